@@ -1,0 +1,94 @@
+"""Money (金额) is an integer of minor units (分, cents); a float never touches it.
+
+Amounts arrive as text from files and platforms. ``int(float("19.99") * 100)``
+is 1998, so the text is taken apart as digits and never becomes a float.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from scrm_core.errors import Invalid
+from scrm_core.limits import LIMITS
+
+_TEXT_MAX = 40
+_HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_HALF_WIDTH |= {0x3000: " ", 0x00A0: " ", 0xFFE5: "¥", 0x2212: "-"}
+_AMOUNT = re.compile(
+    r"\s*(?P<sign>[+-]?)\s*¥?\s*(?P<sign2>[+-]?)\s*"
+    r"(?P<whole>[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)"
+    r"(?:\.(?P<part>[0-9]+))?\s*"
+)
+
+
+def parse_minor(text: str, exponent: int = 2) -> int | None:
+    """Minor units of an amount written in major units, or None for an empty text.
+
+    ``exponent`` is the number of decimals of the currency (2 for CNY and USD, 0
+    for JPY). The yuan sign, thousands separators, spaces and full-width digits
+    are understood. An empty amount is unknown, not zero, hence None.
+
+    Raises Invalid for anything else: more decimals than the currency has (also
+    when they are zeros), NaN, infinity, exponents, misplaced commas (``1,5`` is
+    not read as 15) and amounts beyond ±2**53 minor units.
+    """
+    if not isinstance(text, str):
+        raise Invalid(f"an amount is text such as 19.99, not {type(text).__name__}", code="amount")
+    if text.isascii() and text.isdigit() and len(text) + exponent <= 15:  # most cells of a real file
+        return int(text) * 10**exponent
+    if not text or text.isspace():
+        return None
+    if len(text) > _TEXT_MAX:
+        raise Invalid(f"an amount has at most {_TEXT_MAX} characters, not {len(text)}", code="amount")
+    match = _AMOUNT.fullmatch(text.translate(_HALF_WIDTH))
+    if match is None:
+        raise Invalid(f"{text!r} is not an amount such as 1,234.50", code="amount")
+    sign, sign2, whole, part = match.group("sign", "sign2", "whole", "part")
+    if sign and sign2:
+        raise Invalid(f"{text!r} has two signs", code="amount")
+    part = part or ""
+    if len(part) > exponent:
+        raise Invalid(
+            f"{text!r} has {len(part)} decimals; this currency has {exponent}", code="amount_decimals"
+        )
+    minor = int(whole.replace(",", "") + part.ljust(exponent, "0"))
+    if minor > LIMITS.integer:
+        raise Invalid(f"{text!r} is beyond the largest amount of 2**53 minor units", code="amount")
+    return -minor if "-" in (sign, sign2) else minor
+
+
+def format_minor(minor: int, exponent: int = 2) -> str:
+    """An amount in major units as plain text: ``-5`` minor units of CNY is ``"-0.05"``."""
+    digits = str(abs(minor)).rjust(exponent + 1, "0")
+    sign = "-" if minor < 0 else ""
+    if exponent == 0:
+        return sign + digits
+    return f"{sign}{digits[:-exponent]}.{digits[-exponent:]}"
+
+
+def allocate(total: int, weights: Sequence[int]) -> list[int]:
+    """Split ``total`` minor units over ``weights`` by the largest remainder method.
+
+    The shares sum to ``total`` exactly and each is its proportional share rounded
+    down or up. Equal remainders are served in the order of the weights, so the
+    same input gives the same shares on every machine. This is how an order-level
+    discount (满减) is shared over the lines of an order.
+
+    Raises Invalid for a negative total, a negative weight, or a total with
+    nothing to share it over (no weight above zero).
+    """
+    if total < 0:
+        raise Invalid("a negative total cannot be shared: share its absolute value", code="amount")
+    if any(weight < 0 for weight in weights):
+        raise Invalid("a weight cannot be negative", code="amount")
+    whole = sum(weights)
+    if whole == 0:
+        if total:
+            raise Invalid("nothing to share the total over: every weight is zero", code="amount")
+        return [0] * len(weights)
+    shares = [total * weight // whole for weight in weights]
+    by_remainder = sorted(range(len(weights)), key=lambda i: (-(total * weights[i] % whole), i))
+    for i in by_remainder[: total - sum(shares)]:
+        shares[i] += 1
+    return shares
