@@ -1,0 +1,54 @@
+# Two commands do everything: "make run" and "make test".
+# What a machine needs: Python 3.11 or newer, python3-venv and make.
+
+PYTHON ?= python3
+PORT ?= 8000
+DEMO ?= demo-project
+ARGS ?=
+
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+
+.PHONY: help run test bench lint clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make run     install, create the demo project and serve it on http://127.0.0.1:$(PORT)"
+	@echo "make test    install and run every test this machine can run"
+	@echo "make bench   run the benchmarks beside their yardsticks (SIZE=small: under a minute)"
+	@echo "make lint    ruff and mypy"
+	@echo "make clean   remove .venv and caches (the demo project stays)"
+	@echo "Settings: PORT=8001 DEMO=folder PYTHON=python3.12 ARGS='-k orders'"
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not installed; on Debian: sudo apt install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: scrm needs Python 3.11 or newer, $(PYTHON) is $$($(PYTHON) -V); choose another with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: Python's venv module is missing; on Debian: sudo apt install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(VENV)/installed: $(VENV)/bin/python setup.cfg pyproject.toml constraints.txt
+	@echo "Installing into $(VENV) (once)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/installed-test: $(VENV)/bin/python setup.cfg pyproject.toml constraints.txt
+	@echo "Installing with the test extra into $(VENV) (once)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@ $(VENV)/installed
+
+run: $(VENV)/installed
+	@$(BIN)/scrm init $(DEMO) --demo
+	@cd $(DEMO) && exec $(BIN)/scrm run --port $(PORT)
+
+test: $(VENV)/installed-test
+	@$(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/installed-test
+	@$(BIN)/python benchmarks/run.py $(if $(filter small,$(SIZE)),--small) $(ARGS)
+
+lint: $(VENV)/installed-test
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m mypy
+
+clean:
+	rm -rf $(VENV) build .pytest_cache .hypothesis .mypy_cache .ruff_cache
