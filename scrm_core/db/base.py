@@ -1,0 +1,36 @@
+"""The base class and the few field types of all models, core's and plugins'."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import peewee
+
+from .router import brand_db
+
+
+class BrandModel(peewee.Model):  # type: ignore[misc]
+    """A table in every brand's database. It has no brand column: a brand is a database."""
+
+    class Meta:
+        database = brand_db
+        legacy_table_names = False
+
+
+class InstantField(peewee.BigIntegerField):  # type: ignore[misc]
+    """An instant: integer milliseconds since the epoch, UTC."""
+
+
+class MinorField(peewee.BigIntegerField):  # type: ignore[misc]
+    """Money: integer minor units (cents, 分) of the brand's currency."""
+
+
+class JSONField(peewee.TextField):  # type: ignore[misc]
+    """A small JSON value stored as text, the same on every database. Not for querying."""
+
+    def db_value(self, value: Any) -> str | None:
+        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    def python_value(self, value: Any) -> Any:
+        return None if value is None else json.loads(value)

@@ -1,0 +1,65 @@
+"""What a database error means for the caller: try again, disk full, or a bug."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import peewee
+
+from ..errors import Busy, ScrmError, StorageFull
+
+_AWAY = (
+    "connection",
+    "terminating",
+    "server closed",
+    "could not connect",
+    "max connections",
+    "the database system is",
+)
+
+
+def _origin(exc: BaseException) -> BaseException:
+    cause: BaseException = exc
+    while cause.__cause__ is not None or cause.__context__ is not None:
+        cause = cause.__cause__ or cause.__context__  # type: ignore[assignment]
+    return cause
+
+
+def _sqlstate(exc: BaseException) -> str | None:
+    seen: BaseException | None = exc
+    while seen is not None:
+        state = getattr(seen, "sqlstate", None)
+        if state:
+            return str(state)
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+def is_transient(exc: BaseException) -> bool:
+    """True for a deadlock or serialization failure: the whole transaction may be run again."""
+    return _sqlstate(exc) in ("40001", "40P01")
+
+
+def translate(exc: BaseException) -> ScrmError | None:
+    """The framework's error for a database fault, or None when it is not one.
+
+    Constraint violations are not faults: services handle them, and one that
+    escapes is a bug to be seen.
+    """
+    text = str(exc).lower()
+    state = _sqlstate(exc)
+    if "disk is full" in text or "disk i/o error" in text or state == "53100":
+        return StorageFull("the disk that holds this brand's data is full; free space and try again")
+    if isinstance(_origin(exc), sqlite3.OperationalError):
+        if "locked" in text or "busy" in text:
+            return Busy("the database is busy; try again", code="database_busy")
+        if "unable to open" in text:
+            return Busy("the brand's database file cannot be opened", code="database_away")
+    if is_transient(exc):
+        return Busy("the database is contended; try again", code="database_busy")
+    if state is not None and state[:2] in ("08", "57", "53"):
+        return Busy("the database is away; try again", code="database_away")
+    if state is None and isinstance(exc, peewee.OperationalError | peewee.InterfaceError):
+        if any(word in text for word in _AWAY):
+            return Busy("the database is away; try again", code="database_away")
+    return None

@@ -1,0 +1,75 @@
+"""Transactions that begin at their first write, for peewee databases."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from .router import STATE
+
+
+class _Pending(threading.local):
+    begin = False
+
+
+class _Placeholder:
+    """Stands on peewee's transaction stack so that a nested ``atomic()`` is a savepoint."""
+
+
+class LazyTransactions:
+    """Mixed into a peewee database class, before it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._lazy = _Pending()
+        super().__init__(*args, **kwargs)
+
+    def before_statement(self, sql: str) -> None:
+        """Begin a waiting transaction before a write; write buffered rows before a read."""
+        reads = sql[:6].upper() == "SELECT" and " FOR UPDATE" not in sql
+        if reads:
+            unit = STATE.unit
+            if unit is not None and unit.pending:
+                unit.flush()
+        elif self._lazy.begin:
+            self._lazy.begin = False
+            self.begin()  # type: ignore[attr-defined]
+
+    def _execute_cursor(self, sql: str, params: Any, **options: Any) -> Any:
+        if STATE.unit is not None or self._lazy.begin:
+            self.before_statement(sql)
+        return super()._execute_cursor(sql, params, **options)  # type: ignore[misc]
+
+    @contextlib.contextmanager
+    def lazy_transaction(self) -> Iterator[None]:
+        """Begin at the first write; commit at the end, roll back on an exception."""
+        if self.in_transaction():  # type: ignore[attr-defined]
+            raise RuntimeError("a lazy transaction cannot be nested")
+        self._lazy.begin = True
+        mark = _Placeholder()
+        self.push_transaction(mark)  # type: ignore[attr-defined]
+        try:
+            yield
+        except BaseException:
+            self._forget_transactions()
+            if self._lazy.begin:
+                self._lazy.begin = False
+            else:
+                self.rollback()  # type: ignore[attr-defined]
+            raise
+        else:
+            self._forget_transactions()
+            if self._lazy.begin:
+                self._lazy.begin = False
+                return
+            try:
+                self.commit()  # type: ignore[attr-defined]
+            except BaseException:
+                self.rollback()  # type: ignore[attr-defined]
+                raise
+
+    def _forget_transactions(self) -> None:
+        # A handler may have left peewee contexts entered; none of them outlives the delivery.
+        while self.in_transaction():  # type: ignore[attr-defined]
+            self.pop_transaction()  # type: ignore[attr-defined]

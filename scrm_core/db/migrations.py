@@ -1,0 +1,75 @@
+"""Applying migrations to a brand: core's and each plugin's, each with its own history."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from playhouse.migrations import Runner
+
+from ..errors import NewerSchema
+from .router import BrandHandle, in_brand
+
+CORE_MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+
+
+def history_table(owner: str) -> str:
+    """The table that remembers which migrations of ``owner`` ("core" or a plugin) ran."""
+    return "migration_" + owner.replace("-", "_")
+
+
+def _runner(handle: BrandHandle, owner: str, directory: Path) -> Runner:
+    return Runner(handle.database, str(directory), history_table(owner), schema=handle.schema)
+
+
+def pending(handle: BrandHandle, owner: str, directory: Path) -> list[str]:
+    """Names of migrations that have not run yet.
+
+    Raises NewerSchema when the database has run one that this version does not know.
+    """
+    with in_brand(handle):
+        rows = _runner(handle, owner, directory).status()
+    unknown = [m.name for m in rows if m.path is None]
+    if unknown:
+        raise NewerSchema(
+            f"brand {handle.name!r}: the database was written by a newer version of {owner} "
+            f"(it has migration {unknown[-1]}, unknown here); install that version or restore a backup"
+        )
+    return [m.name for m in rows if not m.applied]
+
+
+def migrate(handle: BrandHandle, owner: str, directory: Path) -> list[str]:
+    """Apply what is pending, one process at a time; returns the names applied.
+
+    Each migration runs in a transaction together with its history row, so one
+    that is killed half-way is rolled back and runs again.
+    """
+    if not pending(handle, owner, directory):
+        return []
+    with in_brand(handle), _exclusive(handle):
+        applied: list[str] = _runner(handle, owner, directory).up()
+    return applied
+
+
+@contextlib.contextmanager
+def _exclusive(handle: BrandHandle) -> Iterator[None]:
+    database: Any = handle.database
+    if handle.engine == "sqlite":
+        import fcntl
+
+        fd = os.open(f"{database.database}-migrate", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+        return
+    key = f"scrm migrate {handle.schema}"
+    database.execute_sql("SELECT pg_advisory_lock(hashtext(%s))", (key,))
+    try:
+        yield
+    finally:
+        database.execute_sql("SELECT pg_advisory_unlock(hashtext(%s))", (key,))

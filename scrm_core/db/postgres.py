@@ -1,0 +1,168 @@
+"""One PostgreSQL schema per brand, one pool of connections for all brands.
+
+``search_path`` is set when a connection changes brand. With
+``transaction_pooler=True`` (pgbouncer in transaction mode) it is set inside
+every transaction instead, since two statements may run on two connections.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import Any
+
+import peewee
+from playhouse.pool import PooledPostgresqlDatabase
+
+from ..errors import CrossBrand
+from ..limits import LIMITS
+from .lazy import LazyTransactions
+from .router import BrandHandle, current_handle
+
+
+class BrandPostgres(LazyTransactions, PooledPostgresqlDatabase):  # type: ignore[misc]
+    """The pool. Every statement runs in the schema of the current brand."""
+
+    def __init__(self, url: str, *, transaction_pooler: bool = False, connections: int | None = None) -> None:
+        self._local_path = transaction_pooler
+        super().__init__(
+            url,
+            prefer_psycopg3=True,
+            max_connections=connections or LIMITS.pg_connections,
+            timeout=LIMITS.busy_ms / 1000,
+            connect_timeout=5,
+            options="-c statement_timeout=0 -c lock_timeout=%d" % LIMITS.busy_ms,
+            application_name="scrm",
+        )
+
+    def _can_reuse(self, conn: Any) -> bool:
+        # Local knowledge only: a round trip at every check-in would cost more than the query.
+        return not conn.closed and conn.info.transaction_status == 0
+
+    def _is_closed(self, conn: Any) -> bool:
+        return bool(conn.closed)
+
+    def leave(self) -> None:
+        """Called when the outermost brand block of a thread ends: the connection goes back."""
+        if not self.is_closed() and not self.in_transaction():
+            self.close()
+
+    def begin(self, isolation_level: Any = None) -> None:
+        handle = current_handle()
+        if self.is_closed():
+            self.connect()
+        if self._local_path:
+            super().begin(isolation_level)
+            with peewee.__exception_wrapper__:
+                self._state.conn.execute(f'SET LOCAL search_path TO "{handle.schema}"')
+            self._state.conn.scrm_schema = None
+        else:
+            self._enter_schema(handle)
+            super().begin(isolation_level)
+
+    def rollback(self) -> None:
+        if self.is_closed() or self._state.conn.closed:
+            self._drop_connection()
+            return
+        super().rollback()
+
+    def _enter_schema(self, handle: BrandHandle) -> None:
+        conn = self._state.conn
+        if getattr(conn, "scrm_schema", None) != handle.schema:
+            with peewee.__exception_wrapper__:
+                conn.execute(f'SET search_path TO "{handle.schema}"')
+            conn.scrm_schema = handle.schema
+
+    def _execute_cursor(self, sql: str, params: Any, **options: Any) -> Any:
+        handle = current_handle()
+        if handle.database is not self:
+            raise CrossBrand(f"brand {handle.name!r} does not live in this database")
+        try:
+            if not self.in_transaction():
+                if self._local_path:
+                    with self.atomic():
+                        return super()._execute_cursor(sql, params, **options)
+                if self.is_closed():
+                    self.connect()
+                self._enter_schema(handle)
+            elif self._lazy.begin and not self._local_path:
+                if self.is_closed():
+                    self.connect()
+                self._enter_schema(handle)
+            return super()._execute_cursor(sql, params, **options)
+        except (peewee.OperationalError, peewee.InterfaceError):
+            self._heal()
+            raise
+
+    def executemany(self, sql: str, rows: list[tuple[Any, ...]]) -> int:
+        """Run one statement for many rows; returns the number of rows it changed."""
+        self.before_statement(sql)
+        with peewee.__exception_wrapper__:
+            cursor = self.cursor()
+            cursor.executemany(sql, rows)
+            return int(cursor.rowcount)
+
+    def _heal(self) -> None:
+        # One dead connection means the server went away: the idle ones are dead as well.
+        conn = self._state.conn
+        if conn is not None and conn.closed:
+            self.close_idle()
+            if not self.in_transaction():
+                self._drop_connection()
+
+    def _drop_connection(self) -> None:
+        with contextlib.suppress(Exception):
+            self.manual_close()
+
+
+class PostgresEngine:
+    """All brand schemas of one installation in one PostgreSQL database."""
+
+    kind = "postgresql"
+
+    def __init__(
+        self, url: str, *, transaction_pooler: bool = False, connections: int | None = None, prefix: str = ""
+    ) -> None:
+        self.database = BrandPostgres(url, transaction_pooler=transaction_pooler, connections=connections)
+        self._prefix = prefix
+        self._handles: dict[str, BrandHandle] = {}
+        self._lock = threading.Lock()
+
+    def handle(self, brand: str) -> BrandHandle:
+        """The handle of a brand; nothing is asked of the server."""
+        handle = self._handles.get(brand)
+        if handle is None:
+            with self._lock:
+                handle = self._handles.setdefault(
+                    brand,
+                    BrandHandle(brand, self.database, engine=self.kind, schema=self._prefix + brand),
+                )
+        return handle
+
+    def exists(self, brand: str) -> bool:
+        """True when the brand's schema has been created."""
+        row = self._direct("SELECT 1 FROM pg_namespace WHERE nspname = %s", (self._prefix + brand,))
+        return bool(row)
+
+    def create(self, brand: str) -> None:
+        """Create the brand's empty schema if it is missing."""
+        self._direct(f'CREATE SCHEMA IF NOT EXISTS "{self._prefix + brand}"')
+
+    def drop(self, brand: str) -> None:
+        """Delete the brand's schema and all in it."""
+        self._direct(f'DROP SCHEMA IF EXISTS "{self._prefix + brand}" CASCADE')
+        self._handles.pop(brand, None)
+
+    def _direct(self, sql: str, params: tuple[Any, ...] = ()) -> list[Any]:
+        import psycopg
+
+        try:
+            with psycopg.connect(self.database.database, autocommit=True, connect_timeout=5) as conn:
+                cursor = conn.execute(sql, params)
+                return cursor.fetchall() if cursor.description else []
+        except psycopg.Error as exc:
+            raise peewee.OperationalError(str(exc)) from exc
+
+    def close(self) -> None:
+        """Close this thread's connection and all idle ones."""
+        self.database.close_all()

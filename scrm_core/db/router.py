@@ -1,0 +1,224 @@
+"""Which database a query goes to: the current brand's, or an error.
+
+Models are bound once, when they are defined, to :data:`brand_db`. The brand is
+found through a context variable. Rebinding models per request (peewee's
+``bind_ctx``) changes the class for every thread and is never used here.
+
+While a transaction is open its brand is pinned: touching another brand in the
+same thread raises :class:`~scrm_core.errors.CrossBrand`, because two threads
+holding two brand files in opposite order would wait for each other for ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any, ParamSpec, TypeVar
+
+import peewee
+
+from ..errors import CrossBrand, NoBrand
+from .faults import is_transient, translate
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+RETRIES = 5
+
+
+class BrandHandle:
+    """One brand's database: its name, the peewee database and the schema in it.
+
+    ``on_commit`` is called after the commit of a transaction that appended
+    events; it nudges the delivery worker and must not raise.
+    """
+
+    __slots__ = ("database", "engine", "name", "on_commit", "schema")
+
+    def __init__(self, name: str, database: Any, *, engine: str, schema: str | None = None) -> None:
+        self.name = name
+        self.database = database
+        self.engine = engine
+        self.schema = schema
+        self.on_commit: Callable[[str], None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<BrandHandle {self.name} on {self.engine}>"
+
+
+_current: ContextVar[BrandHandle | None] = ContextVar("scrm_brand", default=None)
+
+
+class _ThreadState(threading.local):
+    """What this thread has open: the pinned brand, transaction depth, the unit of work."""
+
+    pinned: BrandHandle | None = None
+    depth: int = 0
+    appended: bool = False
+    unit: Any = None
+    entered: int = 0
+
+
+STATE = _ThreadState()
+
+
+def current_handle() -> BrandHandle:
+    """The brand entered in this context; raises NoBrand outside any."""
+    handle = _current.get()
+    if handle is None:
+        raise NoBrand("no brand: enter one with `with brand:` before touching the database")
+    pinned = STATE.pinned
+    if pinned is not None and pinned is not handle:
+        raise CrossBrand(
+            f"a transaction of brand {pinned.name!r} is open in this thread; "
+            f"finish it before touching brand {handle.name!r}"
+        )
+    return handle
+
+
+@contextlib.contextmanager
+def in_brand(handle: BrandHandle) -> Iterator[BrandHandle]:
+    """Enter a brand: every query in the block goes to its database.
+
+    Database faults that leave the block are translated to ``Busy`` (locked or
+    away) and ``StorageFull``.
+    """
+    pinned = STATE.pinned
+    if pinned is not None and pinned is not handle:
+        raise CrossBrand(
+            f"a transaction of brand {pinned.name!r} is open in this thread; "
+            f"finish it before entering brand {handle.name!r}"
+        )
+    token = _current.set(handle)
+    STATE.entered += 1
+    try:
+        yield handle
+    except peewee.DatabaseError as exc:
+        fault = translate(exc)
+        if fault is None:
+            raise
+        raise fault from exc
+    finally:
+        STATE.entered -= 1
+        _current.reset(token)
+        if STATE.entered == 0:
+            handle.database.leave()
+
+
+class _Atomic:
+    """``brand_db.atomic()``: the target is resolved at enter and stays pinned until exit."""
+
+    __slots__ = ("_args", "_cm", "_handle", "_kind", "_kwargs")
+
+    def __init__(self, kind: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._kind, self._args, self._kwargs = kind, args, kwargs
+
+    def __enter__(self) -> Any:
+        self._handle = handle = current_handle()
+        self._cm = getattr(handle.database, self._kind)(*self._args, **self._kwargs)
+        entered = self._cm.__enter__()
+        if STATE.depth == 0:
+            STATE.pinned = handle
+            STATE.appended = False
+        STATE.depth += 1
+        return entered
+
+    def __exit__(self, exc_type: Any, exc: Any, tb: Any) -> Any:
+        outermost = STATE.depth == 1
+        try:
+            return self._cm.__exit__(exc_type, exc, tb)
+        except BaseException:
+            STATE.appended = False
+            raise
+        finally:
+            STATE.depth -= 1
+            if outermost:
+                STATE.pinned = None
+                if exc_type is None and STATE.appended:
+                    notify(self._handle)
+                STATE.appended = False
+
+    def __call__(self, fn: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(fn)
+        def inner(*args: P.args, **kwargs: P.kwargs) -> R:
+            with _Atomic(self._kind, self._args, self._kwargs):
+                return fn(*args, **kwargs)
+
+        return inner
+
+
+def notify(handle: BrandHandle) -> None:
+    """Tell the worker that ``handle`` has new events."""
+    if handle.on_commit is not None:
+        handle.on_commit(handle.name)
+
+
+class BrandRouter(peewee.DatabaseProxy):  # type: ignore[misc]
+    """The database that all models are bound to; resolves per context."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        object.__setattr__(self, "_callbacks", [])
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    @property
+    def obj(self) -> Any:
+        # None while models are being defined: peewee reads it as "not yet initialised".
+        return None if _current.get() is None else current_handle().database
+
+    def initialize(self, obj: Any) -> None:
+        raise TypeError("the brand router is never initialised: enter a brand instead")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(current_handle().database, name)
+
+    def atomic(self, *args: Any, **kwargs: Any) -> _Atomic:
+        return _Atomic("atomic", args, kwargs)
+
+    def transaction(self, *args: Any, **kwargs: Any) -> _Atomic:
+        return _Atomic("transaction", args, kwargs)
+
+    def savepoint(self, *args: Any, **kwargs: Any) -> _Atomic:
+        return _Atomic("savepoint", args, kwargs)
+
+    def manual_commit(self) -> Any:
+        raise TypeError("manual_commit() would escape the brand's pin: use atomic()")
+
+    def connection_context(self) -> Any:
+        raise TypeError("connections follow the brand: use `with brand:`")
+
+
+brand_db = BrandRouter()
+
+
+def transactional(fn: Callable[P, R]) -> Callable[P, R]:
+    """Run a service function in one transaction of the current brand.
+
+    Inside an open transaction the function joins it. Otherwise it begins one,
+    and a deadlock or serialization failure (PostgreSQL 40P01, 40001) runs the
+    whole function again with fresh reads, five times at most.
+    """
+
+    @functools.wraps(fn)
+    def inner(*args: P.args, **kwargs: P.kwargs) -> R:
+        unit = STATE.unit
+        if unit is not None:
+            unit.flush()
+        if STATE.depth:
+            return fn(*args, **kwargs)
+        for attempt in range(1, RETRIES + 1):
+            try:
+                with brand_db.atomic():
+                    return fn(*args, **kwargs)
+            except peewee.DatabaseError as exc:
+                if attempt == RETRIES or not is_transient(exc):
+                    raise
+        raise AssertionError("unreachable")
+
+    return inner

@@ -1,0 +1,198 @@
+"""One SQLite file per brand.
+
+WAL with ``BEGIN IMMEDIATE``: a deferred transaction that reads and then writes
+fails at once with "database is locked" however long the timeout. Several
+processes on one file take an advisory file lock before they begin, because
+SQLite's own waiting sleeps in growing steps and lets one writer starve.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import peewee
+
+from ..limits import LIMITS
+from .lazy import LazyTransactions
+from .router import BrandHandle
+
+try:
+    import fcntl
+except ImportError:  # Windows: SQLite's own busy handler is all there is.
+    fcntl = None  # type: ignore[assignment]
+
+
+class _Held(threading.local):
+    fd: int | None = None
+
+
+class BrandSqlite(LazyTransactions, peewee.SqliteDatabase):  # type: ignore[misc]
+    """A brand's file. Connections are per thread; see :class:`SqliteEngine` for how many."""
+
+    def __init__(self, path: Path, engine: SqliteEngine) -> None:
+        self._engine = engine
+        self._held = _Held()
+        self._lock_path = f"{path}-lock"
+        super().__init__(
+            str(path),
+            pragmas={
+                "busy_timeout": LIMITS.busy_ms,
+                "journal_mode": "wal",
+                "synchronous": engine.synchronous,
+                "foreign_keys": 1,
+                "cache_size": -16_000,
+                "journal_size_limit": 64_000_000,
+            },
+            timeout=LIMITS.busy_ms / 1000,
+            lock_type="IMMEDIATE",
+            returning_clause=False,
+            check_same_thread=True,
+            cached_statements=256,
+            uri=False,
+        )
+
+    def _connect(self) -> Any:
+        if not engine_file_exists(self.database):
+            raise peewee.OperationalError(
+                f"unable to open database file: {self.database} does not exist; run `scrm migrate`"
+            )
+        self._engine.opened(self)
+        return super()._connect()
+
+    def leave(self) -> None:
+        """Called when the outermost brand block of a thread ends; connections stay open."""
+
+    def begin(self, *args: Any, **kwargs: Any) -> None:
+        self._take_lock()
+        try:
+            super().begin(*args, **kwargs)
+        except BaseException:
+            self._release_lock()
+            raise
+
+    def commit(self) -> None:
+        super().commit()
+        self._release_lock()
+
+    def rollback(self) -> None:
+        # SQLite has already rolled back after some errors (a full disk): asking again would
+        # hide the first error behind "no transaction is active".
+        try:
+            if not self.is_closed() and self.connection().in_transaction:
+                super().rollback()
+        finally:
+            self._release_lock()
+
+    def _take_lock(self) -> None:
+        if fcntl is None or self._held.fd is not None:
+            return
+        fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        deadline = time.monotonic() + LIMITS.busy_ms / 1000
+        pause = 0.000_05
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    os.close(fd)
+                    raise peewee.OperationalError("database is locked") from None
+                time.sleep(pause * (0.5 + random.random()))
+                pause = min(pause * 2, 0.002)
+            except BaseException:
+                os.close(fd)
+                raise
+            else:
+                self._held.fd = fd
+                return
+
+    def _release_lock(self) -> None:
+        fd, self._held.fd = self._held.fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def executemany(self, sql: str, rows: list[tuple[Any, ...]]) -> int:
+        """Run one statement for many rows; returns the number of rows it changed."""
+        self.before_statement(sql)
+        with peewee.__exception_wrapper__:
+            return int(self.cursor().executemany(sql, rows).rowcount)
+
+
+def engine_file_exists(path: str) -> bool:
+    return os.path.exists(path)
+
+
+class _Open(threading.local):
+    def __init__(self) -> None:
+        self.order: OrderedDict[int, BrandSqlite] = OrderedDict()
+
+
+class SqliteEngine:
+    """All brand files of one installation, with a bound on what each thread keeps open."""
+
+    kind = "sqlite"
+
+    def __init__(self, directory: Path, *, synchronous: str = "FULL", keep: int | None = None) -> None:
+        self.directory = directory
+        self.synchronous = synchronous
+        self._keep = keep or LIMITS.open_brands
+        self._handles: dict[str, BrandHandle] = {}
+        self._lock = threading.Lock()
+        self._open = _Open()
+
+    def handle(self, brand: str) -> BrandHandle:
+        """The handle of a brand; the file is opened at the first query."""
+        handle = self._handles.get(brand)
+        if handle is None:
+            with self._lock:
+                handle = self._handles.get(brand)
+                if handle is None:
+                    database = BrandSqlite(self.path(brand), self)
+                    handle = BrandHandle(brand, database, engine=self.kind)
+                    self._handles[brand] = handle
+        return handle
+
+    def path(self, brand: str) -> Path:
+        return self.directory / f"{brand}.db"
+
+    def exists(self, brand: str) -> bool:
+        """True when the brand's database has been created."""
+        return self.path(brand).exists()
+
+    def create(self, brand: str) -> None:
+        """Create the brand's empty database if it is missing."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        path = self.path(brand)
+        if not path.exists():
+            fd = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+            os.close(fd)
+
+    def drop(self, brand: str) -> None:
+        """Delete the brand's database."""
+        handle = self.handle(brand)
+        handle.database.close()
+        for suffix in ("", "-wal", "-shm", "-lock"):
+            Path(f"{self.path(brand)}{suffix}").unlink(missing_ok=True)
+        self._handles.pop(brand, None)
+
+    def opened(self, database: BrandSqlite) -> None:
+        """Note that this thread opens ``database``; close its least recently opened one beyond the bound."""
+        order = self._open.order
+        order[id(database)] = database
+        order.move_to_end(id(database))
+        while len(order) > self._keep:
+            _, oldest = order.popitem(last=False)
+            if oldest is not database and not oldest.is_closed():
+                oldest.close()
+
+    def close(self) -> None:
+        """Close this thread's connections."""
+        for database in self._open.order.values():
+            if not database.is_closed():
+                database.close()
+        self._open.order.clear()

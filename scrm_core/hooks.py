@@ -1,0 +1,121 @@
+"""Every hook a plugin can implement, by section, with its contract.
+
+The prefix says when a hook runs and what an exception means:
+
+``on_*``
+    After commit, from the event log, in the worker. The plugin's writes and
+    its cursor commit together. An exception rolls the plugin's work on the
+    event back; the event is parked and retried; other plugins are unaffected.
+``check_*``
+    Inside the request's transaction. Raise :class:`scrm_core.api.Veto` to
+    refuse; anything else is an error that names the plugin.
+``collect_*``
+    Inline, on read paths. An exception is logged and that plugin's part is
+    shown as unavailable.
+
+A hook takes exactly one argument besides ``self``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, overload
+
+import pluggy
+
+from .facts import (
+    ContactMerged,
+    LeadCaptured,
+    LeadDraft,
+    LinkVisited,
+    MetricsQuery,
+    MetricValue,
+    OrderDraft,
+    OrderPaid,
+    PersonQuery,
+    RefundMade,
+    TagAdded,
+    TagRemoved,
+)
+
+PROJECT = "scrm"
+_spec = pluggy.HookspecMarker(PROJECT)
+_impl = pluggy.HookimplMarker(PROJECT)
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@overload
+def hookimpl(function: F) -> F: ...
+@overload
+def hookimpl(*, backfill: bool = False) -> Callable[[F], F]: ...
+def hookimpl(function: F | None = None, *, backfill: bool = False) -> F | Callable[[F], F]:
+    """Mark a plugin's method as the implementation of the hook of the same name.
+
+    ``backfill=True`` on an ``on_*`` hook also delivers events that an import
+    wrote as history; without it they pass the plugin by.
+    """
+
+    def mark(target: F) -> F:
+        marked: F = _impl(target)
+        marked.scrm_backfill = backfill  # type: ignore[attr-defined]
+        return marked
+
+    return mark if function is None else mark(function)
+
+
+class HookSpecs:
+    """The hooks. ``Plugin`` inherits them, so a wrong argument type is a type error."""
+
+    # Events ------------------------------------------------------------------
+
+    @_spec
+    def on_lead(self, event: LeadCaptured) -> None:
+        """A lead was captured. Not sent again when the same lead is posted or imported again."""
+
+    @_spec
+    def on_tag(self, event: TagAdded) -> None:
+        """A contact got a tag. Not sent when the contact already had it."""
+
+    @_spec
+    def on_untag(self, event: TagRemoved) -> None:
+        """A contact lost a tag. Not sent for merges, which move tags silently."""
+
+    @_spec
+    def on_order(self, event: OrderPaid) -> None:
+        """An order is paid. Sent once per order, when it is first seen paid; not for later changes."""
+
+    @_spec
+    def on_refund(self, event: RefundMade) -> None:
+        """A refund succeeded for a known order. A refund that came first is sent once its order is there."""
+
+    @_spec
+    def on_visit(self, event: LinkVisited) -> None:
+        """A short link was opened by a person. Not sent for bots and link previews."""
+
+    @_spec
+    def on_contact_merged(self, event: ContactMerged) -> None:
+        """Two contacts became one, or a merge was undone. Foreign keys to Contact are already re-pointed."""
+
+    # Guards ------------------------------------------------------------------
+
+    @_spec
+    def check_lead(self, draft: LeadDraft) -> None:
+        """A lead is about to be written; raise Veto to refuse it."""
+
+    @_spec
+    def check_order(self, draft: OrderDraft) -> None:
+        """A new order is about to be written; raise Veto to refuse it. Not asked for updates."""
+
+    # Gathering ---------------------------------------------------------------
+
+    @_spec
+    def collect_metrics(self, query: MetricsQuery) -> Iterable[MetricValue]:  # type: ignore[empty-body]
+        """Values of the plugin's declared metrics per day; core stores them as day rollups."""
+
+    @_spec
+    def collect_personal_data(self, query: PersonQuery) -> dict[str, Any]:  # type: ignore[empty-body]
+        """What the plugin holds about a person outside models with a foreign key to Contact."""
+
+
+HOOK_NAMES = tuple(name for name in vars(HookSpecs) if hasattr(getattr(HookSpecs, name), f"{PROJECT}_spec"))
+EVENT_HOOKS = tuple(name for name in HOOK_NAMES if name.startswith("on_"))

@@ -1,0 +1,50 @@
+"""The limits of the framework as data: one page, shown by ``docs/limits.md``.
+
+Each limit has a name, a value, a unit and a reason. Code reads
+``LIMITS.body_bytes``; nothing else in the framework carries such a number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+
+def _limit(value: int, unit: str, why: str) -> int:
+    return field(default=value, metadata={"unit": unit, "why": why})  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    body_bytes: int = _limit(1_000_000, "bytes", "one JSON request body")
+    upload_bytes: int = _limit(20_000_000, "bytes", "one uploaded file")
+    json_depth: int = _limit(64, "levels", "nesting of a JSON body")
+    integer: int = _limit(2**53, "absolute value", "integers that JavaScript and JSON keep exact")
+    text: int = _limit(2_000, "characters", "an ordinary text field")
+    name: int = _limit(200, "characters", "a name, code, number or identity")
+    batch_rows: int = _limit(1_000, "rows", "one :batch request")
+    page_rows: int = _limit(200, "rows", "one page of a list")
+    csv_field: int = _limit(100_000, "characters", "one cell of an imported file")
+    csv_columns: int = _limit(500, "columns", "an imported file")
+    csv_line: int = _limit(1_000_000, "characters", "one row of an imported file")
+    import_batch: int = _limit(1_000, "rows", "one transaction of an import")
+    segment_text: int = _limit(4_000, "characters", "one segment expression")
+    segment_depth: int = _limit(50, "levels", "nesting of a segment expression")
+    delivery_batch: int = _limit(500, "events", "one delivery transaction of one plugin")
+    handler_ms: int = _limit(30_000, "ms", "one event handler in the worker")
+    park_attempts: int = _limit(8, "attempts", "a parked event before it stays for a person")
+    breaker_failures: int = _limit(5, "events in a row", "failures that pause a plugin for a brand")
+    open_brands: int = _limit(16, "files per thread", "SQLite brand files kept open")
+    busy_ms: int = _limit(5_000, "ms", "waiting for a locked database before 503")
+    pg_connections: int = _limit(20, "connections per process", "the PostgreSQL pool")
+    link_code_chars: int = _limit(12, "base32 characters", "a short link's unguessable code")
+    worker_memory_mb: int = _limit(1_024, "MiB", "a worker process before it is recycled")
+
+
+LIMITS = Limits()
+
+
+def table() -> list[tuple[str, int, str, str]]:
+    """Rows of (name, value, unit, why) for the documentation."""
+    return [
+        (f.name, getattr(LIMITS, f.name), f.metadata["unit"], f.metadata["why"]) for f in fields(LIMITS)
+    ]

@@ -1,0 +1,121 @@
+"""What the framework itself keeps: events, cursors, parked events, jobs, keys, imports."""
+
+from __future__ import annotations
+
+import peewee as pw
+
+from ..db import BrandModel, InstantField, JSONField
+
+
+class Meta(BrandModel):
+    """Small facts about this database: its salt, its brand id, whether it is paused."""
+
+    key = pw.TextField(primary_key=True)
+    value = pw.TextField()
+
+
+class Event(BrandModel):
+    """The brand's event log. On PostgreSQL a column ``xid`` orders it by transaction."""
+
+    id = pw.BigAutoField()
+    type = pw.TextField()
+    contact_id = pw.BigIntegerField(null=True)
+    at = InstantField()
+    recorded_at = InstantField()
+    backfill = pw.BigIntegerField(default=0)
+    data = JSONField()
+
+
+class PluginCursor(BrandModel):
+    """How far a plugin has come. ``xid`` is text and 0 on SQLite. ``state``: active or paused."""
+
+    plugin = pw.TextField(primary_key=True)
+    xid = pw.TextField(default="0")
+    event_id = pw.BigIntegerField(default=0)
+    state = pw.TextField(default="active")
+    reason = pw.TextField(default="")
+    failures = pw.BigIntegerField(default=0)
+    lease_owner = pw.TextField(default="")
+    lease_until = InstantField(default=0)
+    updated_at = InstantField()
+
+
+class Parked(BrandModel):
+    """An event that a plugin could not handle. ``state``: retry (due at ``next_at``) or held."""
+
+    id = pw.BigAutoField()
+    plugin = pw.TextField()
+    event_id = pw.BigIntegerField()
+    attempts = pw.BigIntegerField(default=0)
+    state = pw.TextField()
+    next_at = InstantField()
+    error = pw.TextField()
+    traceback = pw.TextField(default="")
+    created_at = InstantField()
+    updated_at = InstantField()
+
+
+class JobRun(BrandModel):
+    """One run of a periodic job: unique per (plugin, job, slot)."""
+
+    id = pw.BigAutoField()
+    plugin = pw.TextField()
+    job = pw.TextField()
+    slot = InstantField()
+    state = pw.TextField()  # running | done | failed
+    attempts = pw.BigIntegerField(default=1)
+    lease_until = InstantField()
+    started_at = InstantField()
+    finished_at = InstantField(null=True)
+    error = pw.TextField(default="")
+
+
+class ImportRun(BrandModel):
+    """Progress of one file import; ``position`` is the number of rows committed."""
+
+    id = pw.BigAutoField()
+    kind = pw.TextField()
+    source = pw.TextField()
+    digest = pw.TextField()
+    state = pw.TextField()  # running | done
+    position = pw.BigIntegerField(default=0)
+    counts = JSONField()
+    started_at = InstantField()
+    updated_at = InstantField()
+
+
+class ApiKey(BrandModel):
+    """A bearer key: the public id, a hash of the secret, its scopes."""
+
+    id = pw.BigAutoField()
+    key_id = pw.TextField()
+    digest = pw.TextField()
+    name = pw.TextField(default="")
+    scopes = JSONField()
+    created_at = InstantField()
+    revoked_at = InstantField(null=True)
+
+
+class Idempotency(BrandModel):
+    """The first answer to a request that carried an Idempotency-Key."""
+
+    key_id = pw.TextField()
+    key = pw.TextField()
+    request_digest = pw.TextField()
+    status = pw.BigIntegerField(null=True)
+    body = pw.TextField(null=True)
+    at = InstantField()
+
+    class Meta:
+        primary_key = pw.CompositeKey("key_id", "key")
+
+
+class Audit(BrandModel):
+    """Who did what to which thing. Ids, never personal values."""
+
+    id = pw.BigAutoField()
+    at = InstantField()
+    actor = pw.TextField()
+    action = pw.TextField()
+    target = pw.TextField(default="")
+    detail = JSONField(null=True)

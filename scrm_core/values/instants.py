@@ -1,0 +1,43 @@
+"""Instants as callers write them: ISO 8601 text or epoch milliseconds, read in a brand's zone."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from scrm_core.clock import local_instant, to_instant
+from scrm_core.errors import Invalid
+
+_ISO = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+)
+_YEARS = (1900, 2200)
+_EARLIEST_MS = 100_000_000_000  # 1973; anything smaller is a count of seconds
+_LATEST_MS = 7_258_118_400_000  # the start of 2200
+
+
+def parse_instant(value: object, zone: ZoneInfo) -> int:
+    """Epoch milliseconds of ISO 8601 text, or of an ``int`` that already is epoch milliseconds.
+
+    Text without an offset is wall-clock time in ``zone`` (the brand's); a date
+    alone is the start of that day there. Raises Invalid for anything else: a date
+    that does not exist, a year outside 1900 to 2199, epoch *seconds*.
+    """
+    if type(value) is int:
+        if _EARLIEST_MS <= value < _LATEST_MS:
+            return value
+        raise Invalid(f"{value} is not an instant in epoch milliseconds", code="instant")
+    if type(value) is not str:
+        raise Invalid(f"an instant is ISO 8601 text, not {type(value).__name__}", code="instant")
+    match = _ISO.fullmatch(value)
+    if match is None:
+        raise Invalid("an instant is ISO 8601 text such as 2026-01-31T12:30:00+08:00", code="instant")
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise Invalid(f"{value!r} does not exist: {error}", code="instant") from None
+    if not _YEARS[0] <= moment.year < _YEARS[1]:
+        raise Invalid(f"the year {moment.year} is outside {_YEARS[0]} to {_YEARS[1] - 1}", code="instant")
+    return local_instant(moment, zone) if match.group(1) is None else to_instant(moment)
