@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from scrm_core.clock import local_instant, to_instant
+from scrm_core.clock import MS_PER_DAY
 from scrm_core.errors import Invalid
 
 _ISO = re.compile(
@@ -14,6 +15,7 @@ _ISO = re.compile(
     r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
 _YEARS = (1900, 2200)
+_EPOCH_DAY = 719_163  # date(1970, 1, 1).toordinal()
 _EARLIEST_MS = 100_000_000_000  # 1973; anything smaller is a count of seconds
 _LATEST_MS = 7_258_118_400_000  # the start of 2200
 
@@ -31,6 +33,17 @@ def parse_instant(value: object, zone: ZoneInfo) -> int:
         raise Invalid(f"{value} is not an instant in epoch milliseconds", code="instant")
     if type(value) is not str:
         raise Invalid(f"an instant is ISO 8601 text, not {type(value).__name__}", code="instant")
+    if len(value) == 10:
+        return _day_start(value, zone)  # files hold the same few days over and over
+    return _read(value, zone)
+
+
+@lru_cache(maxsize=4096)
+def _day_start(value: str, zone: ZoneInfo) -> int:
+    return _read(value, zone)
+
+
+def _read(value: str, zone: ZoneInfo) -> int:
     match = _ISO.fullmatch(value)
     if match is None:
         raise Invalid("an instant is ISO 8601 text such as 2026-01-31T12:30:00+08:00", code="instant")
@@ -40,4 +53,9 @@ def parse_instant(value: object, zone: ZoneInfo) -> int:
         raise Invalid(f"{value!r} does not exist: {error}", code="instant") from None
     if not _YEARS[0] <= moment.year < _YEARS[1]:
         raise Invalid(f"the year {moment.year} is outside {_YEARS[0]} to {_YEARS[1] - 1}", code="instant")
-    return local_instant(moment, zone) if match.group(1) is None else to_instant(moment)
+    # Plain integer arithmetic: the same result as scrm_core.clock.local_instant, a few times faster.
+    offset = zone.utcoffset(moment) if moment.tzinfo is None else moment.utcoffset()
+    if offset is None:
+        raise Invalid(f"the zone {zone} has no offset", code="instant")
+    seconds = moment.hour * 3600 + moment.minute * 60 + moment.second - offset.days * 86_400 - offset.seconds
+    return (moment.toordinal() - _EPOCH_DAY) * MS_PER_DAY + seconds * 1000 + moment.microsecond // 1000
