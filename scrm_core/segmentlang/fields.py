@@ -56,20 +56,33 @@ _EXAMPLE = {
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """Where the values of a plugin's field lie: a column beside one that holds the contact's id.
+
+    ``instants`` says that a DATE column holds epoch milliseconds; otherwise it
+    holds ``date.toordinal()`` days.
+    """
+
+    table: str
+    contact_column: str
+    column: str
+    instants: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class FieldSpec:
     """One field: its name, kind and meaning.
 
     ``keyed`` says whether a name follows a dot: ``"no"``, ``"may"``
     (``tag = vip`` and ``tag.lifecycle = sleeping``) or ``"must"``
-    (``attribute.size = "40"``). ``present_only`` fields are only asked with
-    ``has``.
+    (``attribute.size = "40"``). ``stored`` is set for the fields of plugins.
     """
 
     name: str
     kind: FieldKind
     summary: str
     keyed: str = "no"
-    present_only: bool = False
+    stored: Stored | None = None
 
 
 def _core(*specs: FieldSpec) -> Mapping[str, FieldSpec]:
@@ -142,8 +155,6 @@ def _check_condition(condition: Condition, spec: FieldSpec, catalogue: Catalogue
     at = condition.field.at
     if isinstance(condition, Has):
         return
-    if spec.present_only:
-        raise SegmentError(f"{spec.name} has no values to compare", source, at, expected=(f"has {spec.name}",))
     if spec.kind in (FieldKind.TEXT, FieldKind.FLAG):
         allowed = ("=", "!=", "in") if spec.kind is FieldKind.TEXT else ("=", "!=")
         found = condition.op if isinstance(condition, Compare) else type(condition).__name__.lower()
@@ -188,8 +199,8 @@ def _check_value(value: Value, spec: FieldSpec, catalogue: Catalogue, source: st
 _T, _N, _M, _D = FieldKind.TEXT, FieldKind.NUMBER, FieldKind.MONEY, FieldKind.DATE
 CORE_FIELDS: Mapping[str, FieldSpec] = _core(
     FieldSpec("tag", _T, "a tag; tag.group = value looks in one tag group only", keyed="may"),
-    FieldSpec("channel", _T, "the code of a channel that the contact was touched by"),
-    FieldSpec("source", _T, "the channel code of the first touch"),
+    FieldSpec("channel", _T, "the code of a channel that touched the contact"),
+    FieldSpec("lead_channel", _T, "the code of the channel through which the contact arrived"),
     FieldSpec("platform", _T, "a selling platform with a valid order (douyin, tmall, jd, pdd, xiaohongshu)"),
     FieldSpec("category", _T, "a category bought from: the path itself or anything below it"),
     FieldSpec("product", _T, "the SKU of a product bought"),
@@ -203,9 +214,10 @@ CORE_FIELDS: Mapping[str, FieldSpec] = _core(
     FieldSpec("first_order", _D, "day of the first valid order"),
     FieldSpec("last_order", _D, "day of the last valid order"),
     FieldSpec("lead_at", _D, "day on which the contact arrived"),
-    FieldSpec("group", _T, "a chat group that the contact is in"),
-    FieldSpec("member", _T, "the contact's identity in the membership programme"),
-    FieldSpec("joined", _D, "day on which the contact became a member"),
+    FieldSpec("group", _T, "a chat group that the contact is in, by code or name"),
+    FieldSpec("member", _T, "the identity of the contact's open membership"),
+    FieldSpec("joined", _D, "first day of the contact's open membership"),
+    FieldSpec("member_id", _T, "a member number"),
     FieldSpec("phone", _T, "a phone number"),
     FieldSpec("unionid", _T, "a WeChat unionid"),
     FieldSpec("openid", _T, "a WeChat openid"),

@@ -49,7 +49,8 @@ _MEANT = {
 }
 _HINTS = {found: right for right, many in _MEANT.items() for found in many}
 _MAX_DIGITS = 20
-_MAX_DAYS = 100_000
+_MAX_DAYS = 36_500
+_YEARS = (1900, 2200)
 _BROKEN_NUMBER = re.compile(r"-?[\w.-]{1,40}")
 
 
@@ -89,15 +90,21 @@ def _token(kind: str, text: str, source: str, at: int) -> Token:
     elif kind == "TEXT":
         _check_text(text, source, at)
     elif kind == "DATE":
-        try:
-            date.fromisoformat(text)
-        except ValueError:
-            raise SegmentError(f"there is no day {text}", source, at) from None
+        _check_date(text, source, at)
     elif kind == "NUMBER" and len(text) > _MAX_DIGITS:
         raise SegmentError(f"a number has at most {_MAX_DIGITS} characters", source, at)
     elif kind == "DURATION" and duration_days(text) > _MAX_DAYS:
         raise SegmentError(f"a duration has at most {_MAX_DAYS} days", source, at)
     return Token(kind, text, start_pos=at)
+
+
+def _check_date(text: str, source: str, at: int) -> None:
+    try:
+        year = date.fromisoformat(text).year
+    except ValueError:
+        raise SegmentError(f"there is no day {text}", source, at) from None
+    if not _YEARS[0] <= year < _YEARS[1]:
+        raise SegmentError(f"the year of a date is from {_YEARS[0]} to {_YEARS[1] - 1}", source, at)
 
 
 def _check_text(text: str, source: str, at: int) -> None:
