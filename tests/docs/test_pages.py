@@ -1,0 +1,73 @@
+"""The pages say what the code says, and their links lead somewhere."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("plugins/*/README.md"), *ROOT.glob("examples/*.md")])
+
+
+def identity(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def generator():
+    spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_generated_part_equals_the_code():
+    command = [sys.executable, str(DOCS / "generate.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_stale_part_would_be_noticed():
+    stale = "<!-- generated: limits -->\n| `body_bytes` | 1 |\n<!-- end -->"
+    assert generator().filled(stale) != stale
+
+
+def test_every_generator_has_its_place_in_a_page():
+    used = {name for page in DOCS.glob("*.md") for _, name, _ in generator().PART.findall(page.read_text("utf-8"))}
+    assert used == set(generator().GENERATORS)
+
+
+def test_the_hook_page_has_exactly_the_hooks_of_the_code():
+    from scrm_core.hooks import HOOK_NAMES
+
+    headings = re.findall(r"^### (\w+)$", (DOCS / "hooks.md").read_text("utf-8"), re.MULTILINE)
+    assert headings == list(HOOK_NAMES)
+
+
+def targets(text: str) -> list[str]:
+    """Link targets of a page outside code, without those that leave the project."""
+    text = re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.DOTALL)
+    return [t for t in re.findall(r"\]\(([^)\s]+)\)", text) if not re.match(r"[a-z]+:|#", t)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=identity)
+def test_links_lead_to_files_that_exist(page):
+    missing = [t for t in targets(page.read_text("utf-8")) if not (page.parent / t.split("#")[0]).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=identity)
+def test_toml_blocks_are_toml(page):
+    for block in re.findall(r"^```toml\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE):
+        tomllib.loads(block)
+
+
+def test_every_page_is_reached_from_the_index():
+    pages = {page.name for page in DOCS.glob("*.md")} - {"index.md"}
+    assert pages == {t.split("#")[0] for t in targets((DOCS / "index.md").read_text("utf-8")) if "/" not in t}
