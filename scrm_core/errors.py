@@ -101,6 +101,7 @@ class Veto(ScrmError):
 class ConfigError(ScrmError):
     """A configuration file that cannot be used; ``problems`` lists every reason."""
 
+    status = 503
     code = "config"
 
     def __init__(self, message: str, *, problems: tuple[str, ...] = ()) -> None:

@@ -1,0 +1,457 @@
+"""From configuration to running brands: database, plugin instances, hooks, services.
+
+A :class:`Brand` is built once per state of its file and swapped whole when the
+file changes; a change that is broken keeps the last good brand and says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import peewee
+import pluggy
+
+from .clock import Clock, SystemClock, day_of
+from .config import BrandConfig, ProjectConfig, load_brand, load_project, plugin_settings
+from .db.migrations import CORE_MIGRATIONS, migrate, pending
+from .db.router import BrandHandle, brand_db, in_brand
+from .errors import ConfigError, NoBrand, NotFound, PluginError, ScrmError, Veto
+from .hooks import HOOK_NAMES, PROJECT, HookSpecs
+from .loader import Loader
+from .plugin import Plugin
+
+if TYPE_CHECKING:
+    from .services.channels import Channels
+    from .services.consent import Consents
+    from .services.contacts import Contacts
+    from .services.experiments import Experiments
+    from .services.groups import Groups
+    from .services.keys import Keys
+    from .services.links import Links
+    from .services.membership import Memberships
+    from .services.metrics import Metrics
+    from .services.orders import Orders
+    from .services.privacy import Privacy
+    from .services.products import Products
+    from .services.reports import Reports
+    from .services.rewards import Rewards
+    from .services.rfm_report import RfmReport
+    from .services.segments import Segments
+    from .services.tags import Tags
+
+log = logging.getLogger("scrm.brands")
+
+_current: ContextVar[Brand | None] = ContextVar("scrm_current_brand", default=None)
+
+# (plugin name, bound method, also receives backfilled events)
+P = TypeVar("P", bound=Plugin)
+Implementation = tuple[str, Callable[[Any], Any], bool]
+
+
+class Hooks:
+    """The hook implementations of one brand, in the order of its configuration."""
+
+    def __init__(self, plugins: dict[str, Plugin]) -> None:
+        self.manager = pluggy.PluginManager(PROJECT)
+        self.manager.add_hookspecs(HookSpecs)
+        # pluggy calls the last registered first; configuration order is call order.
+        for name, plugin in reversed(plugins.items()):
+            self.manager.register(plugin, name)
+        self.manager.check_pending()
+        self._resolved: dict[str, tuple[Implementation, ...]] = {}
+        for hook in HOOK_NAMES:
+            impls = getattr(self.manager.hook, hook).get_hookimpls()
+            self._resolved[hook] = tuple(
+                (impl.plugin_name, impl.function, getattr(impl.function, "scrm_backfill", False))
+                for impl in reversed(impls)
+            )
+
+    def implementations(self, hook: str) -> tuple[Implementation, ...]:
+        """Who implements a hook, in call order."""
+        return self._resolved[hook]
+
+    def check(self, hook: str, draft: Any) -> None:
+        """Ask every guard; a Veto passes through, any other exception becomes a PluginError naming it."""
+        for name, function, _ in self._resolved[hook]:
+            try:
+                function(draft)
+            except Veto:
+                raise
+            except Exception as exc:
+                raise PluginError(f"plugin {name!r} failed in {hook}: {type(exc).__name__}: {exc}") from exc
+
+    def collect(self, hook: str, query: Any) -> list[tuple[str, Any, str | None]]:
+        """Ask every plugin: (name, answer, None), or (name, None, reason) where it failed."""
+        out: list[tuple[str, Any, str | None]] = []
+        for name, function, _ in self._resolved[hook]:
+            try:
+                out.append((name, function(query), None))
+            except Exception as exc:
+                log.exception("plugin %s failed in %s", name, hook)
+                out.append((name, None, f"{type(exc).__name__}: {exc}"))
+        return out
+
+
+class Brand:
+    """One brand: configuration, plugins and services. Enter it (``with brand:``) to use its database."""
+
+    def __init__(
+        self,
+        config: BrandConfig,
+        installation: Installation,
+        handle: BrandHandle,
+        classes: dict[str, tuple[type[Plugin], dict[str, Any]]],
+    ) -> None:
+        self.config = config
+        self.installation = installation
+        self.handle = handle
+        self.id = config.id
+        self.name = config.name
+        self.zone = config.zone
+        self.currency = config.currency
+        self.locale = config.locale
+        self.clock: Clock = installation.clock
+        self._entered = threading.local()
+        self.plugins: dict[str, Plugin] = {
+            name: cls(self, settings) for name, (cls, settings) in classes.items()
+        }
+        self.hooks = Hooks(self.plugins)
+
+    def __repr__(self) -> str:
+        return f"<Brand {self.id}>"
+
+    def __enter__(self) -> Brand:
+        stack = getattr(self._entered, "stack", None)
+        if stack is None:
+            stack = self._entered.stack = []
+        block = in_brand(self.handle)
+        block.__enter__()
+        stack.append((block, _current.set(self)))
+        return self
+
+    def __exit__(self, *exc: Any) -> bool | None:
+        block, token = self._entered.stack.pop()
+        _current.reset(token)
+        answer: bool | None = block.__exit__(*exc)
+        return answer
+
+    def now(self) -> int:
+        """The current instant, from the installation's clock."""
+        return self.clock.now()
+
+    def day(self, instant: int) -> int:
+        """The brand-local calendar day of an instant, as ``date.toordinal()``."""
+        return day_of(instant, self.zone)
+
+    def transaction(self) -> contextlib.AbstractContextManager[Any]:
+        """A transaction of this brand; services called inside join it."""
+        return brand_db.atomic()
+
+    @cached_property
+    def contacts(self) -> Contacts:
+        from .services.contacts import Contacts
+
+        return Contacts(self)
+
+    @cached_property
+    def consent(self) -> Consents:
+        from .services.consent import Consents
+
+        return Consents(self)
+
+    @cached_property
+    def privacy(self) -> Privacy:
+        from .services.privacy import Privacy
+
+        return Privacy(self)
+
+    @cached_property
+    def tags(self) -> Tags:
+        from .services.tags import Tags
+
+        return Tags(self)
+
+    @cached_property
+    def orders(self) -> Orders:
+        from .services.orders import Orders
+
+        return Orders(self)
+
+    @cached_property
+    def products(self) -> Products:
+        from .services.products import Products
+
+        return Products(self)
+
+    @cached_property
+    def groups(self) -> Groups:
+        from .services.groups import Groups
+
+        return Groups(self)
+
+    @cached_property
+    def membership(self) -> Memberships:
+        from .services.membership import Memberships
+
+        return Memberships(self)
+
+    @cached_property
+    def channels(self) -> Channels:
+        from .services.channels import Channels
+
+        return Channels(self)
+
+    @cached_property
+    def links(self) -> Links:
+        from .services.links import Links
+
+        return Links(self)
+
+    @cached_property
+    def rewards(self) -> Rewards:
+        from .services.rewards import Rewards
+
+        return Rewards(self)
+
+    @cached_property
+    def segments(self) -> Segments:
+        from .services.segments import Segments
+
+        return Segments(self)
+
+    @cached_property
+    def experiments(self) -> Experiments:
+        from .services.experiments import Experiments
+
+        return Experiments(self)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        from .services.metrics import Metrics
+
+        return Metrics(self)
+
+    @cached_property
+    def rfm(self) -> RfmReport:
+        from .services.rfm_report import RfmReport
+
+        return RfmReport(self)
+
+    @cached_property
+    def reports(self) -> Reports:
+        from .services.reports import Reports
+
+        return Reports(self)
+
+    @cached_property
+    def keys(self) -> Keys:
+        from .services.keys import Keys
+
+        return Keys(self)
+
+
+def current_brand() -> Brand:
+    """The brand entered in this context (``with brand:``); raises NoBrand outside any."""
+    brand = _current.get()
+    if brand is None:
+        raise NoBrand("no brand: enter one with `with brand:` first")
+    return brand
+
+
+def current_plugin(cls: type[P]) -> P:
+    """The current brand's instance of a plugin; raises NotFound when it is switched off."""
+    plugin = current_brand().plugins.get(cls.name)
+    if not isinstance(plugin, cls):
+        raise NotFound(f"plugin {cls.name!r} is not enabled")
+    return plugin
+
+
+def _signature(path: Path) -> tuple[int, int, int] | None:
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
+class _Slot:
+    """A brand's last good state and the file state it was built from."""
+
+    __slots__ = ("brand", "problem", "signature")
+
+    def __init__(self) -> None:
+        self.signature: tuple[int, int, int] | None = None
+        self.brand: Brand | None = None
+        self.problem: ConfigError | None = None
+
+
+class Installation:
+    """All brands of a project on this machine's process.
+
+    ``plugins`` adds plugin classes without installing them (tests, embedding).
+    """
+
+    def __init__(
+        self,
+        config: ProjectConfig,
+        *,
+        clock: Clock | None = None,
+        plugins: Iterable[type[Plugin]] = (),
+        engine: Any = None,
+    ) -> None:
+        self.config = config
+        self.clock: Clock = clock or SystemClock()
+        self.loader = Loader(config.plugins_dir, plugins)
+        self.engine = engine if engine is not None else _engine(config)
+        self.nudge: Callable[[str], None] | None = None
+        self._slots: dict[str, _Slot] = {}
+        self._lock = threading.RLock()
+
+    @classmethod
+    def open(cls, root: Path, **kwargs: Any) -> Installation:
+        """The installation of the project in ``root``; raises ConfigError."""
+        return cls(load_project(root), **kwargs)
+
+    def brand_ids(self) -> list[str]:
+        """Ids of all brands that have a file, sorted."""
+        return sorted(path.stem for path in self.config.brands_dir.glob("*.toml"))
+
+    def brand(self, brand_id: str) -> Brand:
+        """The brand as its file says now.
+
+        Raises NotFound when there is no such file, ConfigError when the file
+        is broken and was never good in this process.
+        """
+        slot = self._slots.get(brand_id)
+        path = self.config.brands_dir / f"{brand_id}.toml"
+        signature = _signature(path)
+        if slot is None or slot.signature != signature:
+            slot = self._refresh(brand_id, path, signature)
+        if slot.brand is None:
+            raise slot.problem or ConfigError(f"brand {brand_id!r} cannot be used")
+        return slot.brand
+
+    def problem(self, brand_id: str) -> ConfigError | None:
+        """Why the brand's file as it is now is not in use, or None when it is."""
+        with contextlib.suppress(ScrmError):
+            self.brand(brand_id)
+        slot = self._slots.get(brand_id)
+        return slot.problem if slot is not None else None
+
+    def brands(self) -> Iterator[Brand]:
+        """Every usable brand; a broken one is left out and logged."""
+        for brand_id in self.brand_ids():
+            try:
+                yield self.brand(brand_id)
+            except ScrmError as exc:
+                log.error("brand %s is left out: %s", brand_id, exc)
+
+    def _refresh(self, brand_id: str, path: Path, signature: tuple[int, int, int] | None) -> _Slot:
+        with self._lock:
+            slot = self._slots.get(brand_id)
+            if slot is not None and slot.signature == signature:
+                return slot
+            if signature is None or not _plain_name(brand_id):
+                self._slots.pop(brand_id, None)
+                raise NotFound(f"no brand {brand_id!r}")
+            fresh = _Slot()
+            fresh.signature = signature
+            try:
+                fresh.brand = self._build(path)
+                self._prepare(fresh.brand)
+            except ConfigError as exc:
+                fresh.problem = exc
+                fresh.brand = slot.brand if slot is not None else None
+                kept = "the last good configuration stays in force" if fresh.brand else "the brand is off"
+                log.error("brand %s: %s: %s", brand_id, kept, exc)
+            self._slots[brand_id] = fresh
+            return fresh
+
+    def _build(self, path: Path) -> Brand:
+        config = load_brand(path)
+        classes: dict[str, tuple[type[Plugin], dict[str, Any]]] = {}
+        problems: list[str] = []
+        for name, entry in config.plugins.items():
+            if not entry.enabled:
+                continue
+            try:
+                cls = self.loader.load(name)
+                classes[name] = (cls, plugin_settings(path, entry, cls.Settings))
+            except ConfigError as exc:
+                problems.extend(exc.problems)
+            except PluginError as exc:
+                problems.append(f"{path}: [plugins.{name}]: {exc}")
+        if problems:
+            raise ConfigError("\n".join(problems), problems=tuple(problems))
+        handle = self.engine.handle(config.id)
+        handle.on_commit = self._on_commit
+        return Brand(config, self, handle, classes)
+
+    def _prepare(self, brand: Brand) -> None:
+        """Make a changed brand ready: its plugins' tables, and cursors that begin at "now"."""
+        from .delivery import ensure_cursors
+
+        try:
+            if not self.engine.exists(brand.id) or pending(brand.handle, "core", CORE_MIGRATIONS):
+                return  # `scrm migrate` has not run yet; until then there is nothing to prepare
+            self._migrate_plugins(brand)
+            with brand:
+                ensure_cursors(brand)
+        except (peewee.DatabaseError, ScrmError) as exc:
+            raise ConfigError(f"brand {brand.id!r}: cannot be prepared: {exc}") from exc
+
+    def _migrate_plugins(self, brand: Brand) -> list[str]:
+        applied = []
+        for name, plugin in brand.plugins.items():
+            directory = type(plugin).migrations_path()
+            if directory is not None:
+                applied += [f"{name}/{m}" for m in migrate(brand.handle, name, directory)]
+        return applied
+
+    def migrate(self) -> dict[str, list[str]]:
+        """Create missing databases and apply pending migrations of every brand; names per brand.
+
+        Raises ConfigError or NewerSchema for a brand that cannot be migrated.
+        """
+        from .delivery import ensure_cursors
+
+        done: dict[str, list[str]] = {}
+        for brand_id in self.brand_ids():
+            brand = self.brand(brand_id)
+            self.engine.create(brand_id)
+            applied = [f"core/{m}" for m in migrate(brand.handle, "core", CORE_MIGRATIONS)]
+            applied += self._migrate_plugins(brand)
+            with brand:
+                ensure_cursors(brand)
+            done[brand_id] = applied
+        return done
+
+    def close(self) -> None:
+        """Close this thread's database connections."""
+        self.engine.close()
+
+    def _on_commit(self, brand_id: str) -> None:
+        if self.nudge is not None:
+            self.nudge(brand_id)
+
+
+def _plain_name(brand_id: str) -> bool:
+    return "/" not in brand_id and "\\" not in brand_id and not brand_id.startswith(".")
+
+
+def _engine(config: ProjectConfig) -> Any:
+    if config.sqlite:
+        from .db.sqlite import SqliteEngine
+
+        return SqliteEngine(config.data_dir, synchronous=config.database_synchronous)
+    from .db.postgres import PostgresEngine
+
+    return PostgresEngine(config.database_url, transaction_pooler=config.transaction_pooler)

@@ -1,0 +1,378 @@
+"""Configuration: ``scrm.toml`` for the project, ``brands/<id>.toml`` per brand.
+
+Files are read whole and checked whole: an error names file, table, key, what
+was found and what is allowed, and all errors of a file are shown at once.
+Text values of the form ``env:NAME`` are replaced by the environment variable.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
+
+from .errors import ConfigError, NotFound
+
+PROJECT_FILE = "scrm.toml"
+BRAND_ID = re.compile(r"[a-z][a-z0-9_-]{0,30}\Z")
+
+# Not brand ids: they are path segments or schema names with a meaning of their own.
+RESERVED_BRANDS = frozenset({"information_schema", "public", "pg_catalog", "openapi", "docs"})
+
+
+def _text(description: str, default: str | None = None, **kwargs: Any) -> fields.String:
+    if default is None:
+        return fields.String(required=True, metadata={"description": description}, **kwargs)
+    return fields.String(load_default=default, metadata={"description": description}, **kwargs)
+
+
+def _flag(description: str, default: bool) -> fields.Boolean:
+    return fields.Boolean(
+        truthy={True}, falsy={False}, load_default=default, metadata={"description": description}
+    )
+
+
+def _number(description: str, default: int, low: int, high: int) -> fields.Integer:
+    return fields.Integer(
+        strict=True,
+        load_default=default,
+        validate=validate.Range(low, high),
+        metadata={"description": description},
+    )
+
+
+def _database_url(value: str) -> None:
+    parts = urlsplit(value)
+    if parts.scheme == "sqlite" and not parts.netloc and len(value) > len("sqlite:"):
+        return
+    if parts.scheme in ("postgresql", "postgres") and parts.hostname is not None:
+        return
+    raise ValidationError("must be sqlite:FOLDER or postgresql://user:password@host:port/database")
+
+
+def _base_url(value: str) -> None:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise ValidationError("must be http(s)://host[:port][/path] without query")
+
+
+def _zone(value: str) -> None:
+    if value not in available_timezones():
+        near = difflib.get_close_matches(value, available_timezones(), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValidationError(f"must be an IANA time zone such as 'Asia/Shanghai'{hint}")
+
+
+def _redis(value: str) -> None:
+    if value and urlsplit(value).scheme not in ("redis", "rediss", "unix"):
+        raise ValidationError("must be empty (embedded) or redis://host:port/number")
+
+
+class ProjectSchema(Schema):
+    """``scrm.toml``."""
+
+    class Meta:
+        unknown = RAISE
+
+    database_url = _text(
+        "where brands live: sqlite:FOLDER (one file per brand) or postgresql://... (one schema per brand)",
+        "sqlite:data",
+        validate=_database_url,
+    )
+    database_synchronous = _text(
+        "SQLite durability: FULL survives a power cut, NORMAL may lose the last commits of one",
+        "FULL",
+        validate=validate.OneOf(["FULL", "NORMAL"]),
+    )
+    transaction_pooler = _flag("PostgreSQL is reached through a transaction pooler (pgbouncer)", False)
+    queue_url = _text("empty: embedded queue; redis://... for workers on many machines", "", validate=_redis)
+    base_url = _text(
+        "address under which people reach this installation; short links and QR codes begin with it",
+        "http://127.0.0.1:8000",
+        validate=_base_url,
+    )
+    brands_dir = _text("folder of the brands' files, relative to this file", "brands")
+    plugins_dir = _text("folder of plugins without packaging, relative to this file; empty for none", "")
+    metrics_token = _text("bearer token for /metrics; empty: only from loopback", "")
+    demo = _flag("show brands, reports and sample commands on the start page", False)
+
+
+class BrandTable(Schema):
+    """``[brand]``."""
+
+    class Meta:
+        unknown = RAISE
+
+    id = _text(
+        "API path and file or schema name; equals the file's name",
+        validate=validate.Regexp(BRAND_ID, error="must match [a-z][a-z0-9_-]{0,30}"),
+    )
+    name = _text("name shown to people", validate=validate.Length(1, 200))
+    timezone = _text("IANA zone in which days, streaks and quiet hours are counted", validate=_zone)
+    currency = _text(
+        "ISO 4217 code", validate=validate.Regexp(r"[A-Z]{3}\Z", error="must be three capital letters")
+    )
+    locale = _text("language of pages and texts", "zh_CN", validate=validate.OneOf(["zh_CN", "en"]))
+    phone_region = _text(
+        "region of phone numbers written without country code",
+        "CN",
+        validate=validate.Regexp(r"[A-Z]{2}\Z", error="must be two capital letters"),
+    )
+
+
+class RfmTable(Schema):
+    """``[rfm]``."""
+
+    class Meta:
+        unknown = RAISE
+
+    count_zero_orders = _flag("orders of net 0 count as purchases", False)
+
+
+class AttributionTable(Schema):
+    """``[attribution]``."""
+
+    class Meta:
+        unknown = RAISE
+
+    window_days = _number("days after a visit during which it explains a lead", 30, 1, 365)
+
+
+class BrandSchema(Schema):
+    """``brands/<id>.toml``."""
+
+    class Meta:
+        unknown = RAISE
+
+    brand = fields.Nested(BrandTable, required=True)
+    rfm = fields.Nested(RfmTable, load_default=dict)
+    attribution = fields.Nested(AttributionTable, load_default=dict)
+    plugins = fields.Dict(keys=fields.String(), values=fields.Dict(), load_default=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectConfig:
+    """A checked ``scrm.toml``; paths are absolute."""
+
+    root: Path
+    database_url: str = "sqlite:data"
+    database_synchronous: str = "FULL"
+    transaction_pooler: bool = False
+    queue_url: str = ""
+    base_url: str = "http://127.0.0.1:8000"
+    brands_dir: Path = Path("brands")
+    plugins_dir: Path | None = None
+    metrics_token: str = ""
+    demo: bool = False
+
+    @property
+    def sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite:")
+
+    @property
+    def data_dir(self) -> Path:
+        """The folder of everything this installation writes on this machine."""
+        if self.sqlite:
+            return (self.root / self.database_url.removeprefix("sqlite:").removeprefix("//")).resolve()
+        return (self.root / "data").resolve()
+
+
+@dataclass(frozen=True, slots=True)
+class PluginEntry:
+    """A ``[plugins.NAME]`` table: its raw settings without ``enabled`` and ``history``."""
+
+    name: str
+    enabled: bool
+    history: bool | None
+    raw: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BrandConfig:
+    """A checked brand file. ``plugins`` keeps the order of the file: it is the call order."""
+
+    id: str
+    name: str
+    timezone: str
+    currency: str
+    locale: str = "zh_CN"
+    phone_region: str = "CN"
+    rfm_count_zero_orders: bool = False
+    attribution_days: int = 30
+    plugins: dict[str, PluginEntry] = field(default_factory=dict)
+    path: Path | None = None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+
+def find_project(start: Path) -> Path:
+    """The nearest folder at or above ``start`` with a ``scrm.toml``; NotFound if there is none."""
+    folder = start.resolve()
+    for candidate in (folder, *folder.parents):
+        if (candidate / PROJECT_FILE).is_file():
+            return candidate
+    raise NotFound(
+        f"no {PROJECT_FILE} in {folder} or above it: this is not a project; "
+        "make one with `scrm init NAME && cd NAME`"
+    )
+
+
+def load_project(root: Path, environ: Mapping[str, str] = os.environ) -> ProjectConfig:
+    """Read and check ``scrm.toml`` in ``root``; raises ConfigError with every problem."""
+    path = root / PROJECT_FILE
+    values = _checked(path, read_toml(path), ProjectSchema(), environ)
+    plugins_dir = values.pop("plugins_dir")
+    brands_dir = values.pop("brands_dir")
+    root = root.resolve()
+    return ProjectConfig(
+        root=root,
+        brands_dir=root / brands_dir,
+        plugins_dir=root / plugins_dir if plugins_dir else None,
+        **{**values, "base_url": values["base_url"].rstrip("/")},
+    )
+
+
+def load_brand(path: Path, environ: Mapping[str, str] = os.environ) -> BrandConfig:
+    """Read and check one brand file; raises ConfigError with every problem.
+
+    Settings of plugins are checked later, against the plugin's own schema.
+    """
+    raw = read_toml(path)
+    values = _checked(path, raw, BrandSchema(), environ)
+    brand = values["brand"]
+    problems = []
+    if brand["id"] != path.stem:
+        problems.append(f"{path}: [brand] id: found {brand['id']!r}; must equal the file's name {path.stem!r}")
+    if brand["id"] in RESERVED_BRANDS or brand["id"].startswith("pg_"):
+        problems.append(f"{path}: [brand] id: {brand['id']!r} is reserved; choose another")
+    entries = {}
+    for name, table in values["plugins"].items():
+        table = dict(table)
+        enabled, history = table.pop("enabled", True), table.pop("history", None)
+        for key, value in (("enabled", enabled), ("history", history)):
+            if value is not None and not isinstance(value, bool):
+                problems.append(f"{path}: [plugins.{name}] {key}: found {value!r}; must be true or false")
+        entries[name] = PluginEntry(name, enabled is True, history, table)
+    if problems:
+        raise ConfigError("\n".join(problems), problems=tuple(problems))
+    return BrandConfig(
+        **brand,
+        rfm_count_zero_orders=values["rfm"]["count_zero_orders"],
+        attribution_days=values["attribution"]["window_days"],
+        plugins=entries,
+        path=path,
+    )
+
+
+def plugin_settings(
+    path: Path | None, entry: PluginEntry, schema: type[Schema] | None, environ: Mapping[str, str] = os.environ
+) -> dict[str, Any]:
+    """A plugin's settings loaded by its schema; raises ConfigError naming file, table and key."""
+    where, table = path or Path("brand file"), f"plugins.{entry.name}"
+    if schema is None:
+        schema = Schema.from_dict({}, name="NoSettings")
+    problems: list[str] = []
+    raw = _resolve(entry.raw, environ, where, table, problems)
+    instance = schema()
+    if instance.unknown == EXCLUDE:
+        problems.append(f"{where}: [{table}]: the plugin's Settings must refuse unknown keys")
+    try:
+        loaded: dict[str, Any] = instance.load(raw)
+    except ValidationError as exc:
+        problems.extend(_explain(where, table, exc.messages, raw, instance))
+    if problems:
+        raise ConfigError("\n".join(problems), problems=tuple(problems))
+    return loaded
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Parse a TOML file; raises ConfigError naming the file and line."""
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except OSError as exc:
+        raise ConfigError(f"{path}: cannot be read: {exc.strerror}") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{path}: not valid TOML: {exc}") from exc
+
+
+def _checked(path: Path, raw: dict[str, Any], schema: Schema, environ: Mapping[str, str]) -> dict[str, Any]:
+    problems: list[str] = []
+    plugins = raw.get("plugins")
+    resolved = _resolve({k: v for k, v in raw.items() if k != "plugins"}, environ, path, "", problems)
+    if plugins is not None:
+        resolved["plugins"] = plugins  # resolved when the plugin is enabled, by plugin_settings
+    loaded: dict[str, Any] = {}
+    try:
+        loaded = schema.load(resolved)
+    except ValidationError as exc:
+        problems.extend(_explain(path, "", exc.messages, resolved, schema))
+    if problems:
+        raise ConfigError("\n".join(problems), problems=tuple(problems))
+    for name, value in schema.fields.items():
+        if isinstance(value, fields.Nested) and not loaded.get(name):
+            loaded[name] = value.schema.load({})
+    return loaded
+
+
+def _resolve(
+    raw: Any, environ: Mapping[str, str], path: Path, table: str, problems: list[str]
+) -> Any:
+    """Replace ``env:NAME`` texts, noting variables that are not set."""
+    if isinstance(raw, dict):
+        return {
+            key: _resolve(value, environ, path, f"{table}.{key}".lstrip("."), problems)
+            for key, value in raw.items()
+        }
+    if isinstance(raw, list):
+        return [_resolve(value, environ, path, table, problems) for value in raw]
+    if isinstance(raw, str) and raw.startswith("env:"):
+        variable = raw.removeprefix("env:")
+        if variable not in environ:
+            problems.append(f"{path}: {table}: environment variable {variable!r} is not set")
+            return ""
+        return environ[variable]
+    return raw
+
+
+def _explain(path: Path, table: str, messages: Any, raw: Any, schema: Schema) -> list[str]:
+    """One line per error: file, table, key, what was found, what is allowed."""
+    problems = []
+    for key, message in messages.items():
+        nested = schema.fields.get(key)
+        found = raw.get(key) if isinstance(raw, dict) else None
+        if isinstance(message, dict) and isinstance(nested, fields.Nested):
+            inner = f"{table}.{key}".lstrip(".")
+            problems.extend(_explain(path, inner, message, found, nested.schema))
+            continue
+        where = f"{path}: [{table}] {key}" if table else f"{path}: {key}"
+        secret = nested is not None and nested.metadata.get("secret")
+        shown = "" if found is None else f"found {'(secret)' if secret else repr(found)}; "
+        for text in _flat(message):
+            if text == "Unknown field.":
+                near = difflib.get_close_matches(str(key), list(schema.fields), n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                text = f"unknown key; allowed are {', '.join(sorted(schema.fields))}{hint}"
+            problems.append(f"{where}: {shown}{text}")
+    return problems
+
+
+def _flat(message: Any) -> list[str]:
+    if isinstance(message, dict):
+        return [f"{key}: {text}" for key, value in message.items() for text in _flat(value)]
+    if isinstance(message, list):
+        return [text for value in message for text in _flat(value)]
+    return [str(message)]

@@ -1,0 +1,204 @@
+"""The brand's event log: append in the writer's transaction, read in commit order.
+
+On SQLite ids are given in commit order because there is one writer. On
+PostgreSQL they are not: a reader that remembers the last id loses events of
+transactions that commit late. There the log is read by ``(xid, id)`` below the
+oldest running transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .db import brand_db, current_handle
+from .db.bulk import execute, insert_rows
+from .db.router import STATE, notify
+from .facts import EVENT_TYPES, Fact, OrderLineFact, OrderPaid
+from .models import Event
+
+_COLUMNS = ("type", "contact_id", "at", "recorded_at", "backfill", "data")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in the log; ``xid`` is 0 on SQLite."""
+
+    xid: int
+    event_id: int
+
+
+START = Position(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event to append. ``data`` holds the fact's own fields, JSON values only."""
+
+    type: str
+    contact_id: int | None
+    at: int
+    data: dict[str, Any]
+    backfill: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """An event as read from the log; ``fact`` is None for types this version has no hook for."""
+
+    position: Position
+    type: str
+    at: int
+    recorded_at: int
+    backfill: bool
+    contact_id: int | None
+    data: dict[str, Any]
+    fact: Fact | None
+
+
+def append(events: Iterable[NewEvent], *, recorded_at: int) -> int:
+    """Append events in the current transaction; returns how many.
+
+    Services call it in the transaction that writes what happened. The worker
+    is nudged after the commit.
+    """
+    rows = [
+        (e.type, e.contact_id, e.at, recorded_at, 1 if e.backfill else 0, e.data) for e in events
+    ]
+    if not rows:
+        return 0
+    insert_rows(Event, _COLUMNS, rows)
+    if STATE.depth:
+        STATE.appended = True
+    else:
+        notify(current_handle())
+    return len(rows)
+
+
+def _lines(value: Sequence[Any]) -> tuple[OrderLineFact, ...]:
+    return tuple(OrderLineFact(sku, qty, paid, bool(gift)) for sku, qty, paid, gift in value)
+
+
+def _order_paid(event_id: int, at: int, backfill: bool, contact_id: int | None, data: dict[str, Any]) -> Fact:
+    return OrderPaid(
+        event_id,
+        at,
+        backfill,
+        contact_id,
+        data["order_id"],
+        data["source"],
+        data["number"],
+        data.get("platform", ""),
+        data["paid_minor"],
+        data.get("items", 0),
+        _lines(data.get("lines", ())),
+    )
+
+
+def _decoder(cls: type[Fact]) -> Callable[..., Fact]:
+    names = frozenset(cls.__dataclass_fields__) - {"event_id", "at", "backfill", "contact_id"}
+
+    def decode(event_id: int, at: int, backfill: bool, contact_id: int | None, data: dict[str, Any]) -> Fact:
+        if not data.keys() <= names:
+            # A newer version wrote more fields: adding a field is compatible.
+            data = {key: value for key, value in data.items() if key in names}
+        return cls(event_id, at, backfill, contact_id, **data)
+
+    return decode
+
+
+_DECODERS: dict[str, Callable[..., Fact]] = {
+    name: _order_paid if cls is OrderPaid else _decoder(cls) for name, (cls, _) in EVENT_TYPES.items()
+}
+
+_SELECT = "SELECT id, type, contact_id, at, recorded_at, backfill, data FROM event "
+_SQLITE_READ = _SELECT + "WHERE id > ? ORDER BY id LIMIT ?"
+# The column is qualified: an output column named xid would make ORDER BY sort text.
+_POSTGRES_READ = (
+    "SELECT event.xid::text, id, type, contact_id, at, recorded_at, backfill, data FROM event "
+    "WHERE (event.xid, event.id) > (?::text::xid8, ?::bigint) "
+    "AND event.xid < pg_snapshot_xmin(pg_current_snapshot()) "
+    "ORDER BY event.xid, event.id LIMIT ?"
+)
+
+
+def read(after: Position, limit: int, wanted: frozenset[str] | None = None) -> list[LoggedEvent]:
+    """Committed events after a position, in order, at most ``limit``.
+
+    With ``wanted``, events of other types come back with empty ``data`` and no
+    fact: they move a cursor but nobody looks at them.
+    """
+    sqlite = current_handle().engine == "sqlite"
+    if sqlite:
+        rows = execute(_SQLITE_READ, (after.event_id, limit)).fetchall()
+    else:
+        rows = execute(_POSTGRES_READ, (str(after.xid), after.event_id, limit)).fetchall()
+    return _decode(rows, sqlite, wanted)
+
+
+def read_one(event_id: int) -> LoggedEvent | None:
+    """One event by id, or None."""
+    sqlite = current_handle().engine == "sqlite"
+    head = _SELECT if sqlite else "SELECT event.xid::text, id, type, contact_id, at, recorded_at, backfill, data FROM event "
+    events = _decode(execute(head + "WHERE id = ?", (event_id,)).fetchall(), sqlite, None)
+    return events[0] if events else None
+
+
+def _decode(rows: list[tuple[Any, ...]], sqlite: bool, wanted: frozenset[str] | None) -> list[LoggedEvent]:
+    out = []
+    loads = json.loads
+    for row in rows:
+        xid, (event_id, kind, contact_id, at, recorded_at, backfill, text) = (
+            (0, row) if sqlite else (int(row[0]), row[1:])
+        )
+        fact: Fact | None = None
+        data: dict[str, Any] = {}
+        if wanted is None or kind in wanted:
+            data = loads(text)
+            decode = _DECODERS.get(kind)
+            if decode is not None:
+                fact = decode(event_id, at, backfill == 1, contact_id, data)
+        out.append(
+            LoggedEvent(
+                Position(xid, event_id), kind, at, recorded_at, backfill == 1, contact_id, data, fact
+            )
+        )
+    return out
+
+
+def head() -> Position:
+    """The place after which every event appended from now on will be read."""
+    if current_handle().engine == "sqlite":
+        (last,) = execute("SELECT coalesce(max(id), 0) FROM event").fetchone()
+        return Position(0, int(last))
+    # Transactions still running may append below the newest id: begin at the oldest of them.
+    (xmin,) = execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text").fetchone()
+    return Position(int(xmin), 0)
+
+
+def lag(position: Position) -> int:
+    """How many events lie after a position."""
+    if current_handle().engine == "sqlite":
+        (count,) = execute("SELECT count(*) FROM event WHERE id > ?", (position.event_id,)).fetchone()
+    else:
+        (count,) = execute(
+            "SELECT count(*) FROM event WHERE (event.xid, event.id) > (?::text::xid8, ?::bigint)",
+            (str(position.xid), position.event_id),
+        ).fetchone()
+    return int(count)
+
+
+def tail(limit: int, *, before: int | None = None) -> list[LoggedEvent]:
+    """The newest events, newest first; ``before`` is an event id to page on from."""
+    sqlite = brand_db.param == "?"
+    columns = "" if sqlite else "event.xid::text, "
+    where = "WHERE id < ? " if before is not None else ""
+    params = [before] if before is not None else []
+    rows = execute(
+        f"SELECT {columns}id, type, contact_id, at, recorded_at, backfill, data FROM event "
+        f"{where}ORDER BY id DESC LIMIT ?",
+        [*params, limit],
+    ).fetchall()
+    return _decode(rows, sqlite, None)

@@ -1,0 +1,191 @@
+"""Finding and importing plugins: installed distributions and the project's plugin folder.
+
+Finding never imports. Importing is guarded, one plugin at a time: a broken
+plugin is refused with its reason and every other one works.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from . import __version__
+from .errors import PluginError
+from .plugin import NAME, RESERVED_NAMES, Plugin
+
+GROUP = "scrm.plugins"
+FOLDER_PREFIX = "scrm_"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A plugin that can be switched on. ``refused`` says why it cannot, if so."""
+
+    name: str
+    target: str
+    origin: str
+    version: str = ""
+    refused: str = ""
+
+
+def discover(plugins_dir: Path | None = None) -> dict[str, Candidate]:
+    """Every plugin that is installed or lies in ``plugins_dir``, by name; imports nothing.
+
+    A name that two distributions claim is refused for both: which one would
+    answer must not depend on the order of installation.
+    """
+    found: dict[str, Candidate] = {}
+    for candidate in [*_installed(entry_points(group=GROUP)), *_folders(plugins_dir)]:
+        earlier = found.get(candidate.name)
+        if earlier is not None and earlier.target != candidate.target:
+            reason = (
+                f"two plugins are called {candidate.name!r}: {earlier.origin} and {candidate.origin}; "
+                "uninstall or rename one"
+            )
+            candidate = Candidate(candidate.name, candidate.target, candidate.origin, refused=reason)
+        found[candidate.name] = candidate
+    return dict(sorted(found.items()))
+
+
+def _installed(points: Iterable[EntryPoint]) -> list[Candidate]:
+    out = []
+    for point in points:
+        distribution = point.dist
+        origin = f"distribution {distribution.name}" if distribution is not None else "entry point"
+        version = distribution.version if distribution is not None else ""
+        out.append(Candidate(point.name, point.value, origin, version, _refused_name(point.name)))
+    return out
+
+
+def _refused_name(name: str) -> str:
+    if not NAME.match(name):
+        return f"{name!r} is not a plugin name (lower case letters, digits and dashes)"
+    if name in RESERVED_NAMES:
+        return f"{name!r} is reserved by the core"
+    return ""
+
+
+def _folders(plugins_dir: Path | None) -> list[Candidate]:
+    if plugins_dir is None or not plugins_dir.is_dir():
+        return []
+    out = []
+    for folder in sorted(plugins_dir.iterdir()):
+        if folder.name.startswith(FOLDER_PREFIX) and (folder / "__init__.py").is_file():
+            name = folder.name.removeprefix(FOLDER_PREFIX).replace("_", "-")
+            out.append(Candidate(name, str(folder), f"folder {folder}", "", _refused_name(name)))
+    return out
+
+
+class Loader:
+    """Imports plugin classes on demand and remembers the outcome for this process."""
+
+    def __init__(self, plugins_dir: Path | None = None, extra: Iterable[type[Plugin]] = ()) -> None:
+        self._plugins_dir = plugins_dir
+        self._extra = {cls.name: cls for cls in extra}
+        self._outcomes: dict[str, type[Plugin] | str] = {}
+        self._lock = threading.RLock()
+
+    def candidates(self) -> dict[str, Candidate]:
+        """What :func:`discover` finds now, with classes given directly on top."""
+        found = discover(self._plugins_dir)
+        for name, cls in self._extra.items():
+            found[name] = Candidate(name, cls.__module__, "given", cls.version)
+        return found
+
+    def load(self, name: str) -> type[Plugin]:
+        """The class of an installed plugin; raises PluginError with the reason it is refused."""
+        with self._lock:
+            outcome = self._outcomes.get(name)
+            if outcome is None:
+                try:
+                    outcome = self._import(name)
+                except PluginError as exc:
+                    # "Not installed" may change while we run; a broken import does not heal by itself.
+                    if exc.code == "plugin_missing":
+                        raise
+                    outcome = str(exc)
+                self._outcomes[name] = outcome
+        if isinstance(outcome, str):
+            raise PluginError(outcome)
+        return outcome
+
+    def _import(self, name: str) -> type[Plugin]:
+        if name in self._extra:
+            return self._extra[name]
+        candidate = self.candidates().get(name)
+        if candidate is None:
+            raise PluginError(
+                f"plugin {name!r} is not installed; install its distribution or put it into the plugins folder",
+                code="plugin_missing",
+            )
+        if candidate.refused:
+            raise PluginError(f"plugin {name!r}: {candidate.refused}")
+        try:
+            cls = _class_of(candidate)
+        except PluginError:
+            raise
+        except (KeyboardInterrupt, MemoryError):
+            raise
+        except BaseException as exc:  # a plugin may raise anything, SystemExit too
+            raise PluginError(
+                f"plugin {name!r} ({candidate.origin}) fails at import: {type(exc).__name__}: {exc}"
+            ) from exc
+        if cls.name != name:
+            raise PluginError(
+                f"plugin {name!r} ({candidate.origin}): the class calls itself {cls.name!r}; make both equal"
+            )
+        _check_core(cls)
+        return cls
+
+
+def _class_of(candidate: Candidate) -> type[Plugin]:
+    folder = Path(candidate.target)
+    if folder.is_absolute():
+        module_name = folder.name
+        module = sys.modules.get(module_name)
+        if module is None or Path(module.__file__ or "").parent != folder:
+            spec = importlib.util.spec_from_file_location(
+                module_name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+            )
+            if spec is None or spec.loader is None:
+                raise PluginError(f"{folder}: cannot be imported")
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[module_name] = module
+            try:
+                spec.loader.exec_module(module)
+            except BaseException:
+                sys.modules.pop(module_name, None)
+                raise
+        classes = [
+            value
+            for value in vars(module).values()
+            if isinstance(value, type) and issubclass(value, Plugin) and value.name
+        ]
+        if len(classes) != 1:
+            raise PluginError(f"{folder}: defines {len(classes)} named Plugin classes; exactly one is needed")
+        return classes[0]
+    module_name, _, attribute = candidate.target.partition(":")
+    cls = getattr(importlib.import_module(module_name), attribute, None)
+    if not (isinstance(cls, type) and issubclass(cls, Plugin)):
+        raise PluginError(f"plugin {candidate.name!r}: {candidate.target} is not a Plugin class")
+    return cls
+
+
+def _check_core(cls: type[Plugin]) -> None:
+    try:
+        wanted = SpecifierSet(cls.requires_core)
+    except InvalidSpecifier as exc:
+        raise PluginError(f"plugin {cls.name!r}: requires_core {cls.requires_core!r}: {exc}") from exc
+    if not wanted.contains(__version__, prereleases=True):
+        raise PluginError(
+            f"plugin {cls.name!r} {cls.version} needs core {cls.requires_core}, this is {__version__}; "
+            "install a matching version of either"
+        )

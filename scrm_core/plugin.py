@@ -1,0 +1,259 @@
+"""The base class of every plugin: what it declares and what it may override.
+
+A class is checked when it is defined: an unknown hook, a hook without
+``@hookimpl``, a wrong signature or a missing declaration raises
+:class:`~scrm_core.errors.PluginError` at import, naming class, attribute, file
+and fix.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import logging
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from .errors import PluginError
+from .facts import PersonQuery, RewardOrder
+from .hooks import HOOK_NAMES, HookSpecs
+
+if TYPE_CHECKING:
+    from .brands import Brand
+
+NAME = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
+HOOK_PREFIXES = ("on_", "check_", "filter_", "choose_", "collect_")
+V = TypeVar("V", bound=Callable[..., Any])
+
+# First words of `scrm ...`, of API paths and of history tables: no plugin may take them.
+RESERVED_NAMES = frozenset(
+    "core brand completion config contact demo doctor events export hooks import init key migrate plugin "
+    "report rfm run segment worker".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A periodic job: ``method`` of the plugin runs every ``every_seconds``, once per slot and brand."""
+
+    name: str
+    every_seconds: int
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a report. ``kind``: text, count, money (minor units), rate (a fraction) or instant."""
+
+    name: str
+    title: str
+    kind: str = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTable:
+    """A report's answer: columns and rows; a value that cannot be computed is None."""
+
+    columns: tuple[Column, ...]
+    rows: Sequence[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report that a plugin offers: ``method`` returns a :class:`ReportTable`."""
+
+    method: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric that ``collect_metrics`` returns; ``unit`` is count or minor."""
+
+    title: str
+    unit: str = "count"
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentField:
+    """A field for segment expressions, written ``plugin.field``.
+
+    ``contacts`` names the plugin's method that returns SQL with ``?`` marks
+    and its parameters, selecting ``(contact_id, value)``; ``kind`` is number,
+    text or instant.
+    """
+
+    contacts: str
+    kind: str
+    title: str
+
+
+def permission(name: str) -> Callable[[V], V]:
+    """Name the permission (scope) that a plugin's route needs; a route without one is an error."""
+
+    def mark(view: V) -> V:
+        view.scrm_permission = name  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+class Plugin(HookSpecs):
+    """Base class of all plugins; one instance per brand that switched the plugin on.
+
+    Declarations (class attributes): ``name`` (lower case, dashes), ``version``,
+    ``summary``, ``requires_core`` (a version specifier), ``Settings`` (a
+    marshmallow schema class: unknown keys are refused), ``models`` and
+    ``migrations`` (a folder beside the module), ``blueprint`` (Flask routes,
+    each with :func:`permission`), ``permissions`` (name -> description),
+    ``commands`` ("module:group", loaded when used), ``jobs``, ``reports``,
+    ``metrics``, ``segment_fields``, ``reward_kinds`` (kind -> description) and
+    ``history`` (True: begin at the start of the log instead of at "now").
+    """
+
+    name: ClassVar[str] = ""
+    version: ClassVar[str] = ""
+    summary: ClassVar[str] = ""
+    requires_core: ClassVar[str] = ""
+    Settings: ClassVar[type[Any] | None] = None
+    models: ClassVar[tuple[type[Any], ...]] = ()
+    migrations: ClassVar[str | None] = None
+    blueprint: ClassVar[Any] = None
+    permissions: ClassVar[dict[str, str]] = {}
+    commands: ClassVar[str | None] = None
+    jobs: ClassVar[tuple[Job, ...]] = ()
+    reports: ClassVar[dict[str, Report]] = {}
+    metrics: ClassVar[dict[str, Metric]] = {}
+    segment_fields: ClassVar[dict[str, SegmentField]] = {}
+    reward_kinds: ClassVar[dict[str, str]] = {}
+    history: ClassVar[bool] = False
+
+    def __init__(self, brand: Brand, settings: dict[str, Any]) -> None:
+        self.brand = brand
+        self.settings = settings
+        self.log = logging.getLogger(f"scrm.plugin.{self.name}")
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _check_methods(cls)
+        if cls.name:  # a base class shared by a family of plugins has no name of its own
+            _check_declarations(cls)
+
+    def issue_reward(self, order: RewardOrder) -> dict[str, Any]:
+        """Issue a reward of one of ``reward_kinds``; runs inside the grant's transaction.
+
+        Return what identifies the issued thing (a code, an entry id). Raise
+        Veto to refuse: the grant is then not made.
+        """
+        raise PluginError(f"plugin {self.name!r} declares reward_kinds but has no issue_reward()")
+
+    def reverse_reward(self, order: RewardOrder) -> None:
+        """Take an issued reward back; ``order.issued`` is what issue_reward returned."""
+        raise PluginError(f"plugin {self.name!r} declares reward_kinds but has no reverse_reward()")
+
+    def erase_personal_data(self, query: PersonQuery) -> None:
+        """Erase what the plugin holds about a person outside models with a foreign key to Contact.
+
+        Rows with such a key are deleted by the core. A plugin that implements
+        ``collect_personal_data`` must override this.
+        """
+
+    @classmethod
+    def migrations_path(cls) -> Path | None:
+        """The folder of the plugin's migrations, or None."""
+        if cls.migrations is None:
+            return None
+        return Path(inspect.getfile(cls)).resolve().parent / cls.migrations
+
+
+@dataclass
+class _Place:
+    cls: type
+    where: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        try:
+            self.where = f"{inspect.getsourcefile(self.cls)}:{inspect.getsourcelines(self.cls)[1]}"
+        except (OSError, TypeError):
+            self.where = self.cls.__module__
+
+    def error(self, attribute: str, problem: str) -> PluginError:
+        return PluginError(f"{self.where}: {self.cls.__name__}.{attribute}: {problem}")
+
+
+def _check_methods(cls: type[Plugin]) -> None:
+    place = _Place(cls)
+    for name, value in vars(cls).items():
+        if isinstance(value, property) or not callable(getattr(value, "__func__", value)):
+            continue
+        marked = hasattr(value, "scrm_impl")
+        if not name.startswith(HOOK_PREFIXES):
+            if marked:
+                raise place.error(name, f"@hookimpl, but no hook has this name; hooks are {_list(HOOK_NAMES)}")
+            continue
+        if name not in HOOK_NAMES:
+            close = difflib.get_close_matches(name, HOOK_NAMES, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"hooks are {_list(HOOK_NAMES)}"
+            raise place.error(name, f"no such hook; {hint} (rename the method if it is not meant as one)")
+        if not marked:
+            raise place.error(name, "looks like a hook but lacks @hookimpl; add it above the method")
+        _check_signature(place, name, value)
+
+
+def _check_signature(place: _Place, name: str, value: Any) -> None:
+    if isinstance(value, staticmethod | classmethod) or not inspect.isfunction(value):
+        raise place.error(name, "a hook is a plain method")
+    if inspect.iscoroutinefunction(value) or inspect.isasyncgenfunction(value):
+        raise place.error(name, "a hook is not async: queue a job for slow work")
+    options = value.scrm_impl  # type: ignore[attr-defined]
+    if options.get("wrapper") or options.get("hookwrapper"):
+        raise place.error(name, "hook wrappers are not supported: implement the hook itself")
+    spec = list(inspect.signature(getattr(HookSpecs, name)).parameters)
+    given = list(inspect.signature(value).parameters.values())
+    if [p.name for p in given] != spec or any(p.default is not p.empty for p in given):
+        raise place.error(name, f"takes exactly ({', '.join(spec)}), without defaults")
+
+
+def _check_declarations(cls: type[Plugin]) -> None:
+    place = _Place(cls)
+    if not NAME.match(cls.name):
+        raise place.error("name", f"{cls.name!r} must match {NAME.pattern.removesuffix(chr(92) + 'Z')}")
+    if cls.name in RESERVED_NAMES:
+        raise place.error("name", f"{cls.name!r} is reserved by the core")
+    for attribute in ("version", "summary", "requires_core"):
+        if not isinstance(getattr(cls, attribute), str) or not getattr(cls, attribute):
+            raise place.error(attribute, "must be declared as a text")
+    for job in cls.jobs:
+        _check_method(place, "jobs", job.method)
+        if job.every_seconds < 60:
+            raise place.error("jobs", f"{job.name!r} runs every {job.every_seconds} s; 60 s is the least")
+    for report in cls.reports.values():
+        _check_method(place, "reports", report.method)
+    for segment_field in cls.segment_fields.values():
+        _check_method(place, "segment_fields", segment_field.contacts)
+    for name in cls.permissions:
+        if not name.startswith(f"{cls.name}:"):
+            raise place.error("permissions", f"{name!r} must begin with {cls.name + ':'!r}")
+    if cls.models and cls.migrations is None:
+        raise place.error("migrations", "models are declared but no migrations folder creates them")
+    prefix = cls.name.replace("-", "_") + "_"
+    for model in cls.models:
+        if not model._meta.table_name.startswith(prefix):
+            raise place.error("models", f"table {model._meta.table_name!r} must begin with {prefix!r}")
+    if cls.reward_kinds and cls.issue_reward is Plugin.issue_reward:
+        raise place.error("reward_kinds", "declares reward kinds but does not override issue_reward()")
+    collects = cls.collect_personal_data is not Plugin.collect_personal_data
+    if collects and cls.erase_personal_data is Plugin.erase_personal_data:
+        raise place.error("collect_personal_data", "needs erase_personal_data() beside it")
+
+
+def _check_method(place: _Place, attribute: str, method: str) -> None:
+    if not callable(getattr(place.cls, method, None)):
+        raise place.error(attribute, f"names method {method!r}, which the class does not have")
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names)
