@@ -277,13 +277,14 @@ def _likelier(sample: bytes) -> str:
 
 def normalise_header(cell: str) -> str:
     """A header as it is compared: NFKC, one case, no outer spaces, no unit in brackets behind it."""
-    name = _plain(cell)
+    name = plain_header(cell)
     while (shorter := _UNIT.sub("", name)) and shorter != name:
         name = shorter
     return name
 
 
-def _plain(cell: str) -> str:
+def plain_header(cell: str) -> str:
+    """A header in NFKC and one case, without outer spaces and spreadsheet quotes, unit kept."""
     return " ".join(unicodedata.normalize("NFKC", cell).casefold().strip("'\"=\ufeff \t\r\n").split())
 
 
@@ -295,7 +296,7 @@ def normalise_headers(cells: list[str]) -> list[str]:
     """
     short = [normalise_header(cell) for cell in cells]
     names = [
-        _plain(cell) if short.count(name) > 1 else name or f"column {position}"
+        plain_header(cell) if short.count(name) > 1 else name or f"column {position}"
         for position, (cell, name) in enumerate(zip(cells, short, strict=True), 1)
     ]
     names = [name or f"column {position}" for position, name in enumerate(names, 1)]
