@@ -57,16 +57,13 @@ _EXAMPLE = {
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Where the values of a plugin's field lie: a column beside one that holds the contact's id.
+    """Where the values of a plugin's field come from: a SELECT of (contact_id, value).
 
-    ``instants`` says that a DATE column holds epoch milliseconds; otherwise it
-    holds ``date.toordinal()`` days.
+    ``select`` has ``?`` marks for ``params``; a DATE field selects instants.
     """
 
-    table: str
-    contact_column: str
-    column: str
-    instants: bool = False
+    select: str
+    params: tuple[int | str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,16 +163,20 @@ class _Compiler:
     # Fields of plugins -------------------------------------------------------
 
     def of_plugin(self, condition: Condition, spec: FieldSpec, stored: Stored) -> Sql:
-        column = f'f."{stored.column}"'
         if isinstance(condition, Has):
-            wanted = Sql(f"{column} IS NOT NULL")
+            wanted = Sql("value IS NOT NULL")
         elif spec.kind is FieldKind.TEXT:
-            wanted = self.text(column, condition)
-        elif spec.kind is FieldKind.DATE and stored.instants:
-            wanted = self.instant(column, condition)
+            wanted = self.text("value", condition)
+        elif spec.kind is FieldKind.DATE:
+            wanted = self.instant("value", condition)
         else:
-            wanted = self.number(column, condition, spec)
-        return _exists(f'"{stored.table}" f WHERE f."{stored.contact_column}" = c.id', wanted)
+            wanted = self.number("value", condition, spec)
+        # Not correlated: whatever the plugin selects is computed once, not once per contact.
+        return Sql(
+            f"c.id IN (WITH plugin_field (contact_id, value) AS ({stored.select}) SELECT contact_id"
+            f" FROM plugin_field WHERE contact_id IS NOT NULL AND {wanted.text})",
+            (*stored.params, *wanted.params),
+        )
 
     # Fields of the core ------------------------------------------------------
 

@@ -22,6 +22,15 @@ _AMOUNT = re.compile(
 )
 
 
+_NO_DECIMALS = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split())
+_THREE_DECIMALS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
+
+
+def exponent_of(currency: str) -> int:
+    """Decimals of a currency by its ISO 4217 code: 2 unless the standard says 0 or 3."""
+    return 0 if currency in _NO_DECIMALS else 3 if currency in _THREE_DECIMALS else 2
+
+
 def parse_minor(text: str, exponent: int = 2) -> int | None:
     """Minor units of an amount written in major units, or None for an empty text.
 

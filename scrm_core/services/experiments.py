@@ -1,0 +1,307 @@
+"""Experiments (实验): sticky arms, an exposure log, and results that refuse to guess.
+
+A person's arm is ``hash(salt + experiment + person) mod 10,000`` against the
+arms' weights: the same on every machine and at every time, without a table.
+The unit is the person, never the order. Only people in the exposure log are
+analysed; an outcome counts once per person and metric, and only after the
+exposure. The first arm is the control.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from ..db import transactional
+from ..db.bulk import execute, fetch_in, insert_rows
+from ..errors import Conflict, Invalid, NotFound
+from ..limits import LIMITS
+from ..models import Experiment, Exposure
+from ..stats import Comparison, Interval, RatioCheck, compare_shares, holm, sample_ratio, wilson
+from ..values.text import clean_text
+
+if TYPE_CHECKING:
+    from ..brands import Brand
+
+BUCKETS = 10_000
+"""The weights of an experiment's arms sum to this."""
+
+SIGNIFICANT = 0.05
+"""A difference counts when its P value, corrected by Holm for several variants, is below this."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentView:
+    """An experiment; ``arms`` are (name, weight) in order, the first is the control.
+
+    ``minimum`` is the number of exposed persons that every arm needs before a
+    winner is named.
+    """
+
+    name: str
+    arms: tuple[tuple[str, int], ...]
+    minimum: int
+    owner: str
+    created_at: int
+    ended_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArmResult:
+    """One arm of a result: exposed persons, those with the outcome, the sum of its values.
+
+    ``share`` is None without persons. ``against_control`` and ``p_adjusted``
+    are None for the control and while one of the two has no persons.
+    """
+
+    arm: str
+    persons: int
+    converted: int
+    value: int
+    share: float | None
+    interval: Interval | None
+    against_control: Comparison | None
+    p_adjusted: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentResult:
+    """The result table of one metric. ``winner`` is None unless ``verdict`` is ``"winner"``.
+
+    ``verdict``: ``"sample ratio mismatch"`` (discard, look for the bug),
+    ``"too few persons"``, ``"no difference"`` or ``"winner"``.
+    """
+
+    experiment: str
+    metric: str
+    arms: tuple[ArmResult, ...]
+    ratio: RatioCheck
+    verdict: str
+    winner: str | None
+
+
+def bucket_of(salt: str, experiment: str, person: str) -> int:
+    """The person's bucket of an experiment, 0 to 9,999."""
+    digest = hashlib.sha256(f"{salt}\x1f{experiment}\x1f{person}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") % BUCKETS
+
+
+class Experiments:
+    """The experiments of one brand."""
+
+    def __init__(self, brand: Brand) -> None:
+        self.brand = brand
+
+    @transactional
+    def create(
+        self, name: str, arms: Mapping[str, int], *, minimum: int, owner: str = ""
+    ) -> ExperimentView:
+        """Define an experiment; the same definition again returns the existing one.
+
+        ``arms`` maps each arm to its weight, 10,000 in all; ``minimum`` is
+        best taken from :func:`scrm_core.stats.sample_size`. Raises Invalid for
+        other weights, Conflict when the name has another definition: people
+        may already have met an arm, and moving them would spoil the result.
+        """
+        name = clean_text(name, field="name", max_length=LIMITS.name)
+        if not name:
+            raise Invalid("an experiment needs a name", field="name")
+        _check_arms(arms, minimum)
+        inserted = execute(
+            "INSERT INTO experiment (name, salt, arms, minimum, owner, created_at) VALUES (?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (name) DO NOTHING",
+            (
+                name,
+                secrets.token_hex(16),
+                Experiment.arms.db_value([[arm, weight] for arm, weight in arms.items()]),
+                minimum,
+                owner,
+                self.brand.now(),
+            ),
+        ).rowcount
+        view = self.get(name)
+        if not inserted and (view.arms, view.minimum, view.owner) != (tuple(arms.items()), minimum, owner):
+            raise Conflict(f"experiment {name!r} exists with another definition: choose another name")
+        return view
+
+    def get(self, name: str) -> ExperimentView:
+        """The experiment ``name``; raises NotFound."""
+        return _view(_row(name))
+
+    def list(self, owner: str | None = None) -> list[ExperimentView]:
+        """All experiments by name, or those of one owner."""
+        query = Experiment.select().order_by(Experiment.name)
+        if owner is not None:
+            query = query.where(Experiment.owner == owner)
+        return [_view(row) for row in query]
+
+    @transactional
+    def end(self, name: str) -> ExperimentView:
+        """End an experiment: nobody is exposed any more, outcomes still count."""
+        row = _row(name)
+        if row.ended_at is None:
+            Experiment.update(ended_at=self.brand.now()).where(
+                Experiment.id == row.id, Experiment.ended_at.is_null()
+            ).execute()
+        return self.get(name)
+
+    def arm(self, name: str, person: str) -> str:
+        """The person's arm, without recording that they met it."""
+        row = _row(name)
+        return _arm(row, person)
+
+    @transactional
+    def expose(self, name: str, person: str, at: int | None = None) -> str:
+        """The person meets their arm; recorded once. Returns the arm.
+
+        ``person`` is a stable key such as a contact's uid. After the end of
+        the experiment the arm is still told but nothing is recorded.
+        """
+        return self.expose_many(name, [person], at)[0]
+
+    @transactional
+    def expose_many(self, name: str, persons: Sequence[str], at: int | None = None) -> list[str]:
+        """Like :meth:`expose` for many persons at one instant (default now); arms in the same order."""
+        row = _row(name)
+        arms = [_arm(row, person) for person in persons]
+        if row.ended_at is None:
+            moment = self.brand.now() if at is None else at
+            insert_rows(
+                Exposure,
+                ("experiment_id", "person", "arm", "at"),
+                [(row.id, person, arm, moment) for person, arm in zip(persons, arms, strict=True)],
+                on_conflict="ON CONFLICT (experiment_id, person) DO NOTHING",
+            )
+        return arms
+
+    @transactional
+    def record(self, name: str, person: str, metric: str, *, at: int, value: int = 1) -> bool:
+        """The person did what ``metric`` measures; True when this is the first time and counts.
+
+        False for a person who was not exposed by then, and for a repetition:
+        the share of an arm is one of persons, not of events.
+        """
+        row = _row(name)
+        if not metric or len(metric) > LIMITS.name:
+            raise Invalid(f"a metric has 1 to {LIMITS.name} characters", field="metric")
+        inserted = execute(
+            "INSERT INTO outcome (experiment_id, person, metric, at, value) "
+            "SELECT e.experiment_id, e.person, CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS BIGINT) "
+            "FROM exposure e WHERE e.experiment_id = ? AND e.person = ? AND e.at <= ? "
+            "ON CONFLICT (experiment_id, person, metric) DO NOTHING",
+            (metric, at, value, row.id, person, at),
+        ).rowcount
+        return bool(inserted)
+
+    def assigned(self, name: str, persons: Sequence[str]) -> dict[str, str]:
+        """The recorded arms of those of ``persons`` who were exposed."""
+        row = _row(name)
+        return dict(
+            fetch_in(
+                "SELECT person, arm FROM exposure WHERE experiment_id = ? AND person IN ({in})",
+                list(persons),
+                (row.id,),
+            )
+        )
+
+    def result(self, name: str, metric: str) -> ExperimentResult:
+        """The result table of ``metric``: shares, intervals, P values, and a verdict.
+
+        No winner is named before every arm has ``minimum`` exposed persons,
+        nor when the counts do not fit the planned ratio.
+        """
+        view, row = self.get(name), _row(name)
+        counted = {
+            arm: (persons, converted, value)
+            for arm, persons, converted, value in execute(
+                "SELECT e.arm, count(*), count(o.person), coalesce(sum(o.value), 0) FROM exposure e "
+                "LEFT JOIN outcome o ON o.experiment_id = e.experiment_id AND o.person = e.person "
+                "AND o.metric = ? WHERE e.experiment_id = ? GROUP BY e.arm",
+                (metric, row.id),
+            ).fetchall()
+        }
+        arms = _arm_results([(arm, *counted.get(arm, (0, 0, 0))) for arm, _ in view.arms])
+        ratio = sample_ratio([arm.persons for arm in arms], [weight for _, weight in view.arms])
+        verdict, winner = _verdict(arms, ratio, view.minimum)
+        return ExperimentResult(name, metric, arms, ratio, verdict, winner)
+
+
+def _check_arms(arms: Mapping[str, int], minimum: int) -> None:
+    for arm, weight in arms.items():
+        if not arm or len(arm) > LIMITS.name:
+            raise Invalid(f"an arm's name has 1 to {LIMITS.name} characters", field="arms")
+        if isinstance(weight, bool) or not isinstance(weight, int) or weight <= 0:
+            raise Invalid(f"the weight of arm {arm!r} must be a whole number above 0", field="arms")
+    if len(arms) < 2 or sum(arms.values()) != BUCKETS:
+        raise Invalid(f"two arms at least are needed, with weights that sum to {BUCKETS}", field="arms")
+    if isinstance(minimum, bool) or not isinstance(minimum, int) or minimum < 1:
+        raise Invalid("the minimum of persons per arm must be a whole number above 0", field="minimum")
+
+
+def _row(name: str) -> Experiment:
+    row = Experiment.select().where(Experiment.name == name).first()
+    if row is None:
+        raise NotFound(f"no experiment {name!r}")
+    return row
+
+
+def _view(row: Experiment) -> ExperimentView:
+    arms = tuple((str(arm), int(weight)) for arm, weight in row.arms)
+    return ExperimentView(row.name, arms, row.minimum, row.owner, row.created_at, row.ended_at)
+
+
+def _arm(row: Experiment, person: str) -> str:
+    if not person or len(person) > LIMITS.name:
+        raise Invalid(f"a person's key has 1 to {LIMITS.name} characters", field="person")
+    bucket = bucket_of(row.salt, row.name, person)
+    bounds = accumulate(weight for _, weight in row.arms)
+    return next(str(arm) for (arm, _), bound in zip(row.arms, bounds, strict=True) if bucket < bound)
+
+
+def _arm_results(counted: Sequence[tuple[str, int, int, int]]) -> tuple[ArmResult, ...]:
+    _, control_persons, control_converted, _ = counted[0]
+    compared = [
+        compare_shares(control_converted, control_persons, converted, persons)
+        if index and persons and control_persons
+        else None
+        for index, (_, persons, converted, _) in enumerate(counted)
+    ]
+    adjusted = iter(holm([each.p_value for each in compared if each is not None]))
+    return tuple(
+        ArmResult(
+            arm,
+            persons,
+            converted,
+            int(value),
+            converted / persons if persons else None,
+            wilson(converted, persons) if persons else None,
+            comparison,
+            None if comparison is None else next(adjusted),
+        )
+        for (arm, persons, converted, value), comparison in zip(counted, compared, strict=True)
+    )
+
+
+def _verdict(arms: Sequence[ArmResult], ratio: RatioCheck, minimum: int) -> tuple[str, str | None]:
+    if ratio.alarm:
+        return "sample ratio mismatch", None
+    if min(arm.persons for arm in arms) < minimum:
+        return "too few persons", None
+    better = [arm for arm in arms[1:] if _differs(arm) and _lift(arm) > 0]
+    if better:
+        return "winner", max(better, key=_lift).arm
+    if all(_differs(arm) for arm in arms[1:]):
+        return "winner", arms[0].arm
+    return "no difference", None
+
+
+def _differs(arm: ArmResult) -> bool:
+    return arm.p_adjusted is not None and arm.p_adjusted < SIGNIFICANT
+
+
+def _lift(arm: ArmResult) -> float:
+    return 0.0 if arm.against_control is None else arm.against_control.difference

@@ -1,0 +1,151 @@
+"""Metrics (指标): plugins compute them, the core keeps one value per day and dimension.
+
+A rollup replaces the values of the asked days as a whole, so computing a day
+again (a late import, a refund) gives the same rows as computing it once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..db import transactional
+from ..db.bulk import execute, insert_rows
+from ..errors import Invalid, NotFound, PluginError
+from ..facts import MetricsQuery, MetricValue
+from ..limits import LIMITS
+from ..models import MetricDay
+
+if TYPE_CHECKING:
+    from ..brands import Brand
+
+MAX_DAYS = 3_700
+"""The longest span of days of one rollup or one reading: ten years."""
+
+_log = logging.getLogger("scrm.metrics")
+
+
+@dataclass(frozen=True, slots=True)
+class DayValue:
+    """A stored value: ``day`` is a brand-local ``date.toordinal()``; ``value`` in the metric's unit."""
+
+    plugin: str
+    metric: str
+    day: int
+    dimension: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rollup:
+    """What a rollup did: rows stored per plugin, and why a plugin's part is unavailable."""
+
+    stored: dict[str, int]
+    unavailable: dict[str, str]
+
+
+class Metrics:
+    """The metrics of one brand."""
+
+    def __init__(self, brand: Brand) -> None:
+        self.brand = brand
+
+    def roll_up(self, first_day: int, last_day: int) -> Rollup:
+        """Ask every plugin that declares metrics for the days and store the answers.
+
+        A plugin that fails keeps the values it had and is named in
+        ``unavailable``; the others are stored.
+        """
+        _check_days(first_day, last_day)
+        stored: dict[str, int] = {}
+        unavailable: dict[str, str] = {}
+        query = MetricsQuery(first_day, last_day)
+        for name, answer, error in self.brand.hooks.collect("collect_metrics", query):
+            if not self.brand.plugins[name].metrics:
+                continue
+            if error is not None:
+                unavailable[name] = error
+                continue
+            try:
+                rows = self._rows(name, answer or (), query)
+            except Exception as problem:  # a plugin's generator runs here, and may raise anything
+                _log.warning("metrics of plugin %s are unavailable", name, exc_info=True)
+                unavailable[name] = f"{type(problem).__name__}: {problem}"
+                continue
+            stored[name] = self._replace(name, query, rows)
+        return Rollup(stored, unavailable)
+
+    def _rows(
+        self, plugin: str, answer: Iterable[MetricValue], query: MetricsQuery
+    ) -> list[tuple[str, str, int, str, int]]:
+        declared = self.brand.plugins[plugin].metrics
+        rows: dict[tuple[str, int, str], int] = {}
+        for given in answer:
+            problem = _problem(given, declared, query)
+            key = (given.metric, given.day, given.dimension)
+            if problem is None and key in rows:
+                problem = "is given twice"
+            if problem is not None:
+                raise PluginError(
+                    f"plugin {plugin!r}: metric {given.metric!r} of day {given.day} ({given.dimension!r}) {problem}"
+                )
+            rows[key] = given.value
+        return [
+            (plugin, metric, day, dimension, value)
+            for (metric, day, dimension), value in sorted(rows.items())
+        ]
+
+    @transactional
+    def _replace(self, plugin: str, query: MetricsQuery, rows: list[tuple[str, str, int, str, int]]) -> int:
+        execute(
+            "DELETE FROM metric_day WHERE plugin = ? AND day BETWEEN ? AND ?",
+            (plugin, query.first_day, query.last_day),
+        )
+        insert_rows(MetricDay, ("plugin", "metric", "day", "dimension", "value"), rows)
+        return len(rows)
+
+    def read(
+        self,
+        plugin: str,
+        metric: str,
+        first_day: int,
+        last_day: int,
+        *,
+        dimension: str | None = None,
+    ) -> list[DayValue]:
+        """The stored values by day and dimension; a day without a value is absent, not 0.
+
+        Raises NotFound when no enabled plugin of that name declares the metric.
+        """
+        _check_days(first_day, last_day)
+        if plugin not in self.brand.plugins or metric not in self.brand.plugins[plugin].metrics:
+            raise NotFound(f"no metric {plugin}.{metric}")
+        sql = (
+            "SELECT plugin, metric, day, dimension, value FROM metric_day "
+            "WHERE plugin = ? AND metric = ? AND day BETWEEN ? AND ?"
+        )
+        params: list[Any] = [plugin, metric, first_day, last_day]
+        if dimension is not None:
+            sql += " AND dimension = ?"
+            params.append(dimension)
+        rows = execute(f"{sql} ORDER BY day, dimension", params).fetchall()
+        return [DayValue(*row) for row in rows]
+
+
+def _problem(given: MetricValue, declared: dict[str, Any], query: MetricsQuery) -> str | None:
+    if given.metric not in declared:
+        return "is not declared"
+    if not query.first_day <= given.day <= query.last_day:
+        return "is outside the days asked for"
+    if isinstance(given.value, bool) or not isinstance(given.value, int) or abs(given.value) > LIMITS.integer:
+        return f"has the value {given.value!r}, which is not an integer within 2**53"
+    if len(given.dimension) > LIMITS.name:
+        return f"has a dimension of more than {LIMITS.name} characters"
+    return None
+
+
+def _check_days(first_day: int, last_day: int) -> None:
+    if not 0 <= last_day - first_day < MAX_DAYS:
+        raise Invalid(f"the last day must be 0 to {MAX_DAYS - 1} days after the first", field="last_day")

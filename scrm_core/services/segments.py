@@ -1,0 +1,177 @@
+"""Segments (人群): audiences named by an expression of the segment language.
+
+An expression becomes one SQL statement; members are read in keyset pages, so
+the ten-thousandth page costs what the first one does. The language is
+described in :mod:`scrm_core.segmentlang`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..db import transactional
+from ..db.bulk import execute
+from ..errors import Invalid, NotFound, PluginError
+from ..limits import LIMITS
+from ..models import Segment
+from ..segmentlang import CORE_FIELDS, Catalogue, FieldKind, FieldSpec, parse, to_text
+from ..segmentlang.fields import Stored
+from ..segmentlang.sql import Context, Sql, compile_condition
+from ..segmentlang.tree import conditions
+from ..values.money import exponent_of
+from ..values.text import clean_text
+
+if TYPE_CHECKING:
+    from ..brands import Brand
+
+PAGE_ROWS = 10_000
+"""The most contacts that one page of a segment holds."""
+
+_PLUGIN_KINDS = {"number": FieldKind.NUMBER, "text": FieldKind.TEXT, "instant": FieldKind.DATE}
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentView:
+    """A saved segment; instants are epoch milliseconds."""
+
+    name: str
+    expression: str
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentMember:
+    """A contact in a segment: its id inside, its unguessable ``uid`` outside, its name."""
+
+    contact_id: int
+    uid: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What an expression means: its canonical text, its fields and the SQL it becomes."""
+
+    expression: str
+    fields: tuple[tuple[str, str], ...]
+    sql: str
+    params: tuple[int | str, ...]
+
+
+class Segments:
+    """The segments of one brand. Every method raises SegmentError for a faulty expression."""
+
+    def __init__(self, brand: Brand) -> None:
+        self.brand = brand
+
+    def catalogue(self) -> Catalogue:
+        """Every field that an expression of this brand may name."""
+        plugins: dict[str, dict[str, FieldSpec]] = {}
+        for name, plugin in self.brand.plugins.items():
+            if plugin.segment_fields:
+                plugins[name] = {field: self._plugin_field(name, field) for field in plugin.segment_fields}
+        return Catalogue(CORE_FIELDS, plugins, exponent_of(self.brand.currency))
+
+    def _plugin_field(self, plugin_name: str, name: str) -> FieldSpec:
+        plugin = self.brand.plugins[plugin_name]
+        declared = plugin.segment_fields[name]
+        kind = _PLUGIN_KINDS.get(declared.kind)
+        if kind is None:
+            raise PluginError(
+                f"plugin {plugin_name!r}: segment field {name!r} has kind {declared.kind!r}; "
+                f"kinds are {', '.join(_PLUGIN_KINDS)}"
+            )
+        select, params = getattr(plugin, declared.contacts)()
+        if "%" in select:
+            raise PluginError(
+                f"plugin {plugin_name!r}: the SQL of segment field {name!r} contains a %; pass it as a parameter"
+            )
+        return FieldSpec(f"{plugin_name}.{name}", kind, declared.title, stored=Stored(select, tuple(params)))
+
+    @transactional
+    def save(self, name: str, expression: str) -> SegmentView:
+        """Create the segment ``name`` or replace its expression."""
+        name = clean_text(name, field="name", max_length=LIMITS.name)
+        if not name:
+            raise Invalid("a segment needs a name", field="name")
+        self._compile(expression)
+        now = self.brand.now()
+        execute(
+            "INSERT INTO segment (name, expression, created_at, updated_at) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (name) DO UPDATE SET expression = excluded.expression, updated_at = excluded.updated_at",
+            (name, expression, now, now),
+        )
+        return self.get(name)
+
+    def get(self, name: str) -> SegmentView:
+        """The saved segment ``name``; raises NotFound."""
+        row = Segment.select().where(Segment.name == name).first()
+        if row is None:
+            raise NotFound(f"no segment {name!r}")
+        return _view(row)
+
+    def list(self) -> list[SegmentView]:
+        """All saved segments by name."""
+        return [_view(row) for row in Segment.select().order_by(Segment.name)]
+
+    @transactional
+    def delete(self, name: str) -> None:
+        """Forget a saved segment; raises NotFound."""
+        if not Segment.delete().where(Segment.name == name).execute():
+            raise NotFound(f"no segment {name!r}")
+
+    def count(self, expression: str) -> int:
+        """How many active contacts fulfil the expression."""
+        where = self._compile(expression)
+        sql = f"SELECT count(*) FROM contact c WHERE c.state = 'active' AND {where.text}"
+        return int(execute(sql, where.params).fetchone()[0])
+
+    def page(self, expression: str, after: int = 0, limit: int = LIMITS.page_rows) -> list[int]:
+        """Ids of the next ``limit`` contacts with an id above ``after``, in ascending order.
+
+        The last id of a page is the ``after`` of the next; a page shorter than
+        ``limit`` is the last one. Raises Invalid for a limit outside
+        1 to :data:`PAGE_ROWS`.
+        """
+        sql = self._page_sql("c.id", expression, after, limit)
+        return [row[0] for row in execute(sql.text, sql.params).fetchall()]
+
+    def members(
+        self, expression: str, after: int = 0, limit: int = LIMITS.page_rows
+    ) -> list[SegmentMember]:
+        """Like :meth:`page`, with what is shown of each contact."""
+        sql = self._page_sql("c.id, c.uid, c.name", expression, after, limit)
+        return [SegmentMember(*row) for row in execute(sql.text, sql.params).fetchall()]
+
+    def explain(self, expression: str) -> Explanation:
+        """What the expression means, without running it."""
+        tree = parse(expression)
+        where = self._compile(expression)
+        catalogue = self.catalogue()
+        named = {str(each.field): catalogue.find(each.field, expression).summary for each in conditions(tree)}
+        return Explanation(to_text(tree), tuple(named.items()), where.text, where.params)
+
+    def _page_sql(self, columns: str, expression: str, after: int, limit: int) -> Sql:
+        if not 1 <= limit <= PAGE_ROWS:
+            raise Invalid(f"a page has 1 to {PAGE_ROWS} contacts, not {limit}", field="limit")
+        where = self._compile(expression)
+        return Sql(
+            f"SELECT {columns} FROM contact c WHERE c.id > ? AND c.state = 'active' AND {where.text} "
+            "ORDER BY c.id LIMIT ?",
+            (after, *where.params, limit),
+        )
+
+    def _compile(self, expression: str) -> Sql:
+        context = Context(
+            self.catalogue(),
+            self.brand.day(self.brand.now()),
+            self.brand.zone,
+            self.brand.config.phone_region,
+        )
+        return compile_condition(parse(expression), context, expression)
+
+
+def _view(row: Segment) -> SegmentView:
+    return SegmentView(row.name, row.expression, row.created_at, row.updated_at)
