@@ -9,9 +9,14 @@ from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import phonenumbers
 import pytest
+
+from scrm_core.intake.binding import Binding
+from scrm_core.intake.csvfile import CsvFile, Reject
+from scrm_core.intake.mapping import load_mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
@@ -140,3 +145,24 @@ def test_generated_lines_and_refunds_fit_their_products_and_orders():
     assert len({refund["refund_number"] for refund in refunds}) == len(refunds) > 0
     for refund in refunds:
         assert 0 < Decimal(refund["amount"]) <= paid[refund["platform"], refund["order_number"]]
+
+
+@pytest.mark.parametrize(
+    ("file", "mapping", "kind", "expected"),
+    [
+        ("cdnow_sample_orders.csv", "cdnow.toml", "orders", 6_919),
+        ("card-scans.csv", "card-scans.toml", "leads", 235),
+        ("orders-generated.csv", "generated-orders.toml", "orders", None),
+        ("refunds-generated.csv", "generated-refunds.toml", "refunds", None),
+        ("products-generated.csv", "generated-products.toml", "products", None),
+    ],
+)
+def test_each_file_is_read_whole_with_its_mapping(file, mapping, kind, expected):
+    zone = ZoneInfo("America/New_York")
+    with CsvFile(EXAMPLES / file) as source:
+        bound = Binding(load_mapping(EXAMPLES / mapping, kind), source.header, zone=zone)
+        read = list(bound.rows(source.rows()))
+    keys = {"orders": ("order_number",), "refunds": ("refund_number",), "products": ("sku",)}
+    count = expected or len({tuple(row[k] for k in keys[kind]) for row in rows(file)})
+    assert [row for row in read if isinstance(row, Reject)] == []
+    assert len(read) == count
