@@ -36,6 +36,7 @@ class Limits:
     open_brands: int = _limit(16, "files per thread", "SQLite brand files kept open")
     busy_ms: int = _limit(5_000, "ms", "waiting for a locked database before 503")
     pg_connections: int = _limit(20, "connections per process", "the PostgreSQL pool")
+    idempotency_days: int = _limit(7, "days", "an answer kept for its Idempotency-Key")
     link_code_chars: int = _limit(12, "base32 characters", "a short link's unguessable code")
     worker_memory_mb: int = _limit(1_024, "MiB", "a worker process before it is recycled")
 
