@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
+import docs_pages as pages
 import pytest
-
-_spec = importlib.util.spec_from_file_location("docs_pages", Path(__file__).with_name("pages.py"))
-pages = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(pages)
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYED = [p for p in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]) if pages.blocks(p.read_text("utf-8"))]
