@@ -9,7 +9,7 @@ kind            example
 ``phone``       138****1234, +86 138****1234, +852 51****89
 ``landline``    021-6****89
 ``name``        王** (the family name stays)
-``id_card``     110***************X
+``id_card``     110**************X
 ``address``     上海市浦东新区****
 ``email``       a***@example.com
 ``bank_card``   ************1234

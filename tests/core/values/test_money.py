@@ -1,0 +1,101 @@
+"""Amounts: read exactly or refused, shared without losing a unit."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scrm_core.errors import Invalid
+from scrm_core.values.money import allocate, format_minor, parse_minor
+
+
+@pytest.mark.parametrize(
+    ("text", "minor"),
+    [
+        ("19.99", 1999),  # int(float("19.99") * 100) is 1998
+        ("200.07", 20007),
+        ("188.0", 18800),
+        ("0", 0),
+        ("￥1,234.50", 123450),
+        ("¥ 1,234,567.8", 123456780),
+        ("　１２．３４　", 1234),
+        ("-5", -500),
+        ("￥-0.05", -5),
+        ("−3.10", -310),
+        ("90071992547409.92", 2**53),
+    ],
+)
+def test_amounts_as_platforms_write_them(text, minor):
+    assert parse_minor(text) == minor
+
+
+@pytest.mark.parametrize("text", ["", " ", "　", "\t"])
+def test_an_empty_amount_is_unknown_not_zero(text):
+    assert parse_minor(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1.234", "1.990", "NaN", "nan", "inf", "-Infinity", "1e5", "1E+18", "1,5", "12,34.5", "1.2.3", "--5", "-¥-5",
+        "abc", ".", "1.", ".5", "１２a", "١٢", "1²", "0x10", "1_000", "90071992547409.93", "9" * 4000, "5元5",
+    ],
+)  # fmt: skip
+def test_what_is_not_an_exact_amount_is_refused(text):
+    with pytest.raises(Invalid):
+        parse_minor(text)
+
+
+def test_decimals_follow_the_currency():
+    assert parse_minor("100", 0) == 100
+    assert parse_minor("1.234", 3) == 1234
+    with pytest.raises(Invalid, match="1 decimals"):
+        parse_minor("100.5", 0)
+
+
+def test_only_text_is_an_amount():
+    with pytest.raises(Invalid, match="float"):
+        parse_minor(19.99)  # type: ignore[arg-type]
+
+
+@given(st.integers(-(2**53), 2**53), st.sampled_from([0, 2, 3]))
+def test_written_amounts_read_back(minor, exponent):
+    assert parse_minor(format_minor(minor, exponent), exponent) == minor
+
+
+def test_amounts_are_written_with_all_decimals():
+    assert format_minor(-5) == "-0.05"
+    assert format_minor(123450) == "1234.50"
+    assert format_minor(7, 0) == "7"
+
+
+def test_the_worked_example_of_two_lines_and_an_order_discount():
+    """A 199.00 and B 2 x 89.00 share 30.00: 15.84 and 14.16, so the lines pay 183.16 and 163.84."""
+    shares = allocate(3000, [19900, 17800])
+    assert shares == [1584, 1416]
+    paid = [19900 - shares[0], 17800 - shares[1]]
+    assert paid == [18316, 16384]
+    assert sum(paid) + 1000 == 35700
+    assert allocate(paid[1], [1, 1]) == [8192, 8192]
+
+
+def test_equal_remainders_are_served_in_order():
+    assert allocate(100, [1, 1, 1]) == [34, 33, 33]
+    assert allocate(2, [1, 1, 1]) == [1, 1, 0]
+
+
+@given(st.integers(0, 10**12), st.lists(st.integers(0, 10**9), min_size=1, max_size=20).filter(any))
+def test_shares_sum_to_the_total_and_stay_within_one_unit(total, weights):
+    shares = allocate(total, weights)
+    assert sum(shares) == total
+    for share, weight in zip(shares, weights, strict=True):
+        assert abs(share - Fraction(total * weight, sum(weights))) < 1
+
+
+def test_a_total_without_anyone_to_carry_it_is_refused():
+    assert allocate(0, []) == []
+    assert allocate(0, [0, 0]) == [0, 0]
+    for total, weights in ((1, []), (1, [0]), (-1, [1]), (1, [-1, 2])):
+        with pytest.raises(Invalid):
+            allocate(total, weights)
