@@ -13,10 +13,9 @@ Failures in a row trip the plugin's breaker for that brand.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -88,19 +87,14 @@ class HandlerError(Exception):
         self.cause = cause
 
 
-class _Watch(threading.local):
-    running: Running | None = None
-
-
 class Delivery:
-    """Delivers one brand's events. ``owner`` names this worker in leases.
+    """Delivers one brand's events.
 
     Enter the brand before calling (``with brand:``); every method works on it.
     """
 
-    def __init__(self, brand: Brand, *, owner: str = "worker", batch: int = LIMITS.delivery_batch) -> None:
+    def __init__(self, brand: Brand, *, batch: int = LIMITS.delivery_batch) -> None:
         self.brand = brand
-        self.owner = owner
         self.batch = batch
         self.running: Running | None = None
         self._handlers: dict[str, dict[str, tuple[Callable[[Any], Any], bool]]] = {}
@@ -108,16 +102,17 @@ class Delivery:
             for name, function, backfill in brand.hooks.implementations(hook):
                 self._handlers.setdefault(name, {})[event_type] = (function, backfill)
 
-    def step(self) -> Step:
-        """Deliver one batch to every plugin, then retry what is due; returns what happened."""
+    def step(self, plugins: Collection[str] | None = None) -> Step:
+        """Deliver one batch to every plugin (or those named), then retry what is due."""
         done = Step()
-        cursors = [c for c in read_cursors() if c.state == "active" and c.plugin in self.brand.plugins]
         by_position: dict[Position, list[Cursor]] = {}
-        for cursor in cursors:
-            by_position.setdefault(cursor.position, []).append(cursor)
+        for cursor in read_cursors():
+            if cursor.state == "active" and cursor.plugin in self.brand.plugins:
+                if plugins is None or cursor.plugin in plugins:
+                    by_position.setdefault(cursor.position, []).append(cursor)
         for position, group in by_position.items():
             self._deliver_group(position, group, done)
-        self._retry_due(done)
+        self._retry_due(done, plugins)
         return done
 
     def drain(self, limit: int = 1_000_000) -> Step:
@@ -130,7 +125,7 @@ class Delivery:
             total.retried += step.retried
             total.errors += step.errors
             if not step.more:
-                return total
+                break
         return total
 
     def _deliver_group(self, position: Position, group: list[Cursor], done: Step) -> None:
@@ -138,41 +133,54 @@ class Delivery:
         events = eventlog.read(position, self.batch, wanted)
         if not events:
             return
-        if len(events) == self.batch:
-            done.more = True
+        before = done.delivered
+        idle = []
         for cursor in group:
-            if self._lease(cursor):
-                try:
-                    self._deliver(cursor, events, done)
-                except Lost:
-                    done.more = True
-                finally:
-                    self._release(cursor)
+            try:
+                if self._deliver(cursor, events, done):
+                    idle.append(cursor.plugin)
+            except Lost:
+                done.more = True
+        if idle:
+            self._move_idle(idle, position, events[-1].position)
+        # Handlers append events of their own, so a short batch is no proof that the log is at its end.
+        done.more = done.more or len(events) == self.batch or done.delivered > before
 
-    def _lease(self, cursor: Cursor) -> bool:
-        now = self.brand.now()
-        changed = execute(
-            "UPDATE plugin_cursor SET lease_owner = ?, lease_until = ? "
-            "WHERE plugin = ? AND (lease_until < ? OR lease_owner = ?)",
-            (self.owner, now + LEASE_MS, cursor.plugin, now, self.owner),
-        )
-        return int(changed.rowcount) == 1
+    def _move_idle(self, plugins: list[str], before: Position, after: Position) -> None:
+        """Move the cursors of plugins that wrote nothing for a batch, in one statement.
 
-    def _release(self, cursor: Cursor) -> None:
+        A crash before it hands them the batch again, and they will write nothing again.
+        """
+        marks = ", ".join("?" * len(plugins))
         execute(
-            "UPDATE plugin_cursor SET lease_until = 0 WHERE plugin = ? AND lease_owner = ?",
-            (cursor.plugin, self.owner),
+            "UPDATE plugin_cursor SET xid = ?, event_id = ?, updated_at = ? WHERE xid = ? AND event_id = ? "
+            f"AND state = 'active' AND failures = 0 AND plugin IN ({marks})",
+            (
+                str(after.xid),
+                after.event_id,
+                self.brand.now(),
+                str(before.xid),
+                before.event_id,
+                *plugins,
+            ),
         )
 
-    def _deliver(self, cursor: Cursor, events: Sequence[LoggedEvent], done: Step) -> None:
-        """Deliver a batch to one plugin, parking what it cannot handle."""
+    def _deliver(self, cursor: Cursor, events: Sequence[LoggedEvent], done: Step) -> bool:
+        """Deliver a batch to one plugin, parking what it cannot handle.
+
+        Returns True when the plugin wrote nothing at all: its cursor has not
+        moved and the caller moves it together with others.
+        """
         start, size = 0, len(events)
         failures = cursor.failures
         position = cursor.position
         while start < len(events):
-            piece = events[start : start + size]
+            piece = events if size == len(events) and start == 0 else events[start : start + size]
             try:
-                self._attempt(cursor.plugin, position, piece, failures)
+                idle = self._attempt(cursor.plugin, position, piece, failures, whole=piece is events)
+                if idle:
+                    done.delivered += len(events)
+                    return True
             except HandlerError as exc:
                 if exc.index > 0:
                     # What came before the bad event is good: commit it, then meet the event alone.
@@ -184,7 +192,7 @@ class Delivery:
                 position = exc.event.position
                 start, size = start + 1, len(events)
                 if failures >= LIMITS.breaker_failures:
-                    return
+                    return False
                 continue
             except Lost:
                 raise
@@ -200,15 +208,21 @@ class Delivery:
                 position = piece[0].position
                 start, size = start + 1, len(events)
                 if failures >= LIMITS.breaker_failures:
-                    return
+                    return False
                 continue
             done.delivered += len(piece)
             failures = 0
             position = piece[-1].position
             start, size = start + len(piece), len(events)
+        return False
 
-    def _attempt(self, plugin: str, position: Position, events: Sequence[LoggedEvent], failures: int) -> None:
-        """Run the handlers of one plugin over events and commit them with the cursor."""
+    def _attempt(
+        self, plugin: str, position: Position, events: Sequence[LoggedEvent], failures: int, *, whole: bool
+    ) -> bool:
+        """Run the handlers of one plugin over events and commit them with the cursor.
+
+        Returns True, without moving the cursor, when a ``whole`` batch made it write nothing.
+        """
         handlers = self._handlers.get(plugin, {})
         parked = _parked_ids(plugin, events) if handlers else frozenset()
         with delivery_transaction() as unit:
@@ -222,9 +236,11 @@ class Delivery:
                     continue
                 handled = True
                 self._call(plugin, function, event, index)
+            if whole and failures == 0 and unit.untouched:
+                return True
             unit.flush()
-            reset = handled and failures
-            self._move(plugin, position, events[-1].position, 0 if reset else failures)
+            self._move(plugin, position, events[-1].position, 0 if handled else failures)
+        return False
 
     def _call(self, plugin: str, function: Callable[[Any], Any], event: LoggedEvent, index: int) -> None:
         self.running = Running(self.brand.id, plugin, event.position.event_id, time.monotonic())
@@ -276,7 +292,7 @@ class Delivery:
         log.error("plugin %s, brand %s: event %s parked: %s", plugin, self.brand.id, event.position, error)
         return failures
 
-    def _retry_due(self, done: Step) -> None:
+    def _retry_due(self, done: Step, plugins: Collection[str] | None) -> None:
         now = self.brand.now()
         rows = execute(
             "SELECT parked.plugin, parked.event_id, parked.attempts FROM parked "
@@ -286,7 +302,7 @@ class Delivery:
             (now, self.batch),
         ).fetchall()
         for plugin, event_id, attempts in rows:
-            if plugin in self.brand.plugins:
+            if plugin in self.brand.plugins and (plugins is None or plugin in plugins):
                 try:
                     if self.retry(plugin, event_id, attempts):
                         done.retried += 1
@@ -333,6 +349,41 @@ class Delivery:
             "updated_at = ? WHERE plugin = ? AND event_id = ? AND attempts = ?",
             (state, now + pause, error, trace, now, plugin, event_id, attempts),
         )
+
+
+class Lease:
+    """This worker's claim on a brand's plugins, so that two workers do not do the same work.
+
+    It only saves work: cursors move by compare-and-set whoever holds it. A
+    worker that dies leaves its plugins to others after ``LEASE_MS``.
+    """
+
+    def __init__(self, brand: Brand, owner: str) -> None:
+        self.brand = brand
+        self.owner = owner
+        self._plugins: frozenset[str] = frozenset()
+        self._renew_at = 0.0
+
+    def plugins(self) -> frozenset[str]:
+        """Names of the plugins this worker may deliver to now, renewing the claim when half is over."""
+        if time.monotonic() >= self._renew_at:
+            now = self.brand.now()
+            execute(
+                "UPDATE plugin_cursor SET lease_owner = ?, lease_until = ? "
+                "WHERE lease_owner = ? OR lease_until <= ? OR lease_until > ?",
+                # A lease further ahead than any can be was taken before the clock went back.
+                (self.owner, now + LEASE_MS, self.owner, now, now + 2 * LEASE_MS),
+            )
+            rows = execute("SELECT plugin FROM plugin_cursor WHERE lease_owner = ?", (self.owner,))
+            self._plugins = frozenset(row[0] for row in rows.fetchall())
+            complete = self._plugins >= {c.plugin for c in read_cursors()}
+            self._renew_at = time.monotonic() + (LEASE_MS / 2_000 if complete else 1.0)
+        return self._plugins
+
+    def release(self) -> None:
+        """Give the plugins up at once."""
+        execute("UPDATE plugin_cursor SET lease_until = 0 WHERE lease_owner = ?", (self.owner,))
+        self._renew_at = 0.0
 
 
 def describe(cause: BaseException) -> tuple[str, str]:
@@ -462,8 +513,17 @@ def discard(plugin: str, event_ids: Iterable[int]) -> int:
 
 
 def park_hung(brand: Brand, plugin: str, event_id: int, seconds: float) -> None:
-    """Park an event whose handler did not return; called after its process was ended."""
+    """Park an event whose handler did not return; called after its process was ended.
+
+    It counts as a failure in a row like any other.
+    """
     now = brand.now()
+    row = execute(
+        "UPDATE plugin_cursor SET failures = failures + 1, updated_at = ? WHERE plugin = ? RETURNING failures",
+        (now, plugin),
+    ).fetchone()
+    if row is not None and row[0] >= LIMITS.breaker_failures:
+        pause_plugin(brand, plugin, f"{row[0]} events in a row failed; the last handler hung")
     execute(
         "INSERT INTO parked (plugin, event_id, attempts, state, next_at, error, traceback, created_at, "
         "updated_at) VALUES (?, ?, 1, 'retry', ?, ?, '', ?, ?) ON CONFLICT (plugin, event_id) DO UPDATE "

@@ -114,11 +114,11 @@ _DECODERS: dict[str, Callable[..., Fact]] = {
 }
 
 _SELECT = "SELECT id, type, contact_id, at, recorded_at, backfill, data FROM event "
+_SELECT_XID = _SELECT.replace("SELECT", "SELECT event.xid::text,", 1)
 _SQLITE_READ = _SELECT + "WHERE id > ? ORDER BY id LIMIT ?"
 # The column is qualified: an output column named xid would make ORDER BY sort text.
 _POSTGRES_READ = (
-    "SELECT event.xid::text, id, type, contact_id, at, recorded_at, backfill, data FROM event "
-    "WHERE (event.xid, event.id) > (?::text::xid8, ?::bigint) "
+    _SELECT_XID + "WHERE (event.xid, event.id) > (?::text::xid8, ?::bigint) "
     "AND event.xid < pg_snapshot_xmin(pg_current_snapshot()) "
     "ORDER BY event.xid, event.id LIMIT ?"
 )
@@ -141,7 +141,7 @@ def read(after: Position, limit: int, wanted: frozenset[str] | None = None) -> l
 def read_one(event_id: int) -> LoggedEvent | None:
     """One event by id, or None."""
     sqlite = current_handle().engine == "sqlite"
-    head = _SELECT if sqlite else "SELECT event.xid::text, id, type, contact_id, at, recorded_at, backfill, data FROM event "
+    head = _SELECT if sqlite else _SELECT_XID
     events = _decode(execute(head + "WHERE id = ?", (event_id,)).fetchall(), sqlite, None)
     return events[0] if events else None
 
@@ -193,12 +193,10 @@ def lag(position: Position) -> int:
 def tail(limit: int, *, before: int | None = None) -> list[LoggedEvent]:
     """The newest events, newest first; ``before`` is an event id to page on from."""
     sqlite = brand_db.param == "?"
-    columns = "" if sqlite else "event.xid::text, "
     where = "WHERE id < ? " if before is not None else ""
     params = [before] if before is not None else []
     rows = execute(
-        f"SELECT {columns}id, type, contact_id, at, recorded_at, backfill, data FROM event "
-        f"{where}ORDER BY id DESC LIMIT ?",
+        f"{_SELECT if sqlite else _SELECT_XID}{where}ORDER BY id DESC LIMIT ?",
         [*params, limit],
     ).fetchall()
     return _decode(rows, sqlite, None)

@@ -30,8 +30,10 @@ V = TypeVar("V", bound=Callable[..., Any])
 
 # First words of `scrm ...`, of API paths and of history tables: no plugin may take them.
 RESERVED_NAMES = frozenset(
-    "core brand completion config contact demo doctor events export hooks import init key migrate plugin "
-    "report rfm run segment worker".split()
+    {
+        *("core", "brand", "completion", "config", "contact", "demo", "doctor", "events", "export", "hooks"),
+        *("import", "init", "key", "migrate", "plugin", "report", "rfm", "run", "segment", "worker"),
+    }
 )
 
 

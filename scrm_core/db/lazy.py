@@ -25,6 +25,11 @@ class LazyTransactions:
         self._lazy = _Pending()
         super().__init__(*args, **kwargs)
 
+    @property
+    def waits_to_begin(self) -> bool:
+        """True inside a lazy transaction that has not written yet."""
+        return self._lazy.begin
+
     def before_statement(self, sql: str) -> None:
         """Begin a waiting transaction before a write; write buffered rows before a read."""
         reads = sql[:6].upper() == "SELECT" and " FOR UPDATE" not in sql

@@ -23,10 +23,11 @@ Flusher = Callable[[list[Any]], None]
 class Unit:
     """Rows waiting to be written, by flusher and key; the last write of a key wins."""
 
-    __slots__ = ("_buffers", "_flushing")
+    __slots__ = ("_buffers", "_database", "_flushing")
 
-    def __init__(self) -> None:
+    def __init__(self, database: Any) -> None:
         self._buffers: dict[Flusher, dict[Hashable, Any]] = {}
+        self._database = database
         self._flushing = False
 
     def put(self, flusher: Flusher, key: Hashable, row: Any) -> None:
@@ -40,6 +41,11 @@ class Unit:
     def pending(self) -> bool:
         """True when rows wait and nobody is writing them right now."""
         return bool(self._buffers) and not self._flushing
+
+    @property
+    def untouched(self) -> bool:
+        """True while nothing was written and nothing waits: the transaction has not begun."""
+        return not self._buffers and bool(self._database.waits_to_begin)
 
     def flush(self) -> None:
         """Write everything buffered, kinds in the order they first appeared."""
@@ -87,7 +93,7 @@ def delivery_transaction() -> Iterator[Unit]:
     if STATE.depth:
         raise RuntimeError("a delivery transaction cannot be nested")
     database = handle.database
-    unit = Unit()
+    unit = Unit(database)
     with database.lazy_transaction():
         STATE.pinned, STATE.depth, STATE.unit, STATE.appended = handle, 1, unit, False
         committed = False

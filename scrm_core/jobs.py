@@ -1,0 +1,177 @@
+"""Periodic jobs and wake-ups on huey: embedded (SQLite) or Redis, the same code.
+
+huey forgets a task before it runs it, so it is never the truth: a job's run is
+a row in the brand's database, unique per (plugin, job, slot), with a lease. A
+task is only a nudge to look there, and the worker's sweep repairs lost ones.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from huey import RedisHuey, SqliteHuey, crontab
+from huey.consumer import Consumer
+
+from .config import ProjectConfig
+from .db.bulk import execute
+from .delivery import describe
+from .errors import NotFound, ScrmError
+
+if TYPE_CHECKING:
+    from .brands import Brand, Installation
+
+log = logging.getLogger("scrm.jobs")
+
+JOB_LEASE_MS = 15 * 60_000
+JOB_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class DueJob:
+    """A job whose slot has come and that nobody has finished."""
+
+    plugin: str
+    job: str
+    slot: int
+
+
+class EmbeddedConsumer(Consumer):  # type: ignore[misc]
+    """huey's consumer inside the worker process, which handles signals itself."""
+
+    def _set_signal_handlers(self) -> None:
+        return None
+
+
+def make_huey(config: ProjectConfig) -> Any:
+    """The queue named by ``queue_url``: Redis, or a file in the data folder."""
+    if config.queue_url:
+        return RedisHuey("scrm", url=config.queue_url, results=False)
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    return SqliteHuey("scrm", filename=str(config.data_dir / "queue.huey"), results=False)
+
+
+class Queue:
+    """The tasks of an installation on one huey.
+
+    ``on_wake`` is called in the worker with a brand id when some machine
+    committed events of it.
+    """
+
+    def __init__(self, installation: Installation, huey: Any, on_wake: Callable[[str], None]) -> None:
+        self.installation = installation
+        self.huey = huey
+
+        @huey.task(name="scrm.wake")  # type: ignore[untyped-decorator]
+        def wake(brand_id: str) -> None:
+            on_wake(brand_id)
+
+        @huey.task(name="scrm.job")  # type: ignore[untyped-decorator]
+        def job(brand_id: str, plugin: str, name: str, slot: int) -> None:
+            try:
+                brand = installation.brand(brand_id)
+            except NotFound:
+                return
+            with brand:
+                run_job(brand, DueJob(plugin, name, slot))
+
+        @huey.periodic_task(crontab(minute="*"), name="scrm.tick")  # type: ignore[untyped-decorator]
+        def tick() -> None:
+            self.enqueue_due()
+
+        self.wake = wake
+        self.job = job
+
+    def enqueue_due(self) -> int:
+        """Enqueue every due job of every brand; returns how many."""
+        count = 0
+        for brand in self.installation.brands():
+            try:
+                with brand:
+                    for due in due_jobs(brand):
+                        self.job(brand.id, due.plugin, due.job, due.slot)
+                        count += 1
+            except ScrmError as exc:
+                log.warning("brand %s: jobs wait: %s", brand.id, exc)
+        return count
+
+    def consumer(self) -> EmbeddedConsumer:
+        """A consumer of one thread, not started."""
+        return EmbeddedConsumer(
+            self.huey, workers=1, worker_type="thread", initial_delay=0.2, max_delay=2.0, check_worker_health=False
+        )
+
+
+def due_jobs(brand: Brand) -> list[DueJob]:
+    """The newest slot of every job that is neither finished nor running; one slot per job at most.
+
+    Slots are multiples of the period since the epoch. After a pause only the
+    newest slot runs, and a clock that goes back finds its slots already taken.
+    """
+    now = brand.now()
+    due = []
+    for name, plugin in brand.plugins.items():
+        for job in plugin.jobs:
+            slot = now - now % (job.every_seconds * 1_000)
+            row = execute(
+                "SELECT state, attempts, lease_until FROM job_run WHERE plugin = ? AND job = ? AND slot = ?",
+                (name, job.name, slot),
+            ).fetchone()
+            if row is None or _claimable(row, now):
+                due.append(DueJob(name, job.name, slot))
+    return due
+
+
+def _claimable(row: tuple[str, int, int], now: int) -> bool:
+    state, attempts, lease_until = row
+    return attempts < JOB_ATTEMPTS and (state == "failed" or (state == "running" and lease_until < now))
+
+
+def run_job(brand: Brand, due: DueJob) -> bool:
+    """Claim one slot of a job and run it; False when someone else has it or it is gone.
+
+    The plugin's method runs outside a transaction and opens its own. A crash
+    leaves the slot to the next claim after the lease, three attempts in all.
+    """
+    plugin = brand.plugins.get(due.plugin)
+    job = next((j for j in plugin.jobs if j.name == due.job), None) if plugin is not None else None
+    if plugin is None or job is None or not _claim(brand, due):
+        return False
+    try:
+        getattr(plugin, job.method)()
+    except BaseException as exc:  # a job may raise anything, SystemExit too
+        error, _ = describe(exc)
+        log.exception("brand %s: job %s/%s failed", brand.id, due.plugin, due.job)
+        _finish(brand, due, "failed", error)
+        return False
+    _finish(brand, due, "done", "")
+    return True
+
+
+def _claim(brand: Brand, due: DueJob) -> bool:
+    now = brand.now()
+    key = (due.plugin, due.job, due.slot)
+    fresh = execute(
+        "INSERT INTO job_run (plugin, job, slot, state, attempts, lease_until, started_at, error) "
+        "VALUES (?, ?, ?, 'running', 1, ?, ?, '') ON CONFLICT (plugin, job, slot) DO NOTHING",
+        (*key, now + JOB_LEASE_MS, now),
+    )
+    if fresh.rowcount == 1:
+        return True
+    again = execute(
+        "UPDATE job_run SET state = 'running', attempts = attempts + 1, lease_until = ?, started_at = ? "
+        "WHERE plugin = ? AND job = ? AND slot = ? AND attempts < ? "
+        "AND (state = 'failed' OR (state = 'running' AND lease_until < ?))",
+        (now + JOB_LEASE_MS, now, *key, JOB_ATTEMPTS, now),
+    )
+    return int(again.rowcount) == 1
+
+
+def _finish(brand: Brand, due: DueJob, state: str, error: str) -> None:
+    now = brand.now()
+    execute(
+        "UPDATE job_run SET state = ?, error = ?, finished_at = ? WHERE plugin = ? AND job = ? AND slot = ?",
+        (state, error, now, due.plugin, due.job, due.slot),
+    )
