@@ -111,11 +111,66 @@ def brand_settings() -> str:
     return "\n".join(parts)
 
 
+def segment_fields() -> str:
+    """The fields that segment expressions may name without any plugin."""
+    from scrm_core.segmentlang import CORE_FIELDS
+
+    forms = {"no": "{0}", "may": "{0}, {0}.name", "must": "{0}.name"}
+    rows = []
+    for spec in CORE_FIELDS.values():
+        written = ", ".join(f"`{form}`" for form in forms[spec.keyed].format(spec.name).split(", "))
+        rows.append((written, spec.kind.value, spec.summary))
+    return table(("field", "kind", "meaning"), rows)
+
+
+def literal_block(docstring: str, language: str) -> str:
+    """The first indented block of a docstring as a fenced block."""
+    block = re.search(r"::\n\n((?:    .*\n|\n)+)", inspect.cleandoc(docstring) + "\n")
+    if block is None:
+        raise ValueError("the docstring has no indented block")
+    return f"```{language}\n{inspect.cleandoc(block[1])}\n```\n"
+
+
+def mapping_format() -> str:
+    """Every key of a mapping file, with comments."""
+    from scrm_core.intake import mapping
+
+    return literal_block(mapping.__doc__ or "", "toml")
+
+
+def built_in_mappings() -> str:
+    """The headers that the built-in mappings of platforms look for."""
+    from scrm_core.intake.platforms import PLATFORMS
+
+    rows = []
+    for name, platform in PLATFORMS.items():
+        columns = platform["columns"] | platform.get("lines", {})
+        rows.append((f"`{name}`", platform.get("one_row", "order"), "、".join(h for c in columns.values() for h in c)))
+    return table(("mapping", "one row is", "headers it knows"), rows)
+
+
+def row_fields() -> str:
+    """The fields of each kind of row."""
+    from scrm_core.intake.schemas import SCHEMAS
+
+    parts = []
+    for kind, schema in SCHEMAS.items():
+        names = schema._declared_fields.items()
+        required = ", ".join(f"`{n}`" for n, f in names if f.required) or "none by itself"
+        optional = ", ".join(f"`{n}`" for n, f in names if not f.required and n not in ("lines", "attributes"))
+        parts.append(f"**{kind}**: {prose(schema.__doc__ or '')}\n\nRequired: {required}. Optional: {optional}.\n")
+    return "\n".join(parts)
+
+
 GENERATORS: dict[str, Callable[[], str]] = {
     "limits": limits,
     "hooks": hooks,
     "project-settings": project_settings,
     "brand-settings": brand_settings,
+    "segment-fields": segment_fields,
+    "mapping-format": mapping_format,
+    "built-in-mappings": built_in_mappings,
+    "row-fields": row_fields,
 }
 
 
