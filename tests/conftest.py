@@ -1,0 +1,268 @@
+"""Two brands on each database: what every test of the core stands on.
+
+``engine`` runs a test once on SQLite and once on PostgreSQL. Databases are
+migrated once per session: a test gets a copy of the SQLite files, or the
+emptied PostgreSQL schemas, of a database that this session made for itself.
+
+SCRM_TEST_POSTGRES   URL of a PostgreSQL database whose user may create databases
+SCRM_TEST_REQUIRE    ``all``: a missing service fails a test instead of skipping it
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+
+from scrm_core.brands import Brand, Installation
+from scrm_core.clock import ManualClock
+
+DEFAULT_POSTGRES = "postgresql://postgres@127.0.0.1:5432/test"
+
+BRANDS = {
+    "acme": '[brand]\nid = "acme"\nname = "Acme 母婴"\ntimezone = "Asia/Shanghai"\ncurrency = "CNY"\n',
+    "moonco": '[brand]\nid = "moonco"\nname = "Moon Co"\ntimezone = "America/New_York"\ncurrency = "USD"\n'
+    'locale = "en"\nphone_region = "US"\n',
+}
+
+
+def missing(service: str, remedy: str) -> None:
+    """Skip the test, or fail it where every service is required."""
+    words = f"{service} is missing: {remedy}"
+    if os.environ.get("SCRM_TEST_REQUIRE") == "all":
+        pytest.fail(words)
+    pytest.skip(words)
+
+
+@pytest.fixture(scope="session")
+def _postgres_server() -> Iterator[str | None]:
+    """URL of a database made for this session, or None where there is no server."""
+    url = os.environ.get("SCRM_TEST_POSTGRES", DEFAULT_POSTGRES)
+    try:
+        import psycopg
+
+        admin = psycopg.connect(url, autocommit=True, connect_timeout=5)
+    except (ImportError, OSError) as exc:
+        yield from _no_server(exc)
+        return
+    except psycopg.OperationalError as exc:
+        yield from _no_server(exc)
+        return
+    name = f"scrm_test_{secrets.token_hex(6)}"
+    with admin:
+        admin.execute(f'CREATE DATABASE "{name}"')
+        yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+        admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def _no_server(exc: Exception) -> Iterator[None]:
+    sys.stderr.write(f"no PostgreSQL for the tests: {exc}\n")
+    yield None
+
+
+@pytest.fixture
+def postgres_url(_postgres_server: str | None) -> str:
+    """URL of this session's PostgreSQL database; skips where there is none."""
+    if _postgres_server is None:
+        missing("PostgreSQL", "start one and name it in SCRM_TEST_POSTGRES=postgresql://user:password@host/database")
+    assert _postgres_server is not None
+    return _postgres_server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """The kind of database this run of the test uses."""
+    kind: str = request.param
+    if kind == "postgresql":
+        request.getfixturevalue("postgres_url")
+    return kind
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that stands at 2026-01-01T00:00:00Z until it is moved."""
+    return ManualClock()
+
+
+def write_project(root: Path, database_url: str, brands: dict[str, str]) -> Path:
+    """A project folder with one file per brand; returns it."""
+    (root / "brands").mkdir(parents=True)
+    (root / "scrm.toml").write_text(
+        f'database_url = "{database_url}"\ndatabase_synchronous = "NORMAL"\n', encoding="utf-8"
+    )
+    for brand_id, text in brands.items():
+        (root / "brands" / f"{brand_id}.toml").write_text(text, encoding="utf-8")
+    return root
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the migrated, empty file of each brand."""
+    root = write_project(tmp_path_factory.mktemp("template") / "shop", "sqlite:data", BRANDS)
+    made = Installation.open(root)
+    made.migrate()
+    made.close()
+    return root / "data"
+
+
+class _PostgresTemplate:
+    """This session's schemas: migrated when first needed, emptied for each test.
+
+    The plain brands are kept; schemas that a test changed (a plugin's tables)
+    are dropped and made anew.
+    """
+
+    def __init__(self) -> None:
+        self.ready = False
+
+    def prepare(self, url: str, made: Installation) -> None:
+        import psycopg
+
+        with psycopg.connect(url, autocommit=True) as admin:
+            if not self.ready:
+                for (schema,) in admin.execute(
+                    "SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema|public)'"
+                ).fetchall():
+                    admin.execute(f'DROP SCHEMA "{schema}" CASCADE')
+                made.migrate()
+                self.ready = True
+                return
+            tables = admin.execute(
+                "SELECT schemaname, tablename FROM pg_tables "
+                "WHERE schemaname = ANY(%s) AND tablename !~ '^migration_'",
+                (list(BRANDS),),
+            ).fetchall()
+            # Emptying the few tables that were written is far quicker than truncating all of them.
+            admin.execute("SET session_replication_role = replica")
+            with admin.pipeline():
+                for schema, table in tables:
+                    admin.execute(f'DELETE FROM "{schema}"."{table}"')
+
+
+@pytest.fixture(scope="session")
+def _postgres_template() -> _PostgresTemplate:
+    return _PostgresTemplate()
+
+
+@pytest.fixture
+def new_installation(
+    engine: str, tmp_path: Path, clock: ManualClock, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Installation]]:
+    """A function that makes the project of this test: ``new_installation(acme="[plugins.x]", plugins=(X,))``.
+
+    Keyword arguments named after a brand are added to its file; ``plugins`` are
+    plugin classes that need no installation. Call it once per test.
+    """
+    made: list[Installation] = []
+
+    def make(*, plugins: tuple[type[Any], ...] = (), **more: str) -> Installation:
+        brands = {brand: text + more.pop(brand, "") for brand, text in BRANDS.items()} | more
+        plain = brands == BRANDS
+        url = "sqlite:data" if engine == "sqlite" else request.getfixturevalue("postgres_url")
+        root = write_project(tmp_path / "shop", url, brands)
+        if engine == "sqlite":
+            shutil.copytree(request.getfixturevalue("_sqlite_template"), root / "data")
+        installation = Installation.open(root, clock=clock, plugins=plugins)
+        made.append(installation)
+        if engine == "postgresql":
+            template = request.getfixturevalue("_postgres_template")
+            template.ready = template.ready and plain
+            template.prepare(url, installation)
+            template.ready = plain
+        if not plain:
+            installation.migrate()
+        return installation
+
+    yield make
+    for installation in made:
+        installation.close()
+
+
+@pytest.fixture
+def installation(new_installation: Callable[..., Installation]) -> Installation:
+    """Two brands without plugins: acme (Shanghai, CNY) and moonco (New York, USD)."""
+    return new_installation()
+
+
+@pytest.fixture
+def brand(installation: Installation) -> Brand:
+    """Brand acme; enter it with ``with brand:``."""
+    return installation.brand("acme")
+
+
+@pytest.fixture
+def other(installation: Installation) -> Brand:
+    """Brand moonco, the one that must not see anything of acme."""
+    return installation.brand("moonco")
+
+
+_CHILD = """
+import json, sys
+from pathlib import Path
+from scrm_core.brands import Installation
+
+root, brand_id, worker, source = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+exec(source)
+brand = Installation.open(Path(root)).brand(brand_id)
+with brand:
+    brand.now()
+print("ready", flush=True)
+sys.stdin.readline()
+with brand:
+    answer = run(brand, worker)
+print(json.dumps(answer), flush=True)
+"""
+
+
+@pytest.fixture
+def together() -> Iterator[Callable[..., list[Any]]]:
+    """A function that runs code in several real processes at the same moment.
+
+    ``together(installation, source, 4)`` starts four processes; ``source``
+    defines ``run(brand, worker)``, called inside the brand once all are ready.
+    Returns what each one returned, as JSON values.
+    """
+    children: list[subprocess.Popen[str]] = []
+
+    def run(installation: Installation, source: str, count: int, *, brand: str = "acme") -> list[Any]:
+        root = str(installation.config.root)
+        started = [
+            subprocess.Popen(
+                [sys.executable, "-c", _CHILD, root, brand, str(worker), source],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for worker in range(count)
+        ]
+        children.extend(started)
+        for child in started:
+            assert child.stdout is not None
+            if child.stdout.readline() != "ready\n":
+                pytest.fail(child.communicate()[1])
+        for child in started:
+            assert child.stdin is not None
+            child.stdin.write("go\n")
+            child.stdin.flush()
+        answers = []
+        for child in started:
+            out, err = child.communicate(timeout=120)
+            assert child.returncode == 0, err
+            answers.append(json.loads(out))
+        return answers
+
+    yield run
+    for child in children:
+        if child.poll() is None:
+            child.kill()
+            child.communicate()
