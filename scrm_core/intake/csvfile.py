@@ -126,7 +126,7 @@ class CsvFile:
                     yield self._inspect_row(start, row)
                 else:
                     yield start, row
-            elif len(row) > 1 or (row and row[0].strip()):
+            elif row and not lines.blank():
                 reason = f"has {len(row)} cells, the header has {width}"
                 if lines.number > start:  # a stray quote joined several lines
                     yield from lines.give_back(start, reason)
@@ -181,6 +181,10 @@ class _Lines:
         self.size = 0
         self.unreadable = False
         return self.number + 1
+
+    def blank(self) -> bool:
+        """Whether the current record is white space only."""
+        return all(line is not None and not line.strip() for line in self._record)
 
     def peek(self) -> str | None:
         """The first line that is not blank, left in place; blank ones before it are passed over."""
