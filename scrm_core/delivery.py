@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 from . import eventlog
 from .db import delivery_transaction
 from .db.bulk import execute
-from .db.faults import is_transient, translate
+from .db.faults import is_fault
 from .db.router import brand_db
-from .errors import Busy, NotFound
+from .errors import NotFound
 from .eventlog import LoggedEvent, Position
 from .facts import EVENT_TYPES
 from .hooks import EVENT_HOOKS
@@ -107,26 +107,45 @@ class Delivery:
         done = Step()
         by_position: dict[Position, list[Cursor]] = {}
         for cursor in read_cursors():
-            if cursor.state == "active" and cursor.plugin in self.brand.plugins:
-                if plugins is None or cursor.plugin in plugins:
-                    by_position.setdefault(cursor.position, []).append(cursor)
+            wanted = cursor.plugin in self.brand.plugins and (plugins is None or cursor.plugin in plugins)
+            if wanted and cursor.state == "active":
+                by_position.setdefault(cursor.position, []).append(cursor)
         for position, group in by_position.items():
             self._deliver_group(position, group, done)
         self._retry_due(done, plugins)
         return done
 
-    def drain(self, limit: int = 1_000_000) -> Step:
-        """Step until nothing is left to deliver (parked events that are not due stay)."""
+    def drain(self, *, patience: float = 10.0) -> Step:
+        """Step until every committed event is delivered (parked events that are not due stay).
+
+        On PostgreSQL a committed event can be read only when every older
+        transaction of the server has ended; ``patience`` bounds, in seconds,
+        how long that is waited for.
+        """
         total = Step()
-        for _ in range(limit):
+        waited_since: float | None = None
+        while True:
             step = self.step()
             total.delivered += step.delivered
             total.parked += step.parked
             total.retried += step.retried
             total.errors += step.errors
-            if not step.more:
-                break
-        return total
+            if step.more:
+                waited_since = None
+                continue
+            if self.brand.handle.engine == "sqlite" or not self._behind():
+                return total
+            waited_since = waited_since or time.monotonic()
+            if time.monotonic() - waited_since > patience:
+                return total
+            time.sleep(0.005)
+
+    def _behind(self) -> bool:
+        """True when a committed event waits for a plugin that takes events."""
+        return any(
+            cursor.state == "active" and cursor.plugin in self.brand.plugins and eventlog.lag(cursor.position)
+            for cursor in read_cursors()
+        )
 
     def _deliver_group(self, position: Position, group: list[Cursor], done: Step) -> None:
         wanted = frozenset(kind for c in group for kind in self._handlers.get(c.plugin, ()))
@@ -141,6 +160,12 @@ class Delivery:
                     idle.append(cursor.plugin)
             except Lost:
                 done.more = True
+            except Exception as exc:
+                if not is_fault(exc):
+                    raise
+                # The database's fault, not the event's: this plugin gets the batch again.
+                done.errors.append(f"{cursor.plugin}: {exc}")
+                log.warning("plugin %s, brand %s waits: %s", cursor.plugin, self.brand.id, exc)
         if idle:
             self._move_idle(idle, position, events[-1].position)
         # Handlers append events of their own, so a short batch is no proof that the log is at its end.
@@ -197,7 +222,7 @@ class Delivery:
             except Lost:
                 raise
             except Exception as exc:
-                if is_transient(exc) or isinstance(translate(exc), Busy):
+                if is_fault(exc):
                     raise  # the database's fault, not the event's: the batch comes again
                 if len(piece) > 1:
                     size = len(piece) // 2  # writing the batch failed: find the event by halving
@@ -249,7 +274,7 @@ class Delivery:
         except BaseException as exc:
             # SystemExit and RecursionError included: no plugin ends the worker. Faults of the
             # database itself are told apart from the event's own failure.
-            if isinstance(exc, Exception) and (is_transient(exc) or isinstance(translate(exc), Busy)):
+            if is_fault(exc):
                 raise
             raise HandlerError(event, index, exc) from exc
         finally:
@@ -334,7 +359,7 @@ class Delivery:
             raise
         except Exception as exc:
             cause = exc.cause if isinstance(exc, HandlerError) else exc
-            if is_transient(exc) or isinstance(translate(exc), Busy):
+            if is_fault(exc):
                 raise
             self._park_again(plugin, event_id, attempts, cause)
             return False
@@ -390,7 +415,7 @@ def describe(cause: BaseException) -> tuple[str, str]:
     """A one-line error and a bounded traceback of an exception, safe to store."""
     try:
         error = f"{type(cause).__name__}: {cause}"
-    except Exception:  # a plugin's own __str__ may be the broken part
+    except Exception:  # noqa: BLE001  a plugin's own __str__ may be the broken part
         error = type(cause).__name__
     trace = "".join(traceback.format_exception(cause, limit=-30))
     clean = error.replace("\x00", "").encode("utf-8", "replace").decode()[:1_000]
@@ -489,6 +514,11 @@ def parked_events(plugin: str | None = None, limit: int = 200) -> list[ParkedVie
         [*params, limit],
     ).fetchall()
     return [ParkedView(*row) for row in rows]
+
+
+def parked_counts() -> dict[str, int]:
+    """How many events of the current brand are parked, by plugin; plugins without any are left out."""
+    return dict(execute("SELECT plugin, count(*) FROM parked GROUP BY plugin").fetchall())
 
 
 def retry_now(brand: Brand, plugin: str, event_ids: Iterable[int]) -> int:
