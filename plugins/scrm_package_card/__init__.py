@@ -1,0 +1,75 @@
+"""Package cards (包裹卡): a card in every parcel leads the buyer into the brand's private domain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+
+from scrm_core.api import (
+    Job,
+    LeadCaptured,
+    Metric,
+    MetricsQuery,
+    MetricValue,
+    OrderPaid,
+    Plugin,
+    Report,
+    ReportTable,
+    hookimpl,
+)
+
+from .models import MODELS
+from .report import card_metrics, card_report
+from .routes import blueprint
+from .schemas import Settings
+from .service import NAME, PackageCards
+
+
+class PackageCard(Plugin):
+    """Cards ship with orders, scans become leads, serials lead to buyers, the report says what it brought."""
+
+    name = NAME
+    version = "0.1.0"
+    summary = "Package cards 包裹卡: recall rate and contribution per card"
+    requires_core = ">=0.1.0.dev0,<1"
+    Settings = Settings
+    models = MODELS
+    migrations = "migrations"
+    blueprint = blueprint
+    permissions = {
+        "package-card:read": "see campaigns and their figures",
+        "package-card:write": "create campaigns and links, record shipments",
+    }
+    commands = "scrm_package_card.commands:group"
+    jobs = (Job("settle", 300, "settle"),)
+    reports = {NAME: Report("report", "Package cards 包裹卡")}
+    metrics = {"shipped": Metric("Cards shipped 发卡数"), "new": Metric("New persons by card 引流新客")}
+
+    @cached_property
+    def cards(self) -> PackageCards:
+        """The plugin's service for this brand."""
+        return PackageCards(self.brand, self.settings)
+
+    # History counts too: what is written here are facts about the past, nothing is sent to anybody.
+
+    @hookimpl(backfill=True)
+    def on_order(self, event: OrderPaid) -> None:
+        self.cards.take_order(event)
+
+    @hookimpl(backfill=True)
+    def on_lead(self, event: LeadCaptured) -> None:
+        self.cards.take_lead(event)
+
+    @hookimpl
+    def collect_metrics(self, query: MetricsQuery) -> Iterable[MetricValue]:
+        return list(card_metrics(query))
+
+    def report(self) -> ReportTable:
+        """The report ``package-card``: one row per campaign."""
+        return card_report(self.cards)
+
+    def settle(self) -> None:
+        """The job: join leads, cards and buyers that came in at the same moment or late."""
+        moved = self.cards.settle()
+        if moved:
+            self.log.info("joined %s leads with cards or buyers", moved)

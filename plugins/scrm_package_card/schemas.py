@@ -1,0 +1,137 @@
+"""What the plugin accepts: its settings, the bodies of its routes, the rows of a warehouse's file."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from scrm_core.api import Invalid, local_instant, to_instant
+
+from .service import CODE, SERIAL_CHARS, Campaign, ShipmentIn
+
+MOST_DAYS = 3_650
+
+
+class _Strict(Schema):
+    class Meta:
+        unknown = RAISE
+
+
+def _days(description: str, **kwargs: Any) -> fields.Integer:
+    return fields.Integer(
+        strict=True, validate=validate.Range(1, MOST_DAYS), metadata={"description": description}, **kwargs
+    )
+
+
+def _printable(value: str) -> None:
+    if not value.isprintable():
+        raise ValidationError("control characters are not allowed")
+
+
+def _text(least: int, most: int, **kwargs: Any) -> fields.String:
+    return fields.String(validate=[validate.Length(least, most), _printable], **kwargs)
+
+
+class Settings(_Strict):
+    """``[plugins.package-card]``: what a new campaign gets when it does not say otherwise."""
+
+    recall_days = _days("days after shipping within which a scan counts; 14 and 30 are usual", load_default=30)
+    contribution_days = _days("days after the lead whose orders count; 30, 60 and 90 are usual", load_default=90)
+    serial_field = _text(
+        1, 40, load_default="serial", metadata={"description": "name of the lead's field that carries a card's serial"}
+    )
+
+
+class CampaignBody(_Strict):
+    """A campaign to create; the days are calendar days of the brand, both included."""
+
+    code = fields.String(required=True, validate=validate.Regexp(CODE, error="1 to 40 letters, digits, '-' or '_'"))
+    source = _text(1, 100, required=True)
+    name = _text(0, 200, load_default="")
+    automatic = fields.Boolean(truthy={True}, falsy={False}, load_default=True)
+    ship_from = fields.Date(load_default=None, allow_none=True)
+    ship_until = fields.Date(load_default=None, allow_none=True)
+    recall_days = _days("see settings", load_default=None, allow_none=True)
+    contribution_days = _days("see settings", load_default=None, allow_none=True)
+
+
+class LinkBody(_Strict):
+    """A tracked link to create."""
+
+    channel = _text(1, 100, required=True)
+    target = _text(1, 2_000, required=True)
+    variant = _text(0, 100, load_default="")
+
+
+class ShipmentBody(_Strict):
+    """One shipped card; a time without offset is the brand's wall clock."""
+
+    serial = _text(1, SERIAL_CHARS, required=True)
+    order_number = _text(1, SERIAL_CHARS, required=True)
+    shipped_at = fields.String(required=True)
+
+
+class ShipmentsBody(_Strict):
+    """Up to a thousand shipped cards."""
+
+    shipments = fields.List(fields.Nested(ShipmentBody), required=True, validate=validate.Length(1, 1_000))
+
+
+def load(schema: Schema, value: Any) -> dict[str, Any]:
+    """The checked value; raises Invalid naming the first field at fault."""
+    try:
+        loaded: dict[str, Any] = schema.load(value)
+    except ValidationError as exc:
+        field, text = _first(exc.messages)
+        raise Invalid(f"{field}: {text}" if field else text, field=field or None) from None
+    return loaded
+
+
+def _first(messages: Any, path: tuple[str, ...] = ()) -> tuple[str, str]:
+    if isinstance(messages, dict):
+        key, value = next(iter(messages.items()))
+        return _first(value, path if key == "_schema" else (*path, str(key)))
+    return ".".join(path), str(messages[0] if isinstance(messages, list) else messages)
+
+
+def campaign_arguments(body: dict[str, Any]) -> dict[str, Any]:
+    """A loaded :class:`CampaignBody` as keyword arguments of ``create_campaign``."""
+    arguments = dict(body)
+    for given, wanted in (("ship_from", "first_day"), ("ship_until", "last_day")):
+        day: date | None = arguments.pop(given)
+        arguments[wanted] = day.toordinal() if day is not None else None
+    return arguments
+
+
+def campaign_view(campaign: Campaign) -> dict[str, Any]:
+    """A campaign as JSON: days as ISO dates."""
+
+    def day(ordinal: int | None) -> str | None:
+        return date.fromordinal(ordinal).isoformat() if ordinal is not None else None
+
+    return {
+        "code": campaign.code,
+        "name": campaign.name,
+        "source": campaign.source,
+        "automatic": campaign.automatic,
+        "ship_from": day(campaign.first_day),
+        "ship_until": day(campaign.last_day),
+        "recall_days": campaign.recall_days,
+        "contribution_days": campaign.contribution_days,
+    }
+
+
+def shipment(row: dict[str, Any], zone: ZoneInfo) -> ShipmentIn:
+    """A loaded :class:`ShipmentBody`; raises Invalid for a time that is none."""
+    text = row["shipped_at"].strip()
+    try:
+        moment = datetime.fromisoformat(text)
+        at = local_instant(moment, zone) if moment.tzinfo is None else to_instant(moment)
+    except (ValueError, OverflowError):
+        raise Invalid(
+            f"shipped_at: {text[:60]!r} is not a time such as 2026-03-01T09:30 or 2026-03-01", field="shipped_at"
+        ) from None
+    return ShipmentIn(row["serial"].strip(), row["order_number"].strip(), at)
