@@ -1,0 +1,24 @@
+"""The web floor: parse a request, call one service, answer. No rule of the business lives here.
+
+==================  =============================================================
+module              what it holds
+==================  =============================================================
+``app``             the application factory
+``routes``          the one table of API routes with the permission beside each
+``dispatch``        how a call runs: key, brand, permission, body, one transaction
+``calls``           what a view gets and gives
+``problems``        every error as RFC 9457 ``application/problem+json``
+``bodies``          strict JSON in, compact JSON out
+``pages``           opaque cursors of keyset pages
+``mounts``          routes of plugins, found at each request
+``openapi``         the OpenAPI 3.1 document and its viewer
+``shortlinks``      ``/l/<code>``
+``health``          ``/healthz``, ``/readyz`` and ``/metrics``
+``home``            the start page
+others              the views of one resource each
+==================  =============================================================
+"""
+
+from .app import create_app
+
+__all__ = ["create_app"]

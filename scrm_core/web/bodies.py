@@ -1,0 +1,59 @@
+"""JSON in and out: strict where it comes from outside, compact where it leaves."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import flask
+from flask.json.provider import DefaultJSONProvider
+
+from ..errors import ScrmError
+from ..values import strictjson
+
+
+class UnsupportedMedia(ScrmError):
+    """The body is of another type than JSON."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+def encode(value: Any) -> str:
+    """Compact JSON of an answer; a NaN or a value JSON has no form for is an error, never written."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def read_json(body: bytes, mimetype: str) -> Any:
+    """The value of a JSON body.
+
+    Raises UnsupportedMedia for another content type and what
+    :func:`scrm_core.values.strictjson.loads` raises.
+    """
+    if mimetype and mimetype != "application/json" and not mimetype.endswith("+json"):
+        raise UnsupportedMedia(
+            f"the body must be JSON with `Content-Type: application/json`, not {mimetype[:100]!r}"
+        )
+    return strictjson.loads(body)
+
+
+class StrictRequest(flask.Request):
+    """A request whose ``get_json`` refuses what Python's parser silently accepts; plugins get it too."""
+
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
+        """The JSON body; ``silent`` is refused, because an unread error becomes a wrong answer."""
+        if silent:
+            raise TypeError("get_json(silent=True) hides bad input; let the error reach the caller")
+        body = self.get_data(cache=cache)
+        return strictjson.loads(body) if force else read_json(body, self.mimetype)
+
+
+class CompactJSON(DefaultJSONProvider):
+    """Compact, in the order given, without NaN."""
+
+    sort_keys = False
+    ensure_ascii = False
+    compact = True
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        return super().dumps(obj, allow_nan=False, **kwargs)

@@ -1,0 +1,174 @@
+"""Routes of plugins: ``/api/v1/<brand>/plugins/<plugin>/...``.
+
+One rule of the core's catches them all. At each request it asks whether the
+brand, as its file says now, has the plugin enabled; a plugin switched on or off
+in the file is therefore reachable or gone without a restart. The plugin's own
+rules live in a small application of their own, made once per process, so its
+blueprint keeps templates, error handlers and ``url_for``.
+
+A view runs inside the brand; ``scrm_core.api.current_plugin(TheClass)`` gives it
+the instance. What a writing request (POST, PUT, PATCH, DELETE) does is one
+transaction, rolled back when the answer is an error, and ``Idempotency-Key``
+works as everywhere.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, Response, request
+from marshmallow import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from ..brands import Installation
+from ..errors import NotFound, PluginError, ScrmError
+from ..limits import LIMITS
+from ..plugin import Plugin
+from .bodies import CompactJSON, StrictRequest
+from .dispatch import NOTHING_HERE, admit, bearer_brand, once, permit
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_READS = frozenset(("GET", "HEAD"))
+
+
+class _Mounted(Flask):
+    request_class = StrictRequest
+    json_provider_class = CompactJSON
+
+
+class _ErrorAnswer(Exception):
+    """Carries a plugin's error response out of the transaction, which is rolled back."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status)
+        self.response = response
+
+
+@dataclass(frozen=True, slots=True)
+class PluginRoute:
+    """A route of a plugin as it is shown: methods, path below the plugin's, permission."""
+
+    methods: tuple[str, ...]
+    path: str
+    permission: str
+
+
+def application_of(cls: type[Plugin]) -> Flask:
+    """An application with the plugin's routes alone.
+
+    Raises PluginError for a route without a permission, or with one that the
+    class does not declare in ``permissions``.
+    """
+    app = _Mounted(cls.__module__, static_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=LIMITS.body_bytes, TRAP_HTTP_EXCEPTIONS=True)
+    app.url_map.merge_slashes = False
+    if cls.blueprint is not None:
+        app.register_blueprint(cls.blueprint, url_prefix="")
+    for rule in app.url_map.iter_rules():
+        where = f"plugin {cls.name!r}: route {rule.rule!r} ({rule.endpoint})"
+        name = getattr(app.view_functions[rule.endpoint], "scrm_permission", None)
+        if name is None:
+            raise PluginError(f"{where} names no permission; add @permission({cls.name + ':read'!r}) below the route")
+        if name not in cls.permissions:
+            raise PluginError(f"{where} needs {name!r}, which `permissions` does not declare")
+    return app
+
+
+def routes_of(cls: type[Plugin]) -> list[PluginRoute]:
+    """The routes of a plugin; raises PluginError like :func:`application_of`."""
+    app = application_of(cls)
+    return [
+        PluginRoute(
+            tuple(sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})),
+            rule.rule,
+            app.view_functions[rule.endpoint].scrm_permission,  # type: ignore[attr-defined]
+        )
+        for rule in app.url_map.iter_rules()
+    ]
+
+
+class Mounts:
+    """The applications of plugins, made when first needed and kept per class."""
+
+    def __init__(self) -> None:
+        self._apps: dict[type[Plugin], Flask] = {}
+        self._lock = threading.Lock()
+
+    def of(self, cls: type[Plugin]) -> Flask:
+        """The plugin's application; raises PluginError."""
+        app = self._apps.get(cls)
+        if app is None:
+            with self._lock:
+                app = self._apps.get(cls)
+                if app is None:
+                    app = self._apps[cls] = application_of(cls)
+        return app
+
+
+def install(app: Flask, installation: Installation, rule: str) -> None:
+    """Mount the plugins of an installation; raises PluginError for an enabled one with an unguarded route."""
+    mounts = Mounts()
+    for brand in installation.brands():
+        for plugin in brand.plugins.values():
+            mounts.of(type(plugin))
+
+    def plugin_route(brand: str, plugin: str, rest: str) -> Response:
+        try:
+            return _serve(installation, mounts, brand, plugin, rest)
+        except _ErrorAnswer as error:
+            return error.response
+        except (ScrmError, HTTPException, ValidationError):
+            raise
+        except (Exception, SystemExit) as error:
+            raise PluginError(f"plugin {plugin!r} failed: {type(error).__name__}: {error}", plugin=plugin) from error
+
+    app.add_url_rule(rule, "plugin_route", plugin_route, methods=METHODS, provide_automatic_options=False)
+
+
+def _serve(installation: Installation, mounts: Mounts, path_brand: str, name: str, rest: str) -> Response:
+    brand, bearer = bearer_brand(installation)
+    with brand:
+        key = admit(brand, bearer, path_brand)
+        plugin = brand.plugins.get(name)
+        if plugin is None:
+            raise NotFound(NOTHING_HERE)
+        mounted = mounts.of(type(plugin))
+        root = f"/api/v1/{brand.id}/plugins/{name}"
+        body = request.get_data()
+        with mounted.request_context(_below(request.environ, root, rest, body)) as context:
+            if context.request.routing_exception is not None:
+                raise context.request.routing_exception
+            view = mounted.view_functions[context.request.endpoint or ""]
+            permit(key, view.scrm_permission)  # type: ignore[attr-defined]
+            if request.method in _READS:
+                return mounted.full_dispatch_request()
+            kept: list[Response] = []
+
+            def work() -> tuple[int, str]:
+                response = mounted.full_dispatch_request()
+                if response.status_code >= 400:
+                    raise _ErrorAnswer(response)
+                response.direct_passthrough = False
+                kept[:] = [response]
+                return response.status_code, response.get_data(as_text=True)
+
+            answer = once(brand, key, work)
+    if not answer.replayed:
+        return kept[0]
+    replay = Response(answer.body, answer.status, content_type="application/json")
+    replay.headers["Idempotent-Replayed"] = "true"
+    return replay
+
+
+def _below(environ: dict[str, Any], root: str, rest: str, body: bytes) -> dict[str, Any]:
+    """The WSGI environment as the plugin's application sees it."""
+    inner = {key: value for key, value in environ.items() if key != "werkzeug.request"}
+    inner.pop("HTTP_TRANSFER_ENCODING", None)
+    inner["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + root
+    inner["PATH_INFO"] = "/" + rest.encode().decode("latin-1")
+    inner["CONTENT_LENGTH"] = str(len(body))
+    inner["wsgi.input"] = io.BytesIO(body)
+    return inner

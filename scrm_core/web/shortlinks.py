@@ -1,0 +1,2 @@
+from flask import Flask
+def install(app, installation): pass
