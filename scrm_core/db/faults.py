@@ -40,6 +40,11 @@ def is_transient(exc: BaseException) -> bool:
     return _sqlstate(exc) in ("40001", "40P01")
 
 
+def is_fault(exc: BaseException) -> bool:
+    """True when the database is at fault (locked, away, full, contended), not the work asked of it."""
+    return isinstance(exc, Busy) or is_transient(exc) or translate(exc) is not None
+
+
 def translate(exc: BaseException) -> ScrmError | None:
     """The framework's error for a database fault, or None when it is not one.
 
@@ -59,7 +64,7 @@ def translate(exc: BaseException) -> ScrmError | None:
         return Busy("the database is contended; try again", code="database_busy")
     if state is not None and state[:2] in ("08", "57", "53"):
         return Busy("the database is away; try again", code="database_away")
-    if state is None and isinstance(exc, peewee.OperationalError | peewee.InterfaceError):
-        if any(word in text for word in _AWAY):
-            return Busy("the database is away; try again", code="database_away")
+    driver_fault = state is None and isinstance(exc, peewee.OperationalError | peewee.InterfaceError)
+    if driver_fault and any(word in text for word in _AWAY):
+        return Busy("the database is away; try again", code="database_away")
     return None

@@ -18,6 +18,7 @@ from typing import Any
 
 import peewee
 
+from ..errors import Busy
 from ..limits import LIMITS
 from .lazy import LazyTransactions
 from .router import BrandHandle
@@ -58,10 +59,8 @@ class BrandSqlite(LazyTransactions, peewee.SqliteDatabase):  # type: ignore[misc
         )
 
     def _connect(self) -> Any:
-        if not engine_file_exists(self.database):
-            raise peewee.OperationalError(
-                f"unable to open database file: {self.database} does not exist; run `scrm migrate`"
-            )
+        if not os.path.exists(self.database):
+            raise Busy(f"{self.database} does not exist; run `scrm migrate`", code="database_away")
         self._engine.opened(self)
         return super()._connect()
 
@@ -101,7 +100,7 @@ class BrandSqlite(LazyTransactions, peewee.SqliteDatabase):  # type: ignore[misc
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     os.close(fd)
-                    raise peewee.OperationalError("database is locked") from None
+                    raise Busy("the database is busy; try again", code="database_busy") from None
                 time.sleep(pause * (0.5 + random.random()))
                 pause = min(pause * 2, 0.002)
             except BaseException:
@@ -121,10 +120,6 @@ class BrandSqlite(LazyTransactions, peewee.SqliteDatabase):  # type: ignore[misc
         self.before_statement(sql)
         with peewee.__exception_wrapper__:
             return int(self.cursor().executemany(sql, rows).rowcount)
-
-
-def engine_file_exists(path: str) -> bool:
-    return os.path.exists(path)
 
 
 class _Open(threading.local):

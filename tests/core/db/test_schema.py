@@ -1,0 +1,114 @@
+"""Migrations and models say the same; constraints hold whatever a service does."""
+
+from __future__ import annotations
+
+import re
+
+import peewee
+import pytest
+
+from scrm_core.db import in_brand
+from scrm_core.db.bulk import execute
+from scrm_core.db.migrations import CORE_MIGRATIONS, migrate, pending
+from scrm_core.errors import NewerSchema
+from scrm_core.models import CORE_MODELS
+
+
+def columns(engine: str, table: str) -> dict[str, tuple[str, bool]]:
+    """Name -> (type family, may be null), asked of the database itself."""
+    if engine == "sqlite":
+        rows = [(r[1], r[2], not r[3] and not r[5]) for r in execute(f"PRAGMA table_info({table})").fetchall()]
+    else:
+        rows = [
+            (name, kind, nullable == "YES")
+            for name, kind, nullable in execute(
+                "SELECT column_name, data_type, is_nullable FROM information_schema.columns "
+                "WHERE table_schema = current_schema() AND table_name = ?",
+                (table,),
+            ).fetchall()
+        ]
+    families = {"INTEGER": "int", "bigint": "int", "TEXT": "text", "text": "text", "xid8": "xid"}
+    return {name: (families[kind], null) for name, kind, null in rows}
+
+
+def family(field: peewee.Field) -> str:
+    if isinstance(field, peewee.ForeignKeyField):
+        field = field.rel_field
+    return "int" if isinstance(field, peewee.BigIntegerField | peewee.BigAutoField) else "text"
+
+
+@pytest.mark.parametrize("model", CORE_MODELS, ids=lambda m: m.__name__)
+def test_the_migrated_table_equals_the_model(model, brand, engine):
+    with brand:
+        found = columns(engine, model._meta.table_name)
+    if model._meta.table_name == "event" and engine == "postgresql":
+        assert found.pop("xid") == ("xid", False)
+    assert found == {f.column_name: (family(f), f.null) for f in model._meta.sorted_fields}
+
+
+def test_every_table_of_the_migration_has_a_model():
+    text = (CORE_MIGRATIONS / "0001_core.py").read_text(encoding="utf-8")
+    assert set(re.findall(r"CREATE TABLE (\w+)", text)) == {m._meta.table_name for m in CORE_MODELS}
+
+
+def test_migrating_again_changes_nothing(brand):
+    assert pending(brand.handle, "core", CORE_MIGRATIONS) == []
+    assert migrate(brand.handle, "core", CORE_MIGRATIONS) == []
+
+
+def test_a_database_of_a_newer_version_is_refused_with_the_reason(brand):
+    with brand:
+        execute("INSERT INTO migration_core (name, applied) VALUES ('9999_future', '2030-01-01 00:00:00')")
+    try:
+        with pytest.raises(NewerSchema, match="9999_future"):
+            pending(brand.handle, "core", CORE_MIGRATIONS)
+    finally:
+        with brand:
+            execute("DELETE FROM migration_core WHERE name = '9999_future'")
+
+
+def test_a_migration_that_fails_half_way_leaves_nothing_and_runs_again(brand, tmp_path):
+    script = tmp_path / "0001_two_tables.py"
+    broken = (
+        "def up(migrator, db):\n"
+        "    db.execute_sql('CREATE TABLE half_one (id INTEGER)')\n"
+        "    raise RuntimeError('power cut')\n"
+    )
+    script.write_text(broken)
+    with pytest.raises(RuntimeError, match="power cut"):
+        migrate(brand.handle, "half", tmp_path)
+    assert pending(brand.handle, "half", tmp_path) == ["0001_two_tables"]
+    script.write_text(broken.replace("    raise RuntimeError('power cut')\n", ""))
+    assert migrate(brand.handle, "half", tmp_path) == ["0001_two_tables"]
+    with in_brand(brand.handle):
+        assert execute("SELECT count(*) FROM half_one").fetchone() == (0,)
+        execute("DROP TABLE half_one")
+        execute("DROP TABLE migration_half")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO contact (uid, name, state, origin, created_at, updated_at) VALUES ('u', '', 'odd', '', 1, 1)",
+        "INSERT INTO contact (uid, name, state, origin, created_at, updated_at) VALUES ('u', '', 'merged', '', 1, 1)",
+        "INSERT INTO orders (uid, source, number, platform, matched_by, status, paid_minor, refund_minor, items, "
+        "valid, digest, created_at, updated_at) VALUES ('o', 's', '1', '', '', 'paid', 100, 101, 0, 1, 'd', 1, 1)",
+        "INSERT INTO orders (uid, source, number, platform, matched_by, status, paid_minor, refund_minor, items, "
+        "valid, digest, created_at, updated_at) VALUES ('o', 's', '1', '', '', 'paid', -1, 0, 0, 1, 'd', 1, 1)",
+        "INSERT INTO tag_group (name, s_level, created_at) VALUES ('g', 1, 1)",
+        "INSERT INTO consent (contact_id, purpose, channel, granted, at, recorded_at, source, text_version, actor) "
+        "VALUES (1, 'p', '', 2, 1, 1, '', '', '')",
+    ],
+)
+def test_the_database_itself_refuses_rows_that_break_a_rule(brand, statement):
+    with brand, pytest.raises(peewee.IntegrityError):
+        execute(statement)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_money_cannot_become_a_fraction_in_sqlite(brand, engine):
+    with brand, pytest.raises(peewee.IntegrityError):
+        execute(
+            "INSERT INTO orders (uid, source, number, platform, matched_by, status, paid_minor, items, valid, "
+            "digest, created_at, updated_at) VALUES ('o', 's', '1', '', '', 'paid', '19.99', 0, 1, 'd', 1, 1)"
+        )
