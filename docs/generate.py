@@ -162,6 +162,21 @@ def row_fields() -> str:
     return "\n".join(parts)
 
 
+def http_routes() -> str:
+    """Every route of a brand's API with the scope it needs."""
+    from scrm_core.web.routes import ROUTES
+
+    rows = ((r.method, f"`{r.path}`", f"`{r.permission}`", r.summary) for r in ROUTES)
+    return table(("method", "path below `/api/v1/<brand>`", "scope", "what it does"), rows)
+
+
+def scopes() -> str:
+    """Every scope of the core."""
+    from scrm_core.services.keys import CORE_SCOPES
+
+    return table(("scope", "allows to"), ((f"`{name}`", text) for name, text in CORE_SCOPES.items()))
+
+
 GENERATORS: dict[str, Callable[[], str]] = {
     "limits": limits,
     "hooks": hooks,
@@ -171,6 +186,8 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "mapping-format": mapping_format,
     "built-in-mappings": built_in_mappings,
     "row-fields": row_fields,
+    "http-routes": http_routes,
+    "scopes": scopes,
 }
 
 
