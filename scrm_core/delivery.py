@@ -13,6 +13,7 @@ Failures in a row trip the plugin's breaker for that brand.
 from __future__ import annotations
 
 import logging
+import os
 import time
 import traceback
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -376,11 +377,31 @@ class Delivery:
         )
 
 
+def worker_name() -> str:
+    """This process's name in leases: host and process id."""
+    return f"{os.uname().nodename}:{os.getpid()}"
+
+
+def _dead(owner: str) -> bool:
+    """True when ``owner`` was a process of this host that is no more."""
+    host, _, pid = owner.rpartition(":")
+    if host != os.uname().nodename or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
 class Lease:
     """This worker's claim on a brand's plugins, so that two workers do not do the same work.
 
     It only saves work: cursors move by compare-and-set whoever holds it. A
-    worker that dies leaves its plugins to others after ``LEASE_MS``.
+    worker that dies leaves its plugins to others of its host at once, to other
+    hosts after ``LEASE_MS``.
     """
 
     def __init__(self, brand: Brand, owner: str) -> None:
@@ -393,6 +414,10 @@ class Lease:
         """Names of the plugins this worker may deliver to now, renewing the claim when half is over."""
         if time.monotonic() >= self._renew_at:
             now = self.brand.now()
+            owners = execute("SELECT DISTINCT lease_owner FROM plugin_cursor WHERE lease_until > ?", (now,))
+            for (owner,) in owners.fetchall():
+                if owner != self.owner and _dead(owner):
+                    execute("UPDATE plugin_cursor SET lease_until = 0 WHERE lease_owner = ?", (owner,))
             execute(
                 "UPDATE plugin_cursor SET lease_owner = ?, lease_until = ? "
                 "WHERE lease_owner = ? OR lease_until <= ? OR lease_until > ?",

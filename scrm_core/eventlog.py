@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .db import brand_db, current_handle
-from .db.bulk import execute, insert_rows
+from .db.bulk import execute, insert_rows, update_rows
 from .db.router import STATE, notify
 from .facts import EVENT_TYPES, Fact, OrderLineFact, OrderPaid
 from .models import Event
@@ -70,6 +70,42 @@ def append(events: Iterable[NewEvent], *, recorded_at: int) -> int:
     if not rows:
         return 0
     insert_rows(Event, _COLUMNS, rows)
+    if STATE.depth:
+        STATE.appended = True
+    else:
+        notify(current_handle())
+    return len(rows)
+
+
+_CHUNK = 250
+_ROW_INSERT = f"INSERT INTO event ({', '.join(_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?)"
+_CHUNK_INSERT = _ROW_INSERT + ", (?, ?, ?, ?, ?, ?)" * (_CHUNK - 1)
+_TYPES = ("text", "bigint", "bigint", "bigint", "bigint", "text")
+
+
+def append_encoded(events: Sequence[tuple[str, int | None, int, int, str]], *, recorded_at: int) -> int:
+    """Append many events whose data is JSON text already; returns how many.
+
+    Each is ``(type, contact_id, at, backfill as 0 or 1, data)``. For writers of
+    many events alike: encoding one JSON text per event would cost more than
+    writing it.
+    """
+    if not events:
+        return 0
+    rows = [(kind, contact_id, at, recorded_at, backfill, data) for kind, contact_id, at, backfill, data in events]
+    if current_handle().engine == "sqlite":
+        # Full chunks in one statement each: a third less time than one statement per row.
+        full = len(rows) - len(rows) % _CHUNK
+        for start in range(0, full, _CHUNK):
+            flat = [value for row in rows[start : start + _CHUNK] for value in row]
+            execute(_CHUNK_INSERT, flat)
+        update_rows(_ROW_INSERT, rows[full:])
+    else:
+        arrays = ", ".join(f"?::{kind}[]" for kind in _TYPES)
+        execute(
+            f"INSERT INTO event ({', '.join(_COLUMNS)}) SELECT * FROM unnest({arrays})",
+            [list(column) for column in zip(*rows, strict=True)],
+        )
     if STATE.depth:
         STATE.appended = True
     else:

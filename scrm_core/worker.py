@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from peewee import DatabaseError
 
-from .delivery import Delivery, Lease, Running, park_hung
+from .delivery import Delivery, Lease, Running, park_hung, worker_name
 from .errors import ScrmError
 from .limits import LIMITS
 from .nudge import NudgeReceiver, NudgeSender
@@ -49,7 +49,7 @@ class Worker:
     def __init__(self, installation: Installation, stop: threading.Event) -> None:
         self.installation = installation
         self.stop = stop
-        self.owner = f"{os.uname().nodename}:{os.getpid()}"
+        self.owner = worker_name()
         self._lanes: dict[str, _Lane] = {}
         self._current: _Lane | None = None
         self._failing: dict[str, float] = {}
