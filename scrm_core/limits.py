@@ -29,6 +29,9 @@ class Limits:
     import_batch: int = _limit(1_000, "rows", "one transaction of an import")
     segment_text: int = _limit(4_000, "characters", "one segment expression")
     segment_depth: int = _limit(50, "levels", "nesting of a segment expression")
+    segment_conditions: int = _limit(
+        50, "conditions", "one segment expression; a planner's time grows with their cube"
+    )
     delivery_batch: int = _limit(500, "events", "one delivery transaction of one plugin")
     handler_ms: int = _limit(30_000, "ms", "one event handler in the worker")
     park_attempts: int = _limit(8, "attempts", "a parked event before it stays for a person")
@@ -37,6 +40,7 @@ class Limits:
     busy_ms: int = _limit(5_000, "ms", "waiting for a locked database before 503")
     pg_connections: int = _limit(20, "connections per process", "the PostgreSQL pool")
     idempotency_days: int = _limit(7, "days", "an answer kept for its Idempotency-Key")
+    code_guesses: int = _limit(60, "unknown codes a minute", "short links asked for by one address before 429")
     link_code_chars: int = _limit(12, "base32 characters", "a short link's unguessable code")
     worker_memory_mb: int = _limit(1_024, "MiB", "a worker process before it is recycled")
 
