@@ -91,7 +91,7 @@ class Binding:
             yield from self._orders_of_lines(records)
             return
         for record in records:
-            if type(record) is Reject:
+            if isinstance(record, Reject):
                 yield record
             else:
                 line, cells = record
@@ -140,7 +140,7 @@ class Binding:
         seen: set[int] = set()
         unreadable = False
         for record in records:
-            if type(record) is Reject:
+            if isinstance(record, Reject):
                 yield record
                 unreadable = True
                 if group is not None:
@@ -212,9 +212,7 @@ class Binding:
                     return name, self._index[name]
         return None
 
-    def _steps_of(
-        self, columns: dict[str, tuple[str, ...]], known: dict[str, Any], skip: Iterable[str]
-    ) -> list[_Step]:
+    def _steps_of(self, columns: dict[str, tuple[str, ...]], known: dict[str, Any], skip: Iterable[str]) -> list[_Step]:
         return [
             _Step(name, *place, self._reader(name, known[name]))
             for name, headers in columns.items()
@@ -251,15 +249,17 @@ class Binding:
         return parse_minor(undo_spreadsheet(cell), self._exponent)
 
     def _constant_fields(self, schema: Any, source: str | None) -> dict[str, Any]:
-        constants = dict(self.mapping.constants)
-        for name, value in (("source", source or self.mapping.source), ("platform", self.mapping.platform)):
-            if value is not None and name in schema.fields and name not in constants:
-                constants[name] = value
-        if source is not None and "source" in schema.fields:
-            constants["source"] = source
-        if "source" not in constants and "source" not in self.mapping.columns and self.mapping.platform:
-            if "source" in schema.fields:
-                constants["source"] = self.mapping.platform
+        """What every row gets. The caller's source wins over the mapping's; the platform's name is the last resort."""
+        mapping = self.mapping
+        constants: dict[str, Any] = {}
+        if mapping.platform is not None and "platform" in schema.fields:
+            constants["platform"] = mapping.platform
+        constants |= mapping.constants
+        if "source" in schema.fields:
+            fallback = None if "source" in mapping.columns else mapping.platform
+            chosen = source or constants.get("source") or mapping.source or fallback
+            if chosen is not None:
+                constants["source"] = chosen
         return constants
 
     def _refuse_missing(self, schema: Any) -> None:

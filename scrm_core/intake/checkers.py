@@ -134,13 +134,17 @@ def _field_check(field: fields.Field[Any]) -> Check:
     if field.pre_load or field.post_load:
         return _doubt
     own = getattr(field, "fast_check", None)
-    build = own if own is not None else _BUILDERS.get(type(field))
-    check = build() if own is not None else build(field) if build is not None else None
+    build = _BUILDERS.get(type(field), _unknown)
+    check: Check | None = own() if own is not None else build(field)
     if check is None:
         return _doubt
     for validator in field.validators:
         check = _validated(check, validator)
     return check
+
+
+def _unknown(field: Any) -> Check | None:
+    return None
 
 
 def _doubt(value: Any) -> Any:

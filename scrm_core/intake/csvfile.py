@@ -103,9 +103,7 @@ class CsvFile:
         if not cells:
             raise Malformed(f"{self.name} is empty; a header line is expected", code="csv_empty")
         if len(cells) > LIMITS.csv_columns:
-            raise Malformed(
-                f"{len(cells)} columns; at most {LIMITS.csv_columns} are accepted", code="csv_columns"
-            )
+            raise Malformed(f"{len(cells)} columns; at most {LIMITS.csv_columns} are accepted", code="csv_columns")
         self.header = normalise_headers(cells)
 
     def rows(self) -> Iterator[Record]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from scrm_core.clock import local_instant
+from scrm_core.clock import local_instant, to_instant
 from scrm_core.errors import Invalid
 from scrm_core.values.instants import parse_instant
 
@@ -54,7 +54,7 @@ def _auto(text: str, zone: ZoneInfo) -> int:
     if _SERIAL.fullmatch(text):
         seconds = round(float(text) * 86_400)
         return local_instant(_SERIAL_EPOCH + timedelta(seconds=seconds), zone)
-    return parse_instant(text, zone)
+    return parse_instant(parse_instant(text, zone), zone)
 
 
 def _epoch_ms(text: str, zone: ZoneInfo) -> int:
@@ -71,6 +71,6 @@ _FORMATS = {"auto": _auto, "epoch_ms": _epoch_ms, "epoch_s": _epoch_s}
 def _strptime(form: str) -> Callable[[str, ZoneInfo], int]:
     def read(text: str, zone: ZoneInfo) -> int:
         moment = datetime.strptime(text, form)
-        return local_instant(moment, zone) if moment.tzinfo is None else parse_instant(moment.isoformat(), zone)
+        return parse_instant(to_instant(moment) if moment.tzinfo else local_instant(moment, zone), zone)
 
     return read

@@ -130,7 +130,7 @@ def parse_mapping(table: dict[str, Any], where: str) -> Mapping:
     lines = _headers(table.get("lines", {}), LINE_FIELDS, where, "lines")
     if (one_row == "line") != bool(lines) or (lines and kind != "orders"):
         raise Invalid(
-            f"{where}: [lines] and one_row = \"line\" belong together and to orders", field="one_row", code="mapping"
+            f'{where}: [lines] and one_row = "line" belong together and to orders', field="one_row", code="mapping"
         )
     if lines and "qty" not in lines:
         raise Invalid(f"{where}: [lines] needs qty", field="lines", code="mapping")
@@ -207,9 +207,7 @@ def _table(table: dict[str, Any], key: str, where: str) -> dict[str, Any]:
 def _choice(table: dict[str, Any], key: str, allowed: tuple[str, ...], default: str | None, where: str) -> str:
     value = table.get(key, default)
     if value not in allowed:
-        raise Invalid(
-            f"{where}: {key} is one of {', '.join(allowed)}, not {value!r}", field=key, code="mapping"
-        )
+        raise Invalid(f"{where}: {key} is one of {', '.join(allowed)}, not {value!r}", field=key, code="mapping")
     return str(value)
 
 
@@ -227,9 +225,7 @@ def _texts(value: Any, where: str, key: str) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def _headers(
-    table: Any, allowed: Iterable[str] | None, where: str, name: str
-) -> dict[str, tuple[str, ...]]:
+def _headers(table: Any, allowed: Iterable[str] | None, where: str, name: str) -> dict[str, tuple[str, ...]]:
     if not isinstance(table, dict):
         raise Invalid(f"{where}: {name} is a table, [{name}]", field=name, code="mapping")
     if allowed is not None:

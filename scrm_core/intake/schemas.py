@@ -113,9 +113,7 @@ class OrderSchema(PersonSchema):
     items = integer(0, load_default=None)
     updated_at = Instant(load_default=None)
     name = Text(max_length=LIMITS.name, load_default=None)
-    lines = fields.Nested(
-        LineSchema, many=True, load_default=None, validate=validate.Length(max=LIMITS.batch_rows)
-    )
+    lines = fields.Nested(LineSchema, many=True, load_default=None, validate=validate.Length(max=LIMITS.batch_rows))
 
 
 class RefundSchema(IntakeSchema):

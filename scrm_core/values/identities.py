@@ -72,8 +72,10 @@ def normalise_phone(value: object, *, region: str = "CN") -> str:
     """
     if type(value) is not str:
         raise Invalid(f"a phone number is text, not {type(value).__name__}", field="phone", code="phone")
-    if region == "CN" and len(value) == 11 and value.isascii() and _MAINLAND.fullmatch(value):
+    if len(value) == 11 and region == "CN" and _MAINLAND.fullmatch(value):
         return "+86" + value
+    if len(value) == 14 and value[:3] == "+86" and _MAINLAND.fullmatch(value, 3):
+        return value
     text = undo_spreadsheet(value).translate(_HALF_WIDTH).strip()
     if len(text) > 40:
         raise Invalid("a phone number has at most 15 digits", field="phone", code="phone")
@@ -89,7 +91,7 @@ def normalise_phone(value: object, *, region: str = "CN") -> str:
         bare = digits.removeprefix("+86") if digits.startswith("+") else digits
         if region == "CN" and len(bare) > 11:
             bare = bare.removeprefix("0086") if bare.startswith("00") else bare.removeprefix("86")
-        if bare.isascii() and _MAINLAND.fullmatch(bare) and not digits.startswith("+8686"):
+        if _MAINLAND.fullmatch(bare) and not digits.startswith("+8686"):
             return "+86" + bare
     return _international(digits, region)
 

@@ -43,9 +43,25 @@ def _day_start(value: str, zone: ZoneInfo) -> int:
     return _read(value, zone)
 
 
+def _usual(value: str) -> bool:
+    """Whether the text has the outline of ``2026-01-31T12:30:00`` with ``Z``, an offset or nothing behind it.
+
+    ``fromisoformat`` then reads or refuses it; other outlines that it would take
+    (weeks, no dashes) are for the pattern to refuse.
+    """
+    size = len(value)
+    return (
+        (size == 19 or (size == 25 and value[19] in "+-" and value[22] == ":") or (size == 20 and value[19] == "Z"))
+        and value[4] == "-"
+        and value[7] == "-"
+        and value[10] in "T "
+        and value[13] == ":"
+        and value[16] == ":"
+    )
+
+
 def _read(value: str, zone: ZoneInfo) -> int:
-    match = _ISO.fullmatch(value)
-    if match is None:
+    if not _usual(value) and _ISO.fullmatch(value) is None:
         raise Invalid("an instant is ISO 8601 text such as 2026-01-31T12:30:00+08:00", code="instant")
     try:
         moment = datetime.fromisoformat(value)
@@ -54,7 +70,7 @@ def _read(value: str, zone: ZoneInfo) -> int:
     if not _YEARS[0] <= moment.year < _YEARS[1]:
         raise Invalid(f"the year {moment.year} is outside {_YEARS[0]} to {_YEARS[1] - 1}", code="instant")
     # Plain integer arithmetic: the same result as scrm_core.clock.local_instant, a few times faster.
-    offset = zone.utcoffset(moment) if moment.tzinfo is None else moment.utcoffset()
+    offset = (zone if moment.tzinfo is None else moment.tzinfo).utcoffset(moment)
     if offset is None:
         raise Invalid(f"the zone {zone} has no offset", code="instant")
     seconds = moment.hour * 3600 + moment.minute * 60 + moment.second - offset.days * 86_400 - offset.seconds

@@ -25,9 +25,9 @@ from collections.abc import Callable
 
 _DISTRICT = re.compile(r".*?(?:区|县|旗)|.*?[市州](?:[^市州区县]{1,6}市)?")
 _COUNTRY_CODE_2 = frozenset(
-    "20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 "
-    "81 82 84 86 90 91 92 93 94 95 98".split()
-)
+    map(str, (20, 27, *range(30, 35), 36, 39, 40, 41, *range(43, 50), *range(51, 59), *range(60, 67)))
+) | frozenset(map(str, (81, 82, 84, 86, *range(90, 96), 98)))
+"""Country calling codes of two digits; 1 and 7 have one digit, all others three (ITU-T E.164)."""
 
 
 def mask_phone(value: str) -> str:

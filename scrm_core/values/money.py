@@ -13,7 +13,7 @@ from scrm_core.errors import Invalid
 from scrm_core.limits import LIMITS
 
 _TEXT_MAX = 40
-_HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_HALF_WIDTH: dict[int, int | str] = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _HALF_WIDTH |= {0x3000: " ", 0x00A0: " ", 0xFFE5: "¥", 0x2212: "-"}
 _AMOUNT = re.compile(
     r"\s*(?P<sign>[+-]?)\s*¥?\s*(?P<sign2>[+-]?)\s*"
@@ -22,8 +22,28 @@ _AMOUNT = re.compile(
 )
 
 
-_NO_DECIMALS = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split())
-_THREE_DECIMALS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
+_NO_DECIMALS = frozenset(
+    (
+        "BIF",
+        "CLP",
+        "DJF",
+        "GNF",
+        "ISK",
+        "JPY",
+        "KMF",
+        "KRW",
+        "PYG",
+        "RWF",
+        "UGX",
+        "UYI",
+        "VND",
+        "VUV",
+        "XAF",
+        "XOF",
+        "XPF",
+    )
+)
+_THREE_DECIMALS = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
 
 
 def exponent_of(currency: str) -> int:
@@ -45,7 +65,7 @@ def parse_minor(text: str, exponent: int = 2) -> int | None:
     if not isinstance(text, str):
         raise Invalid(f"an amount is text such as 19.99, not {type(text).__name__}", code="amount")
     if text.isascii() and text.isdigit() and len(text) + exponent <= 15:  # most cells of a real file
-        return int(text) * 10**exponent
+        return int(text) * int(10**exponent)
     if not text or text.isspace():
         return None
     if len(text) > _TEXT_MAX:
@@ -58,9 +78,7 @@ def parse_minor(text: str, exponent: int = 2) -> int | None:
         raise Invalid(f"{text!r} has two signs", code="amount")
     part = part or ""
     if len(part) > exponent:
-        raise Invalid(
-            f"{text!r} has {len(part)} decimals; this currency has {exponent}", code="amount_decimals"
-        )
+        raise Invalid(f"{text!r} has {len(part)} decimals; this currency has {exponent}", code="amount_decimals")
     minor = int(whole.replace(",", "") + part.ljust(exponent, "0"))
     if minor > LIMITS.integer:
         raise Invalid(f"{text!r} is beyond the largest amount of 2**53 minor units", code="amount")

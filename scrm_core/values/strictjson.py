@@ -16,9 +16,7 @@ from scrm_core.errors import Malformed, TooLarge
 from scrm_core.limits import LIMITS
 
 _SHAPE_ONLY = bytes(code for code in range(256) if code not in b'[]{}"\\')
-_DIGITS = bytes(
-    ord("0") if code in b"0123456789" else ord("e") if code in b"eE" else code for code in range(256)
-)
+_DIGITS = bytes(ord("0") if code in b"0123456789" else ord("e") if code in b"eE" else code for code in range(256))
 _LONG_RUN = b"0" * 16  # 15 digits are always below 2**53
 # A string (also one that never ends, so that a hostile body is scanned once) or a bracket.
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
@@ -76,9 +74,7 @@ def _check_depth(body: bytes, max_depth: int) -> None:
         if token in (b"[", b"{"):
             depth += 1
             if depth > max_depth:
-                raise Malformed(
-                    f"nested deeper than {max_depth} levels at byte {match.start() + 1}", code="json_depth"
-                )
+                raise Malformed(f"nested deeper than {max_depth} levels at byte {match.start() + 1}", code="json_depth")
         elif token in (b"]", b"}"):
             depth -= 1
 
@@ -135,6 +131,4 @@ def _float(digits: str) -> float:
 
 
 _PLAIN = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
-_CAREFUL = json.JSONDecoder(
-    object_pairs_hook=_object, parse_constant=_constant, parse_int=_int, parse_float=_float
-)
+_CAREFUL = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_int=_int, parse_float=_float)

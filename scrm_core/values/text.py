@@ -29,9 +29,7 @@ def clean_text(
         raise Invalid(f"text is expected, not {type(value).__name__}", field=field, code="text")
     text = value.strip()
     if len(text) > max_length:
-        raise Invalid(
-            f"at most {max_length} characters are allowed, not {len(text)}", field=field, code="text_length"
-        )
+        raise Invalid(f"at most {max_length} characters are allowed, not {len(text)}", field=field, code="text_length")
     if text.isprintable():
         return text
     bad = (_CONTROL_MULTILINE if multiline else _CONTROL).search(text)
@@ -39,9 +37,7 @@ def clean_text(
         return text
     code = ord(bad.group())
     what = "a lone surrogate" if 0xD800 <= code <= 0xDFFF else "a control character"
-    raise Invalid(
-        f"{what} (U+{code:04X}) at position {bad.start() + 1}", field=field, code="text_character"
-    )
+    raise Invalid(f"{what} (U+{code:04X}) at position {bad.start() + 1}", field=field, code="text_character")
 
 
 Column = Literal["text", "phone", "number"]

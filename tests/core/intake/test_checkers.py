@@ -62,10 +62,37 @@ class Zoo(Schema):
 
 
 scalars = st.sampled_from(
-    [None, 0, 1, 2, 3, -5, 6, 1.0, 1.9, float("nan"), True, False, "", "a", "abc", "abcd", "1", "on", b"a", "\0", "\ud800",
-     2**53, 2**70, [], {}]
-)  # fmt: skip
-lines = st.dictionaries(st.sampled_from(["sku", "qty", "extra"]), scalars, max_size=3) | st.just({"sku": "ab", "qty": 2})
+    [
+        None,
+        0,
+        1,
+        2,
+        3,
+        -5,
+        6,
+        1.0,
+        1.9,
+        float("nan"),
+        True,
+        False,
+        "",
+        "a",
+        "abc",
+        "abcd",
+        "1",
+        "on",
+        b"a",
+        "\0",
+        "\ud800",
+        2**53,
+        2**70,
+        [],
+        {},
+    ]
+)
+lines = st.dictionaries(st.sampled_from(["sku", "qty", "extra"]), scalars, max_size=3) | st.just(
+    {"sku": "ab", "qty": 2}
+)
 anything = st.one_of(
     scalars,
     lines,
@@ -92,22 +119,71 @@ def test_what_is_no_row_is_answered_alike(row):
 
 LINE = {"sku": "S1", "title": "纸尿裤", "qty": 2, "paid_minor": 100, "gift": False}
 GOOD = {
-    "leads": {"channel": "card", "phone": "13800138000", "name": "王小明", "at": "2026-01-01T12:00:00+08:00", "state": "A-1"},
+    "leads": {
+        "channel": "card",
+        "phone": "13800138000",
+        "name": "王小明",
+        "at": "2026-01-01T12:00:00+08:00",
+        "state": "A-1",
+    },
     "contacts": {"unionid": "oWgG1", "name": "Ann", "at": 1_767_225_600_000},
     "orders": {
-        "source": "cdnow", "number": "L00001", "buyer": "0001", "status": "completed", "paid_at": "1997-01-01",
-        "items": 2, "paid_minor": 2933, "platform": "cdnow", "lines": [LINE, LINE],
+        "source": "cdnow",
+        "number": "L00001",
+        "buyer": "0001",
+        "status": "completed",
+        "paid_at": "1997-01-01",
+        "items": 2,
+        "paid_minor": 2933,
+        "platform": "cdnow",
+        "lines": [LINE, LINE],
     },
     "refunds": {"source": "tmall", "order_number": "6920", "number": "R1", "amount_minor": 5, "at": "2026-01-02"},
     "tags": {"phone": "+12125550123", "group": "value", "tag": "high", "remove": False, "origin": "auto"},
     "products": {"sku": "S1", "category": "baby/diaper", "price_minor": 8900, "attributes": {"size": "M"}},
-}  # fmt: skip
+}
 NASTY = [
-    None, "", " ", "a\0", "\ud800", "x" * 3000, " padded ", "1.23E+18", '="0012"', "'0012", "=1", "completed", "1997-02-29",
-    "2026-01-01T12:00:00", "138****8000", "１３８００１３８０００", 0, -1, 1, 1.9, True, False, 2**53, 2**53 + 1, 10**400, [], {},
-    [LINE], [None], [{**LINE, "qty": 1.5}], [{**LINE, "x": 1}], [{}], {"size": 1}, {"": "M"}, {1: "M"}, {"size": None}, STATUSES,
-    float("nan"), float("inf"), b"bytes",
-]  # fmt: skip
+    None,
+    "",
+    " ",
+    "a\0",
+    "\ud800",
+    "x" * 3000,
+    " padded ",
+    "1.23E+18",
+    '="0012"',
+    "'0012",
+    "=1",
+    "completed",
+    "1997-02-29",
+    "2026-01-01T12:00:00",
+    "138****8000",
+    "１３８００１３８０００",
+    0,
+    -1,
+    1,
+    1.9,
+    True,
+    False,
+    2**53,
+    2**53 + 1,
+    10**400,
+    [],
+    {},
+    [LINE],
+    [None],
+    [{**LINE, "qty": 1.5}],
+    [{**LINE, "x": 1}],
+    [{}],
+    {"size": 1},
+    {"": "M"},
+    {1: "M"},
+    {"size": None},
+    STATUSES,
+    float("nan"),
+    float("inf"),
+    b"bytes",
+]
 
 
 @pytest.mark.parametrize("kind", SCHEMAS)

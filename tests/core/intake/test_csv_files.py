@@ -47,7 +47,11 @@ def test_the_encoding_is_found_behind_a_megabyte_of_ascii(write):
 def test_a_damaged_byte_costs_its_row_only(write):
     content = "a,名\n1,王小明\n2,XX\n3,李雷和韩梅梅\n".encode().replace(b"XX", b"x\xffx")
     _, rows = read(write(content))
-    assert rows == [(2, ["1", "王小明"]), Reject(3, "名", "contains bytes that are not utf-8"), (4, ["3", "李雷和韩梅梅"])]
+    assert rows == [
+        (2, ["1", "王小明"]),
+        Reject(3, "名", "contains bytes that are not utf-8"),
+        (4, ["3", "李雷和韩梅梅"]),
+    ]
 
 
 def zipped():
@@ -85,9 +89,16 @@ def test_a_missing_file_is_an_error_without_its_folder(tmp_path):
 
 
 def test_headers_are_compared_without_spaces_case_and_unit():
-    assert normalise_headers(["收货地址 ", "商品总价(元)", "商家应收金额（元）（支付金额）", " Order_ID", "", "ＡＢ"]) == [
-        "收货地址", "商品总价", "商家应收金额", "order_id", "column 5", "ab",
-    ]  # fmt: skip
+    assert normalise_headers(
+        ["收货地址 ", "商品总价(元)", "商家应收金额（元）（支付金额）", " Order_ID", "", "ＡＢ"]
+    ) == [
+        "收货地址",
+        "商品总价",
+        "商家应收金额",
+        "order_id",
+        "column 5",
+        "ab",
+    ]
     assert normalise_headers(["金额(元)", "金额(积分)"]) == ["金额(元)", "金额(积分)"]
 
 
@@ -118,7 +129,12 @@ def test_rows_of_another_width_are_rejected(write):
 
 def test_an_unclosed_quote_costs_one_line(write):
     _, rows = read(write('a,b\n1,2\n3,"4\n5,6\n7,8\n'))
-    assert rows == [(2, ["1", "2"]), Reject(3, "", "a quote is opened and never closed"), (4, ["5", "6"]), (5, ["7", "8"])]
+    assert rows == [
+        (2, ["1", "2"]),
+        Reject(3, "", "a quote is opened and never closed"),
+        (4, ["5", "6"]),
+        (5, ["7", "8"]),
+    ]
 
 
 def test_a_stray_quote_does_not_swallow_the_rows_up_to_the_next(write):

@@ -16,13 +16,31 @@ ORDER = {"source": "s", "number": "1", "status": "paid", "paid_minor": 1}
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("paid_minor", 1.9), ("paid_minor", "1"), ("paid_minor", True), ("paid_minor", -1), ("paid_minor", 2**53 + 1),
-        ("paid_minor", None), ("items", -1), ("number", 1), ("number", ""), ("number", "1.23E+18"), ("number", None),
-        ("status", "done"), ("status", ["paid"]), ("source", " "), ("source", "a\0"), ("phone", "138****0000"),
-        ("name", "\ud800"), ("name", "x" * 201), ("paid_at", "2026-02-30"), ("paid_at", 12.5), ("lines", {}),
-        ("brand_id", 1), ("lines", [{"sku": "a", "qty": 1}] * 1001),
+        ("paid_minor", 1.9),
+        ("paid_minor", "1"),
+        ("paid_minor", True),
+        ("paid_minor", -1),
+        ("paid_minor", 2**53 + 1),
+        ("paid_minor", None),
+        ("items", -1),
+        ("number", 1),
+        ("number", ""),
+        ("number", "1.23E+18"),
+        ("number", None),
+        ("status", "done"),
+        ("status", ["paid"]),
+        ("source", " "),
+        ("source", "a\0"),
+        ("phone", "138****0000"),
+        ("name", "\ud800"),
+        ("name", "x" * 201),
+        ("paid_at", "2026-02-30"),
+        ("paid_at", 12.5),
+        ("lines", {}),
+        ("brand_id", 1),
+        ("lines", [{"sku": "a", "qty": 1}] * 1001),
     ],
-)  # fmt: skip
+)
 def test_a_bad_value_is_named(field, value):
     with pytest.raises(ValidationError) as caught:
         loader("orders", SHANGHAI)({**ORDER, field: value})

@@ -12,11 +12,21 @@ from scrm_core.values.identities import KINDS, normalise, normalise_phone
 @pytest.mark.parametrize(
     "spelling",
     [
-        "13800138000", "+8613800138000", "+86 138 0013 8000", "86-138-0013-8000", "008613800138000", "'13800138000",
-        '="13800138000"', "13800138000.0", "１３８００１３８０００", "＋８６１３８００１３８０００", " 138 0013 8000\t",
-        "(+86)13800138000", "138－0013－8000",
+        "13800138000",
+        "+8613800138000",
+        "+86 138 0013 8000",
+        "86-138-0013-8000",
+        "008613800138000",
+        "'13800138000",
+        '="13800138000"',
+        "13800138000.0",
+        "１３８００１３８０００",
+        "＋８６１３８００１３８０００",
+        " 138 0013 8000\t",
+        "(+86)13800138000",
+        "138－0013－8000",
     ],
-)  # fmt: skip
+)
 def test_every_spelling_of_a_mobile_number_is_one_identity(spelling):
     assert normalise("phone", spelling) == "+8613800138000"
 
@@ -24,11 +34,24 @@ def test_every_spelling_of_a_mobile_number_is_one_identity(spelling):
 @pytest.mark.parametrize(
     "value",
     [
-        "1.86E+10", "1.8618E+10", "138****8000", "12345", "1380013800", "138001380001", "10000000000", "abc", "", " ",
-        "13800138000-1234", "13800138000转1234", "+8613800138000 ext. 5", "+999123456789", "1" * 5000,
+        "1.86E+10",
+        "1.8618E+10",
+        "138****8000",
+        "12345",
+        "1380013800",
+        "138001380001",
+        "10000000000",
+        "abc",
+        "",
+        " ",
+        "13800138000-1234",
+        "13800138000转1234",
+        "+8613800138000 ext. 5",
+        "+999123456789",
+        "1" * 5000,
         "+86 86 13800138000",
     ],
-)  # fmt: skip
+)
 def test_what_is_no_phone_number_is_refused(value):
     with pytest.raises(Invalid) as caught:
         normalise("phone", value)
@@ -96,10 +119,19 @@ def test_leading_zeros_and_letters_of_platform_ids_stay():
 @pytest.mark.parametrize(
     ("kind", "value"),
     [
-        ("buyer", "1.23E+18"), ("buyer", ""), ("buyer", "a\0b"), ("buyer", "\ud800"), ("buyer", "x" * 201),
-        ("openid", "o 1"), ("unionid", "中文"), ("external_userid", "wm\n"), ("email", "a@b.cn"), ("buyer", 1), ("buyer", None),
+        ("buyer", "1.23E+18"),
+        ("buyer", ""),
+        ("buyer", "a\0b"),
+        ("buyer", "\ud800"),
+        ("buyer", "x" * 201),
+        ("openid", "o 1"),
+        ("unionid", "中文"),
+        ("external_userid", "wm\n"),
+        ("email", "a@b.cn"),
+        ("buyer", 1),
+        ("buyer", None),
     ],
-)  # fmt: skip
+)
 def test_bad_identities_are_refused(kind, value):
     if value == "wm\n":
         assert normalise(kind, value) == "wm"  # surrounding white space is no part of an id

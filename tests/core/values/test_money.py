@@ -38,10 +38,33 @@ def test_an_empty_amount_is_unknown_not_zero(text):
 @pytest.mark.parametrize(
     "text",
     [
-        "1.234", "1.990", "NaN", "nan", "inf", "-Infinity", "1e5", "1E+18", "1,5", "12,34.5", "1.2.3", "--5", "-¥-5",
-        "abc", ".", "1.", ".5", "１２a", "١٢", "1²", "0x10", "1_000", "90071992547409.93", "9" * 4000, "5元5",
+        "1.234",
+        "1.990",
+        "NaN",
+        "nan",
+        "inf",
+        "-Infinity",
+        "1e5",
+        "1E+18",
+        "1,5",
+        "12,34.5",
+        "1.2.3",
+        "--5",
+        "-¥-5",
+        "abc",
+        ".",
+        "1.",
+        ".5",
+        "１２a",
+        "١٢",
+        "1²",
+        "0x10",
+        "1_000",
+        "90071992547409.93",
+        "9" * 4000,
+        "5元5",
     ],
-)  # fmt: skip
+)
 def test_what_is_not_an_exact_amount_is_refused(text):
     with pytest.raises(Invalid):
         parse_minor(text)
