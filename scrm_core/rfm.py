@@ -18,6 +18,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import fmean, median
 
 TOP = 5
@@ -64,7 +65,7 @@ def thresholds(bounds: Sequence[int], *, more_is_better: bool = True) -> Scale:
     """
     sign = 1 if more_is_better else -1
     steps = [sign * bound for bound in bounds]
-    if len(steps) != TOP - 1 or any(a >= b for a, b in zip(steps, steps[1:], strict=False)):
+    if len(steps) != TOP - 1 or any(a >= b for a, b in pairwise(steps)):
         raise ValueError("four bounds are needed, each better than the one before")
     return Scale((bounds[0], bounds[1], bounds[2], bounds[3]), more_is_better)
 

@@ -18,7 +18,7 @@ Grammar (case of the keywords does not matter, line breaks are spaces)::
                | field ["not"] "in" "(" value ("," value)* ")"
                | field ["not"] "between" value "and" value
     field      : name ["." (name | text)]
-    value      : name | text | number | date | duration "ago" | "today" | "true" | "false"
+    value      : name | text | number | date | duration "ago" | "today"
     name       : a letter or _, then letters, digits, _ or single - (any script)
     text       : "in double quotes", with \\" and \\\\ for a quote and a backslash
     number     : 12, -3, 199.00
@@ -41,7 +41,7 @@ in the brand's zone; ``30d ago`` counts back from the brand's today.
 :func:`to_text` turns a tree into text that parses to an equal tree, and
 :func:`check` compares the names and the kinds of values with the fields that a
 brand has (:mod:`.fields`). Every error is a :class:`SegmentError`, which points
-at the character. Length and nesting are limited by
+at the character. Length, nesting and the number of conditions are limited by
 :data:`scrm_core.limits.LIMITS`; parsing takes time linear in the length.
 """
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 
+from scrm_core.limits import LIMITS
 from scrm_core.segmentlang.errors import SegmentError, nearest_name
 from scrm_core.segmentlang.tree import (
     Between,
@@ -16,7 +17,6 @@ from scrm_core.segmentlang.tree import (
     DaysAgo,
     Expr,
     Field,
-    Flag,
     Has,
     In,
     Number,
@@ -36,7 +36,6 @@ class FieldKind(Enum):
     NUMBER = "number"
     MONEY = "money"
     DATE = "date"
-    FLAG = "flag"
 
 
 _TAKES: Mapping[FieldKind, tuple[type, ...]] = {
@@ -44,14 +43,12 @@ _TAKES: Mapping[FieldKind, tuple[type, ...]] = {
     FieldKind.NUMBER: (Number,),
     FieldKind.MONEY: (Number,),
     FieldKind.DATE: (Day, DaysAgo),
-    FieldKind.FLAG: (Flag,),
 }
 _EXAMPLE = {
     FieldKind.TEXT: "a text",
     FieldKind.NUMBER: "a whole number",
     FieldKind.MONEY: "an amount such as 199.00",
     FieldKind.DATE: "a date such as 2026-01-31 or 30d ago",
-    FieldKind.FLAG: "true or false",
 }
 
 
@@ -144,7 +141,14 @@ def check(expr: Expr, catalogue: Catalogue, source: str | None = None) -> None:
     ``source`` is the text that ``expr`` was parsed from; errors point into it.
     """
     text = to_text(expr) if source is None else source
-    for condition in conditions(expr):
+    found = conditions(expr)
+    if len(found) > LIMITS.segment_conditions:
+        raise SegmentError(
+            f"the expression has {len(found)} conditions, the limit is {LIMITS.segment_conditions}",
+            text,
+            found[LIMITS.segment_conditions].field.at,
+        )
+    for condition in found:
         _check_condition(condition, catalogue.find(condition.field, text), catalogue, text)
 
 
@@ -152,12 +156,12 @@ def _check_condition(condition: Condition, spec: FieldSpec, catalogue: Catalogue
     at = condition.field.at
     if isinstance(condition, Has):
         return
-    if spec.kind in (FieldKind.TEXT, FieldKind.FLAG):
-        allowed = ("=", "!=", "in") if spec.kind is FieldKind.TEXT else ("=", "!=")
+    if spec.kind is FieldKind.TEXT:
+        allowed = ("=", "!=", "in")
         found = condition.op if isinstance(condition, Compare) else type(condition).__name__.lower()
         if found not in allowed:
             raise SegmentError(
-                f"{condition.field} holds {_EXAMPLE[spec.kind]} and cannot be compared with {found}",
+                f"{condition.field} holds a text and cannot be compared with {found}",
                 source,
                 at,
                 expected=allowed,

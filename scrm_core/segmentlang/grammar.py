@@ -22,7 +22,6 @@ from scrm_core.segmentlang.tree import (
     DaysAgo,
     Expr,
     Field,
-    Flag,
     Has,
     In,
     Not,
@@ -45,12 +44,12 @@ _GRAMMAR = """
 field: NAME [_DOT (NAME | TEXT)]
 values: value (_COMMA value)*
 ?value: NAME -> bare | TEXT -> text | NUMBER -> number | DATE -> day
-    | DURATION _AGO -> days_ago | TODAY -> today | TRUE -> true | FALSE -> false
-%declare NAME TEXT NUMBER DATE DURATION COMPARISON TODAY TRUE FALSE
+    | DURATION _AGO -> days_ago | TODAY -> today
+%declare NAME TEXT NUMBER DATE DURATION COMPARISON TODAY
 %declare _OR _AND _NOT _HAS _IN _BETWEEN _AGO _LPAR _RPAR _COMMA _DOT
 """
-_KEPT = frozenset({"NAME", "TEXT", "NUMBER", "DATE", "DURATION", "COMPARISON", "TODAY", "TRUE", "FALSE"})
-_VALUE = frozenset({"NAME", "TEXT", "NUMBER", "DATE", "DURATION", "TODAY", "TRUE", "FALSE"})
+_KEPT = frozenset({"NAME", "TEXT", "NUMBER", "DATE", "DURATION", "COMPARISON", "TODAY"})
+_VALUE = frozenset({"NAME", "TEXT", "NUMBER", "DATE", "DURATION", "TODAY"})
 _CONDITION = frozenset({"NAME", "_HAS", "_NOT", "_LPAR"})
 _SHOWN = {
     "NAME": "a name", "TEXT": "a text", "COMPARISON": "= != < <= > >=", "_LPAR": "(", "_RPAR": ")",
@@ -84,12 +83,6 @@ class _Tree(Transformer[Token, Expr]):
 
     def today(self, parts: list[Token]) -> DaysAgo:
         return DaysAgo(0, parts[0].start_pos or 0)
-
-    def true(self, parts: list[Token]) -> Flag:
-        return Flag(True, parts[0].start_pos or 0)
-
-    def false(self, parts: list[Token]) -> Flag:
-        return Flag(False, parts[0].start_pos or 0)
 
     def values(self, parts: list[Value]) -> tuple[Value, ...]:
         return tuple(parts)

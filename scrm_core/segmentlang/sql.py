@@ -26,7 +26,6 @@ from scrm_core.segmentlang.tree import (
     Day,
     DaysAgo,
     Expr,
-    Flag,
     Has,
     In,
     Not,
@@ -40,13 +39,20 @@ from scrm_core.values.identities import normalise
 
 Param = int | str
 
+_FLAT = 4
+"""Nesting up to which conditions stay in the order in which they were written."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sql:
-    """A piece of SQL with ``?`` marks and the values for them, in order."""
+    """A piece of SQL with ``?`` marks and the values for them, in order.
+
+    ``nesting`` counts the brackets and NOTs around its innermost condition.
+    """
 
     text: str
     params: tuple[Param, ...] = ()
+    nesting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ def compile_condition(expr: Expr, context: Context, source: str | None = None) -
     """
     text = to_text(expr) if source is None else source
     check(expr, context.catalogue, text)
-    return _Compiler(context, text).compile(expr)
+    return _bracketed(_Compiler(context, text).compile(expr))
 
 
 class _Compiler:
@@ -81,19 +87,26 @@ class _Compiler:
     def compile(self, expr: Expr) -> Sql:
         match expr:
             case And(items):
-                return _joined(" AND ", [self.compile(item) for item in items])
+                return _all([self.grouped(item, Or) for item in items])
             case Or(items):
-                return _joined(" OR ", [self.compile(item) for item in items])
+                return _any([self.compile(item) for item in items])
+            case Not(Not(item)):
+                return self.compile(item)
             case Not(item):
-                inner = self.compile(item)
-                return Sql(f"NOT {inner.text}", inner.params)
+                return _not(self.grouped(item, And, Or))
             case _:
                 return self.condition(expr)
 
+    def grouped(self, expr: Expr, *loose: type) -> Sql:
+        """In brackets where ``expr`` binds no closer than what stands around it."""
+        while isinstance(expr, Not) and isinstance(expr.item, Not):
+            expr = expr.item.item
+        inner = self.compile(expr)
+        return _bracketed(inner) if isinstance(expr, loose) else inner
+
     def condition(self, condition: Condition) -> Sql:
         if isinstance(condition, Compare) and condition.op == "!=":
-            equal = self.condition(Compare(condition.field, "=", condition.value))
-            return Sql(f"NOT {equal.text}", equal.params)
+            return _not(self.condition(Compare(condition.field, "=", condition.value)))
         spec = self.context.catalogue.find(condition.field, self.source)
         if spec.stored is not None:
             return self.of_plugin(condition, spec, spec.stored)
@@ -108,8 +121,6 @@ class _Compiler:
         if isinstance(value, Number):
             exponent = self.context.catalogue.exponent if spec.kind is FieldKind.MONEY else 0
             return int(value.value.scaleb(exponent))
-        if isinstance(value, Flag):
-            return int(value.value)
         return self.day(value)
 
     def day(self, value: Value) -> int:
@@ -150,7 +161,7 @@ class _Compiler:
                 return Sql(f"({column} >= ? AND {column} < ?)", (start(low), start(high, 1)))
             case In(_, values):
                 days = [Compare(condition.field, "=", value) for value in values]
-                return _joined(" OR ", [self.instant(column, day) for day in days])
+                return _bracketed(_any([self.instant(column, day) for day in days]))
             case _:
                 return Sql(f"{column} IS NOT NULL")
 
@@ -189,7 +200,7 @@ class _Compiler:
             wanted.append(Sql("g.name = ?", (group,)))
         if not isinstance(condition, Has):
             wanted.append(_in("t.name", self.texts(condition)))
-        where = _joined(" AND ", wanted)
+        where = _all(wanted)
         return _exists(
             "contact_tag x WHERE x.contact_id = c.id",
             Sql(f"x.tag_id IN ({tags} WHERE {where.text})", (*params, *where.params)),
@@ -223,10 +234,9 @@ class _Compiler:
         if "" in paths:
             raise SegmentError("a category path is not empty", self.source, condition.field.at)
         below = [
-            Sql("(p.category = ? OR substr(p.category, 1, ?) = ?)", (path, len(path) + 1, path + "/"))
-            for path in paths
+            Sql("(p.category = ? OR substr(p.category, 1, ?) = ?)", (path, len(path) + 1, path + "/")) for path in paths
         ]
-        return _exists(_PRODUCTS, _joined(" OR ", below))
+        return _exists(_PRODUCTS, _bracketed(_any(below)))
 
     def attribute(self, condition: Condition, spec: FieldSpec) -> Sql:
         value = self.text("a.value", condition)
@@ -255,10 +265,8 @@ class _Compiler:
         open_stays = "group_member x WHERE x.contact_id = c.id AND x.left_at IS NULL"
         if isinstance(condition, Has):
             return Sql(f"EXISTS (SELECT 1 FROM {open_stays})")
-        named = _joined(" OR ", [_in("code", self.texts(condition)), _in("name", self.texts(condition))])
-        return _exists(
-            open_stays, Sql(f"x.group_id IN (SELECT id FROM chat_group WHERE {named.text})", named.params)
-        )
+        named = _any([_in("code", self.texts(condition)), _in("name", self.texts(condition))])
+        return _exists(open_stays, Sql(f"x.group_id IN (SELECT id FROM chat_group WHERE {named.text})", named.params))
 
     def member(self, condition: Condition, spec: FieldSpec) -> Sql:
         if isinstance(condition, Has):
@@ -289,9 +297,7 @@ class _Compiler:
 _VALID = "WHERE o.contact_id = c.id AND o.valid = 1"
 _ORDERS = f"orders o {_VALID}"
 _LINES = f"orders o JOIN order_line l ON l.order_id = o.id AND l.gift = 0 {_VALID}"
-_PRODUCTS_ONLY = (
-    "orders o JOIN order_line l ON l.order_id = o.id AND l.gift = 0 JOIN product p ON p.sku = l.sku"
-)
+_PRODUCTS_ONLY = "orders o JOIN order_line l ON l.order_id = o.id AND l.gift = 0 JOIN product p ON p.sku = l.sku"
 _PRODUCTS = f"{_PRODUCTS_ONLY} {_VALID}"
 _MEMBERSHIP = "membership x WHERE x.contact_id = c.id AND x.left_at IS NULL"
 _COUNTED = {"orders": "c.orders", "frequency": "c.occasions", "money": "c.money"}
@@ -317,12 +323,33 @@ _CORE: dict[str, Callable[[_Compiler, Condition, FieldSpec], Sql]] = {
 }
 
 
+def _any(parts: Sequence[Sql]) -> Sql:
+    return _joined(" OR ", parts)
+
+
+def _all(parts: Sequence[Sql]) -> Sql:
+    return _joined(" AND ", parts)
+
+
+def _not(inner: Sql) -> Sql:
+    return Sql(f"NOT {inner.text}", inner.params, inner.nesting + 1)
+
+
+def _bracketed(inner: Sql) -> Sql:
+    return Sql(f"({inner.text})", inner.params, inner.nesting + 1)
+
+
 def _joined(word: str, parts: Sequence[Sql]) -> Sql:
-    if len(parts) == 1:
-        return parts[0]
+    """The parts in the order of the text, except that a deeply nested one goes first.
+
+    SQLite's parser has a stack of 100 symbols. A bracket at the start costs
+    one of them, a bracket after ``x AND`` costs three.
+    """
+    ordered = sorted(parts, key=lambda part: -part.nesting if part.nesting > _FLAT else 0)
     return Sql(
-        "(" + word.join(part.text for part in parts) + ")",
-        tuple(param for part in parts for param in part.params),
+        word.join(part.text for part in ordered),
+        tuple(param for part in ordered for param in part.params),
+        max(part.nesting for part in parts),
     )
 
 

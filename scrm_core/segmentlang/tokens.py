@@ -115,9 +115,7 @@ def _check_text(text: str, source: str, at: int) -> None:
             raise SegmentError(f"the character U+{ord(char):04X} may not stand in a text", source, at + index)
     for escape in _ESCAPE.finditer(text):
         if escape.group(1) not in '"\\':
-            raise SegmentError(
-                "a backslash stands only before a quote or a backslash", source, at + escape.start()
-            )
+            raise SegmentError("a backslash stands only before a quote or a backslash", source, at + escape.start())
 
 
 def text_value(token: str) -> str:
@@ -159,6 +157,4 @@ def _limit_nesting(found: list[Token], source: str) -> None:
             open_brackets = max(0, open_brackets - 1)
         negations = negations + 1 if token.type == "NOT" else 0 if token.type != "LPAR" else negations
         if open_brackets + negations > LIMITS.segment_depth:
-            raise SegmentError(
-                f"nesting deeper than {LIMITS.segment_depth} levels", source, token.start_pos or 0
-            )
+            raise SegmentError(f"nesting deeper than {LIMITS.segment_depth} levels", source, token.start_pos or 0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-KEYWORDS = frozenset({"and", "or", "not", "in", "between", "has", "ago", "today", "true", "false"})
+KEYWORDS = frozenset({"and", "or", "not", "in", "between", "has", "ago", "today"})
 NAME = re.compile(r"[^\W\d]\w*(?:-\w+)*")
 COMPARISONS = ("=", "!=", "<", "<=", ">", ">=")
 
@@ -73,18 +73,7 @@ class DaysAgo:
         return "today" if self.days == 0 else f"{self.days}d ago"
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """``true`` or ``false``."""
-
-    value: bool
-    at: int = field(default=0, compare=False)
-
-    def __str__(self) -> str:
-        return "true" if self.value else "false"
-
-
-Value = Text | Number | Day | DaysAgo | Flag
+Value = Text | Number | Day | DaysAgo
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,9 +97,7 @@ class Experiments:
         self.brand = brand
 
     @transactional
-    def create(
-        self, name: str, arms: Mapping[str, int], *, minimum: int, owner: str = ""
-    ) -> ExperimentView:
+    def create(self, name: str, arms: Mapping[str, int], *, minimum: int, owner: str = "") -> ExperimentView:
         """Define an experiment; the same definition again returns the existing one.
 
         ``arms`` maps each arm to its weight, 10,000 in all; ``minimum`` is

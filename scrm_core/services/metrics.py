@@ -70,7 +70,7 @@ class Metrics:
                 continue
             try:
                 rows = self._rows(name, answer or (), query)
-            except Exception as problem:  # a plugin's generator runs here, and may raise anything
+            except Exception as problem:  # noqa: BLE001 - a plugin's generator runs here, and may raise anything
                 _log.warning("metrics of plugin %s are unavailable", name, exc_info=True)
                 unavailable[name] = f"{type(problem).__name__}: {problem}"
                 continue
@@ -92,10 +92,7 @@ class Metrics:
                     f"plugin {plugin!r}: metric {given.metric!r} of day {given.day} ({given.dimension!r}) {problem}"
                 )
             rows[key] = given.value
-        return [
-            (plugin, metric, day, dimension, value)
-            for (metric, day, dimension), value in sorted(rows.items())
-        ]
+        return [(plugin, metric, day, dimension, value) for (metric, day, dimension), value in sorted(rows.items())]
 
     @transactional
     def _replace(self, plugin: str, query: MetricsQuery, rows: list[tuple[str, str, int, str, int]]) -> int:

@@ -38,7 +38,7 @@ class CustomerRfm:
 
 
 @dataclass(frozen=True, slots=True)
-class RfmReport:
+class RfmSummary:
     """RFM at ``as_of``: repeat figures, the scales used, customers per segment and score.
 
     ``score_counts`` maps ``"r"``, ``"f"`` and ``"m"`` to the numbers of
@@ -58,7 +58,7 @@ class RfmReport:
     segment_counts: dict[str, int]
 
 
-class Rfm:
+class RfmReport:
     """RFM figures of one brand."""
 
     def __init__(self, brand: Brand) -> None:
@@ -71,7 +71,7 @@ class Rfm:
         window_days: int | None = WINDOW_DAYS,
         frequency_bounds: Sequence[int] | None = None,
         against: str = "mean",
-    ) -> RfmReport:
+    ) -> RfmSummary:
         """Repeat figures, scales and distributions at the end of ``as_of``.
 
         ``window_days`` limits the orders looked at to that many days up to
@@ -82,7 +82,7 @@ class Rfm:
         customers, scales = self._scored(as_of, window_days, frequency_bounds, against)
         summary = repeat_summary(customer.frequency for customer in customers)
         r_scale, f_scale, m_scale = scales
-        return RfmReport(
+        return RfmSummary(
             as_of=as_of,
             window_days=window_days,
             customers=summary.customers,

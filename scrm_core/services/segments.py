@@ -138,9 +138,7 @@ class Segments:
         sql = self._page_sql("c.id", expression, after, limit)
         return [row[0] for row in execute(sql.text, sql.params).fetchall()]
 
-    def members(
-        self, expression: str, after: int = 0, limit: int = LIMITS.page_rows
-    ) -> list[SegmentMember]:
+    def members(self, expression: str, after: int = 0, limit: int = LIMITS.page_rows) -> list[SegmentMember]:
         """Like :meth:`page`, with what is shown of each contact."""
         sql = self._page_sql("c.id, c.uid, c.name", expression, after, limit)
         return [SegmentMember(*row) for row in execute(sql.text, sql.params).fetchall()]

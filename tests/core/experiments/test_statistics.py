@@ -115,7 +115,8 @@ def test_a_planned_ratio_of_nine_to_one_is_no_mismatch():
 
 
 @pytest.mark.parametrize(
-    ("chi", "freedom", "tail"), [(3.841, 1, 0.05), (5.991, 2, 0.05), (7.815, 3, 0.05), (18.307, 10, 0.05), (23.685, 14, 0.05)]
+    ("chi", "freedom", "tail"),
+    [(3.841, 1, 0.05), (5.991, 2, 0.05), (7.815, 3, 0.05), (18.307, 10, 0.05), (23.685, 14, 0.05)],
 )
 def test_chi_square_tails_of_printed_tables(chi, freedom, tail):
     assert chi_square_tail(chi, freedom) == pytest.approx(tail, abs=2e-5)

@@ -19,7 +19,6 @@ from scrm_core.segmentlang.tree import (
     Day,
     DaysAgo,
     Field,
-    Flag,
     Has,
     In,
     Not,
@@ -63,7 +62,6 @@ def test_brackets_group():
         ("last_order < 2026-01-31", Compare(Field("last_order"), "<", Day(date(2026, 1, 31)))),
         ("lead_at >= 2w ago", Compare(Field("lead_at"), ">=", DaysAgo(14))),
         ("lead_at = today", Compare(Field("lead_at"), "=", DaysAgo(0))),
-        ("sms.opted = true", Compare(Field("sms", "opted"), "=", Flag(True))),
         ("r_days not between 30 and 90", Not(Between(Field("r_days"), Number(Decimal(30)), Number(Decimal(90))))),
         ("tag not in (a, b)", Not(In(Field("tag"), (Text("a"), Text("b"))))),
         ('tag = "say \\"hi\\" \\\\ there"', Compare(Field("tag"), "=", Text('say "hi" \\ there'))),
@@ -82,7 +80,7 @@ def test_a_field_remembers_where_it_stood():
 
 
 names = st.from_regex(r"[a-zA-Z_等级\u00e9][a-zA-Z0-9_等]{0,8}(-[a-z0-9]{1,4})?", fullmatch=True)
-field_names = names.filter(lambda n: n.lower() not in {"and", "or", "not", "in", "between", "has", "ago", "today", "true", "false"})
+field_names = names.filter(lambda n: n.lower() not in {"and", "or", "not", "in", "between", "has", "ago", "today"})
 texts = st.text(st.characters(min_codepoint=32, exclude_categories=("Cs", "Cc")), max_size=20)
 fields = st.builds(Field, field_names, st.none() | names | texts)
 values = st.one_of(
@@ -90,7 +88,6 @@ values = st.one_of(
     st.builds(Number, st.decimals(-(10**12), 10**12, places=2) | st.integers(-(10**12), 10**12).map(Decimal)),
     st.builds(Day, st.dates(date(1900, 1, 1), date(2199, 12, 31))),
     st.builds(DaysAgo, st.integers(0, 36_500)),
-    st.builds(Flag, st.booleans()),
 )
 leaves = st.one_of(
     st.builds(Compare, fields, st.sampled_from(COMPARISONS), values),
@@ -203,13 +200,21 @@ def test_a_long_line_is_shown_around_the_caret():
     ],
 )
 def test_hostile_text_is_refused_quickly(hostile):
-    parse("has tag")  # the parse tables are built once
-    began = time.process_time()
-    with pytest.raises(SegmentError):
-        parse(hostile)
-    with contextlib.suppress(SegmentError):
-        parse(hostile[: LIMITS.segment_text])
-    assert time.process_time() - began < 0.1
+    def spent() -> float:
+        began = time.process_time()
+        with pytest.raises(SegmentError):
+            parse(hostile)
+        with contextlib.suppress(SegmentError):
+            parse(hostile[: LIMITS.segment_text])
+        return time.process_time() - began
+
+    assert min(spent() for _ in range(3)) < 0.1
+
+
+def test_more_conditions_than_the_limit_are_refused_at_the_first_too_many():
+    limit = LIMITS.segment_conditions
+    check(parse(" and ".join(["has tag"] * limit)), CATALOGUE)
+    assert refused(" and ".join(["has tag"] * (limit + 1))).offset == 12 * limit + 4
 
 
 def test_nesting_up_to_the_limit_is_read_and_one_more_is_refused():
