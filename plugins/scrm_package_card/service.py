@@ -81,6 +81,19 @@ def _campaign(row: tuple[Any, ...]) -> Campaign:
     return Campaign(*row[:4], bool(row[4]), *row[5:])
 
 
+def _settings_of(campaign: Campaign) -> tuple[Any, ...]:
+    return (
+        campaign.code,
+        campaign.name,
+        campaign.source,
+        campaign.automatic,
+        campaign.first_day,
+        campaign.last_day,
+        campaign.recall_days,
+        campaign.contribution_days,
+    )
+
+
 class PackageCards:
     """What the plugin does for one brand; call it inside ``with brand:``."""
 
@@ -117,8 +130,8 @@ class PackageCards:
 
         ``source`` is the order source whose parcels carry the card. Days left
         out come from the settings. Creating the same campaign again returns
-        it; raises Conflict when the code belongs to a different one and
-        Invalid for values that make no sense.
+        it and ships what is missing; raises Conflict when the code belongs to
+        a different one and Invalid for values that make no sense.
         """
         recall = self.settings["recall_days"] if recall_days is None else recall_days
         contribution = self.settings["contribution_days"] if contribution_days is None else contribution_days
@@ -132,24 +145,21 @@ class PackageCards:
             raise Invalid("a window is at least one day", field="recall_days" if recall < 1 else "contribution_days")
         wanted = (code, name, source, automatic, first_day, last_day, recall, contribution)
         with self.brand.transaction():
-            created = execute(
+            execute(
                 "INSERT INTO package_card_campaign (code, name, source, automatic, first_day, last_day, "
                 "recall_days, contribution_days, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
-                "ON CONFLICT (code) DO NOTHING RETURNING id",
+                "ON CONFLICT (code) DO NOTHING",
                 (*wanted[:3], int(automatic), *wanted[4:], self.brand.now()),
-            ).fetchone()
+            )
             campaign = self.campaign(code)
-            if created is None:
-                found = (code, campaign.name, campaign.source, campaign.automatic, campaign.first_day,
-                         campaign.last_day, campaign.recall_days, campaign.contribution_days)
-                if found != wanted:
-                    raise Conflict(f"card campaign {code!r} exists with other settings", code="campaign_exists")
-                return campaign
-            self.brand.tags.group(NAME)
+            if _settings_of(campaign) != wanted:
+                raise Conflict(f"card campaign {code!r} exists with other settings", code="campaign_exists")
             self.brand.tags.define(NAME, code, kind="channel")
-            if automatic:
-                self._ship_known_orders(campaign)
-                self.settle()
+        # Apart from the first transaction: an order that commits now is either seen here, or its
+        # event is delivered when the campaign is there.
+        with self.brand.transaction():
+            self._ship_known_orders(campaign)
+            self._settle()
         return campaign
 
     def add_link(self, code: str, channel: str, target: str, *, variant: str = "") -> Any:
@@ -274,7 +284,9 @@ class PackageCards:
             execute("UPDATE package_card_shipment SET order_id = ? WHERE id = ?", (order_id, shipment_id))
 
     def _ship_known_orders(self, campaign: Campaign) -> None:
-        """Ship with orders paid before the campaign was entered: a campaign often begins first on paper."""
+        """Ship with orders paid before the campaign was entered: a campaign often begins on paper."""
+        if not campaign.automatic:
+            return
         execute(
             "INSERT INTO package_card_shipment "
             "(campaign_id, serial, source, order_number, order_id, shipped_at, day) "
@@ -355,7 +367,11 @@ class PackageCards:
         change it runs as a periodic job, which finds what two processes wrote
         at the same moment and orders that were matched to a contact later.
         """
+        since = self.brand.now() - DAY_MS
         with self.brand.transaction():
+            for campaign in self.campaigns():
+                if campaign.created_at >= since:
+                    self._ship_known_orders(campaign)
             return self._settle()
 
     def _settle(self, where: str = "", *params: int) -> int:

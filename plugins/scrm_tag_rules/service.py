@@ -10,14 +10,17 @@ the brand's attribution window.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import LeadCaptured, LinkVisited, NotFound, OrderPaid, RefundMade, execute
+from scrm_core.api import Conflict, LeadCaptured, LinkVisited, OrderPaid, RefundMade, execute
 
 from .schemas import Rule
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
+
+log = logging.getLogger("scrm.plugin.tag-rules")
 
 NAME = "tag-rules"
 DAY_MS = 86_400_000
@@ -129,11 +132,14 @@ class TagRuleBook:
         return f"AND h.rule IN ({', '.join('?' * len(self._by_name))})" if self._by_name else "AND 1 = 0"
 
     def _set(self, rule: Rule, contact_id: int, at: int) -> None:
-        tag, actor = (rule.group, rule.tag), f"{NAME}:{rule.name}"
-        try:
-            self.brand.tags.add(contact_id, tag, origin="auto", actor=actor, at=at)
-        except NotFound:
+        tags = self.brand.tags
+        tag_id = tags.find(rule.group, rule.tag)
+        if tag_id is None:
             # The rule is new: its tag is made when it is first needed, with the plan it serves.
-            self.brand.tags.group(rule.group)
-            self.brand.tags.define(rule.group, rule.tag, kind="business", plan=rule.plan)
-            self.brand.tags.add(contact_id, tag, origin="auto", actor=actor, at=at)
+            tag_id = tags.define(rule.group, rule.tag, kind="business", plan=rule.plan)
+        try:
+            tags.add(contact_id, tag_id, origin="auto", actor=f"{NAME}:{rule.name}", at=at)
+        except Conflict as exc:
+            if exc.code != "retired":
+                raise
+            log.warning("rule %s: tag %s/%s is retired and was not set", rule.name, rule.group, rule.tag)
