@@ -26,6 +26,7 @@ from ..db.bulk import execute
 from ..errors import Invalid, NotFound, Unauthorized
 from ..limits import LIMITS
 from ..values.text import clean_text
+from . import audit
 
 if TYPE_CHECKING:
     from ..brands import Brand
@@ -126,12 +127,13 @@ class Keys:
             "INSERT INTO api_key (key_id, digest, name, scopes, created_at) VALUES (?, ?, ?, ?, ?)",
             (key_id, _digest(secret), name, json.dumps(wanted), self._brand.now()),
         )
+        audit.record(self._brand, "operator", "key.create", f"key:{key_id}", {"scopes": wanted})
         return key_id, f"scrm_{self._brand.id}.{key_id}_{secret}"
 
     def list(self) -> list[KeyView]:
         """Every key of the brand, revoked ones too, oldest first."""
         rows = execute("SELECT key_id, name, scopes, created_at, revoked_at FROM api_key ORDER BY id").fetchall()
-        return [KeyView(key_id, name, tuple(json.loads(scopes)), at, revoked) for key_id, name, scopes, at, revoked in rows]
+        return [KeyView(row[0], row[1], tuple(json.loads(row[2])), row[3], row[4]) for row in rows]
 
     @transactional
     def revoke(self, key_id: str) -> KeyView:
@@ -139,9 +141,11 @@ class Keys:
 
         Raises NotFound for an id this brand never gave.
         """
-        execute(
+        revoked = execute(
             "UPDATE api_key SET revoked_at = ? WHERE key_id = ? AND revoked_at IS NULL", (self._brand.now(), key_id)
         )
+        if revoked.rowcount:
+            audit.record(self._brand, "operator", "key.revoke", f"key:{key_id}")
         for view in self.list():
             if view.key_id == key_id:
                 return view

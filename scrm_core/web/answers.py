@@ -50,9 +50,7 @@ def page_schema(item: type[Schema]) -> type[Schema]:
     return Schema.from_dict(
         {
             "items": fields.List(fields.Nested(item), required=True),
-            "next": fields.String(
-                required=True, allow_none=True, metadata={"description": "cursor of the next page; null: this is the last"}
-            ),
+            "next": _text("cursor of the next page; null: this is the last", allow_none=True),
         },
         name=item.__name__.removesuffix("Schema") + "Page",
     )
@@ -116,6 +114,14 @@ class EventSchema(Schema):
     data = _any("ids and values of the event")
 
 
+class PluginRouteSchema(Schema):
+    """A route of a plugin, below the plugin's path."""
+
+    methods = fields.List(fields.String(), required=True)
+    path = _text()
+    permission = _text("the scope it needs")
+
+
 class PluginSchema(Schema):
     """An enabled plugin and how it fares."""
 
@@ -126,12 +132,7 @@ class PluginSchema(Schema):
     reason = _text("why it is paused")
     waiting = _integer("events not yet handed to it")
     parked = _integer("events it could not handle")
-    routes = fields.List(fields.Nested(
-        Schema.from_dict(
-            {"methods": fields.List(fields.String(), required=True), "path": _text(), "permission": _text()},
-            name="PluginRoute",
-        )
-    ), required=True)
+    routes = fields.List(fields.Nested(PluginRouteSchema), required=True)
 
 
 class ReportInfoSchema(Schema):
@@ -142,10 +143,16 @@ class ReportInfoSchema(Schema):
     plugin = _text("who answers")
 
 
+class ReportColumnSchema(Schema):
+    """A column of a report."""
+
+    name = _text()
+    title = _text()
+    kind = _text("text, count, money, rate or instant")
+
+
 class ReportSchema(ReportInfoSchema):
     """A report: columns and rows; a figure that cannot be computed is null."""
 
-    columns = fields.List(fields.Nested(
-        Schema.from_dict({"name": _text(), "title": _text(), "kind": _text("text, count, money, rate or instant")}, name="ReportColumn")
-    ), required=True)
+    columns = fields.List(fields.Nested(ReportColumnSchema), required=True)
     rows = fields.List(fields.Dict(keys=fields.String()), required=True)

@@ -76,9 +76,9 @@ def install(app: Flask, installation: Installation, counters: Counters) -> None:
                 brand = installation.brand(brand_id)
                 with brand:
                     read_cursors()
-            except Exception as error:
-                # The answer is the report: whatever is wrong with one brand must not hide the others.
-                log.error("brand %s is not ready: %s: %s", brand_id, type(error).__name__, error)
+            except Exception:
+                # Whatever is wrong with one brand must not hide the others.
+                log.exception("brand %s is not ready", brand_id)
                 failing += 1
         status = "ready" if not failing else "degraded" if failing < len(ids) else "failing"
         answer = _json({"status": status, "brands": len(ids), "failing": failing})

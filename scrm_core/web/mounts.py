@@ -69,12 +69,17 @@ def application_of(cls: type[Plugin]) -> Flask:
         app.register_blueprint(cls.blueprint, url_prefix="")
     for rule in app.url_map.iter_rules():
         where = f"plugin {cls.name!r}: route {rule.rule!r} ({rule.endpoint})"
-        name = getattr(app.view_functions[rule.endpoint], "scrm_permission", None)
+        name = _permission(app, rule.endpoint)
         if name is None:
             raise PluginError(f"{where} names no permission; add @permission({cls.name + ':read'!r}) below the route")
         if name not in cls.permissions:
             raise PluginError(f"{where} needs {name!r}, which `permissions` does not declare")
     return app
+
+
+def _permission(app: Flask, endpoint: str | None) -> str | None:
+    name: str | None = getattr(app.view_functions.get(endpoint or ""), "scrm_permission", None)
+    return name
 
 
 def routes_of(cls: type[Plugin]) -> list[PluginRoute]:
@@ -84,7 +89,7 @@ def routes_of(cls: type[Plugin]) -> list[PluginRoute]:
         PluginRoute(
             tuple(sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})),
             rule.rule,
-            app.view_functions[rule.endpoint].scrm_permission,  # type: ignore[attr-defined]
+            _permission(app, rule.endpoint) or "",
         )
         for rule in app.url_map.iter_rules()
     ]
@@ -141,8 +146,7 @@ def _serve(installation: Installation, mounts: Mounts, path_brand: str, name: st
         with mounted.request_context(_below(request.environ, root, rest, body)) as context:
             if context.request.routing_exception is not None:
                 raise context.request.routing_exception
-            view = mounted.view_functions[context.request.endpoint or ""]
-            permit(key, view.scrm_permission)  # type: ignore[attr-defined]
+            permit(key, _permission(mounted, context.request.endpoint) or "")
             if request.method in _READS:
                 return mounted.full_dispatch_request()
             kept: list[Response] = []

@@ -98,7 +98,7 @@ def _answer_scrm(error: ScrmError) -> Response:
         log.error("request %s: %s: %s", request_id(), type(error).__name__, error, exc_info=error)
     if isinstance(error, Busy):
         answer.headers["Retry-After"] = str(error.retry_after)
-    elif error.status == 503:
+    elif error.status in (429, 503):
         answer.headers["Retry-After"] = str(RETRY_SECONDS)
     elif error.status == 401:
         answer.headers["WWW-Authenticate"] = "Bearer"

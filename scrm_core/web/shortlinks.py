@@ -1,2 +1,176 @@
-from flask import Flask
-def install(app, installation): pass
+"""Short links: ``/l/<code>`` records the visit and sends the visitor on.
+
+A code says nothing about its brand, so the brands are asked in turn until one
+knows it; this process then remembers whose it is. Guessing is slowed down: an
+address that asks for too many unknown codes is told to wait.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, make_response, redirect, render_template, request
+
+from ..brands import Brand, Installation
+from ..clock import MS_PER_DAY
+from ..errors import NotFound, ScrmError
+from ..limits import LIMITS
+from . import problems
+from .dispatch import NOTHING_HERE
+
+if TYPE_CHECKING:
+    from ..services.links import Visit
+
+VISITOR_COOKIE = "scrm_visitor"
+_VISITOR = re.compile(r"[0-9a-f]{32}\Z")
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_REMEMBERED_CODES = 50_000
+_REMEMBERED_ADDRESSES = 10_000
+_MINUTE_MS = 60_000
+_COOKIE_DAYS = 180
+# What a browser or messenger sends when it looks ahead without a person's will.
+_LOOKAHEAD = re.compile(r"prefetch|preview|prerender", re.IGNORECASE)
+
+
+class TooManyGuesses(ScrmError):
+    """Too many unknown codes from one address."""
+
+    status = 429
+    code = "too_many_requests"
+
+
+class Guesses:
+    """Unknown codes per address and minute. Kept per process and bounded, so it can only be too mild."""
+
+    def __init__(self) -> None:
+        self._counts: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def check(self, address: str, now: int) -> None:
+        """Raise TooManyGuesses when the address has used this minute's guesses up."""
+        minute, count = self._counts.get(address, (0, 0))
+        if minute == now // _MINUTE_MS and count >= LIMITS.code_guesses:
+            raise TooManyGuesses("too many unknown codes from this address; wait a minute")
+
+    def note(self, address: str, now: int) -> None:
+        """Count a guess."""
+        this = now // _MINUTE_MS
+        with self._lock:
+            minute, count = self._counts.pop(address, (this, 0))
+            self._counts[address] = (this, count + 1 if minute == this else 1)
+            if len(self._counts) > _REMEMBERED_ADDRESSES:
+                self._counts.popitem(last=False)
+
+
+class Owners:
+    """Which brand a code belongs to, as far as this process has met it."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self._known: OrderedDict[str, str] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def candidates(self, code: str) -> list[Brand]:
+        """The brand known to own the code, else every brand."""
+        owner = self._known.get(code)
+        if owner is not None:
+            try:
+                return [self._installation.brand(owner)]
+            except ScrmError:
+                self._known.pop(code, None)
+        return list(self._installation.brands())
+
+    def remember(self, code: str, brand: Brand) -> None:
+        """Note whose code this is."""
+        if code in self._known:
+            return
+        with self._lock:
+            self._known[code] = brand.id
+            if len(self._known) > _REMEMBERED_CODES:
+                self._known.popitem(last=False)
+
+
+def install(app: Flask, installation: Installation) -> None:
+    """Add the route."""
+    owners, guesses = Owners(installation), Guesses()
+    secure = urlsplit(installation.config.base_url).scheme == "https"
+
+    def short_link(code: str) -> Response:
+        address, now = client_address(), installation.clock.now()
+        try:
+            guesses.check(address, now)
+            visitor = _visitor()
+            visit = _visit(owners, code, now, visitor)
+        except ScrmError as error:
+            if error.status == 404:
+                guesses.note(address, now)
+            return _refusal(error)
+        answer = make_response(redirect(visit.target, 302))
+        answer.headers["Cache-Control"] = "no-store"
+        answer.headers["Referrer-Policy"] = "no-referrer"
+        if not visit.bot:
+            answer.set_cookie(
+                VISITOR_COOKIE,
+                visitor,
+                max_age=_COOKIE_DAYS * MS_PER_DAY // 1000,
+                secure=secure,
+                httponly=True,
+                samesite="Lax",
+            )
+        return answer
+
+    app.add_url_rule("/l/<code>", "short_link", short_link)
+
+
+def client_address() -> str:
+    """The caller's address; behind a proxy on this machine, what that proxy says of it."""
+    peer = request.remote_addr or ""
+    forwarded = request.headers.get("X-Forwarded-For", "")
+    if forwarded and peer in ("127.0.0.1", "::1", ""):
+        return forwarded.rpartition(",")[2].strip()[:64]
+    return peer
+
+
+def _visitor() -> str:
+    given = request.cookies.get(VISITOR_COOKIE, "")
+    return given if _VISITOR.match(given) else secrets.token_hex(16)
+
+
+def _visit(owners: Owners, code: str, now: int, visitor: str) -> Visit:
+    if _CODE.match(code):
+        for brand in owners.candidates(code):
+            try:
+                with brand:
+                    visit = brand.links.visit(code, at=now, visitor=visitor, agent=_agent())
+            except NotFound as error:
+                if error.status == 410:
+                    raise
+                continue
+            owners.remember(code, brand)
+            return visit
+    raise NotFound(NOTHING_HERE)
+
+
+def _agent() -> str:
+    """The User-Agent; empty, which counts as a bot, for a look ahead that no person asked for."""
+    ahead = [request.headers.get(name, "") for name in ("Purpose", "Sec-Purpose", "X-Purpose", "X-Moz")]
+    if request.method == "HEAD" or any(_LOOKAHEAD.search(value) for value in ahead):
+        return ""
+    return request.user_agent.string[: LIMITS.text]
+
+
+def _refusal(error: ScrmError) -> Response:
+    if "text/html" not in request.headers.get("Accept", ""):
+        raise error
+    titles = {404: "There is no such link 链接不存在", 410: "This link has ended 链接已失效"}
+    title = titles.get(error.status, "Please try again later 请稍后再试")
+    page = render_template("plain.html", title=title, lines=())
+    answer = make_response(page, error.status)
+    if error.status >= 500 or error.status == 429:
+        answer.headers["Retry-After"] = str(getattr(error, "retry_after", problems.RETRY_SECONDS))
+    return answer
