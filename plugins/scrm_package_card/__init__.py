@@ -18,11 +18,12 @@ from scrm_core.api import (
     hookimpl,
 )
 
+from .claims import NAME
 from .models import MODELS
 from .report import card_metrics, card_report
 from .routes import blueprint
 from .schemas import Settings
-from .service import NAME, PackageCards
+from .service import PackageCards
 
 
 class PackageCard(Plugin):
@@ -58,7 +59,7 @@ class PackageCard(Plugin):
 
     @hookimpl(backfill=True)
     def on_lead(self, event: LeadCaptured) -> None:
-        self.cards.take_lead(event)
+        self.cards.claims.take_lead(event)
 
     @hookimpl
     def collect_metrics(self, query: MetricsQuery) -> Iterable[MetricValue]:

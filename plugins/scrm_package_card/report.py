@@ -22,7 +22,8 @@ from dataclasses import dataclass
 
 from scrm_core.api import Column, MetricsQuery, MetricValue, ReportTable, execute
 
-from .service import DAY_MS, PackageCards
+from .claims import DAY_MS
+from .service import PackageCards
 
 # Per campaign and person the first attributed lead, if the person was new then.
 _NEW = """

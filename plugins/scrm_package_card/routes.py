@@ -8,6 +8,7 @@ import flask
 
 from scrm_core.api import current_brand, permission
 
+from .claims import NAME
 from .report import card_report
 from .schemas import (
     CampaignBody,
@@ -18,7 +19,7 @@ from .schemas import (
     load,
     shipment,
 )
-from .service import NAME, PackageCards
+from .service import PackageCards
 
 blueprint = flask.Blueprint("package_card", __name__)
 

@@ -10,7 +10,8 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from scrm_core.api import Invalid, local_instant, to_instant
 
-from .service import CODE, SERIAL_CHARS, Campaign, ShipmentIn
+from .claims import SERIAL_CHARS
+from .service import CODE, Campaign, ShipmentIn
 
 MOST_DAYS = 3_650
 

@@ -1,4 +1,4 @@
-"""Campaigns ship cards, cards bring leads, a card's serial leads a lead to its order's buyer.
+"""Campaigns and the cards they ship; what the cards bring is in :mod:`.claims`.
 
 What happened is stored once and by the time of the event; figures are computed
 from it (:mod:`.report`). Orders, leads and warehouse files may come in any
@@ -18,22 +18,18 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import (
     Conflict,
     Invalid,
-    LeadCaptured,
     NotFound,
     OrderPaid,
     execute,
     fetch_in,
 )
 
+from .claims import DAY_MS, NAME, SERIAL_CHARS, Claims
+
 if TYPE_CHECKING:
     from scrm_core.api import Brand
 
-NAME = "package-card"
-DAY_MS = 86_400_000
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}\Z")
-BY_SERIAL = "card serial"
-BY_LINK = "card link"
-SERIAL_CHARS = 200
 SHIP_BATCH = 1_000
 
 
@@ -100,6 +96,7 @@ class PackageCards:
     def __init__(self, brand: Brand, settings: dict[str, Any]) -> None:
         self.brand = brand
         self.settings = settings
+        self.claims = Claims(brand, settings)
 
     # Campaigns ---------------------------------------------------------------
 
@@ -159,7 +156,7 @@ class PackageCards:
         # event is delivered when the campaign is there.
         with self.brand.transaction():
             self._ship_known_orders(campaign)
-            self._settle()
+            self.claims.settle()
         return campaign
 
     def add_link(self, code: str, channel: str, target: str, *, variant: str = "") -> Any:
@@ -172,6 +169,20 @@ class PackageCards:
         with self.brand.transaction():
             self.brand.channels.ensure(channel, channel, NAME)
             return self.brand.links.create(channel, target, variant=variant, owner=NAME, campaign=campaign.code)
+
+    def settle(self) -> int:
+        """Join waiting leads with cards that have shipped since, and claimed cards with their buyers.
+
+        Returns how many leads it moved on. Besides being called where things
+        change it runs as a periodic job, which finds what two processes wrote
+        at the same moment and orders that were matched to a contact later.
+        """
+        since = self.brand.now() - DAY_MS
+        with self.brand.transaction():
+            for campaign in self.campaigns():
+                if campaign.created_at >= since:
+                    self._ship_known_orders(campaign)
+            return self.claims.settle()
 
     # Shipping ----------------------------------------------------------------
 
@@ -207,7 +218,7 @@ class PackageCards:
                 (event.order_id, event.source, event.number),
             )
         for shipment_id, _ in shipped:
-            self._settle(" AND s.id = ?", shipment_id)
+            self.claims.settle(shipment_id=shipment_id)
 
     def ship(self, code: str, shipments: Iterable[ShipmentIn]) -> ShipOutcome:
         """Record shipments as a warehouse's file lists them; a file given twice changes nothing.
@@ -232,7 +243,7 @@ class PackageCards:
                     else:
                         unchanged += 1
                 self._join_orders(campaign.source, [s.order_number for _, s in batch])
-                self.settle()
+                self.claims.settle()
             batch.clear()
 
         for index, shipment in enumerate(shipments):
@@ -301,151 +312,3 @@ class PackageCards:
                 campaign.last_day if campaign.last_day is not None else 10_000_000,
             ),
         )
-
-    # Leads -------------------------------------------------------------------
-
-    def take_lead(self, event: LeadCaptured) -> None:
-        """Keep a lead that names a card's serial or came through a card's link, and settle it if possible.
-
-        The serial is the field that the settings name, or else a state that is
-        no channel's and no link's code. A serial is stronger than a link: it
-        names one parcel. A link alone names the campaign; its window is the
-        days of shipping plus the recall window.
-        """
-        serial = event.fields.get(self.settings["serial_field"], "").strip()
-        if not serial and not event.channel and not event.link:
-            serial = event.state.strip()
-        if len(serial) > SERIAL_CHARS:
-            serial = ""  # no card has such a serial
-        campaign = self._campaign_of_link(event.link) if event.link else None
-        if not serial and campaign is None:
-            return
-        contact_id = self._living(event.contact_id)
-        if contact_id is None:
-            return
-        by_link = campaign is not None and not serial
-        row = execute(
-            "INSERT INTO package_card_lead (lead, contact_id, campaign_id, serial, method, state, matched, at, day) "
-            "VALUES (?, ?, ?, ?, ?, 'waiting', 0, ?, ?) ON CONFLICT (lead) DO NOTHING RETURNING id",
-            (
-                event.lead,
-                contact_id,
-                campaign.id if campaign is not None else None,
-                serial,
-                BY_LINK if by_link else BY_SERIAL,
-                event.at,
-                self.brand.day(event.at),
-            ),
-        ).fetchone()
-        if row is None:
-            return
-        if campaign is not None and by_link:
-            inside = self._in_circulation(campaign, event.at)
-            self._conclude(row[0], "attributed" if inside else "outside", campaign.id, None)
-            if inside:
-                self._tag(contact_id, campaign.code, event.at)
-        else:
-            self._settle(" AND l.id = ?", row[0])
-
-    def _campaign_of_link(self, link: str) -> Campaign | None:
-        row = execute(
-            "SELECT campaign FROM link WHERE code = ? AND owner = ?", (link, NAME)
-        ).fetchone()
-        return self.campaign(row[0]) if row is not None else None
-
-    def _in_circulation(self, campaign: Campaign, at: int) -> bool:
-        """Whether cards of the campaign can be in people's hands at an instant."""
-        day = self.brand.day(at)
-        if campaign.first_day is not None and day < campaign.first_day:
-            return False
-        return campaign.last_day is None or day <= campaign.last_day + campaign.recall_days
-
-    def settle(self) -> int:
-        """Join waiting leads with cards that have shipped since, and claimed cards with their buyers.
-
-        Returns how many leads it moved on. Besides being called where things
-        change it runs as a periodic job, which finds what two processes wrote
-        at the same moment and orders that were matched to a contact later.
-        """
-        since = self.brand.now() - DAY_MS
-        with self.brand.transaction():
-            for campaign in self.campaigns():
-                if campaign.created_at >= since:
-                    self._ship_known_orders(campaign)
-            return self._settle()
-
-    def _settle(self, where: str = "", *params: int) -> int:
-        waiting = execute(
-            "SELECT l.id, l.contact_id, l.at, s.id, s.shipped_at, k.id, k.code, k.recall_days "
-            "FROM package_card_lead l JOIN package_card_shipment s ON s.serial = l.serial "
-            "JOIN package_card_campaign k ON k.id = s.campaign_id "
-            f"WHERE l.state = 'waiting'{where} ORDER BY l.at, l.id",
-            params,
-        ).fetchall()
-        for row in waiting:
-            self._claim(*row)
-        claimed = execute(
-            "SELECT l.id, l.serial, l.contact_id, o.contact_id FROM package_card_lead l "
-            "JOIN package_card_shipment s ON s.id = l.shipment_id JOIN orders o ON o.id = s.order_id "
-            f"WHERE l.state = 'attributed' AND l.matched = 0 AND o.contact_id IS NOT NULL{where} "
-            "ORDER BY l.at, l.id",
-            params,
-        ).fetchall()
-        for row in claimed:
-            self._match(*row)
-        return len(waiting) + len(claimed)
-
-    def _claim(
-        self, lead_id: int, contact_id: int, at: int, shipment_id: int, shipped_at: int,
-        campaign_id: int, code: str, recall_days: int,
-    ) -> None:
-        """Decide a lead's claim of a card: inside the recall window, and the first one or the same person's."""
-        if not shipped_at <= at <= shipped_at + recall_days * DAY_MS:
-            self._conclude(lead_id, "outside", campaign_id, shipment_id)
-            return
-        first = execute(
-            "UPDATE package_card_shipment SET claimed_at = ? WHERE id = ? AND claimed_at IS NULL", (at, shipment_id)
-        ).rowcount
-        if not first:
-            same = execute(
-                "SELECT 1 FROM package_card_lead WHERE shipment_id = ? AND state = 'attributed' AND contact_id = ?",
-                (shipment_id, contact_id),
-            ).fetchone()
-            if same is None:
-                self._conclude(lead_id, "repeat", campaign_id, shipment_id)
-                return
-        self._conclude(lead_id, "attributed", campaign_id, shipment_id)
-        self._tag(contact_id, code, at)
-
-    def _match(self, lead_id: int, serial: str, contact_id: int, buyer_id: int) -> None:
-        """Merge the person who claimed a card with the buyer of its order; the older contact stays.
-
-        It is done once per lead: a merge that a person undoes is not repeated.
-        """
-        execute("UPDATE package_card_lead SET matched = 1 WHERE id = ?", (lead_id,))
-        # Earlier merges of this very call may have moved either of them.
-        claimant, buyer = self._living(contact_id), self._living(buyer_id)
-        if claimant is None or buyer is None or claimant == buyer:
-            return
-        winner, loser = sorted((claimant, buyer))
-        self.brand.contacts.merge(winner, loser, actor=NAME, reason=f"{BY_SERIAL} {serial}")
-
-    def _conclude(self, lead_id: int, state: str, campaign_id: int, shipment_id: int | None) -> None:
-        execute(
-            "UPDATE package_card_lead SET state = ?, campaign_id = ?, shipment_id = ? WHERE id = ?",
-            (state, campaign_id, shipment_id, lead_id),
-        )
-
-    def _tag(self, contact_id: int, code: str, at: int) -> None:
-        self.brand.tags.add(contact_id, (NAME, code), origin="auto", actor=NAME, at=at)
-
-    def _living(self, contact_id: int | None) -> int | None:
-        """The active contact that an id leads to through merges, or None (erased, unknown)."""
-        while contact_id is not None:
-            row = execute("SELECT state, merged_into_id FROM contact WHERE id = ?", (contact_id,)).fetchone()
-            if row is None or row[0] == "erased":
-                return None
-            if row[0] == "active":
-                return contact_id
-            contact_id = row[1]
-        return None

@@ -1,0 +1,169 @@
+"""From a lead to its card, from the card to its order, from the order to the buyer.
+
+A lead comes with a card's serial or through a card's link. The serial names one
+card; the first valid claim of it wins and leads to the order's buyer, who is
+then one person with the lead. Serials that an ERP prints can be guessed, so a
+claim counts only within the recall window and every merge can be undone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scrm_core.api import LeadCaptured, execute
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+NAME = "package-card"
+DAY_MS = 86_400_000
+BY_SERIAL = "card serial"
+BY_LINK = "card link"
+SERIAL_CHARS = 200
+
+
+class Claims:
+    """The leads of one brand's cards; call it inside ``with brand:``."""
+
+    def __init__(self, brand: Brand, settings: dict[str, Any]) -> None:
+        self.brand = brand
+        self.settings = settings
+
+    def take_lead(self, event: LeadCaptured) -> None:
+        """Keep a lead that names a card's serial or came through a card's link, and settle it if possible.
+
+        The serial is the field that the settings name, or else a state that is
+        no channel's and no link's code. A serial is stronger than a link: it
+        names one parcel. A link alone names the campaign; its window is the
+        days of shipping plus the recall window.
+        """
+        serial = event.fields.get(self.settings["serial_field"], "").strip()
+        if not serial and not event.channel and not event.link:
+            serial = event.state.strip()
+        if len(serial) > SERIAL_CHARS:
+            serial = ""  # no card has such a serial
+        campaign = None if serial or not event.link else self._campaign_of_link(event.link)
+        if not serial and campaign is None:
+            return
+        contact_id = self._living(event.contact_id)
+        if contact_id is None:
+            return
+        row = execute(
+            "INSERT INTO package_card_lead (lead, contact_id, campaign_id, serial, method, state, matched, at, day) "
+            "VALUES (?, ?, ?, ?, ?, 'waiting', 0, ?, ?) ON CONFLICT (lead) DO NOTHING RETURNING id",
+            (
+                event.lead,
+                contact_id,
+                campaign[0] if campaign is not None else None,
+                serial,
+                BY_SERIAL if serial else BY_LINK,
+                event.at,
+                self.brand.day(event.at),
+            ),
+        ).fetchone()
+        if row is None:
+            return
+        if campaign is None:
+            self.settle(lead_id=row[0])
+            return
+        campaign_id, code, first_day, last_day, recall_days = campaign
+        day = self.brand.day(event.at)
+        inside = (first_day is None or day >= first_day) and (last_day is None or day <= last_day + recall_days)
+        self._conclude(row[0], "attributed" if inside else "outside", campaign_id, None)
+        if inside:
+            self._tag(contact_id, code, event.at)
+
+    def _campaign_of_link(self, link: str) -> tuple[Any, ...] | None:
+        row: tuple[Any, ...] | None = execute(
+            "SELECT k.id, k.code, k.first_day, k.last_day, k.recall_days FROM link l "
+            "JOIN package_card_campaign k ON k.code = l.campaign WHERE l.code = ? AND l.owner = ?",
+            (link, NAME),
+        ).fetchone()
+        return row
+
+    def settle(self, *, lead_id: int | None = None, shipment_id: int | None = None) -> int:
+        """Join waiting leads with cards that have shipped, and claimed cards with their buyers.
+
+        Of all leads, of one lead or of one card; call it in a transaction.
+        Returns how many leads it moved on.
+        """
+        if lead_id is not None:
+            where, params = " AND l.id = ?", [lead_id]
+        elif shipment_id is not None:
+            where, params = " AND s.id = ?", [shipment_id]
+        else:
+            where, params = "", []
+        waiting = execute(
+            "SELECT l.id, l.contact_id, l.at, s.id, s.shipped_at, k.id, k.code, k.recall_days "
+            "FROM package_card_lead l JOIN package_card_shipment s ON s.serial = l.serial "
+            "JOIN package_card_campaign k ON k.id = s.campaign_id "
+            f"WHERE l.state = 'waiting'{where} ORDER BY l.at, l.id",
+            params,
+        ).fetchall()
+        for row in waiting:
+            self._claim(*row)
+        claimed = execute(
+            "SELECT l.id, l.serial, l.contact_id, o.contact_id FROM package_card_lead l "
+            "JOIN package_card_shipment s ON s.id = l.shipment_id JOIN orders o ON o.id = s.order_id "
+            f"WHERE l.state = 'attributed' AND l.matched = 0 AND o.contact_id IS NOT NULL{where} "
+            "ORDER BY l.at, l.id",
+            params,
+        ).fetchall()
+        for row in claimed:
+            self._match(*row)
+        return len(waiting) + len(claimed)
+
+    def _claim(
+        self, lead_id: int, contact_id: int, at: int, shipment_id: int, shipped_at: int,
+        campaign_id: int, code: str, recall_days: int,
+    ) -> None:
+        """Decide a lead's claim of a card: inside the recall window, and the first one or the same person's."""
+        if not shipped_at <= at <= shipped_at + recall_days * DAY_MS:
+            self._conclude(lead_id, "outside", campaign_id, shipment_id)
+            return
+        first = execute(
+            "UPDATE package_card_shipment SET claimed_at = ? WHERE id = ? AND claimed_at IS NULL", (at, shipment_id)
+        ).rowcount
+        if not first:
+            same = execute(
+                "SELECT 1 FROM package_card_lead WHERE shipment_id = ? AND state = 'attributed' AND contact_id = ?",
+                (shipment_id, contact_id),
+            ).fetchone()
+            if same is None:
+                self._conclude(lead_id, "repeat", campaign_id, shipment_id)
+                return
+        self._conclude(lead_id, "attributed", campaign_id, shipment_id)
+        self._tag(contact_id, code, at)
+
+    def _match(self, lead_id: int, serial: str, contact_id: int, buyer_id: int) -> None:
+        """Merge the person who claimed a card with the buyer of its order; the older contact stays.
+
+        It is done once per lead: a merge that a person undoes is not repeated.
+        """
+        execute("UPDATE package_card_lead SET matched = 1 WHERE id = ?", (lead_id,))
+        # Earlier merges of this very call may have moved either of them.
+        claimant, buyer = self._living(contact_id), self._living(buyer_id)
+        if claimant is None or buyer is None or claimant == buyer:
+            return
+        winner, loser = sorted((claimant, buyer))
+        self.brand.contacts.merge(winner, loser, actor=NAME, reason=f"{BY_SERIAL} {serial}")
+
+    def _conclude(self, lead_id: int, state: str, campaign_id: int, shipment_id: int | None) -> None:
+        execute(
+            "UPDATE package_card_lead SET state = ?, campaign_id = ?, shipment_id = ? WHERE id = ?",
+            (state, campaign_id, shipment_id, lead_id),
+        )
+
+    def _tag(self, contact_id: int, code: str, at: int) -> None:
+        self.brand.tags.add(contact_id, (NAME, code), origin="auto", actor=NAME, at=at)
+
+    def _living(self, contact_id: int | None) -> int | None:
+        """The active contact that an id leads to through merges, or None (erased, unknown)."""
+        while contact_id is not None:
+            row = execute("SELECT state, merged_into_id FROM contact WHERE id = ?", (contact_id,)).fetchone()
+            if row is None or row[0] == "erased":
+                return None
+            if row[0] == "active":
+                return contact_id
+            contact_id = row[1]
+        return None
