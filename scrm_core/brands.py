@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from functools import cached_property
@@ -23,7 +24,7 @@ from .clock import Clock, SystemClock, day_of
 from .config import BrandConfig, ProjectConfig, load_brand, load_project, plugin_settings
 from .db.migrations import CORE_MIGRATIONS, migrate, pending
 from .db.router import BrandHandle, brand_db, in_brand
-from .errors import ConfigError, NoBrand, NotFound, PluginError, ScrmError, Veto
+from .errors import Busy, ConfigError, NoBrand, NotFound, PluginError, ScrmError, Veto
 from .hooks import HOOK_NAMES, PROJECT, HookSpecs
 from .loader import Loader
 from .plugin import Plugin
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from .services.tags import Tags
 
 log = logging.getLogger("scrm.brands")
+
+PREPARE_RETRY_SECONDS = 1.0
 
 _current: ContextVar[Brand | None] = ContextVar("scrm_current_brand", default=None)
 
@@ -120,9 +123,7 @@ class Brand:
         self.locale = config.locale
         self.clock: Clock = installation.clock
         self._entered = threading.local()
-        self.plugins: dict[str, Plugin] = {
-            name: cls(self, settings) for name, (cls, settings) in classes.items()
-        }
+        self.plugins: dict[str, Plugin] = {name: cls(self, settings) for name, (cls, settings) in classes.items()}
         self.hooks = Hooks(self.plugins)
 
     def __repr__(self) -> str:
@@ -285,12 +286,17 @@ def _signature(path: Path) -> tuple[int, int, int] | None:
 class _Slot:
     """A brand's last good state and the file state it was built from."""
 
-    __slots__ = ("brand", "problem", "signature")
+    __slots__ = ("brand", "problem", "retry_at", "signature")
 
     def __init__(self) -> None:
+        self.retry_at: float | None = None
         self.signature: tuple[int, int, int] | None = None
         self.brand: Brand | None = None
         self.problem: ConfigError | None = None
+
+    def stale(self, signature: tuple[int, int, int] | None) -> bool:
+        """True when the file changed, or when a database fault left the brand unprepared a while ago."""
+        return self.signature != signature or (self.retry_at is not None and time.monotonic() > self.retry_at)
 
 
 class Installation:
@@ -333,7 +339,7 @@ class Installation:
         slot = self._slots.get(brand_id)
         path = self.config.brands_dir / f"{brand_id}.toml"
         signature = _signature(path)
-        if slot is None or slot.signature != signature:
+        if slot is None or slot.stale(signature):
             slot = self._refresh(brand_id, path, signature)
         if slot.brand is None:
             raise slot.problem or ConfigError(f"brand {brand_id!r} cannot be used")
@@ -357,7 +363,7 @@ class Installation:
     def _refresh(self, brand_id: str, path: Path, signature: tuple[int, int, int] | None) -> _Slot:
         with self._lock:
             slot = self._slots.get(brand_id)
-            if slot is not None and slot.signature == signature:
+            if slot is not None and not slot.stale(signature):
                 return slot
             if signature is None or not _plain_name(brand_id):
                 self._slots.pop(brand_id, None)
@@ -366,7 +372,8 @@ class Installation:
             fresh.signature = signature
             try:
                 fresh.brand = self._build(path)
-                self._prepare(fresh.brand)
+                if not self._prepare(fresh.brand):
+                    fresh.retry_at = time.monotonic() + PREPARE_RETRY_SECONDS
             except ConfigError as exc:
                 fresh.problem = exc
                 fresh.brand = slot.brand if slot is not None else None
@@ -395,18 +402,25 @@ class Installation:
         handle.on_commit = self._on_commit
         return Brand(config, self, handle, classes)
 
-    def _prepare(self, brand: Brand) -> None:
-        """Make a changed brand ready: its plugins' tables, and cursors that begin at "now"."""
+    def _prepare(self, brand: Brand) -> bool:
+        """Make a changed brand ready: its plugins' tables, and cursors that begin at "now".
+
+        False when the database could not be asked now: it is tried again soon.
+        """
         from .delivery import ensure_cursors
 
         try:
             if not self.engine.exists(brand.id) or pending(brand.handle, "core", CORE_MIGRATIONS):
-                return  # `scrm migrate` has not run yet; until then there is nothing to prepare
+                return False  # `scrm migrate` has not run yet; until then there is nothing to prepare
             self._migrate_plugins(brand)
             with brand:
                 ensure_cursors(brand)
+        except (Busy, peewee.OperationalError, peewee.InterfaceError) as exc:
+            log.warning("brand %s: not prepared yet: %s", brand.id, exc)
+            return False
         except (peewee.DatabaseError, ScrmError) as exc:
             raise ConfigError(f"brand {brand.id!r}: cannot be prepared: {exc}") from exc
+        return True
 
     def _migrate_plugins(self, brand: Brand) -> list[str]:
         applied = []

@@ -36,9 +36,7 @@ def _text(description: str, default: str | None = None, **kwargs: Any) -> fields
 
 
 def _flag(description: str, default: bool) -> fields.Boolean:
-    return fields.Boolean(
-        truthy={True}, falsy={False}, load_default=default, metadata={"description": description}
-    )
+    return fields.Boolean(truthy={True}, falsy={False}, load_default=default, metadata={"description": description})
 
 
 def _number(description: str, default: int, low: int, high: int) -> fields.Integer:
@@ -118,9 +116,7 @@ class BrandTable(Schema):
     )
     name = _text("name shown to people", validate=validate.Length(1, 200))
     timezone = _text("IANA zone in which days, streaks and quiet hours are counted", validate=_zone)
-    currency = _text(
-        "ISO 4217 code", validate=validate.Regexp(r"[A-Z]{3}\Z", error="must be three capital letters")
-    )
+    currency = _text("ISO 4217 code", validate=validate.Regexp(r"[A-Z]{3}\Z", error="must be three capital letters"))
     locale = _text("language of pages and texts", "zh_CN", validate=validate.OneOf(["zh_CN", "en"]))
     phone_region = _text(
         "region of phone numbers written without country code",
@@ -223,8 +219,7 @@ def find_project(start: Path) -> Path:
         if (candidate / PROJECT_FILE).is_file():
             return candidate
     raise NotFound(
-        f"no {PROJECT_FILE} in {folder} or above it: this is not a project; "
-        "make one with `scrm init NAME && cd NAME`"
+        f"no {PROJECT_FILE} in {folder} or above it: this is not a project; make one with `scrm init NAME && cd NAME`"
     )
 
 
@@ -328,14 +323,11 @@ def _checked(path: Path, raw: dict[str, Any], schema: Schema, environ: Mapping[s
     return loaded
 
 
-def _resolve(
-    raw: Any, environ: Mapping[str, str], path: Path, table: str, problems: list[str]
-) -> Any:
+def _resolve(raw: Any, environ: Mapping[str, str], path: Path, table: str, problems: list[str]) -> Any:
     """Replace ``env:NAME`` texts, noting variables that are not set."""
     if isinstance(raw, dict):
         return {
-            key: _resolve(value, environ, path, f"{table}.{key}".lstrip("."), problems)
-            for key, value in raw.items()
+            key: _resolve(value, environ, path, f"{table}.{key}".lstrip("."), problems) for key, value in raw.items()
         }
     if isinstance(raw, list):
         return [_resolve(value, environ, path, table, problems) for value in raw]

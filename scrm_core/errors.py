@@ -33,9 +33,7 @@ class Invalid(ScrmError):
     status = 422
     code = "invalid"
 
-    def __init__(
-        self, message: str, *, field: str | None = None, code: str | None = None, **extra: Any
-    ) -> None:
+    def __init__(self, message: str, *, field: str | None = None, code: str | None = None, **extra: Any) -> None:
         super().__init__(message, code=code, **extra)
         self.field = field
 

@@ -64,9 +64,7 @@ def append(events: Iterable[NewEvent], *, recorded_at: int) -> int:
     Services call it in the transaction that writes what happened. The worker
     is nudged after the commit.
     """
-    rows = [
-        (e.type, e.contact_id, e.at, recorded_at, 1 if e.backfill else 0, e.data) for e in events
-    ]
+    rows = [(e.type, e.contact_id, e.at, recorded_at, 1 if e.backfill else 0, e.data) for e in events]
     if not rows:
         return 0
     insert_rows(Event, _COLUMNS, rows)
@@ -196,11 +194,7 @@ def _decode(rows: list[tuple[Any, ...]], sqlite: bool, wanted: frozenset[str] | 
             decode = _DECODERS.get(kind)
             if decode is not None:
                 fact = decode(event_id, at, backfill == 1, contact_id, data)
-        out.append(
-            LoggedEvent(
-                Position(xid, event_id), kind, at, recorded_at, backfill == 1, contact_id, data, fact
-            )
-        )
+        out.append(LoggedEvent(Position(xid, event_id), kind, at, recorded_at, backfill == 1, contact_id, data, fact))
     return out
 
 

@@ -119,6 +119,7 @@ class Loader:
 
     def _import(self, name: str) -> type[Plugin]:
         if name in self._extra:
+            _check_core(self._extra[name])
             return self._extra[name]
         candidate = self.candidates().get(name)
         if candidate is None:

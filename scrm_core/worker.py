@@ -164,9 +164,7 @@ def write_hung_note(data_dir: Path, running: Running) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{os.getpid()}.json"
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(
-        json.dumps({"brand": running.brand, "plugin": running.plugin, "event_id": running.event_id})
-    )
+    temporary.write_text(json.dumps({"brand": running.brand, "plugin": running.plugin, "event_id": running.event_id}))
     os.replace(temporary, path)
 
 

@@ -39,9 +39,7 @@ def _column_list(model: type[peewee.Model], columns: tuple[str, ...]) -> tuple[s
 
 
 @functools.lru_cache(maxsize=512)
-def _insert_sql(
-    model: type[peewee.Model], columns: tuple[str, ...], on_conflict: str, kind: str, rows: int
-) -> str:
+def _insert_sql(model: type[peewee.Model], columns: tuple[str, ...], on_conflict: str, kind: str, rows: int) -> str:
     names, _ = _column_list(model, columns)
     mark = "?" if kind == "sqlite" else "%s"
     values = "(" + ", ".join([mark] * len(columns)) + ")"
@@ -63,17 +61,12 @@ def _unnest_sql(model: type[peewee.Model], columns: tuple[str, ...], on_conflict
     return f"{sql} {on_conflict}" if on_conflict else sql
 
 
-def _convert(
-    model: type[peewee.Model], columns: tuple[str, ...], rows: Iterable[Sequence[Any]]
-) -> list[Sequence[Any]]:
+def _convert(model: type[peewee.Model], columns: tuple[str, ...], rows: Iterable[Sequence[Any]]) -> list[Sequence[Any]]:
     _, converters = _column_list(model, columns)
     if not any(converters):
         return rows if isinstance(rows, list) else list(rows)
     return [
-        tuple(
-            value if convert is None else convert(value)
-            for value, convert in zip(row, converters, strict=True)
-        )
+        tuple(value if convert is None else convert(value) for value, convert in zip(row, converters, strict=True))
         for row in rows
     ]
 

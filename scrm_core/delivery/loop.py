@@ -1,45 +1,28 @@
-"""Handing events to plugins: database effects exactly once, one bad event stops nobody.
-
-Each (plugin, brand) has a cursor. A batch is read and decoded once and given
-to every plugin that stands at the same place; each plugin's writes and its
-cursor commit together. The cursor moves by compare-and-set, so two workers
-that hand out the same batch cannot both commit it; the lease only saves work.
-
-A handler that raises is found, its event is parked with the traceback in the
-transaction that moves the cursor past it, and retried with growing pauses.
-Failures in a row trip the plugin's breaker for that brand.
-"""
+"""The delivery loop of one brand: batches out, cursors forward, bad events aside."""
 
 from __future__ import annotations
 
 import logging
-import os
 import time
-import traceback
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import eventlog
-from .db import delivery_transaction
-from .db.bulk import execute
-from .db.faults import is_fault
-from .db.router import brand_db
-from .errors import NotFound
-from .eventlog import LoggedEvent, Position
-from .facts import EVENT_TYPES
-from .hooks import EVENT_HOOKS
-from .limits import LIMITS
+from .. import eventlog
+from ..db import delivery_transaction
+from ..db.bulk import execute
+from ..db.faults import is_fault
+from ..db.router import brand_db
+from ..eventlog import LoggedEvent, Position
+from ..facts import EVENT_TYPES
+from ..limits import LIMITS
+from .cursors import Cursor, pause_plugin, read_cursors
+from .parking import RETRY_SECONDS, describe, parked_ids
 
 if TYPE_CHECKING:
-    from .brands import Brand
+    from ..brands import Brand
 
 log = logging.getLogger("scrm.delivery")
-
-# Pause before each further attempt of a parked event; the last one repeats.
-RETRY_SECONDS = (10, 60, 300, 1_800, 7_200, 21_600, 43_200)
-LEASE_MS = 60_000
-TRACEBACK_CHARS = 8_000
 
 
 class Lost(Exception):
@@ -54,17 +37,6 @@ class Running:
     plugin: str
     event_id: int
     started: float
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """A plugin's place in the log and its state for one brand."""
-
-    plugin: str
-    position: Position
-    state: str
-    reason: str
-    failures: int
 
 
 @dataclass(slots=True)
@@ -250,7 +222,7 @@ class Delivery:
         Returns True, without moving the cursor, when a ``whole`` batch made it write nothing.
         """
         handlers = self._handlers.get(plugin, {})
-        parked = _parked_ids(plugin, events) if handlers else frozenset()
+        parked = parked_ids(plugin, events) if handlers else frozenset()
         with delivery_transaction() as unit:
             handled = False
             for index, event in enumerate(events):
@@ -298,9 +270,7 @@ class Delivery:
         if changed.rowcount != 1:
             raise Lost
 
-    def _park(
-        self, plugin: str, position: Position, event: LoggedEvent, cause: BaseException, failures: int
-    ) -> int:
+    def _park(self, plugin: str, position: Position, event: LoggedEvent, cause: BaseException, failures: int) -> int:
         """Park one event and move past it in one transaction; returns the failures in a row."""
         failures += 1
         now = self.brand.now()
@@ -375,223 +345,3 @@ class Delivery:
             "updated_at = ? WHERE plugin = ? AND event_id = ? AND attempts = ?",
             (state, now + pause, error, trace, now, plugin, event_id, attempts),
         )
-
-
-def worker_name() -> str:
-    """This process's name in leases: host and process id."""
-    return f"{os.uname().nodename}:{os.getpid()}"
-
-
-def _dead(owner: str) -> bool:
-    """True when ``owner`` was a process of this host that is no more."""
-    host, _, pid = owner.rpartition(":")
-    if host != os.uname().nodename or not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
-
-
-class Lease:
-    """This worker's claim on a brand's plugins, so that two workers do not do the same work.
-
-    It only saves work: cursors move by compare-and-set whoever holds it. A
-    worker that dies leaves its plugins to others of its host at once, to other
-    hosts after ``LEASE_MS``.
-    """
-
-    def __init__(self, brand: Brand, owner: str) -> None:
-        self.brand = brand
-        self.owner = owner
-        self._plugins: frozenset[str] = frozenset()
-        self._renew_at = 0.0
-
-    def plugins(self) -> frozenset[str]:
-        """Names of the plugins this worker may deliver to now, renewing the claim when half is over."""
-        if time.monotonic() >= self._renew_at:
-            now = self.brand.now()
-            owners = execute("SELECT DISTINCT lease_owner FROM plugin_cursor WHERE lease_until > ?", (now,))
-            for (owner,) in owners.fetchall():
-                if owner != self.owner and _dead(owner):
-                    execute("UPDATE plugin_cursor SET lease_until = 0 WHERE lease_owner = ?", (owner,))
-            execute(
-                "UPDATE plugin_cursor SET lease_owner = ?, lease_until = ? "
-                "WHERE lease_owner = ? OR lease_until <= ? OR lease_until > ?",
-                # A lease further ahead than any can be was taken before the clock went back.
-                (self.owner, now + LEASE_MS, self.owner, now, now + 2 * LEASE_MS),
-            )
-            rows = execute("SELECT plugin FROM plugin_cursor WHERE lease_owner = ?", (self.owner,))
-            self._plugins = frozenset(row[0] for row in rows.fetchall())
-            complete = self._plugins >= {c.plugin for c in read_cursors()}
-            self._renew_at = time.monotonic() + (LEASE_MS / 2_000 if complete else 1.0)
-        return self._plugins
-
-    def release(self) -> None:
-        """Give the plugins up at once."""
-        execute("UPDATE plugin_cursor SET lease_until = 0 WHERE lease_owner = ?", (self.owner,))
-        self._renew_at = 0.0
-
-
-def describe(cause: BaseException) -> tuple[str, str]:
-    """A one-line error and a bounded traceback of an exception, safe to store."""
-    try:
-        error = f"{type(cause).__name__}: {cause}"
-    except Exception:  # noqa: BLE001  a plugin's own __str__ may be the broken part
-        error = type(cause).__name__
-    trace = "".join(traceback.format_exception(cause, limit=-30))
-    clean = error.replace("\x00", "").encode("utf-8", "replace").decode()[:1_000]
-    return clean, trace.replace("\x00", "").encode("utf-8", "replace").decode()[-TRACEBACK_CHARS:]
-
-
-def _parked_ids(plugin: str, events: Sequence[LoggedEvent]) -> frozenset[int]:
-    # An event parked beforehand (its handler hung) is passed by when the cursor reaches it.
-    rows = execute(
-        "SELECT event_id FROM parked WHERE plugin = ? AND event_id >= ? AND event_id <= ?",
-        (
-            plugin,
-            min(e.position.event_id for e in events),
-            max(e.position.event_id for e in events),
-        ),
-    ).fetchall()
-    return frozenset(row[0] for row in rows)
-
-
-def read_cursors() -> list[Cursor]:
-    """The cursors of the current brand."""
-    rows = execute("SELECT plugin, xid, event_id, state, reason, failures FROM plugin_cursor ORDER BY plugin")
-    return [
-        Cursor(plugin, Position(int(xid), event_id), state, reason, failures)
-        for plugin, xid, event_id, state, reason, failures in rows.fetchall()
-    ]
-
-
-def ensure_cursors(brand: Brand) -> None:
-    """Give every enabled plugin with event hooks a cursor.
-
-    A new one begins at "now", or at the start of the log when the plugin's
-    class or its table in the brand file says ``history = true``.
-    """
-    existing = {cursor.plugin for cursor in read_cursors()}
-    for name, plugin in brand.plugins.items():
-        listens = any(
-            name == implementer
-            for hook in EVENT_HOOKS
-            for implementer, _, _ in brand.hooks.implementations(hook)
-        )
-        if name in existing or not listens:
-            continue
-        entry = brand.config.plugins.get(name)
-        history = plugin.history if entry is None or entry.history is None else entry.history
-        start = eventlog.START if history else eventlog.head()
-        execute(
-            "INSERT INTO plugin_cursor (plugin, xid, event_id, state, reason, failures, lease_owner, "
-            "lease_until, updated_at) VALUES (?, ?, ?, 'active', '', 0, '', 0, ?) "
-            "ON CONFLICT (plugin) DO NOTHING",
-            (name, str(start.xid), start.event_id, brand.now()),
-        )
-
-
-def pause_plugin(brand: Brand, plugin: str, reason: str) -> None:
-    """Stop delivering to a plugin; its cursor stays. Raises NotFound without a cursor."""
-    changed = execute(
-        "UPDATE plugin_cursor SET state = 'paused', reason = ?, updated_at = ? WHERE plugin = ?",
-        (reason[:1_000], brand.now(), plugin),
-    )
-    if changed.rowcount != 1:
-        raise NotFound(f"plugin {plugin!r} receives no events of brand {brand.id!r}")
-    log.error("plugin %s, brand %s: paused: %s", plugin, brand.id, reason)
-
-
-def resume_plugin(brand: Brand, plugin: str) -> None:
-    """Deliver again from the cursor. Raises NotFound without a cursor."""
-    changed = execute(
-        "UPDATE plugin_cursor SET state = 'active', reason = '', failures = 0, updated_at = ? WHERE plugin = ?",
-        (brand.now(), plugin),
-    )
-    if changed.rowcount != 1:
-        raise NotFound(f"plugin {plugin!r} receives no events of brand {brand.id!r}")
-
-
-@dataclass(frozen=True, slots=True)
-class ParkedView:
-    """A parked event as shown to people."""
-
-    plugin: str
-    event_id: int
-    type: str
-    attempts: int
-    state: str
-    next_at: int
-    error: str
-    traceback: str
-
-
-def parked_events(plugin: str | None = None, limit: int = 200) -> list[ParkedView]:
-    """Parked events of the current brand, oldest first."""
-    where, params = ("WHERE parked.plugin = ?", [plugin]) if plugin else ("", [])
-    rows = execute(
-        "SELECT parked.plugin, event_id, event.type, attempts, state, next_at, error, traceback FROM parked "
-        f"JOIN event ON event.id = parked.event_id {where} ORDER BY event_id LIMIT ?",
-        [*params, limit],
-    ).fetchall()
-    return [ParkedView(*row) for row in rows]
-
-
-def parked_counts() -> dict[str, int]:
-    """How many events of the current brand are parked, by plugin; plugins without any are left out."""
-    return dict(execute("SELECT plugin, count(*) FROM parked GROUP BY plugin").fetchall())
-
-
-def retry_now(brand: Brand, plugin: str, event_ids: Iterable[int]) -> int:
-    """Make parked events due at once (held ones too); returns how many."""
-    count = 0
-    for event_id in event_ids:
-        changed = execute(
-            "UPDATE parked SET state = 'retry', next_at = ?, updated_at = ? WHERE plugin = ? AND event_id = ?",
-            (brand.now(), brand.now(), plugin, event_id),
-        )
-        count += int(changed.rowcount)
-    return count
-
-
-def discard(plugin: str, event_ids: Iterable[int]) -> int:
-    """Give parked events up for good; returns how many."""
-    count = 0
-    for event_id in event_ids:
-        changed = execute("DELETE FROM parked WHERE plugin = ? AND event_id = ?", (plugin, event_id))
-        count += int(changed.rowcount)
-    return count
-
-
-def park_hung(brand: Brand, plugin: str, event_id: int, seconds: float) -> None:
-    """Park an event whose handler did not return; called after its process was ended.
-
-    It counts as a failure in a row like any other.
-    """
-    now = brand.now()
-    row = execute(
-        "UPDATE plugin_cursor SET failures = failures + 1, updated_at = ? WHERE plugin = ? RETURNING failures",
-        (now, plugin),
-    ).fetchone()
-    if row is not None and row[0] >= LIMITS.breaker_failures:
-        pause_plugin(brand, plugin, f"{row[0]} events in a row failed; the last handler hung")
-    execute(
-        "INSERT INTO parked (plugin, event_id, attempts, state, next_at, error, traceback, created_at, "
-        "updated_at) VALUES (?, ?, 1, 'retry', ?, ?, '', ?, ?) ON CONFLICT (plugin, event_id) DO UPDATE "
-        "SET attempts = parked.attempts + 1, next_at = excluded.next_at, error = excluded.error, "
-        "state = CASE WHEN parked.attempts + 1 >= ? THEN 'held' ELSE 'retry' END, "
-        "updated_at = excluded.updated_at",
-        (
-            plugin,
-            event_id,
-            now + RETRY_SECONDS[0] * 1000,
-            f"hung: the handler did not return within {seconds:.0f} s; its process was ended",
-            now,
-            now,
-            LIMITS.park_attempts,
-        ),
-    )

@@ -1,0 +1,126 @@
+"""Parked events: what a plugin could not handle, waiting for another attempt or a person."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..db.bulk import execute
+from ..eventlog import LoggedEvent
+from ..limits import LIMITS
+from .cursors import pause_plugin
+
+if TYPE_CHECKING:
+    from ..brands import Brand
+
+# Pause before each further attempt of a parked event; the last one repeats.
+RETRY_SECONDS = (10, 60, 300, 1_800, 7_200, 21_600, 43_200)
+TRACEBACK_CHARS = 8_000
+
+
+def describe(cause: BaseException) -> tuple[str, str]:
+    """A one-line error and a bounded traceback of an exception, safe to store."""
+    try:
+        error = f"{type(cause).__name__}: {cause}"
+    except Exception:  # noqa: BLE001  a plugin's own __str__ may be the broken part
+        error = type(cause).__name__
+    trace = "".join(traceback.format_exception(cause, limit=-30))
+    clean = error.replace("\x00", "").encode("utf-8", "replace").decode()[:1_000]
+    return clean, trace.replace("\x00", "").encode("utf-8", "replace").decode()[-TRACEBACK_CHARS:]
+
+
+def parked_ids(plugin: str, events: Sequence[LoggedEvent]) -> frozenset[int]:
+    """Which of these events are parked for the plugin already."""
+    # An event parked beforehand (its handler hung) is passed by when the cursor reaches it.
+    rows = execute(
+        "SELECT event_id FROM parked WHERE plugin = ? AND event_id >= ? AND event_id <= ?",
+        (
+            plugin,
+            min(e.position.event_id for e in events),
+            max(e.position.event_id for e in events),
+        ),
+    ).fetchall()
+    return frozenset(row[0] for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedView:
+    """A parked event as shown to people."""
+
+    plugin: str
+    event_id: int
+    type: str
+    attempts: int
+    state: str
+    next_at: int
+    error: str
+    traceback: str
+
+
+def parked_events(plugin: str | None = None, limit: int = 200) -> list[ParkedView]:
+    """Parked events of the current brand, oldest first."""
+    where, params = ("WHERE parked.plugin = ?", [plugin]) if plugin else ("", [])
+    rows = execute(
+        "SELECT parked.plugin, event_id, event.type, attempts, state, next_at, error, traceback FROM parked "
+        f"JOIN event ON event.id = parked.event_id {where} ORDER BY event_id LIMIT ?",
+        [*params, limit],
+    ).fetchall()
+    return [ParkedView(*row) for row in rows]
+
+
+def parked_counts() -> dict[str, int]:
+    """How many events of the current brand are parked, by plugin; plugins without any are left out."""
+    return dict(execute("SELECT plugin, count(*) FROM parked GROUP BY plugin").fetchall())
+
+
+def retry_now(brand: Brand, plugin: str, event_ids: Iterable[int]) -> int:
+    """Make parked events due at once (held ones too); returns how many."""
+    count = 0
+    for event_id in event_ids:
+        changed = execute(
+            "UPDATE parked SET state = 'retry', next_at = ?, updated_at = ? WHERE plugin = ? AND event_id = ?",
+            (brand.now(), brand.now(), plugin, event_id),
+        )
+        count += int(changed.rowcount)
+    return count
+
+
+def discard(plugin: str, event_ids: Iterable[int]) -> int:
+    """Give parked events up for good; returns how many."""
+    count = 0
+    for event_id in event_ids:
+        changed = execute("DELETE FROM parked WHERE plugin = ? AND event_id = ?", (plugin, event_id))
+        count += int(changed.rowcount)
+    return count
+
+
+def park_hung(brand: Brand, plugin: str, event_id: int, seconds: float) -> None:
+    """Park an event whose handler did not return; called after its process was ended.
+
+    It counts as a failure in a row like any other.
+    """
+    now = brand.now()
+    row = execute(
+        "UPDATE plugin_cursor SET failures = failures + 1, updated_at = ? WHERE plugin = ? RETURNING failures",
+        (now, plugin),
+    ).fetchone()
+    if row is not None and row[0] >= LIMITS.breaker_failures:
+        pause_plugin(brand, plugin, f"{row[0]} events in a row failed; the last handler hung")
+    execute(
+        "INSERT INTO parked (plugin, event_id, attempts, state, next_at, error, traceback, created_at, "
+        "updated_at) VALUES (?, ?, 1, 'retry', ?, ?, '', ?, ?) ON CONFLICT (plugin, event_id) DO UPDATE "
+        "SET attempts = parked.attempts + 1, next_at = excluded.next_at, error = excluded.error, "
+        "state = CASE WHEN parked.attempts + 1 >= ? THEN 'held' ELSE 'retry' END, "
+        "updated_at = excluded.updated_at",
+        (
+            plugin,
+            event_id,
+            now + RETRY_SECONDS[0] * 1000,
+            f"hung: the handler did not return within {seconds:.0f} s; its process was ended",
+            now,
+            now,
+            LIMITS.park_attempts,
+        ),
+    )
