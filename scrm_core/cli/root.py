@@ -1,0 +1,108 @@
+"""The root command: core's commands by table, plugins' by name, both loaded when used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .. import __version__
+from ..errors import ScrmError
+from .codes import INTERRUPTED, failure
+from .session import Session
+
+# Command -> (module beside this one, what --help says of it). A test compares the
+# words with each command's own, so that --help need not import any of them.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("projects", "Make a project: a folder with one brand."),
+    "run": ("running", "Serve the web and deliver events."),
+    "worker": ("running", "Deliver events and run jobs, without the web."),
+    "migrate": ("upkeep", "Create and update every brand's tables."),
+    "doctor": ("upkeep", "Check the installation and say what to do."),
+    "brand": ("upkeep", "Brands and their files."),
+    "key": ("keys", "API keys of a brand."),
+    "import": ("importing", "Read a CSV file into a brand."),
+    "export": ("exporting", "Write contacts or orders as CSV or JSON lines."),
+    "contact": ("people", "Show, merge, export or erase a person."),
+    "segment": ("insight", "Count or list the contacts of an expression."),
+    "rfm": ("insight", "Recency, frequency and money of a brand's buyers."),
+    "report": ("insight", "Reports of a brand's plugins."),
+    "plugin": ("plugins", "Plugins: what is there, pause and resume."),
+    "hooks": ("plugins", "What a plugin can react to."),
+    "events": ("events", "A brand's event log and its parked events."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are used, not when they are listed."""
+
+    def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lazy = lazy
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table, which is the order in which one needs them."""
+        return list(self.lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now; a plugin's name gives the plugin's commands."""
+        if cmd_name in self.lazy:
+            module = import_module(f"{__package__}.{self.lazy[cmd_name][0]}")
+            command: click.Command = getattr(module, f"{cmd_name}_command")
+            return command
+        return self._of_plugin(ctx, cmd_name)
+
+    def _of_plugin(self, ctx: click.Context, name: str) -> click.Command | None:
+        try:
+            command = _session(ctx).plugin_command(name)
+        except ScrmError as exc:
+            raise failure(exc) from exc
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of ``--help``, from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in self.lazy.items()])
+        with formatter.section("Plugins"):
+            formatter.write_dl([("PLUGIN", "Commands of a plugin; `scrm plugin list` names them.")])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; an error of the framework becomes its message and exit code."""
+        try:
+            return super().invoke(ctx)
+        except ScrmError as exc:
+            raise failure(exc) from exc
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+def _session(ctx: click.Context) -> Session:
+    if ctx.obj is None:
+        project = ctx.params.get("project")
+        ctx.obj = Session(Path(project) if project else None)
+        ctx.call_on_close(ctx.obj.close)
+    session: Session = ctx.obj
+    return session
+
+
+@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="scrm", message="%(prog)s %(version)s")
+@click.option(
+    "--project",
+    envvar="SCRM_PROJECT",
+    type=click.Path(exists=True, file_okay=False),
+    help="The project's folder; otherwise the one around the current folder.",
+)
+@click.pass_context
+def root(ctx: click.Context, project: str | None) -> None:
+    """A plugin-based social CRM (SCRM, 私域)."""
+    _session(ctx)
+
+
+def main() -> None:
+    """The console script ``scrm``; does not return."""
+    root(prog_name="scrm")
