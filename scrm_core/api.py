@@ -5,6 +5,8 @@ Models are for foreign keys and reading; only services write core tables.
 """
 
 from .brands import Brand, current_brand, current_plugin
+from .cli.output import json_option
+from .cli.session import Session as CommandSession
 from .clock import day_start, from_instant, iso, local_instant, to_instant
 from .db import BrandModel, InstantField, JSONField, MinorField
 from .db.bulk import execute, fetch_in, insert_model_rows
@@ -34,6 +36,7 @@ __all__ = [
     "BrandModel",
     "Channel",
     "Column",
+    "CommandSession",
     "Conflict",
     "Contact",
     "ContactMerged",
@@ -81,6 +84,7 @@ __all__ = [
     "hookimpl",
     "insert_model_rows",
     "iso",
+    "json_option",
     "local_instant",
     "permission",
     "to_instant",
