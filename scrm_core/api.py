@@ -28,6 +28,8 @@ from .facts import (
     TagRemoved,
 )
 from .hooks import hookimpl
+from .intake.csvfile import CsvFile
+from .intake.csvfile import Reject as CsvReject
 from .models import Channel, Contact, ContactTag, Link, Order, OrderLine, Product, Tag, Visit
 from .plugin import Column, Job, Metric, Plugin, Report, ReportTable, SegmentField, permission
 
@@ -41,6 +43,8 @@ __all__ = [
     "Contact",
     "ContactMerged",
     "ContactTag",
+    "CsvFile",
+    "CsvReject",
     "Forbidden",
     "InstantField",
     "Invalid",

@@ -67,6 +67,18 @@ class ShipOutcome:
     rejected: tuple[tuple[int, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class CardLeadView:
+    """A lead through a card; ``state`` and ``method`` as in :class:`.models.CardLead`."""
+
+    lead: str
+    contact_id: int
+    serial: str
+    method: str
+    state: str
+    at: int
+
+
 _CAMPAIGN = (
     "SELECT id, code, name, source, automatic, first_day, last_day, recall_days, contribution_days, created_at "
     "FROM package_card_campaign "
@@ -183,6 +195,15 @@ class PackageCards:
                 if campaign.created_at >= since:
                     self._ship_known_orders(campaign)
             return self.claims.settle()
+
+    def leads(self, code: str, *, limit: int = 1_000) -> list[CardLeadView]:
+        """The leads that a campaign's cards brought, by the time of the lead."""
+        rows = execute(
+            "SELECT lead, contact_id, serial, method, state, at FROM package_card_lead "
+            "WHERE campaign_id = ? ORDER BY at, id LIMIT ?",
+            (self.campaign(code).id, limit),
+        ).fetchall()
+        return [CardLeadView(*row) for row in rows]
 
     # Shipping ----------------------------------------------------------------
 
