@@ -564,18 +564,19 @@ def tag_infos(where: str, params: Sequence[Any]) -> list[TagInfo]:
     return [TagInfo(*row[:8], row[8] is not None) for row in rows]
 
 
-def fill_s_level(now: int) -> None:
-    """Give active contacts without a value of some S-level group its default.
+def fill_s_level(now: int, contact_id: int | None = None) -> None:
+    """Give active contacts (or one of them) without a value of some S-level group its default.
 
     New contacts get it from a trigger; this is for contacts that were there before
     the group, or merged away while it was made.
     """
+    only = "" if contact_id is None else " AND c.id = ?"
     execute(
         "INSERT INTO contact_tag (contact_id, tag_id, s_group_id, origin, actor, at) "
         "SELECT c.id, g.default_tag_id, g.id, 'auto', 's-level default', CAST(? AS BIGINT) "
         "FROM contact c CROSS JOIN tag_group g WHERE g.s_level = 1 AND c.state = 'active' AND NOT EXISTS "
-        "(SELECT 1 FROM contact_tag ct WHERE ct.contact_id = c.id AND ct.s_group_id = g.id)",
-        (now,),
+        f"(SELECT 1 FROM contact_tag ct WHERE ct.contact_id = c.id AND ct.s_group_id = g.id){only}",
+        (now,) if contact_id is None else (now, contact_id),
     )
 
 
