@@ -201,7 +201,7 @@ def test_no_winner_under_the_minimum_however_large_the_difference(brand):
         result = brand.experiments.result("e", "order")
         assert result.arms[1].p_adjusted < 0.001
         assert (result.verdict, result.winner) == ("too few persons", None)
-        extra = [p for p in people(400, "x") if brand.experiments.arm("e", p) == "a"][0]
+        extra = next(p for p in people(400, "x") if brand.experiments.arm("e", p) == "a")
         brand.experiments.expose("e", extra)
         assert brand.experiments.result("e", "order").winner == "b"
 
