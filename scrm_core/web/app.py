@@ -13,7 +13,7 @@ from flask import Flask, Response, request
 from ..brands import Installation
 from ..limits import LIMITS
 from . import health, home, mounts, openapi, problems, shortlinks
-from .bodies import CompactJSON, StrictRequest
+from .bodies import BODY_CUT, CompactJSON, StrictRequest
 from .dispatch import endpoint
 from .routes import ROUTES
 
@@ -49,7 +49,7 @@ def create_app(installation: Installation) -> Flask:
     """
     app = ScrmFlask("scrm_core.web", static_folder="static", static_url_path="/static")
     app.config.update(
-        MAX_CONTENT_LENGTH=LIMITS.body_bytes,
+        MAX_CONTENT_LENGTH=BODY_CUT,
         MAX_FORM_PARTS=100,
         MAX_FORM_MEMORY_SIZE=LIMITS.body_bytes,
     )

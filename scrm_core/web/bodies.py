@@ -8,8 +8,13 @@ from typing import Any
 import flask
 from flask.json.provider import DefaultJSONProvider
 
-from ..errors import ScrmError
+from ..errors import ScrmError, TooLarge
+from ..limits import LIMITS
 from ..values import strictjson
+
+
+BODY_CUT = LIMITS.body_bytes + 1
+"""``MAX_CONTENT_LENGTH`` of every application here; see :meth:`StrictRequest.get_data`."""
 
 
 class UnsupportedMedia(ScrmError):
@@ -39,6 +44,17 @@ def read_json(body: bytes, mimetype: str) -> Any:
 
 class StrictRequest(flask.Request):
     """A request whose ``get_json`` refuses what Python's parser silently accepts; plugins get it too."""
+
+    def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> Any:
+        """The body; raises TooLarge above ``LIMITS.body_bytes``.
+
+        A body of unknown length is cut by werkzeug at ``MAX_CONTENT_LENGTH``
+        without a word; that limit is one byte higher, so the cut is seen here.
+        """
+        body = super().get_data(cache=cache, as_text=as_text, parse_form_data=parse_form_data)
+        if len(body) > LIMITS.body_bytes:
+            raise TooLarge(f"the body is larger than {LIMITS.body_bytes} bytes")
+        return body
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """The JSON body; ``silent`` is refused, because an unread error becomes a wrong answer."""

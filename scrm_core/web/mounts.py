@@ -25,9 +25,8 @@ from werkzeug.exceptions import HTTPException
 
 from ..brands import Installation
 from ..errors import NotFound, PluginError, ScrmError
-from ..limits import LIMITS
 from ..plugin import Plugin
-from .bodies import CompactJSON, StrictRequest
+from .bodies import BODY_CUT, CompactJSON, StrictRequest
 from .dispatch import NOTHING_HERE, admit, bearer_brand, once, permit
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -63,7 +62,7 @@ def application_of(cls: type[Plugin]) -> Flask:
     class does not declare in ``permissions``.
     """
     app = _Mounted(cls.__module__, static_folder=None)
-    app.config.update(MAX_CONTENT_LENGTH=LIMITS.body_bytes, TRAP_HTTP_EXCEPTIONS=True)
+    app.config.update(MAX_CONTENT_LENGTH=BODY_CUT, TRAP_HTTP_EXCEPTIONS=True)
     app.url_map.merge_slashes = False
     if cls.blueprint is not None:
         app.register_blueprint(cls.blueprint, url_prefix="")
