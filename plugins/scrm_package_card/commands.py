@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -119,49 +120,53 @@ def ship(ctx: click.Context, brand_id: str, code: str, file: Path) -> None:
     """
     session: CommandSession = ctx.obj
     with session.brand(brand_id) as brand, CsvFile(file) as rows:
-        cards = _cards(brand)
-        lines, shipments, rejected = _read(rows, brand)
-        outcome = cards.ship(code, shipments)
-    rejected += [(lines[index], reason) for index, reason in outcome.rejected]
-    for line, reason in sorted(rejected)[:MOST_SHOWN]:
+        listed = _WarehouseFile(rows, brand)
+        outcome = _cards(brand).ship(code, listed.shipments())
+    rejected = sorted(listed.rejected + [(listed.lines[index], reason) for index, reason in outcome.rejected])
+    for line, reason in rejected[:MOST_SHOWN]:
         click.echo(f"line {line}: {reason}", err=True)
     if len(rejected) > MOST_SHOWN:
         click.echo(f"and {len(rejected) - MOST_SHOWN} more", err=True)
-    click.echo(
-        json.dumps(
-            {
-                "read": len(lines) + len(rejected) - len(outcome.rejected),
-                "created": outcome.created,
-                "unchanged": outcome.unchanged,
-                "rejected": len(rejected),
-            }
-        )
-    )
+    counts = {
+        "read": len(listed.lines) + len(listed.rejected),
+        "created": outcome.created,
+        "unchanged": outcome.unchanged,
+        "rejected": len(rejected),
+    }
+    click.echo(json.dumps(counts))
     if rejected:
         ctx.exit(ROWS_REJECTED)
 
 
-def _read(rows: CsvFile, brand: Brand) -> tuple[list[int], list[ShipmentIn], list[tuple[int, str]]]:
-    """The lines and shipments of a file, and (line, reason) of rows that cannot be read."""
-    wanted = ("serial", "order_number", "shipped_at")
-    missing = [name for name in wanted if name not in rows.header]
-    if missing:
-        raise Invalid(f"the file lacks the column {', '.join(missing)}; it has {', '.join(rows.header)}")
-    places = [rows.header.index(name) for name in wanted]
-    lines: list[int] = []
-    shipments: list[ShipmentIn] = []
-    rejected: list[tuple[int, str]] = []
-    schema = ShipmentBody()
-    for record in rows.rows():
-        if isinstance(record, CsvReject):
-            rejected.append((record.line, f"{record.column}: {record.reason}" if record.column else record.reason))
-            continue
-        line, cells = record
-        try:
-            row = load(schema, dict(zip(wanted, (cells[place].strip() for place in places), strict=True)))
-            shipments.append(shipment(row, brand.zone))
-        except Invalid as exc:
-            rejected.append((line, exc.message))
-            continue
-        lines.append(line)
-    return lines, shipments, rejected
+class _WarehouseFile:
+    """Reads a warehouse's file row by row; ``lines`` are those of the shipments, ``rejected`` (line, reason)."""
+
+    COLUMNS = ("serial", "order_number", "shipped_at")
+
+    def __init__(self, rows: CsvFile, brand: Brand) -> None:
+        missing = [name for name in self.COLUMNS if name not in rows.header]
+        if missing:
+            raise Invalid(f"the file lacks the column {', '.join(missing)}; it has {', '.join(rows.header)}")
+        self.lines: list[int] = []
+        self.rejected: list[tuple[int, str]] = []
+        self._rows = rows
+        self._zone = brand.zone
+
+    def shipments(self) -> Iterator[ShipmentIn]:
+        """The rows that can be read; to be consumed once."""
+        places = [self._rows.header.index(name) for name in self.COLUMNS]
+        schema = ShipmentBody()
+        for record in self._rows.rows():
+            if isinstance(record, CsvReject):
+                where = f"{record.column}: " if record.column else ""
+                self.rejected.append((record.line, where + record.reason))
+                continue
+            line, cells = record
+            try:
+                row = load(schema, dict(zip(self.COLUMNS, (cells[place].strip() for place in places), strict=True)))
+                read = shipment(row, self._zone)
+            except Invalid as exc:
+                self.rejected.append((line, exc.message))
+                continue
+            self.lines.append(line)
+            yield read
