@@ -138,7 +138,7 @@ class _PostgresTemplate:
                 return
             tables = admin.execute(
                 "SELECT schemaname, tablename FROM pg_tables "
-                "WHERE schemaname = ANY(%s) AND tablename !~ '^migration_'",
+                "WHERE schemaname = ANY(%s) AND tablename !~ '^(migration_|meta$)'",
                 (list(BRANDS),),
             ).fetchall()
             # Emptying the few tables that were written is far quicker than truncating all of them.

@@ -1,5 +1,7 @@
 """The tables of the core, with every constraint the services rely on."""
 
+import secrets
+
 SQLITE = {
     "id": "INTEGER PRIMARY KEY",
     "log_id": "INTEGER PRIMARY KEY AUTOINCREMENT",
@@ -288,3 +290,6 @@ def up(migrator, db):
             db.execute_sql(statement.format(**words))
     for statement in (SQLITE_TRIGGERS if sqlite else POSTGRES_TRIGGERS).split("\n--\n"):
         db.execute_sql(statement.strip())
+    # Keys the hashes of this brand's people: no other brand's hash of the same phone is equal.
+    mark = "?" if sqlite else "%s"
+    db.execute_sql(f"INSERT INTO meta (key, value) VALUES ('salt', {mark})", (secrets.token_hex(32),))

@@ -110,6 +110,15 @@ class _Def(NamedTuple):
     s_group_id: int | None
 
 
+class _Source(NamedTuple):
+    """Who sets or removes tags, when, and whether it is history (1) or now (0)."""
+
+    origin: str
+    actor: str
+    at: int
+    history: int = 0
+
+
 class _Fresh(threading.local):
     """The transaction in which this thread defined a tag, while it may still roll back."""
 
@@ -273,11 +282,20 @@ class Tags:
 
     @transactional
     def add_many(
-        self, pairs: Sequence[tuple[int, TagRef]], *, origin: str = "auto", actor: str = "", at: int | None = None
+        self,
+        pairs: Sequence[tuple[int, TagRef]],
+        *,
+        origin: str = "auto",
+        actor: str = "",
+        at: int | None = None,
+        backfill: bool = False,
+        skip_retired: bool = False,
     ) -> int:
         """Give many (contact id, tag) pairs in a few statements; returns how many were new.
 
-        Raises what :meth:`add` raises; then nothing is written.
+        Raises what :meth:`add` raises; then nothing is written. ``backfill`` marks
+        the events as history. With ``skip_retired`` a retired tag is left out
+        instead of refused.
         """
         if origin not in ORIGINS:
             raise _bad_origin(origin)
@@ -286,7 +304,8 @@ class Tags:
         begin_writing()
         at = self.brand.now() if at is None else at
         defs = {ref: self._known(ref) for ref in {ref for _, ref in pairs}}
-        self._refuse_retired({known.tag_id for known in defs.values()})
+        if not skip_retired:
+            self._refuse_retired({known.tag_id for known in defs.values()})
         standing = survivors({contact_id for contact_id, _ in pairs})
         plain: dict[tuple[int, int], tuple[Any, ...]] = {}
         s_level: dict[int, dict[int, _Def]] = {}
@@ -299,15 +318,16 @@ class Tags:
                 plain.setdefault((survivor_id, known.tag_id), row)
             else:
                 s_level.setdefault(known.s_group_id, {})[survivor_id] = known
-        added = self._write_adds([plain[key] for key in sorted(plain)])
+        history = int(backfill)
+        added = self._write_adds([plain[key] for key in sorted(plain)], history)
         for group_id, values in sorted(s_level.items()):
-            added += self._set_s_level(group_id, values, origin, actor, at)
+            added += self._set_s_level(group_id, values, _Source(origin, actor, at, history))
         return added
 
     def _flush_adds(self, rows: list[tuple[Any, ...]]) -> None:
         self._write_adds(rows)
 
-    def _write_adds(self, rows: list[tuple[Any, ...]]) -> int:
+    def _write_adds(self, rows: list[tuple[Any, ...]], history: int = 0) -> int:
         """Insert the rows that are missing, with one event each."""
         if not rows:
             return 0
@@ -330,7 +350,7 @@ class Tags:
         for key in texts:
             texts[key] = _event_text(*self._known(key[0])[:3], key[2], key[3])
         eventlog.append_encoded(
-            [("tag.added", row[0], row[5], 0, texts[row[1:5]]) for row in inserted], recorded_at=now
+            [("tag.added", row[0], row[5], history, texts[row[1:5]]) for row in inserted], recorded_at=now
         )
         self._mark_used({row[1] for row in inserted}, now)
         return len(inserted)
@@ -355,7 +375,7 @@ class Tags:
             [(now, tag_id, now - USED_EVERY_MS) for tag_id in sorted(tag_ids)],
         )
 
-    def _set_s_level(self, group_id: int, values: dict[int, _Def], origin: str, actor: str, at: int) -> int:
+    def _set_s_level(self, group_id: int, values: dict[int, _Def], source: _Source) -> int:
         """Set one value per contact of an S-level group; returns how many changed."""
         hold = "" if current_handle().engine == "sqlite" else " ORDER BY contact_id FOR UPDATE"
         present = dict(
@@ -371,20 +391,20 @@ class Tags:
         update_rows(
             "UPDATE contact_tag SET tag_id = ?, origin = ?, actor = ?, at = ? "
             "WHERE contact_id = ? AND s_group_id = ?",
-            [(known.tag_id, origin, actor, at, contact_id, group_id) for contact_id, known in changed],
+            [(known.tag_id, *source[:3], contact_id, group_id) for contact_id, known in changed],
         )
         absent = [(contact_id, known) for contact_id, known in sorted(values.items()) if contact_id not in present]
         insert_rows(
             ContactTag,
             _COLUMNS,
-            [(contact_id, known.tag_id, group_id, origin, actor, at) for contact_id, known in absent],
+            [(contact_id, known.tag_id, group_id, *source[:3]) for contact_id, known in absent],
         )
         events = []
         for contact_id, known in changed:
             before = self._known(present[contact_id])
-            events.append(_event("tag.removed", contact_id, before, origin, actor, at))
-            events.append(_event("tag.added", contact_id, known, origin, actor, at))
-        events += [_event("tag.added", contact_id, known, origin, actor, at) for contact_id, known in absent]
+            events.append(_event("tag.removed", contact_id, before, source))
+            events.append(_event("tag.added", contact_id, known, source))
+        events += [_event("tag.added", contact_id, known, source) for contact_id, known in absent]
         now = self.brand.now()
         eventlog.append_encoded(events, recorded_at=now)
         self._mark_used({known.tag_id for _, known in changed + absent}, now)
@@ -412,9 +432,9 @@ class Tags:
         if contact_id not in standing:
             raise NotFound(f"no contact {contact_id}")
         at = self.brand.now() if at is None else at
-        return bool(self._take(standing[contact_id], [known], origin, actor, at))
+        return bool(self._take(standing[contact_id], [known], _Source(origin, actor, at)))
 
-    def _take(self, contact_id: int, tags: Sequence[_Def], origin: str, actor: str, at: int) -> list[int]:
+    def _take(self, contact_id: int, tags: Sequence[_Def], source: _Source) -> list[int]:
         taken, events = [], []
         for known in tags:
             gone = execute(
@@ -422,7 +442,7 @@ class Tags:
             )
             if gone.rowcount:
                 taken.append(known.tag_id)
-                events.append(_event("tag.removed", contact_id, known, origin, actor, at))
+                events.append(_event("tag.removed", contact_id, known, source))
         eventlog.append_encoded(events, recorded_at=self.brand.now())
         return taken
 
@@ -465,7 +485,7 @@ class Tags:
             if tag_id not in present and known.s_group_id not in by_hand
         ]
         self.add_many([(contact_id, known.tag_id) for known in missing], origin="synced", actor=source)
-        removed = self._take(contact_id, stale, "synced", source, now)
+        removed = self._take(contact_id, stale, _Source("synced", source, now))
         return SyncResult(tuple(sorted(k.tag_id for k in missing)), tuple(sorted(removed)))
 
     @staticmethod
@@ -606,5 +626,6 @@ def _event_text(tag_id: int, group: str, name: str, origin: str, actor: str) -> 
     return json.dumps(fact, ensure_ascii=False, separators=(",", ":"))
 
 
-def _event(kind: str, contact_id: int, known: _Def, origin: str, actor: str, at: int) -> tuple[Any, ...]:
-    return kind, contact_id, at, 0, _event_text(known.tag_id, known.group, known.name, origin, actor)
+def _event(kind: str, contact_id: int, known: _Def, source: _Source) -> tuple[Any, ...]:
+    text = _event_text(known.tag_id, known.group, known.name, source.origin, source.actor)
+    return kind, contact_id, source.at, source.history, text
