@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .db import brand_db, current_handle
 from .db.bulk import execute, insert_rows, update_rows
@@ -22,8 +22,7 @@ from .models import Event
 _COLUMNS = ("type", "contact_id", "at", "recorded_at", "backfill", "data")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
+class Position(NamedTuple):
     """A place in the log; ``xid`` is 0 on SQLite."""
 
     xid: int
@@ -44,8 +43,7 @@ class NewEvent:
     backfill: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedEvent:
+class LoggedEvent(NamedTuple):
     """An event as read from the log; ``fact`` is None for types this version has no hook for."""
 
     position: Position
@@ -158,54 +156,72 @@ _POSTGRES_READ = (
 )
 
 
-def read(after: Position, limit: int, wanted: frozenset[str] | None = None) -> list[LoggedEvent]:
-    """Committed events after a position, in order, at most ``limit``.
+class Batch(NamedTuple):
+    """A stretch of the log: the ``events`` that somebody wants, the place where it ends, its length."""
 
-    With ``wanted``, events of other types come back with empty ``data`` and no
-    fact: they move a cursor but nobody looks at them.
+    events: list[LoggedEvent]
+    end: Position
+    size: int
+
+
+def read(after: Position, limit: int) -> list[LoggedEvent]:
+    """Committed events after a position, in order, at most ``limit``."""
+    return _decode(*_rows(after, limit))
+
+
+def read_batch(after: Position, limit: int, wanted: frozenset[str]) -> Batch:
+    """The next ``limit`` events after a position, of which only the ``wanted`` types are decoded.
+
+    Events of other types move a cursor but nobody looks at them.
     """
-    sqlite = current_handle().engine == "sqlite"
-    if sqlite:
-        rows = execute(_SQLITE_READ, (after.event_id, limit)).fetchall()
-    else:
-        rows = execute(_POSTGRES_READ, (str(after.xid), after.event_id, limit)).fetchall()
-    return _decode(rows, sqlite, wanted)
+    rows, sqlite = _rows(after, limit)
+    if not rows:
+        return Batch([], after, 0)
+    last = rows[-1]
+    end = Position(0, last[0]) if sqlite else Position(int(last[0]), last[1])
+    kind = 1 if sqlite else 2
+    return Batch(_decode([row for row in rows if row[kind] in wanted], sqlite), end, len(rows))
+
+
+def _rows(after: Position, limit: int) -> tuple[list[tuple[Any, ...]], bool]:
+    if current_handle().engine == "sqlite":
+        return execute(_SQLITE_READ, (after.event_id, limit)).fetchall(), True
+    return execute(_POSTGRES_READ, (str(after.xid), after.event_id, limit)).fetchall(), False
 
 
 def read_one(event_id: int) -> LoggedEvent | None:
     """One event by id, or None."""
     sqlite = current_handle().engine == "sqlite"
     head = _SELECT if sqlite else _SELECT_XID
-    events = _decode(execute(head + "WHERE id = ?", (event_id,)).fetchall(), sqlite, None)
+    events = _decode(execute(head + "WHERE id = ?", (event_id,)).fetchall(), sqlite)
     return events[0] if events else None
 
 
-def _decode(rows: list[tuple[Any, ...]], sqlite: bool, wanted: frozenset[str] | None) -> list[LoggedEvent]:
+def _decode(rows: list[tuple[Any, ...]], sqlite: bool) -> list[LoggedEvent]:
     out = []
     loads = json.loads
     for row in rows:
         xid, (event_id, kind, contact_id, at, recorded_at, backfill, text) = (
             (0, row) if sqlite else (int(row[0]), row[1:])
         )
-        fact: Fact | None = None
-        data: dict[str, Any] = {}
-        if wanted is None or kind in wanted:
-            data = loads(text)
-            decode = _DECODERS.get(kind)
-            if decode is not None:
-                fact = decode(event_id, at, backfill == 1, contact_id, data)
+        data: dict[str, Any] = loads(text)
+        decode = _DECODERS.get(kind)
+        fact = decode(event_id, at, backfill == 1, contact_id, data) if decode is not None else None
         out.append(LoggedEvent(Position(xid, event_id), kind, at, recorded_at, backfill == 1, contact_id, data, fact))
     return out
 
 
 def head() -> Position:
-    """The place after which every event appended from now on will be read."""
+    """The place after the newest committed event: "now".
+
+    Every transaction that begins to write after this call is read after it. On
+    PostgreSQL an event of a transaction that was writing already may lie before.
+    """
     if current_handle().engine == "sqlite":
         (last,) = execute("SELECT coalesce(max(id), 0) FROM event").fetchone()
         return Position(0, int(last))
-    # Transactions still running may append below the newest id: begin at the oldest of them.
-    (xmin,) = execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text").fetchone()
-    return Position(int(xmin), 0)
+    row = execute("SELECT event.xid::text, id FROM event ORDER BY event.xid DESC, event.id DESC LIMIT 1").fetchone()
+    return Position(int(row[0]), int(row[1])) if row is not None else START
 
 
 def lag(position: Position) -> int:
@@ -229,4 +245,4 @@ def tail(limit: int, *, before: int | None = None) -> list[LoggedEvent]:
         f"{_SELECT if sqlite else _SELECT_XID}{where}ORDER BY id DESC LIMIT ?",
         [*params, limit],
     ).fetchall()
-    return _decode(rows, sqlite, None)
+    return _decode(rows, sqlite)

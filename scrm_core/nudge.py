@@ -62,6 +62,8 @@ class NudgeReceiver:
     def close(self) -> None:
         self._socket.close()
         self._path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # other workers' sockets keep the folder
+            self._path.parent.rmdir()
 
 
 class NudgeSender:

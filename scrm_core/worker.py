@@ -133,7 +133,8 @@ class Worker:
             running = lane.delivery.running if lane is not None else None
             if running is None or time.monotonic() - running.started <= limit:
                 continue
-            if lane is not None and lane.delivery.running is running:
+            event_id = running.event_id
+            if lane is not None and lane.delivery.running is running and running.event_id == event_id:
                 write_hung_note(self.installation.config.data_dir, running)
                 log.error(
                     "plugin %s, brand %s: handler of event %s exceeded %.0f s; this worker is recycled",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from ..db import delivery_transaction
 from ..db.bulk import execute
 from ..db.faults import is_fault
 from ..db.router import brand_db
-from ..eventlog import LoggedEvent, Position
+from ..eventlog import Batch, LoggedEvent, Position
 from ..facts import EVENT_TYPES
 from ..limits import LIMITS
 from .cursors import Cursor, pause_plugin, read_cursors
@@ -122,14 +122,16 @@ class Delivery:
 
     def _deliver_group(self, position: Position, group: list[Cursor], done: Step) -> None:
         wanted = frozenset(kind for c in group for kind in self._handlers.get(c.plugin, ()))
-        events = eventlog.read(position, self.batch, wanted)
-        if not events:
+        batch = eventlog.read_batch(position, self.batch, wanted)
+        if not batch.size:
             return
         before = done.delivered
+        # Events parked beforehand (their handler hung) are passed by when the cursor reaches them.
+        parked = parked_ids() if batch.events else {}
         idle = []
         for cursor in group:
             try:
-                if self._deliver(cursor, events, done):
+                if self._deliver(cursor, batch, parked.get(cursor.plugin, frozenset()), done):
                     idle.append(cursor.plugin)
             except Lost:
                 done.more = True
@@ -140,9 +142,9 @@ class Delivery:
                 done.errors.append(f"{cursor.plugin}: {exc}")
                 log.warning("plugin %s, brand %s waits: %s", cursor.plugin, self.brand.id, exc)
         if idle:
-            self._move_idle(idle, position, events[-1].position)
+            self._move_idle(idle, position, batch.end)
         # Handlers append events of their own, so a short batch is no proof that the log is at its end.
-        done.more = done.more or len(events) == self.batch or done.delivered > before
+        done.more = done.more or batch.size == self.batch or done.delivered > before
 
     def _move_idle(self, plugins: list[str], before: Position, after: Position) -> None:
         """Move the cursors of plugins that wrote nothing for a batch, in one statement.
@@ -163,20 +165,31 @@ class Delivery:
             ),
         )
 
-    def _deliver(self, cursor: Cursor, events: Sequence[LoggedEvent], done: Step) -> bool:
+    def _deliver(self, cursor: Cursor, batch: Batch, parked: Set[int], done: Step) -> bool:
         """Deliver a batch to one plugin, parking what it cannot handle.
 
         Returns True when the plugin wrote nothing at all: its cursor has not
         moved and the caller moves it together with others.
         """
+        handlers = self._handlers.get(cursor.plugin, {})
+        events = [
+            event
+            for event in batch.events
+            if event.type in handlers
+            and (not event.backfill or handlers[event.type][1])
+            and event.position.event_id not in parked
+        ]
+        if not events and cursor.failures == 0:
+            return True
+        position, failures = cursor.position, cursor.failures
         start, size = 0, len(events)
-        failures = cursor.failures
-        position = cursor.position
-        while start < len(events):
-            piece = events if size == len(events) and start == 0 else events[start : start + size]
+        while True:
+            piece = events[start : start + size]
+            end = batch.end if start + size >= len(events) else piece[-1].position
+            culprit: tuple[LoggedEvent, BaseException]
             try:
-                idle = self._attempt(cursor.plugin, position, piece, failures, whole=piece is events)
-                if idle:
+                whole = position == cursor.position and end == batch.end and failures == 0
+                if self._attempt(cursor.plugin, position, end, piece, failures, whole=whole):
                     done.delivered += len(events)
                     return True
             except HandlerError as exc:
@@ -184,72 +197,70 @@ class Delivery:
                     # What came before the bad event is good: commit it, then meet the event alone.
                     size = exc.index
                     continue
-                failures = self._park(cursor.plugin, position, exc.event, exc.cause, failures)
-                done.parked += 1
-                done.errors.append(f"{cursor.plugin}: event {exc.event.position.event_id}: {exc}")
-                position = exc.event.position
-                start, size = start + 1, len(events)
-                if failures >= LIMITS.breaker_failures:
-                    return False
-                continue
+                culprit = exc.event, exc.cause
             except Lost:
                 raise
             except Exception as exc:
-                if is_fault(exc):
-                    raise  # the database's fault, not the event's: the batch comes again
+                if is_fault(exc) or not piece:
+                    raise
                 if len(piece) > 1:
                     size = len(piece) // 2  # writing the batch failed: find the event by halving
                     continue
-                failures = self._park(cursor.plugin, position, piece[0], exc, failures)
-                done.parked += 1
-                done.errors.append(f"{cursor.plugin}: event {piece[0].position.event_id}: {exc}")
-                position = piece[0].position
-                start, size = start + 1, len(events)
-                if failures >= LIMITS.breaker_failures:
+                culprit = piece[0], exc
+            else:
+                done.delivered += len(piece)
+                position, failures = end, 0
+                start, size = start + len(piece), len(events)
+                if end == batch.end:
                     return False
                 continue
-            done.delivered += len(piece)
-            failures = 0
-            position = piece[-1].position
-            start, size = start + len(piece), len(events)
-        return False
+            failures = self._park(cursor.plugin, position, *culprit, failures)
+            done.parked += 1
+            done.errors.append(f"{cursor.plugin}: event {culprit[0].position.event_id}: {describe(culprit[1])[0]}")
+            position = culprit[0].position
+            start, size = start + 1, len(events)
+            if failures >= LIMITS.breaker_failures or position == batch.end:
+                return False
 
     def _attempt(
-        self, plugin: str, position: Position, events: Sequence[LoggedEvent], failures: int, *, whole: bool
+        self,
+        plugin: str,
+        position: Position,
+        end: Position,
+        events: Sequence[LoggedEvent],
+        failures: int,
+        *,
+        whole: bool,
     ) -> bool:
         """Run the handlers of one plugin over events and commit them with the cursor.
 
         Returns True, without moving the cursor, when a ``whole`` batch made it write nothing.
         """
-        handlers = self._handlers.get(plugin, {})
-        parked = parked_ids(plugin, events) if handlers else frozenset()
         with delivery_transaction() as unit:
-            handled = False
-            for index, event in enumerate(events):
-                handler = handlers.get(event.type)
-                if handler is None or event.fact is None:
-                    continue
-                function, backfill = handler
-                if (event.backfill and not backfill) or event.position.event_id in parked:
-                    continue
-                handled = True
-                self._call(plugin, function, event, index)
-            if whole and failures == 0 and unit.untouched:
+            self._call(plugin, events)
+            if whole and unit.untouched:
                 return True
             unit.flush()
-            self._move(plugin, position, events[-1].position, 0 if handled else failures)
+            self._move(plugin, position, end, 0 if events else failures)
         return False
 
-    def _call(self, plugin: str, function: Callable[[Any], Any], event: LoggedEvent, index: int) -> None:
-        self.running = Running(self.brand.id, plugin, event.position.event_id, time.monotonic())
+    def _call(self, plugin: str, events: Sequence[LoggedEvent]) -> None:
+        """Call the plugin's handlers; HandlerError tells which event failed, faults pass through."""
+        handlers = self._handlers.get(plugin, {})
+        self.running = running = Running(self.brand.id, plugin, 0, 0.0)
+        called = -1
         try:
-            function(event.fact)
+            for event in events:
+                called += 1
+                running.event_id = event.position.event_id
+                running.started = time.monotonic()
+                handlers[event.type][0](event.fact)
         except BaseException as exc:
             # SystemExit and RecursionError included: no plugin ends the worker. Faults of the
             # database itself are told apart from the event's own failure.
             if is_fault(exc):
                 raise
-            raise HandlerError(event, index, exc) from exc
+            raise HandlerError(events[called], called, exc) from exc
         finally:
             self.running = None
 
@@ -317,7 +328,7 @@ class Delivery:
             return False
         try:
             with delivery_transaction() as unit:
-                self._call(plugin, handler[0], event, 0)
+                self._call(plugin, [event])
                 unit.flush()
                 gone = execute(
                     "DELETE FROM parked WHERE plugin = ? AND event_id = ? AND attempts = ?",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..db.bulk import execute
-from ..eventlog import LoggedEvent
 from ..limits import LIMITS
 from .cursors import pause_plugin
 
@@ -31,18 +30,12 @@ def describe(cause: BaseException) -> tuple[str, str]:
     return clean, trace.replace("\x00", "").encode("utf-8", "replace").decode()[-TRACEBACK_CHARS:]
 
 
-def parked_ids(plugin: str, events: Sequence[LoggedEvent]) -> frozenset[int]:
-    """Which of these events are parked for the plugin already."""
-    # An event parked beforehand (its handler hung) is passed by when the cursor reaches it.
-    rows = execute(
-        "SELECT event_id FROM parked WHERE plugin = ? AND event_id >= ? AND event_id <= ?",
-        (
-            plugin,
-            min(e.position.event_id for e in events),
-            max(e.position.event_id for e in events),
-        ),
-    ).fetchall()
-    return frozenset(row[0] for row in rows)
+def parked_ids() -> dict[str, set[int]]:
+    """Ids of the parked events of the current brand, by plugin."""
+    out: dict[str, set[int]] = {}
+    for plugin, event_id in execute("SELECT plugin, event_id FROM parked").fetchall():
+        out.setdefault(plugin, set()).add(event_id)
+    return out
 
 
 @dataclass(frozen=True, slots=True)

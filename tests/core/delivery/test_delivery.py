@@ -353,7 +353,7 @@ def test_two_workers_on_the_same_batch_commit_it_once(start):
     with brand:
         first, second = Delivery(brand), Delivery(brand)
         # The second worker delivers everything while the first is inside its handlers.
-        original = eventlog.read
+        original = eventlog.read_batch
         calls = []
 
         def read_then_be_overtaken(*args):
@@ -363,11 +363,11 @@ def test_two_workers_on_the_same_batch_commit_it_once(start):
                 second.drain()
             return events
 
-        eventlog.read = read_then_be_overtaken
+        eventlog.read_batch = read_then_be_overtaken
         try:
             first.drain()
         finally:
-            eventlog.read = original
+            eventlog.read_batch = original
         assert parked_events() == []
     assert seen(brand, "calm") == ids(brand)
 
@@ -447,3 +447,27 @@ def test_ensuring_cursors_twice_keeps_them(start):
         before = read_cursors()
         ensure_cursors(brand)
         assert read_cursors() == before
+
+
+def test_a_computing_plugin_that_fails_in_the_middle_of_a_batch_parks_that_event_and_sees_all_others(start):
+    calls: list[int] = []
+
+    class Computing(Plugin):
+        name = "computing"
+        version = "1"
+        summary = "computes"
+        requires_core = ">=0.0"
+
+        @hookimpl
+        def on_order(self, event: OrderPaid) -> None:
+            if event.number == "N3":
+                raise ValueError("bad")
+            calls.append(event.event_id)
+
+    brand = start(Computing)
+    append(brand, orders(8))
+    bad = ids(brand)[3]
+    with brand:
+        Delivery(brand).drain()
+        assert [p.event_id for p in parked_events()] == [bad]
+    assert set(calls) == set(ids(brand)) - {bad}
