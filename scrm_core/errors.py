@@ -59,6 +59,13 @@ class NotFound(ScrmError):
     code = "not_found"
 
 
+class Gone(NotFound):
+    """The thing was here and has ended: an expired or disabled link."""
+
+    status = 410
+    code = "gone"
+
+
 class Unauthorized(ScrmError):
     """No key, an unknown key or a revoked key: one answer for all three."""
 

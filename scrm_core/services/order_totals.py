@@ -1,0 +1,71 @@
+"""Which orders count, and what a contact's order columns say of them.
+
+A *valid* order was paid, is not closed, and has net money above zero: a full
+refund is no order for frequency, a partial one counts with its net money. A
+brand may count orders of zero cents too (``rfm.count_zero_orders``), but never
+one that was refunded in full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..db import current_handle
+from ..db.bulk import execute, fetch_in
+from .order_types import COUNTED
+
+
+def is_valid(status: str, paid_minor: int, refund_minor: int, count_zero: bool) -> bool:
+    """Whether an order counts."""
+    return status in COUNTED and (paid_minor > refund_minor or (count_zero and paid_minor == 0))
+
+
+_COUNTED_SQL = ", ".join(f"'{status}'" for status in sorted(COUNTED))
+
+
+def valid_sql(count_zero: bool) -> str:
+    """The rule of :func:`is_valid` as SQL over a row of ``orders``, giving 1 or 0."""
+    zero = " OR paid_minor = 0" if count_zero else ""
+    return f"CASE WHEN status IN ({_COUNTED_SQL}) AND (paid_minor > refund_minor{zero}) THEN 1 ELSE 0 END"
+
+
+# cycle_days: days between the first and last purchase day over the gaps between, rounded half up.
+_RECOMPUTE = """
+UPDATE contact SET orders = s.orders, occasions = s.occasions, money = s.money,
+  first_order_at = s.first_at, last_order_at = s.last_at, first_day = s.first_day, last_day = s.last_day,
+  cycle_days = CASE WHEN s.occasions > 1
+    THEN (2 * (s.last_day - s.first_day) + s.occasions - 1) / (2 * (s.occasions - 1)) END
+FROM (
+  SELECT c.id AS contact_id, count(o.id) AS orders, count(DISTINCT o.day) AS occasions,
+    CAST(coalesce(sum(o.paid_minor - o.refund_minor), 0) AS BIGINT) AS money,
+    min(o.paid_at) AS first_at, max(o.paid_at) AS last_at, min(o.day) AS first_day, max(o.day) AS last_day
+  FROM contact c LEFT JOIN orders o ON o.contact_id = c.id AND o.valid = 1
+  WHERE c.id IN ({in}) GROUP BY c.id
+) s
+WHERE contact.id = s.contact_id RETURNING id
+"""
+
+
+def recompute(contact_ids: Iterable[int]) -> None:
+    """Set the order columns of contacts from their valid orders, in one statement.
+
+    Call it inside the transaction that changed the orders, after the change.
+    """
+    ids = sorted(set(contact_ids))
+    if not ids:
+        return
+    if current_handle().engine != "sqlite":
+        # Held before the sums are taken: a statement that waits for a row keeps its old view of
+        # the orders and would write over what another transaction has just counted.
+        execute("SELECT id FROM contact WHERE id = ANY(?) ORDER BY id FOR NO KEY UPDATE", (ids,))
+    fetch_in(_RECOMPUTE, ids)
+
+
+def revalidate(count_zero: bool) -> int:
+    """Make the ``valid`` flags follow a changed ``rfm.count_zero_orders``; returns how many orders changed."""
+    rule = valid_sql(count_zero)
+    changed: Sequence[tuple[int | None]] = execute(
+        f"UPDATE orders SET valid = {rule} WHERE paid_minor = 0 AND valid <> {rule} RETURNING contact_id"
+    ).fetchall()
+    recompute(row[0] for row in changed if row[0] is not None)
+    return len(changed)
