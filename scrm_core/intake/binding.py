@@ -76,14 +76,18 @@ class Binding:
         self._constants = self._constant_fields(schema, source)
         self._steps = self._steps_of(mapping.columns, schema.fields, skip=self._constants)
         self._line_steps = self._steps_of(mapping.lines, LineSchema().fields, skip=())
-        self._attribute_steps = [
+        self._detail_steps = [
             _Step(name, *place, _text)
-            for name, headers in mapping.attributes.items()
+            for name, headers in mapping.details.items()
             if (place := self._place(headers)) is not None
         ]
         self._columns = {step.field: step.column for step in (*self._steps, *self._line_steps)}
         self._sum_lines = mapping.one_row == "line" and not any(s.field == "paid_minor" for s in self._steps)
         self._refuse_missing(schema)
+
+    def column_of(self, field: str | None) -> str:
+        """The header from which a field is read, or the field itself where there is none."""
+        return self._columns.get(field, field) if field else ""
 
     def rows(self, records: Iterable[Record]) -> Iterator[CheckedRow | Reject]:
         """Checked rows and rejects, in the order of the file."""
@@ -100,8 +104,8 @@ class Binding:
     def _checked(self, line: int, cells: list[str]) -> CheckedRow | Reject:
         try:
             row = self._convert(self._steps, cells, self._constants)
-            if self._attribute_steps:
-                row["attributes"] = self._convert(self._attribute_steps, cells, {})
+            if self._detail_steps:
+                row[self.mapping.details_field or ""] = self._convert(self._detail_steps, cells, {})
         except _BadCell as bad:
             return Reject(line, bad.column, bad.reason)
         return self._load(line, row)
@@ -111,7 +115,7 @@ class Binding:
             return line, self._check(row)
         except ValidationError as error:
             name, reason = _first(error.messages)
-            return Reject(line, self._columns.get(name, name), reason)
+            return Reject(line, self.column_of(name), reason)
 
     @staticmethod
     def _convert(steps: list[_Step], cells: list[str], constants: dict[str, Any]) -> dict[str, Any]:

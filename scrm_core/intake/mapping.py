@@ -36,6 +36,9 @@ A mapping is a TOML file. Every key is optional except ``kind``::
     [attributes]                   # only for products: attribute = header
     size = "size"
 
+    [fields]                       # only for leads: further texts kept with the lead
+    serial = "card number"
+
 The fields of a kind are those of its schema in :mod:`scrm_core.intake.schemas`.
 Without a mapping each column is called as its field, and amounts are minor
 units. An order file by lines needs no ``paid_minor`` in ``[columns]``: the sum
@@ -58,14 +61,16 @@ from scrm_core.intake.platforms import PLATFORMS
 from scrm_core.intake.schemas import SCHEMAS, STATUSES, LineSchema
 
 LINE_FIELDS = tuple(LineSchema._declared_fields)
+DETAILS = {"products": "attributes", "leads": "fields"}
+"""Kinds with a table of free names, and how it is called."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
     """A checked mapping; see the module for the meaning of each field.
 
-    Values of ``columns``, ``lines`` and ``attributes`` are the headers to look
-    for, best first; keys of ``status`` are normalised as headers are.
+    Values of ``columns``, ``lines`` and ``details`` (the table ``[attributes]`` or
+    ``[fields]``) are the headers to look for, best first; keys of ``status`` are normalised as headers are.
     """
 
     kind: str
@@ -81,7 +86,12 @@ class Mapping:
     lines: dict[str, tuple[str, ...]] = field(default_factory=dict)
     gift_skus: frozenset[str] = frozenset()
     gift_prefixes: tuple[str, ...] = ()
-    attributes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    details: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def details_field(self) -> str | None:
+        """The field that gathers ``details``: attributes of a product, fields of a lead."""
+        return DETAILS.get(self.kind)
 
 
 def plain_mapping(kind: str) -> Mapping:
@@ -134,9 +144,10 @@ def parse_mapping(table: dict[str, Any], where: str) -> Mapping:
         )
     if lines and "qty" not in lines:
         raise Invalid(f"{where}: [lines] needs qty", field="lines", code="mapping")
-    attributes = _headers(table.get("attributes", {}), None, where, "attributes")
-    if attributes and kind != "products":
-        raise Invalid(f"{where}: [attributes] is for products", field="attributes", code="mapping")
+    for owner, name in DETAILS.items():
+        if table.get(name) and owner != kind:
+            raise Invalid(f"{where}: [{name}] is for {owner}", field=name, code="mapping")
+    details_name = DETAILS.get(kind, "")
     gifts = _table(table, "gifts", where)
     _known(gifts, ("skus", "prefixes"), where, "gifts.")
     constants = _table(table, "constants", where)
@@ -158,13 +169,13 @@ def parse_mapping(table: dict[str, Any], where: str) -> Mapping:
         lines=lines,
         gift_skus=frozenset(_texts(gifts.get("skus", []), where, "gifts.skus")),
         gift_prefixes=_texts(gifts.get("prefixes", []), where, "gifts.prefixes"),
-        attributes=attributes,
+        details=_headers(table.get(details_name, {}), None, where, details_name),
     )
 
 
 _KEYS = (
     "kind", "source", "platform", "money", "zone", "dates", "one_row",
-    "columns", "constants", "status", "lines", "gifts", "attributes",
+    "columns", "constants", "status", "lines", "gifts", "attributes", "fields",
 )  # fmt: skip
 
 
@@ -172,7 +183,8 @@ def _fields(kind: str) -> tuple[str, ...]:
     schema = SCHEMAS.get(kind)
     if schema is None:
         raise Invalid(f"unknown kind {kind!r}; known are {', '.join(SCHEMAS)}", field="kind", code="kind")
-    return tuple(name for name in schema._declared_fields if name not in ("lines", "attributes"))
+    nested = ("lines", "attributes", "further", "consents")
+    return tuple(name for name in schema._declared_fields if name not in nested)
 
 
 def _extended(table: dict[str, Any], where: str) -> dict[str, Any]:

@@ -65,11 +65,21 @@ class PersonSchema(IntakeSchema):
     member = _identity("member")
 
 
+class ConsentSchema(IntakeSchema):
+    """A consent given together with a lead; ``text_version`` names the exact words that were shown."""
+
+    purpose = Text(max_length=LIMITS.name, blank=False, required=True)
+    channel = Text(max_length=LIMITS.name, load_default="")
+    granted = Flag(load_default=True)
+    text_version = Text(max_length=LIMITS.name, load_default="")
+
+
 class LeadSchema(PersonSchema):
     """A lead (线索): a person who arrived, through which channel, when, with which state.
 
     ``state`` is what the entry carried, for example the serial of a package card;
-    ``link`` is the code of a short link; ``key`` makes the lead unique for its sender.
+    ``link`` is the code of a short link; ``key`` makes the lead unique for its sender;
+    ``fields`` are further texts given with it, such as answers of a form.
     """
 
     channel = Text(max_length=LIMITS.name, load_default=None)
@@ -78,6 +88,16 @@ class LeadSchema(PersonSchema):
     name = Text(max_length=LIMITS.name, load_default=None)
     at = Instant(load_default=None)
     key = Text(max_length=LIMITS.name, load_default=None)
+    consents = fields.Nested(ConsentSchema, many=True, load_default=None, validate=validate.Length(max=50))
+    further = fields.Dict(
+        keys=Text(max_length=LIMITS.name, blank=False),
+        values=Text(multiline=True),
+        data_key="fields",
+        attribute="fields",
+        load_default=None,
+        validate=validate.Length(max=50),
+        metadata={"description": "further texts given with the lead"},
+    )
 
 
 class ContactSchema(PersonSchema):
@@ -92,7 +112,7 @@ class LineSchema(IntakeSchema):
 
     sku = Text(max_length=LIMITS.name, load_default="")
     title = Text(max_length=LIMITS.name, load_default="")
-    qty = integer(0, required=True)
+    qty = integer(1, required=True)
     paid_minor = minor(load_default=0)
     gift = Flag(load_default=False)
 
@@ -122,18 +142,23 @@ class RefundSchema(IntakeSchema):
     source = Text(max_length=LIMITS.name, blank=False, required=True)
     order_number = Number(required=True)
     number = Number(required=True)
-    amount_minor = minor(required=True)
+    amount_minor = minor(1, required=True)
     at = Instant(load_default=None)
-    reason = Text(load_default=None)
+    reason = Text(multiline=True, load_default=None)
 
 
 class TagSchema(PersonSchema):
-    """A tag to set on, or take from, the contact that has the identity or the ``contact`` uid."""
+    """A tag to set on, or take from, the contact that has the identities or the ``contact`` uid.
+
+    A tag that does not exist yet is made when ``plan`` names the operating plan
+    (运营方案) that it serves.
+    """
 
     contact = Text(max_length=LIMITS.name, load_default=None)
     group = Text(max_length=LIMITS.name, blank=False, required=True)
     tag = Text(max_length=LIMITS.name, blank=False, required=True)
     remove = Flag(load_default=False)
+    plan = Text(load_default=None)
     origin = fields.String(load_default="manual", validate=validate.OneOf(ORIGINS))
     at = Instant(load_default=None)
 
