@@ -181,12 +181,13 @@ BASE = '[[plugins.tag-rules.rules]]\nname = "r"\nevent = "lead"\ngroup = "g"\nta
         (BASE + "colour = 1\n", "colour"),
         (BASE.replace('"lead"', '"order"') + "min_paid_minor = 1.5\n", "min_paid_minor"),
     ],
+    ids=["condition of another event", "name twice", "no plan", "unknown event", "unknown key", "a float"],
 )
 def test_a_rule_that_cannot_work_is_refused_when_the_file_is_read(new_installation, text, words):
     installation = new_installation(plugins=(TagRules,))
     path = installation.config.brands_dir / "acme.toml"
     path.write_text(path.read_text("utf-8") + "\n[plugins.tag-rules]\n" + text, encoding="utf-8")
-    installation.brand("acme")
-    problem = installation.problem("acme")
-    assert isinstance(problem, ConfigError)
-    assert words in str(problem)
+    with pytest.raises(ConfigError) as caught:
+        installation.brand("acme")
+    assert words in str(caught.value)
+    assert "[plugins.tag-rules] rules" in str(caught.value)
