@@ -66,5 +66,10 @@ def refund_of(row: Row, *, now: int) -> RefundIn:
     """A refund; ``now`` stands in for an instant that the row does not give."""
     at = row["at"]
     return RefundIn(
-        row["source"], row["order_number"], row["number"], row["amount_minor"], now if at is None else at, row["reason"] or ""
+        row["source"],
+        row["order_number"],
+        row["number"],
+        row["amount_minor"],
+        now if at is None else at,
+        row["reason"] or "",
     )

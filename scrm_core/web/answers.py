@@ -63,22 +63,174 @@ def list_schema(item: type[Schema]) -> type[Schema]:
     )
 
 
-def batch_schema(name: str) -> type[Schema]:
-    """The schema of the answer to a batch: counts, and one result per row in the order of the rows."""
-    row = Schema.from_dict(
-        {
-            "index": _integer("the row's place in the request, from 0"),
-            "outcome": _text(validate=validate.OneOf(OUTCOMES)),
-            "uid": fields.String(metadata={"description": "of the thing written"}),
-            "contact": fields.String(allow_none=True, metadata={"description": "uid of the contact"}),
-            "problem": fields.Nested(ProblemSchema, metadata={"description": "why the row was refused"}),
-        },
-        name=f"{name}BatchRow",
-    )
-    return Schema.from_dict(
-        {**{outcome: _integer() for outcome in OUTCOMES}, "rows": fields.List(fields.Nested(row), required=True)},
-        name=f"{name}BatchAnswer",
-    )
+class BatchRowSchema(Schema):
+    """What became of one row of a batch."""
+
+    index = _integer("the row's place in the request, from 0")
+    outcome = _text(validate=validate.OneOf(OUTCOMES))
+    uid = fields.String(metadata={"description": "of the order written"})
+    contact = fields.String(metadata={"description": "uid of the contact"})
+    lead = fields.String(metadata={"description": "the lead's stable name"})
+    problem = fields.Nested(ProblemSchema, metadata={"description": "why the row was refused"})
+
+
+class BatchSchema(Schema):
+    """The answer to a batch: counts, and one result per row in the order of the rows."""
+
+    created = _integer()
+    updated = _integer()
+    unchanged = _integer()
+    rejected = _integer()
+    rows = fields.List(fields.Nested(BatchRowSchema), required=True)
+
+
+class LeadSchema(Schema):
+    """A captured lead."""
+
+    lead = _text("its stable name: source and reference")
+    contact = _text("uid of the contact")
+    new_lead = _flag("false: this lead was captured before, nothing changed")
+    new_contact = _flag("the contact was not known before")
+
+
+class ContactSchema(Schema):
+    """A contact; figures count valid orders."""
+
+    uid = _text()
+    name = _text()
+    origin = _text("who told first")
+    created_at = _instant()
+    updated_at = _instant()
+    lead_at = _instant("first arrival as a lead", allow_none=True)
+    lead_channel = _text("code of the channel of the first arrival", allow_none=True)
+    orders = _integer("valid orders")
+    occasions = _integer("days with a valid order")
+    money_minor = _integer("net money of valid orders")
+    first_order_at = _instant(allow_none=True)
+    last_order_at = _instant(allow_none=True)
+    cycle_days = _integer("mean days between purchase days; null below two", allow_none=True)
+
+
+class IdentitySchema(Schema):
+    """An identity of a contact, masked."""
+
+    kind = _text()
+    source = _text("where it means something; empty: everywhere")
+    masked = _text("for people to recognise; never a key")
+    verified = _flag()
+    created_at = _instant()
+
+
+class ContactTagSchema(Schema):
+    """A tag that a contact has."""
+
+    group = _text()
+    tag = _text()
+    origin = _text("manual, synced or auto")
+    at = _instant("since when")
+
+
+class ContactDetailSchema(ContactSchema):
+    """A contact with identities and tags."""
+
+    identities = fields.List(fields.Nested(IdentitySchema), required=True)
+    tags = fields.List(fields.Nested(ContactTagSchema), required=True)
+
+
+class TouchSchema(Schema):
+    """One step of a contact's ordered chain of touches."""
+
+    kind = _text("lead, visit, group, order or a caller's own")
+    ref = _text()
+    at = _instant()
+    channel = _text("code, or empty")
+    link = _text("code, or empty")
+
+
+class TagGroupSchema(Schema):
+    """A tag group."""
+
+    name = _text()
+    s_level = _flag("every active contact has exactly one tag of it")
+    default = _text("the tag that everybody begins with", allow_none=True)
+
+
+class TagSchema(Schema):
+    """A tag."""
+
+    group = _text()
+    name = _text()
+    kind = _text("business, channel or system")
+    plan = _text("the operating plan it serves")
+    contacts = _integer("how many have it")
+    retired = _flag()
+    created_at = _instant()
+    last_used_at = _instant(allow_none=True)
+
+
+class TagAssignmentSchema(Schema):
+    """What became of one tag of one contact."""
+
+    outcome = _text("updated, or unchanged when it was so already")
+    contact = _text("uid of the contact")
+
+
+class OrderResultSchema(Schema):
+    """What became of a posted order."""
+
+    outcome = _text("created, updated or unchanged")
+    uid = _text()
+
+
+class OrderSchema(Schema):
+    """An order."""
+
+    uid = _text()
+    source = _text()
+    number = _text()
+    platform = _text()
+    contact = _text("uid of the buyer; null while unknown", allow_none=True)
+    status = _text()
+    paid_at = _instant(allow_none=True)
+    paid_minor = _integer()
+    refund_minor = _integer()
+    items = _integer()
+    valid = _flag("it counts: paid, not closed, not fully refunded")
+    created_at = _instant()
+    updated_at = _instant()
+
+
+class OrderLineSchema(Schema):
+    """A line of an order."""
+
+    sku = _text()
+    title = _text()
+    qty = _integer()
+    paid_minor = _integer()
+    gift = _flag()
+
+
+class OrderRefundSchema(Schema):
+    """A refund applied to an order."""
+
+    number = _text()
+    amount_minor = _integer()
+    at = _instant()
+    reason = _text()
+
+
+class OrderDetailSchema(OrderSchema):
+    """An order with lines and refunds."""
+
+    lines = fields.List(fields.Nested(OrderLineSchema), required=True)
+    refunds = fields.List(fields.Nested(OrderRefundSchema), required=True)
+
+
+class RefundResultSchema(Schema):
+    """What became of a posted refund."""
+
+    outcome = _text("created, waiting (its order is not here yet) or unchanged")
+    total_minor = _integer("refunds of the order so far; null while waiting", allow_none=True)
 
 
 class SegmentSchema(Schema):

@@ -12,7 +12,6 @@ from ..errors import ScrmError, TooLarge
 from ..limits import LIMITS
 from ..values import strictjson
 
-
 BODY_CUT = LIMITS.body_bytes + 1
 """``MAX_CONTENT_LENGTH`` of every application here; see :meth:`StrictRequest.get_data`."""
 

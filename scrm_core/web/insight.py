@@ -26,7 +26,7 @@ def list_events(call: Call) -> Answer:
             "data": event.data,
         }
 
-    rows = eventlog.tail(call.limit + 1, before=call.after)
+    rows = eventlog.tail(call.limit, before=call.after)
     return 200, page_of(rows, call.limit, lambda event: event.position.event_id, shown)
 
 

@@ -17,6 +17,7 @@ from marshmallow import Schema, fields
 
 from .. import __version__
 from ..intake.fields import Instant
+from ..intake.schemas import IntakeSchema
 from ..limits import LIMITS
 from ..services.keys import CORE_SCOPES
 from .answers import ProblemSchema
@@ -171,7 +172,9 @@ def _query_parameter(param: Param) -> dict[str, Any]:
 
 def _schema_name(schema: Any) -> str:
     cls = schema if isinstance(schema, type) else type(schema)
-    return cls.__name__.removesuffix("Schema")
+    name: str = cls.__name__.removesuffix("Schema")
+    # A row that comes in and the thing that goes out may share a word, never a shape.
+    return f"{name}Input" if issubclass(cls, IntakeSchema) and not name.endswith("Input") else name
 
 
 def _instant_property(self: Any, field: fields.Field[Any], **kwargs: Any) -> dict[str, Any]:

@@ -41,12 +41,13 @@ def decode_cursor(cursor: str) -> int:
 def page_of(
     rows: Sequence[T], limit: int, position: Callable[[T], int], shown: Callable[[T], dict[str, Any]]
 ) -> dict[str, Any]:
-    """A page from ``limit + 1`` rows asked for: ``items`` and, when there is more, ``next``."""
-    items = rows[:limit]
-    more = len(rows) > limit
+    """A page of the rows read: ``items``, and ``next`` when the page is full.
+
+    The page after the last full one may be empty; it says so with ``next: null``.
+    """
     return {
-        "items": [shown(row) for row in items],
-        "next": encode_cursor(position(items[-1])) if more and items else None,
+        "items": [shown(row) for row in rows],
+        "next": encode_cursor(position(rows[-1])) if len(rows) == limit else None,
     }
 
 

@@ -37,7 +37,7 @@ def count_segment(call: Call) -> Answer:
 
 
 def list_segment_members(call: Call) -> Answer:
-    rows = call.brand.segments.members(call.query["expression"], call.after or 0, call.limit + 1)
+    rows = call.brand.segments.members(call.query["expression"], call.after or 0, call.limit)
     return 200, page_of(rows, call.limit, lambda member: member.contact_id, _member)
 
 
