@@ -166,6 +166,7 @@ CREATE TABLE visit (
 {end};
 CREATE INDEX visit_link ON visit (link_id, at);
 CREATE INDEX visit_contact ON visit (contact_id) WHERE contact_id IS NOT NULL;
+CREATE INDEX visit_visitor ON visit (visitor, at) WHERE visitor <> '';
 
 CREATE TABLE reward (
   id {id}, uid TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, contact_id {int} NOT NULL REFERENCES contact (id),

@@ -1,0 +1,295 @@
+"""Short links (短链): unguessable codes that lead to a stored target, and the visits to them.
+
+A target is checked when it is stored and again when somebody is sent there. It
+is never taken from the request, so a link cannot be bent to another place.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from .. import eventlog
+from ..clock import MS_PER_DAY
+from ..db import transactional
+from ..db.bulk import execute, insert_returning
+from ..errors import Gone, Invalid, NotFound
+from ..limits import LIMITS
+from ..models import Link
+from ..values.text import clean_text
+from .survivors import begin_writing, survivor
+from .visitors import is_bot
+
+if TYPE_CHECKING:
+    from ..brands import Brand
+
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_COLUMNS = ("code", "channel_id", "target", "variant", "owner", "campaign", "created_at", "expires_at")
+_VIEW = (
+    "SELECT l.id, l.code, c.code, l.target, l.variant, l.owner, l.campaign, l.created_at, l.expires_at, "
+    "l.disabled_at FROM link l JOIN channel c ON c.id = l.channel_id "
+)
+# A stored target has only characters that are safe in a header, and a host right after the scheme.
+_SAFE_TARGET = re.compile(r"https?://[A-Za-z0-9\[][!-\[\]-~]*\Z")
+_ENCODED_CONTROL = re.compile(r"%(?:[01][0-9a-f]|7f)", re.IGNORECASE)
+_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9_-]{0,62})?(?:\.[a-z0-9](?:[a-z0-9_-]{0,62})?)*\.?\Z")
+_V6 = re.compile(r"[0-9a-f:.]{2,45}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """A short link. ``path`` is where it answers below the installation's base URL.
+
+    ``owner`` is the plugin that made it, or empty; ``campaign`` is the owner's.
+    ``expires_at`` and ``disabled_at`` are instants or None.
+    """
+
+    id: int
+    code: str
+    channel: str
+    target: str
+    variant: str
+    owner: str
+    campaign: str
+    created_at: int
+    expires_at: int | None
+    disabled_at: int | None
+
+    @property
+    def path(self) -> str:
+        return f"/l/{self.code}"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A link was opened: where to send the visitor, and whether it is a program."""
+
+    target: str
+    visit_id: int
+    bot: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """The visit that a person's coming is put down to (归因)."""
+
+    visit_id: int
+    link_id: int
+    link: str
+    channel_id: int
+    channel: str
+    at: int
+
+
+class Links:
+    """A brand's short links; use it inside ``with brand:``."""
+
+    def __init__(self, brand: Brand) -> None:
+        self.brand = brand
+
+    # Links -------------------------------------------------------------------
+
+    @transactional
+    def create(
+        self,
+        channel_code: str,
+        target: str,
+        *,
+        variant: str = "",
+        owner: str = "",
+        campaign: str = "",
+        expires_at: int | None = None,
+    ) -> LinkView:
+        """Create a link of a channel with a fresh code.
+
+        Raises NotFound for an unknown channel, and Invalid for a target that is
+        not an absolute http(s) address or that hides where it leads.
+        """
+        target = safe_target(target)
+        variant = clean_text(variant, field="variant", max_length=LIMITS.name)
+        owner = clean_text(owner, field="owner", max_length=LIMITS.name)
+        campaign = clean_text(campaign, field="campaign", max_length=LIMITS.name)
+        if expires_at is not None and (type(expires_at) is not int or not 0 < expires_at <= LIMITS.integer):
+            raise Invalid("expires_at is an instant in epoch milliseconds", field="expires_at")
+        begin_writing()
+        channel, now = self.brand.channels.get(channel_code), self.brand.now()
+        while True:
+            code = new_code()
+            row = (code, channel.id, target, variant, owner, campaign, now, expires_at)
+            made = insert_returning(
+                Link, _COLUMNS, [row], returning=("id",), on_conflict="ON CONFLICT (code) DO NOTHING"
+            )
+            if made:
+                return LinkView(
+                    made[0][0], code, channel.code, target, variant, owner, campaign, now, expires_at, None
+                )
+
+    @transactional
+    def disable(self, code: str) -> LinkView:
+        """Switch a link off for good: it then answers 410. Disabling it again changes nothing."""
+        begin_writing()
+        execute("UPDATE link SET disabled_at = ? WHERE code = ? AND disabled_at IS NULL", (self.brand.now(), code))
+        return self.get(code)
+
+    def get(self, code: str) -> LinkView:
+        """The link with this code; raises NotFound."""
+        row = execute(_VIEW + "WHERE l.code = ?", (code,)).fetchone()
+        if row is None:
+            raise NotFound("no such link")
+        return LinkView(*row)
+
+    def page(
+        self, *, channel: str | None = None, after: int | None = None, limit: int = 50
+    ) -> list[LinkView]:
+        """Links with ids above ``after``, ascending, at most ``limit``; of one channel when given."""
+        if not 1 <= limit <= LIMITS.page_rows:
+            raise Invalid(f"limit must lie between 1 and {LIMITS.page_rows}", field="limit")
+        where, params = ["l.id > ?"], [after or 0]
+        if channel is not None:
+            where.append("l.channel_id = ?")
+            params.append(self.brand.channels.get(channel).id)
+        rows = execute(f"{_VIEW}WHERE {' AND '.join(where)} ORDER BY l.id LIMIT ?", [*params, limit]).fetchall()
+        return [LinkView(*row) for row in rows]
+
+    # Visits ------------------------------------------------------------------
+
+    def visit(self, code: str, *, at: int, visitor: str, agent: str) -> Visit:
+        """Record that the link was opened at instant ``at``; the answer says where to send the visitor.
+
+        ``visitor`` is the random value of the visitor's cookie, ``agent`` the
+        User-Agent. Visits of programs (bots, link previews) are kept but flagged
+        and append no ``link.visited``. Raises NotFound for an unknown code and
+        Gone for a link that has expired or was disabled.
+        """
+        row = execute(
+            "SELECT l.id, l.target, l.expires_at, l.disabled_at, c.code, l.variant, l.owner, l.campaign "
+            "FROM link l JOIN channel c ON c.id = l.channel_id WHERE l.code = ?",
+            (code,),
+        ).fetchone()
+        if row is None:
+            raise NotFound("no such link")
+        link_id, target, expires_at, disabled_at, channel, variant, owner, campaign = row
+        if disabled_at is not None or (expires_at is not None and expires_at <= at):
+            raise Gone("this link has ended")
+        if _SAFE_TARGET.match(target) is None:
+            raise Gone("this link leads nowhere safe")
+        visitor = clean_text(visitor, field="visitor", max_length=LIMITS.name)
+        bot = is_bot(agent)
+        data = {
+            "link_id": link_id,
+            "code": code,
+            "channel": channel,
+            "variant": variant,
+            "owner": owner,
+            "campaign": campaign,
+            "visitor": visitor,
+        }
+        return Visit(target, self._record(link_id, at, visitor, bot, data), bot)
+
+    @transactional
+    def _record(self, link_id: int, at: int, visitor: str, bot: bool, data: dict[str, Any]) -> int:
+        # Only a known code comes here: guessing never takes the write lock.
+        (visit_id,) = execute(
+            "INSERT INTO visit (link_id, at, visitor, bot) VALUES (?, ?, ?, ?) RETURNING id",
+            (link_id, at, visitor, 1 if bot else 0),
+        ).fetchone()
+        if not bot:
+            text = json.dumps({"visit_id": visit_id, **data}, ensure_ascii=False, separators=(",", ":"))
+            eventlog.append_encoded([("link.visited", None, at, 0, text)], recorded_at=self.brand.now())
+        return int(visit_id)
+
+    @transactional
+    def attribute(self, visitor: str, contact_id: int, at: int) -> Attribution | None:
+        """Put a contact's coming at instant ``at`` down to the visitor's latest visit before it.
+
+        Only visits of people within the brand's attribution window
+        (``[attribution] window_days``, days of 24 hours) count; None when there is
+        none. Those of them that belong to nobody yet become the contact's.
+        Raises NotFound for an unknown contact.
+        """
+        if not visitor:
+            return None
+        begin_writing()
+        contact_id = survivor(contact_id)
+        window = (visitor, at - self.brand.config.attribution_days * MS_PER_DAY, at)
+        row: tuple[Any, ...] | None = execute(
+            "SELECT v.id, l.id, l.code, c.id, c.code, v.at FROM visit v JOIN link l ON l.id = v.link_id "
+            "JOIN channel c ON c.id = l.channel_id WHERE v.visitor = ? AND v.visitor <> '' AND v.at >= ? AND v.at <= ? AND v.bot = 0 "
+            "ORDER BY v.at DESC, v.id DESC LIMIT 1",
+            window,
+        ).fetchone()
+        if row is None:
+            return None
+        execute(
+            "UPDATE visit SET contact_id = ? "
+            "WHERE visitor = ? AND visitor <> '' AND at >= ? AND at <= ? AND bot = 0 AND contact_id IS NULL",
+            (contact_id, *window),
+        )
+        return Attribution(*row)
+
+
+def new_code() -> str:
+    """An unguessable code: five random bits a character."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(LIMITS.link_code_chars))
+
+
+def safe_target(target: object) -> str:
+    """The address to redirect to, as ASCII; raises Invalid with field ``target``.
+
+    Refused: anything but http and https, an address without host, user names in
+    it (``https://shop.example@evil.example``), backslashes, white space and
+    control characters, also percent-encoded ones. A host in other letters is
+    stored in its ASCII form (punycode), so that look-alikes are seen.
+    """
+    text = clean_text(target, field="target")
+    if "\\" in text or any(char.isspace() for char in text):
+        raise _bad("white space and backslashes are not allowed in an address")
+    if _ENCODED_CONTROL.search(text):
+        raise _bad("encoded control characters are not allowed in an address")
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise _bad(f"not an address: {error}") from None
+    if parts.scheme not in ("http", "https") or not text[len(parts.scheme) :].startswith("://"):
+        raise _bad("an address begins with http:// or https://")
+    if "@" in parts.netloc:
+        raise _bad("user names are not allowed in an address")
+    place = _ascii_host(host)
+    if port is not None:
+        place += f":{port}"
+    ascii_parts = (
+        parts.scheme,
+        place,
+        quote(parts.path, safe="/%:=&~+!$,;'()*-._@"),
+        quote(parts.query, safe="/%:=&?~+!$,;'()*[]-._@"),
+        quote(parts.fragment, safe="/%:=&?~+!$,;'()*-._@"),
+    )
+    result = urlunsplit(ascii_parts)
+    if len(result) > LIMITS.text or _SAFE_TARGET.match(result) is None:
+        raise _bad(f"not an address of at most {LIMITS.text} characters")
+    return result
+
+
+def _ascii_host(host: str | None) -> str:
+    if not host:
+        raise _bad("the address has no host")
+    if ":" in host:
+        if not _V6.match(host):
+            raise _bad(f"not a host: {host!r}")
+        return f"[{host}]"
+    try:
+        name = host.encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        raise _bad(f"not a host: {host!r}") from None
+    if not _HOST.match(name):
+        raise _bad(f"not a host: {host!r}")
+    return name
+
+
+def _bad(message: str) -> Invalid:
+    return Invalid(message, field="target", code="target")

@@ -1,0 +1,216 @@
+"""Rewards (奖励): granted once per grant key, issued by whichever plugin issues their kind.
+
+The ledger is append-only: a reversal is a row of its own with the amounts
+negated, linked to the grant that it takes back, and there is one at most.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..db import brand_db, transactional
+from ..db.bulk import execute, insert_returning
+from ..db.faults import is_fault
+from ..errors import Conflict, Invalid, NotFound, PluginError, Veto
+from ..facts import RewardOrder
+from ..limits import LIMITS
+from ..models import Reward
+from ..values.text import clean_text
+from .order_checks import whole
+from .survivors import begin_writing, survivor
+
+if TYPE_CHECKING:
+    from ..brands import Brand
+    from ..plugin import Plugin
+
+_REVERSAL = "reversal:"
+_COLUMNS = (
+    "uid", "kind", "contact_id", "quantity", "cost_minor", "grant_key", "issuer", "reason", "actor", "at",
+    "reverses_id",
+)  # fmt: skip
+_VIEW = (
+    "SELECT r.id, r.uid, r.kind, r.contact_id, r.quantity, r.cost_minor, r.grant_key, r.issuer, r.issued, r.reason, "
+    "r.actor, r.at, origin.uid, back.uid FROM reward r LEFT JOIN reward origin ON origin.id = r.reverses_id "
+    "LEFT JOIN reward back ON back.reverses_id = r.id "
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RewardView:
+    """A row of the ledger. ``cost_minor`` is the cost of all of ``quantity``, in minor units.
+
+    ``issued`` is what the issuing plugin answered (a code, an entry id).
+    ``reverses`` is the uid of the grant that this row takes back, ``reversed_by``
+    the uid of the row that took this one back.
+    """
+
+    id: int
+    uid: str
+    kind: str
+    contact_id: int
+    quantity: int
+    cost_minor: int
+    grant_key: str
+    issuer: str
+    issued: dict[str, Any] | None
+    reason: str
+    actor: str
+    at: int
+    reverses: str | None
+    reversed_by: str | None
+
+
+class Rewards:
+    """A brand's rewards; use it inside ``with brand:``."""
+
+    def __init__(self, brand: Brand) -> None:
+        self.brand = brand
+
+    @transactional
+    def grant(
+        self,
+        kind: str,
+        contact_id: int,
+        *,
+        grant_key: str,
+        quantity: int = 1,
+        cost_minor: int = 0,
+        reason: str = "",
+        actor: str = "",
+    ) -> RewardView:
+        """Grant a reward once per ``grant_key``; the same grant again answers the first one.
+
+        The plugin that issues the kind is called inside the transaction; its Veto
+        passes through and nothing is granted. Raises Conflict when no enabled
+        plugin issues the kind or the key was used for something else, NotFound for
+        an unknown contact, Invalid for bad content, and PluginError when the
+        plugin fails.
+        """
+        kind = clean_text(kind, field="kind", max_length=LIMITS.name)
+        key = clean_text(grant_key, field="grant_key", max_length=LIMITS.name)
+        if not key or key.startswith(_REVERSAL):
+            raise Invalid(f"a grant needs a key, which does not begin with {_REVERSAL!r}", field="grant_key")
+        whole(quantity, "quantity", 1)
+        whole(cost_minor, "cost_minor")
+        reason = clean_text(reason, field="reason")
+        actor = clean_text(actor, field="actor", max_length=LIMITS.name)
+        begin_writing()
+        contact_id = survivor(contact_id)
+        found = self._find("r.grant_key = ?", key)
+        if found is None:
+            issuer = self._issuer(kind)
+            row = (kind, contact_id, quantity, cost_minor, key, issuer.name, reason, actor)
+            # A savepoint: what the plugin wrote before its veto goes with the row.
+            with brand_db.atomic():
+                reward_id = self._append(row, None, "ON CONFLICT (grant_key) DO NOTHING")
+                if reward_id is not None:
+                    order = RewardOrder(reward_id, kind, contact_id, quantity, key, reason, self.brand.now())
+                    self._issue(issuer, order)
+            found = self._known("r.grant_key = ?", key)
+        if (found.kind, found.quantity) != (kind, quantity) or survivor(found.contact_id) != contact_id:
+            raise Conflict(f"the grant key {key!r} was used for another reward", code="grant_key_used")
+        return found
+
+    def _issue(self, issuer: Plugin, order: RewardOrder) -> None:
+        issued = _call(issuer, "issue_reward", order)
+        if not isinstance(issued, dict):
+            raise PluginError(f"plugin {issuer.name!r}: issue_reward() returned {type(issued).__name__}, not a dict")
+        try:
+            text = Reward.issued.db_value(issued)
+        except (TypeError, ValueError) as exc:
+            raise PluginError(f"plugin {issuer.name!r}: issue_reward() returned what JSON cannot hold: {exc}") from exc
+        execute("UPDATE reward SET issued = ? WHERE id = ?", (text, order.reward_id))
+
+    @transactional
+    def reverse(self, reward: str, *, reason: str, actor: str = "") -> RewardView:
+        """Take a grant back, named by its uid or grant key; a second call answers the first reversal.
+
+        Raises NotFound for an unknown reward, Conflict for a reversal itself or
+        when the plugin that issued it is switched off; a plugin's Veto passes through.
+        """
+        reason = clean_text(reason, field="reason")
+        actor = clean_text(actor, field="actor", max_length=LIMITS.name)
+        begin_writing()
+        granted = self._find("r.uid = ?", reward) or self._known("r.grant_key = ?", reward)
+        if granted.reverses is not None:
+            raise Conflict("a reversal cannot be reversed; grant anew", code="reversal")
+        if granted.reversed_by is not None:
+            return self.get(granted.reversed_by)
+        issuer = self.brand.plugins.get(granted.issuer)
+        if issuer is None:
+            raise Conflict(f"plugin {granted.issuer!r}, which issued the reward, is switched off", code="no_issuer")
+        row = (
+            granted.kind, granted.contact_id, -granted.quantity, -granted.cost_minor, _REVERSAL + granted.uid,
+            granted.issuer, reason, actor,
+        )  # fmt: skip
+        with brand_db.atomic():
+            if self._append(row, granted.id, "ON CONFLICT DO NOTHING") is not None:
+                order = RewardOrder(
+                    granted.id, granted.kind, granted.contact_id, granted.quantity, granted.grant_key, reason,
+                    self.brand.now(), granted.issued,
+                )  # fmt: skip
+                _call(issuer, "reverse_reward", order)
+        return self._known("r.reverses_id = ?", granted.id)
+
+    def _append(self, row: tuple[Any, ...], reverses_id: int | None, on_conflict: str) -> int | None:
+        full = (secrets.token_hex(12), *row, self.brand.now(), reverses_id)
+        made = insert_returning(Reward, _COLUMNS, [full], returning=("id",), on_conflict=on_conflict)
+        return int(made[0][0]) if made else None
+
+    def _issuer(self, kind: str) -> Plugin:
+        for plugin in self.brand.plugins.values():
+            if kind in plugin.reward_kinds:
+                return plugin
+        raise Conflict(f"no enabled plugin issues rewards of kind {kind!r}", code="no_issuer")
+
+    # Reading -----------------------------------------------------------------
+
+    def get(self, uid: str) -> RewardView:
+        """The row with this uid; raises NotFound."""
+        return self._known("r.uid = ?", uid)
+
+    def page(
+        self, *, contact_id: int | None = None, after: int | None = None, limit: int = 50
+    ) -> list[RewardView]:
+        """Rows with ids above ``after``, ascending, at most ``limit``; of one contact when given."""
+        if not 1 <= limit <= LIMITS.page_rows:
+            raise Invalid(f"limit must lie between 1 and {LIMITS.page_rows}", field="limit")
+        where, params = ["r.id > ?"], [after or 0]
+        if contact_id is not None:
+            where.append("r.contact_id = ?")
+            params.append(contact_id)
+        rows = execute(f"{_VIEW}WHERE {' AND '.join(where)} ORDER BY r.id LIMIT ?", [*params, limit]).fetchall()
+        return [_view(row) for row in rows]
+
+    def kinds(self) -> dict[str, str]:
+        """Every reward kind that an enabled plugin issues, with its description."""
+        return {
+            kind: text for plugin in reversed(self.brand.plugins.values()) for kind, text in plugin.reward_kinds.items()
+        }
+
+    def _find(self, where: str, value: Any) -> RewardView | None:
+        row = execute(f"{_VIEW}WHERE {where}", (value,)).fetchone()
+        return _view(row) if row is not None else None
+
+    def _known(self, where: str, value: Any) -> RewardView:
+        found = self._find(where, value)
+        if found is None:
+            raise NotFound("no such reward")
+        return found
+
+
+def _call(plugin: Plugin, method: str, order: RewardOrder) -> Any:
+    try:
+        return getattr(plugin, method)(order)
+    except Veto:
+        raise
+    except Exception as exc:
+        if is_fault(exc):
+            raise
+        raise PluginError(f"plugin {plugin.name!r} failed in {method}: {type(exc).__name__}: {exc}") from exc
+
+
+def _view(row: tuple[Any, ...]) -> RewardView:
+    return RewardView(*row[:8], Reward.issued.python_value(row[8]), *row[9:])
