@@ -448,6 +448,22 @@ class Installation:
             done[brand_id] = applied
         return done
 
+    def pending(self, brand_id: str) -> list[str]:
+        """Migrations of the core and of the brand's plugins that have not run, as ``owner/name``.
+
+        Raises NewerSchema when the database was written by a newer version.
+        """
+        brand = self.brand(brand_id)
+        owners = [("core", CORE_MIGRATIONS)]
+        owners += [
+            (name, directory)
+            for name, plugin in brand.plugins.items()
+            if (directory := type(plugin).migrations_path()) is not None
+        ]
+        if not self.engine.exists(brand_id):
+            return [f"{owner}/{file.stem}" for owner, folder in owners for file in sorted(folder.glob("[0-9]*.py"))]
+        return [f"{owner}/{name}" for owner, folder in owners for name in pending(brand.handle, owner, folder)]
+
     def close(self) -> None:
         """Close this thread's database connections."""
         self.engine.close()
