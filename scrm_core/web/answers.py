@@ -6,6 +6,7 @@ units of the brand's currency, contacts by their unguessable ``uid``.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from marshmallow import Schema, fields, validate
@@ -45,6 +46,7 @@ class ProblemSchema(Schema):
     request_id = _text("names the request in the log")
 
 
+@cache
 def page_schema(item: type[Schema]) -> type[Schema]:
     """The schema of a page of ``item``: ``items`` and the cursor ``next`` (null on the last page)."""
     return Schema.from_dict(
@@ -56,6 +58,7 @@ def page_schema(item: type[Schema]) -> type[Schema]:
     )
 
 
+@cache
 def list_schema(item: type[Schema]) -> type[Schema]:
     """The schema of a short list that needs no pages."""
     return Schema.from_dict(
@@ -231,6 +234,59 @@ class RefundResultSchema(Schema):
 
     outcome = _text("created, waiting (its order is not here yet) or unchanged")
     total_minor = _integer("refunds of the order so far; null while waiting", allow_none=True)
+
+
+class TagNameSchema(Schema):
+    """A tag by group and name."""
+
+    group = _text()
+    tag = _text()
+
+
+class ChannelSchema(Schema):
+    """A channel."""
+
+    code = _text()
+    name = _text()
+    kind = _text()
+    tags = fields.List(
+        fields.Nested(TagNameSchema), required=True, metadata={"description": "given to everybody who comes through it"}
+    )
+    created_at = _instant()
+
+
+class LinkSchema(Schema):
+    """A short link."""
+
+    code = _text()
+    url = _text("where it answers")
+    channel = _text("code of its channel")
+    target = _text("where it leads")
+    variant = _text()
+    campaign = _text()
+    owner = _text("the plugin that made it, or empty")
+    created_at = _instant()
+    expires_at = _instant(allow_none=True)
+    disabled_at = _instant(allow_none=True)
+
+
+class RewardSchema(Schema):
+    """A row of the reward ledger; a reversal has negative amounts and names what it reverses."""
+
+    uid = _text()
+    kind = _text()
+    contact = _text("uid of the contact; null once erased", allow_none=True)
+    quantity = _integer()
+    cost_minor = _integer("of all of the quantity")
+    grant_key = _text()
+    issuer = _text("the plugin that issues the kind")
+    issued = fields.Dict(
+        keys=fields.String(), required=True, allow_none=True, metadata={"description": "what the plugin answered"}
+    )
+    reason = _text()
+    at = _instant()
+    reverses = _text("uid of the grant taken back", allow_none=True)
+    reversed_by = _text("uid of the reversal", allow_none=True)
 
 
 class SegmentSchema(Schema):

@@ -50,7 +50,7 @@ class StrictRequest(flask.Request):
         A body of unknown length is cut by werkzeug at ``MAX_CONTENT_LENGTH``
         without a word; that limit is one byte higher, so the cut is seen here.
         """
-        body = super().get_data(cache=cache, as_text=as_text, parse_form_data=parse_form_data)
+        body: Any = super().get_data(cache, as_text, parse_form_data)  # type: ignore[call-overload]
         if len(body) > LIMITS.body_bytes:
             raise TooLarge(f"the body is larger than {LIMITS.body_bytes} bytes")
         return body

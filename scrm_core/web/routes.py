@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import answers, contacts, insight, leads, orders, segments, tags
+from . import answers, channels, contacts, insight, leads, orders, rewards, segments, tags
 from .calls import PAGE, Param, Route
 
 _EXPRESSION = Param("expression", "an expression of the segment language", required=True)
@@ -40,7 +40,7 @@ ROUTES: tuple[Route, ...] = (
           "Tags by group and name", answers.list_schema(answers.TagSchema),
           params=(Param("group", "only tags of this group"),)),
     Route("POST", "/tags:define", "tags:write", tags.define_tag,
-          "Create a tag, or find it", answers.TagSchema, accepts=tags.TagInputSchema),
+          "Create a tag, or find it", answers.TagSchema, accepts=tags.TagDefinitionInputSchema),
     Route("POST", "/tags", "tags:write", tags.assign_tag,
           "Set a tag on a contact, or take it away", answers.TagAssignmentSchema, accepts="tags"),
     Route("POST", "/tags:batch", "tags:write", tags.assign_tags,
@@ -58,6 +58,33 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/refunds", "orders:write", orders.save_refund,
           "Record a successful refund, also before its order", answers.RefundResultSchema,
           accepts="refunds", statuses=_NEW_OR_KNOWN),
+
+    Route("GET", "/rewards", "rewards:read", rewards.list_rewards,
+          "The reward ledger, oldest first", answers.page_schema(answers.RewardSchema),
+          params=(Param("contact", "only of the contact with this uid"), *PAGE)),
+    Route("POST", "/rewards", "rewards:write", rewards.grant_reward,
+          "Grant a reward once per grant key", answers.RewardSchema, accepts=rewards.RewardInputSchema),
+    Route("GET", "/rewards/<uid>", "rewards:read", rewards.get_reward,
+          "A row of the reward ledger", answers.RewardSchema),
+    Route("POST", "/rewards/<uid>/reversal", "rewards:write", rewards.reverse_reward,
+          "Take a reward back, once", answers.RewardSchema, accepts=rewards.ReversalInputSchema),
+
+    Route("GET", "/channels", "channels:read", channels.list_channels,
+          "Channels in the order they were made", answers.page_schema(answers.ChannelSchema), params=PAGE),
+    Route("POST", "/channels", "channels:write", channels.create_channel,
+          "Create a channel", answers.ChannelSchema, accepts=channels.ChannelInputSchema, statuses=(201,)),
+    Route("GET", "/channels/<code>", "channels:read", channels.get_channel,
+          "A channel", answers.ChannelSchema),
+    Route("GET", "/links", "channels:read", channels.list_links,
+          "Short links in the order they were made", answers.page_schema(answers.LinkSchema),
+          params=(Param("channel", "only of the channel with this code"), *PAGE)),
+    Route("POST", "/links", "channels:write", channels.create_link,
+          "Create a short link of a channel", answers.LinkSchema,
+          accepts=channels.LinkInputSchema, statuses=(201,)),
+    Route("GET", "/links/<code>", "channels:read", channels.get_link,
+          "A short link", answers.LinkSchema),
+    Route("POST", "/links/<code>/disable", "channels:write", channels.disable_link,
+          "End a short link for good", answers.LinkSchema),
 
     Route("GET", "/segments", "segments:read", segments.list_segments,
           "Saved segments by name", answers.list_schema(answers.SegmentSchema)),

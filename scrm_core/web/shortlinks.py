@@ -7,6 +7,7 @@ address that asks for too many unknown codes is told to wait.
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 import threading
@@ -25,6 +26,8 @@ from .dispatch import NOTHING_HERE
 
 if TYPE_CHECKING:
     from ..services.links import Visit
+
+log = logging.getLogger("scrm.web")
 
 VISITOR_COOKIE = "scrm_visitor"
 _VISITOR = re.compile(r"[0-9a-f]{32}\Z")
@@ -75,24 +78,32 @@ class Owners:
         self._known: OrderedDict[str, str] = OrderedDict()
         self._lock = threading.Lock()
 
-    def candidates(self, code: str) -> list[Brand]:
-        """The brand known to own the code, else every brand."""
+    def of(self, code: str) -> Brand:
+        """The brand whose code this is; raises NotFound. A miss only reads, however many brands there are."""
         owner = self._known.get(code)
         if owner is not None:
-            try:
-                return [self._installation.brand(owner)]
-            except ScrmError:
-                self._known.pop(code, None)
-        return list(self._installation.brands())
+            return self._installation.brand(owner)
+        for brand in self._installation.brands():
+            if self._has(brand, code):
+                with self._lock:
+                    self._known[code] = brand.id
+                    if len(self._known) > _REMEMBERED_CODES:
+                        self._known.popitem(last=False)
+                return brand
+        raise NotFound(NOTHING_HERE)
 
-    def remember(self, code: str, brand: Brand) -> None:
-        """Note whose code this is."""
-        if code in self._known:
-            return
-        with self._lock:
-            self._known[code] = brand.id
-            if len(self._known) > _REMEMBERED_CODES:
-                self._known.popitem(last=False)
+    @staticmethod
+    def _has(brand: Brand, code: str) -> bool:
+        try:
+            with brand:
+                brand.links.get(code)
+        except NotFound:
+            return False
+        except ScrmError as error:
+            # One brand's database being away must not break the links of the others.
+            log.error("brand %s could not be asked for a link: %s", brand.id, error)
+            return False
+        return True
 
 
 def install(app: Flask, installation: Installation) -> None:
@@ -142,18 +153,11 @@ def _visitor() -> str:
 
 
 def _visit(owners: Owners, code: str, now: int, visitor: str) -> Visit:
-    if _CODE.match(code):
-        for brand in owners.candidates(code):
-            try:
-                with brand:
-                    visit = brand.links.visit(code, at=now, visitor=visitor, agent=_agent())
-            except NotFound as error:
-                if error.status == 410:
-                    raise
-                continue
-            owners.remember(code, brand)
-            return visit
-    raise NotFound(NOTHING_HERE)
+    if not _CODE.match(code):
+        raise NotFound(NOTHING_HERE)
+    brand = owners.of(code)
+    with brand:
+        return brand.links.visit(code, at=now, visitor=visitor, agent=_agent())
 
 
 def _agent() -> str:

@@ -26,7 +26,7 @@ class TagGroupInputSchema(IntakeSchema):
     default = Text(max_length=LIMITS.name, load_default=None)
 
 
-class TagInputSchema(IntakeSchema):
+class TagDefinitionInputSchema(IntakeSchema):
     """A tag; a business tag names the operating plan that it serves."""
 
     group = Text(max_length=LIMITS.name, blank=False, required=True)
@@ -82,6 +82,8 @@ def _assign(call: Call, row: dict[str, Any]) -> dict[str, Any]:
     if row["remove"]:
         changed = tags.remove(contact_id, tag, origin=row["origin"], actor=call.key.actor, at=row["at"])
     else:
+        if row["plan"] is not None:
+            tags.define(*tag, plan=row["plan"])
         changed = tags.add(contact_id, tag, origin=row["origin"], actor=call.key.actor, at=row["at"])
     return {"outcome": "updated" if changed else "unchanged", "contact": uid}
 
