@@ -120,6 +120,12 @@ class PluginError(ScrmError):
     code = "plugin"
 
 
+class Incomplete(ScrmError):
+    """A request about a person that a plugin did not answer in full; nothing was changed."""
+
+    code = "incomplete"
+
+
 class NoBrand(ScrmError):
     """A query ran outside any brand. There is no default brand on purpose."""
 

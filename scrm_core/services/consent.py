@@ -110,11 +110,13 @@ class Consents:
 
     def state(self, contact_id: int, purpose: str, channel: str = "") -> bool:
         """Whether the person agrees now. No record, an unknown or an erased person: no."""
-        contact_id = survivors((contact_id,), hold=False).get(contact_id, contact_id)
+        standing = survivors((contact_id,), hold=False)
+        if contact_id not in standing:
+            return False
         row = execute(
             "SELECT granted FROM consent WHERE contact_id = ? AND purpose = ? AND channel = ? "
             "ORDER BY at DESC, id DESC LIMIT 1",
-            (contact_id, purpose, channel),
+            (standing[contact_id], purpose, channel),
         ).fetchone()
         return row is not None and row[0] == 1
 

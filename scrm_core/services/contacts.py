@@ -233,9 +233,8 @@ class Contacts:
     def match_waiting(self, contact_ids: Iterable[int]) -> None:
         """Give contacts that gained identities the orders that were waiting for them."""
         ids = sorted(contact_ids)
-        if ids and resolving.orders_wait():
-            for contact_id in ids:
-                self.brand.orders.match_waiting(contact_id)
+        if ids:
+            self.brand.orders.match_waiting(ids)
 
     @transactional
     def rename(self, contact_id: int, name: str) -> bool:

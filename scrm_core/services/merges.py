@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import peewee
@@ -22,9 +21,10 @@ import peewee
 from .. import eventlog
 from ..db import brand_db, current_handle
 from ..db.bulk import execute, update_rows
-from ..errors import Conflict, NotFound, PluginError
-from ..models import CORE_MODELS, Contact, ContactMerge, ContactTag
+from ..errors import Conflict, NotFound
+from ..models import ContactTag
 from .consent import latest_states
+from .references import Reference, references
 from .survivors import begin_writing
 from .tags import fill_s_level
 
@@ -32,39 +32,6 @@ if TYPE_CHECKING:
     from ..brands import Brand
 
 _SETTLED = "SELECT id, state, name, merged_into_id FROM contact WHERE id IN (?, ?) ORDER BY id"
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A column with a foreign key to Contact, and the primary key of its table."""
-
-    table: str
-    column: str
-    key: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        return f"{self.table}.{self.column}"
-
-
-def references(brand: Brand) -> list[Reference]:
-    """Every foreign key to Contact in core and in the brand's plugins, by table and column.
-
-    Merges themselves and the link from a loser to its winner are left out:
-    they are history and do not move.
-    """
-    models = {*CORE_MODELS, *(model for plugin in brand.plugins.values() for model in plugin.models)}
-    found = []
-    for field in Contact._meta.backrefs:
-        model = field.model
-        if model not in models or model in (Contact, ContactMerge):
-            continue
-        if not model._meta.primary_key:
-            where = f"{model.__name__}.{field.name}"
-            raise PluginError(f"{where}: a table with a foreign key to Contact needs a primary key")
-        key = tuple(each.column_name for each in model._meta.get_primary_keys())
-        found.append(Reference(model._meta.table_name, field.column_name, key))
-    return sorted(found, key=lambda each: each.name)
 
 
 def merge(brand: Brand, winner_id: int, loser_id: int, *, actor: str, reason: str) -> int:

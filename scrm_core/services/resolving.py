@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from ..db import brand_db, current_handle
-from ..db.bulk import allocate_ids, execute, fetch_in, insert_rows, update_rows
+from ..db.bulk import allocate_ids, fetch_in, insert_rows, update_rows
 from ..errors import Busy
 from ..models import Contact, Identity
 from ..values.identities import normalise
@@ -327,9 +327,3 @@ def _fill_names(
         "UPDATE contact SET name = ?, updated_at = ? WHERE id = ? AND name = ''",
         [(name, now, contact_id) for contact_id, name in sorted(found.items())],
     )
-
-
-def orders_wait() -> bool:
-    """Whether any order knows its buyer's identities but not yet the contact."""
-    row = execute("SELECT 1 FROM orders WHERE contact_id IS NULL AND buyer IS NOT NULL LIMIT 1").fetchone()
-    return row is not None
