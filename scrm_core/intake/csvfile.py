@@ -13,6 +13,7 @@ import codecs
 import csv
 import hashlib
 import io
+import os
 import re
 import unicodedata
 from collections import deque
@@ -52,7 +53,7 @@ Record = tuple[int, list[str]] | Reject
 
 
 class CsvFile:
-    """An opened CSV file: ``header``, ``encoding``, ``digest`` and its rows.
+    """An opened CSV file: ``header``, ``encoding``, ``digest``, ``size`` in bytes and its rows.
 
     ``digest`` is the SHA-256 of the whole file in hex. Raises Invalid when the
     file cannot be opened and Malformed when it is not a CSV file or its header
@@ -66,6 +67,7 @@ class CsvFile:
             raw = open(path, "rb")  # noqa: SIM115 (closed by close)
         except OSError as error:
             raise Invalid(f"{self.name} cannot be read: {error.strerror}", code="file") from None
+        self.size = os.fstat(raw.fileno()).st_size
         self._text = io.TextIOWrapper(raw, encoding=self.encoding, errors="replace", newline="")
         try:
             self._lines = _Lines(self._text, LIMITS.csv_line)
@@ -85,6 +87,11 @@ class CsvFile:
     def close(self) -> None:
         """Close the file; doing it twice is harmless."""
         self._text.close()
+
+    @property
+    def consumed(self) -> int:
+        """How many bytes of the file were read so far, for a progress bar."""
+        return self._text.buffer.tell()
 
     def _read_header(self) -> None:
         first = self._lines.peek()

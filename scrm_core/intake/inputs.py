@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..services.contacts import IdentityIn, LeadIn
+from ..services.contacts import ConsentIn, IdentityIn, LeadIn
 from ..services.order_types import LineIn, OrderIn, RefundIn
+from ..services.products import ProductIn
 from ..services.resolving import WORLDWIDE
 from .schemas import IDENTITY_FIELDS
 
@@ -26,18 +27,18 @@ def identities_of(row: Row) -> tuple[IdentityIn, ...]:
     )
 
 
-def lead_of(row: Row, *, source: str, now: int, backfill: bool = False) -> LeadIn:
-    """A lead; ``source`` and ``now`` stand in for a source and an instant that the row does not give."""
+def lead_of(row: Row, *, source: str, now: int, backfill: bool = False, reference: str = "") -> LeadIn:
+    """A lead; ``source``, ``now`` and ``reference`` stand in for the source, instant and key of a row without."""
     at = row["at"]
     return LeadIn(
         row["source"] or source,
         identities_of(row),
         now if at is None else at,
-        row["key"] or "",
+        row["key"] or reference,
         row["state"] or "",
         row["name"] or "",
         row["fields"] or {},
-        (),
+        tuple(ConsentIn(**consent) for consent in row["consents"] or ()),
         backfill,
         row["channel"] or "",
         row["link"] or "",
@@ -72,4 +73,11 @@ def refund_of(row: Row, *, now: int) -> RefundIn:
         row["amount_minor"],
         now if at is None else at,
         row["reason"] or "",
+    )
+
+
+def product_of(row: Row) -> ProductIn:
+    """A product; what the row leaves out stays as it is known."""
+    return ProductIn(
+        row["sku"], row["title"], row["category"], row["price_minor"], row["cost_minor"], row["attributes"]
     )

@@ -1,0 +1,250 @@
+"""Importing files: batches that commit with their progress, resumable after kill -9.
+
+Each batch of ``LIMITS.import_batch`` rows is one transaction that also moves the
+position of the import. The same command after a crash goes on behind the last
+committed batch and ends in the same totals; the same file imported again finds
+everything unchanged. Rows that are refused are written to the rejects file
+before their batch commits, and what a crash left behind there is cut off again.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scrm_core.db import transactional
+from scrm_core.errors import Invalid, ScrmError, StorageFull
+from scrm_core.intake.binding import Binding, CheckedRow
+from scrm_core.intake.csvfile import CsvFile, Reject
+from scrm_core.intake.mapping import Mapping
+from scrm_core.intake.writers import WRITERS
+from scrm_core.limits import LIMITS
+from scrm_core.services.import_runs import ImportProgress, advance_import, begin_import
+from scrm_core.values.money import exponent_of
+from scrm_core.values.text import csv_cell
+
+if TYPE_CHECKING:
+    from scrm_core.brands import Brand
+
+Progress = Callable[[int, int, int], None]
+"""Told after each batch: rows so far, bytes read so far, bytes of the file."""
+
+REJECT_COLUMNS = ("line", "column", "reason")
+"""The header of a rejects file."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What became of the rows of a file, over all runs that it took: ``read`` is the sum of the others.
+
+    In a file with one row per order line, a row here is an order.
+    """
+
+    read: int
+    created: int
+    updated: int
+    unchanged: int
+    rejected: int
+
+
+def run_import(
+    brand: Brand,
+    kind: str,
+    path: str | Path,
+    mapping: Mapping,
+    *,
+    source: str | None = None,
+    dry_run: bool = False,
+    backfill: bool = False,
+    rejects: str | Path | None = None,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Import a CSV file of ``kind`` (a key of ``SCHEMAS``) into a brand and say what became of its rows.
+
+    ``source`` replaces the mapping's. ``backfill`` marks the events as history.
+    With ``dry_run`` every row is checked and tried, and nothing stays.
+    ``rejects`` is a file to be written with line, column and reason of each
+    refused row. Raises Invalid or Malformed when the file as a whole cannot be
+    read or lacks a column, Conflict when another process imports it right now.
+    """
+    if mapping.kind != kind:
+        raise Invalid(f"the mapping is for {mapping.kind}, not for {kind}", field="kind", code="mapping")
+    with CsvFile(path) as file:
+        binding = Binding(
+            mapping,
+            file.header,
+            zone=brand.zone,
+            region=brand.config.phone_region,
+            exponent=exponent_of(brand.currency),
+            source=source,
+        )
+        job = _Import(brand, binding, file, source or mapping.source or "import", dry_run, backfill)
+        with brand:
+            return job.run(rejects, progress)
+
+
+class _Import:
+    """One run over one file."""
+
+    def __init__(
+        self, brand: Brand, binding: Binding, file: CsvFile, source: str, dry_run: bool, backfill: bool
+    ) -> None:
+        self.brand = brand
+        self.binding = binding
+        self.file = file
+        self.source = source
+        self.dry_run = dry_run
+        self.backfill = backfill
+        self.kind = binding.mapping.kind
+        self.write = WRITERS[self.kind]
+
+    def run(self, rejects: str | Path | None, progress: Progress | None) -> ImportReport:
+        state = (
+            ImportProgress(0, 0) if self.dry_run else begin_import(self.brand, self.kind, self.source, self._digest())
+        )
+        counts = Counter(state.counts)
+        records = self._records(state.position)
+        with RejectsFile(rejects, counts["rejects_bytes"]) as out:
+            done = False
+            while not done:
+                batch = list(islice(records, LIMITS.import_batch))
+                done = len(batch) < LIMITS.import_batch
+                state, counts = self._batch(batch, state, counts, out, done)
+                out.settle(counts["rejects_bytes"])
+                if progress is not None:
+                    progress(state.position, self.file.consumed, self.file.size)
+        return ImportReport(
+            state.position, counts["created"], counts["updated"], counts["unchanged"], counts["rejected"]
+        )
+
+    def _digest(self) -> str:
+        """Identifies the file and all that decides what its rows mean."""
+        parts = (self.file.digest, repr(self.binding.mapping), self.source, str(self.backfill))
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def _records(self, position: int) -> Iterator[CheckedRow | Reject]:
+        """Rows behind ``position``; what was committed is passed over, unread where rows stand alone."""
+        rows = self.file.rows()
+        if self.binding.mapping.one_row == "line":
+            return islice(self.binding.rows(rows), position, None)
+        return self.binding.rows(islice(rows, position, None))
+
+    def _batch(
+        self,
+        batch: list[CheckedRow | Reject],
+        state: ImportProgress,
+        counts: Counter[str],
+        out: RejectsFile,
+        done: bool,
+    ) -> tuple[ImportProgress, Counter[str]]:
+        if not self.dry_run:
+            return self._commit(batch, state, counts, out, done)
+        try:
+            with self.brand.transaction():
+                answer = self._apply(batch, state, counts, out)
+                raise _Undo
+        except _Undo:
+            return answer
+
+    @transactional
+    def _commit(
+        self,
+        batch: list[CheckedRow | Reject],
+        state: ImportProgress,
+        counts: Counter[str],
+        out: RejectsFile,
+        done: bool,
+    ) -> tuple[ImportProgress, Counter[str]]:
+        new, counts = self._apply(batch, state, counts, out)
+        return advance_import(self.brand, state, new.position, counts, done=done), counts
+
+    def _apply(
+        self, batch: list[CheckedRow | Reject], state: ImportProgress, counts: Counter[str], out: RejectsFile
+    ) -> tuple[ImportProgress, Counter[str]]:
+        """Write a batch and its rejects; may run again after a deadlock, so it changes no argument."""
+        counts = counts.copy()
+        rows = [record for record in batch if type(record) is tuple]
+        answers = self.write(self.brand, [row for _, row in rows], self.source, self.backfill) if rows else []
+        refused = [record for record in batch if isinstance(record, Reject)]
+        for (line, _), answer in zip(rows, answers, strict=True):
+            if isinstance(answer, ScrmError):
+                column = self.binding.column_of(getattr(answer, "field", None))
+                refused.append(Reject(line, column, answer.message))
+            else:
+                counts[answer] += 1
+        counts["rejected"] += len(refused)
+        refused.sort(key=lambda reject: reject.line)
+        counts["rejects_bytes"] = out.append(refused)
+        return ImportProgress(state.run_id, state.position + len(batch)), counts
+
+
+class _Undo(Exception):
+    """Rolls a batch of a dry run back."""
+
+
+class RejectsFile:
+    """A CSV file of refused rows that always ends where the last committed batch ended.
+
+    ``committed`` is its size at that point, 0 to begin it anew; a file that is
+    shorter or gone is begun anew too. Without a path nothing is written. Raises
+    Invalid when the file cannot be written and StorageFull when the disk is full.
+    """
+
+    def __init__(self, path: str | Path | None, committed: int) -> None:
+        self._file = None
+        self._end = committed
+        if path is None:
+            return
+        try:
+            keep = committed > 0 and os.path.exists(path) and os.path.getsize(path) >= committed
+            self._file = open(path, "r+b" if keep else "w+b")  # noqa: SIM115 (closed at exit)
+            if not keep:
+                self._end = self._file.write((",".join(REJECT_COLUMNS) + "\r\n").encode())
+        except OSError as error:
+            raise _unwritable(error) from None
+
+    def __enter__(self) -> RejectsFile:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def append(self, rejects: list[Reject]) -> int:
+        """Write rejects behind what is settled, instead of what was not; the size to settle."""
+        if self._file is None:
+            return self._end
+        lines = _Lines()
+        csv.writer(lines).writerows((r.line, csv_cell(r.column), csv_cell(r.reason)) for r in rejects)
+        try:
+            self._file.seek(self._end)
+            self._file.truncate()
+            self._file.write("".join(lines).encode("utf-8", "backslashreplace"))
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            return self._file.tell()
+        except OSError as error:
+            raise _unwritable(error) from None
+
+    def settle(self, size: int) -> None:
+        """The batch is committed: the file is good up to ``size``."""
+        self._end = size
+
+
+def _unwritable(error: OSError) -> ScrmError:
+    message = f"the rejects file cannot be written: {error.strerror}"
+    return StorageFull(message) if error.errno in (errno.ENOSPC, errno.EDQUOT) else Invalid(message, code="file")
+
+
+class _Lines(list[str]):
+    """A list to which csv.writer can write."""
+
+    write = list.append
