@@ -90,3 +90,8 @@ def show_record(record: Mapping[str, Any], *, as_json: bool) -> None:
     space = max((width(key) for key in record), default=0)
     for key, value in record.items():
         click.echo(f"{key}{' ' * (space - width(key))}  {_cell(value)}")
+
+
+def print_json_line(value: Any) -> None:
+    """Print a JSON value in one line, for commands whose answer is a single small object."""
+    click.echo(json.dumps(value, ensure_ascii=False, default=_plain, allow_nan=False))

@@ -1,0 +1,171 @@
+"""``scrm init``: a project with one brand, or the demo with two."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .codes import Failure
+from .session import Session
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+DEMO_CAMPAIGN = "SPRING97"
+
+# What differs between the two demo brands is their plugins: one switched on, the other not.
+_DEMO_BRAND = """
+[rfm]
+count_zero_orders = true              # the published figures of these orders count them
+
+[plugins.package-card]
+
+[plugins.tag-rules]
+enabled = false                       # installed, with settings, but off: true switches it on
+
+[[plugins.tag-rules.rules]]
+name = "big order"
+event = "order"
+min_paid_minor = 10000
+group = "value"
+tag = "big order"
+plan = "invite to the members' group"
+"""
+_QUIET_BRAND = """
+[rfm]
+count_zero_orders = true
+
+[plugins.tag-rules]
+
+[[plugins.tag-rules.rules]]
+name = "big order"
+event = "order"
+min_paid_minor = 10000
+group = "value"
+tag = "big order"
+plan = "invite to the members' group"
+
+# [plugins.package-card]              # without this mark the plugin is on, and no restart is needed
+"""
+
+
+def demo_steps(examples: Path) -> list[list[str]]:
+    """The commands that fill the demo; each of them changes nothing when it is given again."""
+    orders = [str(examples / "cdnow_sample_orders.csv"), "--map", str(examples / "cdnow.toml")]
+    scans = [str(examples / "card-scans.csv"), "--map", str(examples / "card-scans.toml")]
+    return [
+        ["package-card", "create", "demo", DEMO_CAMPAIGN, "--source", "cdnow", "--until", "1997-03-31"],
+        ["import", "orders", "demo", *orders],
+        ["import", "orders", "quiet", *orders],
+        ["import", "leads", "demo", *scans],
+        ["worker", "--once"],
+    ]
+
+
+@click.command("init")
+@click.argument("folder", metavar="NAME", type=click.Path(path_type=Path))
+@click.option("--brand", help="The brand's id; default: made of the folder's name.")
+@click.option("--title", help="The brand's name for people; default: its id.")
+@click.option("--timezone", default="Asia/Shanghai", show_default=True, help="IANA zone of the brand's days.")
+@click.option("--currency", default="CNY", show_default=True, help="ISO 4217 code.")
+@click.option("--demo", is_flag=True, help="Make the demo: two brands with real sample orders.")
+@click.option(
+    "--examples",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=EXAMPLES,
+    help="Where the demo's files are; default: the source checkout.",
+)
+def init_command(
+    folder: Path,
+    brand: str | None,
+    title: str | None,
+    timezone: str,
+    currency: str,
+    demo: bool,
+    examples: Path,
+) -> None:
+    """Make a project: a folder with one brand.
+
+    Given again, it changes nothing. The brand's first API key is shown once;
+    the demo keeps its keys in files below data/keys.
+    """
+    if demo:
+        _make_demo(folder, examples)
+    else:
+        _make_own(folder, brand, title, timezone, currency)
+
+
+def _make_own(folder: Path, brand_id: str | None, title: str | None, timezone: str, currency: str) -> None:
+    from ..project import NewBrand, brand_id_for, make_project
+
+    brand_id = brand_id or brand_id_for(folder)
+    brand = NewBrand(brand_id, title or brand_id, timezone, currency)
+    _check(brand.text(), brand_id)
+    written = make_project(folder, [brand])
+    if not written:
+        click.echo(f"{folder} is a project already; nothing was changed (another key: scrm key create BRAND)")
+        return
+    session = Session(folder)
+    try:
+        session.installation.migrate()
+        with session.brand(brand_id) as made:
+            _, key = made.keys.create("first", ["*"])
+    finally:
+        session.close()
+    click.echo(f"Made {folder} with the brand {brand_id!r}.")
+    click.echo(f"Its API key, shown this once:\n\n  {key}\n")
+    click.echo(f"Next:\n  cd {folder}\n  scrm run")
+
+
+def _check(text: str, brand_id: str) -> None:
+    """Refuse a brand before anything is written; the file's own checks say what is wrong."""
+    import tempfile
+
+    from ..config import load_brand
+    from ..errors import ConfigError
+
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / f"{brand_id.replace('/', '-')}.toml"
+        path.write_text(text, "utf-8")
+        try:
+            load_brand(path)
+        except ConfigError as exc:
+            problems = "\n".join(problem.removeprefix(f"{path}: ") for problem in exc.problems)
+            raise Failure(f"the brand cannot be made:\n{problems}") from None
+
+
+def _make_demo(folder: Path, examples: Path) -> None:
+    from ..project import NewBrand, make_project, store_key
+
+    marker = folder / "data" / "demo-complete"
+    if marker.exists():
+        click.echo(f"The demo in {folder} is complete; nothing was changed.")
+        return
+    if not (examples / "cdnow_sample_orders.csv").is_file():
+        raise Failure(f"the demo needs the examples of the source checkout, which are not in {examples}; name --examples")
+    zone = {"timezone": "America/New_York", "currency": "USD", "locale": "en", "phone_region": "US"}
+    brands = [
+        NewBrand("demo", "Demo (package cards on)", plugins=_DEMO_BRAND, **zone),
+        NewBrand("quiet", "Quiet (package cards off)", plugins=_QUIET_BRAND, **zone),
+    ]
+    make_project(folder, brands, demo=True)
+    session = Session(folder)
+    try:
+        session.installation.migrate()
+        for brand in brands:
+            with session.brand(brand.id) as made:
+                store_key(made, "demo")
+        _fill(session, examples)
+    finally:
+        session.close()
+    marker.touch()
+    click.echo(f"The demo in {folder} is complete. API keys: {folder / 'data' / 'keys'}")
+
+
+def _fill(session: Session, examples: Path) -> None:
+    from .root import root
+
+    for step in demo_steps(examples):
+        click.secho(f"$ scrm {' '.join(step)}", dim=True)
+        code = root.main(args=list(step), prog_name="scrm", standalone_mode=False, obj=session)
+        if code:
+            raise Failure(f"the demo stopped at: scrm {' '.join(step)}")
