@@ -42,7 +42,7 @@ class LazyTransactions:
             self.begin()  # type: ignore[attr-defined]
 
     def _execute_cursor(self, sql: str, params: Any, **options: Any) -> Any:
-        if STATE.unit is not None or self._lazy.begin:
+        if STATE.unit is not None:
             self.before_statement(sql)
         return super()._execute_cursor(sql, params, **options)  # type: ignore[misc]
 

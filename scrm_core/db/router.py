@@ -178,6 +178,9 @@ class BrandRouter(peewee.DatabaseProxy):  # type: ignore[misc]
     def __getattr__(self, name: str) -> Any:
         return getattr(current_handle().database, name)
 
+    def execute_sql(self, sql: str, params: Any = None) -> Any:
+        return current_handle().database.execute_sql(sql, params)
+
     def atomic(self, *args: Any, **kwargs: Any) -> _Atomic:
         return _Atomic("atomic", args, kwargs)
 

@@ -21,11 +21,11 @@ from scrm_core.models import CORE_MODELS, Contact, Meta, Segment
 
 
 def put(key: str, value: str) -> None:
-    Meta.create(key=key, value=value)
+    Segment.create(name=key, expression=value, created_at=1, updated_at=1)
 
 
 def keys() -> list[str]:
-    return sorted(row.key for row in Meta.select())
+    return sorted(row.name for row in Segment.select())
 
 
 @pytest.mark.parametrize("model", CORE_MODELS, ids=lambda m: m.__name__)
