@@ -60,13 +60,17 @@ class Context:
     """What an expression means at a moment for a brand.
 
     ``today`` is the brand's day (``date.toordinal()``), ``zone`` its zone,
-    ``region`` the default region of phone numbers.
+    ``region`` the default region of phone numbers. ``whole`` says that all
+    members are wanted at once, on a database that then does better to look up
+    the carriers of a tag once than each contact's tags (SQLite; PostgreSQL
+    chooses by itself, and a large set under NOT would spoil its choice).
     """
 
     catalogue: Catalogue
     today: int
     zone: ZoneInfo
     region: str = "CN"
+    whole: bool = False
 
 
 def compile_condition(expr: Expr, context: Context, source: str | None = None) -> Sql:
@@ -193,18 +197,17 @@ class _Compiler:
 
     def tag(self, condition: Condition, spec: FieldSpec) -> Sql:
         group = condition.field.key
-        tags, params = "SELECT t.id FROM tag t", ()
-        wanted = [Sql("t.retirement_id IS NULL")]
+        tags, wanted = "tag t", [Sql("t.retirement_id IS NULL")]
         if group is not None:
             tags += " JOIN tag_group g ON g.id = t.group_id"
             wanted.append(Sql("g.name = ?", (group,)))
-        if not isinstance(condition, Has):
-            wanted.append(_in("t.name", self.texts(condition)))
-        where = _all(wanted)
-        return _exists(
-            "contact_tag x WHERE x.contact_id = c.id",
-            Sql(f"x.tag_id IN ({tags} WHERE {where.text})", (*params, *where.params)),
-        )
+        if isinstance(condition, Has):
+            return _exists(f"{tags} JOIN contact_tag x ON x.tag_id = t.id WHERE x.contact_id = c.id", _all(wanted))
+        where = _all([*wanted, _in("t.name", self.texts(condition))])
+        among = Sql(f"x.tag_id IN (SELECT t.id FROM {tags} WHERE {where.text})", where.params)
+        if self.context.whole:
+            return Sql(f"c.id IN (SELECT x.contact_id FROM contact_tag x WHERE {among.text})", among.params)
+        return _exists("contact_tag x WHERE x.contact_id = c.id", among)
 
     def channel(self, condition: Condition, spec: FieldSpec) -> Sql:
         return _exists("touch x WHERE x.contact_id = c.id", self.channel_id("x.channel_id", condition))

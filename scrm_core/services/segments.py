@@ -124,7 +124,7 @@ class Segments:
 
     def count(self, expression: str) -> int:
         """How many active contacts fulfil the expression."""
-        where = self._compile(expression)
+        where = self._compile(expression, whole=self.brand.handle.engine == "sqlite")
         sql = f"SELECT count(*) FROM contact c WHERE c.state = 'active' AND {where.text}"
         return int(execute(sql, where.params).fetchone()[0])
 
@@ -161,12 +161,13 @@ class Segments:
             (after, *where.params, limit),
         )
 
-    def _compile(self, expression: str) -> Sql:
+    def _compile(self, expression: str, *, whole: bool = False) -> Sql:
         context = Context(
             self.catalogue(),
             self.brand.day(self.brand.now()),
             self.brand.zone,
             self.brand.config.phone_region,
+            whole,
         )
         return compile_condition(parse(expression), context, expression)
 
