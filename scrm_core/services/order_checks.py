@@ -99,6 +99,12 @@ def digest(order: OrderIn, _hash: Callable[..., hashlib.blake2b] = hashlib.blake
 
     ``repr`` writes strings and integers one way only, so equal text means equal content.
     """
+    buyer: object = order.buyer
+    if buyer:
+        buyer = [(i.kind, i.namespace, i.value) for i in order.buyer]
+    lines: object = order.lines
+    if lines:
+        lines = [(line.sku, line.title, line.qty, line.paid_minor, line.gift) for line in order.lines]
     content = (
         order.status,
         order.paid_at,
@@ -106,8 +112,8 @@ def digest(order: OrderIn, _hash: Callable[..., hashlib.blake2b] = hashlib.blake
         order.items,
         order.platform,
         order.name,
-        [(i.kind, i.namespace, i.value) for i in order.buyer],
-        [(line.sku, line.title, line.qty, line.paid_minor, line.gift) for line in order.lines],
+        buyer,
+        lines,
     )
     return _hash(repr(content).encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
 

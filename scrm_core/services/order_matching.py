@@ -10,7 +10,7 @@ when it had to wait. Identities of suppressed people are not kept.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..db.bulk import execute, fetch_in, update_rows
@@ -159,7 +159,9 @@ def _key(identity: IdentityIn) -> IdentityKey:
     return identity.kind, identity.namespace, identity.value
 
 
-def _method(buyer: Iterable[IdentityIn]) -> str:
+def _method(buyer: Sequence[IdentityIn]) -> str:
+    if len(buyer) == 1:
+        return buyer[0].kind
     return "+".join(sorted({identity.kind for identity in buyer}))
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..db import current_handle
-from ..db.bulk import execute, fetch_in
+from ..db.bulk import execute
 from .order_types import COUNTED
 
 
@@ -42,8 +42,10 @@ FROM (
   FROM contact c LEFT JOIN orders o ON o.contact_id = c.id AND o.valid = 1
   WHERE c.id IN ({in}) GROUP BY c.id
 ) s
-WHERE contact.id = s.contact_id RETURNING id
+WHERE contact.id = s.contact_id
 """
+
+_CHUNK = 8_192
 
 
 def recompute(contact_ids: Iterable[int]) -> None:
@@ -58,7 +60,13 @@ def recompute(contact_ids: Iterable[int]) -> None:
         # Held before the sums are taken: a statement that waits for a row keeps its old view of
         # the orders and would write over what another transaction has just counted.
         execute("SELECT id FROM contact WHERE id = ANY(?) ORDER BY id FOR NO KEY UPDATE", (ids,))
-    fetch_in(_RECOMPUTE, ids)
+        execute(_RECOMPUTE.replace("IN ({in})", "= ANY(?)"), (ids,))
+        return
+    for start in range(0, len(ids), _CHUNK):
+        chunk = ids[start : start + _CHUNK]
+        # Padded to a power of two by repeating an id, so that few different statements are prepared.
+        chunk += chunk[-1:] * ((1 << (len(chunk) - 1).bit_length()) - len(chunk))
+        execute(_RECOMPUTE.replace("{in}", ", ".join("?" * len(chunk))), chunk)
 
 
 def revalidate(count_zero: bool) -> int:

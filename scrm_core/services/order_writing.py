@@ -98,10 +98,12 @@ def write_orders(
             answers[index] = error
             continue
         key = (order.source, order.number)
-        wave = next((wave for wave in waves if key not in wave), None)
-        if wave is None:
-            waves.append(wave := {})
-        wave[key] = _Row(index, order, digest(order))
+        depth = 0
+        while depth < len(waves) and key in waves[depth]:
+            depth += 1
+        if depth == len(waves):
+            waves.append({})
+        waves[depth][key] = _Row(index, order, digest(order))
     share_orders()
     for wave in waves:
         if wave:
