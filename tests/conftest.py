@@ -117,35 +117,42 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class _PostgresTemplate:
     """This session's schemas: migrated when first needed, emptied for each test.
 
-    The plain brands are kept; schemas that a test changed (a plugin's tables)
-    are dropped and made anew.
+    What a test added (another brand, a plugin's tables) is dropped again.
     """
 
     def __init__(self) -> None:
-        self.ready = False
+        self.tables: set[tuple[str, str]] = set()
 
-    def prepare(self, url: str, made: Installation) -> None:
+    def prepare(self, url: str, plain: Callable[[], Installation]) -> None:
+        """Leave the plain brands, empty; ``plain`` opens an installation of just those."""
         import psycopg
 
         with psycopg.connect(url, autocommit=True) as admin:
-            if not self.ready:
-                for (schema,) in admin.execute(
-                    "SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema|public)'"
-                ).fetchall():
-                    admin.execute(f'DROP SCHEMA "{schema}" CASCADE')
+            if not self.tables:
+                made = plain()
                 made.migrate()
-                self.ready = True
+                made.close()
+                self.tables = self._present(admin)
                 return
-            tables = admin.execute(
-                "SELECT schemaname, tablename FROM pg_tables "
-                "WHERE schemaname = ANY(%s) AND tablename !~ '^(migration_|meta$)'",
-                (list(BRANDS),),
-            ).fetchall()
+            present = self._present(admin)
+            for schema in {schema for schema, _ in present} - set(BRANDS):
+                admin.execute(f'DROP SCHEMA "{schema}" CASCADE')
+            for schema, table in present - self.tables:
+                admin.execute(f'DROP TABLE IF EXISTS "{schema}"."{table}" CASCADE')
             # Emptying the few tables that were written is far quicker than truncating all of them.
             admin.execute("SET session_replication_role = replica")
             with admin.pipeline():
-                for schema, table in tables:
-                    admin.execute(f'DELETE FROM "{schema}"."{table}"')
+                for schema, table in self.tables:
+                    if table not in ("meta", "migration_core"):
+                        admin.execute(f'DELETE FROM "{schema}"."{table}"')
+
+    @staticmethod
+    def _present(admin: Any) -> set[tuple[str, str]]:
+        rows = admin.execute(
+            "SELECT schemaname, tablename FROM pg_tables "
+            "WHERE schemaname !~ '^(pg_|information_schema$|public$)'"
+        ).fetchall()
+        return {(schema, table) for schema, table in rows}
 
 
 @pytest.fixture(scope="session")
@@ -166,19 +173,17 @@ def new_installation(
 
     def make(*, plugins: tuple[type[Any], ...] = (), **more: str) -> Installation:
         brands = {brand: text + more.pop(brand, "") for brand, text in BRANDS.items()} | more
-        plain = brands == BRANDS
         url = "sqlite:data" if engine == "sqlite" else request.getfixturevalue("postgres_url")
         root = write_project(tmp_path / "shop", url, brands)
         if engine == "sqlite":
             shutil.copytree(request.getfixturevalue("_sqlite_template"), root / "data")
+        else:
+            request.getfixturevalue("_postgres_template").prepare(
+                url, lambda: Installation.open(write_project(tmp_path / "plain", url, BRANDS))
+            )
         installation = Installation.open(root, clock=clock, plugins=plugins)
         made.append(installation)
-        if engine == "postgresql":
-            template = request.getfixturevalue("_postgres_template")
-            template.ready = template.ready and plain
-            template.prepare(url, installation)
-            template.ready = plain
-        if not plain:
+        if brands != BRANDS:
             installation.migrate()
         return installation
 
