@@ -9,6 +9,9 @@ A comment directly before a fenced block says what the block is:
     The block is the content of a new file in the page's folder.
 ``<!-- same: PATH -->``
     The block equals that file of the project, or a run of its lines.
+``<!-- demo -->``
+    Commands as under ``run``, for the folder of the demo while it is served; the
+    end-to-end tests give them.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-_BLOCK = re.compile(r"^<!-- (run|file|same)(?:: (\S+))? -->\n```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(r"^<!-- (run|file|same|demo)(?:: (\S+))? -->\n```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def play(page: Path, folder: Path) -> int:
     if not (folder / "examples").exists():
         (folder / "examples").symlink_to(ROOT / "examples")
     place = folder
-    found = blocks(page.read_text("utf-8"))
+    found = [block for block in blocks(page.read_text("utf-8")) if block.act != "demo"]
     for block in found:
         if block.act == "file":
             target = place / block.path
@@ -104,11 +107,11 @@ def run(command: str, shown: str, place: Path, page: str) -> None:
         cwd=place,
         env=environment(),
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.PIPE,
         text=True,
         timeout=240,
         check=False,
     )
-    assert done.returncode == 0, f"{page}: $ {command}\n{done.stdout}"
+    assert done.returncode == 0, f"{page}: $ {command}\n{done.stdout}{done.stderr}"
     if shown:
         assert matches(shown, done.stdout), f"{page}: $ {command}\nshown:\n{shown}\nprinted:\n{done.stdout}"
