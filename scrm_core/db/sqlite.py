@@ -133,6 +133,8 @@ class BrandSqlite(LazyTransactions, peewee.SqliteDatabase):  # type: ignore[misc
 
     def executemany(self, sql: str, rows: list[tuple[Any, ...]]) -> int:
         """Run one statement for many rows; returns the number of rows it changed."""
+        if len(rows) == 1:  # a request writes one row; preparing for many costs more than the row
+            return int(self.execute_sql(sql, rows[0]).rowcount)
         self.before_statement(sql)
         with peewee.__exception_wrapper__:
             return int(self.cursor().executemany(sql, rows).rowcount)
