@@ -12,7 +12,9 @@ from __future__ import annotations
 import csv
 import errno
 import hashlib
+import io
 import os
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -199,16 +201,18 @@ class RejectsFile:
     """
 
     def __init__(self, path: str | Path | None, committed: int) -> None:
-        self._file = None
+        self._file: io.FileIO | None = None
         self._end = committed
         if path is None:
             return
         try:
             keep = committed > 0 and os.path.exists(path) and os.path.getsize(path) >= committed
-            self._file = open(path, "r+b" if keep else "w+b")  # noqa: SIM115 (closed at exit)
+            # Unbuffered: what the disk does not take fails at the write and not at the close.
+            self._file = io.FileIO(path, "r+" if keep else "w")
             if not keep:
-                self._end = self._file.write((",".join(REJECT_COLUMNS) + "\r\n").encode())
+                self._end = self._write(0, (",".join(REJECT_COLUMNS) + "\r\n").encode())
         except OSError as error:
+            self.__exit__()
             raise _unwritable(error) from None
 
     def __enter__(self) -> RejectsFile:
@@ -225,14 +229,21 @@ class RejectsFile:
         lines = _Lines()
         csv.writer(lines).writerows((r.line, csv_cell(r.column), csv_cell(r.reason)) for r in rejects)
         try:
-            self._file.seek(self._end)
-            self._file.truncate()
-            self._file.write("".join(lines).encode("utf-8", "backslashreplace"))
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            return self._file.tell()
+            return self._write(self._end, "".join(lines).encode("utf-8", "backslashreplace"))
         except OSError as error:
             raise _unwritable(error) from None
+
+    def _write(self, start: int, content: bytes) -> int:
+        assert self._file is not None
+        regular = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)  # /dev/null takes rejects too
+        self._file.seek(start)
+        if regular:
+            self._file.truncate()
+        if self._file.write(content) != len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if regular:
+            os.fsync(self._file.fileno())
+        return start + len(content)
 
     def settle(self, size: int) -> None:
         """The batch is committed: the file is good up to ``size``."""

@@ -29,16 +29,16 @@ def what_is_new(rows: Sequence[Sequence[IdentityIn]], names: Sequence[str]) -> l
     """Per row whether it tells more than is known: an identity, a name, or that two contacts are one."""
     known = look_up({_key(identity) for row in rows for identity in row})
     told: set[IdentityKey] = set()
-    named: set[int] = set()
+    named: set[IdentityKey | int] = {person.contact_id for person in known.values() if person.name}
     answers = []
     for row, name in zip(rows, names, strict=True):
         keys = {_key(identity) for identity in row}
         owners = {known[key].contact_id for key in keys if key in known}
-        nameless = {known[key].contact_id for key in keys if key in known and not known[key].name} - named
-        answers.append(bool(keys - known.keys() - told) or len(owners) > 1 or bool(name and nameless))
+        people = owners or keys
+        answers.append(bool(keys - known.keys() - told) or len(owners) > 1 or (bool(name) and named.isdisjoint(people)))
         told |= keys
         if name:
-            named |= nameless
+            named |= people
     return answers
 
 
