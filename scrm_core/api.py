@@ -8,8 +8,8 @@ from .brands import Brand, current_brand, current_plugin
 from .cli.output import json_option
 from .cli.session import Session as CommandSession
 from .clock import day_start, from_instant, iso, local_instant, to_instant
-from .db import BrandModel, InstantField, JSONField, MinorField
-from .db.bulk import execute, fetch_in, insert_model_rows
+from .db import BrandModel, InstantField, JSONField, MinorField, buffered
+from .db.bulk import execute, fetch_in, insert_model_rows, insert_rows
 from .errors import Conflict, Forbidden, Invalid, NotFound, PluginError, ScrmError, Veto
 from .facts import (
     ContactMerged,
@@ -79,6 +79,7 @@ __all__ = [
     "TagRemoved",
     "Veto",
     "Visit",
+    "buffered",
     "current_brand",
     "current_plugin",
     "day_start",
@@ -87,6 +88,7 @@ __all__ = [
     "from_instant",
     "hookimpl",
     "insert_model_rows",
+    "insert_rows",
     "iso",
     "json_option",
     "local_instant",

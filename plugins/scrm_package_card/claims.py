@@ -8,9 +8,10 @@ claim counts only within the recall window and every merge can be undone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import LeadCaptured, execute
+from scrm_core.api import LeadCaptured, execute, fetch_in
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -64,7 +65,7 @@ class Claims:
         if row is None:
             return
         if campaign is None:
-            self.settle(lead_id=row[0])
+            self.settle([serial])
             return
         campaign_id, code, first_day, last_day, recall_days = campaign
         day = self.brand.day(event.at)
@@ -81,40 +82,39 @@ class Claims:
         ).fetchone()
         return row
 
-    def settle(self, *, lead_id: int | None = None, shipment_id: int | None = None) -> int:
+    def settle(self, serials: Sequence[str] | None = None) -> int:
         """Join waiting leads with cards that have shipped, and claimed cards with their buyers.
 
-        Of all leads, of one lead or of one card; call it in a transaction.
+        Of the cards with these serials, or of all; call it in a transaction.
         Returns how many leads it moved on.
         """
-        if lead_id is not None:
-            where, params = " AND l.id = ?", [lead_id]
-        elif shipment_id is not None:
-            where, params = " AND s.id = ?", [shipment_id]
-        else:
-            where, params = "", []
-        waiting = execute(
-            "SELECT l.id, l.contact_id, l.at, s.id, s.shipped_at, k.id, k.code, k.recall_days "
+        waiting = self._joined(
+            "SELECT l.at, l.id, l.contact_id, s.id, s.shipped_at, k.id, k.code, k.recall_days "
             "FROM package_card_lead l JOIN package_card_shipment s ON s.serial = l.serial "
-            "JOIN package_card_campaign k ON k.id = s.campaign_id "
-            f"WHERE l.state = 'waiting'{where} ORDER BY l.at, l.id",
-            params,
-        ).fetchall()
+            "JOIN package_card_campaign k ON k.id = s.campaign_id WHERE l.state = 'waiting'",
+            serials,
+        )
         for row in waiting:
             self._claim(*row)
-        claimed = execute(
-            "SELECT l.id, l.serial, l.contact_id, o.contact_id FROM package_card_lead l "
+        claimed = self._joined(
+            "SELECT l.at, l.id, l.serial, l.contact_id, o.contact_id FROM package_card_lead l "
             "JOIN package_card_shipment s ON s.id = l.shipment_id JOIN orders o ON o.id = s.order_id "
-            f"WHERE l.state = 'attributed' AND l.matched = 0 AND o.contact_id IS NOT NULL{where} "
-            "ORDER BY l.at, l.id",
-            params,
-        ).fetchall()
+            "WHERE l.state = 'attributed' AND l.matched = 0 AND o.contact_id IS NOT NULL",
+            serials,
+        )
         for row in claimed:
-            self._match(*row)
+            self._match(*row[1:])
         return len(waiting) + len(claimed)
 
+    @staticmethod
+    def _joined(sql: str, serials: Sequence[str] | None) -> list[tuple[Any, ...]]:
+        """Rows in the order of the leads' instants, which is the order in which claims are decided."""
+        if serials is None:
+            return sorted(execute(sql).fetchall())
+        return sorted(fetch_in(f"{sql} AND l.serial IN ({{in}})", serials))
+
     def _claim(
-        self, lead_id: int, contact_id: int, at: int, shipment_id: int, shipped_at: int,
+        self, at: int, lead_id: int, contact_id: int, shipment_id: int, shipped_at: int,
         campaign_id: int, code: str, recall_days: int,
     ) -> None:
         """Decide a lead's claim of a card: inside the recall window, and the first one or the same person's."""

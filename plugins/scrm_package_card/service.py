@@ -20,11 +20,14 @@ from scrm_core.api import (
     Invalid,
     NotFound,
     OrderPaid,
+    buffered,
     execute,
     fetch_in,
+    insert_rows,
 )
 
 from .claims import DAY_MS, NAME, SERIAL_CHARS, Claims
+from .models import CardShipment
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -47,6 +50,12 @@ class Campaign:
     recall_days: int
     contribution_days: int
     created_at: int
+
+    def ships(self, source: str, day: int) -> bool:
+        """Whether a card ships with an order of a source that was paid on a brand-local day."""
+        if not self.automatic or source != self.source:
+            return False
+        return (self.first_day is None or day >= self.first_day) and (self.last_day is None or day <= self.last_day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,9 @@ _CAMPAIGN = (
 )
 
 
+_SHIPMENT_COLUMNS = ("campaign_id", "serial", "source", "order_number", "order_id", "shipped_at", "day")
+
+
 def _campaign(row: tuple[Any, ...]) -> Campaign:
     return Campaign(*row[:4], bool(row[4]), *row[5:])
 
@@ -109,6 +121,8 @@ class PackageCards:
         self.brand = brand
         self.settings = settings
         self.claims = Claims(brand, settings)
+        # One bound method for ever: the unit of work of a delivery groups rows by it.
+        self._flusher = self._ship_orders
 
     # Campaigns ---------------------------------------------------------------
 
@@ -211,35 +225,35 @@ class PackageCards:
         """Ship a card of every campaign that matches a paid order, and join cards shipped before it.
 
         The order's payment stands for the parcel's shipping time, the only one
-        that an order carries. Zero-cent orders are parcels too.
+        that an order carries. Zero-cent orders are parcels too. In delivery the
+        orders of a batch are shipped together.
         """
-        day = self.brand.day(event.at)
-        matching = execute(
-            "SELECT id, code FROM package_card_campaign WHERE source = ? AND automatic = 1 "
-            "AND (first_day IS NULL OR first_day <= ?) AND (last_day IS NULL OR last_day >= ?) ORDER BY id",
-            (event.source, day, day),
-        ).fetchall()
-        for campaign_id, code in matching:
-            execute(
-                "INSERT INTO package_card_shipment "
-                "(campaign_id, serial, source, order_number, order_id, shipped_at, day) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                (campaign_id, f"{code}-{event.number}", event.source, event.number, event.order_id, event.at, day),
+        if not buffered(self._flusher, event.event_id, event):
+            with self.brand.transaction():
+                self._ship_orders([event])
+
+    def _ship_orders(self, events: list[OrderPaid]) -> None:
+        campaigns = [_campaign(row) for row in execute(_CAMPAIGN + "WHERE automatic = 1 ORDER BY id").fetchall()]
+        rows = []
+        for event in events:
+            day = self.brand.day(event.at)
+            rows += [
+                (c.id, f"{c.code}-{event.number}", event.source, event.number, event.order_id, event.at, day)
+                for c in campaigns
+                if c.ships(event.source, day)
+            ]
+        insert_rows(CardShipment, _SHIPMENT_COLUMNS, rows, on_conflict="ON CONFLICT DO NOTHING")
+        numbers: dict[str, list[str]] = {}
+        for event in events:
+            numbers.setdefault(event.source, []).append(event.number)
+        for source, of_source in sorted(numbers.items()):
+            self._join_orders(source, of_source)
+            serials = fetch_in(
+                "SELECT serial FROM package_card_shipment WHERE source = ? AND order_number IN ({in})",
+                of_source,
+                [source],
             )
-        shipped = execute(
-            "SELECT id, order_id FROM package_card_shipment WHERE source = ? AND order_number = ?",
-            (event.source, event.number),
-        ).fetchall()
-        if not shipped:
-            return
-        if any(order_id is None for _, order_id in shipped):
-            execute(
-                "UPDATE package_card_shipment SET order_id = ? "
-                "WHERE source = ? AND order_number = ? AND order_id IS NULL",
-                (event.order_id, event.source, event.number),
-            )
-        for shipment_id, _ in shipped:
-            self.claims.settle(shipment_id=shipment_id)
+            self.claims.settle([row[0] for row in serials])
 
     def ship(self, code: str, shipments: Iterable[ShipmentIn]) -> ShipOutcome:
         """Record shipments as a warehouse's file lists them; a file given twice changes nothing.
