@@ -1,0 +1,178 @@
+"""``scrm segment``, ``scrm rfm`` and ``scrm report``: questions that change nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..clock import iso
+from .output import json_option, print_json
+from .session import Session
+
+if TYPE_CHECKING:
+    from ..brands import Brand
+    from ..plugin import Column, ReportTable
+    from ..services.rfm_report import RfmSummary
+
+
+@click.group("segment")
+def segment_command() -> None:
+    """Count or list the contacts of an expression."""
+
+
+@segment_command.command("count")
+@click.argument("brand")
+@click.argument("expression")
+@json_option
+@click.pass_obj
+def count(session: Session, brand: str, expression: str, as_json: bool) -> None:
+    """How many contacts fulfil EXPRESSION, for example 'orders >= 2 and not r_days > 90'."""
+    with session.brand(brand) as opened:
+        found = opened.segments.count(expression)
+    if as_json:
+        print_json({"count": found})
+    else:
+        click.echo(f"{found:,}")
+
+
+@segment_command.command("list")
+@click.argument("brand")
+@click.argument("expression")
+@click.option("--after", default=0, type=click.IntRange(0), help="Go on behind this contact (next of the last page).")
+@click.option("--limit", default=200, show_default=True, type=click.IntRange(1, 10_000), help="Contacts of one page.")
+@json_option
+@click.pass_obj
+def list_members(
+    session: Session, brand: str, expression: str, after: int, limit: int, as_json: bool
+) -> None:
+    """The contacts that fulfil EXPRESSION, a page at a time; names are masked."""
+    from ..values.masking import mask_name
+
+    with session.brand(brand) as opened:
+        members = opened.segments.members(expression, after=after, limit=limit)
+    rows = [(member.uid, mask_name(member.name)) for member in members]
+    onward = members[-1].contact_id if len(members) == limit else None
+    if as_json:
+        print_json({"contacts": [{"uid": uid, "name": name} for uid, name in rows], "next": onward})
+        return
+    session.show(["uid", "name"], rows)
+    if onward is not None:
+        click.echo(f"more: --after {onward}", err=True)
+
+
+@click.command("rfm")
+@click.argument("brand")
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Last day that counts (brand's calendar); today.")
+@click.option("--window", type=click.IntRange(1), metavar="DAYS", help="Days looked at; default 365.")
+@click.option("--all", "everything", is_flag=True, help="Look at all orders up to the day.")
+@click.option("--against", type=click.Choice(("mean", "median")), default="mean", show_default=True, help="For segments.")
+@click.option("--frequency-bounds", metavar="N,N,N,N", help="Score frequency by fixed thresholds, e.g. 2,3,4,6.")
+@json_option
+@click.pass_obj
+def rfm_command(
+    session: Session,
+    brand: str,
+    as_of: datetime | None,
+    window: int | None,
+    everything: bool,
+    against: str,
+    frequency_bounds: str | None,
+    as_json: bool,
+) -> None:
+    """Recency, frequency and money of a brand's buyers.
+
+    Money is net, in minor units. Zero-cent orders count when the brand's file
+    says `rfm.count_zero_orders = true`.
+    """
+    from datetime import date
+
+    from ..services.rfm_report import WINDOW_DAYS
+
+    bounds = _numbers(frequency_bounds)
+    with session.brand(brand) as opened:
+        day = as_of.date() if as_of is not None else date.fromordinal(opened.day(opened.now()))
+        days = None if everything else window or WINDOW_DAYS
+        summary = opened.rfm.report(day, window_days=days, frequency_bounds=bounds, against=against)
+    if as_json:
+        print_json(summary)
+        return
+    _print_rfm(session, summary, opened)
+
+
+def _numbers(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a list of integers such as 2,3,4,6") from None
+
+
+def _print_rfm(session: Session, summary: RfmSummary, brand: Brand) -> None:
+    session.show_record(
+        {
+            "as of": summary.as_of.isoformat(),
+            "days": summary.window_days or "all",
+            "customers": summary.customers,
+            "repeats": summary.repeats,
+            "without repeat": summary.without_repeat,
+            "money": _money(summary.money, brand),
+        }
+    )
+    click.echo()
+    session.show(["segment", "customers"], list(summary.segment_counts.items()))
+    click.echo()
+    scores = [(name.upper(), *summary.score_counts[name]) for name in ("r", "f", "m")]
+    session.show(["score", "1", "2", "3", "4", "5"], scores)
+
+
+@click.command("report")
+@click.argument("brand")
+@click.argument("name", required=False)
+@json_option
+@click.pass_obj
+def report_command(session: Session, brand: str, name: str | None, as_json: bool) -> None:
+    """Reports of a brand's plugins.
+
+    Without NAME: which there are. A figure that cannot be computed is a dash,
+    in JSON null; rates are fractions and money is minor units in JSON.
+    """
+    with session.brand(brand) as opened:
+        if name is None:
+            rows = [(info.name, info.title, info.plugin) for info in opened.reports.list()]
+            session.show(["name", "title", "plugin"], rows, as_json=as_json)
+            return
+        table = opened.reports.run(name)
+        if as_json:
+            print_json({"report": name, "rows": [dict(row) for row in table.rows]})
+            return
+        _print_report(session, table, opened)
+
+
+def _print_report(session: Session, table: ReportTable, brand: Brand) -> None:
+    rows = [[_shown(row.get(column.name), column, brand) for column in table.columns] for row in table.rows]
+    session.show([column.title for column in table.columns], rows)
+
+
+def _shown(value: Any, column: Column, brand: Brand) -> Any:
+    if value is None:
+        return None
+    if column.kind == "rate":
+        return f"{value * 100:.2f} %"
+    if column.kind == "money":
+        return _money(value, brand)
+    if column.kind == "instant":
+        return iso(value, brand.zone)
+    return value
+
+
+def _money(minor: int | float, brand: Brand) -> str:
+    """Minor units as an amount; an average keeps two more digits."""
+    from ..values.money import exponent_of, format_minor
+
+    exponent = exponent_of(brand.currency)
+    if isinstance(minor, int):
+        return f"{format_minor(minor, exponent)} {brand.currency}"
+    return f"{minor / 10**exponent:.{exponent + 2}f} {brand.currency}"
