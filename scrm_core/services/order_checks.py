@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
 from dataclasses import replace
+from hashlib import blake2b
 
 from ..errors import Invalid
 from ..limits import LIMITS
@@ -15,18 +14,21 @@ _TOP = LIMITS.integer
 
 
 class Names:
-    """Checks short texts that repeat from row to row (sources, platforms) once each."""
+    """Cleans the short texts that repeat from row to row (source and platform), each pair once."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, object], str] = {}
+        self._known: dict[tuple[object, object], tuple[str, str]] = {}
 
-    def clean(self, value: object, field: str) -> str:
-        """The cleaned text; raises Invalid."""
-        try:
-            return self._known[field, value]
-        except (KeyError, TypeError):
-            text = self._known[field, value] = clean_text(value, field=field, max_length=LIMITS.name)
-            return text
+    def clean(self, source: object, platform: object = "") -> tuple[str, str]:
+        """Both texts cleaned; raises Invalid, also for an empty source."""
+        known = self._known.get((source, platform)) if type(source) is type(platform) is str else None
+        if known is None:
+            clean = clean_text(source, field="source", max_length=LIMITS.name)
+            if not clean:
+                raise Invalid("orders and refunds name their source", field="source")
+            known = clean, clean_text(platform, field="platform", max_length=LIMITS.name)
+            self._known[source, platform] = known
+        return known
 
 
 def whole(value: object, field: str, low: int = 0) -> int:
@@ -40,33 +42,24 @@ def whole(value: object, field: str, low: int = 0) -> int:
 
 def checked_order(order: OrderIn, names: Names) -> OrderIn:
     """The order with its texts cleaned; raises Invalid naming the field."""
-    source = names.clean(order.source, "source")
-    platform = names.clean(order.platform, "platform")
+    source, platform = names.clean(order.source, order.platform)
     number = clean_text(order.number, field="number", max_length=LIMITS.name)
-    if not source:
-        raise Invalid("an order names its source", field="source")
     if not number:
         raise Invalid("an order has a number", field="number")
     if order.status not in PROGRESS:
         raise Invalid(f"unknown status {order.status!r}; known are {', '.join(PROGRESS)}", field="status")
-    paid = order.paid_minor
-    if type(paid) is not int or not 0 <= paid <= _TOP:
-        whole(paid, "paid_minor")
-    for value, field in ((order.paid_at, "paid_at"), (order.version, "version")):
-        if value is not None and (type(value) is not int or not -_TOP <= value <= _TOP):
-            whole(value, field, -_TOP)
+    whole(order.paid_minor, "paid_minor")
+    if order.paid_at is not None:
+        whole(order.paid_at, "paid_at", -_TOP)
+    if order.version is not None:
+        whole(order.version, "version", -_TOP)
     if order.items is not None:
         whole(order.items, "items")
     name = clean_text(order.name, field="name", max_length=LIMITS.name) if order.name else ""
-    lines = tuple(_checked_line(line) for line in order.lines) if order.lines else ()
-    if (
-        source == order.source
-        and number == order.number
-        and platform == order.platform
-        and name == order.name
-        and lines == order.lines
-    ):
-        return order
+    lines = tuple(map(_checked_line, order.lines)) if order.lines else ()
+    if number == order.number and source == order.source and platform == order.platform:
+        if name == order.name and lines == order.lines:
+            return order
     return replace(order, source=source, number=number, platform=platform, name=name, lines=lines)
 
 
@@ -82,10 +75,10 @@ def _checked_line(line: LineIn) -> LineIn:
 
 def checked_refund(refund: RefundIn, names: Names) -> RefundIn:
     """The refund with its texts cleaned; raises Invalid naming the field."""
-    source = names.clean(refund.source, "source")
+    source, _ = names.clean(refund.source)
     order_number = clean_text(refund.order_number, field="order_number", max_length=LIMITS.name)
     number = clean_text(refund.number, field="number", max_length=LIMITS.name)
-    for value, field in ((source, "source"), (order_number, "order_number"), (number, "number")):
+    for value, field in ((order_number, "order_number"), (number, "number")):
         if not value:
             raise Invalid(f"a refund needs {field}", field=field)
     whole(refund.amount_minor, "amount_minor", 1)
@@ -94,28 +87,18 @@ def checked_refund(refund: RefundIn, names: Names) -> RefundIn:
     return replace(refund, source=source, order_number=order_number, number=number, reason=reason)
 
 
-def digest(order: OrderIn, _hash: Callable[..., hashlib.blake2b] = hashlib.blake2b) -> str:
+def digest(order: OrderIn) -> str:
     """A short hash of what an order says, without its version: equal for an unchanged order.
 
-    ``repr`` writes strings and integers one way only, so equal text means equal content.
+    Cleaned texts and identities hold no control characters, so those separate
+    the parts and equal text means equal content.
     """
-    buyer: object = order.buyer
-    if buyer:
-        buyer = [(i.kind, i.namespace, i.value) for i in order.buyer]
-    lines: object = order.lines
-    if lines:
-        lines = [(line.sku, line.title, line.qty, line.paid_minor, line.gift) for line in order.lines]
-    content = (
-        order.status,
-        order.paid_at,
-        order.paid_minor,
-        order.items,
-        order.platform,
-        order.name,
-        buyer,
-        lines,
-    )
-    return _hash(repr(content).encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
+    text = f"{order.status}\0{order.paid_at}\0{order.paid_minor}\0{order.items}\0{order.platform}\0{order.name}"
+    for i in order.buyer:
+        text += f"\x01{i.kind}\0{i.namespace}\0{i.value}"
+    for line in order.lines:
+        text += f"\x02{line.sku}\0{line.title}\0{line.qty}\0{line.paid_minor}\0{line.gift}"
+    return blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
 
 
 def item_count(order: OrderIn) -> int | None:
