@@ -89,7 +89,9 @@ class Hooks:
             except Veto:
                 raise
             except Exception as exc:
-                raise PluginError(f"plugin {name!r} failed in {hook}: {type(exc).__name__}: {exc}") from exc
+                raise PluginError(
+                    f"plugin {name!r} failed in {hook}: {type(exc).__name__}: {exc}", plugin=name
+                ) from exc
 
     def collect(self, hook: str, query: Any) -> list[tuple[str, Any, str | None]]:
         """Ask every plugin: (name, answer, None), or (name, None, reason) where it failed."""
