@@ -323,7 +323,7 @@ def _text(cell: str) -> str | None:
 
 
 def _identity(cell: str) -> str | None:
-    return undo_spreadsheet(cell) or None
+    return cell if cell.isalnum() else undo_spreadsheet(cell) or None
 
 
 def _phone(cell: str) -> str | None:
@@ -333,6 +333,8 @@ def _phone(cell: str) -> str | None:
 
 
 def _minor_units(cell: str) -> int | None:
+    if len(cell) <= 15 and cell.isascii() and cell.isdigit():
+        return int(cell)
     return parse_minor(undo_spreadsheet(cell), 0)
 
 

@@ -98,7 +98,7 @@ class Number(_Own):
         read = super().fast_check()
 
         def check(value: Any) -> Any:
-            if type(value) is str and value.isalnum() and len(value) <= LIMITS.name:
+            if type(value) is str and value.isalnum() and value.isascii() and len(value) <= LIMITS.name:
                 return value
             return read(value)
 
@@ -118,7 +118,7 @@ class Identity(_Own):
 
     def fast_check(self) -> Callable[[Any], Any]:
         if self.kind != "phone":
-            return super().fast_check()
+            return self._fast_plain()
         region = self.region
 
         def check(value: Any) -> Any:
@@ -126,6 +126,18 @@ class Identity(_Own):
                 return normalise_phone(value, region=region)
             except Invalid:
                 return DOUBT
+
+        return check
+
+
+    def _fast_plain(self) -> Callable[[Any], Any]:
+        read = super().fast_check()
+
+        def check(value: Any) -> Any:
+            # Letters and digits alone are in normal form: nothing to trim, to undo or to refuse.
+            if type(value) is str and value.isalnum() and value.isascii() and len(value) <= LIMITS.name:
+                return value
+            return read(value)
 
         return check
 
