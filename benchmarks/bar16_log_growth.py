@@ -22,7 +22,7 @@ from scrm_core.plugin import Plugin
 
 SHORT = size(10_000, 100)
 LONG = size(5_000_000, 2_000)
-ROUNDS = size(60, 3)
+ROUNDS = size(300, 3)
 EVENTS = 50
 DATA = '{"order_id":1,"source":"bench","number":"N","paid_minor":1990,"items":1,"lines":[["SKU",1,1990,0]]}'
 
@@ -77,7 +77,9 @@ def main() -> None:
         installation.close()
         grow(root / "data" / "short.db", SHORT)
         grow(root / "data" / "long.db", LONG)
-        measured = paired(rounds(installation.brand("long")), rounds(installation.brand("short")))
+        long, short = rounds(installation.brand("long")), rounds(installation.brand("short"))
+        long(), short()  # the pages of both files that matter are in memory from here on
+        measured = paired(long, short)
         report(f"16 cost per event, log of {LONG:,} / {SHORT:,}", measured.time, at_most=1.2)
 
 

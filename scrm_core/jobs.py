@@ -8,7 +8,7 @@ task is only a nudge to look there, and the worker's sweep repairs lost ones.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("scrm.jobs")
 
+CORE = "core"
+METRICS_JOB = "metrics"
+METRICS_SECONDS = 3_600
 JOB_LEASE_MS = 15 * 60_000
 JOB_ATTEMPTS = 3
 
@@ -51,6 +54,20 @@ def make_huey(config: ProjectConfig) -> Any:
         return RedisHuey("scrm", url=config.queue_url, results=False)
     config.data_dir.mkdir(parents=True, exist_ok=True)
     return SqliteHuey("scrm", filename=str(config.data_dir / "queue.huey"), results=False)
+
+
+def redis_wake(config: ProjectConfig) -> Callable[[str], object]:
+    """A function that puts a wake-up for a brand into the Redis queue; it gives up within a second."""
+    from redis import ConnectionPool
+
+    pool = ConnectionPool.from_url(config.queue_url, socket_timeout=0.5, socket_connect_timeout=0.5)
+    huey = RedisHuey("scrm", connection_pool=pool, results=False)
+
+    @huey.task(name="scrm.wake")  # type: ignore[untyped-decorator]
+    def wake(brand_id: str) -> None:
+        """Runs in workers, where :class:`Queue` gives it a body."""
+
+    return wake  # type: ignore[no-any-return]
 
 
 class Queue:
@@ -104,6 +121,15 @@ class Queue:
         )
 
 
+def _jobs(brand: Brand) -> Iterator[tuple[str, str, int, Callable[[], object]]]:
+    """(plugin, job, seconds, function) of every periodic job of a brand; "core" has its own."""
+    today = brand.day(brand.now())
+    yield CORE, METRICS_JOB, METRICS_SECONDS, lambda: brand.metrics.roll_up(today - 1, today)
+    for name, plugin in brand.plugins.items():
+        for job in plugin.jobs:
+            yield name, job.name, job.every_seconds, getattr(plugin, job.method)
+
+
 def due_jobs(brand: Brand) -> list[DueJob]:
     """The newest slot of every job that is neither finished nor running; one slot per job at most.
 
@@ -112,15 +138,14 @@ def due_jobs(brand: Brand) -> list[DueJob]:
     """
     now = brand.now()
     due = []
-    for name, plugin in brand.plugins.items():
-        for job in plugin.jobs:
-            slot = now - now % (job.every_seconds * 1_000)
-            row = execute(
-                "SELECT state, attempts, lease_until FROM job_run WHERE plugin = ? AND job = ? AND slot = ?",
-                (name, job.name, slot),
-            ).fetchone()
-            if row is None or _claimable(row, now):
-                due.append(DueJob(name, job.name, slot))
+    for plugin, job, seconds, _ in _jobs(brand):
+        slot = now - now % (seconds * 1_000)
+        row = execute(
+            "SELECT state, attempts, lease_until FROM job_run WHERE plugin = ? AND job = ? AND slot = ?",
+            (plugin, job, slot),
+        ).fetchone()
+        if row is None or _claimable(row, now):
+            due.append(DueJob(plugin, job, slot))
     return due
 
 
@@ -135,12 +160,11 @@ def run_job(brand: Brand, due: DueJob) -> bool:
     The plugin's method runs outside a transaction and opens its own. A crash
     leaves the slot to the next claim after the lease, three attempts in all.
     """
-    plugin = brand.plugins.get(due.plugin)
-    job = next((j for j in plugin.jobs if j.name == due.job), None) if plugin is not None else None
-    if plugin is None or job is None or not _claim(brand, due):
+    work = next((function for plugin, job, _, function in _jobs(brand) if (plugin, job) == (due.plugin, due.job)), None)
+    if work is None or not _claim(brand, due):
         return False
     try:
-        getattr(plugin, job.method)()
+        work()
     except BaseException as exc:  # a job may raise anything, SystemExit too
         error, _ = describe(exc)
         log.exception("brand %s: job %s/%s failed", brand.id, due.plugin, due.job)

@@ -1,4 +1,4 @@
-"""Waking the worker right after a commit: one datagram to the workers of this machine.
+"""Waking workers right after a commit: a datagram on this machine, Redis for others.
 
 A nudge carries a brand id and nothing else. It may be lost: the worker looks at
 every brand once a second anyway. It must cost the committing request
@@ -10,14 +10,24 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import logging
 import os
 import select
 import socket
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .config import ProjectConfig
+
+log = logging.getLogger("scrm.nudge")
 
 _RESCAN_SECONDS = 1.0
+_REMOTE_SECONDS = 0.1
+_REMOTE_PAUSE_SECONDS = 5.0
 
 
 def socket_dir(data_dir: Path) -> Path:
@@ -88,6 +98,46 @@ class NudgeSender:
                 with contextlib.suppress(OSError):
                     target.unlink(missing_ok=True)
                 self._scanned = -_RESCAN_SECONDS
+
+
+class RemoteNudge:
+    """Wakes workers of other machines through Redis, at most one message per brand and tenth of a second.
+
+    Redis only speeds things up: while it is away nothing is sent and nothing
+    fails, and the workers' sweep finds the events.
+    """
+
+    def __init__(self, wake: Callable[[str], object]) -> None:
+        self._wake = wake
+        self._sent: dict[str, float] = {}
+        self._quiet_until = 0.0
+
+    def __call__(self, brand: str) -> None:
+        now = time.monotonic()
+        if now < self._quiet_until or now - self._sent.get(brand, -1.0) < _REMOTE_SECONDS:
+            return
+        self._sent[brand] = now
+        try:
+            self._wake(brand)
+        except Exception as exc:  # noqa: BLE001  whatever the client raises, the commit has happened
+            self._quiet_until = time.monotonic() + _REMOTE_PAUSE_SECONDS
+            log.warning("workers elsewhere were not woken: %s", exc)
+
+
+def make_nudge(config: ProjectConfig) -> Callable[[str], None]:
+    """What an installation calls with a brand's id after a commit that appended events."""
+    local = NudgeSender(config.data_dir)
+    if not config.queue_url:
+        return local
+    from .jobs import redis_wake
+
+    remote = RemoteNudge(redis_wake(config))
+
+    def both(brand: str) -> None:
+        local(brand)
+        remote(brand)
+
+    return both
 
 
 def _send(sender: socket.socket, target: Path, message: bytes) -> int:

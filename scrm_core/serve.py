@@ -201,12 +201,12 @@ def load_app(root: str) -> Any:
     end_with_parent(os.getppid())
     from . import logs
     from .brands import Installation
-    from .nudge import NudgeSender
+    from .nudge import make_nudge
     from .web import create_app
 
     logs.configure()
     installation = Installation.open(Path(root))
-    installation.nudge = NudgeSender(installation.config.data_dir)
+    installation.nudge = make_nudge(installation.config)
     return create_app(installation)
 
 

@@ -52,10 +52,10 @@ class Session:
         """The project's installation; writes through it wake a running worker."""
         if self._installation is None:
             from ..brands import Installation
-            from ..nudge import NudgeSender
+            from ..nudge import make_nudge
 
             self._installation = Installation(self.config, clock=self._clock)
-            self._installation.nudge = NudgeSender(self.config.data_dir)
+            self._installation.nudge = make_nudge(self.config)
         return self._installation
 
     def brand(self, brand_id: str) -> Brand:

@@ -196,6 +196,5 @@ def test_a_committed_event_wakes_the_worker_through_its_socket(tmp_path):
         assert receiver.wait(0) == set()
     finally:
         receiver.close()
-    sender("acme")  # nobody listens any more: no error, and the dead socket is forgotten
-    assert list(socket_dir(tmp_path).glob("*.sock")) == []
-    socket_dir(tmp_path).rmdir()
+    sender("acme")  # nobody listens any more: no error, and nothing is left behind
+    assert not socket_dir(tmp_path).exists()
