@@ -177,6 +177,38 @@ def scopes() -> str:
     return table(("scope", "allows to"), ((f"`{name}`", text) for name, text in CORE_SCOPES.items()))
 
 
+def exit_codes() -> str:
+    """The exit codes of the command line."""
+    from scrm_core import cli
+
+    rows = re.findall(r"^(\d+)\s{2,}(.+)$", inspect.cleandoc(cli.__doc__ or ""), re.MULTILINE)
+    return table(("code", "meaning"), ((code, prose(text)) for code, text in rows))
+
+
+def commands() -> str:
+    """Every command with its arguments and options."""
+    import click
+
+    from scrm_core.cli.root import root
+
+    parts: list[str] = []
+
+    def add(command: click.Command, context: click.Context) -> None:
+        usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+        parts.append(f"### {context.command_path}\n\n{prose(command.help or '')}\n\n```text\n{usage}\n```\n")
+        options = [r for p in command.get_params(context) if (r := p.get_help_record(context)) and "--help" not in r[0]]
+        if options:
+            parts.append(table(("option", "meaning"), ((f"`{name}`", words) for name, words in options)))
+        if isinstance(command, click.Group):
+            for name in command.list_commands(context):
+                child = command.get_command(context, name)
+                if child is not None:
+                    add(child, click.Context(child, info_name=name, parent=context))
+
+    add(root, click.Context(root, info_name="scrm"))
+    return "\n".join(parts)
+
+
 GENERATORS: dict[str, Callable[[], str]] = {
     "limits": limits,
     "hooks": hooks,
@@ -188,6 +220,8 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "row-fields": row_fields,
     "http-routes": http_routes,
     "scopes": scopes,
+    "exit-codes": exit_codes,
+    "commands": commands,
 }
 
 

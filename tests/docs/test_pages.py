@@ -71,3 +71,11 @@ def test_toml_blocks_are_toml(page):
 def test_every_page_is_reached_from_the_index():
     pages = {page.name for page in DOCS.glob("*.md")} - {"index.md"}
     assert pages == {t.split("#")[0] for t in targets((DOCS / "index.md").read_text("utf-8")) if "/" not in t}
+
+
+def test_tests_named_in_the_pages_exist():
+    text = "\n".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    existing = set(re.findall(r"^def (test_\w+)", text, re.MULTILINE))
+    named = {n for page in PAGES for n in re.findall(r"`(test_\w+)`", page.read_text("utf-8"))}
+    assert named
+    assert named - existing == set()
