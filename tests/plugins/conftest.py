@@ -25,7 +25,15 @@ class Shop:
         return local_instant(datetime.fromisoformat(text), self.brand.zone)
 
     def sell(
-        self, number: str, buyer: str, at: str, paid: int, *, source: str = "shop", skus: tuple[str, ...] = (), **more: Any
+        self,
+        number: str,
+        buyer: str,
+        at: str,
+        paid: int,
+        *,
+        source: str = "shop",
+        skus: tuple[str, ...] = (),
+        **more: Any,
     ) -> Any:
         lines = tuple(LineIn(sku=sku, title="", qty=1, paid_minor=0, gift=False) for sku in skus)
         identities = (IdentityIn.of("buyer", buyer, source),) if buyer else ()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from scrm_package_card import PackageCard
-from scrm_package_card.service import ShipmentIn
 
 from scrm_core.errors import Conflict, Invalid, NotFound
+from scrm_package_card import PackageCard
+from scrm_package_card.service import ShipmentIn
 
 CARD = "\n[plugins.package-card]\n"
 

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from scrm_package_card import PackageCard
-from scrm_package_card.report import rates
 
 from scrm_core.clock import local_instant
 from scrm_core.delivery import Delivery
 from scrm_core.services.contacts import IdentityIn, LeadIn
 from scrm_core.services.orders import OrderIn, RefundIn
+from scrm_package_card import PackageCard
+from scrm_package_card.report import rates
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 LAST_DAY = "1997-03-31"

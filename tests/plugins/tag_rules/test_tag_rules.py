@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from scrm_tag_rules import TagRules
 
 from scrm_core.db.bulk import execute
 from scrm_core.errors import ConfigError, NotFound
+from scrm_tag_rules import TagRules
 
 RULES = """
 [plugins.tag-rules]
