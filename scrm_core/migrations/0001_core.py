@@ -134,7 +134,7 @@ CREATE TABLE orders (
   created_at {int} NOT NULL, updated_at {int} NOT NULL, UNIQUE (source, number),
   CHECK (refund_minor <= paid_minor)
 {end};
-CREATE INDEX orders_contact ON orders (contact_id, paid_at);
+CREATE INDEX orders_contact ON orders (contact_id, paid_at, day, valid, paid_minor, refund_minor);
 CREATE INDEX orders_paid ON orders (paid_at);
 CREATE TABLE order_line (
   id {id}, order_id {int} NOT NULL REFERENCES orders (id), position {int} NOT NULL, sku TEXT NOT NULL,
