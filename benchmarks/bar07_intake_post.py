@@ -80,7 +80,9 @@ def hand_written(path: Path, synchronous: str) -> Callable[[bytes], None]:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
-    connection.execute("CREATE TABLE lead (id INTEGER PRIMARY KEY, source TEXT, key TEXT UNIQUE, phone TEXT, name TEXT)")
+    connection.execute(
+        "CREATE TABLE lead (id INTEGER PRIMARY KEY, source TEXT, key TEXT UNIQUE, phone TEXT, name TEXT)"
+    )
     app = flask.Flask("yardstick")
     schema = LeadSchema(zone=ZoneInfo("Asia/Shanghai"))
 

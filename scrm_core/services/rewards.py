@@ -209,7 +209,9 @@ def _call(plugin: Plugin, method: str, order: RewardOrder) -> Any:
     except Exception as exc:
         if is_fault(exc):
             raise
-        raise PluginError(f"plugin {plugin.name!r} failed in {method}: {type(exc).__name__}: {exc}") from exc
+        raise PluginError(
+            f"plugin {plugin.name!r} failed in {method}: {type(exc).__name__}: {exc}", plugin=plugin.name
+        ) from exc
 
 
 def _view(row: tuple[Any, ...]) -> RewardView:

@@ -16,8 +16,9 @@ from flask import Flask, render_template
 from ..brands import Brand, Installation
 from ..clock import iso
 from ..errors import ScrmError
-from ..plugin import Column, ReportTable
+from ..plugin import Column, Plugin, ReportTable
 from ..values.money import exponent_of, format_minor
+from .mounts import routes_of
 
 log = logging.getLogger("scrm.web")
 
@@ -72,11 +73,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class _Switch:
-    """A plugin that one brand has and another could have; ``path`` is the other's file."""
+    """A plugin that one brand has and another could have; ``path`` is the other's file, ``route`` the plugin's."""
 
     brand: str
     plugin: str
     path: str
+    route: str
 
 
 def install(app: Flask, installation: Installation) -> None:
@@ -129,22 +131,29 @@ def steps(installation: Installation, brands: list[ShownBrand]) -> list[Step]:
                 f"Switch {switch.plugin} on for {switch.brand} and see its route appear 启用插件,接口随即出现",
                 f"printf '\\n[plugins.{switch.plugin}]\\n' >> {switch.path}\n"
                 f"curl -H \"Authorization: Bearer $(cat {_key_file(installation, switch.brand)})\" \\\n"
-                f"  {url}/{switch.brand}/plugins/{switch.plugin}/report",
+                f"  {url}/{switch.brand}/plugins/{switch.plugin}{switch.route}",
             )
         )
     return found
 
 
 def _switch(installation: Installation, brands: list[ShownBrand]) -> _Switch | None:
-    used = [plugin.name for brand in brands for plugin in brand.plugins]
+    used = {plugin.name for brand in brands for plugin in brand.plugins}
     for brand in brands:
         for name in brand.available:
-            config = installation.brand(brand.id).config
             # A table that is there but disabled cannot be appended a second time.
-            if name in used and name not in config.plugins:
+            if name not in used or name in installation.brand(brand.id).config.plugins:
+                continue
+            route = _plain_route(installation.loader.load(name))
+            if route is not None:
                 path = installation.config.brands_dir / f"{brand.id}.toml"
-                return _Switch(brand.id, name, _relative(path, installation.config.root))
+                return _Switch(brand.id, name, _relative(path, installation.config.root), route)
     return None
+
+
+def _plain_route(cls: type[Plugin]) -> str | None:
+    """A route of the plugin that is read without naming anything; None when it has none."""
+    return next((route.path for route in routes_of(cls) if "GET" in route.methods and "<" not in route.path), None)
 
 
 def _key_file(installation: Installation, brand_id: str) -> str:

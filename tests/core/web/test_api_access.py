@@ -9,7 +9,6 @@ from scrm_core.errors import Invalid, NotFound, Unauthorized
 from scrm_core.web import create_app
 
 
-
 def without_id(response):
     members = response.get_json()
     members.pop("request_id")

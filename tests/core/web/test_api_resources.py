@@ -352,7 +352,16 @@ def test_a_link_is_made_listed_and_ended(api, other_api):
 
 @pytest.mark.parametrize(
     "target",
-    ["javascript:alert(1)", "//evil.example", "https:evil", "ftp://x.example", "http://a@b.example", "https://a\\b", "/x", ""],
+    [
+        "javascript:alert(1)",
+        "//evil.example",
+        "https:evil",
+        "ftp://x.example",
+        "http://a@b.example",
+        "https://a\\b",
+        "/x",
+        "",
+    ],
 )
 def test_a_link_leads_only_to_a_plain_web_address(api, target):
     api.post("/channels", {"code": "card"})

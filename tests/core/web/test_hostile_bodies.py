@@ -99,7 +99,9 @@ def test_a_body_of_exactly_the_limit_is_read(api):
     assert api.raw("/segments", body).status_code == 200
 
 
-@pytest.mark.parametrize("media", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "text/json"])
+@pytest.mark.parametrize(
+    "media", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "text/json"]
+)
 def test_another_media_type_is_refused(api, media):
     assert_problem(api.raw("/segments", FINE, Content_Type=media), 415, "unsupported_media_type")
 
@@ -109,7 +111,9 @@ def test_json_by_any_of_its_names_is_read(api, media):
     assert api.raw("/segments", FINE, Content_Type=media).status_code == 200
 
 
-@pytest.mark.parametrize("name", ["母婴 · VIP", "{{7*7}}", "<script>alert(1)</script>", "'; DROP TABLE segment; --", "a/b?c"])
+@pytest.mark.parametrize(
+    "name", ["母婴 · VIP", "{{7*7}}", "<script>alert(1)</script>", "'; DROP TABLE segment; --", "a/b?c"]
+)
 def test_any_text_is_data(api, name):
     assert api.post("/segments", {"name": name, "expression": "orders > 3"}).get_json()["name"] == name
     (item,) = api.get("/segments").get_json()["items"]

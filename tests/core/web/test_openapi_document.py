@@ -64,7 +64,16 @@ def test_paths_and_operations_are_unique():
 def test_the_flask_rules_are_the_table_and_the_few_public_ones(client):
     rules = {rule.rule for rule in client.application.url_map.iter_rules()}
     api = {"/api/v1/<brand>" + route.path for route in ROUTES}
-    public = {"/", "/healthz", "/readyz", "/metrics", "/l/<code>", "/api/openapi.json", "/api/docs", "/static/<path:filename>"}
+    public = {
+        "/",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/l/<code>",
+        "/api/openapi.json",
+        "/api/docs",
+        "/static/<path:filename>",
+    }
     assert rules == api | public | {"/api/v1/<brand>/plugins/<plugin>/<path:rest>"}
 
 
@@ -87,6 +96,8 @@ def test_static_files_name_no_other_host():
         assert not re.search(r"https?://|//[a-z]", path.read_text("utf-8").replace("// ", "")), path.name
 
 
-@pytest.mark.parametrize("path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static//etc/passwd"])
+@pytest.mark.parametrize(
+    "path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static//etc/passwd"]
+)
 def test_static_files_stay_in_their_folder(client, path):
     assert client.get(path).status_code == 404

@@ -46,7 +46,9 @@ class Api:
         )
 
 
-def assert_problem(response: TestResponse, status: int, code: str | None = None, field: str | None = None) -> dict[str, Any]:
+def assert_problem(
+    response: TestResponse, status: int, code: str | None = None, field: str | None = None
+) -> dict[str, Any]:
     """Check the one shape of errors and return its members."""
     assert response.status_code == status, response.get_data(as_text=True)
     assert response.content_type == "application/problem+json"
