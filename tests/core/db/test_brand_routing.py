@@ -214,9 +214,9 @@ def test_bulk_writes_return_only_rows_really_inserted_and_keep_model_defaults(br
         )
         assert sorted(first) == [("a",), ("b",)]
         assert again == [("c",)]
-        assert insert_model_rows(
-            Contact, [{"uid": f"u{i}", "created_at": i, "updated_at": i} for i in range(600)]
-        ) == 600
+        assert (
+            insert_model_rows(Contact, [{"uid": f"u{i}", "created_at": i, "updated_at": i} for i in range(600)]) == 600
+        )
         assert Contact.select().where(Contact.state == "active", Contact.money == 0).count() == 600
         assert len(fetch_in("SELECT uid FROM contact WHERE uid IN ({in})", [f"u{i}" for i in range(590, 700)])) == 10
 
