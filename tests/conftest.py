@@ -25,6 +25,8 @@ import pytest
 
 from scrm_core.brands import Brand, Installation
 from scrm_core.clock import ManualClock
+from scrm_core.db.bulk import execute
+from scrm_core.delivery import Delivery
 
 DEFAULT_POSTGRES = "postgresql://postgres@127.0.0.1:5432/test"
 
@@ -208,6 +210,30 @@ def brand(installation: Installation) -> Brand:
 def other(installation: Installation) -> Brand:
     """Brand moonco, the one that must not see anything of acme."""
     return installation.brand("moonco")
+
+
+_LOG_IS_READABLE = (
+    "SELECT coalesce(max(event.xid), '0'::xid8) < pg_snapshot_xmin(pg_current_snapshot()) FROM event"
+)
+
+
+@pytest.fixture
+def deliver() -> Callable[[Brand], None]:
+    """A function that hands every event of a brand to its plugins, also what they append themselves.
+
+    PostgreSQL shows the log only below the oldest transaction that runs anywhere
+    on the server, so on a shared server the end of the log has to be waited for.
+    """
+
+    def run(brand: Brand) -> None:
+        with brand:
+            while True:
+                while brand.handle.engine == "postgresql" and not execute(_LOG_IS_READABLE).fetchone()[0]:
+                    execute("SELECT pg_sleep(0.02)")
+                if Delivery(brand).drain().delivered == 0:
+                    return
+
+    return run
 
 
 _CHILD = """

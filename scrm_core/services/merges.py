@@ -26,7 +26,7 @@ from ..models import ContactTag
 from .consent import latest_states
 from .references import Reference, references
 from .survivors import begin_writing
-from .tags import fill_s_level
+from .tag_catalogue import fill_s_level
 
 if TYPE_CHECKING:
     from ..brands import Brand

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from ..brands import Brand
 
 T = TypeVar("T")
+Node = IdentityKey | int
+"""An identity, or the id of a contact that has some."""
+
 WORLDWIDE = frozenset({"phone", "unionid", "external_userid"})
 """Kinds whose values mean the same everywhere; they have no namespace."""
 
@@ -107,9 +110,9 @@ class _Components:
     """Which identities and contacts of a batch are one person: union-find over keys and contact ids."""
 
     def __init__(self) -> None:
-        self._parent: dict[IdentityKey | int, IdentityKey | int] = {}
+        self._parent: dict[Node, Node] = {}
 
-    def find(self, node: IdentityKey | int) -> IdentityKey | int:
+    def find(self, node: Node) -> Node:
         parent = self._parent
         root = node
         while root in parent:
@@ -118,7 +121,13 @@ class _Components:
             parent[node], node = root, parent[node]
         return root
 
-    def union(self, one: IdentityKey | int, two: IdentityKey | int) -> None:
+    def find_all(self, nodes: list[Node | None]) -> list[Node | None]:
+        """The root of every node; None stays None."""
+        if not self._parent:
+            return nodes
+        return [self.find(node) if node is not None else None for node in nodes]
+
+    def union(self, one: Node, two: Node) -> None:
         """Join two nodes. The root of a set is its oldest contact or, without one, the key seen first."""
         one, two = self.find(one), self.find(two)
         if one == two:
@@ -148,7 +157,7 @@ def resolve_rows(
     suppressed = brand.contacts.suppressions.among(missing)
 
     sets, blocked = _connect(keyed, known, suppressed)
-    roots = [sets.find(node) if node is not None else None for node in blocked.first]
+    roots = sets.find_all(blocked.first)
     barred = {sets.find(node) for node in blocked.barred}
     fresh: dict[IdentityKey, int] = {}
     for index, root in enumerate(roots):
@@ -211,8 +220,8 @@ def look_up(keys: Iterable[IdentityKey], *, hold: bool = False) -> dict[Identity
 class _Rows:
     """Per row the first node it connects to (None for nobody), and nodes that may not become new contacts."""
 
-    first: list[IdentityKey | int | None]
-    barred: list[IdentityKey | int]
+    first: list[Node | None]
+    barred: list[Node]
 
 
 def _connect(
@@ -221,8 +230,10 @@ def _connect(
     sets = _Components()
     out = _Rows([], [])
     for row in keyed:
-        nodes: list[IdentityKey | int] = [
-            known[key].contact_id if key in known else key for key in row if key not in suppressed
+        nodes: list[Node] = [
+            person.contact_id if (person := known.get(key)) is not None else key
+            for key in row
+            if key not in suppressed
         ]
         if not nodes:
             out.first.append(None)
@@ -238,7 +249,7 @@ def _connect(
 def _create(
     brand: Brand,
     ids: dict[IdentityKey, int],
-    roots: Sequence[IdentityKey | int | None],
+    roots: Sequence[Node | None],
     at: Sequence[int],
     origin: str,
     names: Sequence[str] | None,
@@ -258,22 +269,23 @@ def _create(
             first_name.setdefault(contact_id, names[index])
     now = brand.now()
     rows = []
-    for contact_id in ids.values():
-        uid = uids[contact_id] = new_uid()
+    for contact_id, uid in zip(ids.values(), new_uids(len(ids)), strict=True):
+        uids[contact_id] = uid
         name = first_name.get(contact_id, "")
         rows.append((contact_id, uid, name, "active", origin, first_at[contact_id], now))
     insert_rows(Contact, _CONTACT_COLUMNS, rows)
 
 
-def new_uid() -> str:
-    """An unguessable id of a contact for use outside: 96 random bits."""
-    return secrets.token_hex(12)
+def new_uids(count: int) -> list[str]:
+    """Unguessable ids of contacts for use outside: 96 random bits each, drawn at once."""
+    text = secrets.token_hex(12 * count)
+    return [text[start : start + 24] for start in range(0, len(text), 24)]
 
 
 def _attach(
     keyed: Sequence[Sequence[IdentityKey]],
     rows: Sequence[Sequence[IdentityIn]],
-    roots: Sequence[IdentityKey | int | None],
+    roots: Sequence[Node | None],
     known: dict[IdentityKey, _Known],
     suppressed: set[IdentityKey],
     ids: dict[IdentityKey, int],
@@ -310,7 +322,7 @@ def _attach(
 
 def _fill_names(
     brand: Brand,
-    roots: Sequence[IdentityKey | int | None],
+    roots: Sequence[Node | None],
     names: Sequence[str],
     known: dict[IdentityKey, _Known],
 ) -> None:

@@ -17,7 +17,8 @@ from ..limits import LIMITS
 from ..values.text import clean_text
 from .audit import record
 from .survivors import begin_writing
-from .tags import TagInfo, tag_infos
+from .tag_catalogue import tag_infos
+from .tag_types import TagInfo
 
 if TYPE_CHECKING:
     from ..brands import Brand

@@ -40,7 +40,12 @@ def test_the_latest_decision_holds_whatever_order_it_was_told_in(brand, person):
 
 @pytest.mark.parametrize(
     ("change", "field"),
-    [({"purpose": ""}, "purpose"), ({"source": " "}, "source"), ({"granted": 1}, "granted"), ({"granted": "yes"}, "granted")],
+    [
+        ({"purpose": ""}, "purpose"),
+        ({"source": " "}, "source"),
+        ({"granted": 1}, "granted"),
+        ({"granted": "yes"}, "granted"),
+    ],
 )
 def test_a_consent_that_says_nothing_is_refused(brand, person, change, field):
     given = {"purpose": "marketing_sms", "granted": True, "source": "page", **change}

@@ -10,7 +10,6 @@ import pytest
 from scrm_core import eventlog
 from scrm_core.db import BrandModel, InstantField
 from scrm_core.db.bulk import execute, insert_model_rows
-from scrm_core.delivery import Delivery
 from scrm_core.errors import Conflict, Incomplete, NotFound, Veto
 from scrm_core.hooks import hookimpl
 from scrm_core.models import CORE_MODELS, ChatGroup, Contact, GroupMember, Membership, Reward, Visit
@@ -22,7 +21,8 @@ from scrm_core.services.references import references
 
 NOON = 1_767_268_800_000
 PHONE = "+8613812345678"
-SECRETS = (PHONE, "13812345678", "王小明", "oSECRETopenid", "SERIAL-77", "cookie-abcdef", "ip-1.2.3.4", "note-free-text")
+OPENID = "oSECRETopenid"
+SECRETS = (PHONE, "13812345678", "王小明", OPENID, "SERIAL-77", "cookie-abcdef", "ip-1.2.3.4", "note-free-text")
 
 
 class Letter(BrandModel):
@@ -103,13 +103,12 @@ def write_person(brand, *, plugin=True):
             consents=(ConsentIn("marketing_sms", text_version="v1", evidence={"ip": "ip-1.2.3.4"}),),
         )
     )
-    second = contacts.resolve([IdentityIn.of("openid", "oSECRETopenid", "mini")], at=NOON, origin="mini", name="王小明")
-    for number, buyer in (("1", IdentityIn.of("phone", PHONE)), ("2", IdentityIn.of("openid", "oSECRETopenid", "mini"))):
-        line = LineIn(sku="SKU1", title="Boots", qty=1, paid_minor=500)
-        order = OrderIn(
-            source="tmall", number=number, status="completed", paid_at=NOON, paid_minor=500, buyer=(buyer,), lines=(line,)
-        )
-        brand.orders.upsert(order)
+    phone, openid = IdentityIn.of("phone", PHONE), IdentityIn.of("openid", OPENID, "mini")
+    second = contacts.resolve([openid], at=NOON, origin="mini", name="王小明")
+    for number, buyer in (("1", phone), ("2", openid)):
+        lines = (LineIn(sku="SKU1", title="Boots", qty=1, paid_minor=500),)
+        given = {"status": "completed", "paid_at": NOON, "paid_minor": 500, "buyer": (buyer,), "lines": lines}
+        brand.orders.upsert(OrderIn(source="tmall", number=number, **given))
     contacts.merge(first.contact_id, second.contact_id, actor="li", reason="note-free-text")
     contact_id = first.contact_id
     brand.tags.add(contact_id, brand.tags.define("interest", "boots", plan="p"), origin="manual", actor="li")
@@ -161,7 +160,7 @@ def test_the_copy_has_a_section_for_everything(shop):
         copy = brand.privacy.export(first.contact_id, actor="li")
         assert json.loads(json.dumps(copy)) == copy
         assert (copy["contact"]["name"], copy["contact"]["money_minor"]) == ("王小明", 1_000)
-        assert {i["value"] for i in copy["identities"]} == {PHONE, "oSECRETopenid"}
+        assert {i["value"] for i in copy["identities"]} == {PHONE, OPENID}
         assert {(t["group"], t["tag"]) for t in copy["tags"]} == {("interest", "boots"), ("tier", "none")}
         assert [(c["purpose"], c["granted"], c["evidence"]) for c in copy["consents"]] == [
             ("marketing_sms", True, {"ip": "ip-1.2.3.4"})
@@ -364,7 +363,7 @@ class Tagger(Plugin):
         raise ValueError(f"cannot read {event.fields}")
 
 
-def test_delivery_to_an_erased_or_merged_contact_tags_nobody_else(new_installation):
+def test_delivery_to_an_erased_or_merged_contact_tags_nobody_else(new_installation, deliver):
     installation = new_installation(acme="[plugins.tagger]\n", plugins=(Tagger,))
     brand = installation.brand("acme")
     with brand:
@@ -377,20 +376,20 @@ def test_delivery_to_an_erased_or_merged_contact_tags_nobody_else(new_installati
         ]
         brand.contacts.merge(people[0], people[1], actor="li", reason="same")
         brand.privacy.erase(people[2], actor="li")
-        Delivery(brand).drain()
+        deliver(brand)
         rows = execute("SELECT contact_id FROM contact_tag").fetchall()
         assert [row[0] for row in rows] == [people[0]]
         told = [e.contact_id for e in eventlog.tail(100) if e.type == "tag.added"]
         assert told == [people[0]]
 
 
-def test_traces_of_a_failed_handler_are_erased(new_installation):
+def test_traces_of_a_failed_handler_are_erased(new_installation, deliver):
     installation = new_installation(acme="[plugins.tagger]\n", plugins=(Tagger,))
     brand = installation.brand("acme")
     with brand:
         lead = LeadIn("form", (IdentityIn.of("phone", PHONE),), NOON, reference="1", fields={"break": "note-free-text"})
         contact_id = brand.contacts.capture_lead(lead).contact_id
-        Delivery(brand).drain()
+        deliver(brand)
         assert "note-free-text" in execute("SELECT error FROM parked").fetchone()[0]
         brand.privacy.erase(contact_id, actor="li")
         assert "note-free-text" not in repr(tuple(execute("SELECT error, traceback FROM parked").fetchone()))
