@@ -61,9 +61,10 @@ class Context:
 
     ``today`` is the brand's day (``date.toordinal()``), ``zone`` its zone,
     ``region`` the default region of phone numbers. ``whole`` says that all
-    members are wanted at once, on a database that then does better to look up
-    the carriers of a tag once than each contact's tags (SQLite; PostgreSQL
-    chooses by itself, and a large set under NOT would spoil its choice).
+    members are wanted at once rather than a page of them; ``sets`` that the
+    carriers of a tag are then better looked up once than each contact's tags:
+    true of SQLite, while PostgreSQL chooses by itself, and a large set under
+    NOT would spoil its choice.
     """
 
     catalogue: Catalogue
@@ -71,6 +72,7 @@ class Context:
     zone: ZoneInfo
     region: str = "CN"
     whole: bool = False
+    sets: bool = False
 
 
 def compile_condition(expr: Expr, context: Context, source: str | None = None) -> Sql:
@@ -133,6 +135,15 @@ class _Compiler:
         if isinstance(value, DaysAgo):
             return self.context.today - value.days
         raise TypeError(f"{value!r} is not a day")
+
+    def exists(self, source: str, wanted: Sql | None = None) -> Sql:
+        """``source`` ends in a WHERE clause; ``wanted`` narrows it."""
+        # An OFFSET keeps PostgreSQL from turning the test of each contact into a join over all
+        # contacts, which would make every page cost as much as the whole segment.
+        end = "" if self.context.whole else " LIMIT 1 OFFSET 0"
+        if wanted is None:
+            return Sql(f"EXISTS (SELECT 1 FROM {source}{end})")
+        return Sql(f"EXISTS (SELECT 1 FROM {source} AND {wanted.text}{end})", wanted.params)
 
     # Comparisons -------------------------------------------------------------
 
@@ -202,15 +213,15 @@ class _Compiler:
             tags += " JOIN tag_group g ON g.id = t.group_id"
             wanted.append(Sql("g.name = ?", (group,)))
         if isinstance(condition, Has):
-            return _exists(f"{tags} JOIN contact_tag x ON x.tag_id = t.id WHERE x.contact_id = c.id", _all(wanted))
+            return self.exists(f"{tags} JOIN contact_tag x ON x.tag_id = t.id WHERE x.contact_id = c.id", _all(wanted))
         where = _all([*wanted, _in("t.name", self.texts(condition))])
         among = Sql(f"x.tag_id IN (SELECT t.id FROM {tags} WHERE {where.text})", where.params)
-        if self.context.whole:
+        if self.context.sets:
             return Sql(f"c.id IN (SELECT x.contact_id FROM contact_tag x WHERE {among.text})", among.params)
-        return _exists("contact_tag x WHERE x.contact_id = c.id", among)
+        return self.exists("contact_tag x WHERE x.contact_id = c.id", among)
 
     def channel(self, condition: Condition, spec: FieldSpec) -> Sql:
-        return _exists("touch x WHERE x.contact_id = c.id", self.channel_id("x.channel_id", condition))
+        return self.exists("touch x WHERE x.contact_id = c.id", self.channel_id("x.channel_id", condition))
 
     def lead_channel(self, condition: Condition, spec: FieldSpec) -> Sql:
         return _known("c.lead_channel_id", self.channel_id("c.lead_channel_id", condition))
@@ -222,30 +233,30 @@ class _Compiler:
         return Sql(f"{column} IN (SELECT id FROM channel WHERE {codes.text})", codes.params)
 
     def platform(self, condition: Condition, spec: FieldSpec) -> Sql:
-        return _exists(_ORDERS, self.text("o.platform", condition))
+        return self.exists(_ORDERS, self.text("o.platform", condition))
 
     def order_value(self, condition: Condition, spec: FieldSpec) -> Sql:
-        return _exists(_ORDERS, self.number("(o.paid_minor - o.refund_minor)", condition, spec))
+        return self.exists(_ORDERS, self.number("(o.paid_minor - o.refund_minor)", condition, spec))
 
     def product(self, condition: Condition, spec: FieldSpec) -> Sql:
-        return _exists(_LINES, self.text("l.sku", condition))
+        return self.exists(_LINES, self.text("l.sku", condition))
 
     def category(self, condition: Condition, spec: FieldSpec) -> Sql:
         if isinstance(condition, Has):
-            return _exists(_PRODUCTS, Sql("p.category <> ''"))
+            return self.exists(_PRODUCTS, Sql("p.category <> ''"))
         paths = [path.strip("/") for path in self.texts(condition)]
         if "" in paths:
             raise SegmentError("a category path is not empty", self.source, condition.field.at)
         below = [
             Sql("(p.category = ? OR substr(p.category, 1, ?) = ?)", (path, len(path) + 1, path + "/")) for path in paths
         ]
-        return _exists(_PRODUCTS, _bracketed(_any(below)))
+        return self.exists(_PRODUCTS, _bracketed(_any(below)))
 
     def attribute(self, condition: Condition, spec: FieldSpec) -> Sql:
         value = self.text("a.value", condition)
         name = condition.field.key or ""
         source = f"{_PRODUCTS_ONLY} JOIN product_attribute a ON a.product_id = p.id {_VALID}"
-        return _exists(source, Sql(f"a.name = ? AND {value.text}", (name, *value.params)))
+        return self.exists(source, Sql(f"a.name = ? AND {value.text}", (name, *value.params)))
 
     def counted(self, condition: Condition, spec: FieldSpec) -> Sql:
         """Numbers that are 0 for a contact without orders; ``has`` asks for more than that."""
@@ -267,22 +278,24 @@ class _Compiler:
     def group(self, condition: Condition, spec: FieldSpec) -> Sql:
         open_stays = "group_member x WHERE x.contact_id = c.id AND x.left_at IS NULL"
         if isinstance(condition, Has):
-            return Sql(f"EXISTS (SELECT 1 FROM {open_stays})")
+            return self.exists(open_stays)
         named = _any([_in("code", self.texts(condition)), _in("name", self.texts(condition))])
-        return _exists(open_stays, Sql(f"x.group_id IN (SELECT id FROM chat_group WHERE {named.text})", named.params))
+        return self.exists(
+            open_stays, Sql(f"x.group_id IN (SELECT id FROM chat_group WHERE {named.text})", named.params)
+        )
 
     def member(self, condition: Condition, spec: FieldSpec) -> Sql:
         if isinstance(condition, Has):
-            return Sql(f"EXISTS (SELECT 1 FROM {_MEMBERSHIP})")
-        return _exists(_MEMBERSHIP, self.text("x.identity", condition))
+            return self.exists(_MEMBERSHIP)
+        return self.exists(_MEMBERSHIP, self.text("x.identity", condition))
 
     def joined(self, condition: Condition, spec: FieldSpec) -> Sql:
-        return _exists(_MEMBERSHIP, self.instant("x.joined_at", condition))
+        return self.exists(_MEMBERSHIP, self.instant("x.joined_at", condition))
 
     def identity(self, condition: Condition, spec: FieldSpec) -> Sql:
         kind = "member" if spec.name == "member_id" else spec.name
         if isinstance(condition, Has):
-            return _exists("identity x WHERE x.contact_id = c.id", Sql("x.kind = ?", (kind,)))
+            return self.exists("identity x WHERE x.contact_id = c.id", Sql("x.kind = ?", (kind,)))
         found: list[Param] = []
         for value in values_of(condition):
             try:
@@ -360,11 +373,6 @@ def _in(column: str, values: Sequence[Param]) -> Sql:
     if len(values) == 1:
         return Sql(f"{column} = ?", (values[0],))
     return Sql(f"{column} IN ({', '.join('?' * len(values))})", tuple(values))
-
-
-def _exists(source: str, wanted: Sql) -> Sql:
-    """``source`` ends in a WHERE clause; ``wanted`` narrows it."""
-    return Sql(f"EXISTS (SELECT 1 FROM {source} AND {wanted.text})", wanted.params)
 
 
 def _known(column: str, compared: Sql) -> Sql:

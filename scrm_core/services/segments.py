@@ -124,7 +124,7 @@ class Segments:
 
     def count(self, expression: str) -> int:
         """How many active contacts fulfil the expression."""
-        where = self._compile(expression, whole=self.brand.handle.engine == "sqlite")
+        where = self._compile(expression, whole=True)
         sql = f"SELECT count(*) FROM contact c WHERE c.state = 'active' AND {where.text}"
         return int(execute(sql, where.params).fetchone()[0])
 
@@ -167,7 +167,8 @@ class Segments:
             self.brand.day(self.brand.now()),
             self.brand.zone,
             self.brand.config.phone_region,
-            whole,
+            whole=whole,
+            sets=whole and self.brand.handle.engine == "sqlite",
         )
         return compile_condition(parse(expression), context, expression)
 
