@@ -20,10 +20,13 @@ Row = Mapping[str, Any]
 def identities_of(row: Row) -> tuple[IdentityIn, ...]:
     """The identities a row names; the row's source is the namespace of those that need one."""
     source = row.get("source") or ""
+    # A list first: a generator costs as much again as the identities.
     return tuple(
-        IdentityIn(kind, value, "" if kind in WORLDWIDE else source)
-        for kind in IDENTITY_FIELDS
-        if (value := row[kind]) is not None
+        [
+            IdentityIn(kind, value, "" if kind in WORLDWIDE else source)
+            for kind in IDENTITY_FIELDS
+            if (value := row[kind]) is not None
+        ]
     )
 
 
@@ -57,7 +60,7 @@ def order_of(row: Row) -> OrderIn:
         row["items"],
         row["platform"] or "",
         identities_of(row),
-        tuple(LineIn(line["sku"], line["title"], line["qty"], line["paid_minor"], line["gift"]) for line in lines),
+        tuple([LineIn(line["sku"], line["title"], line["qty"], line["paid_minor"], line["gift"]) for line in lines]),
         row["updated_at"],
         row["name"] or "",
     )

@@ -42,25 +42,29 @@ def whole(value: object, field: str, low: int = 0) -> int:
 
 def checked_order(order: OrderIn, names: Names) -> OrderIn:
     """The order with its texts cleaned; raises Invalid naming the field."""
-    source, platform = names.clean(order.source, order.platform)
-    number = clean_text(order.number, field="number", max_length=LIMITS.name)
+    given_source, given_number, status, paid_at, paid_minor, items, given_platform, _, lines, version, name = order
+    source, platform = names.clean(given_source, given_platform)
+    number = clean_text(given_number, field="number", max_length=LIMITS.name)
     if not number:
         raise Invalid("an order has a number", field="number")
-    if order.status not in PROGRESS:
-        raise Invalid(f"unknown status {order.status!r}; known are {', '.join(PROGRESS)}", field="status")
-    whole(order.paid_minor, "paid_minor")
-    if order.paid_at is not None:
-        whole(order.paid_at, "paid_at", -_TOP)
-    if order.version is not None:
-        whole(order.version, "version", -_TOP)
-    if order.items is not None:
-        whole(order.items, "items")
-    name = clean_text(order.name, field="name", max_length=LIMITS.name) if order.name else ""
-    lines = tuple(map(_checked_line, order.lines)) if order.lines else ()
-    if number == order.number and source == order.source and platform == order.platform:
-        if name == order.name and lines == order.lines:
-            return order
-    return replace(order, source=source, number=number, platform=platform, name=name, lines=lines)
+    if status not in PROGRESS:
+        raise Invalid(f"unknown status {status!r}; known are {', '.join(PROGRESS)}", field="status")
+    whole(paid_minor, "paid_minor")
+    if paid_at is not None:
+        whole(paid_at, "paid_at", -_TOP)
+    if version is not None:
+        whole(version, "version", -_TOP)
+    if items is not None:
+        whole(items, "items")
+    if number == given_number and source == given_source and platform == given_platform and not name and not lines:
+        return order
+    return order._replace(
+        source=source,
+        number=number,
+        platform=platform,
+        name=clean_text(name, field="name", max_length=LIMITS.name),
+        lines=tuple(map(_checked_line, lines)),
+    )
 
 
 def _checked_line(line: LineIn) -> LineIn:
@@ -70,7 +74,7 @@ def _checked_line(line: LineIn) -> LineIn:
     whole(line.paid_minor, "paid_minor", -_TOP)
     if type(line.gift) is not bool:
         raise Invalid("gift is true or false", field="gift")
-    return line if sku == line.sku and title == line.title else replace(line, sku=sku, title=title)
+    return line if sku == line.sku and title == line.title else line._replace(sku=sku, title=title)
 
 
 def checked_refund(refund: RefundIn, names: Names) -> RefundIn:
@@ -93,11 +97,12 @@ def digest(order: OrderIn) -> str:
     Cleaned texts and identities hold no control characters, so those separate
     the parts and equal text means equal content.
     """
-    text = f"{order.status}\0{order.paid_at}\0{order.paid_minor}\0{order.items}\0{order.platform}\0{order.name}"
-    for i in order.buyer:
+    _, _, status, paid_at, paid_minor, items, platform, buyer, lines, _, name = order
+    text = f"{status}\0{paid_at}\0{paid_minor}\0{items}\0{platform}\0{name}"
+    for i in buyer:
         text += f"\x01{i.kind}\0{i.namespace}\0{i.value}"
-    for line in order.lines:
-        text += f"\x02{line.sku}\0{line.title}\0{line.qty}\0{line.paid_minor}\0{line.gift}"
+    for sku, title, qty, paid_minor, gift in lines:
+        text += f"\x02{sku}\0{title}\0{qty}\0{paid_minor}\0{gift}"
     return blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
 
 

@@ -3,6 +3,9 @@
 Canonical statuses, to which every platform's own words are mapped:
 ``unpaid`` (待付款), ``paid`` (待发货), ``part_shipped``, ``shipped``,
 ``completed``, ``closed`` (cancelled) and ``refunded`` (全额退款).
+
+What an import makes by the thousand is a named tuple: as frozen as a frozen
+dataclass, and made in a third of the time.
 """
 
 from __future__ import annotations
@@ -28,8 +31,7 @@ PROGRESS = {
 """How far along a status is; decides between two versions with one modification time."""
 
 
-@dataclass(frozen=True, slots=True)
-class LineIn:
+class LineIn(NamedTuple):
     """A line of an order. ``paid_minor`` is after sharing the discounts of the whole order.
 
     ``gift`` lines (赠品) are no goods: they do not count as items.
@@ -42,8 +44,7 @@ class LineIn:
     gift: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class OrderIn:
+class OrderIn(NamedTuple):
     """An order as its source tells it, unique by (``source``, ``number``).
 
     ``paid_minor`` is what the buyer paid; refunds come on their own.
@@ -68,8 +69,7 @@ class OrderIn:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class OrderResult:
+class OrderResult(NamedTuple):
     """What became of an order: ``outcome`` is created, updated or unchanged."""
 
     order_id: int

@@ -27,7 +27,7 @@ from ..errors import Conflict, Invalid, ScrmError, Veto
 from ..facts import OrderDraft
 from ..models import Order, OrderLine
 from .order_checks import Names, checked_order, digest, item_count
-from .order_matching import Match, match_buyers, known_buyer
+from .order_matching import NOBODY, Match, known_buyer, match_buyers
 from .order_totals import is_valid, recompute
 from .order_types import COUNTED, PROGRESS, OrderIn, OrderResult
 from .refunds import apply_waiting, share_orders
@@ -220,27 +220,28 @@ class _Wave:
         if not fresh:
             return
         uids = secrets.token_hex(_UID_CHARS // 2 * len(fresh))
-        rows, lines = [], []
+        rows, lines, now = [], [], self.now
         for position, (row, order_id) in enumerate(zip(fresh, allocate_ids(Order, len(fresh)), strict=True)):
-            order, match = row.order, row.match
-            assert match is not None
+            source, number, status, paid_at, paid_minor, items, platform, _, given_lines, version, _ = row.order
+            contact_id, method, buyer = row.match or NOBODY
             row.order_id = order_id
             row.uid = uid = uids[position * _UID_CHARS : (position + 1) * _UID_CHARS]
-            status, contact_id = order.status, match.contact_id
-            paid_at = order.paid_at if status != "unpaid" else None
-            items = item_count(order) or 0
-            valid = is_valid(status, order.paid_minor, 0, self.count_zero)
+            if status == "unpaid":
+                paid_at = None
+            if items is None:
+                items = item_count(row.order) or 0
+            valid = is_valid(status, paid_minor, 0, self.count_zero)
             rows.append((
-                order_id, uid, order.source, order.number, order.platform, contact_id, match.method, match.buyer,
-                status, paid_at, self._day(paid_at), order.paid_minor, 0, items, 1 if valid else 0, order.version,
-                row.digest, self.now, self.now,
+                order_id, uid, source, number, platform, contact_id, method, buyer, status, paid_at,
+                self._day(paid_at), paid_minor, 0, items, 1 if valid else 0, version, row.digest, now, now,
             ))  # fmt: skip
-            if order.lines:
+            if given_lines:
                 lines += _line_rows(row)
             if valid and contact_id is not None:
                 self.touched.add(contact_id)
             if status in COUNTED:
-                self._note_paid(row, contact_id, paid_at, order.platform, items)
+                assert paid_at is not None
+                self._note_paid(row, contact_id, paid_at, platform, items)
             self.answers[row.index] = OrderResult(order_id, uid, "created", contact_id)
         tail = ""
         if current_handle().engine != "sqlite":
