@@ -29,6 +29,8 @@ base_url = "http://127.0.0.1:8000"    # short links and QR codes begin with it
 plugins_dir = "plugins"               # a plugin of one's own may lie here as scrm_NAME/__init__.py
 """
 
+_DEMO_LINE = "demo = true                           # the start page shows brands and reports\n"
+
 _IGNORED = """\
 # Databases, keys and queues are no part of the project's history.
 /data/
@@ -108,7 +110,7 @@ def make_project(folder: Path, brands: list[NewBrand], *, demo: bool = False) ->
         Path("README.md"): _READ_ME.format(name=folder.resolve().name),
         **{Path("brands") / f"{brand.id}.toml": brand.text() for brand in brands},
         # The last one: a folder with scrm.toml is a whole project.
-        Path(PROJECT_FILE): _PROJECT + ("demo = true                           # the start page shows the brands\n" if demo else ""),
+        Path(PROJECT_FILE): _PROJECT + (_DEMO_LINE if demo else ""),
     }
     if (folder / PROJECT_FILE).exists():
         if demo and not load_project(folder).demo:

@@ -196,7 +196,7 @@ def run(
     return Supervisor(children, say=say).run(tick)
 
 
-def load_app(root: str) -> Any:
+def load_app(address: Address, root: str) -> Any:
     """The WSGI application of a granian worker process."""
     end_with_parent(os.getppid())
     from . import logs
@@ -205,7 +205,11 @@ def load_app(root: str) -> Any:
     from .web import create_app
 
     logs.configure()
-    installation = Installation.open(Path(root))
+    config = load_project(Path(root))
+    if urlsplit(config.base_url).hostname in ("127.0.0.1", "localhost", "::1"):
+        # Nobody else can follow such an address, so it may as well name the port that was asked for.
+        config = replace(config, base_url=address.url)
+    installation = Installation(config)
     installation.nudge = make_nudge(installation.config)
     return create_app(installation)
 

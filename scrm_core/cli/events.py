@@ -87,10 +87,8 @@ def parked(ctx: click.Context, plugin: str | None, traceback: bool, as_json: boo
             ]
         )
         return
-    rows = [
-        (e.plugin, str(e.event_id), e.type, e.attempts, e.state, iso(e.next_at, zone) if e.state == "retry" else None, e.error)
-        for e in found
-    ]
+    due = {event.event_id: iso(event.next_at, zone) for event in found if event.state == "retry"}
+    rows = [(e.plugin, str(e.event_id), e.type, e.attempts, e.state, due.get(e.event_id), e.error) for e in found]
     session.show(["plugin", "event", "type", "attempts", "state", "next try", "error"], rows)
     if traceback:
         for event in found:

@@ -36,7 +36,7 @@ def export_command(session: Session, kind: str, brand: str, output: Path | None,
     from ..intake.exporter import COLUMNS, csv_cells, export_rows
 
     count = 0
-    with session.core_brand(brand) as opened, _target(output) as file:
+    with session.core_brand(brand) as opened, whole_file(output) as file:
         lines = csv.writer(file)
         if not as_json:
             lines.writerow(COLUMNS[kind])
@@ -51,7 +51,7 @@ def export_command(session: Session, kind: str, brand: str, output: Path | None,
 
 
 @contextlib.contextmanager
-def _target(path: Path | None) -> Iterator[TextIO]:
+def whole_file(path: Path | None) -> Iterator[TextIO]:
     """Standard output, or a file that appears whole or not at all."""
     if path is None:
         yield sys.stdout

@@ -67,7 +67,7 @@ def list_members(
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Last day that counts (brand's calendar); today.")
 @click.option("--window", type=click.IntRange(1), metavar="DAYS", help="Days looked at; default 365.")
 @click.option("--all", "everything", is_flag=True, help="Look at all orders up to the day.")
-@click.option("--against", type=click.Choice(("mean", "median")), default="mean", show_default=True, help="For segments.")
+@click.option("--against", type=click.Choice(("mean", "median")), default="mean", help="What segments compare with.")
 @click.option("--frequency-bounds", metavar="N,N,N,N", help="Score frequency by fixed thresholds, e.g. 2,3,4,6.")
 @json_option
 @click.pass_obj

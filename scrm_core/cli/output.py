@@ -52,15 +52,17 @@ def _cell(value: Any) -> str:
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
+def _is_number_column(values: Sequence[Any]) -> bool:
+    given = [value for value in values if value is not None]
+    return bool(given) and all(isinstance(value, int) and not isinstance(value, bool) for value in given)
+
+
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print rows under headings; numbers stand right, None is a dash."""
     rows = [list(row) for row in rows]
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [max([width(head), *(width(row[i]) for row in cells)]) for i, head in enumerate(headings)]
-    right = [
-        bool(rows) and all(row[i] is None or (isinstance(row[i], int) and not isinstance(row[i], bool)) for row in rows)
-        for i in range(len(headings))
-    ]
+    right = [_is_number_column([row[i] for row in rows]) for i in range(len(headings))]
 
     def line(texts: Sequence[str]) -> str:
         parts = []

@@ -11,7 +11,7 @@ import click
 
 from .. import __version__
 from ..errors import ScrmError
-from .codes import INTERRUPTED, failure
+from .codes import INTERRUPTED, Failure, failure
 from .session import Session
 
 # Command -> (module beside this one, what --help says of it). A test compares the
@@ -78,6 +78,11 @@ class LazyGroup(click.Group):
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             raise click.exceptions.Exit(INTERRUPTED) from None
+        except Exception as exc:
+            # A fault of the database that nobody expected, told apart without importing its driver.
+            if type(exc).__module__.partition(".")[0] != "peewee":
+                raise
+            raise Failure(f"the database answered: {exc}; `scrm doctor` says more") from exc
 
 
 def _session(ctx: click.Context) -> Session:

@@ -80,6 +80,8 @@ class Session:
         known = self.installation.brand_ids()
         if brand_id not in known:
             raise NotFound(f"no brand {brand_id!r}; this project has: {', '.join(known) or 'none'}")
+        if not self.installation.engine.exists(brand_id):
+            raise Failure(f"brand {brand_id!r} has no tables yet; run: scrm migrate")
 
     def show(self, headings: Sequence[str], rows: Iterable[Sequence[Any]], *, as_json: bool = False) -> None:
         """Print rows as a table, or as a JSON array of objects keyed by the headings."""

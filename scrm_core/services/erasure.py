@@ -93,6 +93,12 @@ def receipt_of(contact_id: int) -> dict[str, Any] | None:
     return None if row is None else dict(json.loads(row[0]))
 
 
+def receipt_by_uid(uid: str) -> dict[str, Any] | None:
+    """The receipt of a person erased earlier, by a uid the person's contacts had, or None."""
+    row = execute("SELECT receipt FROM erasure WHERE uid = ?", (uid,)).fetchone()
+    return None if row is None else dict(json.loads(row[0]))
+
+
 def empty_log() -> None:
     """Empty SQLite's write-ahead log, which still holds pages from before; call it after the commit."""
     if current_handle().engine == "sqlite":

@@ -48,6 +48,10 @@ class Privacy:
             erasure.empty_log()
         return receipt
 
+    def receipt(self, uid: str) -> dict[str, Any] | None:
+        """The receipt of a person erased earlier, by the uid the contact had; None for everybody else."""
+        return erasure.receipt_by_uid(uid)
+
     @transactional
     def _erase(self, contact_id: int, actor: str) -> dict[str, Any]:
         begin_writing()

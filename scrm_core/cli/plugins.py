@@ -1,0 +1,238 @@
+"""``scrm plugin`` and ``scrm hooks``."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import ConfigError, NotFound
+from .output import json_option, print_json
+from .session import Session
+
+if TYPE_CHECKING:
+    from ..config import BrandConfig
+
+
+@click.group("plugin")
+def plugin_command() -> None:
+    """Plugins: what is there, pause and resume.
+
+    A plugin is switched on by a table in a brand's file, [plugins.NAME], and
+    off by `enabled = false` in it, without a restart.
+    """
+
+
+def _configs(session: Session) -> list[BrandConfig]:
+    from ..config import load_brand
+
+    configs = []
+    for brand_id in session.installation.brand_ids():
+        try:
+            configs.append(load_brand(session.config.brands_dir / f"{brand_id}.toml"))
+        except ConfigError as exc:
+            click.echo(f"left out: {exc}", err=True)
+    return configs
+
+
+@plugin_command.command("list")
+@click.option("--check", is_flag=True, help="Import each one, in another process, and show why it cannot be used.")
+@json_option
+@click.pass_obj
+def list_plugins(session: Session, check: bool, as_json: bool) -> None:
+    """Every plugin that is installed or lies in the plugins folder; none is imported."""
+    configs = _configs(session)
+    candidates = session.installation.loader.candidates()
+    named = sorted({*candidates, *(name for config in configs for name in config.plugins)})
+    problems: dict[str, str] = {}
+    if check:
+        from ..doctor import import_problems
+
+        problems = import_problems(session.config.root, named)
+    rows = []
+    for name in named:
+        found = candidates.get(name)
+        brands = [c.id for c in configs if name in c.plugins and c.plugins[name].enabled]
+        problem = found.refused if found is not None else "not installed"
+        rows.append(
+            (
+                name,
+                found.version if found is not None else None,
+                found.origin if found is not None else None,
+                brands,
+                problems.get(name) or problem or None,
+            )
+        )
+    headings = ["name", "version", "origin", "on for", "problem"]
+    if as_json:
+        session.show([heading.replace(" ", "_") for heading in headings], rows, as_json=True)
+    else:
+        shown = headings if any(row[4] for row in rows) else headings[:4]
+        session.show(shown, [row[: len(shown)] for row in rows])
+
+
+@plugin_command.command("show")
+@click.argument("name")
+@json_option
+@click.pass_obj
+def show(session: Session, name: str, as_json: bool) -> None:
+    """What a plugin declares, and how it fares in each brand."""
+    from ..hooks import HOOK_NAMES
+    from ..plugin import Plugin
+
+    cls = session.installation.loader.load(name)
+    record: dict[str, Any] = {
+        "name": cls.name,
+        "version": cls.version,
+        "summary": cls.summary,
+        "requires_core": cls.requires_core,
+        "hooks": [hook for hook in HOOK_NAMES if getattr(cls, hook) is not getattr(Plugin, hook)],
+        "permissions": dict(cls.permissions),
+        "reports": list(cls.reports),
+        "jobs": [f"{job.name} every {job.every_seconds} s" for job in cls.jobs],
+        "reward_kinds": list(cls.reward_kinds),
+        "segment_fields": [f"{cls.name}.{field}" for field in cls.segment_fields],
+        "commands": cls.commands is not None,
+    }
+    settings = _settings(cls)
+    states = _states(session, name)
+    if as_json:
+        print_json({**record, "settings": settings, "brands": states})
+        return
+    session.show_record({**record, "permissions": list(cls.permissions)})
+    if settings:
+        click.echo()
+        session.show(["setting", "default", "meaning"], [list(setting.values()) for setting in settings])
+    if states:
+        click.echo()
+        session.show(list(states[0]), [list(state.values()) for state in states])
+
+
+def _settings(cls: Any) -> list[dict[str, Any]]:
+    if cls.Settings is None:
+        return []
+    rows = []
+    for name, field in cls.Settings().fields.items():
+        default = field.load_default
+        known = isinstance(default, str | int | float | bool | list | dict) or default is None
+        shown = default if known and not field.metadata.get("secret") else None
+        rows.append(
+            {
+                "name": name,
+                "default": "required" if field.required else shown,
+                "description": field.metadata.get("description", ""),
+            }
+        )
+    return rows
+
+
+def _states(session: Session, name: str) -> list[dict[str, Any]]:
+    """The plugin's place in the log of each brand that has it on."""
+    from .. import eventlog
+    from ..delivery import parked_counts, read_cursors
+
+    rows = []
+    for config in _configs(session):
+        if name not in config.plugins or not config.plugins[name].enabled:
+            continue
+        with session.core_brand(config.id):
+            cursor = next((c for c in read_cursors() if c.plugin == name), None)
+            rows.append(
+                {
+                    "brand": config.id,
+                    "state": cursor.state if cursor is not None else "no events",
+                    "waiting": eventlog.lag(cursor.position) if cursor is not None else None,
+                    "parked": parked_counts().get(name, 0),
+                    "reason": (cursor.reason or None) if cursor is not None else None,
+                }
+            )
+    return rows
+
+
+@plugin_command.command("pause")
+@click.argument("brand")
+@click.argument("plugin")
+@click.option("--reason", default="paused by a person", show_default=True, help="Shown by doctor and plugin show.")
+@click.pass_obj
+def pause(session: Session, brand: str, plugin: str, reason: str) -> None:
+    """Hand out no events to a plugin; they wait. Its routes and guards go on."""
+    from ..delivery import pause_plugin
+    from ..services.audit import record
+
+    with session.core_brand(brand) as opened:
+        pause_plugin(opened, plugin, reason)
+        record(opened, "operator", "plugin.pause", f"plugin:{plugin}")
+    click.echo(f"{plugin} is paused for {brand}; go on with: scrm plugin resume {brand} {plugin}")
+
+
+@plugin_command.command("resume")
+@click.argument("brand")
+@click.argument("plugin")
+@click.pass_obj
+def resume(session: Session, brand: str, plugin: str) -> None:
+    """Hand out events again, from where the plugin stood."""
+    from ..delivery import resume_plugin
+    from ..services.audit import record
+
+    with session.core_brand(brand) as opened:
+        resume_plugin(opened, plugin)
+        record(opened, "operator", "plugin.resume", f"plugin:{plugin}")
+    if session.installation.nudge is not None:
+        session.installation.nudge(brand)
+    click.echo(f"{plugin} receives events of {brand} again")
+
+
+@click.command("hooks")
+@click.argument("name", required=False)
+@json_option
+@click.pass_obj
+def hooks_command(session: Session, name: str | None, as_json: bool) -> None:
+    """What a plugin can react to.
+
+    With NAME: that hook's contract and the fields of its argument.
+    """
+    from ..hooks import HOOK_NAMES
+
+    if name is None:
+        hooks = [_hook(hook) for hook in HOOK_NAMES]
+        rows = [(hook["name"], hook["argument"], hook["contract"].partition(". ")[0].rstrip(".")) for hook in hooks]
+        session.show(["name", "argument", "contract"], rows, as_json=as_json)
+        return
+    if name not in HOOK_NAMES:
+        import difflib
+
+        close = difflib.get_close_matches(name, HOOK_NAMES, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"hooks are {', '.join(HOOK_NAMES)}"
+        raise NotFound(f"no hook {name!r}; {hint}")
+    hook = _hook(name)
+    if as_json:
+        print_json(hook)
+        return
+    click.echo(f"{name}(self, {hook['parameter']}: {hook['argument']})\n\n{hook['contract']}\n\n{hook['meaning']}\n")
+    session.show(["field", "type"], list(hook["fields"].items()))
+
+
+def _hook(name: str) -> dict[str, Any]:
+    """A hook as data: its argument's class and fields, and the words of its contract."""
+    import dataclasses
+
+    from .. import facts
+    from ..hooks import HookSpecs
+
+    function = getattr(HookSpecs, name)
+    (parameter,) = list(inspect.signature(function).parameters.values())[1:]
+    cls = getattr(facts, str(parameter.annotation))
+    return {
+        "name": name,
+        "parameter": parameter.name,
+        "argument": cls.__name__,
+        "contract": _one_line(function.__doc__),
+        "meaning": _one_line(cls.__doc__),
+        "fields": {field.name: str(field.type) for field in dataclasses.fields(cls)},
+    }
+
+
+def _one_line(doc: str | None) -> str:
+    return re.sub(r"\s+", " ", inspect.cleandoc(doc or ""))

@@ -1,0 +1,217 @@
+"""``scrm doctor``: looks at everything an installation stands on and says what to do.
+
+Nothing is repaired by itself. Plugins are imported in a process of their own,
+so that one that hangs or ends its process is a finding like any other.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import peewee
+
+from . import eventlog
+from .brands import Brand, Installation
+from .config import BrandConfig, load_brand
+from .db.bulk import execute
+from .db.migrations import CORE_MIGRATIONS, pending
+from .delivery import parked_counts, read_cursors
+from .errors import ConfigError, PluginError, ScrmError
+from .loader import Candidate, Loader
+
+OK, WARNING, FAILED = "ok", "warning", "failed"
+IMPORT_SECONDS = 30
+LOW_DISK = 1_000_000_000
+NO_DISK = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: where, its state (ok, warning or failed), what was found, what to do."""
+
+    place: str
+    state: str
+    found: str
+    remedy: str = ""
+
+
+def examine(installation: Installation, *, deep: bool = False) -> Iterator[Finding]:
+    """Every finding, as it is made. ``deep`` also reads every page of SQLite files."""
+    yield _disk(installation.config.data_dir)
+    candidates = installation.loader.candidates()
+    configs: list[BrandConfig] = []
+    for brand_id in installation.brand_ids():
+        path = installation.config.brands_dir / f"{brand_id}.toml"
+        try:
+            configs.append(load_brand(path))
+        except ConfigError as exc:
+            yield from (Finding(f"brand {brand_id}", FAILED, problem, "correct the file") for problem in exc.problems)
+    if not installation.brand_ids():
+        yield Finding("brands", FAILED, f"no brand in {installation.config.brands_dir}", "write brands/NAME.toml")
+    yield from _plugins(installation, configs, candidates)
+    for config in configs:
+        yield from _brand(installation, config, deep)
+
+
+def _disk(folder: Path) -> Finding:
+    place = folder if folder.exists() else folder.parent
+    try:
+        free = shutil.disk_usage(place).free
+    except OSError as exc:
+        return Finding("disk", FAILED, f"{place}: {exc.strerror}", "make the folder readable")
+    words = f"{free / 1e9:.1f} GB free for {folder}"
+    if free < NO_DISK:
+        return Finding("disk", FAILED, words, "free space: writes are refused when none is left")
+    return Finding("disk", WARNING if free < LOW_DISK else OK, words, "free space" if free < LOW_DISK else "")
+
+
+def _plugins(
+    installation: Installation, configs: Sequence[BrandConfig], candidates: dict[str, Candidate]
+) -> Iterator[Finding]:
+    enabled: dict[str, list[str]] = {}
+    for config in configs:
+        for name, entry in config.plugins.items():
+            if entry.enabled:
+                enabled.setdefault(name, []).append(config.id)
+    reasons = import_problems(installation.config.root, sorted({*enabled, *candidates}))
+    for name, reason in reasons.items():
+        place = f"plugin {name}"
+        users = ", ".join(enabled.get(name, ()))
+        if not reason:
+            yield Finding(place, OK, f"on for {users}" if users else "installed, on for no brand")
+        elif users:
+            yield Finding(place, FAILED, reason, f"repair it, or set enabled = false for {users}")
+        else:
+            yield Finding(place, WARNING, f"{reason} (on for no brand)", "repair or uninstall it")
+
+
+def import_problems(root: Path, names: Sequence[str]) -> dict[str, str]:
+    """Why each plugin cannot be used, empty where it can; imported in another process."""
+    answers: dict[str, str] = {}
+    waiting = list(names)
+    while waiting:
+        lines, ended = _import_in_child(root, waiting)
+        answers.update(lines)
+        left = [name for name in waiting if name not in lines]
+        if left:
+            answers[left[0]] = f"plugin {left[0]!r}: importing it {ended}"
+        waiting = left[1:]
+    return {name: answers[name] for name in names}
+
+
+def _import_in_child(root: Path, names: Sequence[str]) -> tuple[dict[str, str], str]:
+    command = [sys.executable, "-m", "scrm_core.doctor", str(root), *names]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=IMPORT_SECONDS, check=False)
+        out, ended = done.stdout, f"ended the process with exit code {done.returncode}"
+    except subprocess.TimeoutExpired as exc:
+        out, ended = exc.stdout or b"", f"took more than {IMPORT_SECONDS} s"
+    answers: dict[str, str] = {}
+    for line in out.splitlines():
+        # What a plugin prints itself is no answer.
+        if line.startswith(b'{"plugin"'):
+            answer = json.loads(line)
+            answers[answer["plugin"]] = answer["problem"]
+    return answers, ended
+
+
+def _brand(installation: Installation, config: BrandConfig, deep: bool) -> Iterator[Finding]:
+    place = f"brand {config.id}"
+    # Without its plugins: none of them is imported here, and a broken one hides nothing.
+    brand = Brand(replace(config, plugins={}), installation, installation.engine.handle(config.id), {})
+    try:
+        if not installation.engine.exists(config.id):
+            yield Finding(place, FAILED, "no database yet", "run: scrm migrate")
+            return
+        waiting = pending(brand.handle, "core", CORE_MIGRATIONS)
+        if waiting:
+            yield Finding(place, FAILED, f"{len(waiting)} migrations wait", "run: scrm migrate")
+            return
+        with brand:
+            yield from _database(brand, deep)
+            yield from _delivery(brand, config)
+            yield from _sums(brand)
+    except (ScrmError, peewee.PeeweeException) as exc:
+        yield Finding(place, FAILED, str(exc), "see docs/operations.md")
+
+
+def _database(brand: Brand, deep: bool) -> Iterator[Finding]:
+    place = f"brand {brand.id}"
+    contacts, orders = (execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("contact", "orders"))
+    yield Finding(place, OK, f"database answers: {contacts:,} contacts, {orders:,} orders")
+    if deep and brand.handle.engine == "sqlite":
+        problems = [row[0] for row in execute("PRAGMA integrity_check(10)").fetchall() if row[0] != "ok"]
+        if problems:
+            yield Finding(place, FAILED, "; ".join(problems), "restore a backup; nothing is repaired by itself")
+
+
+def _delivery(brand: Brand, config: BrandConfig) -> Iterator[Finding]:
+    enabled = {name for name, entry in config.plugins.items() if entry.enabled}
+    parked = parked_counts()
+    (held,) = execute("SELECT count(*) FROM plugin_cursor WHERE lease_until > ?", (brand.now(),)).fetchone()
+    for cursor in read_cursors():
+        if cursor.plugin not in enabled:
+            continue
+        place = f"brand {brand.id}, {cursor.plugin}"
+        behind = eventlog.lag(cursor.position)
+        count = parked.get(cursor.plugin, 0)
+        if cursor.state == "paused":
+            remedy = f"then: scrm plugin resume {brand.id} {cursor.plugin}"
+            yield Finding(place, WARNING, f"paused, {behind:,} events wait: {cursor.reason}", remedy)
+        elif behind and not held:
+            yield Finding(place, WARNING, f"{behind:,} events wait and no worker runs", "run: scrm run, or scrm worker")
+        else:
+            yield Finding(place, OK, f"{behind:,} events wait")
+        if count:
+            yield Finding(place, WARNING, f"{count:,} events are parked", f"see: scrm events {brand.id} parked")
+
+
+_WRONG_CONTACTS = """
+SELECT count(*) FROM contact c LEFT JOIN (
+  SELECT contact_id, count(*) AS orders, sum(paid_minor - refund_minor) AS money
+  FROM orders WHERE valid = 1 AND contact_id IS NOT NULL GROUP BY contact_id
+) o ON o.contact_id = c.id
+WHERE c.orders <> coalesce(o.orders, 0) OR c.money <> coalesce(o.money, 0)
+"""
+_WRONG_ORDERS = """
+SELECT count(*) FROM orders o LEFT JOIN (
+  SELECT order_id, sum(amount_minor) AS refunds FROM refund WHERE order_id IS NOT NULL GROUP BY order_id
+) r ON r.order_id = o.id
+WHERE o.refund_minor <> coalesce(r.refunds, 0)
+"""
+
+
+def _sums(brand: Brand) -> Iterator[Finding]:
+    """What is kept beside the orders must be what the orders say."""
+    place = f"brand {brand.id}"
+    for sql, what in ((_WRONG_CONTACTS, "contacts' order columns"), (_WRONG_ORDERS, "orders' refunds")):
+        (wrong,) = execute(sql).fetchone()
+        if wrong:
+            yield Finding(place, FAILED, f"{wrong:,} of the {what} do not add up", "report this with the log")
+        else:
+            yield Finding(place, OK, f"{what} add up")
+
+
+def _report_imports(root: Path, names: Sequence[str]) -> None:
+    """The other process: one JSON line per plugin, written as soon as it is known."""
+    from .config import load_project
+
+    loader = Loader(load_project(root).plugins_dir)
+    for name in names:
+        try:
+            loader.load(name)
+            problem = ""
+        except PluginError as exc:
+            problem = str(exc)
+        sys.stdout.write("\n" + json.dumps({"plugin": name, "problem": problem}) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    _report_imports(Path(sys.argv[1]), sys.argv[2:])
