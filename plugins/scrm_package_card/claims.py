@@ -2,8 +2,9 @@
 
 A lead comes with a card's serial or through a card's link. The serial names one
 card; the first valid claim of it wins and leads to the order's buyer, who is
-then one person with the lead. Serials that an ERP prints can be guessed, so a
-claim counts only within the recall window and every merge can be undone.
+then one person with the lead; an order without a known buyer becomes the
+lead's. Serials that an ERP prints can be guessed, so a claim counts only within
+the recall window and every merge can be undone.
 """
 
 from __future__ import annotations
@@ -97,9 +98,9 @@ class Claims:
         for row in waiting:
             self._claim(*row)
         claimed = self._joined(
-            "SELECT l.at, l.id, l.serial, l.contact_id, o.contact_id FROM package_card_lead l "
+            "SELECT l.at, l.id, l.serial, l.contact_id, o.id, o.contact_id FROM package_card_lead l "
             "JOIN package_card_shipment s ON s.id = l.shipment_id JOIN orders o ON o.id = s.order_id "
-            "WHERE l.state = 'attributed' AND l.matched = 0 AND o.contact_id IS NOT NULL",
+            "WHERE l.state = 'attributed' AND l.matched = 0",
             serials,
         )
         for row in claimed:
@@ -135,18 +136,29 @@ class Claims:
         self._conclude(lead_id, "attributed", campaign_id, shipment_id)
         self._tag(contact_id, code, at)
 
-    def _match(self, lead_id: int, serial: str, contact_id: int, buyer_id: int) -> None:
-        """Merge the person who claimed a card with the buyer of its order; the older contact stays.
+    def _match(self, lead_id: int, serial: str, contact_id: int, order_id: int, buyer_id: int | None) -> None:
+        """Make the person who claimed a card and the buyer of its order one; the older contact stays.
 
-        It is done once per lead: a merge that a person undoes is not repeated.
+        An order without a known buyer becomes the claimant's. It is done once
+        per lead: a merge that a person undoes is not repeated.
         """
         execute("UPDATE package_card_lead SET matched = 1 WHERE id = ?", (lead_id,))
         # Earlier merges of this very call may have moved either of them.
-        claimant, buyer = self._living(contact_id), self._living(buyer_id)
-        if claimant is None or buyer is None or claimant == buyer:
+        claimant = self._living(contact_id)
+        if claimant is None:
+            return
+        if buyer_id is None and self.brand.orders.claim(order_id, claimant, method=BY_SERIAL):
+            return
+        buyer = self._living(buyer_id if buyer_id is not None else self._buyer(order_id))
+        if buyer is None or claimant == buyer:
             return
         winner, loser = sorted((claimant, buyer))
         self.brand.contacts.merge(winner, loser, actor=NAME, reason=f"{BY_SERIAL} {serial}")
+
+    @staticmethod
+    def _buyer(order_id: int) -> int | None:
+        (contact_id,) = execute("SELECT contact_id FROM orders WHERE id = ?", (order_id,)).fetchone()
+        return None if contact_id is None else int(contact_id)
 
     def _conclude(self, lead_id: int, state: str, campaign_id: int, shipment_id: int | None) -> None:
         execute(

@@ -10,17 +10,22 @@ when it had to wait. Identities of suppressed people are not kept.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..db.bulk import execute, fetch_in, update_rows
+from ..errors import Conflict, Veto
 from .order_totals import recompute
 from .order_types import OrderIn
 from .resolving import IdentityIn, look_up
 from .suppression import IdentityKey
+from .survivors import survivor
 
 if TYPE_CHECKING:
     from ..brands import Brand
+
+log = logging.getLogger("scrm.orders")
 
 LATE = "late:"
 _FEW = 8
@@ -117,6 +122,29 @@ def match_waiting(contact_ids: Collection[int] | None = None) -> int:
     )
     owners: dict[IdentityKey, int] = {(kind, namespace, value): owner for kind, namespace, value, owner in rows}
     return _assign(_waiting(owners), owners)
+
+
+def claim(brand: Brand, order_id: int, contact_id: int, method: str) -> bool:
+    """Give an order without a buyer to a contact that proved it is theirs; True when it became theirs.
+
+    What the order names of its buyer and nobody else has becomes the contact's
+    too. An order that has a buyer keeps it: merge the two contacts instead.
+    """
+    contact_id = survivor(contact_id)
+    row = execute(
+        "UPDATE orders SET contact_id = ?, matched_by = ? WHERE id = ? AND contact_id IS NULL RETURNING buyer",
+        (contact_id, method, order_id),
+    ).fetchone()
+    if row is None:
+        return False
+    for kind, namespace, value in json.loads(row[0] or "[]"):
+        try:
+            brand.contacts.add_identity(contact_id, IdentityIn(kind, value, namespace), origin=method)
+        except (Conflict, Veto) as exc:
+            log.info("order %s, claimed by contact %s: %s", order_id, contact_id, exc)
+    execute("UPDATE orders SET buyer = NULL WHERE id = ?", (order_id,))
+    recompute((contact_id,))
+    return True
 
 
 _WAITS = "contact_id IS NULL AND buyer IS NOT NULL"

@@ -121,6 +121,18 @@ class Orders:
         return order_matching.match_waiting(contact_ids)
 
     @transactional
+    def claim(self, order_id: int, contact_id: int, *, method: str) -> bool:
+        """Give an order whose buyer is unknown to a contact that proved it is theirs; True when it became theirs.
+
+        ``method`` is kept as ``matched_by``, for example ``card serial``. The
+        identities that the order was waiting with become the contact's, unless
+        another contact has them. False when the order has a buyer already.
+        Raises NotFound for an unknown contact.
+        """
+        begin_writing()
+        return order_matching.claim(self.brand, order_id, contact_id, method)
+
+    @transactional
     def recompute(self, contact_ids: Iterable[int]) -> None:
         """Set the order columns of contacts (orders, occasions, money, first and last) from their valid orders."""
         begin_writing()

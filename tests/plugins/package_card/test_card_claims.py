@@ -56,6 +56,30 @@ def test_a_scan_is_one_person_with_the_buyer_and_later_orders_count(shop):
     assert found.created
 
 
+@pytest.mark.parametrize("lead_first", [True, False])
+def test_an_order_without_a_known_buyer_becomes_the_claimants(shop, lead_first):
+    campaign(shop)
+    if lead_first:
+        shop.lead("13800138000", "2026-05-04T12:00", serial="MAY-A1")
+    shop.sell("A1", "", "2026-05-01T00:00", 5_000)
+    shop.sell("A2", "masked", "2026-05-01T00:00", 7_000, create_contacts=False)
+    shop.sell("A3", "masked", "2026-05-20T00:00", 900, create_contacts=False)
+    shop.deliver()
+    if not lead_first:
+        shop.lead("13800138000", "2026-05-04T12:00", serial="MAY-A1")
+    shop.lead("13800138000", "2026-05-04T12:01", serial="MAY-A2")
+    shop.deliver()
+    with shop.brand:
+        person = shop.brand.contacts.find("phone", "+8613800138000")
+        orders = [shop.brand.orders.by_number("shop", number) for number in ("A1", "A2", "A3")]
+        assert [order.contact_id for order in orders] == [person.id] * 3
+        assert [order.matched_by for order in orders] == ["card serial", "card serial", "late:buyer"]
+        assert shop.brand.contacts.find("buyer", "masked", "shop").id == person.id
+    assert (person.orders, person.money) == (3, 12_900)
+    row = only_row(shop)
+    assert (row["new"], row["orders"], row["contribution_minor"]) == (1, 1, 900)
+
+
 STEPS = {
     "campaign": lambda shop: campaign(shop),
     "first order": lambda shop: shop.sell("A1", "b1", "2026-05-01T00:00", 5_000),
