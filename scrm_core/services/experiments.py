@@ -130,13 +130,6 @@ class Experiments:
         """The experiment ``name``; raises NotFound."""
         return _view(_row(name))
 
-    def list(self, owner: str | None = None) -> list[ExperimentView]:
-        """All experiments by name, or those of one owner."""
-        query = Experiment.select().order_by(Experiment.name)
-        if owner is not None:
-            query = query.where(Experiment.owner == owner)
-        return [_view(row) for row in query]
-
     @transactional
     def end(self, name: str) -> ExperimentView:
         """End an experiment: nobody is exposed any more, outcomes still count."""
@@ -227,6 +220,13 @@ class Experiments:
         verdict, winner = _verdict(arms, ratio, view.minimum)
         return ExperimentResult(name, metric, arms, ratio, verdict, winner)
 
+    def list(self, owner: str | None = None) -> list[ExperimentView]:
+        """All experiments by name, or those of one owner."""
+        query = Experiment.select().order_by(Experiment.name)
+        if owner is not None:
+            query = query.where(Experiment.owner == owner)
+        return [_view(row) for row in query]
+
 
 def _check_arms(arms: Mapping[str, int], minimum: int) -> None:
     for arm, weight in arms.items():
@@ -241,7 +241,7 @@ def _check_arms(arms: Mapping[str, int], minimum: int) -> None:
 
 
 def _row(name: str) -> Experiment:
-    row = Experiment.select().where(Experiment.name == name).first()
+    row: Experiment | None = Experiment.select().where(Experiment.name == name).first()
     if row is None:
         raise NotFound(f"no experiment {name!r}")
     return row

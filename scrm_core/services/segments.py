@@ -112,10 +112,6 @@ class Segments:
             raise NotFound(f"no segment {name!r}")
         return _view(row)
 
-    def list(self) -> list[SegmentView]:
-        """All saved segments by name."""
-        return [_view(row) for row in Segment.select().order_by(Segment.name)]
-
     @transactional
     def delete(self, name: str) -> None:
         """Forget a saved segment; raises NotFound."""
@@ -171,6 +167,10 @@ class Segments:
             sets=whole and self.brand.handle.engine == "sqlite",
         )
         return compile_condition(parse(expression), context, expression)
+
+    def list(self) -> list[SegmentView]:
+        """All saved segments by name."""
+        return [_view(row) for row in Segment.select().order_by(Segment.name)]
 
 
 def _view(row: Segment) -> SegmentView:
