@@ -36,22 +36,27 @@ UPDATE contact SET orders = s.orders, occasions = s.occasions, money = s.money,
   cycle_days = CASE WHEN s.occasions > 1
     THEN (2 * (s.last_day - s.first_day) + s.occasions - 1) / (2 * (s.occasions - 1)) END
 FROM (
-  SELECT c.id AS contact_id, count(o.id) AS orders, count(DISTINCT o.day) AS occasions,
-    CAST(coalesce(sum(o.paid_minor - o.refund_minor), 0) AS BIGINT) AS money,
-    min(o.paid_at) AS first_at, max(o.paid_at) AS last_at, min(o.day) AS first_day, max(o.day) AS last_day
-  FROM contact c LEFT JOIN orders o ON o.contact_id = c.id AND o.valid = 1
-  WHERE c.id IN ({in}) GROUP BY c.id
+  SELECT contact_id, count(*) AS orders, count(DISTINCT day) AS occasions,
+    CAST(sum(paid_minor - refund_minor) AS BIGINT) AS money,
+    min(paid_at) AS first_at, max(paid_at) AS last_at, min(day) AS first_day, max(day) AS last_day
+  FROM orders WHERE valid = 1 AND contact_id IN ({in}) GROUP BY contact_id
 ) s
 WHERE contact.id = s.contact_id
 """
-
+_CLEAR = """
+UPDATE contact SET orders = 0, occasions = 0, money = 0, first_order_at = NULL, last_order_at = NULL,
+  first_day = NULL, last_day = NULL, cycle_days = NULL
+WHERE orders <> 0 AND id IN ({in})
+  AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.contact_id = contact.id AND o.valid = 1)
+"""
 _CHUNK = 8_192
 
 
 def recompute(contact_ids: Iterable[int]) -> None:
     """Set the order columns of contacts from their valid orders, in one statement.
 
-    Call it inside the transaction that changed the orders, after the change.
+    A second one is needed only when some contact has no valid order left. Call
+    it inside the transaction that changed the orders, after the change.
     """
     ids = sorted(set(contact_ids))
     if not ids:
@@ -60,13 +65,21 @@ def recompute(contact_ids: Iterable[int]) -> None:
         # Held before the sums are taken: a statement that waits for a row keeps its old view of
         # the orders and would write over what another transaction has just counted.
         execute("SELECT id FROM contact WHERE id = ANY(?) ORDER BY id FOR NO KEY UPDATE", (ids,))
-        execute(_RECOMPUTE.replace("IN ({in})", "= ANY(?)"), (ids,))
-        return
+    if _run_in(_RECOMPUTE, ids) < len(ids):
+        _run_in(_CLEAR, ids)
+
+
+def _run_in(sql: str, ids: list[int]) -> int:
+    """Run an UPDATE whose ``{in}`` is replaced by the ids; returns how many rows it changed."""
+    if current_handle().engine != "sqlite":
+        return int(execute(sql.replace("IN ({in})", "= ANY(?)"), (ids,)).rowcount)
+    changed = 0
     for start in range(0, len(ids), _CHUNK):
         chunk = ids[start : start + _CHUNK]
         # Padded to a power of two by repeating an id, so that few different statements are prepared.
         chunk += chunk[-1:] * ((1 << (len(chunk) - 1).bit_length()) - len(chunk))
-        execute(_RECOMPUTE.replace("{in}", ", ".join("?" * len(chunk))), chunk)
+        changed += int(execute(sql.replace("{in}", ", ".join("?" * len(chunk))), chunk).rowcount)
+    return changed
 
 
 def revalidate(count_zero: bool) -> int:

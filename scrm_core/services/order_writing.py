@@ -91,19 +91,22 @@ def write_orders(
     names = Names()
     # An order that occurs twice in one call is written twice, one after the other.
     waves: list[dict[tuple[str, str], _Row]] = [{}]
+    first = waves[0]
     for index, given in enumerate(orders):
         try:
             order = checked_order(given, names)
         except Invalid as error:
             answers[index] = error
             continue
-        key = (order.source, order.number)
-        depth = 0
-        while depth < len(waves) and key in waves[depth]:
-            depth += 1
-        if depth == len(waves):
-            waves.append({})
-        waves[depth][key] = _Row(index, order, digest(order))
+        key = order[:2]  # source and number
+        row = _Row(index, order, digest(order))
+        if key not in first:
+            first[key] = row
+            continue
+        wave = next((wave for wave in waves if key not in wave), None)
+        if wave is None:
+            waves.append(wave := {})
+        wave[key] = row
     share_orders()
     for wave in waves:
         if wave:
