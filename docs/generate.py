@@ -196,7 +196,8 @@ def commands() -> str:
     def add(command: click.Command, context: click.Context) -> None:
         usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
         parts.append(f"### {context.command_path}\n\n{prose(command.help or '')}\n\n```text\n{usage}\n```\n")
-        options = [r for p in command.get_params(context) if (r := p.get_help_record(context)) and "--help" not in r[0]]
+        records = [parameter.get_help_record(context) for parameter in command.get_params(context)]
+        options = [record for record in records if record and record[1] and "--help" not in record[0]]
         if options:
             parts.append(table(("option", "meaning"), ((f"`{name}`", words) for name, words in options)))
         if isinstance(command, click.Group):
