@@ -29,7 +29,7 @@ from scrm_core.intake.csvfile import CsvFile, Reject
 from scrm_core.intake.mapping import Mapping
 from scrm_core.intake.writers import WRITERS
 from scrm_core.limits import LIMITS
-from scrm_core.services.import_runs import ImportProgress, advance_import, begin_import
+from scrm_core.services.import_runs import ImportProgress, advance_import, begin_import, refresh_statistics
 from scrm_core.values.money import exponent_of
 from scrm_core.values.text import csv_cell
 
@@ -55,6 +55,9 @@ class ImportReport:
     updated: int
     unchanged: int
     rejected: int
+
+LARGE_IMPORT = 5_000
+"""Rows from which on the database's statistics are refreshed after an import."""
 
 
 def run_import(
@@ -123,6 +126,8 @@ class _Import:
                 out.settle(counts["rejects_bytes"])
                 if progress is not None:
                     progress(state.position, self.file.consumed, self.file.size)
+        if state.position >= LARGE_IMPORT and not self.dry_run:
+            refresh_statistics()
         return ImportReport(
             state.position, counts["created"], counts["updated"], counts["unchanged"], counts["rejected"]
         )
