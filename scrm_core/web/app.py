@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 
 from ..brands import Installation
 from ..limits import LIMITS
 from . import health, home, mounts, openapi, problems, shortlinks
 from .bodies import BODY_CUT, CompactJSON, StrictRequest
-from .dispatch import endpoint
+from .dispatch import current_request, endpoint
 from .routes import ROUTES
 
 API = "/api/v1/<brand>"
@@ -71,15 +71,16 @@ def create_app(installation: Installation) -> Flask:
 
 def _finish(counters: health.Counters) -> Callable[[Response], Response]:
     def finish(response: Response) -> Response:
-        headers = response.headers
-        headers["X-Request-Id"] = problems.request_id()
-        headers["X-Content-Type-Options"] = "nosniff"
+        headers, answered = response.headers, current_request()
+        # add(), not set(): nobody else gives these, and each look for an old value costs.
+        headers.add("X-Request-Id", answered.environ["scrm.request_id"])
+        headers.add("X-Content-Type-Options", "nosniff")
         if response.mimetype == "text/html":
             headers["Content-Security-Policy"] = PAGE_POLICY
             headers["Referrer-Policy"] = "no-referrer"
         elif "Cache-Control" not in headers:
-            headers["Cache-Control"] = "no-store"
-        counters.count(request, response)
+            headers.add("Cache-Control", "no-store")
+        counters.count(answered, response)
         return response
 
     return finish

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response, request
+from flask import Request, Response, request
 
 from ..brands import Brand, Installation
 from ..errors import Forbidden, NotFound, PluginError
@@ -25,13 +25,19 @@ JSON = "application/json"
 NOTHING_HERE = "there is nothing at this address"
 
 
-def bearer_brand(installation: Installation) -> tuple[Brand, str]:
+def current_request() -> Request:
+    """The request itself; each step through Flask's ``request`` proxy would cost a microsecond."""
+    found: Request = request._get_current_object()  # type: ignore[attr-defined]
+    return found
+
+
+def bearer_brand(installation: Installation, request: Request) -> tuple[Brand, str]:
     """The brand that the request's key names, and the key; raises Unauthorized.
 
     Only the key's shape and the brand's existence are checked here: enter the
     brand and authenticate next.
     """
-    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, bearer = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     owner = brand_of(bearer) if scheme.lower() == "bearer" else None
     if owner is None:
         raise refused()
@@ -55,16 +61,16 @@ def permit(key: KeyInfo, permission: str) -> None:
         raise Forbidden(f"this key lacks the scope {permission!r}")
 
 
-def request_digest() -> str:
+def request_digest(request: Request) -> str:
     """A hash of the whole request: method, path, query and body."""
     head = f"{request.method} {request.script_root}{request.path}?{request.query_string.decode('latin-1')}\n"
     return hashlib.sha256(head.encode() + request.get_data()).hexdigest()
 
 
-def once(brand: Brand, key: KeyInfo, work: Callable[[], tuple[int, str]]) -> StoredAnswer:
+def once(brand: Brand, key: KeyInfo, request: Request, work: Callable[[], tuple[int, str]]) -> StoredAnswer:
     """Run ``work`` in one transaction, once per ``Idempotency-Key`` if the request has one."""
-    idempotency_key = request.headers.get("Idempotency-Key")
-    digest = "" if idempotency_key is None else request_digest()
+    idempotency_key = request.environ.get("HTTP_IDEMPOTENCY_KEY")
+    digest = "" if idempotency_key is None else request_digest(request)
     return run_once(brand, key.key_id, idempotency_key, digest, work)
 
 
@@ -83,7 +89,8 @@ def endpoint(installation: Installation, route: Route) -> Callable[..., Response
 
 
 def _run(installation: Installation, route: Route, path_brand: str, path: dict[str, str]) -> Response:
-    brand, bearer = bearer_brand(installation)
+    request = current_request()
+    brand, bearer = bearer_brand(installation, request)
     with brand:
         key = admit(brand, bearer, path_brand)
         permit(key, route.permission)
@@ -102,7 +109,7 @@ def _run(installation: Installation, route: Route, path_brand: str, path: dict[s
             status, members = route.view(call)
             return status, encode(members)
 
-        answer = once(brand, key, work)
+        answer = once(brand, key, request, work)
     response = Response(answer.body, answer.status, content_type=JSON)
     if answer.replayed:
         response.headers["Idempotent-Replayed"] = "true"

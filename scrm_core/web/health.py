@@ -11,11 +11,17 @@ import hmac
 import ipaddress
 import logging
 import os
+import threading
 import time
+from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import accumulate
 
 from flask import Flask, Request, Response
 from flask import request as current
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
 
 from .. import eventlog
 from ..brands import Brand, Installation
@@ -27,38 +33,58 @@ from .problems import RETRY_SECONDS
 
 log = logging.getLogger("scrm.web")
 
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"))
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
-class Counters:
-    """Requests of this process: how many, how long. Labels name routes, never values of a request."""
+class Counters(Collector):
+    """Requests of this process: how many, how long. Labels name routes, never values of a request.
+
+    Counting is three additions under one lock; the figures become Prometheus
+    metrics when somebody asks for them.
+    """
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self._requests = Counter(
-            "scrm_http_requests", "Requests answered", ("pid", "route", "method", "status"), registry=self.registry
-        )
-        self._seconds = Histogram(
-            "scrm_http_request_seconds", "Time to answer", ("pid", "route"), registry=self.registry, buckets=_BUCKETS
-        )
-        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._lock = threading.Lock()
+        # (route, method, status) -> requests, seconds, requests per bucket
+        self._counts: dict[tuple[str, str, int], list[float]] = {}
 
     def count(self, request: Request, response: Response) -> None:
         """Count one answered request."""
+        seconds = time.perf_counter() - request.environ["scrm.start"]
         rule = request.url_rule
         # An address that no rule has, and a method nobody defined, must not make a new series each.
         route = rule.rule if rule is not None else "none"
-        method = request.method if request.method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE") else "other"
+        method = request.method if request.method in _METHODS else "other"
         key = (route, method, response.status_code)
-        children = self._children.get(key)
-        if children is None:
-            pid = str(os.getpid())
-            children = self._children[key] = (
-                self._requests.labels(pid, route, method, str(response.status_code)),
-                self._seconds.labels(pid, route),
-            )
-        children[0].inc()
-        children[1].observe(time.perf_counter() - request.environ["scrm.start"])
+        with self._lock:
+            counts = self._counts.get(key)
+            if counts is None:
+                counts = self._counts[key] = [0.0] * (2 + len(_BUCKETS) + 1)
+            counts[0] += 1
+            counts[1] += seconds
+            counts[2 + bisect_left(_BUCKETS, seconds)] += 1
+
+    def collect(self) -> Iterator[Metric]:
+        """The figures as Prometheus metrics."""
+        with self._lock:
+            counted = {key: tuple(counts) for key, counts in self._counts.items()}
+        pid = str(os.getpid())
+        requests = CounterMetricFamily(
+            "scrm_http_requests", "Requests answered", labels=("pid", "route", "method", "status")
+        )
+        times = HistogramMetricFamily("scrm_http_request_seconds", "Time to answer", labels=("pid", "route", "method"))
+        by_route: dict[tuple[str, str], list[float]] = {}
+        for (route, method, status), counts in sorted(counted.items()):
+            requests.add_metric((pid, route, method, str(status)), counts[0])
+            total = by_route.setdefault((route, method), [0.0] * len(counts))
+            total[:] = [a + b for a, b in zip(total, counts, strict=True)]
+        bounds = [*(str(bound) for bound in _BUCKETS), "+Inf"]
+        for (route, method), total in by_route.items():
+            buckets = list(zip(bounds, accumulate(total[2:]), strict=True))
+            times.add_metric((pid, route, method), buckets, sum_value=total[1])
+        yield requests
+        yield times
 
 
 def install(app: Flask, installation: Installation, counters: Counters) -> None:
@@ -90,7 +116,9 @@ def install(app: Flask, installation: Installation, counters: Counters) -> None:
     def metrics() -> Response:
         if not _may_scrape(installation.config.metrics_token):
             raise NotFound(NOTHING_HERE)
-        text = generate_latest(counters.registry) + generate_latest(_delivery_figures(installation))
+        registry = _delivery_figures(installation)
+        registry.register(counters)
+        text = generate_latest(registry)
         return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")
 
     app.add_url_rule("/healthz", "healthz", healthz)

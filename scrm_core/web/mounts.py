@@ -19,7 +19,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -27,7 +27,7 @@ from ..brands import Installation
 from ..errors import NotFound, PluginError, ScrmError
 from ..plugin import Plugin
 from .bodies import BODY_CUT, CompactJSON, StrictRequest
-from .dispatch import NOTHING_HERE, admit, bearer_brand, once, permit
+from .dispatch import NOTHING_HERE, admit, bearer_brand, current_request, once, permit
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _READS = frozenset(("GET", "HEAD"))
@@ -133,7 +133,8 @@ def install(app: Flask, installation: Installation, rule: str) -> None:
 
 
 def _serve(installation: Installation, mounts: Mounts, path_brand: str, name: str, rest: str) -> Response:
-    brand, bearer = bearer_brand(installation)
+    request = current_request()
+    brand, bearer = bearer_brand(installation, request)
     with brand:
         key = admit(brand, bearer, path_brand)
         plugin = brand.plugins.get(name)
@@ -158,7 +159,7 @@ def _serve(installation: Installation, mounts: Mounts, path_brand: str, name: st
                 kept[:] = [response]
                 return response.status_code, response.get_data(as_text=True)
 
-            answer = once(brand, key, work)
+            answer = once(brand, key, request, work)
     if not answer.replayed:
         return kept[0]
     replay = Response(answer.body, answer.status, content_type="application/json")
