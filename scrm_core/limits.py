@@ -16,6 +16,8 @@ def _limit(value: int, unit: str, why: str) -> int:
 @dataclass(frozen=True, slots=True)
 class Limits:
     body_bytes: int = _limit(1_000_000, "bytes", "one JSON request body")
+    header_ms: int = _limit(10_000, "ms", "a client may take for the head of a request")
+    body_ms: int = _limit(20_000, "ms", "a client may take for the body of a request before 408")
     upload_bytes: int = _limit(20_000_000, "bytes", "one uploaded file")
     json_depth: int = _limit(64, "levels", "nesting of a JSON body")
     integer: int = _limit(2**53, "absolute value", "integers that JavaScript and JSON keep exact")
@@ -29,9 +31,7 @@ class Limits:
     import_batch: int = _limit(1_000, "rows", "one transaction of an import")
     segment_text: int = _limit(4_000, "characters", "one segment expression")
     segment_depth: int = _limit(50, "levels", "nesting of a segment expression")
-    segment_conditions: int = _limit(
-        50, "conditions", "one segment expression; a planner's time grows with their cube"
-    )
+    segment_conditions: int = _limit(50, "conditions", "one segment expression; a planner's time grows with their cube")
     delivery_batch: int = _limit(500, "events", "one delivery transaction of one plugin")
     handler_ms: int = _limit(30_000, "ms", "one event handler in the worker")
     park_attempts: int = _limit(8, "attempts", "a parked event before it stays for a person")
@@ -42,6 +42,7 @@ class Limits:
     idempotency_days: int = _limit(7, "days", "an answer kept for its Idempotency-Key")
     code_guesses: int = _limit(60, "unknown codes a minute", "short links asked for by one address before 429")
     link_code_chars: int = _limit(12, "base32 characters", "a short link's unguessable code")
+    stop_ms: int = _limit(20_000, "ms", "a stopping process may finish its work before it is killed")
     worker_memory_mb: int = _limit(1_024, "MiB", "a worker process before it is recycled")
 
 
@@ -50,6 +51,4 @@ LIMITS = Limits()
 
 def table() -> list[tuple[str, int, str, str]]:
     """Rows of (name, value, unit, why) for the documentation."""
-    return [
-        (f.name, getattr(LIMITS, f.name), f.metadata["unit"], f.metadata["why"]) for f in fields(LIMITS)
-    ]
+    return [(f.name, getattr(LIMITS, f.name), f.metadata["unit"], f.metadata["why"]) for f in fields(LIMITS)]

@@ -1,8 +1,9 @@
 """``scrm run``: the web on granian and a worker beside it, checked first, supervised after.
 
 The web is a process of its own with one granian worker per core. On SQLite
-each has one blocking thread: the database has one writer anyway, and threads
-waiting for it only cost time. On PostgreSQL each has several.
+each runs one request at a time: the database has one writer anyway, and threads
+waiting for it only cost time. On PostgreSQL each has several threads. Bodies
+are read before a request takes its turn (:mod:`scrm_core.gateway`).
 """
 
 from __future__ import annotations
@@ -15,21 +16,22 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import peewee
 
+from .config import load_project
 from .errors import ConfigError, ScrmError
 from .lifeline import end_with_parent
-from .supervisor import GRACE_SECONDS, Child, Supervisor
+from .limits import LIMITS
+from .supervisor import Child, Supervisor
 
 if TYPE_CHECKING:
     from .brands import Installation
 
-WEB_GRACE_SECONDS = int(GRACE_SECONDS / 2)
-HEADER_TIMEOUT_MS = 10_000
 POSTGRES_THREADS = 4
 
 
@@ -197,10 +199,11 @@ def run(
 
 
 def load_app(address: Address, root: str) -> Any:
-    """The WSGI application of a granian worker process."""
+    """The application of a granian worker process."""
     end_with_parent(os.getppid())
     from . import logs
     from .brands import Installation
+    from .gateway import Gateway
     from .nudge import make_nudge
     from .web import create_app
 
@@ -211,33 +214,33 @@ def load_app(address: Address, root: str) -> Any:
         config = replace(config, base_url=address.url)
     installation = Installation(config)
     installation.nudge = make_nudge(installation.config)
-    return create_app(installation)
+    return Gateway(create_app(installation), threads=1 if config.sqlite else POSTGRES_THREADS)
 
 
 def serve_web(root: str, host: str, port: int, workers: int) -> None:
     """Run granian in this process until SIGTERM; does not return normally before."""
     from granian import Granian
-    from granian.constants import Interfaces
+    from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
     from granian.log import LogLevels
 
-    from . import logs, web  # noqa: F401  imported before the workers are forked: they share its memory
-    from .config import load_project
+    from . import gateway, logs, web  # noqa: F401  imported before the workers are forked: they share its memory
 
     logs.configure()
     Granian(
         root,
         address=host,
         port=port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
         workers=workers,
-        blocking_threads=1 if load_project(Path(root)).sqlite else POSTGRES_THREADS,
-        http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT_MS),
+        http=HTTPModes.http1,
+        websockets=False,
+        http1_settings=HTTP1Settings(header_read_timeout=LIMITS.header_ms),
         respawn_failed_workers=True,
-        workers_kill_timeout=WEB_GRACE_SECONDS,
+        workers_kill_timeout=LIMITS.stop_ms // 2_000,
         log_level=LogLevels.warning,
         log_dictconfig={"formatters": {}, "handlers": {}, "loggers": {"_granian": {"propagate": True}}},
-    ).serve(target_loader=load_app)
+    ).serve(target_loader=partial(load_app, Address(host, port)))
 
 
 def main() -> None:

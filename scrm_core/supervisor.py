@@ -18,9 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .lifeline import PARENT
-
-GRACE_SECONDS = 20.0
-"""How long a stopping child may finish its work before it is killed."""
+from .limits import LIMITS
 
 PAUSES = (0.2, 1.0, 2.0, 5.0, 15.0, 30.0)
 """Seconds before a child that ended is started again; the last one repeats."""
@@ -71,7 +69,7 @@ class Supervisor:
     """Runs children until it is told to stop. ``say`` takes lines for people."""
 
     def __init__(
-        self, children: Sequence[Child], *, say: Callable[[str], None], grace: float = GRACE_SECONDS
+        self, children: Sequence[Child], *, say: Callable[[str], None], grace: float = LIMITS.stop_ms / 1000
     ) -> None:
         self.children = children
         self.say = say

@@ -141,7 +141,7 @@ def _make_demo(folder: Path, examples: Path) -> None:
         click.echo(f"The demo in {folder} is complete; nothing was changed.")
         return
     if not (examples / "cdnow_sample_orders.csv").is_file():
-        raise Failure(f"the demo needs the examples of the source checkout; they are not in {examples}: name --examples")
+        raise Failure(f"the demo needs the examples of the source checkout; not found in {examples}: name --examples")
     zone = {"timezone": "America/New_York", "currency": "USD", "locale": "en", "phone_region": "US"}
     brands = [
         NewBrand("demo", "Demo (package cards on)", plugins=_DEMO_BRAND, **zone),
