@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+import json
 
+import pytest
+from click.testing import CliRunner
+
+from scrm_core.cli.root import root
+from scrm_core.cli.session import Session
 from scrm_core.db.bulk import execute
 from scrm_core.errors import ConfigError, NotFound
+from scrm_core.web import create_app
 from scrm_tag_rules import TagRules
 
 RULES = """
@@ -166,6 +172,71 @@ def test_hits_are_a_metric_by_day_and_rule(shop):
         shop.brand.metrics.roll_up(day - 1, day + 1)
         values = shop.brand.metrics.read("tag-rules", "hits", day - 1, day + 1)
     assert [(v.day, v.dimension, v.value) for v in values] == [(day, "big order", 2)]
+
+
+VISITS = """
+[plugins.tag-rules]
+
+[[plugins.tag-rules.rules]]
+name = "looked at variant B"
+event = "visit"
+variant = "B"
+group = "interest"
+tag = "variant B"
+plan = "show more of it"
+"""
+
+
+def test_a_visit_tags_the_person_once_they_are_known(new_installation, shop_of):
+    shop = shop_of(new_installation(plugins=(TagRules,), acme=VISITS).brand("acme"))
+    at = shop.at("2026-05-01T10:00")
+    with shop.brand:
+        shop.brand.clock.set(at)
+        shop.brand.channels.create("poster")
+        links = {v: shop.brand.links.create("poster", "https://example.com/", variant=v).code for v in "AB"}
+        agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) MicroMessenger/8.0"
+        shop.brand.links.visit(links["B"], at=at, visitor="visitor-1", agent=agent)
+        shop.brand.links.visit(links["A"], at=at, visitor="visitor-2", agent=agent)
+    shop.deliver()
+    assert [(r["hits"], r["waiting"]) for r in shop.report("tag-rules")] == [(1, 1)]
+    people = [shop.lead(f"1380013800{n}", "2026-05-02T10:00") for n in (1, 2)]
+    with shop.brand:
+        for n, person in enumerate(people, 1):
+            contact_id = shop.brand.contacts.get(person.uid).id
+            shop.brand.links.attribute(f"visitor-{n}", contact_id, shop.at("2026-05-02T10:00"))
+        shop.brand.plugins["tag-rules"].settle()
+    assert [shop.tags(person.uid, "interest") for person in people] == [["variant B"], []]
+
+
+def test_the_rules_are_shown_over_http_and_on_the_command_line(shop):
+    shop.sell("A1", "b1", "2026-05-01T10:00", 10_000)
+    shop.deliver()
+    installation = shop.brand.installation
+    client = create_app(installation).test_client()
+
+    def get(path, brand, *scopes):
+        with brand:
+            key = brand.keys.create("test", scopes)[1]
+        return client.get(f"/api/v1/{brand.id}/plugins/tag-rules{path}", headers={"Authorization": f"Bearer {key}"})
+
+    rules = get("/rules", shop.brand, "tag-rules:read").json["rules"]
+    assert rules[0]["name"] == "big order"
+    assert rules[0]["conditions"] == {"min_paid_minor": 10_000}
+    assert [row["hits"] for row in get("/report", shop.brand, "tag-rules:read").json["rows"]] == [1, 0, 0, 0]
+    assert get("/rules", shop.brand, "orders:read").status_code == 403
+    assert get("/rules", shop.other.brand, "*").status_code == 404
+
+    def scrm(*arguments):
+        session = Session(installation.config.root, clock=installation.clock)
+        try:
+            return CliRunner().invoke(root, ["tag-rules", *arguments], obj=session)
+        finally:
+            session.close()
+
+    listed = json.loads(scrm("list", "acme", "--json").stdout)
+    assert [(row["rule"], row["hits"]) for row in listed][:2] == [("big order", 1), ("diapers on tmall", 0)]
+    assert json.loads(scrm("settle", "acme", "--json").stdout) == {"settled": 0}
+    assert scrm("list", "moonco").exit_code == 3
 
 
 BASE = '[[plugins.tag-rules.rules]]\nname = "r"\nevent = "lead"\ngroup = "g"\ntag = "t"\nplan = "p"\n'

@@ -1,0 +1,103 @@
+"""What every shipped plugin has in common, and the example that lies in a folder."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import peewee
+import pytest
+
+from scrm_core.brands import Installation
+from scrm_core.db.bulk import execute
+from scrm_core.plugin import Plugin
+from scrm_package_card import PackageCard
+from scrm_tag_rules import TagRules
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = (PackageCard, TagRules)
+ROLES = {
+    "__init__.py",
+    "README.md",
+    "commands.py",
+    "migrations",
+    "models.py",
+    "report.py",
+    "routes.py",
+    "schemas.py",
+    "service.py",
+}
+
+
+def folder(cls: type[Plugin]) -> Path:
+    return ROOT / "plugins" / cls.__module__
+
+
+@pytest.mark.parametrize("cls", SHIPPED)
+def test_a_plugin_folder_has_the_same_files_in_the_same_roles(cls):
+    assert {path.name for path in folder(cls).iterdir()} >= ROLES
+
+
+@pytest.mark.parametrize("cls", SHIPPED)
+def test_every_setting_is_described_and_named_in_the_readme(cls):
+    readme = (folder(cls) / "README.md").read_text("utf-8")
+    for name, field in cls.Settings().fields.items():
+        assert field.metadata["description"], name
+        assert name in readme
+
+
+@pytest.mark.parametrize("cls", SHIPPED)
+def test_every_route_is_in_the_readme(cls):
+    import flask
+
+    app = flask.Flask("routes")
+    app.register_blueprint(cls.blueprint)
+    readme = (folder(cls) / "README.md").read_text("utf-8")
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint != "static":
+            assert rule.rule in readme, rule.rule
+
+
+def test_migrations_make_the_tables_that_the_models_describe(new_installation, engine):
+    tables = "\n".join(f"[plugins.{cls.name}]" for cls in SHIPPED)
+    brand = new_installation(plugins=SHIPPED, acme="\n" + tables + "\n").brand("acme")
+    with brand:
+        for model in (model for cls in SHIPPED for model in cls.models):
+            meta = model._meta
+            made = {column.name: column for column in meta.database.get_columns(meta.table_name)}
+            assert set(made) == {field.column_name for field in meta.sorted_fields}, meta.table_name
+            for field in meta.sorted_fields:
+                assert made[field.column_name].null == field.null or field.primary_key, field
+            keys = {(key.column, key.dest_table) for key in meta.database.get_foreign_keys(meta.table_name)}
+            assert keys == {
+                (field.column_name, field.rel_model._meta.table_name)
+                for field in meta.sorted_fields
+                if isinstance(field, peewee.ForeignKeyField)
+            }
+
+
+def test_the_smallest_plugin_works_from_a_folder(new_installation, shop_of):
+    installation = new_installation()
+    root = installation.config.root
+    shutil.copytree(ROOT / "examples" / "plugins", root / "plugins")
+    (root / "scrm.toml").write_text((root / "scrm.toml").read_text() + 'plugins_dir = "plugins"\n')
+    brand_file = root / "brands" / "acme.toml"
+    brand_file.write_text(brand_file.read_text("utf-8") + "\n[plugins.big-spenders]\nleast = 5000\n", encoding="utf-8")
+    fresh = Installation.open(root, clock=installation.clock)
+    fresh.migrate()
+    shop, quiet = shop_of(fresh.brand("acme")), shop_of(fresh.brand("moonco"))
+    for each in (shop, quiet):
+        each.sell("A1", "b1", "2026-05-01T10:00", 5_000)
+        each.sell("A2", "b2", "2026-05-01T10:00", 4_999)
+        each.deliver()
+    with shop.brand:
+        uids = [shop.brand.contacts.find("buyer", b, "shop").uid for b in ("b1", "b2")]
+    assert [shop.tags(uid, "value") for uid in uids] == [["big spender"], []]
+    with quiet.brand:
+        assert execute("SELECT count(*) FROM contact_tag").fetchone() == (0,)
+    fresh.close()
+
+
+def test_the_smallest_plugin_stays_small():
+    source = (ROOT / "examples" / "plugins" / "scrm_big_spenders" / "__init__.py").read_text("utf-8")
+    assert len([line for line in source.splitlines() if line.strip()]) <= 22
