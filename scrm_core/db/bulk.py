@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 import peewee
@@ -100,7 +101,7 @@ def insert_rows(
         if full:
             sql = _insert_sql(model, names, on_conflict, "sqlite", _CHUNK)
             for start in range(0, full, _CHUNK):
-                flat = [value for row in data[start : start + _CHUNK] for value in row]
+                flat = list(chain.from_iterable(data[start : start + _CHUNK]))
                 written += int(brand_db.execute_sql(sql, flat).rowcount)
         if full < len(data):
             sql = _insert_sql(model, names, on_conflict, "sqlite", 1)
@@ -142,7 +143,7 @@ def insert_returning(
     full = len(data) - len(data) % chunk
     for start in range(0, full, chunk):
         sql = _insert_sql(model, names, tail, "sqlite", chunk)
-        flat = [value for row in data[start : start + chunk] for value in row]
+        flat = list(chain.from_iterable(data[start : start + chunk]))
         out.extend(brand_db.execute_sql(sql, flat).fetchall())
     single = _insert_sql(model, names, tail, "sqlite", 1)
     for row in data[full:]:

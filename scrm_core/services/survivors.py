@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from ..db import brand_db, current_handle, current_unit
 from ..db.bulk import execute, fetch_in
@@ -64,7 +64,7 @@ def survivor(contact_id: int, *, hold: bool = True) -> int:
     return found
 
 
-def departed(contact_ids: Collection[int]) -> dict[int, int | None]:
+def departed(contact_ids: Iterable[int]) -> dict[int, int | None]:
     """Those of the ids that are no longer active, each with its survivor (None when erased).
 
     Costs one probe of a small index for a brand that never merged or erased anybody.

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..db import buffered, current_unit, transactional
+from ..db import current_unit, transactional
 from ..db.bulk import execute
 from ..errors import Conflict, Invalid, NotFound
 from ..limits import LIMITS
@@ -120,10 +120,14 @@ class Tags:
         tag or contact, Conflict for a retired tag, Invalid for an unknown origin.
         """
         known = self._catalogue.known(tag)
-        if known.s_group_id is None and current_unit() is not None:
-            check_origin(origin)
-            row = (contact_id, known.tag_id, None, origin, actor, self.brand.now() if at is None else at)
-            return buffered(self._flusher, (contact_id, known.tag_id), row)
+        unit = current_unit()
+        if unit is not None and known.s_group_id is None:
+            if origin not in ORIGINS:
+                check_origin(origin)
+            tag_id = known.tag_id
+            at = self.brand.now() if at is None else at
+            unit.put(self._flusher, (contact_id, tag_id), (contact_id, tag_id, None, origin, actor, at))
+            return True
         return self.add_many([(contact_id, known.tag_id)], origin=origin, actor=actor, at=at) == 1
 
     @transactional
