@@ -8,7 +8,7 @@ from .brands import Brand, current_brand, current_plugin
 from .cli.output import json_option
 from .cli.session import Session as CommandSession
 from .clock import day_start, from_instant, iso, local_instant, to_instant
-from .db import BrandModel, InstantField, JSONField, MinorField, buffered
+from .db import BrandModel, InstantField, JSONField, MinorField, buffered, transactional
 from .db.bulk import execute, fetch_in, insert_model_rows, insert_rows
 from .errors import Conflict, Forbidden, Invalid, NotFound, PluginError, ScrmError, Veto
 from .facts import (
@@ -94,4 +94,5 @@ __all__ = [
     "local_instant",
     "permission",
     "to_instant",
+    "transactional",
 ]

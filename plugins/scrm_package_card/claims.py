@@ -9,13 +9,16 @@ the recall window and every merge can be undone.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import LeadCaptured, execute, fetch_in
+from scrm_core.api import Conflict, LeadCaptured, execute, fetch_in
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
+
+log = logging.getLogger("scrm.plugin.package-card")
 
 NAME = "package-card"
 DAY_MS = 86_400_000
@@ -71,8 +74,7 @@ class Claims:
         campaign_id, code, first_day, last_day, recall_days = campaign
         day = self.brand.day(event.at)
         inside = (first_day is None or day >= first_day) and (last_day is None or day <= last_day + recall_days)
-        self._conclude(row[0], "attributed" if inside else "outside", campaign_id, None)
-        if inside:
+        if self._conclude(row[0], "attributed" if inside else "outside", campaign_id, None) and inside:
             self._tag(contact_id, code, event.at)
 
     def _campaign_of_link(self, link: str) -> tuple[Any, ...] | None:
@@ -133,8 +135,8 @@ class Claims:
             if same is None:
                 self._conclude(lead_id, "repeat", campaign_id, shipment_id)
                 return
-        self._conclude(lead_id, "attributed", campaign_id, shipment_id)
-        self._tag(contact_id, code, at)
+        if self._conclude(lead_id, "attributed", campaign_id, shipment_id):
+            self._tag(contact_id, code, at)
 
     def _match(self, lead_id: int, serial: str, contact_id: int, order_id: int, buyer_id: int | None) -> None:
         """Make the person who claimed a card and the buyer of its order one; the older contact stays.
@@ -142,7 +144,9 @@ class Claims:
         An order without a known buyer becomes the claimant's. It is done once
         per lead: a merge that a person undoes is not repeated.
         """
-        execute("UPDATE package_card_lead SET matched = 1 WHERE id = ?", (lead_id,))
+        mine = execute("UPDATE package_card_lead SET matched = 1 WHERE id = ? AND matched = 0", (lead_id,)).rowcount
+        if not mine:
+            return
         # Earlier merges of this very call may have moved either of them.
         claimant = self._living(contact_id)
         if claimant is None:
@@ -160,14 +164,23 @@ class Claims:
         (contact_id,) = execute("SELECT contact_id FROM orders WHERE id = ?", (order_id,)).fetchone()
         return None if contact_id is None else int(contact_id)
 
-    def _conclude(self, lead_id: int, state: str, campaign_id: int, shipment_id: int | None) -> None:
-        execute(
-            "UPDATE package_card_lead SET state = ?, campaign_id = ?, shipment_id = ? WHERE id = ?",
+    @staticmethod
+    def _conclude(lead_id: int, state: str, campaign_id: int, shipment_id: int | None) -> bool:
+        """Decide a waiting lead; False when another process has decided it meanwhile."""
+        changed = execute(
+            "UPDATE package_card_lead SET state = ?, campaign_id = ?, shipment_id = ? "
+            "WHERE id = ? AND state = 'waiting'",
             (state, campaign_id, shipment_id, lead_id),
         )
+        return bool(changed.rowcount)
 
     def _tag(self, contact_id: int, code: str, at: int) -> None:
-        self.brand.tags.add(contact_id, (NAME, code), origin="auto", actor=NAME, at=at)
+        try:
+            self.brand.tags.add(contact_id, (NAME, code), origin="auto", actor=NAME, at=at)
+        except Conflict as exc:
+            if exc.code != "retired":
+                raise
+            log.warning("brand %s: tag %s/%s is retired and was not set", self.brand.id, NAME, code)
 
     def _living(self, contact_id: int | None) -> int | None:
         """The active contact that an id leads to through merges, or None (erased, unknown)."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import (
@@ -24,6 +25,7 @@ from scrm_core.api import (
     execute,
     fetch_in,
     insert_rows,
+    transactional,
 )
 
 from .claims import DAY_MS, NAME, SERIAL_CHARS, Claims
@@ -167,24 +169,32 @@ class PackageCards:
         if recall < 1 or contribution < 1:
             raise Invalid("a window is at least one day", field="recall_days" if recall < 1 else "contribution_days")
         wanted = (code, name, source, automatic, first_day, last_day, recall, contribution)
-        with self.brand.transaction():
-            execute(
-                "INSERT INTO package_card_campaign (code, name, source, automatic, first_day, last_day, "
-                "recall_days, contribution_days, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
-                "ON CONFLICT (code) DO NOTHING",
-                (*wanted[:3], int(automatic), *wanted[4:], self.brand.now()),
-            )
-            campaign = self.campaign(code)
-            if _settings_of(campaign) != wanted:
-                raise Conflict(f"card campaign {code!r} exists with other settings", code="campaign_exists")
-            self.brand.tags.define(NAME, code, kind="channel")
+        campaign = self._insert_campaign(wanted)
         # Apart from the first transaction: an order that commits now is either seen here, or its
         # event is delivered when the campaign is there.
-        with self.brand.transaction():
-            self._ship_known_orders(campaign)
-            self.claims.settle()
+        self._catch_up(campaign)
         return campaign
 
+    @transactional
+    def _insert_campaign(self, wanted: tuple[Any, ...]) -> Campaign:
+        execute(
+            "INSERT INTO package_card_campaign (code, name, source, automatic, first_day, last_day, "
+            "recall_days, contribution_days, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (code) DO NOTHING",
+            (*wanted[:3], int(wanted[3]), *wanted[4:], self.brand.now()),
+        )
+        campaign = self.campaign(wanted[0])
+        if _settings_of(campaign) != wanted:
+            raise Conflict(f"card campaign {campaign.code!r} exists with other settings", code="campaign_exists")
+        self.brand.tags.define(NAME, campaign.code, kind="channel")
+        return campaign
+
+    @transactional
+    def _catch_up(self, campaign: Campaign) -> None:
+        self._ship_known_orders(campaign)
+        self.claims.settle()
+
+    @transactional
     def add_link(self, code: str, channel: str, target: str, *, variant: str = "") -> Any:
         """Create a tracked link of the campaign for a channel and a variant of the card (A/B).
 
@@ -192,10 +202,10 @@ class PackageCards:
         code goes into the card's QR code; opening it is a visit.
         """
         campaign = self.campaign(code)
-        with self.brand.transaction():
-            self.brand.channels.ensure(channel, channel, NAME)
-            return self.brand.links.create(channel, target, variant=variant, owner=NAME, campaign=campaign.code)
+        self.brand.channels.ensure(channel, channel, NAME)
+        return self.brand.links.create(channel, target, variant=variant, owner=NAME, campaign=campaign.code)
 
+    @transactional
     def settle(self) -> int:
         """Join waiting leads with cards that have shipped since, and claimed cards with their buyers.
 
@@ -204,11 +214,10 @@ class PackageCards:
         at the same moment and orders that were matched to a contact later.
         """
         since = self.brand.now() - DAY_MS
-        with self.brand.transaction():
-            for campaign in self.campaigns():
-                if campaign.created_at >= since:
-                    self._ship_known_orders(campaign)
-            return self.claims.settle()
+        for campaign in self.campaigns():
+            if campaign.created_at >= since:
+                self._ship_known_orders(campaign)
+        return self.claims.settle()
 
     def leads(self, code: str, *, limit: int = 1_000) -> list[CardLeadView]:
         """The leads that a campaign's cards brought, by the time of the lead."""
@@ -229,9 +238,9 @@ class PackageCards:
         orders of a batch are shipped together.
         """
         if not buffered(self._flusher, event.event_id, event):
-            with self.brand.transaction():
-                self._ship_orders([event])
+            self._ship_orders([event])
 
+    @transactional
     def _ship_orders(self, events: list[OrderPaid]) -> None:
         campaigns = [_campaign(row) for row in execute(_CAMPAIGN + "WHERE automatic = 1 ORDER BY id").fetchall()]
         rows = []
@@ -264,30 +273,24 @@ class PackageCards:
         campaign = self.campaign(code)
         created = unchanged = 0
         rejected: list[tuple[int, str]] = []
-        batch: list[tuple[int, ShipmentIn]] = []
-
-        def write() -> None:
-            nonlocal created, unchanged
-            with self.brand.transaction():
-                for index, shipment in batch:
-                    problem = self._ship_one(campaign, shipment)
-                    if problem is None:
-                        created += 1
-                    elif problem:
-                        rejected.append((index, problem))
-                    else:
-                        unchanged += 1
-                self._join_orders(campaign.source, [s.order_number for _, s in batch])
-                self.claims.settle()
-            batch.clear()
-
-        for index, shipment in enumerate(shipments):
-            batch.append((index, shipment))
-            if len(batch) == SHIP_BATCH:
-                write()
-        if batch:
-            write()
+        numbered = enumerate(shipments)
+        while batch := list(islice(numbered, SHIP_BATCH)):
+            outcome = self._ship_batch(campaign, batch)
+            created += outcome.created
+            unchanged += outcome.unchanged
+            rejected += outcome.rejected
         return ShipOutcome(created, unchanged, tuple(rejected))
+
+    @transactional
+    def _ship_batch(self, campaign: Campaign, batch: list[tuple[int, ShipmentIn]]) -> ShipOutcome:
+        answers = [(index, self._ship_one(campaign, shipment)) for index, shipment in batch]
+        self._join_orders(campaign.source, [shipment.order_number for _, shipment in batch])
+        self.claims.settle([shipment.serial for _, shipment in batch])
+        return ShipOutcome(
+            created=sum(answer is None for _, answer in answers),
+            unchanged=sum(answer == "" for _, answer in answers),
+            rejected=tuple((index, answer) for index, answer in answers if answer),
+        )
 
     def _ship_one(self, campaign: Campaign, shipment: ShipmentIn) -> str | None:
         """Insert one shipment: None when it is new, "" when it was known, else why it is refused."""

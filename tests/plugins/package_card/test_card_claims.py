@@ -349,3 +349,37 @@ def test_a_brand_without_the_plugin_has_nothing_of_it(shop):
             shop.other.brand.contacts.find("buyer", "b1", "shop").id
             != shop.other.brand.contacts.find("phone", "+12125550100").id
         )
+
+
+SETTLING = """
+from scrm_package_card.service import ShipmentIn
+
+def run(brand, worker):
+    cards = brand.plugins["package-card"].cards
+    start = {at}
+    outcome = cards.ship("MAY", [ShipmentIn(f"S{{n}}", f"A{{n}}", start) for n in range(40)])
+    cards.settle()
+    return [outcome.created, outcome.unchanged, len(outcome.rejected)]
+"""
+
+
+def test_processes_that_read_one_file_at_once_ship_claim_and_merge_once(shop, together):
+    campaign(shop, automatic=False)
+    for n in range(40):
+        shop.sell(f"A{n}", f"b{n}", "2026-05-01T00:00", 5_000)
+        shop.lead(f"138001380{n:02d}", "2026-05-04T12:00", serial=f"S{n}")
+        shop.lead(f"139001390{n:02d}", "2026-05-05T12:00", serial=f"S{n}")
+    shop.deliver()
+    answers = together(shop.brand.installation, SETTLING.format(at=shop.at("2026-05-02T09:00")), 4)
+    assert sum(created for created, _, _ in answers) == 40
+    assert [sum(answer) for answer in answers] == [40] * 4
+    assert sum(rejected for _, _, rejected in answers) == 0
+    with shop.brand:
+        leads = shop.brand.plugins["package-card"].cards.leads("MAY")
+        assert sorted(lead.state for lead in leads) == ["attributed"] * 40 + ["repeat"] * 40
+        for n in range(40):
+            buyer = shop.brand.contacts.find("buyer", f"b{n}", "shop").id
+            assert shop.brand.contacts.find("phone", f"+86138001380{n:02d}").id == buyer
+            assert len(shop.brand.contacts.merges(buyer)) == 1
+    row = only_row(shop)
+    assert (row["shipped"], row["new"]) == (40, 40)
