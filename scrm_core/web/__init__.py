@@ -4,8 +4,9 @@
 module              what it holds
 ==================  =============================================================
 ``app``             the application factory
+``api``             the core's API, a WSGI application in front of Flask
 ``routes``          the one table of API routes with the permission beside each
-``dispatch``        how a call runs: key, brand, permission, body, one transaction
+``dispatch``        the steps of a call: key, brand, permission, one transaction
 ``calls``           what a view gets and gives
 ``problems``        every error as RFC 9457 ``application/problem+json``
 ``bodies``          strict JSON in, compact JSON out

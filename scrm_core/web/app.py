@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 
 from ..brands import Installation
 from ..limits import LIMITS
 from . import health, home, mounts, openapi, problems, shortlinks
+from .api import PLUGINS, ROOT, Api
 from .bodies import BODY_CUT, CompactJSON, StrictRequest
-from .dispatch import current_request, endpoint
 from .routes import ROUTES
-
-API = "/api/v1/<brand>"
 
 # Nothing is loaded from elsewhere, nothing runs that is not one of our files.
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 
 
 class ScrmFlask(Flask):
-    """Flask with strict JSON and an id and a start time for each request."""
+    """Flask behind the API: what :class:`.api.Api` does not answer comes here."""
 
     request_class = StrictRequest
     json_provider_class = CompactJSON
 
+    def __init__(self, *args: Any, api: Api, counters: health.Counters, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._api, self._counters = api, counters
+
     def wsgi_app(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        given = environ.get("HTTP_X_REQUEST_ID", "")
-        environ["scrm.request_id"] = given if _REQUEST_ID.match(given) else secrets.token_hex(8)
-        environ["scrm.start"] = time.perf_counter()
-        answer: Iterable[bytes] = super().wsgi_app(environ, start_response)
-        return answer
+        start = environ["scrm.start"] = time.perf_counter()
+        request_id = problems.name_request(environ.get("HTTP_X_REQUEST_ID", ""))
+        answered = self._api.answer(environ)
+        if answered is None:
+            answer: Iterable[bytes] = super().wsgi_app(environ, start_response)
+            return answer
+        self._counters.count(answered.rule, environ["REQUEST_METHOD"], answered.status, start)
+        start_response(answered.status_line, [*answered.headers, ("X-Request-Id", request_id)])
+        return [answered.body]
 
 
 def create_app(installation: Installation) -> Flask:
@@ -47,7 +50,14 @@ def create_app(installation: Installation) -> Flask:
     Raises PluginError when a plugin that a brand enables has a route without a
     declared permission.
     """
-    app = ScrmFlask("scrm_core.web", static_folder="static", static_url_path="/static")
+    counters = health.Counters()
+    app = ScrmFlask(
+        "scrm_core.web",
+        static_folder="static",
+        static_url_path="/static",
+        api=Api(installation, ROUTES),
+        counters=counters,
+    )
     app.config.update(
         MAX_CONTENT_LENGTH=BODY_CUT,
         MAX_FORM_PARTS=100,
@@ -57,11 +67,8 @@ def create_app(installation: Installation) -> Flask:
     app.url_map.merge_slashes = False
     app.extensions["scrm"] = installation
     problems.install(app)
-    counters = health.Counters()
     app.after_request(_finish(counters))
-    for route in ROUTES:
-        app.add_url_rule(API + route.path, route.operation, endpoint(installation, route), methods=[route.method])
-    mounts.install(app, installation, f"{API}/plugins/<plugin>/<path:rest>")
+    mounts.install(app, installation, f"{ROOT}<brand>/{PLUGINS}/<plugin>/<path:rest>")
     openapi.install(app)
     shortlinks.install(app, installation)
     health.install(app, installation, counters)
@@ -71,16 +78,16 @@ def create_app(installation: Installation) -> Flask:
 
 def _finish(counters: health.Counters) -> Callable[[Response], Response]:
     def finish(response: Response) -> Response:
-        headers, answered = response.headers, current_request()
-        # add(), not set(): nobody else gives these, and each look for an old value costs.
-        headers.add("X-Request-Id", answered.environ["scrm.request_id"])
-        headers.add("X-Content-Type-Options", "nosniff")
+        headers = response.headers
+        headers["X-Request-Id"] = problems.request_id()
+        headers["X-Content-Type-Options"] = "nosniff"
         if response.mimetype == "text/html":
             headers["Content-Security-Policy"] = PAGE_POLICY
             headers["Referrer-Policy"] = "no-referrer"
         elif "Cache-Control" not in headers:
-            headers.add("Cache-Control", "no-store")
-        counters.count(answered, response)
+            headers["Cache-Control"] = "no-store"
+        route = request.url_rule.rule if request.url_rule is not None else "none"
+        counters.count(route, request.method, response.status_code, request.environ["scrm.start"])
         return response
 
     return finish

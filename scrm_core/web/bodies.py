@@ -8,7 +8,7 @@ from typing import Any
 import flask
 from flask.json.provider import DefaultJSONProvider
 
-from ..errors import ScrmError, TooLarge
+from ..errors import Malformed, ScrmError, TooLarge
 from ..limits import LIMITS
 from ..values import strictjson
 
@@ -28,12 +28,44 @@ def encode(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
-def read_json(body: bytes, mimetype: str) -> Any:
+def read_body(environ: dict[str, Any]) -> bytes:
+    """The body of a WSGI request; raises TooLarge above ``LIMITS.body_bytes`` without reading on.
+
+    A body of unknown length is read only from a server that marks its end.
+    """
+    stream, length = environ["wsgi.input"], environ.get("CONTENT_LENGTH") or ""
+    if length.isascii() and length.isdigit() and "HTTP_TRANSFER_ENCODING" not in environ:
+        size = int(length) if len(length) <= 12 else BODY_CUT
+    else:
+        size = BODY_CUT if environ.get("wsgi.input_terminated") else 0
+        length = ""
+    if length and size > LIMITS.body_bytes:
+        raise too_large()
+    body = bytearray()
+    while len(body) < size:
+        chunk = stream.read(size - len(body))
+        if not chunk:
+            break
+        body += chunk
+    if len(body) > LIMITS.body_bytes:
+        raise too_large()
+    if length and len(body) < size:
+        raise Malformed("the body ended before its length", code="body_incomplete")
+    return bytes(body)
+
+
+def too_large() -> TooLarge:
+    """The refusal of a body over the limit."""
+    return TooLarge(f"the body is larger than {LIMITS.body_bytes} bytes")
+
+
+def read_json(body: bytes, content_type: str) -> Any:
     """The value of a JSON body.
 
     Raises UnsupportedMedia for another content type and what
     :func:`scrm_core.values.strictjson.loads` raises.
     """
+    mimetype = content_type.partition(";")[0].strip().lower()
     if mimetype and mimetype != "application/json" and not mimetype.endswith("+json"):
         raise UnsupportedMedia(
             f"the body must be JSON with `Content-Type: application/json`, not {mimetype[:100]!r}"
@@ -52,7 +84,7 @@ class StrictRequest(flask.Request):
         """
         body: Any = super().get_data(cache, as_text, parse_form_data)  # type: ignore[call-overload]
         if len(body) > LIMITS.body_bytes:
-            raise TooLarge(f"the body is larger than {LIMITS.body_bytes} bytes")
+            raise too_large()
         return body
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:

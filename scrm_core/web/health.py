@@ -17,7 +17,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import accumulate
 
-from flask import Flask, Request, Response
+from flask import Flask, Response
 from flask import request as current
 from prometheus_client import CollectorRegistry, Gauge, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
@@ -49,14 +49,11 @@ class Counters(Collector):
         # (route, method, status) -> requests, seconds, requests per bucket
         self._counts: dict[tuple[str, str, int], list[float]] = {}
 
-    def count(self, request: Request, response: Response) -> None:
-        """Count one answered request."""
-        seconds = time.perf_counter() - request.environ["scrm.start"]
-        rule = request.url_rule
-        # An address that no rule has, and a method nobody defined, must not make a new series each.
-        route = rule.rule if rule is not None else "none"
-        method = request.method if request.method in _METHODS else "other"
-        key = (route, method, response.status_code)
+    def count(self, route: str, method: str, status: int, start: float) -> None:
+        """Count one answered request; ``start`` is the performance counter when it came."""
+        seconds = time.perf_counter() - start
+        # A method that nobody defined must not make a new series each.
+        key = (route, method if method in _METHODS else "other", status)
         with self._lock:
             counts = self._counts.get(key)
             if counts is None:

@@ -19,7 +19,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -27,7 +27,7 @@ from ..brands import Installation
 from ..errors import NotFound, PluginError, ScrmError
 from ..plugin import Plugin
 from .bodies import BODY_CUT, CompactJSON, StrictRequest
-from .dispatch import NOTHING_HERE, admit, bearer_brand, current_request, once, permit
+from .dispatch import NOTHING_HERE, admit, bearer_brand, once, permit
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _READS = frozenset(("GET", "HEAD"))
@@ -124,17 +124,17 @@ def install(app: Flask, installation: Installation, rule: str) -> None:
             return _serve(installation, mounts, brand, plugin, rest)
         except _ErrorAnswer as error:
             return error.response
-        except (ScrmError, HTTPException, ValidationError):
+        except (ScrmError, HTTPException, ValidationError, KeyboardInterrupt, GeneratorExit):
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            # SystemExit too: a plugin's view must not end the server.
             raise PluginError(f"plugin {plugin!r} failed: {type(error).__name__}: {error}", plugin=plugin) from error
 
     app.add_url_rule(rule, "plugin_route", plugin_route, methods=METHODS, provide_automatic_options=False)
 
 
 def _serve(installation: Installation, mounts: Mounts, path_brand: str, name: str, rest: str) -> Response:
-    request = current_request()
-    brand, bearer = bearer_brand(installation, request)
+    brand, bearer = bearer_brand(installation, request.environ)
     with brand:
         key = admit(brand, bearer, path_brand)
         plugin = brand.plugins.get(name)
@@ -142,8 +142,8 @@ def _serve(installation: Installation, mounts: Mounts, path_brand: str, name: st
             raise NotFound(NOTHING_HERE)
         mounted = mounts.of(type(plugin))
         root = f"/api/v1/{brand.id}/plugins/{name}"
-        body = request.get_data()
-        with mounted.request_context(_below(request.environ, root, rest, body)) as context:
+        environ, body = request.environ, request.get_data()
+        with mounted.request_context(_below(environ, root, rest, body)) as context:
             if context.request.routing_exception is not None:
                 raise context.request.routing_exception
             permit(key, _permission(mounted, context.request.endpoint) or "")
@@ -159,7 +159,7 @@ def _serve(installation: Installation, mounts: Mounts, path_brand: str, name: st
                 kept[:] = [response]
                 return response.status_code, response.get_data(as_text=True)
 
-            answer = once(brand, key, request, work)
+            answer = once(brand, key, environ, body, work)
     if not answer.replayed:
         return kept[0]
     replay = Response(answer.body, answer.status, content_type="application/json")

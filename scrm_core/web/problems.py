@@ -13,11 +13,14 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+import secrets
 from collections.abc import Iterator
+from contextvars import ContextVar
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -27,6 +30,7 @@ log = logging.getLogger("scrm.web")
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
+_HARMLESS = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 
 # Statuses below 500 and these carry words written for the caller; the others may name internals.
 _SPEAKS = (Busy,)
@@ -49,9 +53,27 @@ _HTTP_DETAIL = {
 }
 
 
+class Refusal(NamedTuple):
+    """An error as an answer: status, headers and the JSON text."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    text: str
+
+
+_request_id: ContextVar[str] = ContextVar("scrm_request_id", default="")
+
+
+def name_request(given: str) -> str:
+    """Begin a request: its id is the caller's ``X-Request-Id`` if that is harmless, else a new one."""
+    chosen = given if _HARMLESS.match(given) else secrets.token_hex(8)
+    _request_id.set(chosen)
+    return chosen
+
+
 def request_id() -> str:
-    """The id of the current request: the caller's ``X-Request-Id`` if it is harmless, else a new one."""
-    return str(request.environ.get("scrm.request_id", ""))
+    """The id of the current request."""
+    return _request_id.get()
 
 
 def body_of(status: int, code: str, detail: str, *, field: str | None = None) -> dict[str, Any]:
@@ -69,7 +91,7 @@ def body_of(status: int, code: str, detail: str, *, field: str | None = None) ->
     return members
 
 
-def describe(error: Exception) -> dict[str, Any]:
+def describe(error: BaseException) -> dict[str, Any]:
     """The members of the problem that an error of the framework or of a schema stands for."""
     if isinstance(error, ValidationError):
         return _invalid(error)
@@ -78,31 +100,35 @@ def describe(error: Exception) -> dict[str, Any]:
     return body_of(500, "error", "something went wrong here; the log has the details under the request id")
 
 
-def response(members: dict[str, Any]) -> Response:
-    """A problem as a response."""
-    text = json.dumps(members, ensure_ascii=False, separators=(",", ":"))
-    return Response(text, members["status"], content_type=CONTENT_TYPE)
+def refusal(error: BaseException) -> Refusal:
+    """The answer that an error of any kind stands for; what the caller is not told goes to the log."""
+    members = describe(error)
+    status: int = members["status"]
+    headers = [("Content-Type", CONTENT_TYPE)]
+    if status >= 500:
+        log.error("request %s: %s: %s", request_id(), type(error).__name__, error, exc_info=error)
+    if isinstance(error, Busy):
+        headers.append(("Retry-After", str(error.retry_after)))
+    elif status in (429, 503):
+        headers.append(("Retry-After", str(RETRY_SECONDS)))
+    elif status == 401:
+        headers.append(("WWW-Authenticate", "Bearer"))
+    return Refusal(status, headers, _text(members))
 
 
 def install(app: Flask) -> None:
-    """Answer every error of an application in the one shape."""
-    app.register_error_handler(ScrmError, _answer_scrm)
-    app.register_error_handler(ValidationError, lambda error: response(describe(error)))
+    """Answer every error of a Flask application in the one shape."""
     app.register_error_handler(HTTPException, _answer_http)
-    app.register_error_handler(Exception, _answer_unexpected)
+    app.register_error_handler(Exception, _answer)
 
 
-def _answer_scrm(error: ScrmError) -> Response:
-    answer = response(describe(error))
-    if error.status >= 500:
-        log.error("request %s: %s: %s", request_id(), type(error).__name__, error, exc_info=error)
-    if isinstance(error, Busy):
-        answer.headers["Retry-After"] = str(error.retry_after)
-    elif error.status in (429, 503):
-        answer.headers["Retry-After"] = str(RETRY_SECONDS)
-    elif error.status == 401:
-        answer.headers["WWW-Authenticate"] = "Bearer"
-    return answer
+def _answer(error: Exception) -> Response:
+    status, headers, text = refusal(error)
+    return Response(text, status, headers)
+
+
+def _text(members: dict[str, Any]) -> str:
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":"))
 
 
 def _answer_http(error: HTTPException) -> Response:
@@ -112,18 +138,13 @@ def _answer_http(error: HTTPException) -> Response:
     members = body_of(
         status, _HTTP_CODES.get(status, "http_error"), _HTTP_DETAIL.get(status, HTTPStatus(status).description)
     )
-    answer = response(members)
+    answer = Response(_text(members), status, content_type=CONTENT_TYPE)
     for name, value in error.get_headers():
         if name.lower() in ("allow", "retry-after"):
             answer.headers[name] = value
     if status == 503 and "Retry-After" not in answer.headers:
         answer.headers["Retry-After"] = str(RETRY_SECONDS)
     return answer
-
-
-def _answer_unexpected(error: Exception) -> Response:
-    log.error("request %s failed", request_id(), exc_info=error)
-    return response(describe(error))
 
 
 def _on_purpose(error: ScrmError) -> dict[str, Any]:
