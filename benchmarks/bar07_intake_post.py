@@ -34,9 +34,7 @@ REQUESTS = size(1_500, 100)
 def bodies(start: int, count: int) -> list[bytes]:
     """Distinct leads with mainland mobiles."""
     return [
-        json.dumps(
-            {"source": "form", "key": f"k{n}", "phone": f"138{n:08d}", "name": "王小明", "state": "none"}
-        ).encode()
+        json.dumps({"source": "form", "key": f"k{n}", "phone": f"138{n:08d}", "name": "王小明"}).encode()
         for n in range(start, start + count)
     ]
 
