@@ -154,6 +154,7 @@ def resolve_rows(
     keyed = [[(i.kind, i.namespace, i.value) for i in row] for row in rows]
     known = look_up({key for row in keyed for key in row}, hold=True)
     missing = {key for row in keyed for key in row if key not in known}
+    # Asked after the look-up, which waits for an erasure that is under way: its hashes are seen here.
     suppressed = brand.contacts.suppressions.among(missing)
 
     sets, blocked = _connect(keyed, known, suppressed)
