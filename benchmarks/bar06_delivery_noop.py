@@ -37,26 +37,14 @@ def idle(number: int) -> type[Plugin]:
     return Idle
 
 
-def delivered(place: Scene) -> Callable[[], None]:
-    """A delivery over a fresh copy."""
-    root = place.copy()
-
-    def run() -> None:
-        calls = place.deliver(root)
-        if calls != PLUGINS * place.events:
-            raise SystemExit(f"{calls} calls instead of {PLUGINS * place.events}")
-
-    return run
-
-
 def read_once(place: Scene) -> Callable[[], None]:
     """Reading and decoding the log once, in delivery's batches."""
-    root = place.copy()
+    installation = Installation.open(place.copy(), clock=ManualClock(START), plugins=place.classes)
+    brand = installation.brand("bench")
 
     def run() -> None:
-        installation = Installation.open(root, clock=ManualClock(START), plugins=place.classes)
         position, count = eventlog.START, 0
-        with installation.brand("bench"):
+        with brand:
             while events := eventlog.read(position, LIMITS.delivery_batch):
                 position, count = events[-1].position, count + len(events)
         installation.close()
@@ -70,7 +58,7 @@ def main() -> None:
     """Measure the bar."""
     pairs = size(5, 2)
     with scene(EVENTS, tuple(idle(n) for n in range(1, PLUGINS + 1))) as place:
-        ours = [delivered(place) for _ in range(pairs)]
+        ours = [place.delivery() for _ in range(pairs)]
         yardstick = [read_once(place) for _ in range(pairs)]
         result = paired(lambda: ours.pop()(), lambda: yardstick.pop()())
         report("6 delivery to six idle plugins / reading once", result.time, at_most=1.5)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,14 +42,20 @@ class Scene:
         self.copies += 1
         return shutil.copytree(self.root, self.root.parent / f"run{self.copies}")
 
-    def deliver(self, root: Path) -> int:
-        """Deliver everything in the project at ``root`` and return how often handlers were called."""
-        installation = Installation.open(root, clock=ManualClock(START), plugins=self.classes)
+    def delivery(self) -> Callable[[], None]:
+        """A delivery of everything in a fresh, opened copy, which checks that each handler met each event once."""
+        installation = Installation.open(self.copy(), clock=ManualClock(START), plugins=self.classes)
         brand = installation.brand("bench")
-        with brand:
-            Delivery(brand).drain()
-        installation.close()
-        return sum(plugin.calls for plugin in brand.plugins.values())  # type: ignore[attr-defined]
+
+        def run() -> None:
+            with brand:
+                Delivery(brand).drain()
+            calls = sum(plugin.calls for plugin in brand.plugins.values())  # type: ignore[attr-defined]
+            if calls != len(self.classes) * self.events:
+                raise SystemExit(f"{calls} calls instead of {len(self.classes) * self.events}")
+            installation.close()
+
+        return run
 
     def database(self, root: Path) -> sqlite3.Connection:
         """A plain connection with the settings that the framework uses itself."""
