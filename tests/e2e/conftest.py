@@ -55,18 +55,21 @@ def demo(demo_project, tmp_path_factory) -> Iterator[Demo]:
     port = free_port()
     project = folder / "scrm.toml"
     project.write_text(project.read_text("utf-8").replace("127.0.0.1:8000", f"127.0.0.1:{port}"), "utf-8")
-    server = subprocess.Popen(
-        [*SCRM, "run", "--port", str(port), "--workers", "1"],
-        cwd=folder,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    log = folder.parent / "log"
+    with log.open("w") as errors:
+        server = subprocess.Popen(
+            [*SCRM, "run", "--port", str(port), "--workers", "1"],
+            cwd=folder,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
     try:
         assert server.stdout is not None
         # The command says where it serves when it can be asked.
         line = next((line for line in server.stdout if line.startswith("Serving ")), "")
-        assert f"http://127.0.0.1:{port}" in line
+        assert f"http://127.0.0.1:{port}" in line, log.read_text("utf-8")
         yield Demo(folder, port)
     finally:
         server.send_signal(signal.SIGTERM)
