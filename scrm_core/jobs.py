@@ -28,6 +28,8 @@ log = logging.getLogger("scrm.jobs")
 CORE = "core"
 METRICS_JOB = "metrics"
 METRICS_SECONDS = 3_600
+FORGET_JOB = "forget-answers"
+FORGET_SECONDS = 86_400
 JOB_LEASE_MS = 15 * 60_000
 JOB_ATTEMPTS = 3
 
@@ -125,9 +127,16 @@ def _jobs(brand: Brand) -> Iterator[tuple[str, str, int, Callable[[], object]]]:
     """(plugin, job, seconds, function) of every periodic job of a brand; "core" has its own."""
     today = brand.day(brand.now())
     yield CORE, METRICS_JOB, METRICS_SECONDS, lambda: brand.metrics.roll_up(today - 1, today)
+    yield CORE, FORGET_JOB, FORGET_SECONDS, lambda: _forget_answers(brand)
     for name, plugin in brand.plugins.items():
         for job in plugin.jobs:
             yield name, job.name, job.every_seconds, getattr(plugin, job.method)
+
+
+def _forget_answers(brand: Brand) -> None:
+    from .services.idempotency import forget_old
+
+    forget_old(brand)
 
 
 def due_jobs(brand: Brand) -> list[DueJob]:

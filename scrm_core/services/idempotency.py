@@ -81,6 +81,6 @@ def _replay(key_id: str, key: str, digest: str) -> StoredAnswer:
 
 @transactional
 def forget_old(brand: Brand) -> int:
-    """Delete answers older than ``LIMITS.idempotency_days``; returns how many. The worker's sweep calls it."""
+    """Delete answers older than ``LIMITS.idempotency_days``; returns how many. A daily job of the worker."""
     before = brand.now() - LIMITS.idempotency_days * MS_PER_DAY
     return int(execute("DELETE FROM idempotency WHERE at < ?", (before,)).rowcount)

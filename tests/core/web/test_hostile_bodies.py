@@ -209,3 +209,40 @@ def test_a_locked_database_is_503_and_reading_goes_on(installation, api, monkeyp
         assert int(response.headers["Retry-After"]) > 0
         assert api.get("/segments").get_json() == {"items": []}
     assert api.raw("/segments", FINE).status_code == 200
+
+
+def test_a_body_that_ends_before_its_length_is_refused(client, api):
+    response = client.post(
+        api.path("/segments"),
+        input_stream=io.BytesIO(FINE),
+        headers=api.headers({"Content-Type": "application/json", "Content-Length": str(len(FINE) + 5)}),
+        environ_overrides={"CONTENT_LENGTH": str(len(FINE) + 5)},
+    )
+    assert_problem(response, 400, "body_incomplete")
+    assert api.get("/segments").get_json() == {"items": []}
+
+
+@pytest.mark.parametrize("length", ["-1", "1e3", "x", "9" * 30, "١"])
+def test_a_length_that_is_no_number_never_reads_without_end(client, api, length):
+    response = client.post(
+        api.path("/segments"),
+        input_stream=io.BytesIO(FINE),
+        headers=api.headers({"Content-Type": "application/json"}),
+        environ_overrides={"CONTENT_LENGTH": length},
+    )
+    assert response.status_code in (400, 413)
+    assert api.get("/segments").get_json() == {"items": []}
+
+
+def test_a_flood_of_parameters_is_refused(api):
+    assert_problem(api.get("/events", **{f"p{n}": "x" for n in range(500)}), 422, "parameter")
+
+
+def test_whatever_a_service_raises_the_request_is_answered(monkeypatch, api):
+    class Odd(BaseException):
+        pass
+
+    broken(monkeypatch, Odd("x" * 10_000_000))
+    members = assert_problem(api.raw("/segments", FINE), 500, "error")
+    assert len(json.dumps(members)) < 1_000
+    assert api.get("/segments").status_code == 200
