@@ -148,6 +148,7 @@ _DECODERS: dict[str, Callable[..., Fact]] = {
 _SELECT = "SELECT id, type, contact_id, at, recorded_at, backfill, data FROM event "
 _SELECT_XID = _SELECT.replace("SELECT", "SELECT event.xid::text,", 1)
 _SQLITE_READ = _SELECT + "WHERE id > ? ORDER BY id LIMIT ?"
+_SQLITE_STRETCH = "SELECT max(id), count(*) FROM (SELECT id FROM event WHERE id > ? ORDER BY id LIMIT ?) AS stretch"
 # The column is qualified: an output column named xid would make ORDER BY sort text.
 _POSTGRES_READ = (
     _SELECT_XID + "WHERE (event.xid, event.id) > (?::text::xid8, ?::bigint) "
@@ -174,13 +175,29 @@ def read_batch(after: Position, limit: int, wanted: frozenset[str]) -> Batch:
 
     Events of other types move a cursor but nobody looks at them.
     """
-    rows, sqlite = _rows(after, limit)
+    if current_handle().engine == "sqlite":
+        return _sqlite_batch(after, limit, wanted)
+    rows, _ = _rows(after, limit)
     if not rows:
         return Batch([], after, 0)
-    last = rows[-1]
-    end = Position(0, last[0]) if sqlite else Position(int(last[0]), last[1])
-    kind = 1 if sqlite else 2
-    return Batch(_decode([row for row in rows if row[kind] in wanted], sqlite), end, len(rows))
+    end = Position(int(rows[-1][0]), rows[-1][1])
+    return Batch(_decode([row for row in rows if row[2] in wanted], False), end, len(rows))
+
+
+def _sqlite_batch(after: Position, limit: int, wanted: frozenset[str]) -> Batch:
+    """First where the stretch ends, then what is wanted of it: other events never become Python values.
+
+    Ids are given in commit order, so nothing can appear inside the stretch between the two.
+    """
+    last, size = execute(_SQLITE_STRETCH, (after.event_id, limit)).fetchone()
+    if not size:
+        return Batch([], after, 0)
+    kinds = sorted(wanted)
+    rows = execute(
+        f"{_SELECT}WHERE id > ? AND id <= ? AND type IN ({', '.join('?' * len(kinds))}) ORDER BY id",
+        (after.event_id, last, *kinds),
+    ).fetchall()
+    return Batch(_decode(rows, True), Position(0, last), size)
 
 
 def _rows(after: Position, limit: int) -> tuple[list[tuple[Any, ...]], bool]:
