@@ -22,6 +22,7 @@ import pluggy
 
 from .clock import Clock, SystemClock, day_of
 from .config import BrandConfig, ProjectConfig, load_brand, load_project, plugin_settings
+from .db.faults import is_fault
 from .db.migrations import CORE_MIGRATIONS, migrate, pending
 from .db.router import BrandHandle, brand_db, in_brand
 from .errors import Busy, ConfigError, NoBrand, NotFound, PluginError, ScrmError, Veto
@@ -89,6 +90,8 @@ class Hooks:
             except Veto:
                 raise
             except Exception as exc:
+                if is_fault(exc):
+                    raise  # a locked or absent database is nobody's mistake: it is answered as such
                 raise PluginError(
                     f"plugin {name!r} failed in {hook}: {type(exc).__name__}: {exc}", plugin=name
                 ) from exc

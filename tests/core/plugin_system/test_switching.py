@@ -8,7 +8,7 @@ import pytest
 
 from scrm_core.api import LeadDraft, MetricsQuery, OrderPaid, Plugin, Veto, current_brand, current_plugin, hookimpl
 from scrm_core.brands import Installation
-from scrm_core.errors import ConfigError, NoBrand, NotFound, PluginError
+from scrm_core.errors import Busy, ConfigError, NoBrand, NotFound, PluginError
 from scrm_core.loader import Loader, discover
 
 
@@ -86,6 +86,16 @@ def test_a_veto_passes_through_and_any_other_exception_names_the_plugin(new_inst
     assert (veto.value.code, veto.value.status) == ("blocked", 409)
     with pytest.raises(PluginError, match="'crashes' failed in check_lead: ZeroDivisionError: oops"):
         installation.brand("moonco").hooks.check("check_lead", draft)
+
+
+def test_a_database_fault_inside_a_guard_stays_a_database_fault(new_installation):
+    @hookimpl
+    def check_lead(self, draft):
+        raise Busy("the database is busy")
+
+    installation = new_installation(plugins=(make("asks", check_lead=check_lead),), acme="[plugins.asks]\n")
+    with pytest.raises(Busy):
+        installation.brand("acme").hooks.check("check_lead", LeadDraft(1, "s", "", ()))
 
 
 def test_a_gathering_plugin_that_fails_is_shown_as_unavailable_and_others_answer(new_installation):
