@@ -1,0 +1,279 @@
+"""``scrm run`` as processes: it stops in order, restarts what ends, and leaves nobody behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+SCRM = [sys.executable, "-m", "scrm_core.cli"]
+PATIENCE = 60
+BRAND = '[brand]\nid = "{0}"\nname = "{0}"\ntimezone = "Asia/Shanghai"\ncurrency = "CNY"\n'
+
+
+def environment() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if not k.startswith("SCRM_")}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def scrm(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*SCRM, *arguments], cwd=folder, env=environment(), capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def project(folder: Path, database_url: str, *brands: str) -> Path:
+    (folder / "brands").mkdir(parents=True)
+    (folder / "scrm.toml").write_text(f'database_url = "{database_url}"\n')
+    for brand in brands:
+        (folder / "brands" / f"{brand}.toml").write_text(BRAND.format(brand))
+    return folder
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    return project(tmp_path / "shop", "sqlite:data", "acme", "moonco")
+
+
+class Server:
+    """A running ``scrm run``."""
+
+    def __init__(self, folder: Path, port: int, *arguments: str) -> None:
+        self.port = port
+        self.process = subprocess.Popen(
+            [*SCRM, "run", "--port", str(port), "--workers", "1", *arguments],
+            cwd=folder,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        self.said = ""
+
+    def wait_for(self, words: str) -> None:
+        """Read what it prints until the words come."""
+        assert self.process.stdout is not None
+        os.set_blocking(self.process.stdout.fileno(), False)
+        deadline = time.monotonic() + PATIENCE
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.stdout, selectors.EVENT_READ)
+            while words not in self.said:
+                assert time.monotonic() < deadline, f"never said {words!r}:\n{self.said}"
+                if selector.select(0.5):
+                    data = os.read(self.process.stdout.fileno(), 65_536)
+                    assert data, f"ended before it said {words!r}:\n{self.said}"
+                    self.said += data.decode()
+
+    def family(self) -> dict[int, str]:
+        """Process ids below this one, with what they run."""
+        found: dict[int, str] = {}
+        ring = {self.process.pid}
+        while ring:
+            ring = {pid for pid in children_of(ring) if pid not in found}
+            found |= {pid: command(pid) for pid in ring}
+        return found
+
+    def one(self, words: str) -> int:
+        """The id of the child that runs something with the words."""
+        (pid,) = [pid for pid in children_of({self.process.pid}) if words in command(pid)]
+        return pid
+
+
+def children_of(parents: set[int]) -> set[int]:
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) in parents and fields[0] != "Z":
+            found.add(int(folder.name))
+    return found
+
+
+def command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+def gone(pids: dict[int, str]) -> bool:
+    """True when none of the processes runs any more; one that took an id anew does not count."""
+    deadline = time.monotonic() + PATIENCE
+    never = selectors.DefaultSelector()
+    while any(command(pid) == words for pid, words in pids.items()):
+        if time.monotonic() > deadline:
+            return False
+        never.select(0.02)
+    return True
+
+
+def get(port: int, path: str) -> bytes:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as answer:
+        return bytes(answer.read())
+
+
+@pytest.fixture
+def serve(shop: Path) -> Iterator[Callable[..., Server]]:
+    started: list[Server] = []
+
+    def start(*arguments: str, port: int | None = None) -> Server:
+        server = Server(shop, port or free_port(), *arguments)
+        started.append(server)
+        server.wait_for("Serving ")
+        return server
+
+    yield start
+    for server in started:
+        family = server.family()
+        server.process.kill()
+        server.process.wait()
+        assert gone(family)
+
+
+def test_it_makes_the_tables_serves_and_stops_in_order_on_sigterm(shop, serve):
+    server = serve()
+    assert b'"ready"' in get(server.port, "/readyz")
+    family = server.family()
+    assert any("scrm_core.serve" in words for words in family.values())
+    assert any(" worker" in words for words in family.values())
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(PATIENCE) == 0
+    assert gone(family)
+    # The same place can be served again at once.
+    again = serve(port=server.port)
+    again.process.send_signal(signal.SIGINT)
+    assert again.process.wait(PATIENCE) == 0
+
+
+def test_a_killed_parent_leaves_no_process_behind(serve):
+    server = serve()
+    family = server.family()
+    assert len(family) >= 3
+    server.process.kill()
+    server.process.wait()
+    assert gone(family)
+
+
+def test_a_worker_and_a_web_process_that_are_killed_are_started_again(serve):
+    server = serve()
+    worker, web = server.one(" worker"), server.one("scrm_core.serve")
+    os.kill(worker, signal.SIGKILL)
+    server.wait_for("the worker ended with exit code -9; starting it again")
+    os.kill(web, signal.SIGKILL)
+    server.wait_for("the web server ended with exit code -9; starting it again")
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            assert get(server.port, "/healthz") == b'{"status":"ok"}'
+            break
+        except OSError:
+            assert time.monotonic() < deadline
+            selectors.DefaultSelector().select(0.1)
+
+
+def test_a_second_signal_stops_at_once(shop, serve):
+    slow = shop / "plugins" / "scrm_slow"
+    slow.mkdir(parents=True)
+    (slow / "__init__.py").write_text(
+        "import threading\n"
+        "from scrm_core.api import Plugin, hookimpl\n\n"
+        "class Slow(Plugin):\n"
+        "    name, version, summary, requires_core = 'slow', '1', 'takes its time', '>=0.0'\n\n"
+        "    @hookimpl\n"
+        "    def on_lead(self, event):\n"
+        "        print('slow handler began', flush=True)\n"
+        "        threading.Event().wait(25)\n"
+    )
+    with (shop / "scrm.toml").open("a") as file:
+        file.write('plugins_dir = "plugins"\n')
+    with (shop / "brands" / "acme.toml").open("a") as file:
+        file.write("[plugins.slow]\n")
+    server = serve()
+    family = server.family()
+    (shop / "leads.csv").write_text("phone,source,key\n13800138000,form,1\n")
+    assert scrm(shop, "import", "leads", "acme", "leads.csv").returncode == 0
+    server.wait_for("slow handler began")
+    server.process.send_signal(signal.SIGTERM)
+    server.wait_for("SIGTERM: stopping")
+    before = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(PATIENCE) == 128 + signal.SIGTERM
+    assert time.monotonic() - before < 15
+    assert gone(family)
+
+
+def test_a_busy_port_is_named_with_a_free_one(shop, serve):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        done = scrm(shop, "run", "--port", str(port))
+    assert done.returncode == 1
+    assert f"port {port} is in use by another program" in done.stderr
+    assert re.search(r"scrm run --port \d+", done.stderr)
+
+
+def test_a_port_where_scrm_is_served_already_says_so(shop, serve):
+    server = serve("--no-worker")
+    assert not any(" worker" in words for words in server.family().values())
+    done = scrm(shop, "run", "--port", str(server.port))
+    assert done.returncode == 1
+    assert f"scrm is already served at http://127.0.0.1:{server.port}" in done.stderr
+
+
+def test_it_refuses_to_start_with_a_line_for_each_problem(shop):
+    broken = shop / "plugins" / "scrm_broken"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("import module_that_is_not_there\n")
+    with (shop / "scrm.toml").open("a") as file:
+        file.write('plugins_dir = "plugins"\n')
+    with (shop / "brands" / "acme.toml").open("a") as file:
+        file.write("[plugins.broken]\n[plugins.absent]\n")
+    with (shop / "brands" / "moonco.toml").open("a") as file:
+        file.write("[rfm]\ncount_zero_order = true\n")
+    done = scrm(shop, "run", "--port", str(free_port()))
+    assert done.returncode == 1
+    lines = [line for line in done.stderr.splitlines() if line.startswith("  ")]
+    assert len(lines) == 3
+    assert "module_that_is_not_there" in done.stderr
+    assert "'absent' is not installed" in done.stderr
+    assert "did you mean 'count_zero_orders'" in done.stderr
+
+
+def test_a_client_that_sends_slowly_holds_up_nobody(shop, serve):
+    server = serve()
+    key = json.loads(scrm(shop, "key", "create", "acme", "--json").stdout)["key"]
+    head = (
+        "POST /api/v1/acme/leads HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {key}\r\nContent-Length: 100\r\n\r\n{{"
+    )
+    slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(8)]
+    for client in slow:
+        client.sendall(head.encode())
+    assert get(server.port, "/healthz") == b'{"status":"ok"}'
+    for client in slow:
+        client.close()
+
+
+def test_postgresql_is_not_migrated_by_run(tmp_path, postgres_url):
+    folder = project(tmp_path / "pg", postgres_url, "never_migrated", "nor_this")
+    done = scrm(folder, "run", "--port", str(free_port()))
+    assert done.returncode == 1
+    assert "run: scrm migrate" in done.stderr
