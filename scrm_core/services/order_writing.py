@@ -8,7 +8,8 @@ and the order columns of the contacts concerned are computed anew.
 Which of two tellings of an order holds: the one with the later ``version``;
 with equal versions the one further along; a telling without version counts as
 older than any with one, and among tellings without version the last to arrive
-holds. So the order of delivery does not matter for a source that gives versions.
+holds. So the order of delivery does not matter for a source that gives versions
+and does not take a payment back.
 """
 
 from __future__ import annotations
@@ -89,6 +90,7 @@ def write_orders(
     """Write orders in the open transaction; one answer per order, in their order."""
     answers: list[Answer | None] = [None] * len(orders)
     names = Names()
+    salt = brand.contacts.suppressions.salt
     # An order that occurs twice in one call is written twice, one after the other.
     waves: list[dict[tuple[str, str], _Row]] = [{}]
     first = waves[0]
@@ -99,7 +101,7 @@ def write_orders(
             answers[index] = error
             continue
         key = order[:2]  # source and number
-        row = _Row(index, order, digest(order))
+        row = _Row(index, order, digest(order, salt))
         if key not in first:
             first[key] = row
             continue

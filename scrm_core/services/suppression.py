@@ -30,14 +30,19 @@ class Suppressions:
         self.brand = brand
         self._salt: bytes | None = None
 
-    def digest(self, *parts: str) -> str:
-        """The keyed hash of some texts, as 64 hexadecimal digits; different for every brand."""
+    @property
+    def salt(self) -> bytes:
+        """The brand's secret key for hashes; raises ScrmError when the database has lost it."""
         if self._salt is None:
             row = execute("SELECT value FROM meta WHERE key = 'salt'").fetchone()
             if row is None:
                 raise ScrmError(f"brand {self.brand.id!r}: the database has no salt; restore it from a backup")
             self._salt = bytes.fromhex(row[0])
-        return hmac.digest(self._salt, "\x1f".join(parts).encode(), hashlib.sha256).hex()
+        return self._salt
+
+    def digest(self, *parts: str) -> str:
+        """The keyed hash of some texts, as 64 hexadecimal digits; different for every brand."""
+        return hmac.digest(self.salt, "\x1f".join(parts).encode(), hashlib.sha256).hex()
 
     def among(self, keys: Collection[IdentityKey]) -> set[IdentityKey]:
         """Those of the identities that are suppressed."""
