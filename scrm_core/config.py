@@ -112,7 +112,7 @@ class BrandTable(Schema):
 
     id = _text(
         "API path and file or schema name; equals the file's name",
-        validate=validate.Regexp(BRAND_ID, error="must match [a-z][a-z0-9_-]{0,30}"),
+        validate=validate.Regexp(BRAND_ID, error="must match [a-z][a-z0-9_-]{{0,30}}"),
     )
     name = _text("name shown to people", validate=validate.Length(1, 200))
     timezone = _text("IANA zone in which days, streaks and quiet hours are counted", validate=_zone)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 KEY_FOLDER = "keys"
 """Folder below the data folder in which the demo keeps its API keys."""
 
+_TEMPORARY = ".scrm-new-"
+
 _PROJECT = """\
 # The project. docs/configuration.md explains every key.
 database_url = "sqlite:data"          # or "postgresql://user:password@host:5432/database"
@@ -118,6 +120,8 @@ def make_project(folder: Path, brands: list[NewBrand], *, demo: bool = False) ->
         return []
     try:
         ours = {path.parts[0] for path in wanted} | {"data", "plugins"}
+        for rest in folder.rglob(f"{_TEMPORARY}*"):
+            rest.unlink()  # of a run that was killed
         strange = sorted(set(os.listdir(folder)) - ours) if folder.exists() else []
         if strange:
             raise Conflict(f"{folder} is not empty (it holds {strange[0]}); choose a new folder")
@@ -151,7 +155,7 @@ def _write_new(path: Path, text: str, mode: int = 0o644) -> bool:
     if path.exists():
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary = path.with_name(f"{_TEMPORARY}{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)

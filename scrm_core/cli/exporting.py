@@ -30,7 +30,7 @@ def export_command(session: Session, kind: str, brand: str, output: Path | None,
     """Write contacts or orders as CSV or JSON lines.
 
     The columns are those that `scrm import` reads without a mapping: exporting
-    and importing again changes nothing. Phones are in clear, so the export is
+    and importing again leaves everything as it is. Phones are in clear, so the export is
     noted in the audit and a file is readable by its owner only.
     """
     from ..intake.exporter import COLUMNS, csv_cells, export_rows

@@ -1,7 +1,8 @@
 """Exporting contacts and orders in the shape in which they are imported.
 
-A file written here and imported again changes nothing. Columns are the fields
-of the schemas in :mod:`scrm_core.intake.schemas`; instants are ISO 8601 in the
+A file written here and imported again leaves every contact and order as it is
+(an order whose shop told other identities of its buyer is answered "updated",
+because the file says it in other words). Columns are the fields of the schemas in :mod:`scrm_core.intake.schemas`; instants are ISO 8601 in the
 brand's zone, amounts minor units, and no cell starts a spreadsheet formula.
 """
 

@@ -1,0 +1,145 @@
+"""``scrm init``: a whole project, made once."""
+
+from __future__ import annotations
+
+import re
+import stat
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from scrm_core.brands import Installation
+from scrm_core.cli.root import root
+from scrm_core.config import load_brand, load_project
+from scrm_core.project import NewBrand, make_project, store_key
+
+
+def init(*arguments, code=0):
+    done = CliRunner().invoke(root, ["init", *map(str, arguments)], prog_name="scrm")
+    assert done.exit_code == code, done.output
+    return done
+
+
+def content(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_new_project_has_one_brand_its_tables_and_a_key_that_is_shown_once(tmp_path):
+    folder = tmp_path / "My Shop 2"
+    done = init(folder)
+    (key,) = re.findall(r"scrm_my-shop-2\.\S+", done.stdout)
+    assert "scrm run" in done.stdout
+    installation = Installation.open(folder)
+    assert installation.brand_ids() == ["my-shop-2"]
+    with installation.brand("my-shop-2") as brand:
+        assert brand.keys.authenticate(key).allows("leads:write")
+    installation.close()
+    assert not any(key.encode() in data for data in content(folder).values())
+
+
+def test_the_second_run_changes_nothing(tmp_path):
+    folder = tmp_path / "shop"
+    init(folder)
+    before = {path: data for path, data in content(folder).items() if "data" not in path.parts}
+    assert "nothing was changed" in init(folder).stdout
+    assert before == {path: data for path, data in content(folder).items() if "data" not in path.parts}
+
+
+def test_options_reach_the_brands_file(tmp_path):
+    folder = tmp_path / "x"
+    options = ["--brand", "moon", "--title", "Moon 母婴", "--timezone", "America/New_York", "--currency", "USD"]
+    init(folder, *options)
+    brand = load_brand(folder / "brands" / "moon.toml")
+    assert (brand.name, brand.timezone, brand.currency) == ("Moon 母婴", "America/New_York", "USD")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--timezone", "Asia/Shangai"], "did you mean 'Asia/Shanghai'"),
+        (["--currency", "yuan"], "three capital letters"),
+        (["--brand", "Big Shop"], "must match"),
+        (["--brand", "../up"], "must match"),
+        (["--brand", "pg_x"], "reserved"),
+        (["--title", 'a"b'], "not valid TOML"),
+    ],
+)
+def test_a_brand_that_cannot_be_is_refused_before_anything_is_written(tmp_path, arguments, words):
+    folder = tmp_path / "shop"
+    assert words in init(folder, *arguments, code=1).stderr
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("name", ["123", "中文", "public"])
+def test_a_folder_whose_name_makes_no_brand_id_asks_for_one(tmp_path, name):
+    assert "--brand" in init(tmp_path / name, code=1).stderr
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path):
+    (tmp_path / "photo.jpg").write_bytes(b"x")
+    assert "photo.jpg" in init(tmp_path, "--brand", "shop", code=1).stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
+
+
+def test_making_a_project_goes_on_where_it_stopped(tmp_path):
+    folder = tmp_path / "shop"
+    make_project(folder, [NewBrand("shop", "Shop")])
+    for missing in ("scrm.toml", "README.md"):
+        (folder / missing).unlink()
+    written = make_project(folder, [NewBrand("shop", "Shop")])
+    assert sorted(path.name for path in written) == ["README.md", "scrm.toml"]
+    load_project(folder)
+
+
+def test_the_demo_does_not_take_over_a_project(tmp_path):
+    folder = tmp_path / "shop"
+    init(folder)
+    assert "not the demo" in init(folder, "--demo", code=1).stderr
+
+
+def test_the_demo_without_its_examples_says_where_it_looked(tmp_path):
+    done = init(tmp_path / "demo", "--demo", "--examples", tmp_path / "nowhere", code=1)
+    assert "nowhere" in done.stderr
+    assert not (tmp_path / "demo").exists()
+
+
+def test_a_kept_key_is_private_works_and_is_replaced_when_it_does_not(installation):
+    brand = installation.brand("acme")
+    with brand:
+        path = store_key(brand, "demo")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        first = path.read_text()
+        assert store_key(brand, "demo").read_text() == first
+        brand.keys.revoke(brand.keys.authenticate(first.strip()).key_id)
+        second = store_key(brand, "demo").read_text()
+        assert second != first
+        assert brand.keys.authenticate(second.strip()).brand == "acme"
+
+
+def test_init_killed_at_any_file_can_be_given_again(tmp_path):
+    folder = tmp_path / "shop"
+    for stop_after in (1, 2, 3):
+        code = (
+            "import os, sys\n"
+            "from pathlib import Path\n"
+            "from scrm_core import project\n"
+            "count = 0\n"
+            "replace = os.replace\n"
+            "def dying(a, b):\n"
+            "    global count\n"
+            "    count += 1\n"
+            f"    if count == {stop_after}:\n"
+            "        os.kill(os.getpid(), 9)\n"
+            "    replace(a, b)\n"
+            "os.replace = dying\n"
+            f"project.make_project(Path({str(folder)!r}), [project.NewBrand('shop', 'Shop')])\n"
+        )
+        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+        assert not (folder / "scrm.toml").exists()
+    written = make_project(folder, [NewBrand("shop", "Shop")])
+    assert folder / "scrm.toml" in written
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert names == {".gitignore", "README.md", "brands/shop.toml", "scrm.toml"}
