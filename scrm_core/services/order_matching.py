@@ -20,7 +20,7 @@ from .order_totals import recompute
 from .order_types import OrderIn
 from .resolving import IdentityIn, look_up
 from .suppression import IdentityKey
-from .survivors import survivor
+from .survivors import survivor, survivors
 
 if TYPE_CHECKING:
     from ..brands import Brand
@@ -61,6 +61,16 @@ def match_buyers(brand: Brand, rows: Sequence[Matchable], *, create: bool) -> No
             group = _only_known(brand, group)
         if group:
             _resolve(brand, source, group)
+    if len(named) > 1:
+        _follow_merges(rows)
+
+
+def _follow_merges(rows: Sequence[Matchable]) -> None:
+    """Point matches at the survivors: the buyers of one source may have merged contacts found for another."""
+    standing = survivors({row.match.contact_id for row in rows if row.match and row.match.contact_id is not None})
+    for row in rows:
+        if row.match is not None and row.match.contact_id is not None:
+            row.match = row.match._replace(contact_id=standing[row.match.contact_id])
 
 
 def _resolve(brand: Brand, source: str, rows: Sequence[Matchable]) -> None:
