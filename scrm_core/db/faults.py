@@ -17,6 +17,8 @@ _AWAY = (
     "the database system is",
 )
 
+_LOCK_TIMEOUT = "55P03"
+
 
 def _origin(exc: BaseException) -> BaseException:
     cause: BaseException = exc
@@ -49,10 +51,13 @@ def translate(exc: BaseException) -> ScrmError | None:
     """The framework's error for a database fault, or None when it is not one.
 
     Constraint violations are not faults: services handle them, and one that
-    escapes is a bug to be seen.
+    escapes is a bug to be seen. Only what comes from a driver is looked at: the
+    words of any other exception may be a customer's.
     """
     text = str(exc).lower()
     state = _sqlstate(exc)
+    if state is None and not isinstance(_origin(exc), sqlite3.Error | peewee.DatabaseError | peewee.InterfaceError):
+        return None
     if "disk is full" in text or "disk i/o error" in text or state == "53100":
         return StorageFull("the disk that holds this brand's data is full; free space and try again")
     if isinstance(_origin(exc), sqlite3.OperationalError):
@@ -60,7 +65,7 @@ def translate(exc: BaseException) -> ScrmError | None:
             return Busy("the database is busy; try again", code="database_busy")
         if "unable to open" in text:
             return Busy("the brand's database file cannot be opened", code="database_away")
-    if is_transient(exc):
+    if is_transient(exc) or state == _LOCK_TIMEOUT:
         return Busy("the database is contended; try again", code="database_busy")
     if state is not None and state[:2] in ("08", "57", "53"):
         return Busy("the database is away; try again", code="database_away")
