@@ -33,6 +33,8 @@ class BrandPostgres(LazyTransactions, PooledPostgresqlDatabase):  # type: ignore
             connect_timeout=5,
             options="-c statement_timeout=0 -c lock_timeout=%d" % LIMITS.busy_ms,
             application_name="scrm",
+            # A statement prepared on one server connection does not exist on the pooler's next one.
+            **({"prepare_threshold": None} if transaction_pooler else {}),
         )
 
     def _can_reuse(self, conn: Any) -> bool:
@@ -85,10 +87,15 @@ class BrandPostgres(LazyTransactions, PooledPostgresqlDatabase):  # type: ignore
                 if self.is_closed():
                     self.connect()
                 self._enter_schema(handle)
-            elif self._lazy.begin and not self._local_path:
-                if self.is_closed():
-                    self.connect()
-                self._enter_schema(handle)
+            elif self._lazy.begin:
+                if self._local_path:
+                    # Behind a pooler only a transaction has a schema, so a read begins it too.
+                    self._lazy.begin = False
+                    self.begin()
+                else:
+                    if self.is_closed():
+                        self.connect()
+                    self._enter_schema(handle)
             return super()._execute_cursor(sql, params, **options)
         except (peewee.OperationalError, peewee.InterfaceError):
             self._heal()
@@ -96,6 +103,10 @@ class BrandPostgres(LazyTransactions, PooledPostgresqlDatabase):  # type: ignore
 
     def executemany(self, sql: str, rows: list[tuple[Any, ...]]) -> int:
         """Run one statement for many rows; returns the number of rows it changed."""
+        if not self.in_transaction():
+            # Beginning enters the brand's schema: the connection may have served another brand last.
+            with self.atomic():
+                return self.executemany(sql, rows)
         self.before_statement(sql)
         with peewee.__exception_wrapper__:
             cursor = self.cursor()
