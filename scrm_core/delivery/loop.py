@@ -24,6 +24,22 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("scrm.delivery")
 
+# An event whose handler hung is parked before the cursor reaches it. It is retried only behind the
+# cursor, which passes parked events by: ahead of it, it would be handed out a second time. A retry
+# further off than any pause was planned before the clock went back.
+_DUE_BEHIND = (
+    "SELECT parked.plugin, parked.event_id, parked.attempts FROM parked "
+    "JOIN plugin_cursor ON plugin_cursor.plugin = parked.plugin JOIN event ON event.id = parked.event_id "
+    "WHERE parked.state = 'retry' AND (parked.next_at <= ? OR parked.next_at > ?) "
+    "AND plugin_cursor.state = 'active' AND {behind} ORDER BY parked.event_id LIMIT ?"
+)
+_DUE = {
+    True: _DUE_BEHIND.format(behind="event.id <= plugin_cursor.event_id"),
+    False: _DUE_BEHIND.format(
+        behind="(event.xid, event.id) <= (plugin_cursor.xid::xid8, plugin_cursor.event_id)"
+    ),
+}
+
 
 class Lost(Exception):
     """Another worker moved the cursor or took the parked event first: nothing to do."""
@@ -302,11 +318,7 @@ class Delivery:
     def _retry_due(self, done: Step, plugins: Collection[str] | None) -> None:
         now = self.brand.now()
         rows = execute(
-            "SELECT parked.plugin, parked.event_id, parked.attempts FROM parked "
-            "JOIN plugin_cursor ON plugin_cursor.plugin = parked.plugin "
-            "WHERE parked.state = 'retry' AND parked.next_at <= ? AND plugin_cursor.state = 'active' "
-            "ORDER BY parked.event_id LIMIT ?",
-            (now, self.batch),
+            _DUE[self.brand.handle.engine == "sqlite"], (now, now + 2_000 * RETRY_SECONDS[-1], self.batch)
         ).fetchall()
         for plugin, event_id, attempts in rows:
             if plugin in self.brand.plugins and (plugins is None or plugin in plugins):
