@@ -128,7 +128,9 @@ class Brand:
         self.locale = config.locale
         self.clock: Clock = installation.clock
         self._entered = threading.local()
-        self.plugins: dict[str, Plugin] = {name: cls(self, settings) for name, (cls, settings) in classes.items()}
+        self.plugins: dict[str, Plugin] = {
+            name: _made(cls, self, settings) for name, (cls, settings) in classes.items()
+        }
         self.hooks = Hooks(self.plugins)
 
     def __repr__(self) -> str:
@@ -280,6 +282,15 @@ def current_plugin(cls: type[P]) -> P:
     return plugin
 
 
+def _made(cls: type[Plugin], brand: Brand, settings: dict[str, Any]) -> Plugin:
+    try:
+        return cls(brand, settings)
+    except Exception as exc:
+        raise PluginError(
+            f"plugin {cls.name!r} cannot be made: {type(exc).__name__}: {exc}", plugin=cls.name
+        ) from exc
+
+
 def _signature(path: Path) -> tuple[int, int, int] | None:
     try:
         stat = os.stat(path)
@@ -405,7 +416,11 @@ class Installation:
             raise ConfigError("\n".join(problems), problems=tuple(problems))
         handle = self.engine.handle(config.id)
         handle.on_commit = self._on_commit
-        return Brand(config, self, handle, classes)
+        try:
+            return Brand(config, self, handle, classes)
+        except PluginError as exc:
+            problem = f"{path}: {exc}"
+            raise ConfigError(problem, problems=(problem,)) from exc
 
     def _prepare(self, brand: Brand) -> bool:
         """Make a changed brand ready: its plugins' tables, and cursors that begin at "now".

@@ -18,7 +18,7 @@ from huey.consumer import Consumer
 from .config import ProjectConfig
 from .db.bulk import execute
 from .delivery import describe
-from .errors import NotFound, ScrmError
+from .errors import NotFound
 
 if TYPE_CHECKING:
     from .brands import Brand, Installation
@@ -28,6 +28,9 @@ log = logging.getLogger("scrm.jobs")
 CORE = "core"
 METRICS_JOB = "metrics"
 METRICS_SECONDS = 3_600
+# What two PostgreSQL transactions wrote at one moment: an order that waits for a buyer, and the buyer.
+WAITING_JOB = "waiting-orders"
+WAITING_SECONDS = 600
 FORGET_JOB = "forget-answers"
 FORGET_SECONDS = 86_400
 JOB_LEASE_MS = 15 * 60_000
@@ -112,8 +115,9 @@ class Queue:
                     for due in due_jobs(brand):
                         self.job(brand.id, due.plugin, due.job, due.slot)
                         count += 1
-            except ScrmError as exc:
-                log.warning("brand %s: jobs wait: %s", brand.id, exc)
+            except Exception:
+                # Whatever is wrong with one brand (not migrated, damaged) must not stop the others' jobs.
+                log.exception("brand %s: jobs wait", brand.id)
         return count
 
     def consumer(self) -> EmbeddedConsumer:
@@ -127,6 +131,7 @@ def _jobs(brand: Brand) -> Iterator[tuple[str, str, int, Callable[[], object]]]:
     """(plugin, job, seconds, function) of every periodic job of a brand; "core" has its own."""
     today = brand.day(brand.now())
     yield CORE, METRICS_JOB, METRICS_SECONDS, lambda: brand.metrics.roll_up(today - 1, today)
+    yield CORE, WAITING_JOB, WAITING_SECONDS, brand.orders.match_waiting
     yield CORE, FORGET_JOB, FORGET_SECONDS, lambda: _forget_answers(brand)
     for name, plugin in brand.plugins.items():
         for job in plugin.jobs:

@@ -26,7 +26,7 @@ from prometheus_client.registry import Collector
 from .. import eventlog
 from ..brands import Brand, Installation
 from ..delivery import parked_counts, read_cursors
-from ..errors import NotFound, ScrmError
+from ..errors import NotFound
 from .bodies import encode
 from .dispatch import NOTHING_HERE
 from .problems import RETRY_SECONDS
@@ -150,8 +150,9 @@ def _delivery_figures(installation: Installation) -> CollectorRegistry:
     for brand in installation.brands():
         try:
             _read_figures(brand, waiting, parked, paused)
-        except ScrmError as error:
-            log.error("brand %s: no figures: %s", brand.id, error)
+        except Exception:
+            # Whatever is wrong with one brand must not hide the others.
+            log.exception("brand %s: no figures", brand.id)
             failing.labels(brand.id).set(1)
         else:
             failing.labels(brand.id).set(0)

@@ -171,6 +171,10 @@ def _brand(installation: Installation, brand_id: str, installed: list[str]) -> S
             reports = tuple(_report(brand, info.name, info.title) for info in brand.reports.list())
     except ScrmError as error:
         return ShownBrand(brand_id, brand_id, problem=error.message)
+    except Exception as error:
+        # Whatever is wrong with one brand must not hide the others.
+        log.exception("brand %s cannot be shown", brand_id)
+        return ShownBrand(brand_id, brand_id, problem=type(error).__name__)
     return ShownBrand(
         brand.id,
         brand.name,

@@ -99,9 +99,9 @@ class Owners:
                 brand.links.get(code)
         except NotFound:
             return False
-        except ScrmError as error:
-            # One brand's database being away must not break the links of the others.
-            log.error("brand %s could not be asked for a link: %s", brand.id, error)
+        except Exception:
+            # One brand's database being away or not migrated must not break the links of the others.
+            log.exception("brand %s could not be asked for a link", brand.id)
             return False
         return True
 
