@@ -80,7 +80,9 @@ def batches(connection: sqlite3.Connection, orders: int) -> Iterator[Batch]:
             "orders": ("id > ? AND id <= ?", span),
             "event": ("id > ? AND id <= ?", span),
         }
-        yield [
-            (inserts[table], connection.execute(f"SELECT * FROM {table} WHERE {where[table][0]}", where[table][1]).fetchall())
-            for table in TABLES
-        ]
+        batch: Batch = []
+        for table in TABLES:
+            condition, bounds = where[table]
+            rows = connection.execute(f"SELECT * FROM {table} WHERE {condition}", bounds).fetchall()
+            batch.append((inserts[table], rows))
+        yield batch

@@ -2,8 +2,9 @@
 
 A file written here and imported again leaves every contact and order as it is
 (an order whose shop told other identities of its buyer is answered "updated",
-because the file says it in other words). Columns are the fields of the schemas in :mod:`scrm_core.intake.schemas`; instants are ISO 8601 in the
-brand's zone, amounts minor units, and no cell starts a spreadsheet formula.
+because the file says it in other words). Columns are the fields of the schemas
+in :mod:`.schemas`; instants are ISO 8601 in the brand's zone, amounts minor
+units, and no cell starts a spreadsheet formula.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import eventlog
 from ..db import current_handle
-from ..db.bulk import allocate_ids, execute, fetch_in, insert_rows, update_rows
+from ..db.bulk import allocate_ids, fetch_in, insert_rows, update_rows
 from ..errors import Conflict, Invalid, ScrmError, Veto
 from ..facts import OrderDraft
 from ..models import Order, OrderLine
@@ -188,7 +188,8 @@ class _Wave:
             return Invalid(f"order {order.number!r} is {order.status} but has no time of payment", field="paid_at")
         if stored is not None and _holds(order, row.digest, stored) and order.paid_minor < stored.refund_minor:
             return Conflict(
-                f"order {order.number!r}: {stored.refund_minor} were refunded already, more than {order.paid_minor} paid",
+                f"order {order.number!r}: {stored.refund_minor} were refunded already, "
+                f"more than {order.paid_minor} paid",
                 code="refund_exceeds_paid",
             )
         return None

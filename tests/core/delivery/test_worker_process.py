@@ -170,7 +170,8 @@ def test_six_counting_plugins_see_each_order_once_although_the_worker_is_killed_
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_a_hung_handler_ends_its_worker_and_its_event_is_parked_while_others_go_on(folder_brand, spawn):
-    brand = folder_brand({"hangs": "import threading; event.number == '2' and threading.Event().wait()", "calm": "pass"})
+    hang = "import threading; event.number == '2' and threading.Event().wait()"
+    brand = folder_brand({"hangs": hang, "calm": "pass"})
     append(brand, 5)
     root = brand.installation.config.root
     process = spawn(root, "400")
