@@ -7,6 +7,7 @@ so that one that hangs or ends its process is a finding like any other.
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import subprocess
 import sys
@@ -106,18 +107,18 @@ def import_problems(root: Path, names: Sequence[str]) -> dict[str, str]:
 
 
 def _import_in_child(root: Path, names: Sequence[str]) -> tuple[dict[str, str], str]:
-    command = [sys.executable, "-m", "scrm_core.doctor", str(root), *names]
+    mark = secrets.token_hex(8)  # tells answers from what a plugin prints itself
+    command = [sys.executable, "-m", "scrm_core.doctor", mark, str(root), *names]
     try:
         done = subprocess.run(command, capture_output=True, timeout=IMPORT_SECONDS, check=False)
         out, ended = done.stdout, f"ended the process with exit code {done.returncode}"
     except subprocess.TimeoutExpired as exc:
         out, ended = exc.stdout or b"", f"took more than {IMPORT_SECONDS} s"
     answers: dict[str, str] = {}
-    for line in out.splitlines():
-        # What a plugin prints itself is no answer.
-        if line.startswith(b'{"plugin"'):
-            answer = json.loads(line)
-            answers[answer["plugin"]] = answer["problem"]
+    for line in out.decode("utf-8", "replace").splitlines():
+        if line.startswith(mark):
+            name, problem = json.loads(line.removeprefix(mark))
+            answers[name] = problem
     return answers, ended
 
 
@@ -198,7 +199,7 @@ def _sums(brand: Brand) -> Iterator[Finding]:
             yield Finding(place, OK, f"{what} add up")
 
 
-def _report_imports(root: Path, names: Sequence[str]) -> None:
+def _report_imports(mark: str, root: Path, names: Sequence[str]) -> None:
     """The other process: one JSON line per plugin, written as soon as it is known."""
     from .config import load_project
 
@@ -209,9 +210,9 @@ def _report_imports(root: Path, names: Sequence[str]) -> None:
             problem = ""
         except PluginError as exc:
             problem = str(exc)
-        sys.stdout.write("\n" + json.dumps({"plugin": name, "problem": problem}) + "\n")
+        sys.stdout.write(f"\n{mark}{json.dumps([name, problem])}\n")
         sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    _report_imports(Path(sys.argv[1]), sys.argv[2:])
+    _report_imports(sys.argv[1], Path(sys.argv[2]), sys.argv[3:])

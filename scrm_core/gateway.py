@@ -94,6 +94,7 @@ class Gateway:
             environ["wsgi.input"] = _Late()
             environ["HTTP_CONNECTION"] = "close"
             return
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
         environ["CONTENT_LENGTH"] = str(len(body))
         environ["wsgi.input"] = io.BytesIO(body)
 

@@ -148,20 +148,16 @@ def prepare(installation: Installation) -> dict[str, list[str]]:
             problems.append(str(exc))
     if problems:
         raise NotReady(problems)
-    if installation.config.sqlite:
-        try:
+    try:
+        if installation.config.sqlite:
             return installation.migrate()
-        except (ScrmError, peewee.DatabaseError) as exc:
-            raise NotReady([f"the tables cannot be brought up to date: {exc}"]) from exc
-    waiting = [f"brand {b!r}: {len(names)} migrations wait; run: scrm migrate" for b, names in _pending(installation)]
+        pending = {brand_id: installation.pending(brand_id) for brand_id in ids}
+    except (ScrmError, peewee.DatabaseError) as exc:
+        raise NotReady([f"the tables cannot be used: {exc}"]) from exc
+    waiting = [f"brand {b!r}: {len(names)} migrations wait; run: scrm migrate" for b, names in pending.items() if names]
     if waiting:
         raise NotReady(waiting)
     return {}
-
-
-def _pending(installation: Installation) -> list[tuple[str, list[str]]]:
-    found = ((brand_id, installation.pending(brand_id)) for brand_id in installation.brand_ids())
-    return [(brand_id, names) for brand_id, names in found if names]
 
 
 def run(
