@@ -8,6 +8,7 @@ task is only a nudge to look there, and the worker's sweep repairs lost ones.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from .config import ProjectConfig
 from .db.bulk import execute
 from .delivery import describe
 from .errors import NotFound
+from .limits import LIMITS
 
 if TYPE_CHECKING:
     from .brands import Brand, Installation
@@ -33,7 +35,8 @@ WAITING_JOB = "waiting-orders"
 WAITING_SECONDS = 600
 FORGET_JOB = "forget-answers"
 FORGET_SECONDS = 86_400
-JOB_LEASE_MS = 15 * 60_000
+# A little longer than a run may take: a run is never claimed again while it goes on.
+JOB_LEASE_MS = LIMITS.job_ms + 60_000
 JOB_ATTEMPTS = 3
 
 
@@ -85,6 +88,8 @@ class Queue:
     def __init__(self, installation: Installation, huey: Any, on_wake: Callable[[str], None]) -> None:
         self.installation = installation
         self.huey = huey
+        self.running: tuple[str, DueJob, float] | None = None
+        """Brand, job and begin (monotonic seconds) of the run that goes on, for the watchdog."""
 
         @huey.task(name="scrm.wake")  # type: ignore[untyped-decorator]
         def wake(brand_id: str) -> None:
@@ -96,8 +101,13 @@ class Queue:
                 brand = installation.brand(brand_id)
             except NotFound:
                 return
-            with brand:
-                run_job(brand, DueJob(plugin, name, slot))
+            due = DueJob(plugin, name, slot)
+            self.running = brand_id, due, time.monotonic()
+            try:
+                with brand:
+                    run_job(brand, due)
+            finally:
+                self.running = None
 
         @huey.periodic_task(crontab(minute="*"), name="scrm.tick")  # type: ignore[untyped-decorator]
         def tick() -> None:

@@ -34,6 +34,7 @@ class Limits:
     segment_conditions: int = _limit(50, "conditions", "one segment expression; a planner's time grows with their cube")
     delivery_batch: int = _limit(500, "events", "one delivery transaction of one plugin")
     handler_ms: int = _limit(30_000, "ms", "one event handler in the worker")
+    job_ms: int = _limit(900_000, "ms", "one run of a periodic job, before its worker is recycled")
     park_attempts: int = _limit(8, "attempts", "a parked event before it stays for a person")
     breaker_failures: int = _limit(5, "events in a row", "failures that pause a plugin for a brand")
     open_brands: int = _limit(16, "files per thread", "SQLite brand files kept open")

@@ -26,6 +26,7 @@ from .nudge import NudgeReceiver, NudgeSender
 
 if TYPE_CHECKING:
     from .brands import Brand, Installation
+    from .jobs import Queue
 
 log = logging.getLogger("scrm.worker")
 
@@ -56,6 +57,7 @@ class Worker:
         self._lanes: dict[str, _Lane] = {}
         self._current: _Lane | None = None
         self._failing: dict[str, float] = {}
+        self._queue: Queue | None = None
         self.receiver = NudgeReceiver(installation.config.data_dir)
 
     def run(self, *, jobs: bool = True) -> int:
@@ -67,8 +69,8 @@ class Worker:
         if jobs:
             from .jobs import Queue, make_huey
 
-            queue = Queue(self.installation, make_huey(self.installation.config), self._wake)
-            consumer = queue.consumer()
+            self._queue = Queue(self.installation, make_huey(self.installation.config), self._wake)
+            consumer = self._queue.consumer()
             consumer.start()
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
         try:
@@ -138,6 +140,7 @@ class Worker:
     def _watch(self) -> None:
         limit = LIMITS.handler_ms / 1000
         while not self.stop.wait(min(1.0, limit / 4)):
+            self._watch_job()
             lane = self._current
             running = lane.delivery.running if lane is not None else None
             if running is None or time.monotonic() - running.started <= limit:
@@ -154,6 +157,15 @@ class Worker:
                 )
                 # The handler may hold the database's lock: only the end of the process frees it.
                 os._exit(EXIT_HUNG)
+
+    def _watch_job(self) -> None:
+        running = self._queue.running if self._queue is not None else None
+        if running is None or time.monotonic() - running[2] <= LIMITS.job_ms / 1000:
+            return
+        brand_id, due, _ = running
+        log.error("brand %s: job %s/%s does not end; this worker is recycled", brand_id, due.plugin, due.job)
+        # Its lease runs out, and another worker tries again, a bounded number of times.
+        os._exit(EXIT_HUNG)
 
     def _park_noted(self, note: Running) -> None:
         try:

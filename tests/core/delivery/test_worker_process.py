@@ -16,12 +16,13 @@ from scrm_core import eventlog
 from scrm_core.db.bulk import execute
 from scrm_core.delivery import parked_events, read_cursors
 from scrm_core.eventlog import NewEvent
+from scrm_core.jobs import Queue, make_huey
 from scrm_core.nudge import NudgeReceiver, NudgeSender, socket_dir
 from scrm_core.worker import EXIT_HUNG, take_hung_notes
 
 PLUGIN = '''
 import peewee as pw
-from scrm_core.api import BrandModel, OrderPaid, Plugin, hookimpl
+from scrm_core.api import BrandModel, Job, OrderPaid, Plugin, hookimpl
 
 class Seen(BrandModel):
     id = pw.BigAutoField()
@@ -41,6 +42,11 @@ class Count(Plugin):
     def on_order(self, event: OrderPaid) -> None:
         Seen.create(event_id=event.event_id)
         {body}
+
+    jobs = (Job("hourly", 3_600, "hourly"),)
+
+    def hourly(self) -> None:
+        {job}
 '''
 
 MIGRATION = '''
@@ -57,18 +63,19 @@ from scrm_core.brands import Installation
 
 if len(sys.argv) > 2:
     object.__setattr__(limits.LIMITS, "handler_ms", int(sys.argv[2]))
+    object.__setattr__(limits.LIMITS, "job_ms", int(sys.argv[2]))
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())
 print("ready", flush=True)
-sys.exit(worker.run(Installation.open(Path(sys.argv[1])), stop, jobs=False))
+sys.exit(worker.run(Installation.open(Path(sys.argv[1])), stop, jobs=len(sys.argv) > 3))
 """
 
 
-def write_plugin(folder: Path, name: str, body: str = "pass") -> None:
+def write_plugin(folder: Path, name: str, body: str = "pass", job: str = "pass") -> None:
     table = name.replace("-", "_") + "_seen"
     home = folder / ("scrm_" + name.replace("-", "_"))
     (home / "migrations").mkdir(parents=True)
-    (home / "__init__.py").write_text(PLUGIN.format(name=name, table=table, body=body))
+    (home / "__init__.py").write_text(PLUGIN.format(name=name, table=table, body=body, job=job))
     (home / "migrations" / "0001_seen.py").write_text(MIGRATION.format(table=table))
 
 
@@ -76,11 +83,11 @@ def write_plugin(folder: Path, name: str, body: str = "pass") -> None:
 def folder_brand(new_installation):
     """Acme with plugins from the project's plugin folder: ``make({name: extra line of the handler})``."""
 
-    def make(plugins: dict[str, str]):
+    def make(plugins: dict[str, str], job: str = "pass"):
         installation = new_installation(acme="".join(f"[plugins.{name}]\nenabled = false\n" for name in plugins))
         root = installation.config.root
         for name, body in plugins.items():
-            write_plugin(root / "own", name, body)
+            write_plugin(root / "own", name, body, job)
         toml = root / "scrm.toml"
         toml.write_text(toml.read_text() + 'plugins_dir = "own"\n')
         path = root / "brands" / "acme.toml"
@@ -185,6 +192,18 @@ def test_a_hung_handler_ends_its_worker_and_its_event_is_parked_while_others_go_
         assert "did not return" in parked.error
         assert {c.state for c in read_cursors()} == {"active"}
     assert take_hung_notes(brand.installation.config.data_dir) == []
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_job_that_does_not_end_ends_its_worker_and_counts_as_an_attempt(folder_brand, spawn):
+    brand = folder_brand({"slow": "pass"}, job="import threading; threading.Event().wait()")
+    queue = Queue(brand.installation, make_huey(brand.installation.config), lambda brand_id: None)
+    queue.enqueue_due()
+    process = spawn(brand.installation.config.root, "400", "jobs")
+    assert process.wait(60) == EXIT_HUNG
+    with brand:
+        rows = execute("SELECT state, attempts FROM job_run WHERE plugin = 'slow'").fetchall()
+    assert rows == [("running", 1)]
 
 
 def test_a_committed_event_wakes_the_worker_through_its_socket(tmp_path):
