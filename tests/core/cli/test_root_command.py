@@ -152,3 +152,18 @@ def test_a_brand_without_tables_is_told_to_migrate(tmp_path):
     )
     assert done.returncode == codes.REFUSED
     assert "scrm migrate" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"), [("scrm br", "brand"), ("scrm plugin re", "resume"), ("scrm import o", "orders")]
+)
+def test_the_shell_completes_commands_and_choices(words, wanted, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", "from scrm_core.cli import main; main()"],
+        env={"_SCRM_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert f"plain,{wanted}" in done.stdout.splitlines()

@@ -1,0 +1,48 @@
+"""The demo is made by commands that may be killed at any moment and given again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+SCRM = [sys.executable, "-m", "scrm_core.cli"]
+
+
+def environment():
+    return {k: v for k, v in os.environ.items() if not k.startswith("SCRM_")}
+
+
+def answer(folder, *arguments):
+    done = subprocess.run(
+        [*SCRM, *arguments, "--json"], cwd=folder, env=environment(), capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("moment", ["$ scrm import orders quiet", "$ scrm worker --once"])
+def test_killed_while_it_is_made_and_made_again_it_has_the_same_figures(tmp_path, moment):
+    folder = tmp_path / "demo-project"
+    command = [*SCRM, "init", str(folder), "--demo"]
+    first = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True)
+    assert first.stdout is not None
+    assert any(line.startswith(moment) for line in first.stdout)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    second = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=240, check=True)
+    assert "is complete" in second.stdout
+    (row,) = answer(folder, "report", "demo", "package-card")["rows"]
+    assert (row["shipped"], row["new"], row["orders"], row["contribution_minor"]) == (3267, 235, 156, 613130)
+    for brand in ("demo", "quiet"):
+        rfm = answer(folder, "rfm", brand, "--as-of", "1997-09-30")
+        assert (rfm["customers"], rfm["repeats"], rfm["without_repeat"]) == (2357, 2457, 1411)
+        assert answer(folder, "segment", "count", brand, "money >= 0 and orders >= 1") == {"count": 2357}
+        assert answer(folder, "events", brand, "parked") == []
+    findings = answer(folder, "doctor")
+    assert {finding["state"] for finding in findings} <= {"ok", "warning"}
+    third = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60, check=True)
+    assert "nothing was changed" in third.stdout
