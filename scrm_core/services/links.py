@@ -33,8 +33,8 @@ _VIEW = (
     "SELECT l.id, l.code, c.code, l.target, l.variant, l.owner, l.campaign, l.created_at, l.expires_at, "
     "l.disabled_at FROM link l JOIN channel c ON c.id = l.channel_id "
 )
-# A stored target has only characters that are safe in a header, and a host right after the scheme.
-_SAFE_TARGET = re.compile(r"https?://[A-Za-z0-9\[][!-\[\]-~]*\Z")
+# A stored target has only characters that are safe in a header, and a host without user names right after the scheme.
+_SAFE_TARGET = re.compile(r"https?://(?=[A-Za-z0-9\[])[A-Za-z0-9._:\[\]-]+(?:[/?#][!-\[\]-~]*)?\Z")
 _ENCODED_CONTROL = re.compile(r"%(?:[01][0-9a-f]|7f)", re.IGNORECASE)
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9_-]{0,62})?(?:\.[a-z0-9](?:[a-z0-9_-]{0,62})?)*\.?\Z")
 _V6 = re.compile(r"[0-9a-f:.]{2,45}\Z")
@@ -175,7 +175,7 @@ class Links:
         link_id, target, expires_at, disabled_at, channel, variant, owner, campaign = row
         if disabled_at is not None or (expires_at is not None and expires_at <= at):
             raise Gone("this link has ended")
-        if _SAFE_TARGET.match(target) is None:
+        if _SAFE_TARGET.match(target) is None or _ENCODED_CONTROL.search(target):
             raise Gone("this link leads nowhere safe")
         visitor = clean_text(visitor, field="visitor", max_length=LIMITS.name)
         bot = is_bot(agent)
@@ -218,7 +218,8 @@ class Links:
         window = (visitor, at - self.brand.config.attribution_days * MS_PER_DAY, at)
         row: tuple[Any, ...] | None = execute(
             "SELECT v.id, l.id, l.code, c.id, c.code, v.at FROM visit v JOIN link l ON l.id = v.link_id "
-            "JOIN channel c ON c.id = l.channel_id WHERE v.visitor = ? AND v.visitor <> '' AND v.at >= ? AND v.at <= ? AND v.bot = 0 "
+            "JOIN channel c ON c.id = l.channel_id "
+            "WHERE v.visitor = ? AND v.visitor <> '' AND v.at >= ? AND v.at <= ? AND v.bot = 0 "
             "ORDER BY v.at DESC, v.id DESC LIMIT 1",
             window,
         ).fetchone()

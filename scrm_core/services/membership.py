@@ -38,26 +38,29 @@ class Memberships:
 
     @transactional
     def join(self, contact_id: int, identity: str = "", *, at: int, source: str = "") -> bool:
-        """Make a contact a member; False when it is one already under the same identity.
+        """Make a contact a member; False when it is one, or was at ``at``, already under the same identity.
 
-        Raises Conflict when it is a member under another identity, NotFound for
-        an unknown contact.
+        Raises Conflict when it is a member under another identity, or was at
+        ``at``, and NotFound for an unknown contact.
         """
         identity = clean_text(identity, field="identity", max_length=LIMITS.name)
         source = clean_text(source, field="source", max_length=LIMITS.name)
         begin_writing()
         contact_id = survivor(contact_id)
-        made = execute(
-            "INSERT INTO membership (contact_id, identity, joined_at, source) VALUES (?, ?, ?, ?) "
-            "ON CONFLICT DO NOTHING",
-            (contact_id, identity, at, source),
-        ).rowcount
-        if made:
-            return True
-        present = self.current(contact_id)
+        former = self._ended_around(contact_id, at)
+        if former is None:
+            made = execute(
+                "INSERT INTO membership (contact_id, identity, joined_at, source) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT DO NOTHING",
+                (contact_id, identity, at, source),
+            ).rowcount
+            if made:
+                return True
+        present = former or self.current(contact_id)
         if present is not None and present.identity != identity:
             raise Conflict(
-                f"the contact is a member as {present.identity!r}; it has to leave before it joins as {identity!r}",
+                f"the contact {'was' if former else 'is'} a member as {present.identity!r}; "
+                f"it has to leave before it joins as {identity!r}",
                 code="member_already",
             )
         return False
@@ -85,6 +88,13 @@ class Memberships:
     def current(self, contact_id: int) -> MembershipView | None:
         """The contact's membership in force, or None."""
         row = execute(_VIEW + "WHERE contact_id = ? AND left_at IS NULL", (contact_id,)).fetchone()
+        return MembershipView(*row) if row is not None else None
+
+    def _ended_around(self, contact_id: int, at: int) -> MembershipView | None:
+        """The ended membership that was in force at ``at``: a joining told again must not revive it."""
+        row = execute(
+            _VIEW + "WHERE contact_id = ? AND joined_at <= ? AND left_at > ? ORDER BY id LIMIT 1", (contact_id, at, at)
+        ).fetchone()
         return MembershipView(*row) if row is not None else None
 
     def history(self, contact_id: int) -> list[MembershipView]:

@@ -6,9 +6,9 @@ import re
 
 # Programs say what they are; those that fetch a link to draw its preview come right after a
 # message with the link was sent, and would each count as a visit. WeChat's own browser
-# (MicroMessenger) is a person.
+# (MicroMessenger) is a person, and so is the owner of a CUBOT telephone.
 _BOT = re.compile(
-    r"bot\b|bot[/;\s_-]|crawl|spider|slurp|preview|scrap|monitor|uptime|headless|lighthouse|validator"
+    r"(?<!cu)bot(?:\b|_)|crawl|spider|slurp|preview|scrap|monitor|uptime|headless|lighthouse|validator"
     r"|facebookexternalhit|whatsapp|skypeuri|embedly|quora link|vkshare|pinterest/|feedfetcher|mediapartners"
     r"|google-|apis-google|bingpdf|yandex|baidu-|sogou web|bytespider|yisou|petal|mj12|ahrefs|semrush"
     r"|curl/|wget/|libwww|python|aiohttp|httpx|go-http|java/|okhttp|apache-http|axios|node-fetch|node\.js"

@@ -1,0 +1,35 @@
+"""A plugin that issues vouchers and leaves a touch per call, so that a test sees how often it was asked."""
+
+from __future__ import annotations
+
+import secrets
+
+from scrm_core.api import Plugin, Veto
+
+
+class Mint(Plugin):
+    """Issues ``voucher``; refuses or fails when the reason of the grant or reversal says so."""
+
+    name = "mint"
+    version = "1.0"
+    summary = "issues vouchers"
+    requires_core = ">=0.0"
+    reward_kinds = {"voucher": "a voucher"}
+
+    def issue_reward(self, order):
+        self._note("issue", order)
+        return self._answer(order) or {"code": f"V-{secrets.token_hex(8)}"}
+
+    def reverse_reward(self, order):
+        self._note(f"reverse {order.issued['code']}", order)
+        self._answer(order)
+
+    def _note(self, what, order):
+        self.brand.contacts.add_touch(order.contact_id, "page", what, at=order.at, key=secrets.token_hex(8))
+
+    def _answer(self, order):
+        if order.reason == "veto":
+            raise Veto("out of vouchers", "sold_out")
+        if order.reason == "crash":
+            raise ValueError("the printer burns")
+        return ["a list"] if order.reason == "list" else {"code": {1}} if order.reason == "set" else None
