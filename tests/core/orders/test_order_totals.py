@@ -85,7 +85,7 @@ ORDERS = st.lists(
 @given(steps=ORDERS)
 def test_totals_equal_a_plain_model(brand, order, refund, steps):
     example = next(EXAMPLES)
-    told, owner, seen_paid = {}, {}, {}
+    told, owner, waits = {}, {}, {}
     with brand:
         for turn, (which, who, status, hours, paid, refunds) in enumerate(steps):
             number, buyer = f"E{example}-{which}", f"e{example}-{who}"
@@ -100,26 +100,26 @@ def test_totals_equal_a_plain_model(brand, order, refund, steps):
                 when = before.paid_at if status == "unpaid" and before is not None else paid_at
                 told[number] = Told(status, when, paid, before.back if before else 0)
                 owner[number] = buyer
+            if told[number].status != "unpaid":
+                left = []
+                for amount in waits.pop(number, []):
+                    if told[number].back + amount <= told[number].paid:
+                        told[number].back += amount
+                    else:
+                        left.append(amount)
+                if left:
+                    waits[number] = left
             for place, amount in enumerate(refunds):
                 now = told[number]
                 result = brand.orders.refund_many([refund(number, amount, number=f"R{turn}.{place}")])[0]
                 if now.status == "unpaid":
-                    seen_paid.setdefault(number, []).append(amount)
+                    waits.setdefault(number, []).append(amount)
                     assert result.outcome == "waiting"
                 elif now.back + amount <= now.paid:
                     now.back += amount
                     assert result.total_minor == now.back
                 else:
                     assert result.code == "refund_exceeds_paid"
-            if told[number].status != "unpaid":
-                left = []
-                for amount in seen_paid.pop(number, []):
-                    if told[number].back + amount <= told[number].paid:
-                        told[number].back += amount
-                    else:
-                        left.append(amount)
-                if left:
-                    seen_paid[number] = left
         for who in (f"e{example}-0", f"e{example}-1"):
             mine = [o for number, o in told.items() if owner[number] == who]
             assert columns(brand, who) == expected(mine)
