@@ -7,6 +7,7 @@ file changes; a change that is broken keeps the last good brand and says so.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import logging
 import os
 import threading
@@ -393,8 +394,8 @@ class Installation:
             except ConfigError as exc:
                 fresh.problem = exc
                 fresh.brand = slot.brand if slot is not None else None
-                kept = "the last good configuration stays in force" if fresh.brand else "the brand is off"
-                log.error("brand %s: %s: %s", brand_id, kept, exc)
+                if fresh.brand is not None:  # otherwise whoever asked for the brand is told by the exception
+                    log.error("brand %s: the last good configuration stays in force: %s", brand_id, exc)
             self._slots[brand_id] = fresh
             return fresh
 
@@ -502,6 +503,8 @@ def _engine(config: ProjectConfig) -> Any:
         from .db.sqlite import SqliteEngine
 
         return SqliteEngine(config.data_dir, synchronous=config.database_synchronous)
+    if importlib.util.find_spec("psycopg") is None:
+        raise ConfigError(f"{config.root / 'scrm.toml'}: database_url: PostgreSQL needs: pip install 'scrm[postgres]'")
     from .db.postgres import PostgresEngine
 
     return PostgresEngine(config.database_url, transaction_pooler=config.transaction_pooler)

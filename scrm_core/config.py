@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
 
 from .errors import ConfigError, NotFound
+from .values.money import CURRENCIES
 
 PROJECT_FILE = "scrm.toml"
 BRAND_ID = re.compile(r"[a-z][a-z0-9_-]{0,30}\Z")
@@ -116,7 +117,7 @@ class BrandTable(Schema):
     )
     name = _text("name shown to people", validate=validate.Length(1, 200))
     timezone = _text("IANA zone in which days, streaks and quiet hours are counted", validate=_zone)
-    currency = _text("ISO 4217 code", validate=validate.Regexp(r"[A-Z]{3}\Z", error="must be three capital letters"))
+    currency = _text("ISO 4217 code", validate=validate.OneOf(CURRENCIES, error="must be an ISO 4217 code such as CNY"))
     locale = _text("language of pages and texts", "zh_CN", validate=validate.OneOf(["zh_CN", "en"]))
     phone_region = _text(
         "region of phone numbers written without country code",
@@ -300,7 +301,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: no such file") from None
     except OSError as exc:
         raise ConfigError(f"{path}: cannot be read: {exc.strerror}") from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{path}: not UTF-8 (byte {exc.start + 1}); save it as UTF-8") from exc
+    except tomllib.TOMLDecodeError as exc:
         raise ConfigError(f"{path}: not valid TOML: {exc}") from exc
 
 

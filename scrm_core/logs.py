@@ -37,11 +37,14 @@ class _Plain(logging.Formatter):
         return scrub(super().format(record))
 
 
-def configure(stream: TextIO | None = None, level: int = logging.INFO) -> None:
-    """Send the log of this process to ``stream`` (default standard error), replacing earlier settings."""
+def configure(stream: TextIO | None = None, level: int = logging.INFO, *, plain: bool = False) -> None:
+    """Send the log of this process to ``stream`` (default standard error), replacing earlier settings.
+
+    ``plain`` writes lines for people although nobody's terminal is there.
+    """
     target = stream if stream is not None else sys.stderr
     handler = logging.StreamHandler(target)
-    handler.setFormatter(_Plain() if target.isatty() else _JsonLines())
+    handler.setFormatter(_Plain() if plain or target.isatty() else _JsonLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

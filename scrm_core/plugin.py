@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from marshmallow import Schema
+
 from .errors import PluginError
 from .facts import PersonQuery, RewardOrder
 from .hooks import HOOK_NAMES, HookSpecs
@@ -228,6 +230,8 @@ def _check_declarations(cls: type[Plugin]) -> None:
     for attribute in ("version", "summary", "requires_core"):
         if not isinstance(getattr(cls, attribute), str) or not getattr(cls, attribute):
             raise place.error(attribute, "must be declared as a text")
+    if cls.Settings is not None and not (isinstance(cls.Settings, type) and issubclass(cls.Settings, Schema)):
+        raise place.error("Settings", "must be a marshmallow schema: class Settings(Schema)")
     for job in cls.jobs:
         _check_method(place, "jobs", job.method)
         if job.every_seconds < 60:

@@ -65,7 +65,7 @@ def import_command(
         click.echo("dry run: nothing was kept", err=True)
     if report.rejected:
         where = f"see {rejects}" if rejects is not None else "name a file with --rejects to see why"
-        click.echo(f"{report.rejected} rows were refused; {where}", err=True)
+        click.echo(f"{report.rejected} {'row was' if report.rejected == 1 else 'rows were'} refused; {where}", err=True)
         raise click.exceptions.Exit(ROWS_REJECTED)
 
 

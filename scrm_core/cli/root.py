@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -110,4 +111,8 @@ def root(ctx: click.Context, project: str | None) -> None:
 
 def main() -> None:
     """The console script ``scrm``; does not return."""
+    from .. import logs
+
+    # Short commands too write no phone or token into whatever keeps their standard error.
+    logs.configure(level=logging.WARNING, plain=True)
     root(prog_name="scrm")

@@ -97,11 +97,12 @@ def worker_command(session: Session, once: bool) -> None:
 
 def _deliver_now(installation: Installation) -> None:
     from ..delivery import Delivery
+    from ..values.masking import scrub
 
     for brand_id in installation.brand_ids():
         brand = installation.brand(brand_id)
         with brand:
             step = Delivery(brand).drain()
         for error in step.errors:
-            click.echo(f"brand {brand_id}: {error}", err=True)
+            click.echo(f"brand {brand_id}: {scrub(error)}", err=True)
         click.echo(f"brand {brand_id}: {step.delivered} events handed out, {step.parked} parked")

@@ -107,6 +107,8 @@ def check(session: Session, brand: str | None, as_json: bool) -> None:
     if as_json:
         print_json([{"brand": brand_id, "problems": found} for brand_id, found in problems.items()])
     else:
+        if not problems:
+            click.echo(f"no brand has a file in {session.config.brands_dir}")
         for brand_id, found in problems.items():
             click.echo("\n".join(found) if found else f"{brand_id}: no errors")
     if any(problems.values()):

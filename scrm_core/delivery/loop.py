@@ -312,7 +312,7 @@ class Delivery:
             self._move(plugin, position, event.position, failures)
             if failures >= LIMITS.breaker_failures:
                 pause_plugin(self.brand, plugin, f"{failures} events in a row failed; the last: {error}")
-        log.error("plugin %s, brand %s: event %s parked: %s", plugin, self.brand.id, event.position, error)
+        log.error("plugin %s, brand %s: event %s parked: %s", plugin, self.brand.id, event.position.event_id, error)
         return failures
 
     def _retry_due(self, done: Step, plugins: Collection[str] | None) -> None:

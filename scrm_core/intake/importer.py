@@ -82,6 +82,8 @@ def run_import(
     """
     if mapping.kind != kind:
         raise Invalid(f"the mapping is for {mapping.kind}, not for {kind}", field="kind", code="mapping")
+    if rejects is not None and os.path.exists(rejects) and os.path.samefile(rejects, path):
+        raise Invalid("the rejects would overwrite the imported file; name another", field="rejects", code="file")
     with CsvFile(path) as file:
         binding = Binding(
             mapping,

@@ -42,6 +42,15 @@ def test_refused_rows_go_to_the_rejects_file_and_the_rest_goes_in(cli, write, tm
     assert all(row["reason"] for row in rows)
 
 
+def test_the_rejects_never_overwrite_the_imported_file(cli, write, tmp_path):
+    file = write("orders.csv", ORDERS)
+    (tmp_path / "same.csv").symlink_to(file)
+    for rejects in (file, tmp_path / "same.csv"):
+        assert "overwrite" in cli("import", "orders", "acme", file, "--rejects", rejects, code=REFUSED).stderr
+    assert file.read_text("utf-8") == ORDERS
+    assert cli.json("events", "acme", "tail") == []
+
+
 def test_a_dry_run_tells_and_keeps_nothing(cli, write):
     done = cli("import", "orders", "acme", write("o.csv", ORDERS), "--dry-run")
     assert json.loads(done.stdout)["created"] == 3

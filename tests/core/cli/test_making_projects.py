@@ -59,7 +59,8 @@ def test_options_reach_the_brands_file(tmp_path):
     ("arguments", "words"),
     [
         (["--timezone", "Asia/Shangai"], "did you mean 'Asia/Shanghai'"),
-        (["--currency", "yuan"], "three capital letters"),
+        (["--currency", "yuan"], "ISO 4217"),
+        (["--currency", "RMB"], "such as CNY"),
         (["--brand", "Big Shop"], "must match"),
         (["--brand", "../up"], "must match"),
         (["--brand", "pg_x"], "reserved"),

@@ -49,6 +49,7 @@ def test_the_smallest_plugin_is_one_class_and_one_hook():
         ({"name": "import"}, ["reserved"]),
         ({"version": ""}, ["version", "must be declared"]),
         ({"requires_core": ""}, ["requires_core"]),
+        ({"Settings": type("Settings", (), {})}, ["Settings", "class Settings(Schema)"]),
         ({"jobs": (Job("nightly", 86_400, "missing"),)}, ["missing"]),
         ({"jobs": (Job("often", 5, "work"),), "work": lambda self: None}, ["60 s is the least"]),
         ({"reports": {"r": Report("missing", "R")}}, ["missing"]),

@@ -148,6 +148,14 @@ def test_a_broken_change_keeps_the_last_good_brand_and_says_what_to_mend(new_ins
     assert installation.problem("moonco") is None
 
 
+def test_a_file_that_is_not_utf8_says_so(new_installation):
+    installation = new_installation()
+    path = installation.config.brands_dir / "acme.toml"
+    path.write_bytes(path.read_bytes() + "# 中文\n".encode("gb18030"))
+    assert "save it as UTF-8" in str(installation.problem("acme"))
+    assert installation.problem("moonco") is None
+
+
 def test_mending_the_file_brings_the_brand_up_to_date(new_installation):
     installation = new_installation(plugins=(make("alpha"),))
     path = installation.config.brands_dir / "acme.toml"
