@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..db.bulk import execute
 from ..limits import LIMITS
+from ..values.masking import scrub
 from .cursors import pause_plugin
 
 if TYPE_CHECKING:
@@ -20,14 +21,17 @@ TRACEBACK_CHARS = 8_000
 
 
 def describe(cause: BaseException) -> tuple[str, str]:
-    """A one-line error and a bounded traceback of an exception, safe to store."""
+    """A one-line error and a bounded traceback of an exception, safe to store: phones and tokens are masked."""
     try:
         error = f"{type(cause).__name__}: {cause}"
     except Exception:  # noqa: BLE001  a plugin's own __str__ may be the broken part
         error = type(cause).__name__
     trace = "".join(traceback.format_exception(cause, limit=-30))
-    clean = error.replace("\x00", "").encode("utf-8", "replace").decode()[:1_000]
-    return clean, trace.replace("\x00", "").encode("utf-8", "replace").decode()[-TRACEBACK_CHARS:]
+    return _storable(error)[:1_000], _storable(trace)[-TRACEBACK_CHARS:]
+
+
+def _storable(text: str) -> str:
+    return scrub(text.replace("\x00", "").encode("utf-8", "replace").decode())
 
 
 def parked_ids() -> dict[str, set[int]]:

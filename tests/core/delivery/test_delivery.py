@@ -471,3 +471,16 @@ def test_a_computing_plugin_that_fails_in_the_middle_of_a_batch_parks_that_event
         Delivery(brand).drain()
         assert [p.event_id for p in parked_events()] == [bad]
     assert set(calls) == set(ids(brand)) - {bad}
+
+
+def test_what_is_kept_of_a_failure_shows_no_phone(start):
+    def behaviour(plugin, event):
+        raise ValueError("cannot call 13812345678")
+
+    brand = start(counting("leaky", behaviour))
+    append(brand, orders(1))
+    with brand:
+        Delivery(brand).drain()
+        (parked,) = parked_events()
+    assert "13812345678" not in parked.error + parked.traceback
+    assert "138****5678" in parked.error
