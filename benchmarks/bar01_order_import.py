@@ -58,9 +58,7 @@ def main() -> None:
         written = sum(len(values) for batch in rows for insert, values in batch if "INTO orders" in insert)
         if written != ORDERS:
             raise SystemExit(f"{written} orders were imported, not {ORDERS}")
-        times = [
-            (ours(base / f"ours{run}", file), yardstick(base / f"raw{run}", rows)) for run in range(PAIRS)
-        ]
+        times = [(ours(base / f"ours{run}", file), yardstick(base / f"raw{run}", rows)) for run in range(PAIRS)]
     measured = Pairs(tuple(a for a, _ in times), tuple(b for _, b in times))
     report("1 import of orders / raw executemany of the same rows", measured.speed, at_least=0.40)
 

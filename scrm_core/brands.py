@@ -424,11 +424,12 @@ class Installation:
             raise ConfigError(problem, problems=(problem,)) from exc
 
     def _prepare(self, brand: Brand) -> bool:
-        """Make a changed brand ready: its plugins' tables, and cursors that begin at "now".
+        """Make a changed brand ready: its plugins' tables, cursors that begin at "now", which orders count.
 
         False when the database could not be asked now: it is tried again soon.
         """
         from .delivery import ensure_cursors
+        from .services.order_totals import revalidate
 
         try:
             if not self.engine.exists(brand.id) or pending(brand.handle, "core", CORE_MIGRATIONS):
@@ -436,6 +437,7 @@ class Installation:
             self._migrate_plugins(brand)
             with brand:
                 ensure_cursors(brand)
+                revalidate(brand.config.rfm_count_zero_orders)
         except (Busy, peewee.OperationalError, peewee.InterfaceError) as exc:
             log.warning("brand %s: not prepared yet: %s", brand.id, exc)
             return False

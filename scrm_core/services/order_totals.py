@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..db import current_handle
+from ..db import current_handle, transactional
 from ..db.bulk import execute
 from .order_types import COUNTED
 
@@ -82,11 +82,32 @@ def _run_in(sql: str, ids: list[int]) -> int:
     return changed
 
 
+_MARK = "orders.count_zero"
+
+
 def revalidate(count_zero: bool) -> int:
-    """Make the ``valid`` flags follow a changed ``rfm.count_zero_orders``; returns how many orders changed."""
+    """Make stored orders follow a changed ``rfm.count_zero_orders``; returns how many orders changed.
+
+    The database remembers by which rule its flags were set, so that asking
+    again costs one look and no lock.
+    """
+    return 0 if _counts_zero() == count_zero else _revalidate(count_zero)
+
+
+def _counts_zero() -> bool:
+    row = execute("SELECT value FROM meta WHERE key = ?", (_MARK,)).fetchone()
+    return row is not None and row[0] == "1"
+
+
+@transactional
+def _revalidate(count_zero: bool) -> int:
     rule = valid_sql(count_zero)
     changed: Sequence[tuple[int | None]] = execute(
         f"UPDATE orders SET valid = {rule} WHERE paid_minor = 0 AND valid <> {rule} RETURNING contact_id"
     ).fetchall()
     recompute(row[0] for row in changed if row[0] is not None)
+    execute(
+        "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (_MARK, "1" if count_zero else "0"),
+    )
     return len(changed)

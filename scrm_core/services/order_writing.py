@@ -84,9 +84,7 @@ class _Row:
 Answer = OrderResult | ScrmError
 
 
-def write_orders(
-    brand: Brand, orders: Sequence[OrderIn], *, backfill: bool, create_contacts: bool
-) -> list[Answer]:
+def write_orders(brand: Brand, orders: Sequence[OrderIn], *, backfill: bool, create_contacts: bool) -> list[Answer]:
     """Write orders in the open transaction; one answer per order, in their order."""
     answers: list[Answer | None] = [None] * len(orders)
     names = Names()
@@ -121,9 +119,7 @@ def write_orders(
 class _Wave:
     """One attempt at writing orders of which no two are the same."""
 
-    def __init__(
-        self, brand: Brand, rows: dict[tuple[str, str], _Row], backfill: bool, create_contacts: bool
-    ) -> None:
+    def __init__(self, brand: Brand, rows: dict[tuple[str, str], _Row], backfill: bool, create_contacts: bool) -> None:
         self.brand = brand
         self.rows = rows
         self.backfill = 1 if backfill else 0
@@ -344,5 +340,3 @@ def _line_rows(row: _Row) -> Iterable[tuple[Any, ...]]:
         (row.order_id, position, line.sku, line.title, line.qty, line.paid_minor, 1 if line.gift else 0)
         for position, line in enumerate(row.order.lines, 1)
     ]
-
-

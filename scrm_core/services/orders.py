@@ -83,9 +83,7 @@ class Orders:
         identity makes known does not become a contact; the order waits for one.
         """
         begin_writing()
-        return order_writing.write_orders(
-            self.brand, orders, backfill=backfill, create_contacts=create_contacts
-        )
+        return order_writing.write_orders(self.brand, orders, backfill=backfill, create_contacts=create_contacts)
 
     def refund(self, refund: RefundIn, *, backfill: bool = False) -> RefundResult:
         """Write one refund; see :meth:`refund_many`. Raises what it would answer as an error."""
@@ -95,9 +93,7 @@ class Orders:
         return answer
 
     @transactional
-    def refund_many(
-        self, given: Sequence[RefundIn], *, backfill: bool = False
-    ) -> list[RefundResult | ScrmError]:
+    def refund_many(self, given: Sequence[RefundIn], *, backfill: bool = False) -> list[RefundResult | ScrmError]:
         """Write refunds, each once by (source, order number, number); one answer per refund.
 
         A refund that comes before its order, or before the order is paid, waits
@@ -138,12 +134,6 @@ class Orders:
         begin_writing()
         order_totals.recompute(contact_ids)
 
-    @transactional
-    def revalidate(self) -> int:
-        """Apply a changed ``rfm.count_zero_orders`` to the orders that are here; returns how many changed."""
-        begin_writing()
-        return order_totals.revalidate(self.brand.config.rfm_count_zero_orders)
-
     # Reading -----------------------------------------------------------------
 
     def get(self, uid: str) -> OrderView:
@@ -154,9 +144,7 @@ class Orders:
         """The order that a source knows by ``number``, with lines and refunds; raises NotFound."""
         return self._one("o.source = ? AND o.number = ?", (source, number), f"no order {number!r} of {source!r}")
 
-    def page(
-        self, *, contact_id: int | None = None, after: int | None = None, limit: int = 50
-    ) -> list[OrderView]:
+    def page(self, *, contact_id: int | None = None, after: int | None = None, limit: int = 50) -> list[OrderView]:
         """Orders with ids above ``after``, ascending, at most ``limit``; of one contact when given."""
         if not 1 <= limit <= LIMITS.page_rows:
             raise Invalid(f"limit must lie between 1 and {LIMITS.page_rows}", field="limit")
@@ -202,7 +190,5 @@ class Orders:
         )
 
 
-def _view(
-    row: tuple[Any, ...], lines: tuple[LineView, ...] = (), money_back: tuple[RefundView, ...] = ()
-) -> OrderView:
+def _view(row: tuple[Any, ...], lines: tuple[LineView, ...] = (), money_back: tuple[RefundView, ...] = ()) -> OrderView:
     return OrderView(*row[:14], bool(row[14]), *row[15:], lines, money_back)

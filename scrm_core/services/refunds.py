@@ -82,9 +82,7 @@ def _orders(wanted: dict[str, set[str]], *, hold: bool) -> dict[Key, _Order]:
     }
 
 
-def write_refunds(
-    brand: Brand, refunds: Sequence[RefundIn], *, backfill: bool
-) -> list[RefundResult | ScrmError]:
+def write_refunds(brand: Brand, refunds: Sequence[RefundIn], *, backfill: bool) -> list[RefundResult | ScrmError]:
     """Write refunds in the open transaction; one answer per refund, in their order."""
     answers: list[RefundResult | ScrmError | None] = [None] * len(refunds)
     names, checked, wanted = Names(), {}, {}
@@ -126,9 +124,7 @@ def write_refunds(
         else:
             order.added += refund.amount_minor
             applied.append((order, refund.number, refund.amount_minor, refund.at, order.refund_minor + order.added))
-            answers[index] = RefundResult(
-                "created", order_id, order.contact_id, order.refund_minor + order.added
-            )
+            answers[index] = RefundResult("created", order_id, order.contact_id, order.refund_minor + order.added)
     insert_rows(Refund, _COLUMNS, rows)
     recompute(_apply(brand, applied, backfill=1 if backfill else 0))
     return answers  # type: ignore[return-value]

@@ -23,7 +23,9 @@ def order(number, buyer, paid=1_000, day=0, status="paid"):
     return OrderIn("shop", number, status, NOON + day * DAY, paid, buyer=(person,))
 """
 
-SAME_ORDERS = SHOP + """
+SAME_ORDERS = (
+    SHOP
+    + """
 def run(brand, worker):
     orders = [order(f"A{n}", f"b{n % 20}", 10 + n, n % 7) for n in range(120)]
     random.Random(worker).shuffle(orders)
@@ -32,6 +34,7 @@ def run(brand, worker):
         answers += brand.orders.upsert_many(orders[start : start + 40])
     return [answer.outcome for answer in answers]
 """
+)
 
 
 def test_four_processes_that_bring_the_same_orders_make_each_once(installation, brand, other, together, log):
@@ -51,12 +54,15 @@ def test_four_processes_that_bring_the_same_orders_make_each_once(installation, 
         assert other.orders.page() == []
 
 
-OF_ONE_BUYER = SHOP + """
+OF_ONE_BUYER = (
+    SHOP
+    + """
 def run(brand, worker):
     for turn in range(15):
         brand.orders.upsert(order(f"A{worker}-{turn}", "b1", 1 + worker, worker * 15 + turn))
     return None
 """
+)
 
 
 def test_orders_of_one_buyer_from_many_processes_are_all_counted(installation, brand, together):
@@ -67,7 +73,9 @@ def test_orders_of_one_buyer_from_many_processes_are_all_counted(installation, b
         assert contact.last_day - contact.first_day == 59 and contact.cycle_days == 1
 
 
-REFUNDS = SHOP + """
+REFUNDS = (
+    SHOP
+    + """
 def run(brand, worker):
     done = 0
     for turn in range(8):
@@ -80,6 +88,7 @@ def run(brand, worker):
             done += 1
     return done
 """
+)
 
 
 def test_refunds_of_many_processes_never_exceed_what_was_paid(installation, brand, together, order, log):
@@ -93,10 +102,13 @@ def test_refunds_of_many_processes_never_exceed_what_was_paid(installation, bran
         assert brand.contacts.find("buyer", "b1", "shop").money == 20
 
 
-SAME_REFUND = SHOP + """
+SAME_REFUND = (
+    SHOP
+    + """
 def run(brand, worker):
     return brand.orders.refund(RefundIn("shop", "A1", "R1", 70, NOON)).outcome
 """
+)
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -112,7 +124,9 @@ def test_one_refund_from_many_processes_is_one(installation, brand, together, or
         assert len(log("order.refunded")) == 1
 
 
-ORDERS_AND_REFUNDS = SHOP + """
+ORDERS_AND_REFUNDS = (
+    SHOP
+    + """
 def run(brand, worker):
     for start in range(0, 60, 10):
         numbers = range(start, start + 10)
@@ -123,6 +137,7 @@ def run(brand, worker):
         assert not any(isinstance(answer, ScrmError) for answer in answers), answers
     return None
 """
+)
 
 
 def test_refunds_that_race_with_their_orders_are_all_applied(installation, brand, together, log):
@@ -134,7 +149,9 @@ def test_refunds_that_race_with_their_orders_are_all_applied(installation, brand
         assert sum(brand.contacts.find("buyer", f"b{n}", "shop").money for n in range(3)) == 60 * 95
 
 
-VERSIONS = SHOP + """
+VERSIONS = (
+    SHOP
+    + """
 def run(brand, worker):
     states = ["unpaid", "paid", "shipped", "completed"]
     for turn in random.Random(worker).sample(range(4), 4):
@@ -142,6 +159,7 @@ def run(brand, worker):
             brand.orders.upsert(order(f"A{n}", "b1", 50, status=states[turn])._replace(version=turn))
     return None
 """
+)
 
 
 def test_versions_that_arrive_at_once_end_in_the_newest(installation, brand, together, log):

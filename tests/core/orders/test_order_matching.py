@@ -66,7 +66,9 @@ def test_an_order_without_buyer_is_matched_by_a_later_telling(brand, order, log)
 @pytest.mark.parametrize("value", ["50%", "a_b", 'quo"te', "back\\slash", "!mark"])
 def test_identities_are_compared_whole_and_literally(brand, order, value):
     with brand:
-        near = [order(f"N{n}", buyer=other) for n, other in enumerate(("500", "axb", "quote", "x" + value, value + "x"))]
+        near = [
+            order(f"N{n}", buyer=other) for n, other in enumerate(("500", "axb", "quote", "x" + value, value + "x"))
+        ]
         brand.orders.upsert_many([*near, order("A1", buyer=value)], create_contacts=False)
         brand.contacts.resolve((IdentityIn.of("buyer", value, "shop"),), at=1, origin="form")
         assert waiting() == 5

@@ -164,7 +164,11 @@ def test_any_order_of_delivery_ends_in_the_same_totals(brand, order, refund, pla
                     version, status, paid, hours = content
                     brand.orders.upsert(
                         order(
-                            number, buyer=f"p{example}", status=status, paid_minor=paid, version=version,
+                            number,
+                            buyer=f"p{example}",
+                            status=status,
+                            paid_minor=paid,
+                            version=version,
                             paid_at=BASE + hours * HOUR,
                         )  # fmt: skip
                     )
@@ -195,7 +199,9 @@ def test_a_thousand_orders_take_about_a_dozen_statements(brand, order, monkeypat
         database = brand.handle.database
         with brand, monkeypatch.context() as patch:
             real_execute, real_many = database.execute_sql, database.executemany
-            patch.setattr(database, "execute_sql", lambda sql, *a, **k: (ran.append(sql), real_execute(sql, *a, **k))[1])
+            patch.setattr(
+                database, "execute_sql", lambda sql, *a, **k: (ran.append(sql), real_execute(sql, *a, **k))[1]
+            )
             patch.setattr(database, "executemany", lambda sql, rows: (ran.append(sql), real_many(sql, rows))[1])
             brand.orders.upsert_many([
                 order(f"N{offset + n}", buyer=f"n{(offset + n) // 3}", day=n % 50) for n in range(count)
