@@ -1,0 +1,1 @@
+"""SMS acquisition (短信引流)."""

@@ -1,0 +1,1 @@
+"""Plans (短信计划): gated steps from goal to schedule, and the control of a running plan."""

@@ -1,0 +1,1 @@
+"""What a plan brought (数据监测): landing page, adds, rescue, report."""
