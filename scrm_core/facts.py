@@ -122,6 +122,37 @@ class LinkVisited(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class MessageStatus(Fact):
+    """A message came to an end, or nobody can say whether it was sent (``unknown``).
+
+    ``message`` is its uid; ``run`` the code of its run and ``owner`` the plugin the run
+    belongs to; ``status`` delivered, failed, expired or unknown; ``code`` the gateway's.
+    """
+
+    message: str = ""
+    message_id: int = 0
+    owner: str = ""
+    run: str = ""
+    channel: str = ""
+    kind: str = ""
+    status: str = ""
+    code: str = ""
+    reason: str = ""
+    arm: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived(Fact):
+    """Somebody wrote to the brand; ``answers`` is the uid of the last message sent to them, or empty."""
+
+    message_in_id: int = 0
+    channel: str = ""
+    to: str = ""
+    text: str = ""
+    answers: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ContactMerged(Fact):
     """Two contacts turned out to be one person, or (``undone``) turned out not to be.
 
@@ -156,6 +187,20 @@ class OrderDraft:
     paid_at: int | None
     paid_minor: int
     contact_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDraft:
+    """A message about to be sent, as its recipient will see it; ``parts`` is how many it is billed as."""
+
+    channel: str
+    kind: str
+    owner: str
+    run: str
+    contact_id: int | None
+    address: str
+    body: str
+    parts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,5 +251,7 @@ EVENT_TYPES: dict[str, tuple[type[Fact], str]] = {
     "order.paid": (OrderPaid, "on_order"),
     "order.refunded": (RefundMade, "on_refund"),
     "link.visited": (LinkVisited, "on_visit"),
+    "message.status": (MessageStatus, "on_message_status"),
+    "message.received": (MessageReceived, "on_message_in"),
     "contact.merged": (ContactMerged, "on_contact_merged"),
 }

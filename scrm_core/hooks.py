@@ -28,6 +28,9 @@ from .facts import (
     LeadCaptured,
     LeadDraft,
     LinkVisited,
+    MessageDraft,
+    MessageReceived,
+    MessageStatus,
     MetricsQuery,
     MetricValue,
     OrderDraft,
@@ -93,6 +96,14 @@ class HookSpecs:
         """A short link was opened by a person. Not sent for bots and link previews."""
 
     @_spec
+    def on_message_in(self, event: MessageReceived) -> None:
+        """Somebody wrote to the brand. Not sent for opt-outs and re-subscriptions, nor for repetitions."""
+
+    @_spec
+    def on_message_status(self, event: MessageStatus) -> None:
+        """A message was delivered, failed, expired or became unknown. Not sent when a gateway accepts it."""
+
+    @_spec
     def on_contact_merged(self, event: ContactMerged) -> None:
         """Two contacts became one, or a merge was undone. Foreign keys to Contact are already re-pointed."""
 
@@ -105,6 +116,10 @@ class HookSpecs:
     @_spec
     def check_order(self, draft: OrderDraft) -> None:
         """A new order is about to be written; raise Veto to refuse it. Not asked for updates."""
+
+    @_spec
+    def check_message(self, draft: MessageDraft) -> None:
+        """A message of any plugin is about to be sent; raise Veto to keep it back. Asked in the claim, per message."""
 
     # Gathering ---------------------------------------------------------------
 

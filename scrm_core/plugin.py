@@ -25,6 +25,7 @@ from .hooks import HOOK_NAMES, HookSpecs
 
 if TYPE_CHECKING:
     from .brands import Brand
+    from .outreach.types import MessageBatch, Rendered, Skipped
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
 HOOK_PREFIXES = ("on_", "check_", "filter_", "choose_", "collect_")
@@ -95,6 +96,19 @@ class SegmentField:
     title: str
 
 
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A way to send messages of ``channel``: ``gateway`` names the plugin's method that makes it.
+
+    The method takes no arguments and returns a :class:`scrm_core.api.Gateway`;
+    it is called once per state of the brand's configuration, in the worker.
+    """
+
+    channel: str
+    title: str
+    gateway: str
+
+
 def permission(name: str) -> Callable[[V], V]:
     """Name the permission (scope) that a plugin's route needs; a route without one is an error."""
 
@@ -112,10 +126,11 @@ class Plugin(HookSpecs):
     ``summary``, ``requires_core`` (a version specifier), ``Settings`` (a
     marshmallow schema class: unknown keys are refused), ``models`` and
     ``migrations`` (a folder beside the module), ``blueprint`` (Flask routes,
-    each with :func:`permission`), ``permissions`` (name -> description),
+    each with :func:`permission`), ``pages`` (Flask routes for everybody, below
+    ``/p/<brand>/<plugin>/``), ``permissions`` (name -> description),
     ``commands`` ("module:group", loaded when used), ``jobs``, ``reports``,
-    ``metrics``, ``segment_fields``, ``reward_kinds`` (kind -> description) and
-    ``history`` (True: begin at the start of the log instead of at "now").
+    ``metrics``, ``segment_fields``, ``reward_kinds`` (kind -> description),
+    ``senders`` (name -> :class:`Sender`) and ``history`` (True: begin at the start of the log instead of at "now").
     """
 
     name: ClassVar[str] = ""
@@ -126,6 +141,7 @@ class Plugin(HookSpecs):
     models: ClassVar[tuple[type[Any], ...]] = ()
     migrations: ClassVar[str | None] = None
     blueprint: ClassVar[Any] = None
+    pages: ClassVar[Any] = None
     permissions: ClassVar[dict[str, str]] = {}
     commands: ClassVar[str | None] = None
     jobs: ClassVar[tuple[Job, ...]] = ()
@@ -133,6 +149,7 @@ class Plugin(HookSpecs):
     metrics: ClassVar[dict[str, Metric]] = {}
     segment_fields: ClassVar[dict[str, SegmentField]] = {}
     reward_kinds: ClassVar[dict[str, str]] = {}
+    senders: ClassVar[dict[str, Sender]] = {}
     history: ClassVar[bool] = False
 
     def __init__(self, brand: Brand, settings: dict[str, Any]) -> None:
@@ -157,6 +174,13 @@ class Plugin(HookSpecs):
     def reverse_reward(self, order: RewardOrder) -> None:
         """Take an issued reward back; ``order.issued`` is what issue_reward returned."""
         raise PluginError(f"plugin {self.name!r} declares reward_kinds but has no reverse_reward()")
+
+    def render_messages(self, batch: MessageBatch) -> Sequence[Rendered | Skipped]:
+        """Write messages of a run that this plugin opened, just before they are sent.
+
+        One answer per recipient, in order; runs inside the claim's transaction.
+        """
+        raise PluginError(f"plugin {self.name!r} opens runs but has no render_messages()")
 
     def erase_personal_data(self, query: PersonQuery) -> None:
         """Erase what the plugin holds about a person outside models with a foreign key to Contact.
@@ -249,6 +273,8 @@ def _check_declarations(cls: type[Plugin]) -> None:
     for model in cls.models:
         if not model._meta.table_name.startswith(prefix):
             raise place.error("models", f"table {model._meta.table_name!r} must begin with {prefix!r}")
+    for sender in cls.senders.values():
+        _check_method(place, "senders", sender.gateway)
     if cls.reward_kinds and cls.issue_reward is Plugin.issue_reward:
         raise place.error("reward_kinds", "declares reward kinds but does not override issue_reward()")
     collects = cls.collect_personal_data is not Plugin.collect_personal_data

@@ -40,6 +40,7 @@ from .marketing import (
     Visit,
 )
 from .orders import Order, OrderLine, Product, ProductAttribute, Refund
+from .outreach import DoNotContact, Message, MessageIn, OutreachRun
 from .tags import ContactTag, Tag, TagGroup, TagRetirement
 
 CORE_MODELS = (
@@ -66,6 +67,10 @@ CORE_MODELS = (
     Channel,
     Link,
     Visit,
+    OutreachRun,
+    Message,
+    MessageIn,
+    DoNotContact,
     Reward,
     Segment,
     Experiment,
@@ -92,6 +97,7 @@ __all__ = [
     "Contact",
     "ContactMerge",
     "ContactTag",
+    "DoNotContact",
     "Erasure",
     "Event",
     "Experiment",
@@ -103,11 +109,14 @@ __all__ = [
     "JobRun",
     "Link",
     "Membership",
+    "Message",
+    "MessageIn",
     "Meta",
     "MetricDay",
     "Order",
     "OrderLine",
     "Outcome",
+    "OutreachRun",
     "Parked",
     "PluginCursor",
     "Product",
