@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, LeadCaptured, execute, fetch_in
+
+from .stock import cards
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -25,6 +28,18 @@ DAY_MS = 86_400_000
 BY_SERIAL = "card serial"
 BY_LINK = "card link"
 SERIAL_CHARS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a lead came from as far as its serial or link tells; ``serial`` and ``card_id`` of a unique card."""
+
+    campaign_id: int
+    batch_id: int | None
+    channel: str
+    arm: str
+    serial: str = ""
+    card_id: int | None = None
 
 
 class Claims:
@@ -39,51 +54,100 @@ class Claims:
 
         The serial is the field that the settings name, or else a state that is
         no channel's and no link's code. A serial is stronger than a link: it
-        names one parcel. A link alone names the campaign; its window is the
-        days of shipping plus the recall window.
+        names one parcel. The link of a unique card names that card. Another
+        link names its batch or the campaign alone; its window is the days of
+        shipping plus the recall window.
         """
         serial = event.fields.get(self.settings["serial_field"], "").strip()
         if not serial and not event.channel and not event.link:
             serial = event.state.strip()
         if len(serial) > SERIAL_CHARS:
             serial = ""  # no card has such a serial
-        campaign = None if serial or not event.link else self._campaign_of_link(event.link)
-        if not serial and campaign is None:
+        origin = self._origin(serial, event.link)
+        if not serial and origin is None:
             return
         contact_id = self._living(event.contact_id)
         if contact_id is None:
             return
+        method = BY_SERIAL if serial else BY_LINK
+        if origin is not None and origin.serial:
+            serial = origin.serial
         row = execute(
-            "INSERT INTO package_card_lead (lead, contact_id, campaign_id, serial, method, state, matched, at, day) "
-            "VALUES (?, ?, ?, ?, ?, 'waiting', 0, ?, ?) ON CONFLICT (lead) DO NOTHING RETURNING id",
+            "INSERT INTO package_card_lead (lead, contact_id, campaign_id, serial, method, state, matched, at, day, "
+            "batch_id, channel, arm) VALUES (?, ?, ?, ?, ?, 'waiting', 0, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (lead) DO NOTHING RETURNING id",
             (
                 event.lead,
                 contact_id,
-                campaign[0] if campaign is not None else None,
+                origin.campaign_id if origin is not None else None,
                 serial,
-                BY_SERIAL if serial else BY_LINK,
+                method,
                 event.at,
                 self.brand.day(event.at),
+                origin.batch_id if origin is not None else None,
+                origin.channel if origin is not None else "",
+                origin.arm if origin is not None else "",
             ),
         ).fetchone()
         if row is None:
             return
-        if campaign is None:
+        if serial:
             self.settle([serial])
-            return
-        campaign_id, code, first_day, last_day, recall_days = campaign
-        day = self.brand.day(event.at)
-        inside = (first_day is None or day >= first_day) and (last_day is None or day <= last_day + recall_days)
-        if self._conclude(row[0], "attributed" if inside else "outside", campaign_id, None) and inside:
-            self._tag(contact_id, code, event.at)
+        if origin is not None:
+            self._claim_without_parcel(row[0], contact_id, origin, event.at)
 
-    def _campaign_of_link(self, link: str) -> tuple[Any, ...] | None:
-        row: tuple[Any, ...] | None = execute(
-            "SELECT k.id, k.code, k.first_day, k.last_day, k.recall_days FROM link l "
-            "JOIN package_card_campaign k ON k.code = l.campaign WHERE l.code = ? AND l.owner = ?",
+    def _origin(self, serial: str, link: str) -> Origin | None:
+        """What a lead's serial and link say without any parcel: the unique card, the batch or the campaign's link."""
+        card = cards.by_serial(serial) if serial else None
+        if card is None and link:
+            card = cards.by_link(link)
+            if card is not None and serial:
+                return None  # the serial names another card, and is stronger
+        if card is not None:
+            return Origin(card.campaign_id, card.batch_id, card.channel, card.arm, card.serial, card.card_id)
+        if serial or not link:
+            return None
+        row = execute(
+            "SELECT k.id, b.id, c.code, l.variant FROM link l JOIN channel c ON c.id = l.channel_id "
+            "JOIN package_card_campaign k ON k.code = l.campaign LEFT JOIN package_card_batch b ON b.link = l.code "
+            "WHERE l.code = ? AND l.owner = ?",
             (link, NAME),
         ).fetchone()
-        return row
+        return None if row is None else Origin(*row)
+
+    def _claim_without_parcel(self, lead_id: int, contact_id: int, origin: Origin, at: int) -> None:
+        """Decide a lead whose parcel is unknown, by the campaign's days of shipping and its recall window.
+
+        A unique card counts for the first person who came with it. When the
+        warehouse tells later which parcel it was in, the lead is decided again.
+        """
+        (state,) = execute("SELECT state FROM package_card_lead WHERE id = ?", (lead_id,)).fetchone()
+        if state != "waiting":
+            return
+        code, first_day, last_day, recall_days = execute(
+            "SELECT code, first_day, last_day, recall_days FROM package_card_campaign WHERE id = ?",
+            (origin.campaign_id,),
+        ).fetchone()
+        day = self.brand.day(at)
+        inside = (first_day is None or day >= first_day) and (last_day is None or day <= last_day + recall_days)
+        verdict = "attributed" if inside else "outside"
+        if inside and origin.card_id is not None and not self._first_with_card(origin, contact_id, at):
+            verdict = "repeat"
+        if self._conclude(lead_id, verdict, origin.campaign_id, None) and verdict == "attributed":
+            self._tag(contact_id, code, at)
+
+    @staticmethod
+    def _first_with_card(origin: Origin, contact_id: int, at: int) -> bool:
+        first = execute(
+            "UPDATE package_card_card SET claimed_at = ? WHERE id = ? AND claimed_at IS NULL", (at, origin.card_id)
+        ).rowcount
+        if first:
+            return True
+        same = execute(
+            "SELECT 1 FROM package_card_lead WHERE serial = ? AND state = 'attributed' AND contact_id = ?",
+            (origin.serial, contact_id),
+        ).fetchone()
+        return same is not None
 
     def settle(self, serials: Sequence[str] | None = None) -> int:
         """Join waiting leads with cards that have shipped, and claimed cards with their buyers.
@@ -91,9 +155,10 @@ class Claims:
         Of the cards with these serials, or of all; call it in a transaction.
         Returns how many leads it moved on.
         """
+        self._reopen_bound(serials)
         waiting = self._joined(
-            "SELECT l.at, l.id, l.contact_id, s.id, s.shipped_at, k.id, k.code, k.recall_days "
-            "FROM package_card_lead l JOIN package_card_shipment s ON s.serial = l.serial "
+            "SELECT l.at, l.id, l.contact_id, s.id, s.shipped_at, coalesce(s.signed_at, s.shipped_at), "
+            "k.id, k.code, k.recall_days FROM package_card_lead l JOIN package_card_shipment s ON s.serial = l.serial "
             "JOIN package_card_campaign k ON k.id = s.campaign_id WHERE l.state = 'waiting'",
             serials,
         )
@@ -109,6 +174,24 @@ class Claims:
             self._match(*row[1:])
         return len(waiting) + len(claimed)
 
+    def _reopen_bound(self, serials: Sequence[str] | None) -> None:
+        """Let leads of unique cards be decided again by the parcel that is known for them now."""
+        bound = self._joined(
+            "SELECT l.id FROM package_card_lead l JOIN package_card_shipment s ON s.serial = l.serial "
+            "WHERE l.state <> 'waiting' AND l.shipment_id IS NULL",
+            serials,
+        )
+        for (lead_id,) in bound:
+            execute("UPDATE package_card_lead SET state = 'waiting' WHERE id = ?", (lead_id,))
+
+    def reopen(self, shipment_ids: Sequence[int]) -> None:
+        """Let leads that came too late be decided again: the parcels were signed for later than they shipped."""
+        rows = fetch_in(
+            "SELECT id FROM package_card_lead WHERE state = 'outside' AND shipment_id IN ({in})", shipment_ids
+        )
+        for (lead_id,) in sorted(rows):
+            execute("UPDATE package_card_lead SET state = 'waiting', shipment_id = NULL WHERE id = ?", (lead_id,))
+
     @staticmethod
     def _joined(sql: str, serials: Sequence[str] | None) -> list[tuple[Any, ...]]:
         """Rows in the order of the leads' instants, which is the order in which claims are decided."""
@@ -117,11 +200,15 @@ class Claims:
         return sorted(fetch_in(f"{sql} AND l.serial IN ({{in}})", serials))
 
     def _claim(
-        self, at: int, lead_id: int, contact_id: int, shipment_id: int, shipped_at: int,
+        self, at: int, lead_id: int, contact_id: int, shipment_id: int, shipped_at: int, counted_from: int,
         campaign_id: int, code: str, recall_days: int,
     ) -> None:
-        """Decide a lead's claim of a card: inside the recall window, and the first one or the same person's."""
-        if not shipped_at <= at <= shipped_at + recall_days * DAY_MS:
+        """Decide a lead's claim of a card: inside the recall window, and the first one or the same person's.
+
+        The window begins when the card shipped and ends some days after the
+        parcel was signed for, or shipped where that is unknown.
+        """
+        if not shipped_at <= at <= counted_from + recall_days * DAY_MS:
             self._conclude(lead_id, "outside", campaign_id, shipment_id)
             return
         first = execute(
@@ -171,8 +258,16 @@ class Claims:
             "UPDATE package_card_lead SET state = ?, campaign_id = ?, shipment_id = ? "
             "WHERE id = ? AND state = 'waiting'",
             (state, campaign_id, shipment_id, lead_id),
-        )
-        return bool(changed.rowcount)
+        ).rowcount
+        if changed and shipment_id is not None:
+            # The parcel's batch is what was in it; a parcel without one leaves what the link said.
+            execute(
+                "UPDATE package_card_lead SET batch_id = s.batch_id, channel = s.channel, arm = s.arm "
+                "FROM package_card_shipment s "
+                "WHERE package_card_lead.id = ? AND s.id = ? AND s.batch_id IS NOT NULL",
+                (lead_id, shipment_id),
+            )
+        return bool(changed)
 
     def _tag(self, contact_id: int, code: str, at: int) -> None:
         try:

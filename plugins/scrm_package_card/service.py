@@ -28,8 +28,21 @@ from scrm_core.api import (
     transactional,
 )
 
-from .claims import DAY_MS, NAME, SERIAL_CHARS, Claims
+from .claims import DAY_MS, NAME, Claims
 from .models import CardShipment
+from .stock.batches import Batch, Stock
+from .stock.dispatch import Parcel, ship_parcels
+from .stock.warehouse import Loading, ShipmentIn, ShipOutcome, Tally, rehearse
+
+try:
+    from .steps.gate import require_approved_proof
+    from .steps.trial import arm_of
+except ImportError:
+    def require_approved_proof(brand: Any, campaign_id: int) -> None:
+        return None
+
+    def arm_of(brand: Any, campaign_code: str, source: str, order_number: str) -> str:
+        return ""
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -40,7 +53,10 @@ SHIP_BATCH = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """A card campaign; days are brand-local ``date.toordinal()``, None is open-ended."""
+    """A card campaign; days are brand-local ``date.toordinal()``, None is open-ended.
+
+    A ``stocked`` one ships from the stock of its print batches only.
+    """
 
     id: int
     code: str
@@ -52,30 +68,13 @@ class Campaign:
     recall_days: int
     contribution_days: int
     created_at: int
+    stocked: bool
 
     def ships(self, source: str, day: int) -> bool:
         """Whether a card ships with an order of a source that was paid on a brand-local day."""
         if not self.automatic or source != self.source:
             return False
         return (self.first_day is None or day >= self.first_day) and (self.last_day is None or day <= self.last_day)
-
-
-@dataclass(frozen=True, slots=True)
-class ShipmentIn:
-    """A line of a warehouse's file: which card left with which order, and when (instant)."""
-
-    serial: str
-    order_number: str
-    shipped_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class ShipOutcome:
-    """What became of the shipments given: ``rejected`` are (index, reason)."""
-
-    created: int
-    unchanged: int
-    rejected: tuple[tuple[int, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +87,32 @@ class CardLeadView:
     method: str
     state: str
     at: int
+    batch: str
+    channel: str
+    arm: str
 
 
 _CAMPAIGN = (
-    "SELECT id, code, name, source, automatic, first_day, last_day, recall_days, contribution_days, created_at "
-    "FROM package_card_campaign "
+    "SELECT id, code, name, source, automatic, first_day, last_day, recall_days, contribution_days, created_at, "
+    "stocked FROM package_card_campaign "
 )
 
 
+_KNOWN_ORDERS = (
+    "SELECT o.source, o.number, o.id, o.paid_at, o.day FROM orders o "
+    "WHERE o.source = ? AND o.paid_at IS NOT NULL AND o.day >= ? AND o.day <= ? "
+    "AND o.status NOT IN ('unpaid', 'closed') AND (o.paid_at, o.id) > (?, ?) "
+    "AND NOT EXISTS (SELECT 1 FROM package_card_shipment s "
+    "WHERE s.campaign_id = ? AND s.source = o.source AND s.order_number = o.number) "
+    "AND NOT EXISTS (SELECT 1 FROM package_card_miss m "
+    "WHERE m.campaign_id = ? AND m.source = o.source AND m.order_number = o.number) "
+    "ORDER BY o.paid_at, o.id LIMIT 1000"
+)
 _SHIPMENT_COLUMNS = ("campaign_id", "serial", "source", "order_number", "order_id", "shipped_at", "day")
 
 
 def _campaign(row: tuple[Any, ...]) -> Campaign:
-    return Campaign(*row[:4], bool(row[4]), *row[5:])
+    return Campaign(*row[:4], bool(row[4]), *row[5:10], bool(row[10]))
 
 
 def _settings_of(campaign: Campaign) -> tuple[Any, ...]:
@@ -123,6 +135,7 @@ class PackageCards:
         self.brand = brand
         self.settings = settings
         self.claims = Claims(brand, settings)
+        self.stock = Stock(brand, self._allow_print)
         # One bound method for ever: the unit of work of a delivery groups rows by it.
         self._flusher = self._ship_orders
 
@@ -146,6 +159,7 @@ class PackageCards:
         source: str,
         name: str = "",
         automatic: bool = True,
+        from_stock: bool = False,
         first_day: int | None = None,
         last_day: int | None = None,
         recall_days: int | None = None,
@@ -153,7 +167,9 @@ class PackageCards:
     ) -> Campaign:
         """Create a campaign and ship its cards with the matching orders that are already here.
 
-        ``source`` is the order source whose parcels carry the card. Days left
+        ``source`` is the order source whose parcels carry the card. With
+        ``from_stock`` no card ships before one of the campaign's print batches
+        was received; the first batch sets that for any campaign. Days left
         out come from the settings. Creating the same campaign again returns
         it and ships what is missing; raises Conflict when the code belongs to
         a different one and Invalid for values that make no sense.
@@ -169,22 +185,22 @@ class PackageCards:
         if recall < 1 or contribution < 1:
             raise Invalid("a window is at least one day", field="recall_days" if recall < 1 else "contribution_days")
         wanted = (code, name, source, automatic, first_day, last_day, recall, contribution)
-        campaign = self._insert_campaign(wanted)
+        campaign = self._insert_campaign(wanted, from_stock=from_stock)
         # Apart from the first transaction: an order that commits now is either seen here, or its
         # event is delivered when the campaign is there.
         self._catch_up(campaign)
         return campaign
 
     @transactional
-    def _insert_campaign(self, wanted: tuple[Any, ...]) -> Campaign:
+    def _insert_campaign(self, wanted: tuple[Any, ...], *, from_stock: bool) -> Campaign:
         execute(
             "INSERT INTO package_card_campaign (code, name, source, automatic, first_day, last_day, "
-            "recall_days, contribution_days, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "recall_days, contribution_days, created_at, stocked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (code) DO NOTHING",
-            (*wanted[:3], int(wanted[3]), *wanted[4:], self.brand.now()),
+            (*wanted[:3], int(wanted[3]), *wanted[4:], self.brand.now(), int(from_stock)),
         )
         campaign = self.campaign(wanted[0])
-        if _settings_of(campaign) != wanted:
+        if _settings_of(campaign) != wanted or (from_stock and not campaign.stocked):
             raise Conflict(f"card campaign {campaign.code!r} exists with other settings", code="campaign_exists")
         self.brand.tags.define(NAME, campaign.code, kind="channel")
         return campaign
@@ -222,11 +238,35 @@ class PackageCards:
     def leads(self, code: str, *, limit: int = 1_000) -> list[CardLeadView]:
         """The leads that a campaign's cards brought, by the time of the lead."""
         rows = execute(
-            "SELECT lead, contact_id, serial, method, state, at FROM package_card_lead "
-            "WHERE campaign_id = ? ORDER BY at, id LIMIT ?",
+            "SELECT l.lead, l.contact_id, l.serial, l.method, l.state, l.at, coalesce(b.code, ''), l.channel, l.arm "
+            "FROM package_card_lead l LEFT JOIN package_card_batch b ON b.id = l.batch_id "
+            "WHERE l.campaign_id = ? ORDER BY l.at, l.id LIMIT ?",
             (self.campaign(code).id, limit),
         ).fetchall()
         return [CardLeadView(*row) for row in rows]
+
+    # Stock -------------------------------------------------------------------
+
+    def _allow_print(self, campaign_id: int) -> None:
+        require_approved_proof(self.brand, campaign_id)
+
+    def arm_of(self, code: str, source: str, number: str) -> str:
+        """The arm of a campaign's test that an order belongs to, or empty."""
+        return arm_of(self.brand, code, source, number)
+
+    def move_stock(
+        self, code: str, kind: str, quantity: int, *, key: str, reason: str = "", actor: str = "", at: int | None = None
+    ) -> Batch:
+        """Record a stock move (see :meth:`.stock.batches.Stock.move`).
+
+        Cards that came are shipped at once with the orders that were paid from
+        that day on and have none.
+        """
+        batch = self.stock.move(code, kind, quantity, key=key, reason=reason, actor=actor, at=at)
+        if kind == "received":
+            # Apart from the first transaction, as with a new campaign.
+            self._catch_up(self.campaign(batch.campaign))
+        return self.stock.batch(code)
 
     # Shipping ----------------------------------------------------------------
 
@@ -243,82 +283,65 @@ class PackageCards:
     @transactional
     def _ship_orders(self, events: list[OrderPaid]) -> None:
         campaigns = [_campaign(row) for row in execute(_CAMPAIGN + "WHERE automatic = 1 ORDER BY id").fetchall()]
-        rows = []
-        for event in events:
-            day = self.brand.day(event.at)
-            rows += [
-                (c.id, f"{c.code}-{event.number}", event.source, event.number, event.order_id, event.at, day)
-                for c in campaigns
-                if c.ships(event.source, day)
-            ]
+        parcels = [
+            Parcel(event.source, event.number, event.order_id, event.at, self.brand.day(event.at)) for event in events
+        ]
+        rows = [
+            (c.id, f"{c.code}-{p.number}", p.source, p.number, p.order_id, p.at, p.day)
+            for p in parcels
+            for c in campaigns
+            if not c.stocked and c.ships(p.source, p.day)
+        ]
         insert_rows(CardShipment, _SHIPMENT_COLUMNS, rows, on_conflict="ON CONFLICT DO NOTHING")
+        for c in campaigns:
+            of_stock = [p for p in parcels if c.stocked and c.ships(p.source, p.day)]
+            if of_stock:
+                ship_parcels(c, of_stock, self.arm_of, self.brand.now())
         numbers: dict[str, list[str]] = {}
         for event in events:
             numbers.setdefault(event.source, []).append(event.number)
         for source, of_source in sorted(numbers.items()):
             self._join_orders(source, of_source)
-            serials = fetch_in(
-                "SELECT serial FROM package_card_shipment WHERE source = ? AND order_number IN ({in})",
-                of_source,
-                [source],
-            )
-            self.claims.settle([row[0] for row in serials])
+            self.claims.settle(self._serials(source, of_source))
 
-    def ship(self, code: str, shipments: Iterable[ShipmentIn]) -> ShipOutcome:
+    @staticmethod
+    def _serials(source: str, numbers: list[str]) -> list[str]:
+        rows = fetch_in(
+            "SELECT serial FROM package_card_shipment WHERE source = ? AND order_number IN ({in})", numbers, [source]
+        )
+        return [row[0] for row in rows]
+
+    def ship(self, code: str, shipments: Iterable[ShipmentIn], *, dry_run: bool = False) -> ShipOutcome:
         """Record shipments as a warehouse's file lists them; a file given twice changes nothing.
 
-        A serial that is known for another order, and a second card of the
-        campaign for one order, are rejected.
+        Refused are: a serial that is known for another order, a second card of
+        the campaign for one order, and a card of a batch that has none left.
+        With ``dry_run`` the outcome is told and nothing is written.
         """
         campaign = self.campaign(code)
-        created = unchanged = 0
-        rejected: list[tuple[int, str]] = []
+        if dry_run:
+            savepoint = CardShipment._meta.database.atomic()
+            return rehearse(savepoint, lambda: self._ship_all(campaign, shipments))
+        return self._ship_all(campaign, shipments)
+
+    def _ship_all(self, campaign: Campaign, shipments: Iterable[ShipmentIn]) -> ShipOutcome:
+        total = Tally()
         numbered = enumerate(shipments)
-        while batch := list(islice(numbered, SHIP_BATCH)):
-            outcome = self._ship_batch(campaign, batch)
-            created += outcome.created
-            unchanged += outcome.unchanged
-            rejected += outcome.rejected
-        return ShipOutcome(created, unchanged, tuple(rejected))
+        while rows := list(islice(numbered, SHIP_BATCH)):
+            total.add(self._ship_batch(campaign, rows))
+        return total.outcome()
 
     @transactional
-    def _ship_batch(self, campaign: Campaign, batch: list[tuple[int, ShipmentIn]]) -> ShipOutcome:
-        answers = [(index, self._ship_one(campaign, shipment)) for index, shipment in batch]
-        self._join_orders(campaign.source, [shipment.order_number for _, shipment in batch])
-        self.claims.settle([shipment.serial for _, shipment in batch])
-        return ShipOutcome(
-            created=sum(answer is None for _, answer in answers),
-            unchanged=sum(answer == "" for _, answer in answers),
-            rejected=tuple((index, answer) for index, answer in answers if answer),
-        )
-
-    def _ship_one(self, campaign: Campaign, shipment: ShipmentIn) -> str | None:
-        """Insert one shipment: None when it is new, "" when it was known, else why it is refused."""
-        for field, value in (("serial", shipment.serial), ("order_number", shipment.order_number)):
-            if not value or len(value) > SERIAL_CHARS:
-                return f"{field}: must have 1 to {SERIAL_CHARS} characters"
-        inserted = execute(
-            "INSERT INTO package_card_shipment (campaign_id, serial, source, order_number, shipped_at, day) "
-            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
-            (
-                campaign.id,
-                shipment.serial,
-                campaign.source,
-                shipment.order_number,
-                shipment.shipped_at,
-                self.brand.day(shipment.shipped_at),
-            ),
-        ).fetchone()
-        if inserted is not None:
-            return None
-        row = execute(
-            "SELECT campaign_id, order_number FROM package_card_shipment WHERE serial = ?", (shipment.serial,)
-        ).fetchone()
-        if row is None:
-            return f"order {shipment.order_number!r} already carries another card of campaign {campaign.code!r}"
-        if row != (campaign.id, shipment.order_number):
-            return f"serial {shipment.serial!r} is already the card of another order"
-        return ""
+    def _ship_batch(self, campaign: Campaign, rows: list[tuple[int, ShipmentIn]]) -> Tally:
+        tally = Tally()
+        loading = Loading(self.brand, campaign, self.arm_of, tally)
+        for index, row in rows:
+            loading.ship(index, row)
+        self._join_orders(campaign.source, [row.order_number for _, row in rows])
+        self.claims.reopen(loading.signed)
+        numbers = [row.order_number for _, row in rows]
+        self.claims.settle(self._serials(campaign.source, numbers))
+        return tally
 
     def _join_orders(self, source: str, numbers: list[str]) -> None:
         """Point shipments at their orders, where these are known."""
@@ -336,6 +359,9 @@ class PackageCards:
         """Ship with orders paid before the campaign was entered: a campaign often begins on paper."""
         if not campaign.automatic:
             return
+        if campaign.stocked:
+            self._ship_known_from_stock(campaign)
+            return
         execute(
             "INSERT INTO package_card_shipment "
             "(campaign_id, serial, source, order_number, order_id, shipped_at, day) "
@@ -350,3 +376,20 @@ class PackageCards:
                 campaign.last_day if campaign.last_day is not None else 10_000_000,
             ),
         )
+
+    def _ship_known_from_stock(self, campaign: Campaign) -> None:
+        """Ship from stock with orders that were here before the cards came, in the order of their payment."""
+        (opened,) = execute(
+            "SELECT min(received_day) FROM package_card_batch WHERE campaign_id = ?", (campaign.id,)
+        ).fetchone()
+        if opened is None:
+            return
+        first = opened if campaign.first_day is None else max(opened, campaign.first_day)
+        last = campaign.last_day if campaign.last_day is not None else 10_000_000
+        after: tuple[int, int] = (-(2**53), 0)
+        while True:
+            rows = execute(_KNOWN_ORDERS, (campaign.source, first, last, *after, campaign.id, campaign.id)).fetchall()
+            if not rows:
+                return
+            ship_parcels(campaign, [Parcel(*row) for row in rows], self.arm_of, self.brand.now())
+            after = (rows[-1][3], rows[-1][2])
