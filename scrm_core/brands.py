@@ -32,6 +32,7 @@ from .loader import Loader
 from .plugin import Plugin
 
 if TYPE_CHECKING:
+    from .outreach import Outreach
     from .services.channels import Channels
     from .services.consent import Consents
     from .services.contacts import Contacts
@@ -235,6 +236,12 @@ class Brand:
         from .services.segments import Segments
 
         return Segments(self)
+
+    @cached_property
+    def outreach(self) -> Outreach:
+        from .outreach import Outreach
+
+        return Outreach(self)
 
     @cached_property
     def experiments(self) -> Experiments:

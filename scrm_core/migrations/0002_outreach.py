@@ -11,7 +11,8 @@ CREATE TABLE outreach_run (
   reason TEXT NOT NULL, start_at {int} NOT NULL, grace_ms {int} NOT NULL CHECK (grace_ms > 0),
   pace {int} CHECK (pace > 0), next_at {int} NOT NULL, checked_at {int} NOT NULL,
   released {int} NOT NULL CHECK (released BETWEEN 0 AND 10000), failure_limit {int},
-  failure_minimum {int} NOT NULL, claimed {int} NOT NULL, created_at {int} NOT NULL, finished_at {int},
+  failure_minimum {int} NOT NULL, standing {int} NOT NULL CHECK (standing IN (0, 1)),
+  claimed {int} NOT NULL, forgiven {int} NOT NULL, created_at {int} NOT NULL, finished_at {int},
   UNIQUE (owner, code)
 {end};
 CREATE INDEX outreach_run_running ON outreach_run (id) WHERE state = 'running';

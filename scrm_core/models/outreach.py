@@ -13,7 +13,8 @@ class OutreachRun(BrandModel):
     """A run of messages; see :class:`scrm_core.outreach.types.RunView`.
 
     ``checked_at`` is when a worker last looked at the running run, ``next_at``
-    when the next message may go, ``claimed`` how many have gone.
+    when the next message may go, ``claimed`` how many have gone since it was last
+    resumed and ``forgiven`` how many had failed then.
     """
 
     id = pw.BigAutoField()
@@ -32,7 +33,9 @@ class OutreachRun(BrandModel):
     released = pw.BigIntegerField(default=0)
     failure_limit = pw.BigIntegerField(null=True)
     failure_minimum = pw.BigIntegerField()
+    standing = pw.BigIntegerField(default=0)
     claimed = pw.BigIntegerField(default=0)
+    forgiven = pw.BigIntegerField(default=0)
     created_at = InstantField()
     finished_at = InstantField(null=True)
 

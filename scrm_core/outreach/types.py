@@ -23,7 +23,8 @@ class RunView:
     minute, None for as fast as the gateway takes them. ``failure_limit`` is the
     share of failures, in hundredths of a percent, that pauses the run once
     ``failure_minimum`` messages failed; None for never. ``grace_ms`` is how long
-    nobody may have worked on a running run before what is left of it expires.
+    nobody may have worked on a running run before what is left of it expires. A
+    ``standing`` run takes single messages as they come and is never done.
     Instants are epoch milliseconds.
     """
 
@@ -41,6 +42,7 @@ class RunView:
     released: int
     failure_limit: int | None
     failure_minimum: int
+    standing: bool
     created_at: int
     finished_at: int | None
 

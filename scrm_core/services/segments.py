@@ -139,6 +139,10 @@ class Segments:
         sql = self._page_sql("c.id, c.uid, c.name", expression, after, limit)
         return [SegmentMember(*row) for row in execute(sql.text, sql.params).fetchall()]
 
+    def condition(self, expression: str) -> Sql:
+        """The expression as a condition on ``contact c``, for other services of the core."""
+        return self._compile(expression)
+
     def explain(self, expression: str) -> Explanation:
         """What the expression means, without running it."""
         tree = parse(expression)

@@ -112,6 +112,19 @@ def _international(digits: str, region: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def is_mobile(phone: str) -> bool:
+    """Whether a phone number in E.164 can take an SMS: mainland numbers 13 to 19, elsewhere what is no fixed line."""
+    if phone.startswith("+86"):
+        return len(phone) == 14 and phone[3] == "1" and "3" <= phone[4] <= "9"
+    import phonenumbers  # only for numbers abroad
+
+    try:
+        kind = phonenumbers.number_type(phonenumbers.parse(phone))
+    except phonenumbers.NumberParseException:
+        return False
+    return kind in (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
+
+
 def undo_spreadsheet(value: object) -> str:
     """The text inside ``="..."``, behind a leading ``'`` or a leading tab; else the text as it is.
 

@@ -1,0 +1,375 @@
+"""The claim (领取) that precedes each send: policy, pace and lease in one transaction.
+
+A message leaves the queue only here. The run's row is locked, so that pace,
+failures and the order of a run are counted by one worker at a time; the
+contacts are locked, so that two runs cannot spend one person's last message
+twice. Consent, do-not-contact and caps are read under these locks.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from ..db import brand_db, current_handle, transactional
+from ..db.bulk import execute, fetch_in, update_rows
+from ..db.faults import is_fault
+from ..errors import PluginError, ScrmError, Veto
+from ..facts import MessageDraft
+from ..limits import LIMITS
+from . import runs
+from .hours import opens_at, zones_of
+from .judging import Judge, hold_contacts
+from .reporting import tell
+from .types import MessageBatch, OutMessage, Recipient, Rendered, RunView, Skipped
+
+if TYPE_CHECKING:
+    from ..brands import Brand
+
+log = logging.getLogger("scrm.outreach")
+
+LEASE_MS = 60_000
+"""A send that has not ended after this is unknown: its worker died."""
+
+HEARTBEAT_MS = 10_000
+PUT_OFF = 1_000
+_CLAIMED = "('sending', 'sent', 'delivered', 'failed', 'unknown')"
+
+
+@dataclass(slots=True)
+class Claim:
+    """What a claim took: messages to hand to the gateway now, and what it decided on the way."""
+
+    messages: list[OutMessage] = field(default_factory=list)
+    blocked: int = 0
+    expired: int = 0
+    busy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Queued:
+    id: int
+    contact_id: int | None
+    address: str
+    body: str | None
+    parts: int
+    template: str
+    params: str | None
+    attempts: int
+    expires_at: int | None
+    arm: str
+    link_id: int | None
+
+
+@transactional
+def claim(brand: Brand, run_id: int, batch: int) -> Claim:
+    """Take up to ``batch`` messages of a running run, if it is their time."""
+    run = _hold(run_id)
+    now = brand.now()
+    if run is None or run[0].start_at > now:
+        return Claim()
+    view, next_at, checked_at, claimed, forgiven = run
+    if now - checked_at > view.grace_ms:
+        return _expire(brand, view, now)
+    if now - checked_at > HEARTBEAT_MS:
+        execute("UPDATE outreach_run SET checked_at = ? WHERE id = ?", (now, run_id))
+    if next_at > now or _too_many_failures(brand, view, claimed, forgiven):
+        return Claim()
+    judge = Judge(brand, view.channel, view.kind)
+    night = _Night(brand, judge, now)
+    found = _candidates(view, night, _allowance(view, batch), now)
+    if not found:
+        if night.home_opens > now:
+            execute("UPDATE outreach_run SET next_at = ? WHERE id = ?", (night.home_opens, run_id))
+        elif not view.standing:
+            _finish_if_empty(view, now)
+        return Claim()
+    if any(night.opens(each.address) > now for each in found):
+        _put_off(view, night, now)
+        return Claim(busy=True)
+    result = _judge_and_write(brand, judge, view, found, now)
+    step = 0 if view.pace is None else len(result.messages) * 60_000 // view.pace
+    execute(
+        "UPDATE outreach_run SET claimed = claimed + ?, next_at = ?, checked_at = ? WHERE id = ?",
+        (len(result.messages), max(next_at, now - 1_000) + step if step else next_at, now, run_id),
+    )
+    return result
+
+
+def _hold(run_id: int) -> tuple[RunView, int, int, int, int] | None:
+    """The run, locked until the transaction ends; None when it does not run or another worker has it."""
+    tail = "" if current_handle().engine == "sqlite" else " FOR UPDATE SKIP LOCKED"
+    row = execute(
+        f"SELECT {runs.COLUMNS}, next_at, checked_at, claimed, forgiven FROM outreach_run "
+        f"WHERE id = ? AND state = 'running'{tail}",
+        (run_id,),
+    ).fetchone()
+    return None if row is None else (runs.view_of(row[:-4]), *row[-4:])
+
+
+def _allowance(run: RunView, batch: int) -> int:
+    """A batch is at most one second of the pace, so that a pause or an opt-out is soon felt."""
+    return batch if run.pace is None else max(1, min(batch, run.pace // 60))
+
+
+def _expire(brand: Brand, run: RunView, now: int) -> Claim:
+    """Nobody worked on the run for longer than its grace: what is left of it is not sent any more."""
+    if run.standing:
+        rows = execute(
+            "UPDATE message SET state = 'expired', reason = 'misfire', final_at = ?, updated_at = ? "
+            "WHERE run_id = ? AND state = 'queued' AND updated_at < ? AND not_before < ? RETURNING id",
+            (now, now, run.id, now - run.grace_ms, now - run.grace_ms),
+        ).fetchall()
+        execute("UPDATE outreach_run SET checked_at = ? WHERE id = ?", (now, run.id))
+        return Claim(expired=len(rows), busy=True)
+    count = runs.end_queued(run.id, "expired", "misfire", now)
+    execute(
+        "UPDATE outreach_run SET state = 'expired', reason = 'misfire', finished_at = ? WHERE id = ?", (now, run.id)
+    )
+    log.warning("brand %s: run %s/%s expired after an outage, %s unsent", brand.id, run.owner, run.code, count)
+    return Claim(expired=count)
+
+
+def _too_many_failures(brand: Brand, run: RunView, claimed: int, forgiven: int) -> bool:
+    """Pause a run whose failures pass the threshold."""
+    if run.failure_limit is None:
+        return False
+    enough = max(run.failure_minimum, claimed * run.failure_limit // runs.ALL + 1)
+    (failed,) = execute(
+        "SELECT count(*) FROM (SELECT 1 FROM message WHERE run_id = ? AND state = 'failed' LIMIT ?) f",
+        (run.id, forgiven + enough),
+    ).fetchone()
+    failed -= forgiven
+    if failed < enough:
+        return False
+    reason = f"halted: {failed} of {claimed} messages failed, above {run.failure_limit / 100:g} %"
+    halt(brand, run.id, reason)
+    return True
+
+
+class _Night:
+    """When each recipient may be written to: at once, or when the quiet hours end where they are."""
+
+    def __init__(self, brand: Brand, judge: Judge, now: int) -> None:
+        self.now = now
+        self.zone = brand.zone
+        self.quiet = judge.policy.quiet if judge.commercial else None
+        # Numbers of the home country are nearly all of a run: at night they are passed by without being touched.
+        self.home = "+86" if brand.config.phone_region == "CN" and judge.address_kind == "phone" else ""
+        self.home_opens = self.opens(self.home) if self.home else now
+
+    def opens(self, address: str) -> int:
+        """The instant from which the address may be written to; ``now`` when it may at once."""
+        return opens_at(self.now, self.quiet, zones_of(address, self.zone))
+
+
+def _candidates(run: RunView, night: _Night, count: int, now: int) -> list[_Queued]:
+    """The next messages in the order of the lot."""
+    awake, params = "", [run.id, run.released, now]
+    if night.home_opens > now:
+        awake = " AND substr(address, 1, 3) <> ?"
+        params.append(night.home)
+    rows = execute(
+        "SELECT id, contact_id, address, body, parts, template, params, attempts, expires_at, arm, link_id "
+        f"FROM message WHERE run_id = ? AND state = 'queued' AND bucket < ? AND not_before <= ?{awake} "
+        "ORDER BY bucket, id LIMIT ?",
+        (*params, count),
+    ).fetchall()
+    return [_Queued(*row) for row in rows]
+
+
+def _put_off(run: RunView, night: _Night, now: int) -> None:
+    """Let messages wait for the morning of their recipients, many at a time."""
+    later = [
+        (opening, now, each.id)
+        for each in _candidates(run, night, PUT_OFF, now)
+        if (opening := night.opens(each.address)) > now
+    ]
+    update_rows("UPDATE message SET not_before = ?, updated_at = ? WHERE id = ?", later)
+
+
+def _finish_if_empty(run: RunView, now: int) -> None:
+    execute(
+        "UPDATE outreach_run SET state = 'done', finished_at = ? WHERE id = ? AND released = ? AND NOT EXISTS "
+        "(SELECT 1 FROM message WHERE run_id = ? AND state IN ('queued', 'sending'))",
+        (now, run.id, runs.ALL, run.id),
+    )
+
+
+def _judge_and_write(brand: Brand, judge: Judge, run: RunView, found: Sequence[_Queued], now: int) -> Claim:
+    owners = judge.owners([each.address for each in found if each.contact_id is None])
+    found = [replace(each, contact_id=owners.get(each.address, each.contact_id)) for each in found]
+    contacts = [each.contact_id for each in found if each.contact_id is not None]
+    hold_contacts(contacts)
+    capped = judge.capped(contacts, now)
+    met = _met(run, contacts)
+    result, going = Claim(busy=True), []
+    for each, reason in zip(found, judge.reasons([(q.contact_id, q.address) for q in found]), strict=True):
+        contact = each.contact_id
+        if each.expires_at is not None and each.expires_at <= now:
+            result.expired += _block(each.id, "misfire", now, state="expired")
+            continue
+        if not reason and contact is not None:
+            reason = "same_person" if contact in met else capped.get(contact, "")
+        if reason:
+            result.blocked += _block(each.id, reason, now)
+            continue
+        if contact is not None:
+            # One message per person and claim: the next claim counts this one.
+            if contact in met:
+                continue
+            met.add(contact)
+        going.append(each)
+    result.messages = _write(brand, run, going, result, now)
+    return result
+
+
+def _met(run: RunView, contacts: Sequence[int]) -> set[int]:
+    """Contacts who have a message of this run already, under whatever number."""
+    rows = fetch_in(
+        f"SELECT contact_id FROM message WHERE run_id = ? AND state IN {_CLAIMED} AND contact_id IN ({{in}})",
+        sorted(set(contacts)),
+        [run.id],
+    )
+    return {row[0] for row in rows}
+
+
+def _write(brand: Brand, run: RunView, going: Sequence[_Queued], result: Claim, now: int) -> list[OutMessage]:
+    """Have the texts written, ask the guards, and mark the messages as being sent."""
+    if not going:
+        return []
+    uids = [secrets.token_hex(16) for _ in going]
+    try:
+        with brand_db.atomic():
+            texts = _texts(brand, run, going, uids)
+    except ScrmError as exc:
+        halt(brand, run.id, f"halted: {exc}")
+        return []
+    out: list[OutMessage] = []
+    lines: list[tuple[Any, ...]] = []
+    for each, uid, text in zip(going, uids, texts, strict=True):
+        reason = text.reason if isinstance(text, Skipped) else _vetoed(brand, run, each, text)
+        if isinstance(text, Skipped) or reason:
+            result.blocked += _block(each.id, reason, now)
+            continue
+        params = dict(text.params)
+        lines.append(
+            (each.contact_id, uid, text.arm, text.link_id, text.body, text.parts, text.template,
+             json.dumps(params, ensure_ascii=False), now + LEASE_MS, now, now, each.id)
+        )  # fmt: skip
+        out.append(
+            OutMessage(uid, run.channel, run.kind, each.address, text.body, text.parts, text.template, params,
+                       each.attempts + 1)
+        )  # fmt: skip
+    update_rows(
+        "UPDATE message SET state = 'sending', contact_id = ?, uid = ?, arm = ?, link_id = ?, body = ?, parts = ?, "
+        "template = ?, params = ?, attempts = attempts + 1, lease_until = ?, sent_at = ?, updated_at = ? "
+        "WHERE id = ? AND state = 'queued'",
+        lines,
+    )
+    return out
+
+
+def _texts(
+    brand: Brand, run: RunView, going: Sequence[_Queued], uids: Sequence[str]
+) -> list[Rendered | Skipped]:
+    ready = {
+        each.id: Rendered(
+            each.body, each.parts, each.arm, each.link_id, each.template, json.loads(each.params or "{}")
+        )
+        for each in going
+        if each.body is not None
+    }
+    wanted = [(each, uid) for each, uid in zip(going, uids, strict=True) if each.id not in ready]
+    if not wanted:
+        return [ready[each.id] for each in going]
+    plugin = brand.plugins.get(run.owner)
+    if plugin is None:
+        raise PluginError(f"plugin {run.owner!r}, which writes this run's messages, is not enabled")
+    persons = _persons([each.contact_id for each, _ in wanted if each.contact_id is not None])
+    batch = MessageBatch(
+        run,
+        tuple(
+            Recipient(each.id, uid, each.contact_id, persons.get(each.contact_id or 0, ""), each.address)
+            for each, uid in wanted
+        ),
+    )
+    try:
+        answers = list(plugin.render_messages(batch))
+    except ScrmError:
+        raise
+    except Exception as exc:
+        if is_fault(exc):
+            raise
+        raise PluginError(f"plugin {run.owner!r} failed to write messages: {type(exc).__name__}: {exc}") from exc
+    if len(answers) != len(wanted):
+        raise PluginError(f"plugin {run.owner!r} wrote {len(answers)} messages for {len(wanted)} recipients")
+    written = dict(zip((each.id for each, _ in wanted), answers, strict=True))
+    return [ready.get(each.id) or written[each.id] for each in going]
+
+
+def _persons(contacts: Sequence[int]) -> dict[int, str]:
+    return dict(fetch_in("SELECT id, uid FROM contact WHERE id IN ({in})", sorted(set(contacts))))
+
+
+def _vetoed(brand: Brand, run: RunView, each: _Queued, text: Rendered) -> str:
+    draft = MessageDraft(
+        run.channel, run.kind, run.owner, run.code, each.contact_id, each.address, text.body, text.parts
+    )
+    try:
+        brand.hooks.check("check_message", draft)
+    except Veto as veto:
+        return f"veto: {veto.code}"
+    except PluginError as exc:
+        # A guard that cannot answer guards nothing: the message stays back, and says why.
+        log.error("brand %s: %s", brand.id, exc)
+        return "guard failed"
+    return ""
+
+
+def _block(message_id: int, reason: str, now: int, *, state: str = "blocked") -> int:
+    return int(
+        execute(
+            "UPDATE message SET state = ?, reason = ?, final_at = ?, updated_at = ? WHERE id = ? AND state = 'queued'",
+            (state, reason, now, now, message_id),
+        ).rowcount
+    )
+
+
+def halt(brand: Brand, run_id: int, reason: str) -> None:
+    """Pause a running run because going on would be wrong; a person reads the reason and resumes it."""
+    execute(
+        "UPDATE outreach_run SET state = 'paused', reason = ? WHERE id = ? AND state = 'running'",
+        (reason[: LIMITS.text], run_id),
+    )
+    log.error("brand %s: run %s %s", brand.id, run_id, reason)
+
+
+@transactional
+def give_up_lost(brand: Brand) -> int:
+    """Sends whose worker died become unknown: only a receipt or a person can say what became of them."""
+    now = brand.now()
+    rows = execute(
+        "UPDATE message SET state = 'unknown', reason = 'interrupted', lease_until = NULL, updated_at = ? "
+        "WHERE state = 'sending' AND lease_until < ? RETURNING id",
+        (now, now),
+    ).fetchall()
+    tell(brand, [row[0] for row in rows])
+    return len(rows)
+
+
+@transactional
+def give_up_silent(brand: Brand, after_ms: int) -> int:
+    """Messages whose receipt never came become unknown."""
+    now = brand.now()
+    rows = execute(
+        "UPDATE message SET state = 'unknown', reason = 'no_receipt', updated_at = ? "
+        "WHERE state = 'sent' AND sent_at < ? RETURNING id",
+        (now, now - after_ms),
+    ).fetchall()
+    tell(brand, [row[0] for row in rows])
+    return len(rows)

@@ -1,0 +1,71 @@
+"""One round of sending: claim, hand over to the gateway outside any transaction, settle each answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..db.bulk import execute
+from ..errors import ScrmError
+from . import claiming, receipts
+from .types import DispatchOutcome, Gateway, OutMessage, SendResult
+
+if TYPE_CHECKING:
+    from ..brands import Brand
+
+log = logging.getLogger("scrm.outreach")
+
+MAX_BATCH = 1_000
+
+
+def dispatch(brand: Brand) -> DispatchOutcome:
+    """One claim and one call for every run whose time has come, and what lost sends are given up."""
+    if brand.outreach.stopped():
+        return DispatchOutcome()
+    lost = claiming.give_up_lost(brand)
+    running = execute(
+        "SELECT id, sender, channel FROM outreach_run WHERE state = 'running' AND start_at <= ? ORDER BY id",
+        (brand.now(),),
+    ).fetchall()
+    totals = dict.fromkeys(("accepted", "refused", "unknown", "retried", "blocked", "expired"), 0)
+    totals["unknown"] = lost
+    busy = False
+    for run_id, sender, channel in running:
+        try:
+            gateway = brand.outreach.gateway(sender, channel)
+        except ScrmError as exc:
+            claiming.halt(brand, run_id, f"halted: {exc}")
+            continue
+        claim = claiming.claim(brand, run_id, max(1, min(gateway.batch, MAX_BATCH)))
+        totals["blocked"] += claim.blocked
+        totals["expired"] += claim.expired
+        busy = busy or claim.busy
+        if claim.messages:
+            results = hand_over(gateway, claim.messages)
+            receipts.settle(brand, run_id, zip(claim.messages, results, strict=True))
+            for result in results:
+                totals[_COUNTED_AS[result.outcome]] += 1
+    return DispatchOutcome(**totals, busy=busy)
+
+
+_COUNTED_AS = {
+    "accepted": "accepted",
+    "delivered": "accepted",
+    "refused": "refused",
+    "retry": "retried",
+    "unknown": "unknown",
+}
+
+
+def hand_over(gateway: Gateway, messages: Sequence[OutMessage]) -> list[SendResult]:
+    """What the gateway says of each message; a gateway that fails says nothing that can be known."""
+    try:
+        results = list(gateway.send(messages))
+    except Exception as exc:
+        log.exception("a gateway failed")
+        return [SendResult.unknown(f"{type(exc).__name__}: {exc}"[:200])] * len(messages)
+    if len(results) != len(messages) or not all(isinstance(each, SendResult) for each in results):
+        log.error("a gateway gave %s answers for %s messages", len(results), len(messages))
+        return [SendResult.unknown("the gateway's answer does not fit")] * len(messages)
+    return results
