@@ -44,7 +44,11 @@ class PackageCard(Plugin):
     commands = "scrm_package_card.commands:group"
     jobs = (Job("settle", 300, "settle"),)
     reports = {NAME: Report("report", "Package cards 包裹卡")}
-    metrics = {"shipped": Metric("Cards shipped 发卡数"), "new": Metric("New persons by card 引流新客")}
+    metrics = {
+        "shipped": Metric("Cards shipped 发卡数"),
+        "missed": Metric("No card left 缺卡"),
+        "new": Metric("New persons by card 引流新客"),
+    }
 
     @cached_property
     def cards(self) -> PackageCards:

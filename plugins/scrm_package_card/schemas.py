@@ -44,6 +44,24 @@ class Settings(_Strict):
     serial_field = _text(
         1, 40, load_default="serial", metadata={"description": "name of the lead's field that carries a card's serial"}
     )
+    margin_share = fields.Decimal(
+        load_default=None,
+        allow_none=True,
+        allow_nan=False,
+        validate=validate.Range(0, 1),
+        metadata={"description": "share of the contribution that is margin, e.g. 0.42; without it no net is computed"},
+    )
+    contribution_sources = fields.List(
+        _text(1, 100),
+        load_default=[],
+        metadata={"description": "order sources that are private channels; empty: the orders of every source count"},
+    )
+    print_lot = fields.Integer(
+        strict=True,
+        load_default=500,
+        validate=validate.Range(1, 1_000_000),
+        metadata={"description": "the printer's lot: suggested quantities are multiples of it"},
+    )
 
 
 class CampaignBody(_Strict):

@@ -79,7 +79,7 @@ class Tally:
 
     def outcome(self) -> ShipOutcome:
         """The counts, with the cost of the cards that left."""
-        costs = dict(execute("SELECT code, unit_cost_minor FROM package_card_batch").fetchall()) if self.by_batch else {}
+        costs = dict(execute("SELECT code, unit_cost_minor FROM package_card_batch").fetchall())
         cost = sum(costs[code] * count for code, count in self.by_batch.items())
         shipped = tuple(sorted(self.by_batch.items()))
         return ShipOutcome(self.created, self.unchanged, tuple(self.rejected), self.updated, shipped, cost)
