@@ -91,7 +91,7 @@ class ArtBook:
         drawn = pikepdf.open(io.BytesIO(bytes(self.pdf.output())))
         book = pikepdf.new()
         book.Root.Forms = pikepdf.Dictionary()
-        for place, name in enumerate(self._names):
+        for place in range(len(self._names)):
             form = drawn.pages[place].as_form_xobject()
             if "/Group" in form:
                 del form.Group  # its RGB blending space would turn process inks into RGB and back

@@ -69,7 +69,7 @@ def _typeface(path: Path, wanted: set[int], field: str) -> Typeface:
         raise Invalid(f"the font {path} cannot be read: {exc.strerror}", field=field) from exc
     except Exception as exc:
         # fontTools meets a damaged table with whatever error it runs into: struct, assertion, key.
-        raise Invalid(f"{path} is no font that can be used (TrueType or OpenType expected): {exc}", field=field) from exc
+        raise Invalid(f"{path} is no TrueType or OpenType font that can be used: {exc}", field=field) from exc
 
 
 def _chinese_face(path: Path) -> int:

@@ -12,15 +12,17 @@ from dataclasses import dataclass
 
 from scrm_core.api import Invalid
 
-from .colour import WHITE, contrast
+from .colour import BLACK, WHITE, contrast
 from .fonts import Typefaces
-from .spec import Bilingual, CardSpec, CardText
+from .spec import CardSpec, CardText
 from .typeset import POINT_MM, Box, Setting, fit
 
 _REFERENCE_MM2 = 90 * 54  # the card on which the type sizes below were chosen
 _ASCENT = 0.86  # of the type size, from the top of a line to its baseline
 _PANEL_PAD = 1.6
 _COLUMN_GAP = 5.0
+_AIR = 3.0
+_EDGE = 0.018  # of the card's side: the band of the accent's colour inside the trim
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,9 @@ class _Composer:
         self.spec = spec
         self.text = text
         self.faces = faces
-        self.safe = safe_area(spec)
         self.unit = min(2.6, max(0.8, math.sqrt(spec.width_mm * spec.height_mm / _REFERENCE_MM2)))
+        # A larger card breathes: its words stay farther from the cut than they must.
+        self.safe = safe_area(spec).inset(max(0.0, self.unit - 1) * _AIR)
         self.shapes: list[Shape] = [Shape(Rect(0, 0, spec.full_width_mm, spec.full_height_mm), spec.background)]
         self.lines: list[TextLine] = []
 
@@ -120,7 +123,7 @@ class _Composer:
         width = self.spec.qr_mm + 2 * pad
         column = Rect(self.safe.x, self.safe.y, self.safe.width - width - _COLUMN_GAP * self.unit, self.safe.height)
         self._check_column(column, 28)
-        edge = self.spec.bleed_mm + 0.028 * self.spec.width_mm
+        edge = self.spec.bleed_mm + _EDGE * self.spec.width_mm
         self.shapes.append(Shape(Rect(0, 0, edge, self.spec.full_height_mm), self.spec.accent))
         hints = self._hints(width - 2 * pad, self.safe.height - self.spec.qr_mm - 2 * pad)
         height = self.spec.qr_mm + sum(hint.height_mm for hint, _, _ in hints) + 2 * pad
@@ -136,14 +139,15 @@ class _Composer:
         pad = _PANEL_PAD * self.unit
         beside = self.safe.width - self.spec.qr_mm - 3 * pad >= 30
         hints_width = self.safe.width - self.spec.qr_mm - 4 * pad if beside else self.safe.width - 2 * pad
-        hints = self._hints(hints_width, (self.spec.qr_mm if beside else self.safe.height - self.spec.qr_mm) / 2)
+        hints_height = (self.spec.qr_mm if beside else self.safe.height - self.spec.qr_mm) / 2
+        hints = self._hints(hints_width, hints_height, 1.35 if beside else 1.0)
         tall = sum(hint.height_mm for hint, _, _ in hints)
         serial_room = 3.4 * self.unit
         height = self.spec.qr_mm + 2 * pad + (0 if beside else tall)
         panel = Rect(self.safe.x, self.safe.bottom - height - serial_room, self.safe.width, height)
         column = Rect(self.safe.x, self.safe.y, self.safe.width, panel.y - self.safe.y - 4 * self.unit)
         self._check_column(column, 28)
-        edge = self.spec.bleed_mm + 0.028 * self.spec.height_mm
+        edge = self.spec.bleed_mm + _EDGE * self.spec.height_mm
         self.shapes.append(Shape(Rect(0, 0, self.spec.full_width_mm, edge), self.spec.accent))
         self._panel(panel)
         if beside:
@@ -165,15 +169,15 @@ class _Composer:
         if column.width < least or column.height < 18:
             spec = self.spec
             raise Invalid(
-                f"a QR code of {spec.qr_mm:g} mm leaves {max(0, column.width):.1f} x {max(0, column.height):.1f} mm for the "
-                f"words on a card of {spec.width_mm:g} x {spec.height_mm:g} mm with {spec.safe_mm:g} mm kept clear; they "
-                f"need {least} x 18 mm. Make the card larger, the code smaller or choose another layout",
+                f"a QR code of {spec.qr_mm:g} mm leaves {max(0, column.width):.1f} x {max(0, column.height):.1f} mm "
+                f"for the words on a card of {spec.width_mm:g} x {spec.height_mm:g} mm with {spec.safe_mm:g} mm kept "
+                f"clear; they need {least} x 18 mm. Make the card larger, the code smaller or choose another layout",
                 field="qr_mm",
             )
 
     def _panel(self, rect: Rect) -> None:
         faint = contrast(self.spec.background, WHITE) < 1.25
-        self.shapes.append(Shape(rect, WHITE, 1.6 * self.unit, self.spec.accent if faint else ""))
+        self.shapes.append(Shape(rect, WHITE, 2.2 * self.unit, self.spec.accent if faint else ""))
 
     def _serial(self, x: float, bottom: float, width: float, colour: str) -> SerialPlace:
         return SerialPlace(x, bottom - 0.3 * self.unit, width, 5.2 * self.unit, colour)
@@ -181,7 +185,7 @@ class _Composer:
     def _fit(self, name: str, text: str, box: Box, *, bold: bool, headline: bool = False) -> Setting:
         return fit(text, self.faces.of(bold=bold), box, name=name, headline=headline)
 
-    def _hints(self, width: float, height: float) -> list[tuple[Setting, bool, str]]:
+    def _hints(self, width: float, height: float, larger: float = 1.0) -> list[tuple[Setting, bool, str]]:
         unit, found = self.unit, []
         # On the white panel black is read on every design.
         for words, name, bold, size, least in (
@@ -189,8 +193,8 @@ class _Composer:
             (self.text.hint.en, "hint.en", False, 5.4, 4.5),
         ):
             if words:
-                room = Box(width, max(height, 0) * (0.6 if bold else 0.4), size * unit, least)
-                found.append((self._fit(name, words, room, bold=bold, headline=True), bold, "#1D1D1F"))
+                room = Box(width, max(height, 0) * (0.6 if bold else 0.4), size * unit * larger, least)
+                found.append((self._fit(name, words, room, bold=bold, headline=True), bold, BLACK))
         return found
 
     def _centred(self, settings: list[tuple[Setting, bool, str]], within: Rect, top: float) -> None:
@@ -274,4 +278,4 @@ class _Composer:
         self.lines.append(TextLine(text, x, baseline, setting.size, True, colour))
 
     def _on_accent(self) -> str:
-        return max((self.spec.background, WHITE, "#1D1D1F"), key=lambda colour: contrast(colour, self.spec.accent))
+        return max((self.spec.background, WHITE, BLACK), key=lambda colour: contrast(colour, self.spec.accent))

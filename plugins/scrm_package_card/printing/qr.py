@@ -66,8 +66,8 @@ def _plan(length: int, field_mm: float, quiet: int, least_mm: float) -> QrPlan:
     across = smallest.modules + 2 * quiet
     raise Invalid(
         f"a link of {length} characters does not fit a QR code of {field_mm:g} mm: even at error correction L it needs "
-        f"version {smallest.version} with {smallest.modules} modules, {smallest.modules} + 2 x {quiet} quiet = {across}, "
-        f"{field_mm:g} mm / {across} = {smallest.module_mm:.3f} mm a module, and the smallest that prints is "
+        f"version {smallest.version} with {smallest.modules} modules, {smallest.modules} + 2 x {quiet} quiet = "
+        f"{across}, {field_mm:g} mm / {across} = {smallest.module_mm:.3f} mm a module, and the smallest that prints is "
         f"{least_mm:g} mm. Shorten the link or make qr_mm at least {_rounded_up(across * least_mm)} mm",
         field="qr_mm",
     )

@@ -92,7 +92,7 @@ class CardSpec:
     label: Bilingual | None = None
     arm_texts: Mapping[str, CardText] = field(default_factory=dict)
     background: str = "#FFFFFF"
-    ink: str = "#1D1D1F"
+    ink: str = "#000000"
     accent: str = "#C8102E"
     colours: str = "cmyk"
     bleed_mm: float = 3.0

@@ -48,6 +48,10 @@ def fit(text: str, face: Typeface, box: Box, *, name: str, headline: bool = Fals
 
     A headline stays on one line as long as that costs at most a quarter of its size.
     """
+    lacking = face.lacking(text)
+    if lacking:
+        shown = ", ".join(f"{character} (U+{ord(character):04X})" for character in lacking[:10])
+        raise Invalid(f"{name}: the font {face.name} has no {shown}; replace it or name another font", field=name)
     leading = HEADLINE_LEADING if headline else LEADING
     size = box.largest
     while size >= box.smallest:
@@ -55,7 +59,8 @@ def fit(text: str, face: Typeface, box: Box, *, name: str, headline: bool = Fals
         setting = Setting(tuple(lines), size, leading)
         one_line_possible = headline and face.width(text) * box.largest * 0.75 * POINT_MM <= box.width_mm
         if lines and setting.height_mm <= box.height_mm and not (one_line_possible and len(lines) > 1):
-            return _balanced(text, face, setting, box) if headline and len(lines) > 1 else setting
+            widow = len(lines) > 1 and face.width(lines[-1]) * 3 < face.width(lines[0])
+            return _balanced(text, face, setting, box) if widow or (headline and len(lines) > 1) else setting
         size -= SHRINK_STEP
     raise Invalid(
         f"{name}: {text[:40]!r} does not fit {box.width_mm:.0f} x {box.height_mm:.1f} mm even at the smallest "
