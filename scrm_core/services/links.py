@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -27,6 +29,8 @@ from .visitors import is_bot
 if TYPE_CHECKING:
     from ..brands import Brand
 
+# Stands for a link's own code while a target of many links is checked once; no address has it by chance.
+_CODE_MARK = "-own-code-of-the-link-"
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _COLUMNS = ("code", "channel_id", "target", "variant", "owner", "campaign", "created_at", "expires_at")
 _VIEW = (
@@ -109,24 +113,56 @@ class Links:
         Raises NotFound for an unknown channel, and Invalid for a target that is
         not an absolute http(s) address or that hides where it leads.
         """
-        target = safe_target(target)
-        variant = clean_text(variant, field="variant", max_length=LIMITS.name)
+        return self.create_many(
+            channel_code, target, 1, owner=owner, campaign=campaign, variants=[variant], expires_at=expires_at
+        )[0]
+
+    @transactional
+    def create_many(
+        self,
+        channel_code: str,
+        target: str,
+        count: int,
+        *,
+        owner: str = "",
+        campaign: str = "",
+        variants: Sequence[str] = (),
+        expires_at: int | None = None,
+    ) -> list[LinkView]:
+        """Create ``count`` links alike at once, each with a code of its own: one per recipient or card.
+
+        ``{code}`` in the target becomes the link's own code, so that the page
+        behind it knows which one was opened. ``variants``, one per link, may
+        differ. Raises what :meth:`create` raises.
+        """
+        if count < 1 or (variants and len(variants) != count):
+            raise Invalid("one variant per link, and at least one link", field="count" if count < 1 else "variants")
+        safe = safe_target(target.replace("{code}", _CODE_MARK) if isinstance(target, str) else target)
+        variants = [clean_text(each, field="variant", max_length=LIMITS.name) for each in variants] or [""] * count
         owner = clean_text(owner, field="owner", max_length=LIMITS.name)
         campaign = clean_text(campaign, field="campaign", max_length=LIMITS.name)
         if expires_at is not None and (type(expires_at) is not int or not 0 < expires_at <= LIMITS.integer):
             raise Invalid("expires_at is an instant in epoch milliseconds", field="expires_at")
         begin_writing()
         channel, now = self.brand.channels.get(channel_code), self.brand.now()
-        while True:
-            code = new_code()
-            row = (code, channel.id, target, variant, owner, campaign, now, expires_at)
-            made = insert_returning(
-                Link, _COLUMNS, [row], returning=("id",), on_conflict="ON CONFLICT (code) DO NOTHING"
-            )
-            if made:
-                return LinkView(
-                    made[0][0], code, channel.code, target, variant, owner, campaign, now, expires_at, None
+        made: list[LinkView] = []
+        while len(made) < count:
+            # A code that happens to be taken is simply drawn again.
+            missing = Counter(variants) - Counter(link.variant for link in made)
+            rows = {
+                (code := new_code()): (
+                    code, channel.id, safe.replace(_CODE_MARK, code), variant, owner, campaign, now, expires_at
                 )
+                for variant in missing.elements()
+            }  # fmt: skip
+            ids = insert_returning(
+                Link, _COLUMNS, list(rows.values()), returning=("code", "id"),
+                on_conflict="ON CONFLICT (code) DO NOTHING",
+            )  # fmt: skip
+            made += [
+                LinkView(link_id, code, channel.code, *rows[code][2:], None) for code, link_id in dict(ids).items()
+            ]
+        return _in_order(made, variants)
 
     @transactional
     def disable(self, code: str) -> LinkView:
@@ -231,6 +267,14 @@ class Links:
             (contact_id, *window),
         )
         return Attribution(*row)
+
+
+def _in_order(made: Sequence[LinkView], variants: Sequence[str]) -> list[LinkView]:
+    """The links in the order of the variants asked for: rows come back in any order."""
+    of_variant: dict[str, list[LinkView]] = {}
+    for link in sorted(made, key=lambda each: each.id, reverse=True):
+        of_variant.setdefault(link.variant, []).append(link)
+    return [of_variant[variant].pop() for variant in variants]
 
 
 def new_code() -> str:

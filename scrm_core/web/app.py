@@ -10,7 +10,7 @@ from flask import Flask, Response, request
 
 from ..brands import Installation
 from ..limits import LIMITS
-from . import health, home, mounts, openapi, problems, shortlinks
+from . import health, home, mounts, openapi, plugin_pages, problems, shortlinks
 from .api import PLUGINS, ROOT, Api
 from .bodies import BODY_CUT, CompactJSON, StrictRequest
 from .routes import ROUTES
@@ -69,6 +69,7 @@ def create_app(installation: Installation) -> Flask:
     problems.install(app)
     app.after_request(_finish(counters))
     mounts.install(app, installation, f"{ROOT}<brand>/{PLUGINS}/<plugin>/<path:rest>")
+    plugin_pages.install(app, installation)
     openapi.install(app)
     shortlinks.install(app, installation)
     health.install(app, installation, counters)
@@ -82,7 +83,7 @@ def _finish(counters: health.Counters) -> Callable[[Response], Response]:
         headers["X-Request-Id"] = problems.request_id()
         headers["X-Content-Type-Options"] = "nosniff"
         if response.mimetype == "text/html":
-            headers["Content-Security-Policy"] = PAGE_POLICY
+            headers["Content-Security-Policy"] = plugin_pages.POLICY if plugin_pages.is_one() else PAGE_POLICY
             headers["Referrer-Policy"] = "no-referrer"
         elif "Cache-Control" not in headers:
             headers["Cache-Control"] = "no-store"

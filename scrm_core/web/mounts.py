@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ from werkzeug.exceptions import HTTPException
 
 from ..brands import Installation
 from ..errors import NotFound, PluginError, ScrmError
+from ..limits import LIMITS
 from ..plugin import Plugin
 from .bodies import BODY_CUT, CompactJSON, StrictRequest
 from .dispatch import NOTHING_HERE, admit, bearer_brand, once, permit
@@ -38,7 +40,7 @@ class _Mounted(Flask):
     json_provider_class = CompactJSON
 
 
-class _ErrorAnswer(Exception):
+class ErrorAnswer(Exception):
     """Carries a plugin's error response out of the transaction, which is rolled back."""
 
     def __init__(self, response: Response) -> None:
@@ -61,11 +63,7 @@ def application_of(cls: type[Plugin]) -> Flask:
     Raises PluginError for a route without a permission, or with one that the
     class does not declare in ``permissions``.
     """
-    app = _Mounted(cls.__module__, static_folder=None)
-    app.config.update(MAX_CONTENT_LENGTH=BODY_CUT, TRAP_HTTP_EXCEPTIONS=True)
-    app.url_map.merge_slashes = False
-    if cls.blueprint is not None:
-        app.register_blueprint(cls.blueprint, url_prefix="")
+    app = _application(cls, cls.blueprint)
     for rule in app.url_map.iter_rules():
         where = f"plugin {cls.name!r}: route {rule.rule!r} ({rule.endpoint})"
         name = _permission(app, rule.endpoint)
@@ -73,6 +71,25 @@ def application_of(cls: type[Plugin]) -> Flask:
             raise PluginError(f"{where} names no permission; add @permission({cls.name + ':read'!r}) below the route")
         if name not in cls.permissions:
             raise PluginError(f"{where} needs {name!r}, which `permissions` does not declare")
+    return app
+
+
+def pages_of(cls: type[Plugin]) -> Flask:
+    """An application with the plugin's public pages alone; they need no permission."""
+    return _application(cls, cls.pages)
+
+
+def _application(cls: type[Plugin], blueprint: Any) -> Flask:
+    app = _Mounted(cls.__module__, static_folder=None)
+    app.config.update(
+        MAX_CONTENT_LENGTH=BODY_CUT,
+        MAX_FORM_PARTS=100,
+        MAX_FORM_MEMORY_SIZE=LIMITS.body_bytes,
+        TRAP_HTTP_EXCEPTIONS=True,
+    )
+    app.url_map.merge_slashes = False
+    if blueprint is not None:
+        app.register_blueprint(blueprint, url_prefix="")
     return app
 
 
@@ -95,9 +112,10 @@ def routes_of(cls: type[Plugin]) -> list[PluginRoute]:
 
 
 class Mounts:
-    """The applications of plugins, made when first needed and kept per class."""
+    """The applications of plugins, made by ``make`` when first needed and kept per class."""
 
-    def __init__(self) -> None:
+    def __init__(self, make: Callable[[type[Plugin]], Flask] = application_of) -> None:
+        self._make = make
         self._apps: dict[type[Plugin], Flask] = {}
         self._lock = threading.Lock()
 
@@ -108,7 +126,7 @@ class Mounts:
             with self._lock:
                 app = self._apps.get(cls)
                 if app is None:
-                    app = self._apps[cls] = application_of(cls)
+                    app = self._apps[cls] = self._make(cls)
         return app
 
 
@@ -121,16 +139,21 @@ def install(app: Flask, installation: Installation, rule: str) -> None:
 
     def plugin_route(brand: str, plugin: str, rest: str) -> Response:
         try:
-            return _serve(installation, mounts, brand, plugin, rest)
-        except _ErrorAnswer as error:
+            return guarded(plugin, lambda: _serve(installation, mounts, brand, plugin, rest))
+        except ErrorAnswer as error:
             return error.response
-        except (ScrmError, HTTPException, ValidationError, KeyboardInterrupt, GeneratorExit):
-            raise
-        except BaseException as error:
-            # SystemExit too: a plugin's view must not end the server.
-            raise PluginError(f"plugin {plugin!r} failed: {type(error).__name__}: {error}", plugin=plugin) from error
 
     app.add_url_rule(rule, "plugin_route", plugin_route, methods=METHODS, provide_automatic_options=False)
+
+
+def guarded(plugin: str, view: Callable[[], Response]) -> Response:
+    """A plugin's view; what it raises by mistake becomes a PluginError, SystemExit too: no view ends the server."""
+    try:
+        return view()
+    except (ScrmError, HTTPException, ValidationError, ErrorAnswer, KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
+        raise PluginError(f"plugin {plugin!r} failed: {type(error).__name__}: {error}", plugin=plugin) from error
 
 
 def _serve(installation: Installation, mounts: Mounts, path_brand: str, name: str, rest: str) -> Response:
@@ -143,7 +166,7 @@ def _serve(installation: Installation, mounts: Mounts, path_brand: str, name: st
         mounted = mounts.of(type(plugin))
         root = f"/api/v1/{brand.id}/plugins/{name}"
         environ, body = request.environ, request.get_data()
-        with mounted.request_context(_below(environ, root, rest, body)) as context:
+        with mounted.request_context(below(environ, root, rest, body)) as context:
             if context.request.routing_exception is not None:
                 raise context.request.routing_exception
             permit(key, _permission(mounted, context.request.endpoint) or "")
@@ -154,7 +177,7 @@ def _serve(installation: Installation, mounts: Mounts, path_brand: str, name: st
             def work() -> tuple[int, str]:
                 response = mounted.full_dispatch_request()
                 if response.status_code >= 400:
-                    raise _ErrorAnswer(response)
+                    raise ErrorAnswer(response)
                 response.direct_passthrough = False
                 kept[:] = [response]
                 return response.status_code, response.get_data(as_text=True)
@@ -167,7 +190,7 @@ def _serve(installation: Installation, mounts: Mounts, path_brand: str, name: st
     return replay
 
 
-def _below(environ: dict[str, Any], root: str, rest: str, body: bytes) -> dict[str, Any]:
+def below(environ: dict[str, Any], root: str, rest: str, body: bytes) -> dict[str, Any]:
     """The WSGI environment as the plugin's application sees it."""
     inner = {key: value for key, value in environ.items() if key != "werkzeug.request"}
     inner.pop("HTTP_TRANSFER_ENCODING", None)

@@ -120,7 +120,7 @@ def install(app: Flask, installation: Installation) -> None:
         except ScrmError as error:
             if error.status == 404:
                 guesses.note(address, now)
-            return _refusal(error)
+            return refusal_page(error)
         answer = make_response(redirect(visit.target, 302))
         answer.headers["Cache-Control"] = "no-store"
         answer.headers["Referrer-Policy"] = "no-referrer"
@@ -168,10 +168,11 @@ def _agent() -> str:
     return request.user_agent.string[: LIMITS.text]
 
 
-def _refusal(error: ScrmError) -> Response:
+def refusal_page(error: ScrmError) -> Response:
+    """An error as a page for a person; raises it again for everybody who did not ask for a page."""
     if "text/html" not in request.headers.get("Accept", ""):
         raise error
-    titles = {404: "There is no such link 链接不存在", 410: "This link has ended 链接已失效"}
+    titles = {404: "There is nothing here 页面不存在", 410: "This has ended 已失效"}
     title = titles.get(error.status, "Please try again later 请稍后再试")
     page = render_template("plain.html", title=title, lines=())
     answer = make_response(page, error.status)

@@ -1,0 +1,78 @@
+"""Public pages of plugins: ``/p/<brand>/<plugin>/...``, for customers and for callbacks of other services.
+
+Nobody needs a key here, so a page shows nothing that its address does not
+entitle to: addresses carry unguessable codes, callbacks a secret or a
+signature, which the plugin checks. A brand that has the plugin switched off
+answers as if nothing were there. What a POST does is one transaction, rolled
+back when the answer is an error.
+"""
+
+from __future__ import annotations
+
+from flask import Flask, Response, request
+
+from ..brands import Brand, Installation
+from ..errors import NotFound, ScrmError
+from .dispatch import NOTHING_HERE
+from .mounts import ErrorAnswer, Mounts, below, guarded, pages_of
+from .shortlinks import refusal_page
+
+# Like the core's pages, and forms may be sent back to us.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "media-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+_ENDPOINT = "plugin_page"
+
+
+def is_one() -> bool:
+    """Whether the current request is for a plugin's public page."""
+    return request.endpoint == _ENDPOINT
+
+
+def install(app: Flask, installation: Installation) -> None:
+    """Add the route."""
+    mounts = Mounts(pages_of)
+
+    def plugin_page(brand: str, plugin: str, rest: str) -> Response:
+        try:
+            return guarded(plugin, lambda: _serve(installation, mounts, brand, plugin, rest))
+        except ErrorAnswer as error:
+            return error.response
+        except ScrmError as error:
+            return refusal_page(error)
+
+    app.add_url_rule(
+        "/p/<brand>/<plugin>/<path:rest>",
+        _ENDPOINT,
+        plugin_page,
+        methods=["GET", "POST"],
+        provide_automatic_options=False,
+    )
+
+
+def _serve(installation: Installation, mounts: Mounts, brand_id: str, name: str, rest: str) -> Response:
+    try:
+        brand = installation.brand(brand_id)
+    except NotFound:
+        raise NotFound(NOTHING_HERE) from None
+    plugin = brand.plugins.get(name)
+    if plugin is None or plugin.pages is None:
+        raise NotFound(NOTHING_HERE)
+    with brand:
+        return _answer(brand, mounts.of(type(plugin)), name, rest)
+
+
+def _answer(brand: Brand, mounted: Flask, name: str, rest: str) -> Response:
+    body = request.get_data()
+    with mounted.request_context(below(request.environ, f"/p/{brand.id}/{name}", rest, body)) as context:
+        if context.request.routing_exception is not None:
+            raise context.request.routing_exception
+        if request.method != "POST":
+            return mounted.full_dispatch_request()
+        with brand.transaction():
+            response = mounted.full_dispatch_request()
+            if response.status_code >= 400:
+                raise ErrorAnswer(response)
+            return response
+
