@@ -35,6 +35,8 @@ WAITING_JOB = "waiting-orders"
 WAITING_SECONDS = 600
 FORGET_JOB = "forget-answers"
 FORGET_SECONDS = 86_400
+SILENT_JOB = "silent-messages"
+SILENT_SECONDS = 3_600
 # A little longer than a run may take: a run is never claimed again while it goes on.
 JOB_LEASE_MS = LIMITS.job_ms + 60_000
 JOB_ATTEMPTS = 3
@@ -143,6 +145,7 @@ def _jobs(brand: Brand) -> Iterator[tuple[str, str, int, Callable[[], object]]]:
     yield CORE, METRICS_JOB, METRICS_SECONDS, lambda: brand.metrics.roll_up(today - 1, today)
     yield CORE, WAITING_JOB, WAITING_SECONDS, brand.orders.match_waiting
     yield CORE, FORGET_JOB, FORGET_SECONDS, lambda: _forget_answers(brand)
+    yield CORE, SILENT_JOB, SILENT_SECONDS, brand.outreach.give_up_silent
     for name, plugin in brand.plugins.items():
         for job in plugin.jobs:
             yield name, job.name, job.every_seconds, getattr(plugin, job.method)

@@ -1,6 +1,6 @@
 """The worker: delivers events of all brands and runs periodic jobs, until told to stop.
 
-One thread delivers, one consumes the queue, one watches. A handler over its
+One thread delivers, one consumes the queue, a few send, one watches. A handler over its
 time limit cannot be stopped from outside in Python: the watchdog writes down
 which one it is and ends the process; the supervisor starts a new worker, which
 parks that event first.
@@ -23,6 +23,7 @@ from .delivery import Delivery, Lease, Running, park_hung, worker_name
 from .errors import ScrmError
 from .limits import LIMITS
 from .nudge import NudgeReceiver, NudgeSender
+from .outreach.loop import Sending
 
 if TYPE_CHECKING:
     from .brands import Brand, Installation
@@ -58,6 +59,7 @@ class Worker:
         self._current: _Lane | None = None
         self._failing: dict[str, float] = {}
         self._queue: Queue | None = None
+        self._sending = Sending(installation, stop)
         self.receiver = NudgeReceiver(installation.config.data_dir)
 
     def run(self, *, jobs: bool = True) -> int:
@@ -72,12 +74,15 @@ class Worker:
             self._queue = Queue(self.installation, make_huey(self.installation.config), self._wake)
             consumer = self._queue.consumer()
             consumer.start()
+        self._sending.start()
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
         try:
             return self._loop()
         finally:
+            self.stop.set()
             if consumer is not None:
                 consumer.stop(graceful=False)
+            self._sending.join()
             self._release()
             self.receiver.close()
 
@@ -141,6 +146,7 @@ class Worker:
         limit = LIMITS.handler_ms / 1000
         while not self.stop.wait(min(1.0, limit / 4)):
             self._watch_job()
+            self._watch_sending()
             lane = self._current
             running = lane.delivery.running if lane is not None else None
             if running is None or time.monotonic() - running.started <= limit:
@@ -166,6 +172,13 @@ class Worker:
         log.error("brand %s: job %s/%s does not end; this worker is recycled", brand_id, due.plugin, due.job)
         # Its lease runs out, and another worker tries again, a bounded number of times.
         os._exit(EXIT_HUNG)
+
+    def _watch_sending(self) -> None:
+        brand_id = self._sending.stuck()
+        if brand_id is not None:
+            log.error("brand %s: a gateway does not answer; this worker is recycled", brand_id)
+            # What it was given becomes unknown when the lease runs out, and waits for its receipts.
+            os._exit(EXIT_HUNG)
 
     def _park_noted(self, note: Running) -> None:
         try:

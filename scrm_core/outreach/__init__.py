@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from ..db import transactional
 from ..db.bulk import execute
 from ..errors import Invalid, PluginError
+from ..limits import LIMITS
 from ..services import audit
-from . import inbound, queueing, receipts, runs, sending
+from . import claiming, inbound, queueing, receipts, runs, sending
 from .types import DispatchOutcome, Gateway, Inbound, MessageView, QueueOutcome, RunView
 
 if TYPE_CHECKING:
@@ -306,6 +307,10 @@ class Outreach:
         while (outcome := self.dispatch()).busy:
             pass
         return outcome
+
+    def give_up_silent(self) -> int:
+        """Messages that wait for their receipt for too long become unknown; a job of the core. Returns how many."""
+        return claiming.give_up_silent(self.brand, LIMITS.receipt_hours * 3_600_000)
 
     def stopped(self) -> str:
         """Why nothing of this brand is sent at present, or an empty text."""

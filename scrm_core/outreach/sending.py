@@ -19,15 +19,18 @@ log = logging.getLogger("scrm.outreach")
 MAX_BATCH = 1_000
 
 
+# Looked at all the time by every worker: reading costs no lock, and an idle brand is only read.
+_LOST = "SELECT 1 FROM message WHERE state = 'sending' AND lease_until < ? LIMIT 1"
+_RUNNING = "SELECT id, sender, channel FROM outreach_run WHERE state = 'running' AND start_at <= ? ORDER BY id"
+
+
 def dispatch(brand: Brand) -> DispatchOutcome:
     """One claim and one call for every run whose time has come, and what lost sends are given up."""
-    if brand.outreach.stopped():
-        return DispatchOutcome()
-    lost = claiming.give_up_lost(brand)
-    running = execute(
-        "SELECT id, sender, channel FROM outreach_run WHERE state = 'running' AND start_at <= ? ORDER BY id",
-        (brand.now(),),
-    ).fetchall()
+    now = brand.now()
+    lost = claiming.give_up_lost(brand) if execute(_LOST, (now,)).fetchone() is not None else 0
+    running = execute(_RUNNING, (now,)).fetchall()
+    if not running or brand.outreach.stopped():
+        return DispatchOutcome(unknown=lost)
     totals = dict.fromkeys(("accepted", "refused", "unknown", "retried", "blocked", "expired"), 0)
     totals["unknown"] = lost
     busy = False
