@@ -30,15 +30,20 @@ if TYPE_CHECKING:
 KEPT = (
     {"what": "orders and refunds without identity", "why": "E-Commerce Law article 31, accounting records"},
     {"what": "rewards without identity", "why": "the ledger's sums must stay right"},
+    {"what": "that messages were sent, without address and text", "why": "reports must stay right"},
     {"what": "consent decisions without evidence", "why": "proof of what was agreed"},
     {"what": "keyed hashes of the identities", "why": "a later import must not bring the person back"},
 )
 DELETED = ("identity", "contact_tag", "touch", "group_member", "membership")
 """Core tables whose rows about the person go."""
 
-STRIPPED = ("consent", "orders", "reward", "visit")
+STRIPPED = ("consent", "message", "message_in", "orders", "reward", "visit")
 """Core tables whose rows stay without what identifies the person."""
 
+_MESSAGE_TABLES = (
+    ("message", "address = NULL, body = NULL, params = NULL"),
+    ("message_in", "address = '', text = '', ref = 'erased:' || id"),
+)
 _SCAN = 5_000
 _EMPTY_MERGE = '{"rows":{},"kept":{},"name":["",""],"consents":[]}'
 
@@ -72,6 +77,7 @@ def erase(brand: Brand, contact_id: int, *, actor: str) -> dict[str, Any]:
         for table in DELETED
     }
     _forget_orders(ids, keys)
+    erased["do_not_contact"] = _forget_messages(ids, keys, now)
     execute(f"UPDATE reward SET reason = '' WHERE contact_id IN ({marks})", ids)
     execute(f"UPDATE consent SET evidence = NULL WHERE contact_id IN ({marks})", ids)
     execute(
@@ -164,6 +170,25 @@ def _forget_orders(ids: Sequence[int], keys: Iterable[IdentityKey]) -> None:
     update_rows("UPDATE orders SET buyer = NULL, digest = '' WHERE id = ?", named)
 
 
+def _forget_messages(ids: Sequence[int], keys: Iterable[IdentityKey], now: int) -> int:
+    """Cancel what waits, take address and text out of what was sent and received; returns entries deleted.
+
+    Messages to a number of the person that were sent when it was nobody's are theirs too. The keyed
+    hash that stays keeps commercial messages away, so the entries in clear can go.
+    """
+    addresses = sorted({value for _, _, value in keys})
+    for column, values in (("contact_id", list(ids)), ("address", addresses)):
+        for table, assignments in _MESSAGE_TABLES:
+            for row in fetch_in(f"SELECT id FROM {table} WHERE {column} IN ({{in}})", values):
+                execute(f"UPDATE {table} SET {assignments} WHERE id = ?", row)
+    update_rows(
+        "UPDATE message SET state = 'canceled', reason = 'erased', final_at = ?, updated_at = ? "
+        "WHERE contact_id = ? AND state = 'queued'",
+        [(now, now, contact_id) for contact_id in ids],
+    )
+    return update_rows("DELETE FROM do_not_contact WHERE address = ?", [(address,) for address in addresses])
+
+
 def _forget_visits(ids: Sequence[int]) -> int:
     """Part the visits from the person, in the table and in the log; returns how many."""
     rows = fetch_in("SELECT id, visitor FROM visit WHERE contact_id IN ({in})", ids)
@@ -185,6 +210,8 @@ def _forget_events(ids: Sequence[int]) -> None:
     marks = ", ".join("?" * len(ids))
     for page in _log_pages(f"type = 'lead.captured' AND contact_id IN ({marks})", ids):
         _rewrite((event_id, {**data, "lead": "", "state": "", "fields": {}}) for event_id, data in page)
+    for page in _log_pages(f"type = 'message.received' AND contact_id IN ({marks})", ids):
+        _rewrite((event_id, {**data, "text": ""}) for event_id, data in page)
     execute(
         "UPDATE parked SET error = 'erased', traceback = '' WHERE event_id IN "
         f"(SELECT id FROM event WHERE contact_id IN ({marks}))",

@@ -84,6 +84,17 @@ def collect(brand: Brand, contact_id: int) -> dict[str, Any]:
             "ORDER BY joined_at, id",
             ids,
         ),
+        "messages": _told(
+            brand,
+            "SELECT r.channel, r.kind, m.address, m.body, m.state, m.reason, m.sent_at, m.final_at FROM message m "
+            "JOIN outreach_run r ON r.id = m.run_id WHERE m.contact_id IN ({in}) ORDER BY m.id",
+            ids,
+        ),
+        "messages_received": _told(
+            brand,
+            "SELECT channel, address, text, handled, at FROM message_in WHERE contact_id IN ({in}) ORDER BY at, id",
+            ids,
+        ),
         "merges": _told(
             brand,
             "SELECT at, reason, undone_at FROM contact_merge WHERE winner_id IN ({in}) ORDER BY id",
