@@ -24,6 +24,7 @@ from .report import card_metrics, card_report
 from .routes import blueprint
 from .schemas import Settings
 from .service import PackageCards
+from .steps.models import STEP_MODELS
 
 
 class PackageCard(Plugin):
@@ -34,7 +35,7 @@ class PackageCard(Plugin):
     summary = "Package cards 包裹卡: recall rate and contribution per card"
     requires_core = ">=0.1.0.dev0,<1"
     Settings = Settings
-    models = MODELS
+    models = (*MODELS, *STEP_MODELS)
     migrations = "migrations"
     blueprint = blueprint
     permissions = {

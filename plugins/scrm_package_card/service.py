@@ -30,19 +30,12 @@ from scrm_core.api import (
 
 from .claims import DAY_MS, NAME, Claims
 from .models import CardShipment
-from .stock.batches import Batch, Stock
+from .steps.trial import arm_of
+from .stock.batches import Batch
 from .stock.dispatch import Parcel, ship_parcels
+from .stock.service import Stock
+from .stock.spending import Spending
 from .stock.warehouse import Loading, ShipmentIn, ShipOutcome, Tally, rehearse
-
-try:
-    from .steps.gate import require_approved_proof
-    from .steps.trial import arm_of
-except ImportError:
-    def require_approved_proof(brand: Any, campaign_id: int) -> None:
-        return None
-
-    def arm_of(brand: Any, campaign_code: str, source: str, order_number: str) -> str:
-        return ""
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -135,7 +128,8 @@ class PackageCards:
         self.brand = brand
         self.settings = settings
         self.claims = Claims(brand, settings)
-        self.stock = Stock(brand, self._allow_print)
+        self.stock = Stock(brand)
+        self.spending = Spending(brand, self.stock)
         # One bound method for ever: the unit of work of a delivery groups rows by it.
         self._flusher = self._ship_orders
 
@@ -247,9 +241,6 @@ class PackageCards:
 
     # Stock -------------------------------------------------------------------
 
-    def _allow_print(self, campaign_id: int) -> None:
-        require_approved_proof(self.brand, campaign_id)
-
     def arm_of(self, code: str, source: str, number: str) -> str:
         """The arm of a campaign's test that an order belongs to, or empty."""
         return arm_of(self.brand, code, source, number)
@@ -257,7 +248,7 @@ class PackageCards:
     def move_stock(
         self, code: str, kind: str, quantity: int, *, key: str, reason: str = "", actor: str = "", at: int | None = None
     ) -> Batch:
-        """Record a stock move (see :meth:`.stock.batches.Stock.move`).
+        """Record a stock move (see :meth:`.stock.service.Stock.move`).
 
         Cards that came are shipped at once with the orders that were paid from
         that day on and have none.

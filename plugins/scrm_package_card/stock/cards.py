@@ -10,11 +10,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scrm_core.api import execute, fetch_in, insert_rows
 
 from ..models import UniqueCard
+from .batches import OWNER
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -76,19 +77,15 @@ def _fresh_serials(count: int) -> list[str]:
 
 
 def _links(brand: Brand, wanted: BatchIn, count: int) -> list[str]:
-    """Codes of fresh links of the batch's channel."""
-    from .batches import OWNER
-
-    links: Any = brand.links
-    if hasattr(links, "create_many"):
-        made = links.create_many(
-            wanted.channel, wanted.target, owner=OWNER, campaign=wanted.campaign, variants=[wanted.arm] * count
-        )
-    else:
-        made = [
-            links.create(wanted.channel, wanted.target, variant=wanted.arm, owner=OWNER, campaign=wanted.campaign)
-            for _ in range(count)
-        ]
+    """Codes of fresh links of the batch's channel; ``{code}`` in the target becomes each one's own."""
+    made = brand.links.create_many(
+        wanted.channel,
+        wanted.target,
+        count,
+        owner=OWNER,
+        campaign=wanted.campaign,
+        variants=[wanted.arm] * count,
+    )
     return [link.code for link in made]
 
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from .batches import KINDS
 
 if TYPE_CHECKING:
-    from .batches import Batch, Stock
+    from .batches import Batch
+    from .service import Stock
 
 COLUMNS = (
     *("sku", "name", "type", "kind", "unit", "price_minor", "weight_g", "on_hand", "printed", "received", "shipped"),

@@ -54,7 +54,9 @@ class Suggestion:
     left: int
 
 
-def suggest(brand: Brand, campaign: Campaign, *, days: int | None = None, basis: str | None = None, lot: int) -> Suggestion:
+def suggest(
+    brand: Brand, campaign: Campaign, *, lot: int, days: int | None = None, basis: str | None = None
+) -> Suggestion:
     """Suggest a print quantity for a campaign.
 
     ``days`` is how many days it ships; without it the campaign's own window

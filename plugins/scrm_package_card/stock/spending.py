@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from scrm_core.api import Brand
 
     from ..service import Campaign
-    from .batches import Stock
+    from .service import Stock
 
 
 @dataclass(frozen=True, slots=True)
