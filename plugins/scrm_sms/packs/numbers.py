@@ -60,7 +60,7 @@ def shown(cell: str, address: str) -> str:
     if address:
         return (mask("phone", address) or "").removeprefix("+86 ").removeprefix("+")
     digits = _NOT_DIGIT.sub("", unicodedata.normalize("NFKC", cell[:_LONGEST]))
-    return mask("phone", digits[:20]) or ""
+    return (mask("phone", digits[:20]) or "") if digits else ""
 
 
 def _refusal(address: str, rules: NumberRules) -> str:

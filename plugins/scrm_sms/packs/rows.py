@@ -17,7 +17,8 @@ FIELDS = ("phone", "name", "ordered_at", "order_number")
 
 ALIASES = {
     "phone": (
-        *("phone", "mobile", "phone number", "mobile phone", "手机号", "手机号码", "手机", "收货人手机", "收货人手机号", "收货人手机号码"),
+        *("phone", "mobile", "phone number", "mobile phone", "手机号", "手机号码", "手机"),
+        *("收货人手机", "收货人手机号", "收货人手机号码"),
         *("收件人手机", "收件人手机号", "买家手机", "买家手机号", "会员手机号", "联系手机"),
         *("收货人电话", "收件人电话", "联系电话", "联系方式", "电话", "电话号码", "号码", "tel", "telephone"),
     ),
