@@ -1,0 +1,219 @@
+"""The control of a running plan: canary first, then the rest; pause, resume, cancel; the activity's end.
+
+Every decision is a line of the plan's history with the numbers it was made by.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from scrm_core.api import Conflict, RunView, ScrmError, execute, transactional
+
+from .book import OWNER, Book, PlanView
+from .pages import added
+from .paths import path_problems
+from .rendering import clicked
+from .steps import ENDED, RUNNING, Path, Schedule, content_of
+from .store import Done, PlanRow, clean_actor, move, note, plan_row, plan_rows, steps_of
+
+WHOLE = 10_000
+log = logging.getLogger("scrm.plugin.sms")
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """What became of the messages of a run that were sent, and how many of the released ones wait.
+
+    ``silent`` were sent and have no receipt yet; ``last_at`` is when the last
+    one was sent, None for none.
+    """
+
+    waiting: int
+    sent: int
+    delivered: int
+    failed: int
+    unknown: int
+    silent: int
+    last_at: int | None
+
+
+class Control:
+    """Decides about running plans."""
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self.brand = book.brand
+        self.settings = book.settings
+
+    def run(self) -> None:
+        """The job: look at every running plan; one that fails does not keep the others waiting."""
+        for plan in plan_rows(RUNNING):
+            try:
+                self.look(plan.code)
+            except ScrmError:
+                log.exception("plan %s could not be controlled", plan.code)
+
+    @transactional
+    def look(self, code: str) -> None:
+        """Decide about one plan by what is known now."""
+        plan = plan_row(code)
+        done = steps_of(plan)
+        run = self.book.run_of(plan, done)
+        if plan.state != RUNNING or run is None:
+            return
+        if run.state in ENDED:
+            self._end(plan, run)
+            return
+        if run.state == "paused":
+            self._tell_pause(plan, run)
+            return
+        problems = path_problems(self.book, code, content_of(done, Path), self.brand.now())
+        if problems and run.start_at <= self.brand.now():
+            self._halt(plan, run, f"path: {'; '.join(problems)}", {})
+        elif plan.phase == "canary" and run.start_at <= self.brand.now():
+            self._judge(plan, run, content_of(done, Schedule))
+
+    # The canary --------------------------------------------------------------
+
+    def _judge(self, plan: PlanRow, run: RunView, schedule: Schedule) -> None:
+        now, seen = self.brand.now(), canary_of(run)
+        if seen.waiting:
+            return
+        numbers: dict[str, object] = {
+            "sent": seen.sent, "delivered": seen.delivered, "failed": seen.failed,
+            "unknown": seen.unknown, "no_receipt": seen.silent,
+        }  # fmt: skip
+        if seen.last_at is None:
+            blocked = {why: n for (state, why), n in self.brand.outreach.counts(run.id).items() if state == "blocked"}
+            self._halt(plan, run, "the canary reached nobody: all of it was kept back", {**numbers, "blocked": blocked})
+            return
+        if now < max(seen.last_at, plan.canary_from or 0) + self.settings["canary_wait_minutes"] * 60_000:
+            return
+        limit, measure, least = (self.settings[name] for name in ("failure_limit", "canary_measure", "canary_recall"))
+        recalled = clicked(run.id) if measure == "click" else added(self.brand, plan.code)
+        numbers[f"{measure}s"] = recalled
+        if not seen.delivered:
+            self._halt(plan, run, "no message of the canary was delivered", numbers)
+        elif seen.failed * WHOLE > limit * seen.sent:
+            self._halt(plan, run, f"{seen.failed} of {seen.sent} messages failed, above {limit / 100:g} %", numbers)
+        elif recalled < least:
+            self._halt(plan, run, f"the canary brought {recalled} {measure}s, fewer than {least}", numbers)
+        else:
+            self._release(plan, run, OWNER, {**numbers, "canary": schedule.canary})
+
+    def _release(self, plan: PlanRow, run: RunView, actor: str, numbers: Mapping[str, object]) -> None:
+        move(plan, self.brand.now(), phase="all")
+        self.brand.outreach.release(run.id, WHOLE)
+        note(plan, actor, "released", dict(numbers), self.brand.now())
+
+    def _halt(self, plan: PlanRow, run: RunView, why: str, numbers: Mapping[str, object]) -> None:
+        paused = self.brand.outreach.pause(run.id, f"halted: {why}")
+        move(plan, self.brand.now(), seen=_seen(paused))
+        note(plan, OWNER, "halted", {"why": why, **numbers}, self.brand.now())
+
+    def _tell_pause(self, plan: PlanRow, run: RunView) -> None:
+        """The core or a gateway paused the run: say so once, with the numbers."""
+        if plan.seen == _seen(run):
+            return
+        move(plan, self.brand.now(), seen=_seen(run))
+        note(plan, OWNER, "halted", {"why": run.reason, **self._numbers(run)}, self.brand.now())
+
+    def _end(self, plan: PlanRow, run: RunView) -> None:
+        move(plan, self.brand.now(), state=run.state, phase="")
+        note(plan, OWNER, run.state, {"why": run.reason, **self._numbers(run)}, self.brand.now())
+
+    def _numbers(self, run: RunView) -> dict[str, int]:
+        return {
+            f"{state} ({reason})" if reason else state: count
+            for (state, reason), count in sorted(self.brand.outreach.counts(run.id).items())
+        }
+
+    # What people decide ------------------------------------------------------
+
+    @transactional
+    def pause(self, code: str, *, actor: str, reason: str = "") -> PlanView:
+        """Stop sending for now; what a gateway has at this moment still goes."""
+        actor = clean_actor(actor)
+        plan, _, run = self.book.running(code)
+        paused = self.brand.outreach.pause(run.id, f"paused by {actor}{': ' if reason else ''}{reason}"[:200])
+        move(plan, self.brand.now(), seen=_seen(paused))
+        note(plan, actor, "pause", {"reason": reason, **self._numbers(run)}, self.brand.now())
+        return self.book.view(code)
+
+    @transactional
+    def resume(self, code: str, *, actor: str) -> PlanView:
+        """Go on after a pause; a canary that was halted is waited for and judged once more.
+
+        Raises Conflict while the path has problems: it would lead to an empty page.
+        """
+        actor = clean_actor(actor)
+        plan, done, run = self.book.running(code)
+        self._check_path(code, done)
+        self.brand.outreach.resume(run.id)
+        since = self.brand.now() if plan.phase == "canary" else None
+        move(plan, self.brand.now(), seen="", canary_from=since)
+        note(plan, actor, "resume", {"was": run.reason}, self.brand.now())
+        return self.book.view(code)
+
+    @transactional
+    def release(self, code: str, *, actor: str) -> PlanView:
+        """Let everything go, whatever the canary said: a person takes that on themselves."""
+        actor = clean_actor(actor)
+        plan, done, run = self.book.running(code)
+        if plan.phase != "canary":
+            raise Conflict(f"plan {code!r} is released already", code="plan_state")
+        self._check_path(code, done)
+        seen = canary_of(run)
+        self._release(plan, run, actor, {"delivered": seen.delivered, "failed": seen.failed, "sent": seen.sent})
+        if run.state == "paused":
+            self.brand.outreach.resume(run.id)
+        return self.book.view(code)
+
+    def _check_path(self, code: str, done: Mapping[str, Done]) -> None:
+        problems = path_problems(self.book, code, content_of(done, Path), self.brand.now())
+        if problems:
+            raise Conflict(f"plan {code!r} cannot go on: {'; '.join(problems)}", code="plan_path", problems=problems)
+
+    @transactional
+    def cancel(self, code: str, *, actor: str, reason: str = "") -> PlanView:
+        """End a plan for good: what was not sent never will be."""
+        actor = clean_actor(actor)
+        plan = plan_row(code)
+        if plan.state in ENDED:
+            raise Conflict(f"plan {code!r} is {plan.state} already", code="plan_state")
+        run = self.book.run_of(plan, steps_of(plan))
+        move(plan, self.brand.now(), state="canceled", phase="")
+        numbers = {}
+        if run is not None:
+            if run.state not in ENDED:
+                self.brand.outreach.cancel(run.id, f"canceled by {actor}"[:200])
+            numbers = self._numbers(run)
+        note(plan, actor, "cancel", {"reason": reason, **numbers}, self.brand.now())
+        return self.book.view(code)
+
+
+def canary_of(run: RunView) -> Canary:
+    """What became of the released part of a run so far."""
+    rows = execute(
+        "SELECT state, count(*), max(sent_at) FROM message WHERE run_id = ? AND sent_at IS NOT NULL GROUP BY state",
+        (run.id,),
+    ).fetchall()
+    sent = {state: count for state, count, _ in rows}
+    (queued,) = execute(
+        "SELECT count(*) FROM message WHERE run_id = ? AND state = 'queued' AND bucket < ?", (run.id, run.released)
+    ).fetchone()
+    return Canary(
+        waiting=queued + sent.get("sending", 0),
+        sent=sum(sent.values()),
+        delivered=sent.get("delivered", 0),
+        failed=sent.get("failed", 0) + sent.get("expired", 0),
+        unknown=sent.get("unknown", 0),
+        silent=sent.get("sent", 0),
+        last_at=max((at for _, _, at in rows), default=None),
+    )
+
+
+def _seen(run: RunView) -> str:
+    return f"{run.state}: {run.reason}"

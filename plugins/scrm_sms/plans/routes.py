@@ -1,0 +1,205 @@
+"""Routes of plans, below ``/api/v1/<brand>/plugins/sms/plans``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flask
+from marshmallow import Schema
+
+from scrm_core.api import Invalid, current_brand, permission
+
+from ..schemas import NAME
+from .book import PlanView
+from .schemas import (
+    ActBody,
+    AudienceBody,
+    BackBody,
+    CopyBody,
+    GoalBody,
+    PackBody,
+    PathBody,
+    PlanBody,
+    PolicyBody,
+    ScheduleBody,
+    arms_of,
+    dry_run_record,
+    entry_record,
+    load,
+    plan_record,
+    policy_of,
+    summary,
+)
+from .service import Plans
+
+READ, WRITE, APPROVE, SEND = "sms:read", "sms:write", "sms:approve", "sms:send"
+KEY_ACTOR = "scrm.actor"
+"""Where the core says whose API key it is; a request cannot write it."""
+
+
+def add_routes(blueprint: flask.Blueprint) -> None:
+    """Put the routes of plans on the plugin's blueprint."""
+    blueprint.get("/plans")(list_plans)
+    blueprint.post("/plans")(create_plan)
+    blueprint.get("/plans/<code>")(show_plan)
+    blueprint.get("/plans/<code>/history")(plan_history)
+    blueprint.get("/plans/<code>/dry-run")(plan_dry_run)
+    for word, view in (
+        ("goal", set_goal),
+        ("audience", set_audience),
+        ("policy", set_policy),
+        ("pack", build_pack),
+        ("path", set_path),
+        ("copy", set_copy),
+        ("test", start_test),
+        ("approval", approve),
+        ("schedule", schedule),
+        ("back", go_back),
+        ("pause", pause),
+        ("resume", resume),
+        ("release", release),
+        ("cancel", cancel),
+    ):
+        blueprint.post(f"/plans/<code>/{word}")(view)
+
+
+def _plans() -> Plans:
+    brand = current_brand()
+    return Plans(brand, brand.plugins[NAME].settings)
+
+
+def _body(schema: Schema) -> dict[str, Any]:
+    """The checked body; ``actor`` is the API key's name where the core tells it, else what the body says."""
+    given = flask.request.get_json() if flask.request.get_data() else {}
+    body = load(schema, given)
+    body["actor"] = flask.request.environ.get(KEY_ACTOR) or body["actor"]
+    return body
+
+
+def _answer(view: PlanView, status: int = 200) -> Any:
+    return flask.jsonify(plan_record(current_brand(), view)), status
+
+
+@permission(READ)
+def list_plans() -> Any:
+    """Every plan, oldest first, in one line each."""
+    plans = _plans()
+    return flask.jsonify({"plans": [summary(plans.brand, view) for view in plans.list()]})
+
+
+@permission(WRITE)
+def create_plan() -> Any:
+    """Make a plan; the same one again answers the same."""
+    body = _body(PlanBody())
+    return _answer(_plans().create(body["code"], actor=body["actor"], name=body["name"]), 201)
+
+
+@permission(READ)
+def show_plan(code: str) -> Any:
+    """One plan: its steps, its run, its messages by state and reason."""
+    return _answer(_plans().get(code))
+
+
+@permission(READ)
+def plan_history(code: str) -> Any:
+    """Who did what and what was decided by which numbers."""
+    plans = _plans()
+    return flask.jsonify({"history": [entry_record(plans.brand, entry) for entry in plans.history(code)]})
+
+
+@permission(READ)
+def plan_dry_run(code: str) -> Any:
+    """Who would get what, why not, and at what cost; writes nothing."""
+    text = flask.request.args.get("sample", "5")
+    if not (text.isascii() and text.isdigit() and len(text) <= 2):
+        raise Invalid("sample is a number from 0 to 50", field="sample")
+    return flask.jsonify(dry_run_record(_plans().dry_run(code, sample=int(text))))
+
+
+@permission(WRITE)
+def set_goal(code: str) -> Any:
+    """Step 1, goal 目的."""
+    body = _body(GoalBody())
+    return _answer(_plans().set_goal(code, **body))
+
+
+@permission(WRITE)
+def set_audience(code: str) -> Any:
+    """Step 2, audience 人群."""
+    return _answer(_plans().set_audience(code, **_body(AudienceBody())))
+
+
+@permission(WRITE)
+def set_policy(code: str) -> Any:
+    """Step 3, policy 政策."""
+    body = _body(PolicyBody())
+    return _answer(_plans().set_policy(code, policy_of(body), actor=body["actor"]))
+
+
+@permission(WRITE)
+def build_pack(code: str) -> Any:
+    """Step 4, number pack 号码包: queue the audience."""
+    return _answer(_plans().packing.build(code, **_body(PackBody())))
+
+
+@permission(WRITE)
+def set_path(code: str) -> Any:
+    """Step 5, path 路径."""
+    return _answer(_plans().paths.set_path(code, **_body(PathBody())))
+
+
+@permission(WRITE)
+def set_copy(code: str) -> Any:
+    """Step 6, copy 文案."""
+    body = _body(CopyBody())
+    return _answer(_plans().wordings.set_copy(code, arms_of(body), actor=body["actor"], signature=body["signature"]))
+
+
+@permission(SEND)
+def start_test(code: str) -> Any:
+    """Step 7, interception test 拦截测试: send the copy to the seed numbers."""
+    return _answer(_plans().interception.start(code, actor=_body(ActBody())["actor"]))
+
+
+@permission(APPROVE)
+def approve(code: str) -> Any:
+    """Step 8, approval 审批."""
+    return _answer(_plans().launching.approve(code, actor=_body(ActBody())["actor"]))
+
+
+@permission(SEND)
+def schedule(code: str) -> Any:
+    """Step 9, schedule 定时."""
+    body = _body(ScheduleBody())
+    return _answer(_plans().launching.schedule(code, body["at"], actor=body["actor"]))
+
+
+@permission(WRITE)
+def go_back(code: str) -> Any:
+    """Go back to a step that is done."""
+    body = _body(BackBody())
+    return _answer(_plans().back(code, body["step"], actor=body["actor"], reason=body["reason"]))
+
+
+@permission(WRITE)
+def pause(code: str) -> Any:
+    """Stop sending for now."""
+    return _answer(_plans().control.pause(code, **_body(ActBody())))
+
+
+@permission(SEND)
+def resume(code: str) -> Any:
+    """Go on after a pause."""
+    return _answer(_plans().control.resume(code, actor=_body(ActBody())["actor"]))
+
+
+@permission(SEND)
+def release(code: str) -> Any:
+    """Let everything go, whatever the canary said."""
+    return _answer(_plans().control.release(code, actor=_body(ActBody())["actor"]))
+
+
+@permission(WRITE)
+def cancel(code: str) -> Any:
+    """End a plan for good."""
+    return _answer(_plans().control.cancel(code, **_body(ActBody())))
