@@ -21,7 +21,9 @@ _REFERENCE_MM2 = 90 * 54  # the card on which the type sizes below were chosen
 _ASCENT = 0.86  # of the type size, from the top of a line to its baseline
 _PANEL_PAD = 1.6
 _COLUMN_GAP = 5.0
+_HINT_WIDTH = 20.0  # a small code still leaves its hint this much room
 _AIR = 3.0
+_CLEAR = 0.6  # keeps words off the line of the safe area, which the proof draws
 _EDGE = 0.018  # of the card's side: the band of the accent's colour inside the trim
 
 
@@ -111,7 +113,7 @@ class _Composer:
         self.faces = faces
         self.unit = min(2.6, max(0.8, math.sqrt(spec.width_mm * spec.height_mm / _REFERENCE_MM2)))
         # A larger card breathes: its words stay farther from the cut than they must.
-        self.safe = safe_area(spec).inset(max(0.0, self.unit - 1) * _AIR)
+        self.safe = safe_area(spec).inset(_CLEAR + max(0.0, self.unit - 1) * _AIR)
         self.shapes: list[Shape] = [Shape(Rect(0, 0, spec.full_width_mm, spec.full_height_mm), spec.background)]
         self.lines: list[TextLine] = []
 
@@ -120,7 +122,7 @@ class _Composer:
     def side(self) -> Artwork:
         """Landscape: words on the left, the code and its hint on a white panel on the right."""
         pad = _PANEL_PAD * self.unit
-        width = self.spec.qr_mm + 2 * pad
+        width = max(self.spec.qr_mm, _HINT_WIDTH * self.unit) + 2 * pad
         column = Rect(self.safe.x, self.safe.y, self.safe.width - width - _COLUMN_GAP * self.unit, self.safe.height)
         self._check_column(column, 28)
         edge = self.spec.bleed_mm + _EDGE * self.spec.width_mm
@@ -129,10 +131,11 @@ class _Composer:
         height = self.spec.qr_mm + sum(hint.height_mm for hint, _, _ in hints) + 2 * pad
         panel = Rect(self.safe.right - width, self.safe.y + (self.safe.height - height) / 2, width, height)
         self._panel(panel)
-        self._centred(hints, panel, panel.y + pad * 0.8 + self.spec.qr_mm)
+        code = Rect(panel.x + (width - self.spec.qr_mm) / 2, panel.y + pad, self.spec.qr_mm, self.spec.qr_mm)
+        self._centred(hints, panel, code.bottom)
         serial = self._serial(column.x, column.bottom, column.width, self.spec.ink)
         self._words(Rect(column.x, column.y, column.width, column.height - 3.4 * self.unit))
-        return self._artwork(Rect(panel.x + pad, panel.y + pad, self.spec.qr_mm, self.spec.qr_mm), serial)
+        return self._artwork(code, serial)
 
     def stack(self) -> Artwork:
         """Portrait: words above, the code and its hint on a white panel below."""
@@ -155,7 +158,7 @@ class _Composer:
             self._left(hints, code.right + pad, panel.y + (height - tall) / 2)
         else:
             code = Rect(panel.x + (panel.width - self.spec.qr_mm) / 2, panel.y + pad, self.spec.qr_mm, self.spec.qr_mm)
-            self._centred(hints, panel, code.bottom - pad * 0.2)
+            self._centred(hints, panel, code.bottom)
         serial = self._serial(self.safe.x, self.safe.bottom, self.safe.width, self.spec.ink)
         self._words(column)
         return self._artwork(code, serial)

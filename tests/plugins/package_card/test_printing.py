@@ -1,0 +1,427 @@
+"""Printed cards are judged from the picture: PDFs are rendered by poppler and every QR code is read back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from datetime import date
+
+import pikepdf
+import pytest
+import zxingcpp
+from PIL import Image
+
+from scrm_package_card.printing import (
+    Bilingual,
+    CardFace,
+    CardSpec,
+    CardText,
+    Fonts,
+    PrintFacts,
+    Sheet,
+    impose,
+    write_production,
+    write_proof,
+)
+
+DPI = 300
+BASE = "https://go.acme.example/l/"
+FACTS = PrintFacts("SPRING97", "B01", date(2025, 2, 1).toordinal(), 1_767_225_600_000)  # 2026-01-01T00:00:00Z
+BACKGROUND, ACCENT = "#FFE9D6", "#B00020"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def printing_tools():
+    absent = [tool for tool in ("pdftoppm", "pdftotext") if shutil.which(tool) is None]
+    absent += [str(font) for font in (Fonts().regular, Fonts().bold) if not font.is_file()]
+    if absent:
+        words = f"missing: {', '.join(absent)}; install Debian's poppler-utils and fonts-noto-cjk"
+        pytest.fail(words) if os.environ.get("SCRM_TEST_REQUIRE") == "all" else pytest.skip(words)
+
+
+def card_text(benefit="扫码领 5 元现金红包"):
+    return CardText(
+        Bilingual("感谢您的信任与支持", "Thank you for shopping with us"),
+        Bilingual(benefit, "Scan for a ¥5 red packet"),
+        Bilingual("添加专属顾问，到账后可直接提现。", "Add your personal adviser; paid out at once."),
+        Bilingual("微信扫一扫，立即领取", "Scan with WeChat"),
+    )
+
+
+def card(width=90, height=54, **more):
+    values = {"background": BACKGROUND, "accent": ACCENT, "brand": "Acme 母婴", "kind": "marketing", "qr_mm": 24.0}
+    return CardSpec(width, height, card_text(), BASE, **(values | more))
+
+
+def numbered(count, arms=("",)):
+    return [CardFace(f"SPRING97-{n:06d}", f"{BASE}kX{n:08d}", arms[n % len(arms)]) for n in range(count)]
+
+
+def pictures(pdf, dpi=DPI):
+    """Each page as a picture."""
+    stem = pdf.with_suffix("")
+    subprocess.run(["pdftoppm", "-r", str(dpi), "-png", pdf, stem], check=True, timeout=120)
+    pages = sorted(stem.parent.glob(f"{stem.name}-*.png"))
+    return [Image.open(page).convert("RGB") for page in pages]
+
+
+def read(picture):
+    """The QR codes of a picture as text -> code."""
+    found = zxingcpp.read_barcodes(picture, formats=zxingcpp.BarcodeFormat.QRCode)
+    assert len({code.text for code in found}) == len(found)
+    return {code.text: code for code in found}
+
+
+def words(pdf):
+    return subprocess.run(["pdftotext", "-layout", pdf, "-"], check=True, capture_output=True, text=True).stdout
+
+
+def pixel(picture, x_mm, y_mm):
+    return picture.getpixel((round(x_mm / 25.4 * DPI), round(y_mm / 25.4 * DPI)))
+
+
+def dark(picture, x_mm, y_mm):
+    """Whether a hairline runs through a point, give or take a pixel."""
+    return any(max(pixel(picture, x_mm + dx, y_mm + dy)) < 130 for dx in (-0.08, 0, 0.08) for dy in (-0.08, 0, 0.08))
+
+
+def near(colour, wanted):
+    """Whether a pixel is a ``#RRGGBB`` as far as the way through process inks keeps it."""
+    return all(abs(a - int(wanted[p : p + 2], 16)) <= 24 for a, p in zip(colour, (1, 3, 5), strict=True))
+
+
+def box_mm(page, name):
+    return [round(float(value) * 25.4 / 72, 2) for value in page[name]]
+
+
+def corner(code):
+    return code.position.top_left.x / DPI * 25.4, code.position.top_left.y / DPI * 25.4
+
+
+# The codes --------------------------------------------------------------------
+
+
+def test_every_code_of_single_cards_is_read_from_the_picture(tmp_path):
+    faces = numbered(4, arms=("A", "B"))
+    out = tmp_path / "cards.pdf"
+    summary = write_production(card(), Sheet.named("card"), faces, out, facts=FACTS)
+    found = [read(picture) for picture in pictures(out)]
+    assert [list(codes) for codes in found] == [[face.url] for face in faces]
+    assert (summary.cards, summary.pages, summary.cards_per_page) == (4, 4, 1)
+    assert (summary.arms, summary.size) == ({"A": 2, "B": 2}, out.stat().st_size)
+
+
+@pytest.mark.parametrize("name", ["A4", "A3", "SRA3", "330x480"])
+def test_every_code_of_imposed_sheets_is_read_from_the_picture(tmp_path, name):
+    sheet = Sheet.named(name)
+    per_sheet = len(impose(card(), sheet).slots)
+    faces = numbered(per_sheet + 3)
+    out = tmp_path / "sheets.pdf"
+    summary = write_production(card(), sheet, faces, out, facts=FACTS)
+    first, second = (read(picture) for picture in pictures(out))
+    assert set(first) == {face.url for face in faces[:per_sheet]}
+    assert set(second) == {face.url for face in faces[per_sheet:]}
+    assert summary.cards_per_page == per_sheet
+
+
+def test_as_many_cards_as_fit_are_imposed():
+    # 96 x 60 mm with bleed; 5 mm of margin and 5 mm of crop marks on each side of the sheet.
+    assert len(impose(card(), Sheet.named("A4")).slots) == 6  # 190 x 277: 1 x 4; turned, 277 x 190: 2 x 3
+    assert len(impose(card(), Sheet.named("SRA3")).slots) == 21  # 300 x 430: 3 x 7
+
+
+def test_a_scan_names_the_serial_that_stands_on_the_same_card(tmp_path):
+    spec, sheet, faces = card(), Sheet.named("A3"), numbered(9)
+    out = tmp_path / "sheets.pdf"
+    write_production(spec, sheet, faces, out, facts=FACTS)
+    slots = impose(spec, sheet).slots
+
+    def slot_of(x, y):
+        return next(n for n, slot in enumerate(slots) if slot.x <= x <= slot.right and slot.y <= y <= slot.bottom)
+
+    scanned = {slot_of(*corner(code)): url for url, code in read(pictures(out)[0]).items()}
+    boxes = subprocess.run(["pdftotext", "-bbox", out, "-"], check=True, capture_output=True, text=True).stdout
+    printed = {
+        slot_of(float(x) / 72 * 25.4, float(y) / 72 * 25.4): serial
+        for x, y, serial in re.findall(r'xMin="([\d.]+)" yMin="([\d.]+)"[^>]*>(SPRING97-\d{6})<', boxes)
+    }
+    assert {printed[slot]: url for slot, url in scanned.items()} == {face.serial: face.url for face in faces}
+
+
+@pytest.mark.parametrize(
+    ("qr_mm", "level", "modules"),
+    # ISO 18004, table 7: 36 bytes need version 5 at H, 4 at Q, 3 at M; with the quiet zone 45, 41 and 37 modules.
+    [(14.9, "H", 37), (13.6, "Q", 33), (12.3, "M", 29)],
+)
+def test_the_strongest_correction_whose_modules_can_be_printed_is_taken(tmp_path, qr_mm, level, modules):
+    out = tmp_path / "card.pdf"
+    summary = write_production(card(qr_mm=qr_mm), Sheet.named("card"), numbered(1), out, facts=FACTS)
+    (code,) = read(pictures(out, 600)[0]).values()
+    assert code.ec_level == level
+    assert summary.levels == {level: 1}
+    across = (code.position.top_right.x - code.position.top_left.x) / 600 * 25.4
+    assert across / modules == pytest.approx(qr_mm / (modules + 8), rel=0.03)
+    assert across / modules >= 0.33 * 0.99
+
+
+def test_four_modules_of_white_surround_the_code(tmp_path):
+    out = tmp_path / "card.pdf"
+    summary = write_production(card(background="#101010", ink="#FFFFFF", accent="#FFD27A"), Sheet.named("card"),
+                               numbered(1), out, facts=FACTS)
+    picture = pictures(out)[0]
+    (code,) = read(picture).values()
+    left, top = corner(code)
+    quiet = 4 * summary.module_mm
+    side = 37 * summary.module_mm
+    # The reader tells corners to the nearest pixel or two, hence the 0.3 mm.
+    for step in range(40):
+        along = -quiet + 0.3 + (side + 2 * quiet - 0.6) * step / 39
+        for off in (-quiet + 0.3, -quiet / 2, -0.4, side + 0.4, side + quiet / 2, side + quiet - 0.3):
+            assert pixel(picture, left + along, top + off) == (255, 255, 255), (along, off)
+            assert pixel(picture, left + off, top + along) == (255, 255, 255), (along, off)
+
+
+def test_codes_are_pure_black_paths_and_not_pictures(tmp_path):
+    out = tmp_path / "card.pdf"
+    write_production(card(), Sheet.named("card"), numbered(1), out, facts=FACTS)
+    with pikepdf.open(out) as pdf:
+        operators = [str(operator) for _, operator in pikepdf.parse_content_stream(pdf.pages[0])]
+        inks = [list(map(float, ops)) for ops, op in pikepdf.parse_content_stream(pdf.pages[0]) if str(op) == "k"]
+        images = [o for o in pdf.objects if isinstance(o, pikepdf.Stream) and o.get("/Subtype") == "/Image"]
+    assert operators.count("re") > 200
+    assert inks[0] == [0, 0, 0, 1]
+    assert not images and "INLINE IMAGE" not in operators
+
+
+# Paper ------------------------------------------------------------------------
+
+
+def test_the_boxes_name_trim_and_bleed_in_millimetres(tmp_path):
+    out = tmp_path / "card.pdf"
+    write_production(card(), Sheet.named("card"), numbered(1), out, facts=FACTS)
+    with pikepdf.open(out) as pdf:
+        page = pdf.pages[0].obj
+        # 5 mm of margin and 5 mm for the marks around a card of 96 x 60 mm.
+        assert box_mm(page, "/MediaBox") == [0, 0, 116, 80]
+        assert box_mm(page, "/BleedBox") == [10, 10, 106, 70]
+        assert box_mm(page, "/TrimBox") == [13, 13, 103, 67]
+
+
+def test_a_sheet_has_the_paper_s_size_and_the_boxes_of_the_block(tmp_path):
+    out = tmp_path / "sheet.pdf"
+    write_production(card(), Sheet.named("A4"), numbered(6), out, facts=FACTS)
+    with pikepdf.open(out) as pdf:
+        page = pdf.pages[0].obj
+        assert box_mm(page, "/MediaBox") == [0, 0, 297, 210]
+        assert box_mm(page, "/BleedBox") == [52.5, 15, 244.5, 195]
+        assert box_mm(page, "/TrimBox") == [55.5, 18, 241.5, 192]
+
+
+def test_the_background_runs_into_the_bleed_and_marks_stand_outside_it(tmp_path):
+    out = tmp_path / "card.pdf"
+    write_production(card(), Sheet.named("card"), numbered(1), out, facts=FACTS)
+    picture = pictures(out)[0]
+    for x, y in ((50, 10.4), (50, 12.7), (105.6, 40), (103.4, 40), (60, 69.6), (60, 67.4)):
+        assert near(pixel(picture, x, y), BACKGROUND), (x, y)
+    for y in (10.4, 40, 69.6):
+        assert near(pixel(picture, 10.4, y), ACCENT)
+    for x, y in ((50, 9.6), (106.4, 40), (60, 70.4), (9.6, 40)):
+        assert pixel(picture, x, y) == (255, 255, 255), (x, y)
+    for x in (13, 103):
+        for y in (6, 8.5, 71.5, 74):
+            assert dark(picture, x, y), (x, y)
+        for y in (9.5, 70.5):
+            assert pixel(picture, x, y) == (255, 255, 255)
+    for y in (13, 67):
+        for x in (6, 8.5, 107.5, 110):
+            assert dark(picture, x, y), (x, y)
+    # Where the cut is there is no line on the card itself.
+    assert near(pixel(picture, 103, 40), BACKGROUND) and near(pixel(picture, 60, 13), BACKGROUND)
+
+
+def test_nothing_readable_stands_between_cut_and_safe_area(tmp_path):
+    for number, spec in enumerate((card(), card(54, 90, brand="Acme"), card(105, 148, qr_mm=34), card(100, 100))):
+        out = tmp_path / f"card{number}.pdf"
+        write_production(spec, Sheet.named("card"), numbered(1), out, facts=FACTS)
+        picture = pictures(out)[0]
+        width, height = spec.width_mm, spec.height_mm
+        # The accent's band lies on the left of a landscape card and on top of a portrait one.
+        left = 4 if width >= height else 0.5
+        top = 0.5 if width >= height else 4
+        for step in range(200):
+            x, y = 13 + left + (width - left - 0.5) * step / 200, 13 + top + (height - top - 0.5) * step / 200
+            strips = [(x, 13 + height - 1), (x, 13 + height - 3.8), (13 + width - 1, y), (13 + width - 3.8, y)]
+            strips += [(x, 13 + 1), (x, 13 + 3.8)] if width >= height else [(13 + 1, y), (13 + 3.8, y)]
+            for place in strips:
+                assert near(pixel(picture, *place), BACKGROUND), (number, place)
+
+
+def test_the_fonts_are_embedded_subsets_and_the_text_can_be_copied(tmp_path):
+    out = tmp_path / "card.pdf"
+    write_production(card(), Sheet.named("card"), numbered(1), out, facts=FACTS)
+    with pikepdf.open(out) as pdf:
+        assert not pdf.check_pdf_syntax()
+        fonts = [o for o in pdf.objects if isinstance(o, pikepdf.Dictionary) and o.get("/Type") == "/Font"]
+        whole = [font for font in fonts if font.Subtype == "/Type0"]
+        descriptors = [font.FontDescriptor for font in fonts if "/FontDescriptor" in font]
+        assert len(whole) == len(descriptors) == 2
+        for descriptor in descriptors:
+            assert re.match(r"/[A-Z]{6}\+NotoSansCJKSC", str(descriptor.FontName))
+            assert 500 < len(descriptor.FontFile3.read_bytes()) < 60_000
+    text = words(out)
+    for expected in ("扫码领 5 元现金红包", "感谢您的信任与支持", "Scan for a ¥5 red packet", "No. SPRING97-000000"):
+        assert expected in text
+    assert "SPRING97 / B01 / 1 / 2025-02-01" in text
+
+
+@pytest.mark.parametrize(("space", "kept", "absent"), [("cmyk", {"k", "SC"}, {"rg", "RG"}), ("rgb", {"rg"}, {"k", "K"})])
+def test_one_file_has_one_kind_of_colour(tmp_path, space, kept, absent):
+    out = tmp_path / "card.pdf"
+    write_production(card(colours=space), Sheet.named("card"), numbered(1), out, facts=FACTS)
+    with pikepdf.open(out) as pdf:
+        forms = [o for o in pdf.objects if isinstance(o, pikepdf.Stream) and o.get("/Subtype") == "/Form"]
+        operators = {str(op) for part in (pdf.pages[0], *forms) for _, op in pikepdf.parse_content_stream(part)}
+        assert all("/Group" not in form for form in forms)
+    assert kept <= operators and not absent & operators
+
+
+def test_each_arm_is_printed_with_its_own_words(tmp_path):
+    spec = card(arm_texts={"B": card_text("扫码抽母婴礼盒")})
+    out = tmp_path / "cards.pdf"
+    write_production(spec, Sheet.named("card"), numbered(3, arms=("A", "B")), out, facts=FACTS)
+    pages = words(out).split("\f")[:3]
+    assert [("现金红包" in page, "母婴礼盒" in page) for page in pages] == [(True, False), (False, True), (True, False)]
+
+
+@pytest.mark.parametrize("kind", ["notice", "brand", "marketing", "hot-topic"])
+def test_each_kind_is_named_in_both_languages(tmp_path, kind):
+    out = tmp_path / "card.pdf"
+    write_production(card(kind=kind), Sheet.named("card"), numbered(1), out, facts=FACTS)
+    named = {"notice": "通知 NOTICE", "brand": "品牌 BRAND", "marketing": "营销 MARKETING", "hot-topic": "热点 HOT TOPIC"}
+    assert [name for name in named.values() if name in words(out)] == [named[kind]]
+
+
+# The proof --------------------------------------------------------------------
+
+
+def test_the_proof_shows_all_arms_at_full_size_with_their_facts(tmp_path):
+    spec = card(arm_texts={"B": card_text("扫码抽母婴礼盒")})
+    faces = {"A": CardFace("SPRING97-1", BASE + "aaaaaaaaaa"), "B": CardFace("SPRING97-2", BASE + "bbbbbbbbbb")}
+    out = tmp_path / "proof.pdf"
+    write_proof(spec, faces, out, sheet=Sheet.named("SRA3"), facts=FACTS)
+    (picture,) = pictures(out)
+    codes = read(picture)
+    assert set(codes) == {face.url for face in faces.values()}
+    # 37 modules of 24 mm / 45 at full size, and the two cards stand side by side.
+    for code in codes.values():
+        side = (code.position.top_right.x - code.position.top_left.x) / DPI * 25.4
+        assert side == pytest.approx(37 * 24 / 45, abs=0.3)
+    (left, top), (right, other) = (corner(codes[face.url]) for face in faces.values())
+    assert right - left > 96 and other == pytest.approx(top, abs=0.2)
+    text = words(out)
+    for expected in (
+        "印前校样", "校样签字", "SPRING97 · B01", "2025-02-01", "方案 A", "方案 B", "90 mm", "54 mm", "bleed 3 mm",
+        "safe area 4 mm", "Noto Sans CJK SC", ACCENT, "C0 M100 Y82 K31", "version 5, level H (30%), 37 modules of 0.533 mm",
+        "SRA3, 320 × 450 mm, 3 × 7 a page", BASE + "aaaaaaaaaa", "扫码抽母婴礼盒", "No. SPRING97-2",
+    ):  # fmt: skip
+        assert expected in text, expected
+
+
+def test_a_proof_that_does_not_fit_a4_takes_a3(tmp_path):
+    out = tmp_path / "proof.pdf"
+    spec = card(148, 210, qr_mm=40)
+    write_proof(spec, {"": numbered(1)[0]}, out, sheet=Sheet.named("SRA3"), facts=FACTS)
+    with pikepdf.open(out) as pdf:
+        assert len(pdf.pages) == 1
+        assert box_mm(pdf.pages[0].obj, "/MediaBox") == [0, 0, 297, 420]
+    assert set(read(pictures(out)[0])) == {numbered(1)[0].url}
+
+
+# The file ---------------------------------------------------------------------
+
+
+def test_the_same_cards_are_the_same_bytes(tmp_path):
+    one, two, later = (tmp_path / name for name in ("one.pdf", "two.pdf", "later.pdf"))
+    first = write_production(card(), Sheet.named("A4"), numbered(3), one, facts=FACTS)
+    second = write_production(card(), Sheet.named("A4"), numbered(3), two, facts=FACTS)
+    write_production(
+        card(), Sheet.named("A4"), numbered(3), later, facts=dataclasses.replace(FACTS, made_at=FACTS.made_at + 1_000)
+    )
+    assert one.read_bytes() == two.read_bytes() != later.read_bytes()
+    assert first.sha256 == second.sha256
+    printed = subprocess.run(["sha256sum", one], check=True, capture_output=True, text=True).stdout.split()[0]
+    assert first.sha256 == printed
+    with pikepdf.open(one) as pdf:
+        assert str(pdf.docinfo["/CreationDate"]) == "D:20260101000000Z"
+
+
+def test_a_run_that_breaks_leaves_no_file_and_keeps_the_old_one(tmp_path):
+    out = tmp_path / "cards.pdf"
+    out.write_bytes(b"the file of yesterday")
+
+    def breaking():
+        yield from numbered(3)
+        raise RuntimeError("the list of cards broke")
+
+    with pytest.raises(RuntimeError, match="broke"):
+        write_production(card(), Sheet.named("card"), breaking(), out, facts=FACTS)
+    assert out.read_bytes() == b"the file of yesterday"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_progress_counts_the_cards_of_finished_pages(tmp_path):
+    seen = []
+    write_production(card(), Sheet.named("A4"), iter(numbered(10)), tmp_path / "x.pdf", facts=FACTS, progress=seen.append)
+    assert seen == [6, 10]
+
+
+_MEASURED = """
+import json, resource, sys
+from scrm_package_card.printing import *
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+count, out = int(sys.argv[1]), Path(sys.argv[2])
+base = "http://a.cn/"
+text = CardText(Bilingual(), Bilingual("扫码领红包", "Scan"))
+seen = {}
+def progress(done):
+    if done in (200, count):
+        seen[done] = resident()
+faces = (CardFace(f"S-{n:06d}", f"{base}{n:06d}") for n in range(count))
+write_production(CardSpec(90, 54, text, base), Sheet.named("card"), faces, out,
+                 facts=PrintFacts("S", "B", 739282, 0), progress=progress)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+print(json.dumps({"peak": peak, "grown": seen[count] - seen[200]}))
+"""
+
+
+def measured(tmp_path, count):
+    out = tmp_path / f"{count}.pdf"
+    command = [sys.executable, "-c", _MEASURED, str(count), str(out)]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True, timeout=280)
+    with pikepdf.open(out) as pdf:
+        assert len(pdf.pages) == count
+    return json.loads(answer.stdout)
+
+
+def test_ten_times_the_cards_need_no_more_memory(tmp_path):
+    few, many = measured(tmp_path, 200), measured(tmp_path, 2_000)
+    assert many["peak"] <= 1.1 * few["peak"]
+    # Pages that were kept would be more than 3 kB each.
+    assert many["grown"] < 2_000_000
+
+
+def test_all_cards_of_a_run_are_different(tmp_path):
+    out = tmp_path / "cards.pdf"
+    faces = numbered(60)
+    write_production(card(), Sheet.named("SRA3"), faces, out, facts=FACTS)
+    found = Counter(url for picture in pictures(out, 200) for url in read(picture))
+    assert found == Counter(face.url for face in faces)
