@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, Invalid, execute, transactional
 
+from ..stock.service import Stock
 from . import wording
 from .catalogue import ACKNOWLEDGED, ARRIVAL, LAUNCHED, ORDERED, TEXTS
 from .needs import launch_needs
-from .proofs import arrived
 from .records import By, Plan, Records, Signoff, State
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Launches:
         plan = self.records.hold(code)
         self.records.expect_at(plan, "launch")
         ordered = self.records.state(plan).signoffs[ORDERED, ""]
-        quantity = arrived(self.brand, plan.campaign_id) - ordered.detail["arrived_before"]
+        quantity = Stock(self.brand).arrived(plan.campaign_id) - ordered.detail["arrived_before"]
         if quantity < 1:
             raise Conflict(
                 f"no card of campaign {code!r} has arrived since the print was ordered: "

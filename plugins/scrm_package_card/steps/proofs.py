@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, Invalid, transactional
 
+from ..stock.service import Stock
 from . import wording
 from .catalogue import APPROVAL, ORDERED, PILOT, PRODUCTION, PROOF
 from .gate import require_approved_proof
@@ -86,7 +87,7 @@ class Proofs:
         }
         plan = self.records.hold(code)
         # Pilot cards and earlier prints came before: only what comes from now on is this print.
-        detail["arrived_before"] = arrived(self.brand, plan.campaign_id)
+        detail["arrived_before"] = Stock(self.brand).arrived(plan.campaign_id)
         self.records.expect_at(plan, "print")
         require_approved_proof(self.brand, plan.campaign_id)
         self.records.sign(plan, ORDERED, by, detail)
@@ -96,14 +97,6 @@ class Proofs:
     def _kind(self, plan: Plan) -> str:
         self.records.expect_at(plan, "test", "print")
         return PILOT if plan.step == "test" else PRODUCTION
-
-
-def arrived(brand: Brand, campaign_id: int) -> int:
-    """How many cards of a campaign the warehouse has received so far."""
-    # Stock asks the gate of this package before it prints, so neither can import the other first.
-    from ..stock.service import Stock
-
-    return Stock(brand).arrived(campaign_id)
 
 
 def _expect_another(proof: Signoff, by: By) -> None:

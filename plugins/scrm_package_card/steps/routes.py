@@ -1,0 +1,295 @@
+"""Routes of the seven steps, below ``/api/v1/<brand>/plugins/package-card/campaigns/<code>/steps``.
+
+Who acts is the person that the body names in ``by``, through the API key of
+the request: the history keeps both, and an approval by a second person needs
+another name and another key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import flask
+from marshmallow import Schema
+
+from scrm_core.api import Brand, Invalid, current_brand, permission
+
+from ..claims import NAME
+from . import schemas, views
+from .fit import FitIn, fit_view
+from .machine import Steps
+from .policy import HookIn
+from .records import HISTORY_PAGE, By
+from .trial import arm_of, equal_weights
+
+READ = "package-card:read"
+WRITE = "package-card:write"
+APPROVE = "package-card:approve"
+BASE = "/campaigns/<code>/steps"
+
+
+def _steps() -> Steps:
+    brand = current_brand()
+    return Steps(brand, brand.plugins[NAME].settings)
+
+
+def _body(schema: Schema) -> tuple[dict[str, Any], By]:
+    """The checked body without ``by``, and who acts."""
+    # The plugin's own schemas take the settings of the steps in, so they cannot be imported first.
+    from ..schemas import load
+
+    body = load(schema, flask.request.get_json())
+    _, _, bearer = flask.request.headers["Authorization"].partition(" ")
+    return body, By(body.pop("by"), current_brand().keys.authenticate(bearer).actor)
+
+
+def _status(steps: Steps, code: str) -> Any:
+    return flask.jsonify(views.status_view(steps.status(code), steps.brand))
+
+
+def _number(name: str, default: int | None) -> int | None:
+    text = flask.request.args.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 15):
+        raise Invalid(f"{name}: {text[:40]!r} is no whole number", field=name)
+    return int(text)
+
+
+@permission(READ)
+def status(code: str) -> Any:
+    """Where the campaign stands, what each step has and what it lacks."""
+    return _status(_steps(), code)
+
+
+@permission(READ)
+def history(code: str) -> Any:
+    """Who did what and when, newest first; ``before`` is an entry's id to page on from."""
+    steps = _steps()
+    entries = steps.history(code, before=_number("before", None), limit=_number("limit", HISTORY_PAGE) or 0)
+    return flask.jsonify({"history": views.history_view(entries, steps.brand)})
+
+
+@permission(WRITE)
+def begin(code: str) -> Any:
+    """Take the campaign through the steps."""
+    _, by = _body(schemas.BeginBody())
+    steps = _steps()
+    return flask.jsonify(views.status_view(steps.begin(code, by), steps.brand)), 201
+
+
+@permission(WRITE)
+def advance(code: str) -> Any:
+    """Go on to the next step."""
+    body, by = _body(schemas.AdvanceBody())
+    steps = _steps()
+    return flask.jsonify(views.status_view(steps.advance(code, by=by, **body), steps.brand))
+
+
+@permission(WRITE)
+def back(code: str) -> Any:
+    """Go back to an earlier step, for a reason."""
+    body, by = _body(schemas.BackBody())
+    steps = _steps()
+    return flask.jsonify(views.status_view(steps.back(code, by=by, **body), steps.brand))
+
+
+@permission(WRITE)
+def goal(code: str) -> Any:
+    """Set the one primary goal."""
+    body, by = _body(schemas.GoalBody())
+    steps = _steps()
+    steps.set_goal(code, body["primary"], by)
+    return _status(steps, code)
+
+
+@permission(WRITE)
+def channels(code: str) -> Any:
+    """Name the channels of the campaign."""
+    body, by = _body(schemas.ChannelsBody())
+    return flask.jsonify({"channels": list(_steps().policy.set_channels(code, body["channels"], by))})
+
+
+@permission(WRITE)
+def hook(code: str) -> Any:
+    """Settle the hook product after its margin check, or only check it (``dry_run``)."""
+    body, by = _body(schemas.HookBody())
+    dry_run = body.pop("dry_run")
+    policy = _steps().policy
+    check = policy.check_hook(HookIn(**body)) if dry_run else policy.set_hook(code, HookIn(**body), by)
+    return flask.jsonify(asdict(check))
+
+
+@permission(WRITE)
+def material(code: str) -> Any:
+    """Settle one item of material for one channel."""
+    body, by = _body(schemas.MaterialBody())
+    body["value"] = _steps().policy.set_material(code, by=by, **body)
+    return flask.jsonify(body)
+
+
+@permission(WRITE)
+def facts(code: str) -> Any:
+    """Enter what people know of product and brand, for the fit report."""
+    body, by = _body(schemas.FitBody())
+    fit = _steps().fit
+    fit.set_facts(code, FitIn(**body), by)
+    return flask.jsonify(body)
+
+
+@permission(READ)
+def fit_report(code: str) -> Any:
+    """The fit report: each factor, what it adds and why."""
+    return flask.jsonify(fit_view(_steps().fit.report(code)))
+
+
+@permission(WRITE)
+def trial(code: str) -> Any:
+    """Start the A/B trial."""
+    body, by = _body(schemas.TrialBody())
+    arms, weights = body["arms"], body["weights"]
+    if weights is not None and len(weights) != len(arms):
+        raise Invalid("weights: give one weight per arm", field="weights")
+    if len(set(arms)) != len(arms):
+        raise Invalid("arms: each arm is named once", field="arms")
+    shares = equal_weights(arms) if weights is None else dict(zip(arms, weights, strict=True))
+    started = _steps().trials.start(code, shares, by, minimum=body["minimum"])
+    return flask.jsonify({"trial": started.number, "arms": shares, "minimum": started.minimum}), 201
+
+
+@permission(WRITE)
+def trial_link(code: str) -> Any:
+    """Make the tracked link of one arm on one channel."""
+    body, by = _body(schemas.TrialLinkBody())
+    link = _steps().trials.add_link(code, by=by, **body)
+    return flask.jsonify({**body, "code": link.code, "path": f"/l/{link.code}"}), 201
+
+
+@permission(READ)
+def result(code: str) -> Any:
+    """The trial's result, counted up to now."""
+    return flask.jsonify(views.result_view(_steps().trials.result(code)))
+
+
+@permission(READ)
+def arm(code: str) -> Any:
+    """The arm whose card goes with an order (``source``, ``number``); null without a trial."""
+    brand = current_brand()
+    _steps().records.plan(code)
+    source, number = (flask.request.args.get(name, "") for name in ("source", "number"))
+    if not source or not number:
+        raise Invalid("name the order: source and number", field="number" if source else "source")
+    return flask.jsonify({"arm": arm_of(brand, code, source, number) or None})
+
+
+@permission(APPROVE)
+def winner(code: str) -> Any:
+    """Choose the arm that is printed."""
+    body, by = _body(schemas.WinnerBody())
+    return _signed(_steps().trials.decide(code, body["arm"], by, reason=body["reason"]))
+
+
+@permission(WRITE)
+def design(code: str) -> Any:
+    """Settle items of the design."""
+    body, by = _body(schemas.DesignBody())
+    return flask.jsonify({"changed": list(_steps().design.set_items(code, body["items"], by))})
+
+
+@permission(WRITE)
+def proof(code: str) -> Any:
+    """Record that a proof was made."""
+    body, by = _body(schemas.ProofBody())
+    return _signed(_steps().proofs.make(code, body["file"], by, sha256=body["sha256"]), 201)
+
+
+@permission(APPROVE)
+def approval(code: str) -> Any:
+    """Approve the latest proof."""
+    body, by = _body(schemas.ApprovalBody())
+    return _signed(_steps().proofs.approve(code, body["number"], by), 201)
+
+
+@permission(WRITE)
+def print_order(code: str) -> Any:
+    """Order the print."""
+    body, by = _body(schemas.PrintBody())
+    return _signed(_steps().proofs.order(code, body["quantity"], by, printer=body["printer"]), 201)
+
+
+@permission(WRITE)
+def departments(code: str) -> Any:
+    """Name the departments of the launch."""
+    body, by = _body(schemas.DepartmentsBody())
+    return flask.jsonify({"departments": list(_steps().launches.set_departments(code, body["departments"], by))})
+
+
+@permission(WRITE)
+def texts(code: str) -> Any:
+    """Give a department its FAQ, its SOP or both."""
+    body, by = _body(schemas.TextsBody())
+    changed = _steps().launches.set_texts(code, body["department"], by, faq=body["faq"], sop=body["sop"])
+    return flask.jsonify({"changed": list(changed)})
+
+
+@permission(WRITE)
+def arrival(code: str) -> Any:
+    """Confirm that the cards are in the warehouse."""
+    _, by = _body(schemas.BeginBody())
+    return _signed(_steps().launches.confirm_arrival(code, by), 201)
+
+
+@permission(WRITE)
+def acknowledgement(code: str) -> Any:
+    """A department says that it has read its FAQ and SOP."""
+    body, by = _body(schemas.AcknowledgementBody())
+    return _signed(_steps().launches.acknowledge(code, body["department"], by), 201)
+
+
+@permission(APPROVE)
+def launch(code: str) -> Any:
+    """Launch the campaign."""
+    body, by = _body(schemas.LaunchBody())
+    day = None if body["day"] is None else body["day"].toordinal()
+    return _signed(_steps().launches.launch(code, by, automatic=body["automatic"], day=day), 201)
+
+
+def _signed(signoff: Any, code: int = 200) -> Any:
+    brand: Brand = current_brand()
+    return flask.jsonify(views.signoff_view(signoff, brand)), code
+
+
+_ROUTES = (
+    ("GET", "", status),
+    ("POST", "", begin),
+    ("GET", "/history", history),
+    ("POST", "/advance", advance),
+    ("POST", "/back", back),
+    ("PUT", "/goal", goal),
+    ("PUT", "/channels", channels),
+    ("PUT", "/hook", hook),
+    ("PUT", "/material", material),
+    ("GET", "/fit", fit_report),
+    ("PUT", "/fit", facts),
+    ("POST", "/trial", trial),
+    ("GET", "/trial", result),
+    ("POST", "/trial/links", trial_link),
+    ("GET", "/trial/arm", arm),
+    ("POST", "/trial/winner", winner),
+    ("PUT", "/design", design),
+    ("POST", "/proof", proof),
+    ("POST", "/proof/approval", approval),
+    ("POST", "/print", print_order),
+    ("PUT", "/departments", departments),
+    ("PUT", "/departments/texts", texts),
+    ("POST", "/arrival", arrival),
+    ("POST", "/acknowledgements", acknowledgement),
+    ("POST", "/launch", launch),
+)
+
+
+def add_routes(blueprint: flask.Blueprint) -> None:
+    """Register the routes of the steps on the plugin's blueprint."""
+    for method, path, view in _ROUTES:
+        blueprint.add_url_rule(BASE + path, f"steps_{view.__name__}", view, methods=[method])
