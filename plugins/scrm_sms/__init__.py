@@ -29,11 +29,14 @@ from .packs.models import PACK_MODELS
 from .plans.guard import Guard
 from .plans.models import PLAN_MODELS
 from .plans.service import Plans
+from .results.models import RESULT_MODELS
+from .results.pages import add_pages as add_landing_pages
 from .routes import blueprint
 from .schemas import NAME, Settings
 
-pages_blueprint = flask.Blueprint("sms_pages", __name__)
+pages_blueprint = flask.Blueprint("sms_pages", __name__, template_folder="templates")
 add_callback_pages(pages_blueprint)
+add_landing_pages(pages_blueprint)
 
 
 class Sms(Plugin):
@@ -44,7 +47,7 @@ class Sms(Plugin):
     summary = "SMS 短信: plans, number packs, gateways and results"
     requires_core = ">=0.1.0.dev0,<1"
     Settings = Settings
-    models = (*PACK_MODELS, *PLAN_MODELS)
+    models = (*PACK_MODELS, *PLAN_MODELS, *RESULT_MODELS)
     migrations = "migrations"
     blueprint = blueprint
     pages = pages_blueprint

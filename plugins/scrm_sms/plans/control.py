@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from scrm_core.api import Conflict, RunView, ScrmError, execute, transactional
 
 from .book import OWNER, Book, PlanView
-from .pages import added
 from .paths import path_problems
 from .rendering import clicked
 from .steps import ENDED, RUNNING, Path, Schedule, content_of
@@ -92,7 +91,7 @@ class Control:
         if now < max(seen.last_at, plan.canary_from or 0) + self.settings["canary_wait_minutes"] * 60_000:
             return
         limit, measure, least = (self.settings[name] for name in ("failure_limit", "canary_measure", "canary_recall"))
-        recalled = clicked(run.id) if measure == "click" else added(self.brand, plan.code)
+        recalled = clicked(run.id) if measure == "click" else _added(plan)
         numbers[f"{measure}s"] = recalled
         if not seen.delivered:
             self._halt(plan, run, "no message of the canary was delivered", numbers)
@@ -213,6 +212,12 @@ def canary_of(run: RunView) -> Canary:
         silent=sent.get("sent", 0),
         last_at=max((at for _, _, at in rows), default=None),
     )
+
+
+def _added(plan: PlanRow) -> int:
+    """How many people the plan has brought so far."""
+    (count,) = execute("SELECT count(*) FROM sms_add WHERE plan_id = ?", (plan.id,)).fetchone()
+    return int(count)
 
 
 def _seen(run: RunView) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scrm_core.api import Invalid, execute, transactional
 
-from . import pages as landing
+from ..results import landing
 from .book import OWNER, Book, PlanView
 from .steps import Goal, Path, content_of
 from .store import clean_actor
@@ -31,13 +31,13 @@ class Paths:
         if not channel:
             if content_of(done, Goal).kind != "notice" or target:
                 raise Invalid("a path needs the code of a channel (渠道活码)", field="channel")
-            return self.book.take(plan, done, "path", Path("", "", "", landing=False), actor)
+            return self.book.take(plan, done, "path", Path("", "", "", page=False), actor)
         url = target or landing.url_of(self.brand, code)
         before = done.get("path")
         if before is not None and (before.content.channel, before.content.target) == (channel, url):
             return self.book.view(code)
         link = self.brand.links.create(channel, url, owner=OWNER, campaign=code)
-        path = Path(channel, link.code, url, landing=not target)
+        path = Path(channel, link.code, url, page=not target or content_of(done, Goal).kind != "notice")
         return self.book.take(plan, done, "path", path, actor)
 
 
@@ -45,7 +45,7 @@ def path_problems(book: Book, code: str, path: Path, at: int) -> list[str]:
     """What keeps a path from being used at an instant: no activity, no welcome, a link that was switched off."""
     if not path.channel:
         return []
-    problems = list(landing.problems(book.brand, code, at))
+    problems = list(landing.problems(book.brand, code, at)) if path.page else []
     (disabled,) = execute("SELECT disabled_at FROM link WHERE code = ?", (path.link,)).fetchone()
     if disabled is not None:
         problems.append(f"the plan's link {path.link} was switched off")

@@ -113,14 +113,15 @@ class Path:
     """Where the link leads: ``channel``, the plan's own tracked link, and the target's address.
 
     In the address ``{code}`` stands for the code of the link that leads there.
-    ``landing`` is True when the target is the plan's landing page. A notice may
-    have no path at all; then everything is empty.
+    ``page`` is True when the plan's landing page must be there with its activity
+    running: always, but for notices that lead elsewhere. A notice may have no
+    path at all; then everything is empty.
     """
 
     channel: str
     link: str
     target: str
-    landing: bool
+    page: bool
 
 
 @dataclass(frozen=True, slots=True)
