@@ -77,7 +77,7 @@ class KannelTable(_Table):
 
     url = _text("address of smsbox' sendsms service", "http://127.0.0.1:13013/cgi-bin/sendsms", check=_address)
     username = _text("sendsms user")
-    password = _text("its password", secret=True)
+    password = _text("its password", secret=True, check=_visible)
     callback_token = _token()
     from_number = _text("sender's number; empty: as Kannel is configured", "", most=30)
     smsc = _text("id of the message centre to use; empty: Kannel routes", "", most=60)
