@@ -40,7 +40,8 @@ class PackageCard(Plugin):
     blueprint = blueprint
     permissions = {
         "package-card:read": "see campaigns and their figures",
-        "package-card:write": "create campaigns and links, record shipments",
+        "package-card:write": "create campaigns, links and print batches, record stock, shipments and costs",
+        "package-card:approve": "approve proofs, choose winners and launch campaigns",
     }
     commands = "scrm_package_card.commands:group"
     jobs = (Job("settle", 300, "settle"),)

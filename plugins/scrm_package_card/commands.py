@@ -1,4 +1,4 @@
-"""``scrm package-card``: campaigns, links and the warehouse's files."""
+"""``scrm package-card``: campaigns, links, the warehouse's files, the figures."""
 
 from __future__ import annotations
 
@@ -9,31 +9,32 @@ from pathlib import Path
 
 import click
 
-from scrm_core.api import Brand, CommandSession, CsvFile, CsvReject, Invalid, NotFound, json_option
+from scrm_core.api import Brand, CommandSession, CsvFile, CsvReject, Invalid, json_option
 
-from .claims import NAME
-from .schemas import ShipmentBody, campaign_view, load, shipment
-from .service import PackageCards, ShipmentIn
+from .charts import VIEWS, chart, save
+from .report import BY, full_report
+from .schemas import ShipmentBody, campaign_view, load, outcome_view, shipment
+from .service import ShipmentIn
+from .steps.commands import add_commands as add_step_commands
+from .stock.commands import add_commands as add_stock_commands
+from .stock.commands import cards_of_brand
 
 DAY = click.DateTime(["%Y-%m-%d"])
 ROWS_REJECTED = 4  # the exit code that `scrm import` has too
 MOST_SHOWN = 20
 
 
-def _cards(brand: Brand) -> PackageCards:
-    plugin = brand.plugins.get(NAME)
-    if plugin is None:
-        raise NotFound(f"brand {brand.id!r} has {NAME} switched off; add [plugins.{NAME}] to its file")
-    return PackageCards(brand, plugin.settings)
-
-
 def _ordinal(day: datetime | None) -> int | None:
     return day.date().toordinal() if day is not None else None
 
 
-@click.group(name=NAME)
+@click.group(name="package-card")
 def group() -> None:
-    """Package cards 包裹卡: campaigns, links, shipments."""
+    """Package cards 包裹卡: campaigns, their seven steps, print batches and stock, shipments, figures."""
+
+
+add_stock_commands(group)
+add_step_commands(group)
 
 
 @group.command("create")
@@ -44,6 +45,7 @@ def group() -> None:
 @click.option("--from", "first_day", type=DAY, help="First day of shipping (brand's calendar); default: open.")
 @click.option("--until", "last_day", type=DAY, help="Last day of shipping, included; default: open.")
 @click.option("--warehouse", is_flag=True, help="Ship by the warehouse's files only, not with every order.")
+@click.option("--from-stock", is_flag=True, help="Ship no card before one of the campaign's batches came.")
 @click.option("--recall-days", type=int, help="Days after shipping within which a scan counts.")
 @click.option("--contribution-days", type=int, help="Days after the lead whose orders count.")
 @json_option
@@ -57,17 +59,19 @@ def create(
     first_day: datetime | None,
     last_day: datetime | None,
     warehouse: bool,
+    from_stock: bool,
     recall_days: int | None,
     contribution_days: int | None,
     as_json: bool,
 ) -> None:
     """Create a campaign; the same one again changes nothing."""
     with session.brand(brand_id) as brand:
-        campaign = _cards(brand).create_campaign(
+        campaign = cards_of_brand(brand).create_campaign(
             code,
             source=source,
             name=name,
             automatic=not warehouse,
+            from_stock=from_stock,
             first_day=_ordinal(first_day),
             last_day=_ordinal(last_day),
             recall_days=recall_days,
@@ -83,7 +87,7 @@ def create(
 def list_campaigns(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """The campaigns of a brand."""
     with session.brand(brand_id) as brand:
-        views = [campaign_view(campaign) for campaign in _cards(brand).campaigns()]
+        views = [campaign_view(campaign) for campaign in cards_of_brand(brand).campaigns()]
     headings = ["code", "source", "automatic", "ship_from", "ship_until", "recall_days", "contribution_days", "name"]
     session.show(headings, [[view[heading] for heading in headings] for view in views], as_json=as_json)
 
@@ -101,7 +105,7 @@ def link(
 ) -> None:
     """Make a tracked link of a campaign for a channel and a variant; print its code."""
     with session.brand(brand_id) as brand:
-        made = _cards(brand).add_link(code, channel, target, variant=variant)
+        made = cards_of_brand(brand).add_link(code, channel, target, variant=variant)
     record = {"code": made.code, "path": f"/l/{made.code}", "channel": channel, "variant": variant, "target": target}
     session.show_record(record, as_json=as_json)
 
@@ -110,41 +114,95 @@ def link(
 @click.argument("brand_id", metavar="BRAND")
 @click.argument("code", metavar="CAMPAIGN")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Tell what would happen and what the cards cost; write nothing.")
 @click.pass_context
-def ship(ctx: click.Context, brand_id: str, code: str, file: Path) -> None:
-    """Record the cards that a warehouse's FILE lists (columns serial, order_number, shipped_at).
+def ship(ctx: click.Context, brand_id: str, code: str, file: Path, dry_run: bool) -> None:
+    """Record the cards that a warehouse's FILE lists.
 
-    Prints one JSON object with read, created, unchanged and rejected; refused
-    rows go to the error output with line and reason, and the exit code is 4.
-    The same file again changes nothing.
+    Columns: order_number, shipped_at, and serial or batch or both; signed_at
+    if it is known. Chinese names are understood (订单号, 发货时间, 卡号, 批次,
+    签收时间). Prints one JSON object with read, created, updated, unchanged,
+    rejected, cards by batch and their cost in minor units; refused rows go to
+    the error output with line and reason, and the exit code is 4. The same
+    file again changes nothing.
     """
     session: CommandSession = ctx.obj
     with session.brand(brand_id) as brand, CsvFile(file) as rows:
         listed = _WarehouseFile(rows, brand)
-        outcome = _cards(brand).ship(code, listed.shipments())
+        outcome = cards_of_brand(brand).ship(code, listed.shipments(), dry_run=dry_run)
     rejected = sorted(listed.rejected + [(listed.lines[index], reason) for index, reason in outcome.rejected])
     for line, reason in rejected[:MOST_SHOWN]:
         click.echo(f"line {line}: {reason}", err=True)
     if len(rejected) > MOST_SHOWN:
         click.echo(f"and {len(rejected) - MOST_SHOWN} more", err=True)
-    counts = {
-        "read": len(listed.lines) + len(listed.rejected),
-        "created": outcome.created,
-        "unchanged": outcome.unchanged,
-        "rejected": len(rejected),
-    }
-    click.echo(json.dumps(counts))
+    read = len(listed.lines) + len(listed.rejected)
+    click.echo(json.dumps({"read": read, "rejected": len(rejected), **outcome_view(outcome)}))
+    if dry_run:
+        click.echo("dry run: nothing was written", err=True)
     if rejected:
         ctx.exit(ROWS_REJECTED)
+
+
+@group.command("figures")
+@click.argument("brand_id", metavar="BRAND")
+@click.option("--campaign", help="Of this campaign alone.")
+@click.option("--by", type=click.Choice(BY), default="campaign", show_default=True, help="What the rows stand for.")
+@click.option("--days", type=int, help="Days after the lead whose orders count; default: the campaign's.")
+@json_option
+@click.pass_obj
+def figures(
+    session: CommandSession, brand_id: str, campaign: str | None, by: str, days: int | None, as_json: bool
+) -> None:
+    """Recall, contribution and costs (数据监测); money in minor units, shares as fractions."""
+    with session.brand(brand_id) as brand:
+        table = full_report(cards_of_brand(brand), by, campaign=campaign, days=days)
+    names = [column.name for column in table.columns]
+    if as_json:
+        session.show(names, [[row[name] for name in names] for row in table.rows], as_json=True)
+        return
+    # One figure a line: there are more of them than a terminal is wide.
+    named = dict.fromkeys(("campaign", by))
+    groups = [" ".join(row[name] or "-" for name in named) for row in table.rows]
+    shown = [column for column in table.columns if column.name not in named]
+    session.show(["figure", *groups], [[column.title, *(row[column.name] for row in table.rows)] for column in shown])
+
+
+@group.command("chart")
+@click.argument("brand_id", metavar="BRAND")
+@click.argument("code", metavar="CAMPAIGN")
+@click.option("--by", "view", type=click.Choice(VIEWS), default="day", show_default=True, help="Days or groups.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="File: .svg or .png.")
+@click.pass_obj
+def draw(session: CommandSession, brand_id: str, code: str, view: str, out: Path) -> None:
+    """Draw recall 引流召回率 and contribution per card 单卡贡献率, per day or per arm, batch or channel."""
+    with session.brand(brand_id) as brand:
+        picture = chart(cards_of_brand(brand), code, view)
+    save(picture, out)
+    click.echo(f"{out} written")
 
 
 class _WarehouseFile:
     """Reads a warehouse's file row by row; ``lines`` are those of the shipments, ``rejected`` (line, reason)."""
 
-    COLUMNS = ("serial", "order_number", "shipped_at")
+    # The first name is ours, the others are what warehouses and ERPs call it.
+    COLUMNS = {
+        "order_number": ("order_number", "订单号", "订单编号", "线上订单号"),
+        "shipped_at": ("shipped_at", "发货时间", "订单发货时间"),
+        "serial": ("serial", "卡号", "卡片编号"),
+        "batch": ("batch", "sku", "批次", "批次编码", "商品编码"),
+        "signed_at": ("signed_at", "签收时间"),
+    }
 
     def __init__(self, rows: CsvFile, brand: Brand) -> None:
-        missing = [name for name in self.COLUMNS if name not in rows.header]
+        self._places = {
+            field: rows.header.index(name)
+            for field, names in self.COLUMNS.items()
+            for name in names
+            if name in rows.header
+        }
+        missing = [field for field in ("order_number", "shipped_at") if field not in self._places]
+        if not {"serial", "batch"} & set(self._places):
+            missing.append("serial or batch")
         if missing:
             raise Invalid(f"the file lacks the column {', '.join(missing)}; it has {', '.join(rows.header)}")
         self.lines: list[int] = []
@@ -154,7 +212,6 @@ class _WarehouseFile:
 
     def shipments(self) -> Iterator[ShipmentIn]:
         """The rows that can be read; to be consumed once."""
-        places = [self._rows.header.index(name) for name in self.COLUMNS]
         schema = ShipmentBody()
         for record in self._rows.rows():
             if isinstance(record, CsvReject):
@@ -163,7 +220,7 @@ class _WarehouseFile:
                 continue
             line, cells = record
             try:
-                row = load(schema, dict(zip(self.COLUMNS, (cells[place].strip() for place in places), strict=True)))
+                row = load(schema, {field: cells[place].strip() for field, place in self._places.items()})
                 read = shipment(row, self._zone)
             except Invalid as exc:
                 self.rejected.append((line, exc.message))

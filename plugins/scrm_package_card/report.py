@@ -12,7 +12,8 @@ answers for all campaigns and groups.
 * orders, contribution: the new persons' valid orders with payment in
   (lead, lead + N days of 24 hours], net of refunds.
 * contribution per card = contribution / shipped.
-* cost = cards shipped x their unit cost + what was spent besides (hook gifts).
+* cost = cards shipped x their unit cost + what was spent besides (hook gifts);
+  unknown while a shipped card came from no batch, because its price is.
 * net = contribution x margin share - cost.
 
 Whatever is divided by nothing is None: unknown, not zero.
@@ -110,8 +111,8 @@ def _share(part: int, whole: int) -> float | None:
     return round(part / whole, 4) if whole else None
 
 
-def _each(minor: int, count: int) -> float | None:
-    return round(minor / count, 2) if count else None
+def _each(minor: int | None, count: int) -> float | None:
+    return round(minor / count, 2) if count and minor is not None else None
 
 
 @dataclass(slots=True)
@@ -120,6 +121,7 @@ class Figures:
 
     shipped: int = 0
     signed: int = 0
+    unpriced: int = 0
     missed: int = 0
     scanners: int = 0
     adds: int = 0
@@ -178,9 +180,10 @@ def figures(
 
 
 def _row(f: Figures, days: int, margin_share: Decimal | None) -> dict[str, Any]:
-    cost = f.card_cost + f.spend
+    card_cost = None if f.unpriced else f.card_cost
+    cost = None if card_cost is None else card_cost + f.spend
     net = None
-    if margin_share is not None:
+    if margin_share is not None and cost is not None:
         net = int((f.contribution * margin_share).quantize(Decimal(1), ROUND_HALF_UP)) - cost
     two = rates(f.shipped, f.new, f.contribution)
     return {
@@ -201,14 +204,14 @@ def _row(f: Figures, days: int, margin_share: Decimal | None) -> dict[str, Any]:
         "recall_by_signed": _share(f.new, f.signed),
         "scan_rate": _share(f.scanners, f.shipped),
         "add_rate": _share(f.adds, f.scanners),
-        "card_cost_minor": f.card_cost,
+        "card_cost_minor": card_cost,
         "spend_minor": f.spend,
         "cost_minor": cost,
         "cost_per_card_minor": _each(cost, f.shipped),
         "cost_per_new_minor": _each(cost, f.new),
         "cost_per_first_order_minor": _each(cost, f.first_orders),
         "net_minor": net,
-        "net_per_card_minor": None if net is None else _each(net, f.shipped),
+        "net_per_card_minor": _each(net, f.shipped),
     }
 
 
@@ -239,12 +242,12 @@ class _Counting:
     def _shipments(self) -> None:
         sql = (
             f"SELECT s.campaign_id, {_SHIPMENT_BY[self._by]} AS grp, count(*), count(s.signed_at), "
-            "sum(coalesce(b.unit_cost_minor, 0)) FROM package_card_shipment s "
+            "sum(CASE WHEN s.batch_id IS NULL THEN 1 ELSE 0 END), sum(b.unit_cost_minor) FROM package_card_shipment s "
             f"LEFT JOIN package_card_batch b ON b.id = s.batch_id WHERE s.campaign_id {self._only} "
             "GROUP BY s.campaign_id, grp"
         )
         for f, counts in self._each(sql):
-            f.shipped, f.signed, f.card_cost = counts
+            f.shipped, f.signed, f.unpriced, f.card_cost = counts
 
     def _misses(self) -> None:
         sql = (

@@ -6,10 +6,9 @@ from typing import Any
 
 import flask
 
-from scrm_core.api import current_brand, permission
+from scrm_core.api import permission
 
-from .claims import NAME
-from .report import card_report
+from .report import full_report
 from .schemas import (
     CampaignBody,
     LinkBody,
@@ -17,9 +16,12 @@ from .schemas import (
     campaign_arguments,
     campaign_view,
     load,
+    outcome_view,
     shipment,
 )
-from .service import PackageCards
+from .steps.routes import add_routes as add_step_routes
+from .stock.routes import add_routes as add_stock_routes
+from .stock.routes import cards_here, number_asked
 
 blueprint = flask.Blueprint("package_card", __name__)
 
@@ -27,16 +29,14 @@ READ = "package-card:read"
 WRITE = "package-card:write"
 
 
-def _cards() -> PackageCards:
-    brand = current_brand()
-    return PackageCards(brand, brand.plugins[NAME].settings)
-
-
 @blueprint.get("/report")
 @permission(READ)
 def report() -> Any:
-    """The card's figures, one row per campaign."""
-    table = card_report(_cards())
+    """The card's figures by campaign, batch, kind, channel or arm (``by``), of one campaign or all."""
+    asked = flask.request.args
+    table = full_report(
+        cards_here(), asked.get("by", "campaign"), campaign=asked.get("campaign"), days=number_asked("days", None)
+    )
     columns = [{"name": c.name, "title": c.title, "kind": c.kind} for c in table.columns]
     return flask.jsonify({"columns": columns, "rows": list(table.rows)})
 
@@ -44,8 +44,11 @@ def report() -> Any:
 @blueprint.get("/campaigns")
 @permission(READ)
 def campaigns() -> Any:
-    """Every campaign, oldest first."""
-    return flask.jsonify({"campaigns": [campaign_view(c) for c in _cards().campaigns()]})
+    """Campaigns, oldest first, at most ``limit``, from behind the one that ``next`` of the last page named."""
+    limit = number_asked("limit", 200)
+    found = cards_here().campaign_page(after=number_asked("after", 0) or 0, limit=limit or 0)
+    onward = found[-1].id if len(found) == limit else None
+    return flask.jsonify({"campaigns": [campaign_view(c) for c in found], "next": onward})
 
 
 @blueprint.post("/campaigns")
@@ -53,7 +56,7 @@ def campaigns() -> Any:
 def create_campaign() -> Any:
     """Create a campaign; the same one again answers the same."""
     body = load(CampaignBody(), flask.request.get_json())
-    campaign = _cards().create_campaign(**campaign_arguments(body))
+    campaign = cards_here().create_campaign(**campaign_arguments(body))
     return flask.jsonify(campaign_view(campaign)), 201
 
 
@@ -62,7 +65,7 @@ def create_campaign() -> Any:
 def create_link(code: str) -> Any:
     """Create a tracked link of a campaign for a channel and a variant."""
     body = load(LinkBody(), flask.request.get_json())
-    link = _cards().add_link(code, body["channel"], body["target"], variant=body["variant"])
+    link = cards_here().add_link(code, body["channel"], body["target"], variant=body["variant"])
     answer = {"code": link.code, "path": f"/l/{link.code}", "channel": body["channel"], "variant": body["variant"]}
     return flask.jsonify(answer), 201
 
@@ -72,7 +75,12 @@ def create_link(code: str) -> Any:
 def ship(code: str) -> Any:
     """Record shipped cards; the same ones again change nothing."""
     body = load(ShipmentsBody(), flask.request.get_json())
-    cards = _cards()
-    outcome = cards.ship(code, [shipment(row, cards.brand.zone) for row in body["shipments"]])
+    cards = cards_here()
+    given = [shipment(row, cards.brand.zone) for row in body["shipments"]]
+    outcome = cards.ship(code, given, dry_run=body["dry_run"])
     rejected = [{"index": index, "reason": reason} for index, reason in outcome.rejected]
-    return flask.jsonify({"created": outcome.created, "unchanged": outcome.unchanged, "rejected": rejected})
+    return flask.jsonify({**outcome_view(outcome), "rejected": rejected, "dry_run": body["dry_run"]})
+
+
+add_stock_routes(blueprint)
+add_step_routes(blueprint)

@@ -11,7 +11,9 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 from scrm_core.api import Invalid, local_instant, to_instant
 
 from .claims import SERIAL_CHARS
-from .service import CODE, Campaign, ShipmentIn
+from .service import CODE, Campaign, ShipmentIn, ShipOutcome
+from .steps.schemas import SETTINGS
+from .stock.batches import ENTERED, KINDS
 
 MOST_DAYS = 3_650
 
@@ -36,8 +38,8 @@ def _text(least: int, most: int, **kwargs: Any) -> fields.String:
     return fields.String(validate=[validate.Length(least, most), _printable], **kwargs)
 
 
-class Settings(_Strict):
-    """``[plugins.package-card]``: what a new campaign gets when it does not say otherwise."""
+class Settings(_Strict.from_dict(SETTINGS)):  # type: ignore[misc]
+    """``[plugins.package-card]``: what campaigns get when they do not say otherwise, and how figures are computed."""
 
     recall_days = _days("days after shipping within which a scan counts; 14 and 30 are usual", load_default=30)
     contribution_days = _days("days after the lead whose orders count; 30, 60 and 90 are usual", load_default=90)
@@ -71,6 +73,7 @@ class CampaignBody(_Strict):
     source = _text(1, 100, required=True)
     name = _text(0, 200, load_default="")
     automatic = fields.Boolean(truthy={True}, falsy={False}, load_default=True)
+    from_stock = fields.Boolean(truthy={True}, falsy={False}, load_default=False)
     ship_from = fields.Date(load_default=None, allow_none=True)
     ship_until = fields.Date(load_default=None, allow_none=True)
     recall_days = _days("see settings", load_default=None, allow_none=True)
@@ -86,17 +89,58 @@ class LinkBody(_Strict):
 
 
 class ShipmentBody(_Strict):
-    """One shipped card; a time without offset is the brand's wall clock."""
+    """One shipped card, named by serial, batch or both; a time without offset is the brand's wall clock."""
 
-    serial = _text(1, SERIAL_CHARS, required=True)
+    serial = _text(0, SERIAL_CHARS, load_default="")
+    batch = _text(0, SERIAL_CHARS, load_default="")
     order_number = _text(1, SERIAL_CHARS, required=True)
     shipped_at = fields.String(required=True)
+    signed_at = fields.String(load_default="")
 
 
 class ShipmentsBody(_Strict):
-    """Up to a thousand shipped cards."""
+    """Up to a thousand shipped cards; with ``dry_run`` nothing is written."""
 
     shipments = fields.List(fields.Nested(ShipmentBody), required=True, validate=validate.Length(1, 1_000))
+    dry_run = fields.Boolean(truthy={True}, falsy={False}, load_default=False)
+
+
+class BatchBody(_Strict):
+    """A print batch to enter; with ``dry_run`` it is only told what that would cost."""
+
+    code = _text(1, 40, required=True)
+    campaign = _text(1, 40, required=True)
+    kind = fields.String(required=True, validate=validate.OneOf(list(KINDS)))
+    printed = fields.Integer(strict=True, required=True)
+    unit_cost_minor = fields.Integer(strict=True, required=True)
+    name = _text(0, 200, load_default="")
+    arm = _text(0, 40, load_default="")
+    channel = _text(0, 100, load_default="")
+    unique = fields.Boolean(truthy={True}, falsy={False}, load_default=False)
+    target = _text(0, 2_000, load_default="")
+    dry_run = fields.Boolean(truthy={True}, falsy={False}, load_default=False)
+
+
+class MoveBody(_Strict):
+    """A stock move; ``quantity`` is negative only for an adjustment."""
+
+    kind = fields.String(required=True, validate=validate.OneOf(ENTERED))
+    quantity = fields.Integer(strict=True, required=True)
+    key = _text(1, 200, required=True)
+    reason = _text(0, 200, load_default="")
+    actor = _text(0, 200, load_default="")
+    at = fields.String(load_default="")
+
+
+class SpendBody(_Strict):
+    """A cost besides the cards: ``quantity`` things at ``unit_minor`` each."""
+
+    what = _text(1, 200, required=True)
+    quantity = fields.Integer(strict=True, required=True)
+    unit_minor = fields.Integer(strict=True, required=True)
+    key = _text(1, 200, required=True)
+    batch = _text(0, 40, load_default="")
+    actor = _text(0, 200, load_default="")
 
 
 def load(schema: Schema, value: Any) -> dict[str, Any]:
@@ -136,6 +180,7 @@ def campaign_view(campaign: Campaign) -> dict[str, Any]:
         "name": campaign.name,
         "source": campaign.source,
         "automatic": campaign.automatic,
+        "from_stock": campaign.stocked,
         "ship_from": day(campaign.first_day),
         "ship_until": day(campaign.last_day),
         "recall_days": campaign.recall_days,
@@ -145,12 +190,33 @@ def campaign_view(campaign: Campaign) -> dict[str, Any]:
 
 def shipment(row: dict[str, Any], zone: ZoneInfo) -> ShipmentIn:
     """A loaded :class:`ShipmentBody`; raises Invalid for a time that is none."""
-    text = row["shipped_at"].strip()
+    return ShipmentIn(
+        row["serial"].strip(),
+        row["order_number"].strip(),
+        instant(row["shipped_at"], zone, "shipped_at"),
+        row["batch"].strip(),
+        instant(row["signed_at"], zone, "signed_at") if row["signed_at"].strip() else None,
+    )
+
+
+def instant(text: str, zone: ZoneInfo, field: str) -> int:
+    """The instant that a text names, by the brand's wall clock unless it has an offset; raises Invalid."""
+    text = text.strip()
     try:
         moment = datetime.fromisoformat(text)
-        at = local_instant(moment, zone) if moment.tzinfo is None else to_instant(moment)
+        return local_instant(moment, zone) if moment.tzinfo is None else to_instant(moment)
     except (ValueError, OverflowError):
         raise Invalid(
-            f"shipped_at: {text[:60]!r} is not a time such as 2026-03-01T09:30 or 2026-03-01", field="shipped_at"
+            f"{field}: {text[:60]!r} is not a time such as 2026-03-01T09:30 or 2026-03-01", field=field
         ) from None
-    return ShipmentIn(row["serial"].strip(), row["order_number"].strip(), at)
+
+
+def outcome_view(outcome: ShipOutcome) -> dict[str, Any]:
+    """What became of shipments, as JSON."""
+    return {
+        "created": outcome.created,
+        "updated": outcome.updated,
+        "unchanged": outcome.unchanged,
+        "by_batch": dict(outcome.by_batch),
+        "cost_minor": outcome.cost_minor,
+    }

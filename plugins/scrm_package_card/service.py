@@ -31,7 +31,7 @@ from scrm_core.api import (
 from .claims import DAY_MS, NAME, Claims
 from .models import CardShipment
 from .steps.trial import arm_of
-from .stock.batches import Batch
+from .stock.batches import Batch, check_limit
 from .stock.dispatch import Parcel, ship_parcels
 from .stock.service import Stock
 from .stock.spending import Spending
@@ -138,6 +138,12 @@ class PackageCards:
     def campaigns(self) -> list[Campaign]:
         """Every campaign, oldest first."""
         return [_campaign(row) for row in execute(_CAMPAIGN + "ORDER BY id").fetchall()]
+
+    def campaign_page(self, *, after: int = 0, limit: int = 200) -> list[Campaign]:
+        """Campaigns with ids above ``after``, oldest first, at most ``limit``."""
+        check_limit(limit)
+        rows = execute(_CAMPAIGN + "WHERE id > ? ORDER BY id LIMIT ?", (after, limit)).fetchall()
+        return [_campaign(row) for row in rows]
 
     def campaign(self, code: str) -> Campaign:
         """The campaign with this code; raises NotFound."""

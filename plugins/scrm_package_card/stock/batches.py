@@ -70,6 +70,18 @@ class BatchIn:
 
 
 @dataclass(frozen=True, slots=True)
+class Preview:
+    """What entering a batch would do; ``known`` when it is there already and nothing would happen."""
+
+    code: str
+    printed: int
+    unit_cost_minor: int
+    cost_minor: int
+    links: int
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Move:
     """A change of a batch's stock by ``quantity`` cards (signed), at instant ``at``."""
 

@@ -21,6 +21,7 @@ from .batches import (
     BatchIn,
     Miss,
     Move,
+    Preview,
     check_batch,
     check_limit,
     check_move,
@@ -119,6 +120,21 @@ class Stock:
             )
             execute("UPDATE package_card_batch SET link = ? WHERE id = ?", (link.code, batch_id))
         return self.batch(wanted.code)
+
+    def preview(self, wanted: BatchIn) -> Preview:
+        """What :meth:`create` would do and cost, with the same refusals; nothing is written."""
+        check_batch(wanted)
+        campaign_id = self._campaign_id(wanted.campaign)
+        known = execute(_BATCH + "WHERE b.code = ?", (wanted.code,)).fetchone()
+        if known is not None:
+            self._same(_batch(known), wanted)
+        else:
+            require_approved_proof(self.brand, campaign_id)
+        links = wanted.printed if wanted.unique else int(bool(wanted.target))
+        cost = wanted.printed * wanted.unit_cost_minor
+        return Preview(
+            wanted.code, wanted.printed, wanted.unit_cost_minor, cost, 0 if known else links, known is not None
+        )
 
     def _insert(self, campaign_id: int, wanted: BatchIn) -> int | None:
         row = execute(
