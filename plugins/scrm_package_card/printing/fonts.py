@@ -66,7 +66,7 @@ def _typeface(path: Path, wanted: set[int], field: str) -> Typeface:
     except Invalid:
         raise
     except OSError as exc:
-        raise Invalid(f"the font {path} cannot be read: {exc.strerror}", field=field) from exc
+        raise Invalid(f"the font {path} cannot be read: {exc.strerror or exc}", field=field) from exc
     except Exception as exc:
         # fontTools meets a damaged table with whatever error it runs into: struct, assertion, key.
         raise Invalid(f"{path} is no TrueType or OpenType font that can be used: {exc}", field=field) from exc

@@ -101,6 +101,7 @@ def compose(spec: CardSpec, arm: str, faces: Typefaces) -> Artwork:
     """Lay the card of an arm out; raises Invalid naming the text or the code that does not fit."""
     side = spec.layout == "side" or (spec.layout == "auto" and spec.width_mm >= spec.height_mm)
     composer = _Composer(spec, spec.text_of(arm), faces)
+    composer.check_code()
     return composer.side() if side else composer.stack()
 
 
@@ -164,6 +165,17 @@ class _Composer:
         return self._artwork(code, serial)
 
     # Parts -------------------------------------------------------------------
+
+    def check_code(self) -> None:
+        """Raise Invalid when the code with its panel is larger than the safe area."""
+        spec, needed = self.spec, self.spec.qr_mm + 2 * _PANEL_PAD * self.unit
+        if needed > min(self.safe.width, self.safe.height):
+            raise Invalid(
+                f"a QR code of {spec.qr_mm:g} mm needs {needed:.1f} mm with its panel, and a card of "
+                f"{spec.width_mm:g} x {spec.height_mm:g} mm has "
+                f"{self.safe.width:.1f} x {self.safe.height:.1f} mm for it; make it smaller",
+                field="qr_mm",
+            )
 
     def _artwork(self, qr: Rect, serial: SerialPlace) -> Artwork:
         return Artwork(tuple(self.shapes), tuple(self.lines), qr, serial)
@@ -252,7 +264,7 @@ class _Composer:
         shares = sum(block[2] for block in present)
         found = []
         for name, words, share, gap, largest, smallest, bold, colour, headline in present:
-            box = Box(room.width, free * share / shares, max(smallest, largest * unit), smallest)
+            box = Box(room.width, free * share / shares, largest * unit, smallest)
             found.append((gap * unit, self._fit(name, words, box, bold=bold, headline=headline), (bold, colour)))
         return found
 

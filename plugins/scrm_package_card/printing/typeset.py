@@ -53,7 +53,7 @@ def fit(text: str, face: Typeface, box: Box, *, name: str, headline: bool = Fals
         shown = ", ".join(f"{character} (U+{ord(character):04X})" for character in lacking[:10])
         raise Invalid(f"{name}: the font {face.name} has no {shown}; replace it or name another font", field=name)
     leading = HEADLINE_LEADING if headline else LEADING
-    size = box.largest
+    size = max(box.largest, box.smallest)
     while size >= box.smallest:
         lines = break_lines(text, face, box.width_mm / (size * POINT_MM))
         setting = Setting(tuple(lines), size, leading)
@@ -102,7 +102,10 @@ def _unbreakable(text: str) -> list[str]:
     """Words, single Chinese characters and blanks, with punctuation glued to what it belongs to."""
     pieces: list[str] = []
     for piece in _WORD.findall(text):
-        if pieces and (piece[0] in _NO_START or pieces[-1][-1] in _NO_END):
+        if pieces and (piece[0] in _NO_START or pieces[-1].rstrip()[-1:] in tuple(_NO_END)):
+            if pieces[-1] == " " and len(pieces) > 1:
+                pieces.pop()
+                pieces[-1] += " "
             pieces[-1] += piece
         else:
             pieces.append(" " if piece.isspace() else piece)

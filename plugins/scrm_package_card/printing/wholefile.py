@@ -23,7 +23,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as exc:
-        raise Invalid(f"{path} cannot be written: {exc.strerror}", field="out") from exc
+        raise Invalid(f"{path} cannot be written: {exc.strerror or exc}", field="out") from exc
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
