@@ -73,7 +73,7 @@ def in_zone(brand, *parts):
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
 def test_a_shops_file_becomes_a_pack_with_every_row_accounted_for(brand, write, encoding):
-    (state, rows, accepted, dropped, matched, content), numbers, gone = imported(brand, write(FILE, encoding=encoding))
+    (state, rows, accepted, dropped, matched, _), numbers, gone = imported(brand, write(FILE, encoding=encoding))
     assert (state, rows, accepted, matched) == ("sealed", 12, 3, 0)
     assert numbers == [
         ("+8613800138000", 3, "王小明", in_zone(brand, 2026, 1, 5, 10), "A2", None),
