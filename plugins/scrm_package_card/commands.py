@@ -18,6 +18,7 @@ from .service import ShipmentIn
 from .steps.commands import add_commands as add_step_commands
 from .stock.commands import add_commands as add_stock_commands
 from .stock.commands import cards_of_brand
+from .stock.print_commands import add_commands as add_print_commands
 
 DAY = click.DateTime(["%Y-%m-%d"])
 ROWS_REJECTED = 4  # the exit code that `scrm import` has too
@@ -34,6 +35,7 @@ def group() -> None:
 
 
 add_stock_commands(group)
+add_print_commands(group)
 add_step_commands(group)
 
 

@@ -79,7 +79,8 @@ def ship(code: str) -> Any:
     given = [shipment(row, cards.brand.zone) for row in body["shipments"]]
     outcome = cards.ship(code, given, dry_run=body["dry_run"])
     rejected = [{"index": index, "reason": reason} for index, reason in outcome.rejected]
-    return flask.jsonify({**outcome_view(outcome), "rejected": rejected, "dry_run": body["dry_run"]})
+    told = {"dry_run": True} if body["dry_run"] else {}
+    return flask.jsonify({**outcome_view(outcome), "rejected": rejected, **told})
 
 
 add_stock_routes(blueprint)

@@ -212,11 +212,10 @@ def instant(text: str, zone: ZoneInfo, field: str) -> int:
 
 
 def outcome_view(outcome: ShipOutcome) -> dict[str, Any]:
-    """What became of shipments, as JSON."""
-    return {
-        "created": outcome.created,
-        "updated": outcome.updated,
-        "unchanged": outcome.unchanged,
-        "by_batch": dict(outcome.by_batch),
-        "cost_minor": outcome.cost_minor,
-    }
+    """What became of shipments, as JSON; ``updated``, ``by_batch`` and ``cost_minor`` where there is anything to tell."""
+    view: dict[str, Any] = {"created": outcome.created, "unchanged": outcome.unchanged}
+    if outcome.updated:
+        view["updated"] = outcome.updated
+    if outcome.by_batch:
+        view |= {"by_batch": dict(outcome.by_batch), "cost_minor": outcome.cost_minor}
+    return view

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -210,14 +209,20 @@ def unique_cards(session: CommandSession, brand_id: str, code: str, output: Path
 
 
 def _write_csv(path: Path | None, encoding: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    if path is None:
+        _write_lines(sys.stdout, header, rows)
+        return
     try:
-        with nullcontext(sys.stdout) if path is None else path.open("w", encoding=encoding, newline="") as file:
-            stream: TextIO = file
-            lines = csv.writer(stream, lineterminator="\n")
-            lines.writerow(header)
-            lines.writerows(rows)
+        with path.open("w", encoding=encoding, newline="") as file:
+            _write_lines(file, header, rows)
     except OSError as exc:
         raise Invalid(f"{path} cannot be written: {exc.strerror}", field="output") from exc
+
+
+def _write_lines(file: TextIO, header: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    lines = csv.writer(file, lineterminator="\n")
+    lines.writerow(header)
+    lines.writerows(rows)
 
 
 @click.command("suggest")
