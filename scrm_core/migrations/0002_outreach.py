@@ -1,4 +1,8 @@
-"""Outreach: runs, messages, what came in, and whom not to write to."""
+"""Outreach: runs, messages, what came in, and whom not to write to.
+
+A person's number and their last word on a consent are read for whole audiences:
+both come straight from an index.
+"""
 
 SQLITE = {"id": "INTEGER PRIMARY KEY", "int": "INTEGER", "end": ") STRICT"}
 POSTGRES = {"id": "BIGSERIAL PRIMARY KEY", "int": "BIGINT", "end": ")"}
@@ -52,6 +56,11 @@ CREATE TABLE do_not_contact (
   evidence TEXT NOT NULL, at {int} NOT NULL, lifted_at {int}, lifted_by TEXT NOT NULL
 {end};
 CREATE UNIQUE INDEX do_not_contact_open ON do_not_contact (address, channel, reason) WHERE lifted_at IS NULL;
+
+DROP INDEX consent_state;
+CREATE INDEX consent_state ON consent (contact_id, purpose, channel, at, id, granted);
+DROP INDEX identity_contact;
+CREATE INDEX identity_contact ON identity (contact_id, kind, verified DESC, id);
 """
 
 
