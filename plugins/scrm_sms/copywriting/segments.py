@@ -53,13 +53,12 @@ class Size:
 def size_of(text: str, mode: str = "china") -> Size:
     """The size of a rendered text, signature and opt-out wording included; an empty text is one part."""
     if mode == "china":
-        units = _utf16(text)
+        units, on_air, _ = _measure(text, UCS2)
         billed = _by_division(units, UCS2)
         capacity = UCS2[0] if billed == 1 else UCS2[1] * billed
-        return Size("ucs2", units, billed, capacity - units, billed, _on_air(text, UCS2)[0])
+        return Size("ucs2", units, billed, capacity - units, billed, on_air)
     encoding, limits = ("gsm7", GSM7) if is_gsm(text) else ("ucs2", UCS2)
-    units = _septets(text) if encoding == "gsm7" else _utf16(text)
-    parts, last = _on_air(text, limits)
+    units, parts, last = _measure(text, limits)
     return Size(encoding, units, parts, limits[0 if parts == 1 else 1] - last, parts, parts)
 
 
@@ -96,37 +95,35 @@ def _alphabet() -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(single), frozenset(double)
 
 
-def _utf16(text: str) -> int:
-    return len(text) if text.isascii() else sum(_utf16_costs(text))
+def _measure(text: str, limits: tuple[int, int]) -> tuple[int, int, int]:
+    """Units of a text, how many parts are sent, and the units in the last of them."""
+    if not _has_double(text, limits):  # nothing can be cut, so division is exact
+        units, parts = len(text), _by_division(len(text), limits)
+        return units, parts, units if parts == 1 else units - (parts - 1) * limits[1]
+    costs = _costs(text, limits)
+    units = sum(costs)
+    if units <= limits[0]:
+        return units, 1, units
+    cuts = _cuts(costs, limits[1])
+    return units, len(cuts) + 1, sum(costs[cuts[-1] :])
 
 
-def _utf16_costs(text: str) -> list[int]:
-    return [2 if character > "\uffff" else 1 for character in text]
-
-
-def _septets(text: str) -> int:
-    return sum(_costs(text, GSM7))
+def _has_double(text: str, limits: tuple[int, int]) -> bool:
+    if limits is UCS2:
+        return not text.isascii() and max(text) > "\uffff"
+    return not _alphabet()[1].isdisjoint(text)
 
 
 def _costs(text: str, limits: tuple[int, int]) -> list[int]:
+    """The units of each character."""
     if limits is UCS2:
-        return _utf16_costs(text)
+        return [2 if character > "\uffff" else 1 for character in text]
     double = _alphabet()[1]
     return [2 if character in double else 1 for character in text]
 
 
 def _by_division(units: int, limits: tuple[int, int]) -> int:
     return 1 if units <= limits[0] else -(-units // limits[1])
-
-
-def _on_air(text: str, limits: tuple[int, int]) -> tuple[int, int]:
-    """How many parts are sent, and how many units the last one has."""
-    costs = _costs(text, limits)
-    total = sum(costs)
-    if total <= limits[0]:
-        return 1, total
-    cuts = _cuts(costs, limits[1])
-    return len(cuts) + 1, sum(costs[cuts[-1] :])
 
 
 def _cuts(costs: Iterable[int], room: int) -> list[int]:

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import phonenumbers
-
 from scrm_core.api import Invalid
 from scrm_core.values.identities import is_mobile, normalise_phone
 from scrm_core.values.masking import mask
@@ -73,11 +71,15 @@ def _refusal(address: str, rules: NumberRules) -> str:
 
 
 def _region_of(address: str) -> str | None:
+    import phonenumbers  # takes a while to load, and mainland mobiles never need it
+
     region: str | None = phonenumbers.region_code_for_number(phonenumbers.parse(address))
     return region
 
 
 def _is_fixed(address: str) -> bool:
+    import phonenumbers
+
     kind = phonenumbers.number_type(phonenumbers.parse(address))
     return bool(kind == phonenumbers.PhoneNumberType.FIXED_LINE)
 

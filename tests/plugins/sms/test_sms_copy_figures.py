@@ -3,11 +3,13 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from marshmallow import ValidationError
 
 from scrm_core.errors import Invalid
-from scrm_sms.copywriting.carriers import CARRIER_CODES, CLASSES, CarrierTable
+from scrm_sms.copywriting.carriers import CARRIER_CODES, CLASSES, CarrierSettings, CarrierTable
 from scrm_sms.copywriting.cost import Estimate, estimate, price_of
 from scrm_sms.copywriting.replies import ReplySettings, intent_of, normalise_reply, reply_words
+from scrm_sms.copywriting.rules import CopySettings
 
 WORDS = reply_words({})
 
@@ -149,3 +151,28 @@ def test_the_table_is_whole():
     assert len(codes) == len(set(codes))
     assert {each.kind for each in CARRIER_CODES} <= set(CLASSES)
     assert all(each.sense for each in CARRIER_CODES)
+
+
+@pytest.mark.parametrize(
+    ("schema", "settings"),
+    [
+        (CopySettings, {"count_mode": "utf8"}),
+        (CopySettings, {"opt_out_text": "[R]"}),
+        (CopySettings, {"opt_out_text": "  "}),
+        (CopySettings, {"most_parts": 0}),
+        (CopySettings, {"sensitive_words": {"红包": "maybe"}}),
+        (CopySettings, {"signature_style": "none"}),
+        (ReplySettings, {"opt_out_words": [""]}),
+        (ReplySettings, {"opt_out_prefixes": "退"}),
+        (CarrierSettings, {"receipt_codes": {"MK:0001": "good"}}),
+        (CarrierSettings, {"receipt_codes": {"": "hard"}}),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(schema, settings):
+    with pytest.raises(ValidationError):
+        schema().load(settings)
+
+
+def test_a_word_of_signs_alone_is_no_opt_out():
+    words = reply_words(ReplySettings().load({"opt_out_words": ["!!"], "opt_out_prefixes": ["。"]}))
+    assert intent_of("好的", words) is None

@@ -2,6 +2,10 @@
 
 import hashlib
 import json
+import signal
+import subprocess
+import sys
+from datetime import datetime
 
 import pytest
 from pack_scene import SMS, PacksOnly, everything, packs_of
@@ -10,7 +14,7 @@ from scrm_core.clock import local_instant
 from scrm_core.db.bulk import execute
 from scrm_core.errors import Conflict, Invalid, NotFound
 from scrm_core.services.contacts import IdentityIn
-from scrm_sms.packs import service
+from scrm_sms.packs import sealing, service
 from scrm_sms.packs.schemas import MOST_ROWS
 
 FILE = """订单编号,收货人,收货人手机,订单创建时间
@@ -66,8 +70,6 @@ def contact(brand, *phones):
 
 
 def in_zone(brand, *parts):
-    from datetime import datetime
-
     return local_instant(datetime(*parts), brand.zone)
 
 
@@ -141,8 +143,6 @@ def test_two_numbers_of_a_contact_are_one_person(brand, write):
 
 
 def test_numbers_of_one_person_in_different_pages_are_one(brand, write, monkeypatch):
-    from scrm_sms.packs import sealing
-
     monkeypatch.setattr(sealing, "PAGE", 1)
     contact(brand, "13800138000", "13900139000", "13700137000")
     _, numbers, gone = imported(brand, write("phone\n13800138000\n13900139000\n13700137000\n13600136000\n"))
@@ -210,8 +210,6 @@ def test_an_interrupted_import_goes_on_and_ends_in_the_same_pack(brand, write, m
 
 
 def test_an_interrupted_sealing_goes_on(brand, write, monkeypatch):
-    from scrm_sms.packs import sealing
-
     path = write(FILE)
     contact(brand, "13800138000", "13700137000")
     whole = imported(brand, path, "WHOLE")
@@ -411,7 +409,7 @@ def test_a_merge_takes_the_numbers_along(brand, write):
 
 IMPORT = """
 from scrm_core.errors import Conflict
-from scrm_sms.packs import service
+from scrm_sms.packs import sealing, service
 service.BATCH = 20
 
 def run(brand, worker):
@@ -441,6 +439,54 @@ def test_processes_importing_one_file_at_once_make_one_pack(brand, write, togeth
         assert (pack.state, pack.rows, pack.accepted, pack.dropped) == ("sealed", 600, 300, {"duplicate": 300})
         assert len({address for _, address, _ in packs.addresses("MAY")}) == 300
         assert execute("SELECT count(*) FROM sms_dropped").fetchone() == (300,)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from scrm_core.brands import Installation
+from scrm_sms.packs import sealing, service, store
+
+service.BATCH = sealing.PAGE = 20
+steps = int(sys.argv[3])
+
+def dying(function):
+    def call(*arguments, **more):
+        global steps
+        steps -= 1
+        answer = function(*arguments, **more)
+        if steps == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return answer
+    return call
+
+# Numbers and dropped rows are written then, and nothing of it is committed.
+store.change = sealing.change = dying(store.change)
+service.Packs._sealing = dying(service.Packs._sealing)
+brand = Installation.open(Path(sys.argv[1])).brand("acme")
+with brand:
+    service.Packs(brand, {}).import_file(sys.argv[2], code="CUT", actor="anna")
+"""
+
+
+def test_an_import_killed_in_the_middle_of_batches_ends_in_the_same_pack(brand, write):
+    contact(brand, "18600000001", "18600000039", "18600000040")
+    path = write("phone,ordered_at\n" + "".join(f"1860000{n % 50:04d},2026-01-0{n % 7 + 1}\n" for n in range(80)))
+    whole = imported(brand, path, "WHOLE")
+    forget_plugin(brand.installation)
+    packs = packs_of(brand)
+    rows = []
+    for step in (1, 2, 3, 2, 1, 2, 99):
+        command = [sys.executable, "-c", KILLED, str(brand.installation.config.root), str(path), str(step)]
+        ended = subprocess.run(command, capture_output=True, text=True)
+        assert ended.returncode == (0 if step == 99 else -signal.SIGKILL), ended.stderr
+        with brand:
+            pack = packs.get("CUT")
+            assert pack.rows == pack.accepted + sum(pack.dropped.values())
+            rows.append(pack.rows)
+    assert rows == [0, 20, 60, 80, 80, 80, 80]
+    with brand:
+        assert everything(packs, "CUT") == whole
 
 
 APPEND = """
