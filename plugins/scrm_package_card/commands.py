@@ -14,11 +14,11 @@ from scrm_core.api import Brand, CommandSession, CsvFile, CsvReject, Invalid, js
 from .charts import VIEWS, chart, save
 from .report import BY, full_report
 from .schemas import ShipmentBody, campaign_view, load, outcome_view, shipment
-from .service import ShipmentIn
 from .steps.commands import add_commands as add_step_commands
 from .stock.commands import add_commands as add_stock_commands
 from .stock.commands import cards_of_brand
 from .stock.print_commands import add_commands as add_print_commands
+from .stock.warehouse import ShipmentIn
 
 DAY = click.DateTime(["%Y-%m-%d"])
 ROWS_REJECTED = 4  # the exit code that `scrm import` has too

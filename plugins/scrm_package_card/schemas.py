@@ -11,9 +11,10 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 from scrm_core.api import Invalid, local_instant, to_instant
 
 from .claims import SERIAL_CHARS
-from .service import CODE, Campaign, ShipmentIn, ShipOutcome
+from .service import CODE, Campaign
 from .steps.schemas import SETTINGS
 from .stock.batches import ENTERED, KINDS
+from .stock.warehouse import ShipmentIn, ShipOutcome
 
 MOST_DAYS = 3_650
 
@@ -212,7 +213,7 @@ def instant(text: str, zone: ZoneInfo, field: str) -> int:
 
 
 def outcome_view(outcome: ShipOutcome) -> dict[str, Any]:
-    """What became of shipments, as JSON; ``updated``, ``by_batch`` and ``cost_minor`` where there is anything to tell."""
+    """What became of shipments, as JSON; ``updated``, ``by_batch`` and ``cost_minor`` where there is any."""
     view: dict[str, Any] = {"created": outcome.created, "unchanged": outcome.unchanged}
     if outcome.updated:
         view["updated"] = outcome.updated

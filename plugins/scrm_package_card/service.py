@@ -105,7 +105,10 @@ _SHIPMENT_COLUMNS = ("campaign_id", "serial", "source", "order_number", "order_i
 
 
 def _campaign(row: tuple[Any, ...]) -> Campaign:
-    return Campaign(*row[:4], bool(row[4]), *row[5:10], bool(row[10]))
+    values = list(row)
+    for flag in (4, 10):
+        values[flag] = bool(values[flag])
+    return Campaign(*values)
 
 
 def _settings_of(campaign: Campaign) -> tuple[Any, ...]:

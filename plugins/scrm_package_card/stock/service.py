@@ -39,7 +39,9 @@ _BATCH = (
 
 
 def _batch(row: tuple[Any, ...]) -> Batch:
-    return Batch(*row[:7], bool(row[7]), *row[8:])
+    values = list(row)
+    values[7] = bool(values[7])
+    return Batch(*values)
 
 
 class Stock:
