@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Load:
-    """What a run gave: seconds it took, seconds of each request, answers that were not 2xx."""
+    """What a run gave: seconds it took, seconds of each request, answers of another status than expected."""
 
     seconds: float = 0.0
     waits: list[float] = field(default_factory=list)
@@ -44,8 +44,13 @@ class _Client:
         return bytes(self.got) if len(body) >= length else None
 
 
-def run(port: int, requests: Iterator[bytes], *, clients: int, seconds: float) -> Load:
-    """Send requests over ``clients`` connections for some seconds, each waiting for its answer before the next."""
+def run(
+    port: int, requests: Iterator[bytes], *, clients: int, seconds: float, status: bytes = b"2"
+) -> Load:
+    """Send requests over ``clients`` connections for some seconds, each waiting for its answer before the next.
+
+    An answer whose status does not begin with ``status`` counts as refused.
+    """
     load = Load()
     selector = selectors.DefaultSelector()
     begin = time.perf_counter()
@@ -69,7 +74,7 @@ def run(port: int, requests: Iterator[bytes], *, clients: int, seconds: float) -
                 continue
             now = time.perf_counter()
             load.waits.append(now - client.sent)
-            if not answer.startswith(b"HTTP/1.1 2"):
+            if not answer.startswith(b"HTTP/1.1 " + status):
                 load.refused.append(answer)
             client.got.clear()
             if now - begin < seconds:

@@ -114,7 +114,8 @@ def _judged(judge: Judge, where: Sql, low: int, now: int | None) -> tuple[str, l
         f"SELECT q.id, q.address, CASE {' '.join(cases)} ELSE '' END AS reason FROM ("
         "SELECT c.id, (SELECT i.value FROM identity i WHERE i.contact_id = c.id AND i.kind = ? "
         "ORDER BY i.verified DESC, i.id LIMIT 1) AS address "
-        f"FROM contact c WHERE c.id > ? AND c.id <= ? AND c.state = 'active' AND {where.text} LIMIT {RANGE}) q WHERE 1 = 1"
+        f"FROM contact c WHERE c.id > ? AND c.id <= ? AND c.state = 'active' AND {where.text} LIMIT {RANGE}) q "
+        "WHERE 1 = 1"
     )
     return sql, [*params, judge.address_kind, low, low + RANGE, *where.params]
 

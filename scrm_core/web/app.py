@@ -23,19 +23,21 @@ PAGE_POLICY = (
 
 
 class ScrmFlask(Flask):
-    """Flask behind the API: what :class:`.api.Api` does not answer comes here."""
+    """Flask behind the API and the short links: what these do not answer comes here."""
 
     request_class = StrictRequest
     json_provider_class = CompactJSON
 
-    def __init__(self, *args: Any, api: Api, counters: health.Counters, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, api: Api, links: shortlinks.ShortLinks, counters: health.Counters, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self._api, self._counters = api, counters
+        self._api, self._links, self._counters = api, links, counters
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         start = environ["scrm.start"] = time.perf_counter()
         request_id = problems.name_request(environ.get("HTTP_X_REQUEST_ID", ""))
-        answered = self._api.answer(environ)
+        answered = self._api.answer(environ) or self._links.answer(environ)
         if answered is None:
             answer: Iterable[bytes] = super().wsgi_app(environ, start_response)
             return answer
@@ -56,6 +58,7 @@ def create_app(installation: Installation) -> Flask:
         static_folder="static",
         static_url_path="/static",
         api=Api(installation, ROUTES),
+        links=shortlinks.ShortLinks(installation),
         counters=counters,
     )
     app.config.update(
@@ -71,7 +74,7 @@ def create_app(installation: Installation) -> Flask:
     mounts.install(app, installation, f"{ROOT}<brand>/{PLUGINS}/<plugin>/<path:rest>")
     plugin_pages.install(app, installation)
     openapi.install(app)
-    shortlinks.install(app, installation)
+    shortlinks.install(app)
     health.install(app, installation, counters)
     home.install(app, installation)
     return app

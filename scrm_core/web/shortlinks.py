@@ -2,7 +2,8 @@
 
 A code says nothing about its brand, so the brands are asked in turn until one
 knows it; this process then remembers whose it is. Guessing is slowed down: an
-address that asks for too many unknown codes is told to wait.
+address that asks for too many unknown codes is told to wait. A link is followed
+in front of Flask, whose objects would cost more than the visit.
 """
 
 from __future__ import annotations
@@ -15,29 +16,42 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, make_response, redirect, render_template, request
+from flask import Flask, Response, make_response, render_template, request
 
 from ..brands import Brand, Installation
 from ..clock import MS_PER_DAY
 from ..errors import NotFound, ScrmError
 from ..limits import LIMITS
 from . import problems
-from .dispatch import NOTHING_HERE
+from .api import Answered
+from .dispatch import NOTHING_HERE, Environ
 
 if TYPE_CHECKING:
     from ..services.links import Visit
 
 log = logging.getLogger("scrm.web")
 
+PREFIX = "/l/"
+RULE = "/l/<code>"
 VISITOR_COOKIE = "scrm_visitor"
-_VISITOR = re.compile(r"[0-9a-f]{32}\Z")
+_VISITOR = re.compile(rf"(?:^|;)\s*{VISITOR_COOKIE}=\"?([0-9a-f]{{32}})\"?\s*(?:;|\Z)")
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _REMEMBERED_CODES = 50_000
 _REMEMBERED_ADDRESSES = 10_000
 _MINUTE_MS = 60_000
 _COOKIE_DAYS = 180
 # What a browser or messenger sends when it looks ahead without a person's will.
+_AHEAD = ("HTTP_PURPOSE", "HTTP_SEC_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
 _LOOKAHEAD = re.compile(r"prefetch|preview|prerender", re.IGNORECASE)
+
+
+# Where Flask finds why a link was not followed.
+_REFUSED = "scrm.link_refused"
+_ALWAYS = (
+    ("Cache-Control", "no-store"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+)
 
 
 class TooManyGuesses(ScrmError):
@@ -106,66 +120,77 @@ class Owners:
         return True
 
 
-def install(app: Flask, installation: Installation) -> None:
-    """Add the route."""
-    owners, guesses = Owners(installation), Guesses()
-    secure = urlsplit(installation.config.base_url).scheme == "https"
+class ShortLinks:
+    """Follows short links in front of Flask; what cannot be followed is left to Flask, which has pages for it."""
 
-    def short_link(code: str) -> Response:
-        address, now = client_address(), installation.clock.now()
+    def __init__(self, installation: Installation) -> None:
+        self._clock = installation.clock
+        self._owners, self._guesses = Owners(installation), Guesses()
+        secure = "; Secure" if urlsplit(installation.config.base_url).scheme == "https" else ""
+        self._cookie = f"; Max-Age={_COOKIE_DAYS * MS_PER_DAY // 1000}; HttpOnly; Path=/; SameSite=Lax{secure}"
+
+    def answer(self, environ: Environ) -> Answered | None:
+        """The redirect of a link that leads somewhere, its visit recorded; None for everything else."""
+        path = environ["PATH_INFO"]
+        if not path.startswith(PREFIX) or environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            return None
+        now, visitor = self._clock.now(), _visitor(environ)
         try:
-            guesses.check(address, now)
-            visitor = _visitor()
-            visit = _visit(owners, code, now, visitor)
+            visit = self._follow(environ, path[len(PREFIX) :], now, visitor)
         except ScrmError as error:
             if error.status == 404:
-                guesses.note(address, now)
-            return refusal_page(error)
-        answer = make_response(redirect(visit.target, 302))
-        answer.headers["Cache-Control"] = "no-store"
-        answer.headers["Referrer-Policy"] = "no-referrer"
+                self._guesses.note(client_address(environ), now)
+            environ[_REFUSED] = error
+            return None
+        except Exception as error:
+            environ[_REFUSED] = error  # Flask answers it as it answers every unexpected error
+            return None
+        headers = [("Location", visit.target), ("Content-Type", "text/plain"), *_ALWAYS]
         if not visit.bot:
-            answer.set_cookie(
-                VISITOR_COOKIE,
-                visitor,
-                max_age=_COOKIE_DAYS * MS_PER_DAY // 1000,
-                secure=secure,
-                httponly=True,
-                samesite="Lax",
-            )
-        return answer
+            headers.append(("Set-Cookie", f"{VISITOR_COOKIE}={visitor}{self._cookie}"))
+        return Answered(302, headers, b"", RULE)
 
-    app.add_url_rule("/l/<code>", "short_link", short_link)
+    def _follow(self, environ: Environ, code: str, now: int, visitor: str) -> Visit:
+        self._guesses.check(client_address(environ), now)
+        if not _CODE.match(code):
+            raise NotFound(NOTHING_HERE)
+        brand = self._owners.of(code)
+        with brand:
+            return brand.links.visit(code, at=now, visitor=visitor, agent=_agent(environ))
 
 
-def client_address() -> str:
+def install(app: Flask) -> None:
+    """Add the route that tells a person why a link was not followed."""
+
+    def short_link(code: str) -> Response:
+        refused = request.environ.get(_REFUSED, NotFound(NOTHING_HERE))
+        if not isinstance(refused, ScrmError):
+            raise refused
+        return refusal_page(refused)
+
+    app.add_url_rule(RULE, "short_link", short_link)
+
+
+def client_address(environ: Environ) -> str:
     """The caller's address; behind a proxy on this machine, what that proxy says of it."""
-    peer = request.remote_addr or ""
-    forwarded = request.headers.get("X-Forwarded-For", "")
+    peer: str = environ.get("REMOTE_ADDR", "")
+    forwarded = environ.get("HTTP_X_FORWARDED_FOR", "")
     if forwarded and peer in ("127.0.0.1", "::1", ""):
-        return forwarded.rpartition(",")[2].strip()[:64]
+        return str(forwarded.rpartition(",")[2].strip()[:64])
     return peer
 
 
-def _visitor() -> str:
-    given = request.cookies.get(VISITOR_COOKIE, "")
-    return given if _VISITOR.match(given) else secrets.token_hex(16)
+def _visitor(environ: Environ) -> str:
+    given = _VISITOR.search(environ.get("HTTP_COOKIE", ""))
+    return given.group(1) if given is not None else secrets.token_hex(16)
 
 
-def _visit(owners: Owners, code: str, now: int, visitor: str) -> Visit:
-    if not _CODE.match(code):
-        raise NotFound(NOTHING_HERE)
-    brand = owners.of(code)
-    with brand:
-        return brand.links.visit(code, at=now, visitor=visitor, agent=_agent())
-
-
-def _agent() -> str:
+def _agent(environ: Environ) -> str:
     """The User-Agent; empty, which counts as a bot, for a look ahead that no person asked for."""
-    ahead = [request.headers.get(name, "") for name in ("Purpose", "Sec-Purpose", "X-Purpose", "X-Moz")]
-    if request.method == "HEAD" or any(_LOOKAHEAD.search(value) for value in ahead):
+    if environ["REQUEST_METHOD"] == "HEAD" or any(_LOOKAHEAD.search(environ.get(name, "")) for name in _AHEAD):
         return ""
-    return request.user_agent.string[: LIMITS.text]
+    agent: str = environ.get("HTTP_USER_AGENT", "")[: LIMITS.text]
+    return agent
 
 
 def refusal_page(error: ScrmError) -> Response:
