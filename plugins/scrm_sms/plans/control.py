@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from scrm_core.api import Conflict, RunView, ScrmError, execute, transactional
 
+from ..results.adds import added, clicks_since
 from .book import OWNER, Book, PlanView
 from .paths import path_problems
-from .rendering import clicked
 from .steps import ENDED, RUNNING, Path, Schedule, content_of
 from .store import Done, PlanRow, clean_actor, move, note, plan_row, plan_rows, steps_of
 
@@ -74,6 +74,16 @@ class Control:
         elif plan.phase == "canary" and run.start_at <= self.brand.now():
             self._judge(plan, run, content_of(done, Schedule))
 
+    @transactional
+    def halt(self, code: str, why: str, numbers: Mapping[str, object]) -> bool:
+        """Stop a plan for a reason that a person has to look at; False when it does not run."""
+        plan = plan_row(code)
+        run = self.book.run_of(plan, steps_of(plan))
+        if plan.state != RUNNING or run is None or run.state != "running":
+            return False
+        self._halt(plan, run, why, numbers)
+        return True
+
     # The canary --------------------------------------------------------------
 
     def _judge(self, plan: PlanRow, run: RunView, schedule: Schedule) -> None:
@@ -91,7 +101,7 @@ class Control:
         if now < max(seen.last_at, plan.canary_from or 0) + self.settings["canary_wait_minutes"] * 60_000:
             return
         limit, measure, least = (self.settings[name] for name in ("failure_limit", "canary_measure", "canary_recall"))
-        recalled = clicked(run.id) if measure == "click" else _added(plan)
+        recalled = clicks_since(self.brand, plan.code, 0) if measure == "click" else added(self.brand, plan.code)
         numbers[f"{measure}s"] = recalled
         if not seen.delivered:
             self._halt(plan, run, "no message of the canary was delivered", numbers)
@@ -212,12 +222,6 @@ def canary_of(run: RunView) -> Canary:
         silent=sent.get("sent", 0),
         last_at=max((at for _, _, at in rows), default=None),
     )
-
-
-def _added(plan: PlanRow) -> int:
-    """How many people the plan has brought so far."""
-    (count,) = execute("SELECT count(*) FROM sms_add WHERE plan_id = ?", (plan.id,)).fetchone()
-    return int(count)
 
 
 def _seen(run: RunView) -> str:

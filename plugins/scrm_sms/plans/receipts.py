@@ -6,12 +6,13 @@ about each of them, for the messages of every plugin on the channel.
 
 from __future__ import annotations
 
-from scrm_core.api import Conflict, MessageStatus, MessageView, execute
+from scrm_core.api import MessageStatus, MessageView, execute
 
 from ..copywriting.carriers import HARD_AFTER, CarrierTable
 from .book import CHANNEL, OWNER, Book
+from .control import Control
 from .interception import Interception
-from .store import note, plan_of_run
+from .store import plan_of_run
 
 STOPPING = ("content", "stop")
 
@@ -19,9 +20,10 @@ STOPPING = ("content", "stop")
 class Receipts:
     """Acts on the receipts of SMS."""
 
-    def __init__(self, book: Book, interception: Interception) -> None:
+    def __init__(self, book: Book, interception: Interception, control: Control) -> None:
         self.brand = book.brand
         self.interception = interception
+        self.control = control
         self.table = CarrierTable(book.settings["receipt_codes"])
 
     def take(self, event: MessageStatus) -> None:
@@ -64,12 +66,9 @@ class Receipts:
         return count
 
     def _stop(self, message: MessageView, kind: str, code: str) -> None:
-        """The text was refused: whoever gets it next is refused too, so the run waits for a person."""
+        """The text was refused: whoever gets it next is refused too, so the plan waits for a person."""
         plan = plan_of_run(message.run_id)
+        if plan is None:
+            return
         why = "the text was refused" if kind == "content" else "messages are refused, look at the text"
-        try:
-            self.brand.outreach.pause(message.run_id, f"halted: {why} ({code})")
-        except Conflict:
-            return  # it was paused by an earlier receipt, or has ended
-        if plan is not None:
-            note(plan, OWNER, "halted", {"why": why, "code": code, "message": message.uid}, self.brand.now())
+        self.control.halt(plan.code, why, {"code": code, "message": message.uid})

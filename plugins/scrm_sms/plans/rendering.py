@@ -13,7 +13,6 @@ from scrm_core.api import (
     Recipient,
     Rendered,
     Skipped,
-    execute,
     fetch_in,
 )
 
@@ -153,13 +152,3 @@ class Writer:
 def person_key(recipient: Recipient) -> str:
     """Who an experiment's person is: the contact's uid, or the message for a number that is nobody's."""
     return recipient.person or f"message:{recipient.message_id}"
-
-
-def clicked(run_id: int) -> int:
-    """How many messages of a run had their link opened by a person; programs do not count."""
-    (count,) = execute(
-        "SELECT count(*) FROM message m WHERE m.run_id = ? AND m.link_id IS NOT NULL AND EXISTS "
-        "(SELECT 1 FROM visit v WHERE v.link_id = m.link_id AND v.bot = 0)",
-        (run_id,),
-    ).fetchone()
-    return int(count)

@@ -48,7 +48,7 @@ class Plans:
         self.launching = Launching(self.book)
         self.control = Control(self.book)
         self.writer = Writer(self.book)
-        self.receipts = Receipts(self.book, self.interception)
+        self.receipts = Receipts(self.book, self.interception, self.control)
 
     @transactional
     def create(self, code: str, *, actor: str, name: str = "") -> PlanView:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from scrm_core.api import OutMessage, Plugin, Sender, SendResult
+from scrm_core.api import MessageView, OutMessage, Plugin, Sender, SendResult
 from scrm_core.brands import Brand
 from scrm_core.clock import MS_PER_DAY
 from scrm_core.delivery import Delivery
@@ -97,14 +97,14 @@ class Scene:
     def gateway(self) -> Recorder:
         return recorder_of(self.brand)
 
-    def person(self, phone: str, *, name: str = "", agrees: bool = True) -> int:
+    def person(self, phone: str, *, name: str = "", agrees: bool = True, state: str = "") -> int:
         contact = self.brand.contacts.capture_lead(
             LeadIn(
                 source="test",
-                reference=phone,
+                reference=f"{phone} {self.brand.now()}",
                 identities=(IdentityIn.of("phone", phone, ""),),
                 at=self.brand.now(),
-                state="",
+                state=state,
                 name=name,
                 fields={},
             )
@@ -113,11 +113,15 @@ class Scene:
             self.brand.consent.record(contact, "marketing_sms", granted=True, source="test")
         return int(contact)
 
+    def tag(self, contact_id: int, name: str) -> None:
+        self.brand.tags.define("lot", name, kind="system")
+        self.brand.tags.add(contact_id, ("lot", name))
+
     def people(self, count: int, *, first: int = 0) -> list[int]:
         return [self.person(f"+86138{number:08d}") for number in range(first, first + count)]
 
     def upto(self, step: str, code: str = "MAY", *, actor: str = "ann", **more: object) -> None:
-        """Do every step before ``step``; "running" for all of them."""
+        """Do every step from ``since`` (the first) up to ``step``, that one excluded; "running" for all of them."""
         acts = {
             "goal": lambda: self._goal(code, actor, more),
             "audience": lambda: self.plans.set_audience(code, segment=str(more.get("segment", EVERYBODY)), actor=actor),
@@ -131,10 +135,9 @@ class Scene:
             "approval": lambda: self.plans.launching.approve(code, actor=str(more.get("approver", "bob"))),
             "schedule": lambda: self.plans.launching.schedule(code, str(more.get("at", "now")), actor=actor),
         }
-        for name, act in acts.items():
-            if name == step:
-                return
-            act()
+        names = [*acts, "running"]
+        for name in names[names.index(str(more.get("since", "goal"))) : names.index(step)]:
+            acts[name]()
 
     def _goal(self, code: str, actor: str, more: dict[str, object]) -> None:
         self.plans.create(code, actor=actor)
@@ -165,6 +168,16 @@ class Scene:
             assert self.brand.outreach.receipt(message.uid, "delivered")
         self.deliver()
 
+    def messages(self, code: str = "MAY") -> list[MessageView]:
+        """The messages of the plan's run as they are kept."""
+        run = self.plans.get(code).run
+        assert run is not None
+        return self.brand.outreach.messages(run.id, limit=1_000)
+
+    def code_in(self, place: int) -> str:
+        """The code of the short link in a marketing message that was sent."""
+        return self.gateway.of("marketing")[place].body.split("/l/")[1].split()[0]
+
     def deliver(self) -> None:
         """Hand every event to the plugins."""
         step = Delivery(self.brand).drain()
@@ -173,6 +186,17 @@ class Scene:
     def control(self) -> None:
         """What the plugin's job does every minute."""
         self.brand.plugins["sms"].control()  # type: ignore[attr-defined]
+
+    def open(self, link: str, *, agent: str = "Mozilla/5.0 (iPhone)") -> None:
+        """Somebody, or a program, opens a short link (its code or an SMS that has it)."""
+        code = link.split("/l/")[-1].split()[0]
+        self.brand.links.visit(code, at=self.brand.now(), visitor=f"visitor of {code}", agent=agent)
+
+    def receipts(self, state: str = "delivered", *, code: str = "", kind: str = "marketing") -> None:
+        """A receipt for every message of a kind that was sent and has none yet."""
+        for message in self.gateway.of(kind):
+            self.brand.outreach.receipt(message.uid, state, code=code)
+        self.deliver()
 
     def state(self, code: str = "MAY") -> str:
         return self.plans.get(code).row.state
