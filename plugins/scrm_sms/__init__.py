@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -11,13 +11,19 @@ import flask
 from scrm_core.api import (
     Gateway,
     Job,
+    LeadCaptured,
     MessageBatch,
     MessageDraft,
     MessageStatus,
+    MetricsQuery,
+    MetricValue,
     PersonQuery,
     Plugin,
     Rendered,
+    ReportTable,
     Skipped,
+    TagAdded,
+    TagRemoved,
     hookimpl,
 )
 
@@ -31,6 +37,7 @@ from .plans.models import PLAN_MODELS
 from .plans.service import Plans
 from .results.models import RESULT_MODELS
 from .results.pages import add_pages as add_landing_pages
+from .results.service import METRICS, REPORTS, Results
 from .routes import blueprint
 from .schemas import NAME, Settings
 
@@ -56,15 +63,23 @@ class Sms(Plugin):
         "sms:write": "make plans and number packs, pause and cancel what is being sent",
         "sms:approve": "approve a plan for sending",
         "sms:send": "test, schedule, resume and release what is sent to people",
+        "sms:export": "export recipients with their numbers",
     }
     commands = "scrm_sms.commands:group"
     senders = SENDERS
-    jobs = (Job("control", 60, "control"), Job("reconcile", 60, "reconcile"))
+    jobs = (Job("control", 60, "control"), Job("reconcile", 60, "reconcile"), Job("settle", 300, "settle"))
+    reports = REPORTS
+    metrics = METRICS
 
     @cached_property
     def plans(self) -> Plans:
         """The plans of this brand."""
         return Plans(self.brand, self.settings)
+
+    @cached_property
+    def results(self) -> Results:
+        """What the plans of this brand brought."""
+        return Results(self.brand, self.settings)
 
     @cached_property
     def guard(self) -> Guard:
@@ -105,6 +120,37 @@ class Sms(Plugin):
     def on_message_status(self, event: MessageStatus) -> None:
         self.plans.receipts.take(event)
 
+    # Results -----------------------------------------------------------------
+
+    # History counts too: who came through which message is a fact about the past, nothing is sent.
+    @hookimpl(backfill=True)
+    def on_lead(self, event: LeadCaptured) -> None:
+        self.results.take_lead(event)
+
+    @hookimpl
+    def on_tag(self, event: TagAdded) -> None:
+        self.results.take_tag(event)
+
+    @hookimpl
+    def on_untag(self, event: TagRemoved) -> None:
+        self.results.take_untag(event)
+
+    @hookimpl
+    def collect_metrics(self, query: MetricsQuery) -> Iterable[MetricValue]:
+        return list(self.results.metrics(query))
+
+    def sms_report(self) -> ReportTable:
+        """The report ``sms``: one row per plan."""
+        return self.results.sms_report()
+
+    def modes_report(self) -> ReportTable:
+        """The report ``sms-modes``: both ways of adding."""
+        return self.results.modes_report()
+
+    def rescue_report(self) -> ReportTable:
+        """The report ``sms-rescue``: the rescue plan in numbers."""
+        return self.results.rescue_report()
+
     # Jobs --------------------------------------------------------------------
 
     def control(self) -> None:
@@ -116,6 +162,12 @@ class Sms(Plugin):
         changed = reconcile(self)
         if changed:
             self.log.info("learnt of %s messages by asking", changed)
+
+    def settle(self) -> None:
+        """The job: queue people of low intent who waited for the rescue plan."""
+        queued = self.results.settle()
+        if queued:
+            self.log.info("queued %s rescue messages", queued)
 
     # People ------------------------------------------------------------------
 

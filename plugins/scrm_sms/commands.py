@@ -6,6 +6,7 @@ import click
 
 from .packs.commands import add_commands as add_pack_commands
 from .plans.commands import add_commands as add_plan_commands
+from .results.commands import add_commands as add_result_commands
 from .schemas import NAME
 
 
@@ -16,3 +17,4 @@ def group() -> None:
 
 add_plan_commands(group)
 add_pack_commands(group)
+add_result_commands(group)

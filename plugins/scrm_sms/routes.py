@@ -6,7 +6,9 @@ import flask
 
 from .packs.routes import add_routes as add_pack_routes
 from .plans.routes import add_routes as add_plan_routes
+from .results.routes import add_routes as add_result_routes
 
 blueprint = flask.Blueprint("sms", __name__)
 add_plan_routes(blueprint)
 add_pack_routes(blueprint)
+add_result_routes(blueprint)

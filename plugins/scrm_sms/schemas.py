@@ -11,6 +11,7 @@ from .copywriting.replies import ReplySettings
 from .copywriting.rules import CopySettings
 from .gateways.schemas import GatewaySettings
 from .packs.schemas import PackSettings
+from .results.schemas import ResultSettings
 
 NAME = "sms"
 WHOLE = 10_000
@@ -75,7 +76,9 @@ class PlanSettings(Schema):
     arm_minimum = _whole("people per text before a winner is named", 1_000, 1, 100_000_000)
 
 
-class Settings(PlanSettings, PackSettings, CopySettings, ReplySettings, CarrierSettings, GatewaySettings):
+class Settings(
+    PlanSettings, PackSettings, CopySettings, ReplySettings, CarrierSettings, ResultSettings, GatewaySettings
+):
     """``[plugins.sms]``."""
 
     class Meta:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from sms_scene import BODY, EVERYBODY, Bench, Scene, configured
@@ -273,7 +274,7 @@ def test_the_pace_is_kept(new_installation, clock) -> None:
             sent.append(first_go(scene))
             clock.advance(seconds=1)
         assert sent[-1] == 30
-        assert all(later - earlier <= 4 for earlier, later in zip(sent, sent[1:], strict=False))
+        assert all(later - earlier <= 4 for earlier, later in pairwise(sent))
         assert sent[0] <= 4
 
 
