@@ -4,7 +4,7 @@ Names listed in ``__all__`` are public: they change with a changelog entry.
 Models are for foreign keys and reading; only services write core tables.
 """
 
-from .brands import Brand, current_brand, current_plugin
+from .brands import Brand, current_actor, current_brand, current_plugin
 from .cli.output import json_option
 from .cli.session import Session as CommandSession
 from .clock import day_start, from_instant, iso, local_instant, to_instant
@@ -113,6 +113,7 @@ __all__ = [
     "Veto",
     "Visit",
     "buffered",
+    "current_actor",
     "current_brand",
     "current_plugin",
     "day_start",

@@ -56,6 +56,7 @@ log = logging.getLogger("scrm.brands")
 PREPARE_RETRY_SECONDS = 1.0
 
 _current: ContextVar[Brand | None] = ContextVar("scrm_current_brand", default=None)
+_actor: ContextVar[str] = ContextVar("scrm_current_actor", default="")
 
 # (plugin name, bound method, also receives backfilled events)
 P = TypeVar("P", bound=Plugin)
@@ -280,6 +281,24 @@ def current_brand() -> Brand:
     if brand is None:
         raise NoBrand("no brand: enter one with `with brand:` first")
     return brand
+
+
+def current_actor() -> str:
+    """Who acts in a plugin's route: the request's key, as ``key:<id>``; empty elsewhere.
+
+    What needs two persons compares this, never a name out of the request's body.
+    """
+    return _actor.get()
+
+
+@contextlib.contextmanager
+def acting(actor: str) -> Iterator[None]:
+    """Say who acts until the block ends."""
+    token = _actor.set(actor)
+    try:
+        yield
+    finally:
+        _actor.reset(token)
 
 
 def current_plugin(cls: type[P]) -> P:

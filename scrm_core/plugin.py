@@ -35,7 +35,7 @@ V = TypeVar("V", bound=Callable[..., Any])
 RESERVED_NAMES = frozenset(
     {
         *("core", "brand", "completion", "config", "contact", "demo", "doctor", "events", "export", "hooks"),
-        *("import", "init", "key", "migrate", "plugin", "report", "rfm", "run", "segment", "worker"),
+        *("import", "init", "key", "migrate", "outreach", "plugin", "report", "rfm", "run", "segment", "worker"),
     }
 )
 

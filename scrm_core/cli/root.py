@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("insight", "Reports of a brand's plugins."),
     "plugin": ("plugins", "Plugins: what is there, pause and resume."),
     "hooks": ("plugins", "What a plugin can react to."),
+    "outreach": ("outreach", "What is sent to people: runs, whom not to write to, the emergency switch."),
     "events": ("events", "A brand's event log and its parked events."),
 }
 

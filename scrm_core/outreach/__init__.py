@@ -17,7 +17,7 @@ from ..errors import Invalid, PluginError
 from ..limits import LIMITS
 from ..services import audit
 from . import claiming, inbound, queueing, receipts, runs, sending
-from .types import DispatchOutcome, Gateway, Inbound, MessageView, QueueOutcome, RunView
+from .types import DispatchOutcome, Gateway, Inbound, MessageView, QueueOutcome, RunView, Suppressed
 
 if TYPE_CHECKING:
     from ..brands import Brand
@@ -193,6 +193,10 @@ class Outreach:
         """End a run; what still waits is never sent. Raises Conflict (``run_state``) when it has ended."""
         return runs.cancel(self.brand, run_id, reason)
 
+    def runs(self, *, before: int | None = None, limit: int = LIMITS.page_rows) -> list[RunView]:
+        """Runs of all owners, newest first; ``before`` is the id of the last one of the page before."""
+        return runs.page(before=before, limit=limit)
+
     def counts(self, run_id: int) -> dict[tuple[str, str], int]:
         """Messages of a run by (state, reason)."""
         rows = execute(
@@ -291,6 +295,10 @@ class Outreach:
     def lift(self, channel: str, address: str, *, actor: str) -> int:
         """Lift what stands against an address, except an opt-out; returns how many reasons."""
         return inbound.lift(self.brand, channel, address, actor=actor)
+
+    def suppressions(self, *, after: int = 0, limit: int = LIMITS.page_rows) -> list[Suppressed]:
+        """The do-not-contact list, oldest first."""
+        return inbound.suppressions(after=after, limit=limit)
 
     def suppressed(self, channel: str, address: str) -> list[str]:
         """The reasons that stand against an address."""

@@ -17,7 +17,7 @@ from ..errors import Invalid
 from ..limits import LIMITS
 from ..values.text import clean_text
 from .judging import ADDRESS_KINDS, Judge
-from .types import Inbound
+from .types import Inbound, Suppressed
 
 if TYPE_CHECKING:
     from ..brands import Brand
@@ -144,6 +144,18 @@ def _lift(brand: Brand, channel: str, address: str, actor: str, reason: str | No
         (brand.now(), actor, channel, address, OPT_OUT if reason is None else reason),
     )
     return int(changed.rowcount)
+
+
+def suppressions(*, after: int, limit: int) -> list[Suppressed]:
+    """Open entries of the do-not-contact list with ids above ``after``, ascending."""
+    if not 1 <= limit <= LIMITS.page_rows:
+        raise Invalid(f"limit must lie between 1 and {LIMITS.page_rows}", field="limit")
+    rows = execute(
+        "SELECT id, channel, address, scope, reason, actor, at FROM do_not_contact "
+        "WHERE lifted_at IS NULL AND id > ? ORDER BY id LIMIT ?",
+        (after, limit),
+    ).fetchall()
+    return [Suppressed(*row) for row in rows]
 
 
 def suppressed(channel: str, address: str) -> list[str]:

@@ -54,6 +54,15 @@ def run_by_id(run_id: int) -> RunView:
     return view_of(row)
 
 
+def page(*, before: int | None, limit: int) -> list[RunView]:
+    """Runs, newest first."""
+    if not 1 <= limit <= LIMITS.page_rows:
+        raise Invalid(f"limit must lie between 1 and {LIMITS.page_rows}", field="limit")
+    where, params = ("", [limit]) if before is None else ("WHERE id < ? ", [before, limit])
+    rows = execute(f"SELECT {COLUMNS} FROM outreach_run {where}ORDER BY id DESC LIMIT ?", params).fetchall()
+    return [view_of(row) for row in rows]
+
+
 @transactional
 def open_run(
     brand: Brand,

@@ -207,6 +207,19 @@ class MessageView:
 
 
 @dataclass(frozen=True, slots=True)
+class Suppressed:
+    """An entry of the do-not-contact list (勿扰名单); ``scope`` commercial or all."""
+
+    id: int
+    channel: str
+    address: str
+    scope: str
+    reason: str
+    actor: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Inbound:
     """A message that came in. ``new`` is False when the same one was told before.
 

@@ -41,6 +41,8 @@ CORE_SCOPES: Mapping[str, str] = {
     "orders:write": "post orders and refunds",
     "rewards:read": "read granted rewards",
     "rewards:write": "grant and reverse rewards",
+    "outreach:read": "see runs of messages and whom not to write to",
+    "outreach:write": "keep addresses from messages, stop and release sending",
     "channels:read": "read channels and short links",
     "channels:write": "create channels and short links",
     "segments:read": "count and list the contacts of a segment",

@@ -289,6 +289,48 @@ class RewardSchema(Schema):
     reversed_by = _text("uid of the reversal", allow_none=True)
 
 
+class RunSchema(Schema):
+    """A run of messages."""
+
+    owner = _text("the plugin whose run it is")
+    code = _text()
+    channel = _text()
+    kind = _text("marketing, brand, notice or test")
+    sender = _text()
+    state = _text("draft, running, paused, done, canceled or expired")
+    reason = _text("why it is paused or ended")
+    start_at = _instant()
+    released = _integer("the share that may go, in hundredths of a percent")
+    messages = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        required=True,
+        metadata={"description": "how many messages are in each state"},
+    )
+
+
+class SuppressedSchema(Schema):
+    """An entry of the do-not-contact list."""
+
+    channel = _text("empty: on no channel")
+    address = _text("masked")
+    scope = _text("commercial or all")
+    reason = _text()
+    since = _instant()
+
+
+class ChangedSchema(Schema):
+    """How many entries changed."""
+
+    changed = _integer()
+
+
+class StoppedSchema(Schema):
+    """Why nothing is sent at present."""
+
+    stopped = _text("empty while the brand sends")
+
+
 class SegmentSchema(Schema):
     """A saved segment."""
 

@@ -24,7 +24,7 @@ from flask import Flask, Response, request
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from ..brands import Installation
+from ..brands import Installation, acting
 from ..errors import NotFound, PluginError, ScrmError
 from ..limits import LIMITS
 from ..plugin import Plugin
@@ -166,7 +166,7 @@ def _serve(installation: Installation, mounts: Mounts, path_brand: str, name: st
         mounted = mounts.of(type(plugin))
         root = f"/api/v1/{brand.id}/plugins/{name}"
         environ, body = request.environ, request.get_data()
-        with mounted.request_context(below(environ, root, rest, body)) as context:
+        with acting(key.actor), mounted.request_context(below(environ, root, rest, body)) as context:
             if context.request.routing_exception is not None:
                 raise context.request.routing_exception
             permit(key, _permission(mounted, context.request.endpoint) or "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import answers, channels, contacts, insight, leads, orders, rewards, segments, tags
+from . import answers, channels, contacts, insight, leads, orders, outreach, rewards, segments, tags
 from .calls import PAGE, Param, Route
 
 _EXPRESSION = Param("expression", "an expression of the segment language", required=True)
@@ -97,6 +97,21 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/segments:members", "segments:read", segments.list_segment_members,
           "The contacts that fulfil an expression", answers.page_schema(answers.SegmentMemberSchema),
           params=(_EXPRESSION, *PAGE)),
+
+    Route("GET", "/outreach/runs", "outreach:read", outreach.list_runs,
+          "Runs of messages, newest first, with what became of them", answers.page_schema(answers.RunSchema),
+          params=PAGE),
+    Route("GET", "/outreach/suppressions", "outreach:read", outreach.list_suppressions,
+          "The do-not-contact list with masked addresses", answers.page_schema(answers.SuppressedSchema), params=PAGE),
+    Route("POST", "/outreach/suppressions", "outreach:write", outreach.suppress,
+          "Do not write to an address", answers.ChangedSchema, accepts=outreach.SuppressionInputSchema),
+    Route("POST", "/outreach/suppressions:lift", "outreach:write", outreach.lift,
+          "Write to an address again; an opt-out is lifted by its recipient alone", answers.ChangedSchema,
+          accepts=outreach.SuppressedAddressInputSchema),
+    Route("POST", "/outreach:stop", "outreach:write", outreach.stop,
+          "Stop everything that the brand sends", answers.StoppedSchema, accepts=outreach.StopInputSchema),
+    Route("POST", "/outreach:go-on", "outreach:write", outreach.go_on,
+          "Release the emergency switch", answers.StoppedSchema),
 
     Route("GET", "/events", "events:read", insight.list_events,
           "The event log, newest first", answers.page_schema(answers.EventSchema), params=PAGE),

@@ -143,6 +143,7 @@ class ShortLinks:
             environ[_REFUSED] = error
             return None
         except Exception as error:
+            log.exception("a link could not be followed")
             environ[_REFUSED] = error  # Flask answers it as it answers every unexpected error
             return None
         headers = [("Location", visit.target), ("Content-Type", "text/plain"), *_ALWAYS]
