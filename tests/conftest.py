@@ -10,11 +10,8 @@ SCRM_TEST_REQUIRE    ``all``: a missing service fails a test instead of skipping
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
-import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +19,8 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from databases import Kind, PostgresSchemas, SqliteFiles
+from processes import Child, Nurseries
 
 from scrm_core.brands import Brand, Installation
 from scrm_core.clock import ManualClock
@@ -116,50 +115,16 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "data"
 
 
-class _PostgresTemplate:
-    """This session's schemas: migrated when first needed, emptied for each test.
-
-    What a test added (another brand, a plugin's tables) is dropped again.
-    """
-
-    def __init__(self) -> None:
-        self.tables: set[tuple[str, str]] = set()
-
-    def prepare(self, url: str, plain: Callable[[], Installation]) -> None:
-        """Leave the plain brands, empty; ``plain`` opens an installation of just those."""
-        import psycopg
-
-        with psycopg.connect(url, autocommit=True) as admin:
-            if not self.tables:
-                made = plain()
-                made.migrate()
-                made.close()
-                self.tables = self._present(admin)
-                return
-            present = self._present(admin)
-            for schema in {schema for schema, _ in present} - set(BRANDS):
-                admin.execute(f'DROP SCHEMA "{schema}" CASCADE')
-            for schema, table in present - self.tables:
-                admin.execute(f'DROP TABLE IF EXISTS "{schema}"."{table}" CASCADE')
-            # Emptying the few tables that were written is far quicker than truncating all of them.
-            admin.execute("SET session_replication_role = replica")
-            with admin.pipeline():
-                for schema, table in self.tables:
-                    if table not in ("meta", "migration_core"):
-                        admin.execute(f'DELETE FROM "{schema}"."{table}"')
-
-    @staticmethod
-    def _present(admin: Any) -> set[tuple[str, str]]:
-        rows = admin.execute(
-            "SELECT schemaname, tablename FROM pg_tables "
-            "WHERE schemaname !~ '^(pg_|information_schema$|public$)'"
-        ).fetchall()
-        return {(schema, table) for schema, table in rows}
+@pytest.fixture(scope="session")
+def _sqlite_files(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> SqliteFiles:
+    return SqliteFiles(tmp_path_factory.mktemp("kinds"), _sqlite_template)
 
 
 @pytest.fixture(scope="session")
-def _postgres_template() -> _PostgresTemplate:
-    return _PostgresTemplate()
+def _postgres_schemas(_postgres_server: str) -> Iterator[PostgresSchemas]:
+    schemas = PostgresSchemas(_postgres_server)
+    yield schemas
+    schemas.close()
 
 
 @pytest.fixture
@@ -175,18 +140,23 @@ def new_installation(
 
     def make(*, plugins: tuple[type[Any], ...] = (), **more: str) -> Installation:
         brands = {brand: text + more.pop(brand, "") for brand, text in BRANDS.items()} | more
+        kind = Kind.of(brands, plugins)
         url = "sqlite:data" if engine == "sqlite" else request.getfixturevalue("postgres_url")
         root = write_project(tmp_path / "shop", url, brands)
         if engine == "sqlite":
-            shutil.copytree(request.getfixturevalue("_sqlite_template"), root / "data")
-        else:
-            request.getfixturevalue("_postgres_template").prepare(
-                url, lambda: Installation.open(write_project(tmp_path / "plain", url, BRANDS))
+            files: SqliteFiles = request.getfixturevalue("_sqlite_files")
+            files.copy(
+                kind, root / "data", lambda folder: Installation.open(write_project(folder, url, brands), plugins=plugins)
             )
+        else:
+            schemas: PostgresSchemas = request.getfixturevalue("_postgres_schemas")
+            schemas.prepare(kind, lambda: Installation.open(write_project(tmp_path / "plain", url, BRANDS)))
         installation = Installation.open(root, clock=clock, plugins=plugins)
         made.append(installation)
         if brands != BRANDS:
             installation.migrate()
+            if engine == "postgresql":
+                request.getfixturevalue("_postgres_schemas").migrated(kind)
         return installation
 
     yield make
@@ -236,64 +206,33 @@ def deliver() -> Callable[[Brand], None]:
     return run
 
 
-_CHILD = """
-import json, sys
-from pathlib import Path
-from scrm_core.brands import Installation
-
-root, brand_id, worker, source = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
-exec(source)
-brand = Installation.open(Path(root)).brand(brand_id)
-with brand:
-    brand.now()
-print("ready", flush=True)
-sys.stdin.readline()
-with brand:
-    answer = run(brand, worker)
-print(json.dumps(answer), flush=True)
-"""
+@pytest.fixture(scope="session")
+def _nurseries() -> Iterator[Nurseries]:
+    nurseries = Nurseries(4)
+    yield nurseries
+    nurseries.close()
 
 
 @pytest.fixture
-def together() -> Iterator[Callable[..., list[Any]]]:
+def together(_nurseries: Nurseries) -> Iterator[Callable[..., list[Any]]]:
     """A function that runs code in several real processes at the same moment.
 
     ``together(installation, source, 4)`` starts four processes; ``source``
     defines ``run(brand, worker)``, called inside the brand once all are ready.
     Returns what each one returned, as JSON values.
     """
-    children: list[subprocess.Popen[str]] = []
+    children: list[Child] = []
 
     def run(installation: Installation, source: str, count: int, *, brand: str = "acme") -> list[Any]:
-        root = str(installation.config.root)
-        started = [
-            subprocess.Popen(
-                [sys.executable, "-c", _CHILD, root, brand, str(worker), source],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for worker in range(count)
-        ]
+        root = installation.config.root
+        started = [_nurseries.start(root, brand, worker, source) for worker in range(count)]
         children.extend(started)
         for child in started:
-            assert child.stdout is not None
-            if child.stdout.readline() != "ready\n":
-                pytest.fail(child.communicate()[1])
+            child.await_ready()
         for child in started:
-            assert child.stdin is not None
-            child.stdin.write("go\n")
-            child.stdin.flush()
-        answers = []
-        for child in started:
-            out, err = child.communicate(timeout=120)
-            assert child.returncode == 0, err
-            answers.append(json.loads(out))
-        return answers
+            child.go()
+        return [child.answer() for child in started]
 
     yield run
     for child in children:
-        if child.poll() is None:
-            child.kill()
-            child.communicate()
+        child.end()

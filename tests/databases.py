@@ -1,0 +1,177 @@
+"""Databases for tests: made and migrated once per session, given to each test as if they were new.
+
+Which tables a test needs depends on the plugins that its brands switch on: its
+:class:`Kind`. On SQLite a test gets a copy of the migrated files of its kind,
+on PostgreSQL the schemas that the tests before it used, emptied; what they
+added is dropped, what migrations wrote (a brand's salt, a plugin's first rows)
+is put back.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tomllib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scrm_core.brands import Installation
+from scrm_core.db.bulk import execute
+from scrm_core.plugin import Plugin
+
+Table = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Which tables there are: the brands' ids, and each plugin with migrations that a brand switches on."""
+
+    brands: frozenset[str]
+    plugins: frozenset[tuple[str, type[Plugin]]] = frozenset()
+
+    @classmethod
+    def of(cls, brands: dict[str, str], plugins: Iterable[type[Plugin]]) -> Kind:
+        """The kind of brand files (text by id) and plugin classes given to the installation."""
+        migrating = [plugin for plugin in plugins if plugin.migrations is not None]
+        if not migrating:
+            return cls(frozenset(brands))
+        switched_on = set()
+        for brand, text in brands.items():
+            tables = tomllib.loads(text).get("plugins", {})
+            switched_on |= {(brand, p) for p in migrating if tables.get(p.name, {"enabled": False}).get("enabled", True)}
+        return cls(frozenset(brands), frozenset(switched_on))
+
+
+class SqliteFiles:
+    """The migrated files of each kind, below ``folder``; ``plain`` is the folder of those without plugins."""
+
+    def __init__(self, folder: Path, plain: Path) -> None:
+        self._folder = folder
+        self._plain = plain
+        self._made: dict[Kind, Path | None] = {}
+
+    def copy(self, kind: Kind, target: Path, make: Callable[[Path], Installation]) -> None:
+        """Put a brand's files of a kind into ``target``, which ``Installation.migrate`` then completes.
+
+        ``make`` writes a project of that kind into a new folder and opens it.
+        """
+        source: Path | None = self._plain
+        if kind.plugins:
+            # Many kinds belong to one test: only one that is asked for again is worth files of its own.
+            source = self._plain if kind not in self._made else self._made[kind] or self._make(kind, make)
+            self._made.setdefault(kind, None)
+        assert source is not None
+        shutil.copytree(source, target)
+
+    def _make(self, kind: Kind, make: Callable[[Path], Installation]) -> Path:
+        installation = make(self._folder / f"kind-{len(self._made)}")
+        data: Path = installation.config.data_dir
+        shutil.copytree(self._plain, data)
+        installation.migrate()
+        for brand in installation.brands():
+            with brand:
+                execute("DELETE FROM plugin_cursor")  # made anew by the clock of each test
+        installation.close()
+        self._made[kind] = data
+        return data
+
+
+@dataclass(frozen=True)
+class _Contents:
+    """What the schemas hold after migration: every table, a copy of those that are not empty.
+
+    ``question`` is the prepared statement that names the tables a test changed.
+    """
+
+    kind: Kind
+    tables: frozenset[Table]
+    copies: dict[Table, str]
+    question: str
+
+
+class PostgresSchemas:
+    """The schemas of this session's database, in the state in which a test may use them."""
+
+    def __init__(self, url: str) -> None:
+        import psycopg
+
+        # Statements are prepared by name below: psycopg forgets its own whenever a table is dropped.
+        self._admin: Any = psycopg.connect(url, autocommit=True, prepare_threshold=None)
+        # All tables are emptied, so no foreign key has to be asked about.
+        self._admin.execute("SET session_replication_role = replica")
+        self._questions = 0
+        self._plain: _Contents | None = None
+        self._now: _Contents | None = None
+
+    def close(self) -> None:
+        self._admin.close()
+
+    def prepare(self, kind: Kind, plain: Callable[[], Installation]) -> None:
+        """Leave nothing of the test before; ``plain`` opens an installation of the brands without plugins.
+
+        Tables of plugins stay when this test has the same kind. Call
+        :meth:`migrated` when the test's own installation is migrated.
+        """
+        present = self._present()
+        keep = self._now if self._now is not None and self._now.kind == kind else self._plain
+        if keep is None or not keep.tables <= present:
+            self._drop_schemas(present)
+            made = plain()
+            made.migrate()
+            made.close()
+            self._plain = self._now = self._look(Kind(frozenset(made.brand_ids())))
+            return
+        self._drop_schemas(present, {schema for schema, _ in keep.tables})
+        with self._admin.pipeline():
+            for schema, table in present - keep.tables:
+                self._admin.execute(f'DROP TABLE IF EXISTS "{schema}"."{table}" CASCADE')
+        self._restore(keep)
+        self._now = keep
+
+    def migrated(self, kind: Kind) -> None:
+        """Note that the schemas are now migrated as a kind needs them and that no test has written yet."""
+        if self._now is None or self._now.kind != kind:
+            self._now = self._look(kind)
+
+    def _present(self) -> frozenset[Table]:
+        rows = self._admin.execute(
+            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname !~ '^(pg_|information_schema$|public$)'"
+        )
+        return frozenset((schema, table) for schema, table in rows.fetchall())
+
+    def _drop_schemas(self, present: frozenset[Table], keep: set[str] | None = None) -> None:
+        for schema in {schema for schema, _ in present} - (keep or set()):
+            self._admin.execute(f'DROP SCHEMA "{schema}" CASCADE')
+
+    def _look(self, kind: Kind) -> _Contents:
+        """Copy every table that migrations filled, and phrase the question which tables a test changed."""
+        tables = self._present()
+        copies: dict[Table, str] = {}
+        questions = []
+        for schema, table in sorted(tables):
+            name = f'"{schema}"."{table}"'
+            filled = self._admin.execute(f"SELECT EXISTS (SELECT 1 FROM {name})").fetchone()[0]
+            # A cursor is no work of a migration: each installation makes its own.
+            if filled and table != "plugin_cursor":
+                copy = copies[schema, table] = f'pg_temp."{schema}.{table}"'
+                self._admin.execute(f"DROP TABLE IF EXISTS {copy}")
+                self._admin.execute(f'CREATE TEMP TABLE "{schema}.{table}" AS TABLE {name}')
+                changed = f"(TABLE {name} EXCEPT ALL TABLE {copy}) UNION ALL (TABLE {copy} EXCEPT ALL TABLE {name})"
+            else:
+                changed = f"SELECT 1 FROM {name}"
+            questions.append(f"SELECT '{schema}', '{table}' WHERE EXISTS ({changed})")
+        self._questions += 1
+        name = f"question_{self._questions}"
+        self._admin.execute(f"PREPARE {name} AS " + " UNION ALL ".join(questions))
+        return _Contents(kind, tables, copies, name)
+
+    def _restore(self, contents: _Contents) -> None:
+        # Asking which few tables were written is far quicker than emptying all of them.
+        changed = self._admin.execute(f"EXECUTE {contents.question}").fetchall()
+        with self._admin.pipeline():
+            for schema, table in changed:
+                self._admin.execute(f'DELETE FROM "{schema}"."{table}"')
+                copy = contents.copies.get((schema, table))
+                if copy is not None:
+                    self._admin.execute(f'INSERT INTO "{schema}"."{table}" OVERRIDING SYSTEM VALUE TABLE {copy}')
