@@ -15,9 +15,11 @@ from . import landing
 if TYPE_CHECKING:
     from scrm_core.api import Brand
 
+DAY_MS = 86_400_000
 STATIC = Path(__file__).resolve().parents[1] / "static"
 _WORDS = {
     "zh": {
+        "activity": "限时活动",
         "period": "活动时间",
         "last_day": "今天截止",
         "days_left": "还剩 {} 天",
@@ -29,7 +31,8 @@ _WORDS = {
         "to": "至",
     },
     "en": {
-        "period": "When",
+        "activity": "For a limited time",
+        "period": "When:",
         "last_day": "last day today",
         "days_left": "{} days left",
         "before": "This has not begun yet",
@@ -111,8 +114,10 @@ def _period(brand: Brand, page: landing.LandingPage, to: str) -> str:
 
 
 def _left(brand: Brand, page: landing.LandingPage, words: dict[str, str]) -> str:
-    days = brand.day(page.ends_at - 1) - brand.day(brand.now())
-    return words["days_left"].format(days + 1) if days else words["last_day"]
+    now = brand.now()
+    if brand.day(page.ends_at - 1) == brand.day(now):
+        return words["last_day"]
+    return words["days_left"].format(-(-(page.ends_at - now) // DAY_MS))
 
 
 def _looks_ahead() -> bool:
