@@ -15,7 +15,7 @@ from scrm_core.api import Invalid
 from .colour import BLACK, WHITE, contrast
 from .fonts import Typefaces
 from .spec import CardSpec, CardText
-from .typeset import POINT_MM, Box, Setting, fit
+from .typeset import POINT_MM, Box, Setting, does_not_fit, fit
 
 _REFERENCE_MM2 = 90 * 54  # the card on which the type sizes below were chosen
 _ASCENT = 0.86  # of the type size, from the top of a line to its baseline
@@ -24,6 +24,7 @@ _COLUMN_GAP = 5.0
 _HINT_WIDTH = 20.0  # a small code still leaves its hint this much room
 _AIR = 3.0
 _CLEAR = 0.6  # keeps words off the line of the safe area, which the proof draws
+SIZE_STEPS = 12
 _EDGE = 0.018  # of the card's side: the band of the accent's colour inside the trim
 
 
@@ -90,6 +91,21 @@ class Artwork:
     lines: tuple[TextLine, ...]
     qr: Rect
     serial: SerialPlace
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A text of the column: ``share`` of its height in parts, ``gap`` above in mm, type sizes in points."""
+
+    name: str
+    text: str
+    share: int
+    gap: float
+    largest: float
+    smallest: float
+    bold: bool
+    colour: str
+    headline: bool = True
 
 
 def safe_area(spec: CardSpec) -> Rect:
@@ -238,35 +254,43 @@ class _Composer:
         """Brand and kind on top, then title, benefit and copy, centred in what is left."""
         below = column.y + self._header(column) + 1.6 * self.unit
         room = Rect(column.x, below, column.width, column.bottom - below)
-        blocks = self._blocks(room)
-        gaps = [gap for gap, _, _ in blocks[1:]]
-        height = sum(setting.height_mm for _, setting, _ in blocks) + sum(gaps)
+        placed = self._sized(self._blocks(), room)
+        height = sum(setting.height_mm for _, setting in placed) + sum(block.gap for block, _ in placed[1:])
         top = room.y + max(0.0, (room.height - height) / 2)
-        for place, (gap, setting, (bold, colour)) in enumerate(blocks):
-            top += gap if place else 0
+        for place, (block, setting) in enumerate(placed):
+            top += block.gap if place else 0
             for line in setting.lines:
-                top = self._line(line, room.x, top, setting, bold, colour)
+                top = self._line(line, room.x, top, setting, block.bold, block.colour)
 
-    def _blocks(self, room: Rect) -> list[tuple[float, Setting, tuple[bool, str]]]:
-        """Each text as (gap above, setting, (bold, colour)); its box is its share of the room."""
-        unit, spec, text = self.unit, self.spec, self.text
-        wanted = [
-            # name, words, share of the height, gap above, largest and smallest size, bold, colour, headline
-            ("title.zh", text.title.zh, 14, 0.0, 9.5, 6.5, True, spec.ink, True),
-            ("title.en", text.title.en, 9, 0.2, 6.2, 4.5, False, spec.ink, True),
-            ("benefit.zh", text.benefit.zh, 30, 1.5, 21.0, 9.0, True, spec.accent, True),
-            ("benefit.en", text.benefit.en, 13, 0.4, 8.0, 5.5, True, spec.accent, True),
-            ("copy.zh", text.copy.zh, 20, 1.9, 6.6, 5.5, False, spec.ink, False),
-            ("copy.en", text.copy.en, 14, 0.5, 5.4, 4.5, False, spec.ink, False),
+    def _blocks(self) -> list[_Block]:
+        """The texts of the column that have words, from the top."""
+        unit, ink, accent, text = self.unit, self.spec.ink, self.spec.accent, self.text
+        blocks = [
+            _Block("title.zh", text.title.zh, 14, 0.0, 9.5 * unit, 6.5, True, ink),
+            _Block("title.en", text.title.en, 9, 0.2 * unit, 6.2 * unit, 4.5, False, ink),
+            _Block("benefit.zh", text.benefit.zh, 30, 1.5 * unit, 21.0 * unit, 9.0, True, accent),
+            _Block("benefit.en", text.benefit.en, 13, 0.4 * unit, 8.0 * unit, 5.5, True, accent),
+            _Block("copy.zh", text.copy.zh, 20, 1.9 * unit, 6.6 * unit, 5.5, False, ink, headline=False),
+            _Block("copy.en", text.copy.en, 14, 0.5 * unit, 5.4 * unit, 4.5, False, ink, headline=False),
         ]
-        present = [block for block in wanted if block[1]]
-        free = room.height - sum(block[3] * unit for block in present[1:])
-        shares = sum(block[2] for block in present)
-        found = []
-        for name, words, share, gap, largest, smallest, bold, colour, headline in present:
-            box = Box(room.width, free * share / shares, largest * unit, smallest)
-            found.append((gap * unit, self._fit(name, words, box, bold=bold, headline=headline), (bold, colour)))
-        return found
+        return [block for block in blocks if block.text]
+
+    def _sized(self, blocks: list[_Block], room: Rect) -> list[tuple[_Block, Setting]]:
+        """Every text as large as all of them can be together: they shrink in step, so their order of size stays."""
+        free = room.height - sum(block.gap for block in blocks[1:])
+        for step in range(SIZE_STEPS, -1, -1):
+            placed = [(block, self._at(block, step / SIZE_STEPS, Rect(0, 0, room.width, free))) for block in blocks]
+            if sum(setting.height_mm for _, setting in placed) <= free:
+                return placed
+        worst, setting = max(placed, key=lambda one: one[1].height_mm / one[0].share)
+        room_of_it = free * worst.share / sum(block.share for block in blocks)
+        raise does_not_fit(worst.name, worst.text, room.width, room_of_it, setting.size)
+
+    def _at(self, block: _Block, share: float, room: Rect) -> Setting:
+        """A text at a size between its smallest (0) and its largest (1), or less when its width wants it."""
+        size = block.smallest + share * max(0.0, block.largest - block.smallest)
+        box = Box(room.width, room.height, size, block.smallest)
+        return self._fit(block.name, block.text, box, bold=block.bold, headline=block.headline)
 
     def _header(self, column: Rect) -> float:
         """Brand on the left, the kind as a small plate on the right; returns the height used."""

@@ -17,6 +17,7 @@ HEADLINE_LEADING = 1.18
 # 避头尾: what may not begin a line, and what may not end one.
 _NO_START = "，。、；：？！）》〉」』】〕”’…—～·%‰℃,.;:?!)]}"
 _NO_END = "（《〈「『【〔“‘([{￥¥$"
+_PAUSE = "，。；：？！,;:?!"
 _WORD = re.compile(r"[A-Za-z0-9À-ɏ'’&@#+/_.,:%$¥￥!?-]+|\s+|.", re.DOTALL)
 
 
@@ -54,17 +55,23 @@ def fit(text: str, face: Typeface, box: Box, *, name: str, headline: bool = Fals
         raise Invalid(f"{name}: the font {face.name} has no {shown}; replace it or name another font", field=name)
     leading = HEADLINE_LEADING if headline else LEADING
     size = max(box.largest, box.smallest)
+    least = max(size * 0.75, box.smallest)
+    one_line_possible = headline and face.width(text) * least * POINT_MM <= box.width_mm
     while size >= box.smallest:
         lines = break_lines(text, face, box.width_mm / (size * POINT_MM))
         setting = Setting(tuple(lines), size, leading)
-        one_line_possible = headline and face.width(text) * box.largest * 0.75 * POINT_MM <= box.width_mm
         if lines and setting.height_mm <= box.height_mm and not (one_line_possible and len(lines) > 1):
             widow = len(lines) > 1 and face.width(lines[-1]) * 3 < face.width(lines[0])
             return _balanced(text, face, setting, box) if widow or (headline and len(lines) > 1) else setting
         size -= SHRINK_STEP
-    raise Invalid(
-        f"{name}: {text[:40]!r} does not fit {box.width_mm:.0f} x {box.height_mm:.1f} mm even at the smallest "
-        f"type size of {box.smallest:g} pt; shorten it",
+    raise does_not_fit(name, text, box.width_mm, box.height_mm, box.smallest)
+
+
+def does_not_fit(name: str, text: str, width_mm: float, height_mm: float, smallest: float) -> Invalid:
+    """The error for a text that is too long for its place at its smallest type size in points."""
+    return Invalid(
+        f"{name}: {text[:40]!r} does not fit {width_mm:.0f} x {height_mm:.1f} mm even at the smallest type size of "
+        f"{smallest:g} pt; shorten it",
         field=name,
     )
 
@@ -73,11 +80,13 @@ def _balanced(text: str, face: Typeface, setting: Setting, box: Box) -> Setting:
     """The same number of lines, as even as possible: no single character alone on the last one."""
     widest = box.width_mm / (setting.size * POINT_MM)
     best = setting.lines
-    for percent in range(95, 45, -5):
+    for percent in range(95, 35, -5):
         lines = break_lines(text, face, widest * percent / 100)
         if not lines or len(lines) > len(setting.lines):
             break
         best = tuple(lines)
+        if all(line[-1] in _PAUSE for line in lines[:-1]):
+            break  # where the voice pauses is the best place of all
     return Setting(best, setting.size, setting.leading)
 
 

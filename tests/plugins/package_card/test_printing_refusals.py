@@ -203,8 +203,8 @@ def test_a_latin_font_prints_english_and_refuses_chinese(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("title.zh", CardText(Bilingual("长" * 60), Bilingual("利"))),
-        ("benefit.zh", CardText(Bilingual("题"), Bilingual("长" * 60))),
+        ("title.zh", CardText(Bilingual("长" * 60), Bilingual("利" * 12), Bilingual("文" * 60))),
+        ("benefit.zh", CardText(Bilingual("题" * 12), Bilingual("长" * 60), Bilingual("文" * 60))),
         ("copy.zh", CardText(Bilingual("题"), Bilingual("利"), Bilingual("长" * 300))),
         ("copy.en", CardText(Bilingual("题"), Bilingual("利"), Bilingual("", "word " * 110))),
         ("hint.zh", CardText(Bilingual("题"), Bilingual("利"), hint=Bilingual("扫" * 40))),
