@@ -31,8 +31,9 @@ from .facts import (
     TagRemoved,
 )
 from .hooks import hookimpl
-from .intake.csvfile import CsvFile
+from .intake.csvfile import CsvFile, normalise_header
 from .intake.csvfile import Reject as CsvReject
+from .intake.dates import date_reader
 from .models import Channel, Contact, ContactTag, Link, Order, OrderLine, Product, Tag, Visit
 from .outreach.types import (
     DispatchOutcome,
@@ -49,6 +50,10 @@ from .outreach.types import (
     Skipped,
 )
 from .plugin import Column, Job, Metric, Plugin, Report, ReportTable, SegmentField, Sender, permission
+from .services.links import safe_target
+from .values.identities import is_mobile, normalise_phone
+from .values.masking import mask
+from .values.text import clean_text, csv_cell
 
 __all__ = [
     "Brand",
@@ -113,9 +118,12 @@ __all__ = [
     "Veto",
     "Visit",
     "buffered",
+    "clean_text",
+    "csv_cell",
     "current_actor",
     "current_brand",
     "current_plugin",
+    "date_reader",
     "day_start",
     "execute",
     "fetch_in",
@@ -123,10 +131,15 @@ __all__ = [
     "hookimpl",
     "insert_model_rows",
     "insert_rows",
+    "is_mobile",
     "iso",
     "json_option",
     "local_instant",
+    "mask",
+    "normalise_header",
+    "normalise_phone",
     "permission",
+    "safe_target",
     "to_instant",
     "transactional",
 ]

@@ -84,7 +84,7 @@ def claim(brand: Brand, run_id: int, batch: int) -> Claim:
     found = _candidates(view, night, _allowance(view, batch), now)
     if not found:
         if night.home_opens > now:
-            execute("UPDATE outreach_run SET next_at = ? WHERE id = ?", (night.home_opens, run_id))
+            _sleep(view, night, now)
         elif not view.standing:
             _finish_if_empty(view, now)
         return Claim()
@@ -180,6 +180,16 @@ def _candidates(run: RunView, night: _Night, count: int, now: int) -> list[_Queu
         (*params, count),
     ).fetchall()
     return [_Queued(*row) for row in rows]
+
+
+def _sleep(run: RunView, night: _Night, now: int) -> None:
+    """Nobody can be written to now: let the run rest until the first morning, at home or where others are."""
+    (abroad,) = execute(
+        "SELECT min(not_before) FROM message WHERE run_id = ? AND state = 'queued' AND bucket < ? AND not_before > ?",
+        (run.id, run.released, now),
+    ).fetchone()
+    opens = night.home_opens if abroad is None else min(abroad, night.home_opens)
+    execute("UPDATE outreach_run SET next_at = ? WHERE id = ?", (opens, run.id))
 
 
 def _put_off(run: RunView, night: _Night, now: int) -> None:
