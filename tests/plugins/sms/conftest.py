@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
-from sms_scene import Bench, Scene, configured
+from sms_scene import FILE_PLUGIN, Bench, Scene, configured
 
 from scrm_core.brands import Installation
+from scrm_core.clock import SystemClock
 from scrm_sms import Sms
 
 
@@ -23,8 +24,33 @@ def sms_installation(new_installation: Callable[..., Installation]) -> Callable[
 
 
 @pytest.fixture
-def scene(sms_installation: Callable[..., Installation]) -> Scene:
+def scene(sms_installation: Callable[..., Installation]) -> Iterator[Scene]:
     """Acme, inside its brand for the whole test."""
     brand = sms_installation().brand("acme")
     with brand:
         yield Scene(brand)
+
+
+@pytest.fixture
+def posting(new_installation: Callable[..., Installation]) -> Iterator[Callable[..., Scene]]:
+    """A function that makes acme send into a file of the project, on the real clock, as other processes do too."""
+    made: list[Installation] = []
+
+    def make(*, per_7_days: str = '"none"', **settings: object) -> Scene:
+        root = new_installation().config.root
+        folder = root / "plugins" / "scrm_post"
+        folder.mkdir(parents=True)
+        (folder / "__init__.py").write_text(FILE_PLUGIN)
+        with (root / "scrm.toml").open("a") as file:
+            file.write('plugins_dir = "plugins"\n')
+        tables = configured(**settings).replace("[plugins.bench]", "[plugins.post]")  # type: ignore[arg-type]
+        with (root / "brands" / "acme.toml").open("a") as file:
+            file.write(tables.replace('per_7_days = "none"', f"per_7_days = {per_7_days}"))
+        installation = Installation.open(root, clock=SystemClock())
+        made.append(installation)
+        installation.migrate()
+        return Scene(installation.brand("acme"))
+
+    yield make
+    for installation in made:
+        installation.close()
