@@ -6,9 +6,8 @@ from typing import Any
 
 import flask
 
-from scrm_core.api import Brand, Invalid, NotFound, ReportTable, current_brand, iso, permission
+from scrm_core.api import Brand, Invalid, NotFound, ReportTable, current_actor, current_brand, iso, permission
 
-from ..plans.routes import KEY_ACTOR
 from ..plans.schemas import load
 from . import export, landing
 from .pages import render
@@ -48,7 +47,7 @@ def _table(table: ReportTable) -> Any:
 
 def _actor(body: dict[str, Any]) -> str:
     """The API key's name where the core tells it, else what the body says."""
-    return str(flask.request.environ.get(KEY_ACTOR) or body["actor"])
+    return str(current_actor() or body["actor"])
 
 
 def landing_record(brand: Brand, page: landing.LandingPage) -> dict[str, Any]:

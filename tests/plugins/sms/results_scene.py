@@ -2,79 +2,15 @@
 
 from __future__ import annotations
 
-
-import flask
-from marshmallow import RAISE
 from sms_scene import Bench, Scene, configured
 
-from scrm_core.api import Job, hookimpl
 from scrm_core.clock import MS_PER_DAY
 from scrm_core.services.contacts import IdentityIn, LeadIn
 from scrm_core.services.orders import OrderIn, RefundIn
-from scrm_sms import Sms as Plain
-from scrm_sms.packs.routes import add_routes as add_pack_routes
-from scrm_sms.plans.routes import add_routes as add_plan_routes
-from scrm_sms.results.routes import add_routes
-from scrm_sms.results.schemas import ResultSettings
-from scrm_sms.results.service import METRICS, REPORTS, Results
-from scrm_sms.schemas import Settings as PlainSettings
+from scrm_sms import Sms
+from scrm_sms.results.service import Results
 
-bp = flask.Blueprint("sms", __name__)
-add_plan_routes(bp)
-add_pack_routes(bp)
-add_routes(bp)
-
-
-class _Settings(PlainSettings, ResultSettings):
-    class Meta:
-        unknown = RAISE
-
-
-class Sms(Plain):
-    """The plugin with its results."""
-
-    Settings = _Settings
-    blueprint = bp
-    permissions = {**Plain.permissions, "sms:export": "take clear numbers"}
-    jobs = (*Plain.jobs, Job("settle", 300, "settle"))
-    reports = REPORTS
-    metrics = METRICS
-
-    @classmethod
-    def migrations_path(cls):
-        return Plain.migrations_path()
-
-    @property
-    def results(self):
-        return Results(self.brand, self.settings)
-
-    @hookimpl(backfill=True)
-    def on_lead(self, event):
-        self.results.take_lead(event)
-
-    @hookimpl
-    def on_tag(self, event):
-        self.results.take_tag(event)
-
-    @hookimpl(backfill=True)
-    def on_untag(self, event):
-        self.results.take_untag(event)
-
-    @hookimpl
-    def collect_metrics(self, query):
-        return list(self.results.metrics(query))
-
-    def sms_report(self):
-        return self.results.sms_report()
-
-    def modes_report(self):
-        return self.results.modes_report()
-
-    def rescue_report(self):
-        return self.results.rescue_report()
-
-    def settle(self):
-        self.results.settle()
+__all__ = ["Bench", "Sms", "Stage", "configured"]
 
 
 class Stage(Scene):
