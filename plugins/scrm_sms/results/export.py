@@ -11,9 +11,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import execute, fetch_in, iso, transactional
-from scrm_core.values.masking import mask
-from scrm_core.values.text import csv_cell
+from scrm_core.api import csv_cell, execute, fetch_in, iso, mask, transactional
 
 from ..plans.store import PlanRow, clean_actor, note
 

@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from scrm_core.api import Conflict, Invalid, NotFound, execute, iso, transactional
-from scrm_core.services.links import safe_target
-from scrm_core.values.text import clean_text
+from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, iso, safe_target, transactional
 
 from ..plans.steps import ENDED, Path
 from ..plans.store import PlanRow, clean_actor, note, plan_row, steps_of

@@ -11,9 +11,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scrm_core.api import Conflict, Invalid, NotFound, ScrmError, execute, transactional
-from scrm_core.values.identities import normalise_phone
-from scrm_core.values.text import clean_text
+from scrm_core.api import (
+    Conflict,
+    Invalid,
+    NotFound,
+    ScrmError,
+    clean_text,
+    execute,
+    normalise_phone,
+    transactional,
+)
 
 from ..plans.store import PlanRow, clean_actor, note, plan_row
 
