@@ -8,6 +8,7 @@ import flask
 
 from scrm_core.api import permission
 
+from .charts import chart, svg
 from .report import full_report
 from .schemas import (
     CampaignBody,
@@ -81,6 +82,14 @@ def ship(code: str) -> Any:
     rejected = [{"index": index, "reason": reason} for index, reason in outcome.rejected]
     told = {"dry_run": True} if body["dry_run"] else {}
     return flask.jsonify({**outcome_view(outcome), "rejected": rejected, **told})
+
+
+@blueprint.get("/campaigns/<code>/chart")
+@permission(READ)
+def draw(code: str) -> Any:
+    """Recall and contribution per card as SVG, per day, arm, batch or channel (``by``)."""
+    picture = chart(cards_here(), code, flask.request.args.get("by", "day"))
+    return flask.Response(svg(picture), mimetype="image/svg+xml")
 
 
 add_stock_routes(blueprint)

@@ -302,6 +302,14 @@ def drawn(scrm, shop):
     shop.deliver()
 
 
+def test_the_chart_is_given_over_http_too(call, drawn):
+    answer = call("GET", "/campaigns/MAY/chart?by=arm")
+    assert (answer.status_code, answer.mimetype) == (200, "image/svg+xml")
+    assert "20.00 %" in answer.text
+    assert "<b>" not in answer.text
+    assert call("GET", "/campaigns/MAY/chart?by=colour").json["field"] == "by"
+
+
 @pytest.mark.parametrize("view", ["day", "arm", "batch", "channel"])
 def test_the_chart_says_what_the_report_says(scrm, drawn, tmp_path, view):
     out = tmp_path / "chart.svg"
