@@ -71,31 +71,83 @@ def hooks() -> str:
     return "\n".join(parts)
 
 
-def settings(schema: type[Any]) -> str:
-    """The keys of a table of a configuration file."""
-    from marshmallow import missing
+def settings(schema: type[Any], heading: str) -> str:
+    """A table of a configuration file with its keys, and the tables below it."""
+    from marshmallow import fields, missing
 
-    rows = []
+    rows, below = [], []
     for name, item in schema().fields.items():
+        inner = item.value_field if isinstance(item, fields.Dict) else item
+        if isinstance(inner, fields.Nested):
+            place = f"{heading}.{name}.NAME" if isinstance(item, fields.Dict) else f"{heading}.{name}"
+            below.append(settings(type(inner.schema), place))
+            continue
         default = "required" if item.required else ""
         if not item.required and item.load_default is not missing:
             default = f"`{toml(item.load_default)}`"
-        rows.append((f"`{name}`", default, item.metadata.get("description", "")))
-    return table(("key", "default", "meaning"), rows)
+        description = item.metadata.get("description", "")
+        rows.append((f"`{name}`", default, f"{description} (secret)" if item.metadata.get("secret") else description))
+    own = f"### `[{heading}]`\n\n{table(('key', 'default', 'meaning'), rows)}" if rows else ""
+    return "\n".join(part for part in (own, *below) if part)
 
 
 def toml(value: Any) -> str:
     """A default as one writes it in a TOML file."""
+    if callable(value):
+        value = value()
+    if value is None:
+        return "none"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(toml(each) for each in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {toml(each)}" for key, each in value.items()) + "}"
     return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def bundled_plugins() -> list[Any]:
+    """The classes of the plugins that come with the framework, by name."""
+    from configparser import ConfigParser
+    from importlib import import_module
+
+    catalogue = ConfigParser()
+    catalogue.read(HERE.parent / "setup.cfg", encoding="utf-8")
+    classes = []
+    for line in catalogue["options.entry_points"]["scrm.plugins"].strip().splitlines():
+        module, _, attribute = line.partition("=")[2].strip().partition(":")
+        classes.append(getattr(import_module(module), attribute))
+    return sorted(classes, key=lambda cls: cls.name)
+
+
+def plugin_settings() -> str:
+    """The settings of every bundled plugin."""
+    return "\n".join(settings(cls.Settings, f"plugins.{cls.name}") for cls in bundled_plugins() if cls.Settings)
+
+
+def plugin_routes() -> str:
+    """The routes of every bundled plugin with the scope each needs."""
+    from scrm_core.web.mounts import routes_of
+
+    rows = [
+        (", ".join(route.methods), f"`/plugins/{cls.name}{route.path}`", f"`{route.permission}`")
+        for cls in bundled_plugins()
+        for route in sorted(routes_of(cls), key=lambda each: (each.path, each.methods))
+    ]
+    return table(("method", "path below `/api/v1/<brand>`", "scope"), rows)
+
+
+def plugin_scopes() -> str:
+    """Every scope that a bundled plugin declares."""
+    rows = [(f"`{name}`", text) for cls in bundled_plugins() for name, text in cls.permissions.items()]
+    return table(("scope", "allows to"), rows)
 
 
 def project_settings() -> str:
     """``scrm.toml``."""
     from scrm_core.config import ProjectSchema
 
-    return settings(ProjectSchema)
+    return settings(ProjectSchema, "").partition("\n\n")[2]
 
 
 def brand_settings() -> str:
@@ -107,7 +159,7 @@ def brand_settings() -> str:
     parts = []
     for name, item in BrandSchema().fields.items():
         if isinstance(item, fields.Nested):
-            parts.append(f"### `[{name}]`\n\n{settings(type(item.schema))}")
+            parts.append(settings(type(item.schema), name))
     return "\n".join(parts)
 
 
@@ -186,10 +238,27 @@ def exit_codes() -> str:
 
 
 def commands() -> str:
-    """Every command with its arguments and options."""
-    import click
-
+    """Every command of the core with its arguments and options."""
     from scrm_core.cli.root import root
+
+    return described(root, "scrm")
+
+
+def plugin_commands() -> str:
+    """Every command of the bundled plugins."""
+    from importlib import import_module
+
+    parts = []
+    for cls in bundled_plugins():
+        if cls.commands is not None:
+            module, _, attribute = cls.commands.partition(":")
+            parts.append(described(getattr(import_module(module), attribute), f"scrm {cls.name}"))
+    return "\n".join(parts)
+
+
+def described(group: Any, name: str) -> str:
+    """A command and everything below it, with arguments and options."""
+    import click
 
     parts: list[str] = []
 
@@ -206,7 +275,7 @@ def commands() -> str:
                 if child is not None:
                     add(child, click.Context(child, info_name=name, parent=context))
 
-    add(root, click.Context(root, info_name="scrm"))
+    add(group, click.Context(group, info_name=name))
     return "\n".join(parts)
 
 
@@ -223,6 +292,10 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "scopes": scopes,
     "exit-codes": exit_codes,
     "commands": commands,
+    "plugin-commands": plugin_commands,
+    "plugin-routes": plugin_routes,
+    "plugin-scopes": plugin_scopes,
+    "plugin-settings": plugin_settings,
 }
 
 

@@ -52,6 +52,7 @@ _FIRST_PLUGINS = """
 # A table switches a plugin on; the order here is the order in which plugins are called.
 # `scrm plugin list` shows what is installed. A change of this file needs no restart.
 # [plugins.package-card]
+# [plugins.sms]
 # [plugins.tag-rules]
 """
 
