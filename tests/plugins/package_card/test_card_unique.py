@@ -13,8 +13,8 @@ from scrm_package_card import PackageCard
 from scrm_package_card.report import full_report
 from scrm_package_card.service import ShipmentIn
 from scrm_package_card.stock.batches import BatchIn
-from scrm_package_card.stock.cards import cards_of as page_of
 from scrm_package_card.stock.cards import all_cards
+from scrm_package_card.stock.cards import cards_of as page_of
 
 CARD = "\n[plugins.package-card]\n"
 
