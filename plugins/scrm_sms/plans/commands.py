@@ -79,7 +79,7 @@ def create(session: CommandSession, brand_id: str, code: str, name: str, actor: 
 def list_plans(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """The plans of a brand, oldest first."""
     with session.brand(brand_id) as brand:
-        rows = [summary(brand, view) for view in _plans(brand).list()]
+        rows = [summary(brand, view) for view in _plans(brand).all()]
     headings = ["code", "state", "messages", "start_at", "author", "name"]
     session.show(headings, [[row[heading] for heading in headings] for row in rows], as_json=as_json)
 

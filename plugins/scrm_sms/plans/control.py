@@ -190,14 +190,15 @@ class Control:
         """End a plan for good: what was not sent never will be."""
         actor = clean_actor(actor)
         plan = plan_row(code)
-        if plan.state in ENDED:
-            raise Conflict(f"plan {code!r} is {plan.state} already", code="plan_state")
         run = self.book.run_of(plan, steps_of(plan))
+        # A run that has ended ends its plan when the job next looks; there is nothing left to cancel.
+        ended = plan.state if plan.state in ENDED else run.state if run is not None and run.state in ENDED else ""
+        if ended:
+            raise Conflict(f"plan {code!r} is {ended} already", code="plan_state")
         move(plan, self.brand.now(), state="canceled", phase="")
         numbers = {}
         if run is not None:
-            if run.state not in ENDED:
-                self.brand.outreach.cancel(run.id, f"canceled by {actor}"[:200])
+            self.brand.outreach.cancel(run.id, f"canceled by {actor}"[:200])
             numbers = self._numbers(run)
         note(plan, actor, "cancel", {"reason": reason, **numbers}, self.brand.now())
         return self.book.view(code)

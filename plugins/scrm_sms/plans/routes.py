@@ -7,7 +7,7 @@ from typing import Any
 import flask
 from marshmallow import Schema
 
-from scrm_core.api import Invalid, current_brand, permission
+from scrm_core.api import Invalid, current_actor, current_brand, permission
 
 from ..schemas import NAME
 from .book import PlanView
@@ -17,6 +17,7 @@ from .schemas import (
     BackBody,
     CopyBody,
     GoalBody,
+    NoBody,
     PackBody,
     PathBody,
     PlanBody,
@@ -33,8 +34,6 @@ from .schemas import (
 from .service import Plans
 
 READ, WRITE, APPROVE, SEND = "sms:read", "sms:write", "sms:approve", "sms:send"
-KEY_ACTOR = "scrm.actor"
-"""Where the core says whose API key it is; a request cannot write it."""
 
 
 def add_routes(blueprint: flask.Blueprint) -> None:
@@ -69,11 +68,14 @@ def _plans() -> Plans:
 
 
 def _body(schema: Schema) -> dict[str, Any]:
-    """The checked body; ``actor`` is the API key's name where the core tells it, else what the body says."""
-    given = flask.request.get_json() if flask.request.get_data() else {}
-    body = load(schema, given)
-    body["actor"] = flask.request.environ.get(KEY_ACTOR) or body["actor"]
-    return body
+    """The checked body; a request without one is like an empty object."""
+    return load(schema, flask.request.get_json() if flask.request.get_data() else {})
+
+
+def _nothing_but_actor() -> str:
+    """Who acts, for acts that take nothing else: a body, when there is one, is an empty object."""
+    _body(NoBody())
+    return current_actor()
 
 
 def _answer(view: PlanView, status: int = 200) -> Any:
@@ -84,14 +86,14 @@ def _answer(view: PlanView, status: int = 200) -> Any:
 def list_plans() -> Any:
     """Every plan, oldest first, in one line each."""
     plans = _plans()
-    return flask.jsonify({"plans": [summary(plans.brand, view) for view in plans.list()]})
+    return flask.jsonify({"plans": [summary(plans.brand, view) for view in plans.all()]})
 
 
 @permission(WRITE)
 def create_plan() -> Any:
     """Make a plan; the same one again answers the same."""
     body = _body(PlanBody())
-    return _answer(_plans().create(body["code"], actor=body["actor"], name=body["name"]), 201)
+    return _answer(_plans().create(body["code"], actor=current_actor(), name=body["name"]), 201)
 
 
 @permission(READ)
@@ -120,86 +122,86 @@ def plan_dry_run(code: str) -> Any:
 def set_goal(code: str) -> Any:
     """Step 1, goal 目的."""
     body = _body(GoalBody())
-    return _answer(_plans().set_goal(code, **body))
+    return _answer(_plans().set_goal(code, actor=current_actor(), **body))
 
 
 @permission(WRITE)
 def set_audience(code: str) -> Any:
     """Step 2, audience 人群."""
-    return _answer(_plans().set_audience(code, **_body(AudienceBody())))
+    return _answer(_plans().set_audience(code, actor=current_actor(), **_body(AudienceBody())))
 
 
 @permission(WRITE)
 def set_policy(code: str) -> Any:
     """Step 3, policy 政策."""
     body = _body(PolicyBody())
-    return _answer(_plans().set_policy(code, policy_of(body), actor=body["actor"]))
+    return _answer(_plans().set_policy(code, policy_of(body), actor=current_actor()))
 
 
 @permission(WRITE)
 def build_pack(code: str) -> Any:
     """Step 4, number pack 号码包: queue the audience."""
-    return _answer(_plans().packing.build(code, **_body(PackBody())))
+    return _answer(_plans().packing.build(code, actor=current_actor(), **_body(PackBody())))
 
 
 @permission(WRITE)
 def set_path(code: str) -> Any:
     """Step 5, path 路径."""
-    return _answer(_plans().paths.set_path(code, **_body(PathBody())))
+    return _answer(_plans().paths.set_path(code, actor=current_actor(), **_body(PathBody())))
 
 
 @permission(WRITE)
 def set_copy(code: str) -> Any:
     """Step 6, copy 文案."""
     body = _body(CopyBody())
-    return _answer(_plans().wordings.set_copy(code, arms_of(body), actor=body["actor"], signature=body["signature"]))
+    return _answer(_plans().wordings.set_copy(code, arms_of(body), actor=current_actor(), signature=body["signature"]))
 
 
 @permission(SEND)
 def start_test(code: str) -> Any:
     """Step 7, interception test 拦截测试: send the copy to the seed numbers."""
-    return _answer(_plans().interception.start(code, actor=_body(ActBody())["actor"]))
+    return _answer(_plans().interception.start(code, actor=_nothing_but_actor()))
 
 
 @permission(APPROVE)
 def approve(code: str) -> Any:
     """Step 8, approval 审批."""
-    return _answer(_plans().launching.approve(code, actor=_body(ActBody())["actor"]))
+    return _answer(_plans().launching.approve(code, actor=_nothing_but_actor()))
 
 
 @permission(SEND)
 def schedule(code: str) -> Any:
     """Step 9, schedule 定时."""
     body = _body(ScheduleBody())
-    return _answer(_plans().launching.schedule(code, body["at"], actor=body["actor"]))
+    return _answer(_plans().launching.schedule(code, body["at"], actor=current_actor()))
 
 
 @permission(WRITE)
 def go_back(code: str) -> Any:
     """Go back to a step that is done."""
     body = _body(BackBody())
-    return _answer(_plans().back(code, body["step"], actor=body["actor"], reason=body["reason"]))
+    return _answer(_plans().back(code, body["step"], actor=current_actor(), reason=body["reason"]))
 
 
 @permission(WRITE)
 def pause(code: str) -> Any:
     """Stop sending for now."""
-    return _answer(_plans().control.pause(code, **_body(ActBody())))
+    return _answer(_plans().control.pause(code, actor=current_actor(), **_body(ActBody())))
 
 
 @permission(SEND)
 def resume(code: str) -> Any:
     """Go on after a pause."""
-    return _answer(_plans().control.resume(code, actor=_body(ActBody())["actor"]))
+    return _answer(_plans().control.resume(code, actor=_nothing_but_actor()))
 
 
 @permission(SEND)
 def release(code: str) -> Any:
     """Let everything go, whatever the canary said."""
-    return _answer(_plans().control.release(code, actor=_body(ActBody())["actor"]))
+    return _answer(_plans().control.release(code, actor=_nothing_but_actor()))
 
 
 @permission(WRITE)
 def cancel(code: str) -> Any:
     """End a plan for good."""
-    return _answer(_plans().control.cancel(code, **_body(ActBody())))
+    return _answer(_plans().control.cancel(code, actor=current_actor(), **_body(ActBody())))

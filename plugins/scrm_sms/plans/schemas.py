@@ -38,10 +38,13 @@ class _Strict(Schema):
         unknown = RAISE
 
 
-class ActBody(_Strict):
-    """An act on a plan: who acts (where the API key does not say it) and why."""
+class NoBody(_Strict):
+    """An act that needs nothing said."""
 
-    actor = _text(100, load_default="")
+
+class ActBody(_Strict):
+    """An act on a plan, and why. Who acts is the request's API key."""
+
     reason = _text(200, load_default="")
 
 
@@ -50,7 +53,6 @@ class PlanBody(_Strict):
 
     code = _text(40, required=True)
     name = _text(200, load_default="")
-    actor = _text(100, load_default="")
 
 
 class GoalBody(_Strict):
@@ -59,7 +61,6 @@ class GoalBody(_Strict):
     goal = _text(40, required=True)
     kind = _text(40, load_default="marketing")
     sender = _text(100, load_default="")
-    actor = _text(100, load_default="")
 
 
 class AudienceBody(_Strict):
@@ -67,7 +68,6 @@ class AudienceBody(_Strict):
 
     segment = fields.String(load_default="", validate=validate.Length(max=4_000))
     pack = _text(40, load_default="")
-    actor = _text(100, load_default="")
 
 
 class PolicyBody(_Strict):
@@ -81,14 +81,12 @@ class PolicyBody(_Strict):
     claimants = _count(load_default=0)
     budget_minor = _count(load_default=0)
     materials = fields.List(_text(60), load_default=list, validate=validate.Length(max=50))
-    actor = _text(100, load_default="")
 
 
 class PackBody(_Strict):
     """Queue the audience; ``holdout`` in hundredths of a percent."""
 
     holdout = _count(load_default=0)
-    actor = _text(100, load_default="")
 
 
 class PathBody(_Strict):
@@ -96,7 +94,6 @@ class PathBody(_Strict):
 
     channel = _text(200, load_default="")
     target = _text(2_000, load_default="")
-    actor = _text(100, load_default="")
 
 
 class ArmBody(_Strict):
@@ -114,14 +111,12 @@ class CopyBody(_Strict):
 
     signature = _text(30, load_default="")
     arms = fields.List(fields.Nested(ArmBody), required=True, validate=validate.Length(1, 10))
-    actor = _text(100, load_default="")
 
 
 class ScheduleBody(_Strict):
     """When to start: a time of the brand's wall clock, one with offset, or ``now``."""
 
     at = _text(60, required=True)
-    actor = _text(100, load_default="")
 
 
 class BackBody(_Strict):
@@ -129,7 +124,6 @@ class BackBody(_Strict):
 
     step = fields.String(required=True, validate=validate.OneOf(STEPS))
     reason = _text(200, load_default="")
-    actor = _text(100, load_default="")
 
 
 def load(schema: Schema, value: Any) -> dict[str, Any]:
@@ -150,9 +144,8 @@ def _first(messages: Any, path: tuple[str, ...] = ()) -> tuple[str, str]:
 
 
 def policy_of(body: dict[str, Any]) -> Policy:
-    """A loaded :class:`PolicyBody` without its actor."""
-    values = {name: value for name, value in body.items() if name != "actor"}
-    return Policy(**{**values, "materials": tuple(values["materials"])})
+    """A loaded :class:`PolicyBody`."""
+    return Policy(**{**body, "materials": tuple(body["materials"])})
 
 
 def arms_of(body: dict[str, Any]) -> list[Arm]:

@@ -25,7 +25,7 @@ from .policy import check_policy
 from .receipts import Receipts
 from .rendering import Writer
 from .steps import GOALS, Audience, Goal, Policy, content_of
-from .store import CODE, Entry, clean_actor, history_of, insert_plan, note, plan_row, plan_rows, steps_of
+from .store import CODE, Entry, clean_actor, history_of, insert_plan, note, plan_row, plan_rows
 from .wording import Wordings
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Plans:
         """The plan with this code; raises NotFound."""
         return self.book.view(code)
 
-    def list(self) -> list[PlanView]:
+    def all(self) -> list[PlanView]:
         """Every plan, oldest first."""
         return [self.book.view(plan.code) for plan in plan_rows()]
 
@@ -120,8 +120,3 @@ class Plans:
         plan, done = self.book.open_step(code, "policy")
         check_policy(policy, content_of(done, Goal), self.settings)
         return self.book.take(plan, done, "policy", policy, clean_actor(actor))
-
-    def steps(self, code: str) -> list[str]:
-        """The steps that are done, in order."""
-        done = steps_of(plan_row(code))
-        return sorted(done, key=lambda step: done[step].at)

@@ -340,6 +340,6 @@ def test_a_brand_sees_nothing_of_another(sms_installation) -> None:
     with installation.brand("acme") as acme:
         Scene(acme).plans.create("MAY", actor="ann")
     with installation.brand("moonco") as moonco:
-        assert Scene(moonco).plans.list() == []
+        assert Scene(moonco).plans.all() == []
         with pytest.raises(NotFound):
             Scene(moonco).plans.get("MAY")
