@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import csv_cell, execute, fetch_in, iso, mask, transactional
 
+from ..plans.book import OWNER
 from ..plans.store import PlanRow, clean_actor, note
+from .rescue import run_code
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -30,13 +32,16 @@ def pages(
     brand: Brand, plan: PlanRow, *, order_ms: int, clear: bool, after: int = 0, limit: int | None = None
 ) -> Iterator[tuple[int, list[list[str]]]]:
     """(id of the last message, cells) page by page; ``limit`` rows at most. Memory does not grow with the plan."""
+    row = execute("SELECT id FROM outreach_run WHERE owner = ? AND code = ?", (OWNER, run_code(plan.code))).fetchone()
+    rescue: int | None = None if row is None else row[0]
     left = limit
     while left is None or left > 0:
         size = PAGE if left is None else min(PAGE, left)
         rows = execute(
-            "SELECT m.id, m.address, m.state, m.reason, m.code, m.arm, m.parts, m.sent_at, m.final_at, m.link_id "
-            "FROM message m WHERE m.run_id = ? AND m.id > ? ORDER BY m.id LIMIT ?",
-            (plan.run_id, after, size),
+            "SELECT m.id, m.address, m.state, m.reason, m.code, m.arm, m.parts, m.sent_at, m.final_at, "
+            "coalesce(m.link_id, s.link_id) FROM message m LEFT JOIN sms_rescue s ON s.message_id = m.id "
+            "WHERE m.run_id IN (?, ?) AND m.id > ? ORDER BY m.id LIMIT ?",
+            (plan.run_id, rescue, after, size),
         ).fetchall()
         if not rows:
             return

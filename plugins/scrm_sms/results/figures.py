@@ -1,6 +1,6 @@
 """The counts of a plan, straight from the rows: one statement per figure, whatever the size of the pack.
 
-* planned: messages of the plan's run, whether they went or not.
+* planned: messages of the plan's run, and of its rescue where it has one, whether they went or not.
 * kept back: never handed to a gateway, by reason: blocked (no consent, a cap,
   the hold-out ...), expired after an outage, canceled, still waiting.
 * sent: handed to a gateway. Each of them is delivered, failed (by the
@@ -23,7 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import NotFound, execute
 
+from ..plans.book import OWNER
 from ..plans.store import PlanRow
+from .rescue import run_code
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -94,6 +96,10 @@ class Counting:
         self._cut = cut
         # The contact is joined only where a condition asks for it: most reports ask for everybody.
         self._contact = "" if cut is ALL else " LEFT JOIN contact c ON c.id = m.contact_id"
+        rescue = execute(
+            "SELECT id FROM outreach_run WHERE owner = ? AND code = ?", (OWNER, run_code(plan.code))
+        ).fetchone()
+        self._rescue: int | None = None if rescue is None else rescue[0]
         self._found: dict[str, Figures] = {}
 
     def figures(self) -> dict[str, Figures]:
@@ -101,8 +107,12 @@ class Counting:
         self._found = {}
         if self._plan.run_id is not None:
             self._messages()
-            self._clicks()
-            self._presses()
+            self._clicks("m.link_id", "message m")
+            self._presses("m.link_id", "message m")
+        if self._rescue is not None:
+            # Rescue messages are queued with their text, so their links are kept beside them.
+            self._clicks("r.link_id", "sms_rescue r JOIN message m ON m.id = r.message_id")
+            self._presses("r.link_id", "sms_rescue r JOIN message m ON m.id = r.message_id")
         self._adds()
         self._money()
         return self._found
@@ -122,9 +132,10 @@ class Counting:
             f"SELECT {self._arm} AS grp, m.state, CASE WHEN m.state = 'failed' THEN m.code "
             "WHEN m.state IN ('blocked', 'expired', 'canceled') THEN m.reason ELSE '' END AS why, "
             "CASE WHEN m.sent_at IS NULL THEN 0 ELSE 1 END AS gone, count(*), sum(m.parts) "
-            f"FROM message m{self._contact} WHERE m.run_id = ? AND {{cut}} GROUP BY grp, m.state, why, gone"
+            f"FROM message m{self._contact} WHERE m.run_id IN (?, ?) AND {{cut}} "
+            "GROUP BY grp, m.state, why, gone"
         )
-        for arm, state, why, gone, count, parts in self._rows(sql, (self._plan.run_id,)):
+        for arm, state, why, gone, count, parts in self._rows(sql, self._runs):
             figures = self._of(arm)
             figures.planned += count
             if not gone:
@@ -141,25 +152,30 @@ class Counting:
             else:
                 figures.no_receipt += count
 
-    def _clicks(self) -> None:
+    @property
+    def _runs(self) -> tuple[int | None, int | None]:
+        return self._plan.run_id, self._rescue
+
+    def _clicks(self, link: str, source: str) -> None:
         sql = (
-            f"SELECT {self._arm} AS grp, v.bot, count(*), count(DISTINCT v.link_id) FROM message m "
-            f"JOIN visit v ON v.link_id = m.link_id{self._contact} WHERE m.run_id = ? AND {{cut}} GROUP BY grp, v.bot"
+            f"SELECT {self._arm} AS grp, v.bot, count(*), count(DISTINCT v.link_id) FROM {source} "
+            f"JOIN visit v ON v.link_id = {link}{self._contact} WHERE m.run_id IN (?, ?) AND {{cut}} "
+            "GROUP BY grp, v.bot"
         )
-        for arm, bot, visits, links in self._rows(sql, (self._plan.run_id,)):
+        for arm, bot, visits, links in self._rows(sql, self._runs):
             if bot:
                 self._of(arm).bots += visits
             else:
                 self._of(arm).opens += visits
                 self._of(arm).clicked += links
 
-    def _presses(self) -> None:
+    def _presses(self, link: str, source: str) -> None:
         sql = (
-            f"SELECT {self._arm} AS grp, count(*) FROM sms_press s JOIN message m ON m.link_id = s.link_id"
-            f"{self._contact} WHERE m.run_id = ? AND EXISTS (SELECT 1 FROM visit v WHERE v.link_id = s.link_id "
+            f"SELECT {self._arm} AS grp, count(*) FROM {source} JOIN sms_press s ON s.link_id = {link}"
+            f"{self._contact} WHERE m.run_id IN (?, ?) AND EXISTS (SELECT 1 FROM visit v WHERE v.link_id = s.link_id "
             "AND v.bot = 0 AND v.at <= s.at) AND {cut} GROUP BY grp"
         )
-        for arm, count in self._rows(sql, (self._plan.run_id,)):
+        for arm, count in self._rows(sql, self._runs):
             self._of(arm).pressed += count
 
     def _adds(self) -> None:

@@ -24,14 +24,20 @@ METRICS = {
     "added": Metric("People added by SMS 加友人数"),
 }
 
+# The runs of each plan: its own, and that of its rescue where it has one.
+_RUNS = (
+    "WITH runs AS (SELECT code, run_id FROM sms_plan WHERE run_id IS NOT NULL UNION ALL SELECT p.code, r.id "
+    "FROM sms_plan p JOIN outreach_run r ON r.owner = 'sms' AND r.code = p.code || '/rescue') "
+)
+
 # Per plan and quarter of an hour in [?, ?); a recipient clicks, and a person comes, once.
 _STATEMENTS = {
     "sent": (
-        "SELECT p.code, m.sent_at / 900000, count(*) FROM sms_plan p JOIN message m ON m.run_id = p.run_id "
+        f"{_RUNS}SELECT p.code, m.sent_at / 900000, count(*) FROM runs p JOIN message m ON m.run_id = p.run_id "
         "WHERE m.sent_at >= ? AND m.sent_at < ? GROUP BY 1, 2"
     ),
     "delivered": (
-        "SELECT p.code, m.final_at / 900000, count(*) FROM sms_plan p JOIN message m ON m.run_id = p.run_id "
+        f"{_RUNS}SELECT p.code, m.final_at / 900000, count(*) FROM runs p JOIN message m ON m.run_id = p.run_id "
         "WHERE m.state = 'delivered' AND m.final_at >= ? AND m.final_at < ? GROUP BY 1, 2"
     ),
     "clicked": (
