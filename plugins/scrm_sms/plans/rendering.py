@@ -37,6 +37,17 @@ class _Line:
     values: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What a plan has decided, read once per version of it."""
+
+    version: int
+    pack: str
+    path: Path
+    wording: Wording
+    writers: dict[str, Renderer]
+
+
 class Writer:
     """Writes the messages of running plans."""
 
@@ -44,6 +55,7 @@ class Writer:
         self.book = book
         self.brand = book.brand
         self.settings = book.settings
+        self._prepared: dict[int, _Prepared] = {}
 
     def write(self, batch: MessageBatch) -> Sequence[Rendered | Skipped]:
         """One text per recipient, in order.
@@ -54,41 +66,59 @@ class Writer:
         plan = plan_of_run(batch.run.id)
         if plan is None:
             raise NotFound(f"run {batch.run.code!r} belongs to no plan")
-        done = steps_of(plan)
-        path, wording = content_of(done, Path), content_of(done, Wording)
-        problems = path_problems(self.book, plan.code, path, self.brand.now())
+        known = self._decided(plan)
+        problems = path_problems(self.book, plan.code, known.path, self.brand.now())
         if problems:
             raise Conflict(f"path: {'; '.join(problems)}", code="plan_path")
-        arms = self.arms_of(wording, batch.recipients)
-        writers = renderers(content_of(done, Goal).kind, wording, self.settings)
-        names = self.names_of(batch.recipients, content_of(done, Audience).pack)
+        arms = self.arms_of(known.wording, batch.recipients, met=True)
+        names = self.names_of(batch.recipients, known.pack)
         lines = [
-            _Line(recipient, arm, writers[arm.name], {"name": names.get(recipient.message_id, "")})
+            _Line(recipient, arm, known.writers[arm.name], {"name": names.get(recipient.message_id, "")})
             for recipient, arm in zip(batch.recipients, arms, strict=True)
         ]
-        links = self._links(plan, path, lines)
-        if wording.experiment:
-            self.brand.experiments.expose_many(
-                wording.experiment, [person_key(line.recipient) for line in lines if not line.arm.segment]
-            )
+        links = self._links(plan, known.path, lines)
         return [self._text(line, links.get(line.recipient.message_id)) for line in lines]
 
-    def arms_of(self, wording: Wording, recipients: Sequence[Recipient]) -> list[Arm]:
-        """Each recipient's text: the first whose segment they are in, else by the lot, the same for ever."""
-        by_name = {arm.name: arm for arm in wording.arms}
+    def _decided(self, plan: PlanRow) -> _Prepared:
+        known = self._prepared.get(plan.id)
+        if known is None or known.version != plan.version:
+            done = steps_of(plan)
+            wording = content_of(done, Wording)
+            known = self._prepared[plan.id] = _Prepared(
+                plan.version,
+                content_of(done, Audience).pack,
+                content_of(done, Path),
+                wording,
+                renderers(content_of(done, Goal).kind, wording, self.settings),
+            )
+        return known
+
+    def arms_of(self, wording: Wording, recipients: Sequence[Recipient], *, met: bool = False) -> list[Arm]:
+        """Each recipient's text: the first whose segment they are in, else by the lot, the same for ever.
+
+        ``met`` records that the people of the lot meet their text now.
+        """
         chosen: dict[int, Arm] = {}
         contacts = sorted({r.contact_id for r in recipients if r.contact_id is not None})
         for arm in wording.arms:
             if arm.segment:
                 for contact in self._inside(arm.segment, [c for c in contacts if c not in chosen]):
                     chosen[contact] = arm
-        only = next(arm for arm in wording.arms if not arm.segment)
-        return [
-            chosen.get(recipient.contact_id or 0)
-            or (by_name[self.brand.experiments.arm(wording.experiment, person_key(recipient))]
-                if wording.experiment else only)
-            for recipient in recipients
-        ]  # fmt: skip
+        drawn = self._drawn(wording, [r for r in recipients if r.contact_id not in chosen], met)
+        return [chosen.get(r.contact_id or 0) or drawn[r.message_id] for r in recipients]
+
+    def _drawn(self, wording: Wording, recipients: Sequence[Recipient], met: bool) -> dict[int, Arm]:
+        if not wording.experiment:
+            only = next(arm for arm in wording.arms if not arm.segment)
+            return {r.message_id: only for r in recipients}
+        by_name = {arm.name: arm for arm in wording.arms}
+        persons = [person_key(r) for r in recipients]
+        lot = self.brand.experiments
+        if met:
+            names = lot.expose_many(wording.experiment, persons)
+        else:
+            names = [lot.arm(wording.experiment, person) for person in persons]
+        return {r.message_id: by_name[name] for r, name in zip(recipients, names, strict=True)}
 
     def _inside(self, expression: str, contacts: Sequence[int]) -> list[int]:
         where = self.brand.segments.condition(expression)
