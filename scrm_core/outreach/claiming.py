@@ -21,6 +21,7 @@ from ..db.faults import is_fault
 from ..errors import PluginError, ScrmError, Veto
 from ..facts import MessageDraft
 from ..limits import LIMITS
+from ..services.survivors import survivors
 from . import runs
 from .hours import opens_at, zones_of
 from .judging import Judge, hold_contacts
@@ -213,6 +214,10 @@ def _finish_if_empty(run: RunView, now: int) -> None:
 def _judge_and_write(brand: Brand, judge: Judge, run: RunView, found: Sequence[_Queued], now: int) -> Claim:
     owners = judge.owners([each.address for each in found if each.contact_id is None])
     found = [replace(each, contact_id=owners.get(each.address, each.contact_id)) for each in found]
+    hold_contacts([each.contact_id for each in found if each.contact_id is not None])
+    # A merge may have ended between the two reads: the message is the survivor's then.
+    standing = survivors([each.contact_id for each in found if each.contact_id is not None], hold=False)
+    found = [replace(each, contact_id=standing.get(each.contact_id or 0, each.contact_id)) for each in found]
     contacts = [each.contact_id for each in found if each.contact_id is not None]
     hold_contacts(contacts)
     capped = judge.capped(contacts, now)

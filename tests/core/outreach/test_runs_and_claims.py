@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scrm_core.api import SendResult
+from scrm_core.db.bulk import execute
 from scrm_core.errors import Conflict, Invalid
 
 RUN = {"owner": "mailer", "channel": "sms", "kind": "marketing", "sender": "recorder"}
@@ -103,6 +104,23 @@ def test_one_person_with_two_numbers_gets_one_message(acme, gateway, people):
         acme.outreach.drain()
         assert len(gateway.sent) == 1
         assert acme.outreach.counts(run.id) == {("sent", ""): 1, ("blocked", "same_person"): 1}
+
+
+def test_a_merge_that_ends_just_before_the_claim_loses_nobody(acme, gateway, people):
+    with acme:
+        them = people(acme)
+        one, two = them.add("+8613800000000"), them.add("+8613800000001")
+        run = acme.outreach.open_run("r1", **RUN)
+        acme.outreach.queue_addresses(run.id, [("+8613800000001", None)])
+        acme.contacts.merge(one, two, actor="test", reason="one person")
+        acme.consent.record(one, "marketing_sms", granted=True, source="test")
+        # As the claim sees it when it read the message before the merge and the contact after it.
+        execute("UPDATE message SET contact_id = ?", (two,))
+        acme.outreach.release(run.id, 10_000)
+        acme.outreach.start(run.id)
+        acme.outreach.drain()
+        (message,) = acme.outreach.messages(run.id)
+        assert (message.state, message.contact_id) == ("sent", one)
 
 
 def test_guards_and_the_owner_keep_messages_back(acme, gateway, people):
