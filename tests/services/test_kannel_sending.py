@@ -70,13 +70,17 @@ def test_a_stopped_bearerbox_loses_nothing_and_doubles_nothing(wired, clock, eng
                 clock.advance(seconds=11)
         assert retried >= 3, "bearerbox was never away"
         until(lambda: states(brand, run)["sent"] == 0, "the receipts of what was accepted", 90)
-        ended = states(brand, run)
-        kept = {row[0] for row in execute("SELECT address FROM message WHERE state = 'delivered'").fetchall()}
+        found = execute("SELECT address, state, code FROM message WHERE run_id = ?", (run,)).fetchall()
+    delivered = {address for address, state, _ in found if state == "delivered"}
+    held = {address: (state, code) for address, state, code in found if state != "delivered"}
     centre = Counter(part.recipient for part in kannel.parts())
     assert set(centre.values()) == {1}, "a message was doubled"
-    assert centre == Counter(numbers(COUNT)), "a message was lost"
-    assert kept == set(numbers(COUNT)), "a receipt was lost"
-    assert ended == {"delivered": COUNT}
+    assert set(centre) == delivered, "what we know and what the centre has differ"
+    assert delivered | set(held) == set(numbers(COUNT)), "a message was lost"
+    # smsbox may close the connection on the one request that it has at this moment. Nobody can
+    # say whether that message went, so it is held for a person instead of being sent again.
+    assert set(held.values()) <= {("unknown", "broken_answer")}
+    assert len(held) <= 1
 
 
 def test_chinese_text_of_one_two_and_three_parts_arrives_as_it_was_written(wired, engine):
@@ -84,7 +88,6 @@ def test_chinese_text_of_one_two_and_three_parts_arrives_as_it_was_written(wired
     with wired.brand as brand:
         for parts, units in ((1, 70), (2, 134), (3, 201)):
             text = "【示例】" + ("亲爱的会员😀点击" * 40)
-            text = text[: len(text)]
             while len(text.encode("utf-16-be")) // 2 > units:
                 text = text[:-1]
             address = f"+8613900000{parts:03d}"

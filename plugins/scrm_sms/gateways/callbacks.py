@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
 import flask
 
@@ -45,6 +45,7 @@ from .reports import (
 from .signing import same, twilio_signature
 
 _NOTHING = "there is nothing at this address"
+_MOST_FIELDS = 50
 _NO_ANSWER = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 
 
@@ -72,7 +73,7 @@ def kannel_dlr(token: str) -> Any:
 def kannel_mo(token: str) -> Any:
     """A message that came in at Kannel. An answer with a body would be sent to the person as an SMS."""
     plugin = _guarded("kannel", token)
-    args = dict(parse_qsl(flask.request.query_string, keep_blank_values=True, max_num_fields=50))
+    args = _octets(flask.request.query_string)
     if b"text" not in args:
         args[b"text"] = flask.request.get_data()
     _replies(plugin, [kannel_reply(args, plugin.brand.config.phone_region)])
@@ -166,6 +167,15 @@ def _replies(plugin: Plugin, replies: Iterable[Reply | None]) -> None:
     for reply in replies:
         if reply is not None:
             take_reply(plugin, reply)
+
+
+def _octets(query: bytes) -> dict[bytes, bytes]:
+    """The fields of a query as they came: a text may be in any encoding, which Flask would not guess."""
+    fields = query.split(b"&", _MOST_FIELDS)
+    if len(fields) > _MOST_FIELDS:
+        raise Invalid(f"a reply has at most {_MOST_FIELDS} fields")
+    pairs = (field.replace(b"+", b" ").partition(b"=") for field in fields)
+    return {unquote_to_bytes(name): unquote_to_bytes(value) for name, _, value in pairs}
 
 
 def _empty() -> flask.Response:

@@ -182,13 +182,13 @@ def tencent_replies(body: Any) -> Iterator[Reply]:
     """The reply push, and the rows of PullSmsReplyStatus. Neither has an id: the reference is made as for Kannel."""
     for row in _rows(body):
         address = _tencent_number(row)
-        if address is None:
-            continue
         text = text_of(row, "text") or text_of(row, "ReplyContent")
         to = visible(text_of(row, "extend") or text_of(row, "ExtendCode"), 40)
         time = text_of(row, "time") or text_of(row, "ReplyTime")
+        if address is None or not time:
+            continue
         digest = hashlib.sha256("\n".join((address, to, time, text)).encode("utf-8", "replace")).hexdigest()
-        yield Reply(address, text, f"tencent-{digest[:40]}" if time else "", to, seconds(time))
+        yield Reply(address, text, f"tencent-{digest[:40]}", to, seconds(time))
 
 
 def _tencent_number(row: Mapping[str, Any]) -> str | None:
