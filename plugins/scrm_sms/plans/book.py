@@ -35,12 +35,12 @@ class Book:
         self.brand = brand
         self.settings = settings
 
-    def view(self, code: str) -> PlanView:
-        """The plan with this code; raises NotFound."""
+    def view(self, code: str, *, count: bool = True) -> PlanView:
+        """The plan with this code, its messages counted unless ``count`` is False; raises NotFound."""
         plan = plan_row(code)
         done = steps_of(plan)
         run = self.run_of(plan, done)
-        return PlanView(plan, done, run, {} if run is None else self.brand.outreach.counts(run.id))
+        return PlanView(plan, done, run, self.brand.outreach.counts(run.id) if run is not None and count else {})
 
     def run_of(self, plan: PlanRow, done: Mapping[str, Done]) -> RunView | None:
         """The run that holds the plan's messages, or None before there is one."""

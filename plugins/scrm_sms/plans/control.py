@@ -23,13 +23,12 @@ log = logging.getLogger("scrm.plugin.sms")
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """What became of the messages of a run that were sent, and how many of the released ones wait.
+    """What became of the messages of a run that were sent.
 
     ``silent`` were sent and have no receipt yet; ``last_at`` is when the last
     one was sent, None for none.
     """
 
-    waiting: int
     sent: int
     delivered: int
     failed: int
@@ -87,9 +86,10 @@ class Control:
     # The canary --------------------------------------------------------------
 
     def _judge(self, plan: PlanRow, run: RunView, schedule: Schedule) -> None:
-        now, seen = self.brand.now(), canary_of(run)
-        if seen.waiting:
+        now = self.brand.now()
+        if waiting(run):
             return
+        seen = canary_of(run)
         numbers: dict[str, object] = {
             "sent": seen.sent, "delivered": seen.delivered, "failed": seen.failed,
             "unknown": seen.unknown, "no_receipt": seen.silent,
@@ -204,6 +204,15 @@ class Control:
         return self.book.view(code)
 
 
+def waiting(run: RunView) -> bool:
+    """Whether a released message of a run is still to be sent, or is at the gateway at this moment."""
+    for condition, params in (("state = 'queued' AND bucket < ?", [run.released]), ("state = 'sending'", [])):
+        sql = f"SELECT 1 FROM message WHERE run_id = ? AND {condition} LIMIT 1"
+        if execute(sql, (run.id, *params)).fetchone() is not None:
+            return True
+    return False
+
+
 def canary_of(run: RunView) -> Canary:
     """What became of the released part of a run so far."""
     rows = execute(
@@ -211,11 +220,7 @@ def canary_of(run: RunView) -> Canary:
         (run.id,),
     ).fetchall()
     sent = {state: count for state, count, _ in rows}
-    (queued,) = execute(
-        "SELECT count(*) FROM message WHERE run_id = ? AND state = 'queued' AND bucket < ?", (run.id, run.released)
-    ).fetchone()
     return Canary(
-        waiting=queued + sent.get("sending", 0),
         sent=sum(sent.values()),
         delivered=sent.get("delivered", 0),
         failed=sent.get("failed", 0) + sent.get("expired", 0),

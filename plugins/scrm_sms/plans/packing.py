@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MOST_HOLDOUT = 9_000
 PAGE = 1_000
+MOST_AT_ONCE = 100_000
+"""People whom one request may queue: a request is one transaction, and others wait for it."""
 
 
 class Packing:
@@ -38,18 +40,19 @@ class Packing:
             yield from ((address, contact_id) for _, address, contact_id in page)
             after = page[-1][0]
 
-    def build(self, code: str, *, actor: str, holdout: int = 0) -> PlanView:
+    def build(self, code: str, *, actor: str, holdout: int = 0, at_once: bool = False) -> PlanView:
         """Queue a message for everybody in the audience; whoever is kept back is listed with the reason.
 
         ``holdout`` keeps a share back by lot for comparison, in hundredths of a
         percent. Building again replaces the pack. A million people are queued
         range by range, so no transaction spans it; whoever changes the plan
-        meanwhile wins, and this pack is thrown away with Conflict.
+        meanwhile wins, and this pack is thrown away with Conflict. ``at_once`` is
+        for callers inside one transaction, which a large audience must not hold.
         """
         actor = clean_actor(actor)
         if not 0 <= holdout <= MOST_HOLDOUT:
             raise Invalid(f"a holdout is 0 to {MOST_HOLDOUT} hundredths of a percent", field="holdout")
-        plan, goal, audience = self._begin(code, actor)
+        plan, goal, audience = self._begin(code, actor, MOST_AT_ONCE if at_once else None)
         run = self._open(plan, goal)
         try:
             outcome = self._fill(run, audience, holdout)
@@ -59,9 +62,14 @@ class Packing:
             raise
 
     @transactional
-    def _begin(self, code: str, actor: str) -> tuple[PlanRow, Goal, Audience]:
+    def _begin(self, code: str, actor: str, most: int | None) -> tuple[PlanRow, Goal, Audience]:
         """Void the pack there is and take the number of the next run, so that two builders never share one."""
         plan, done = self.book.open_step(code, "pack")
+        if most is not None and content_of(done, Audience).reachable > most:
+            raise Conflict(
+                f"the audience of plan {code!r} has more than {most} people; queue it with: scrm sms plan pack",
+                code="audience_large",
+            )
         voided = [step for step in ("pack", *dependents("pack")) if step in done]
         self.book.move_on(plan, done, voided, actor, state="pack", round=plan.round + 1)
         if voided:

@@ -141,7 +141,7 @@ def set_policy(code: str) -> Any:
 @permission(WRITE)
 def build_pack(code: str) -> Any:
     """Step 4, number pack 号码包: queue the audience."""
-    return _answer(_plans().packing.build(code, actor=current_actor(), **_body(PackBody())))
+    return _answer(_plans().packing.build(code, actor=current_actor(), at_once=True, **_body(PackBody())))
 
 
 @permission(WRITE)

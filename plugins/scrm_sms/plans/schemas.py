@@ -187,7 +187,7 @@ def summary(brand: Brand, view: PlanView) -> dict[str, Any]:
     return {
         "code": view.row.code,
         "state": view.row.state if run is None or view.row.state != "running" else f"running ({run.state})",
-        "messages": sum(view.counts.values()),
+        "messages": view.steps["pack"].content.queued if "pack" in view.steps else 0,
         "start_at": iso(view.row.start_at, brand.zone),
         "author": view.row.author,
         "name": view.row.name,

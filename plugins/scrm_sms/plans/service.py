@@ -71,8 +71,8 @@ class Plans:
         return self.book.view(code)
 
     def all(self) -> list[PlanView]:
-        """Every plan, oldest first."""
-        return [self.book.view(plan.code) for plan in plan_rows()]
+        """Every plan, oldest first, without counting the messages of their runs."""
+        return [self.book.view(plan.code, count=False) for plan in plan_rows()]
 
     def history(self, code: str) -> list[Entry]:
         """Who did what to a plan and what was decided by which numbers, oldest first."""
@@ -101,18 +101,20 @@ class Plans:
         self.brand.outreach.sender(sender, CHANNEL)
         return self.book.take(plan, done, "goal", Goal(goal, kind, sender), clean_actor(actor))
 
-    @transactional
     def set_audience(self, code: str, *, actor: str, segment: str = "", pack: str = "") -> PlanView:
         """Whom: a segment's expression (channel, category, RFM ...) or a sealed number pack; counted at once."""
+        # Counting a million people takes seconds and holds no lock; the version tells a plan that changed meanwhile.
         plan, done = self.book.open_step(code, "audience")
+        actor = clean_actor(actor)
         if bool(segment) == bool(pack):
             raise Invalid("an audience is a segment or a number pack: give one of them", field="segment")
         before = done.get("audience")
         if before is not None and (before.content.segment, before.content.pack) == (segment, pack):
             return self.book.view(code)
         outcome = self.packing.preview(content_of(done, Goal), segment, pack)
-        audience = Audience(segment, pack, outcome.queued, outcome.blocked)
-        return self.book.take(plan, done, "audience", audience, clean_actor(actor))
+        return self.book.take(
+            plan, done, "audience", Audience(segment, pack, outcome.queued, outcome.blocked), actor
+        )
 
     @transactional
     def set_policy(self, code: str, policy: Policy, *, actor: str) -> PlanView:

@@ -7,7 +7,11 @@ from dataclasses import replace
 import pytest
 from sms_scene import BODY, EVERYBODY, POLICY, Scene
 
+from scrm_core.clock import MS_PER_DAY
 from scrm_core.errors import Conflict, Invalid, NotFound
+from scrm_core.services.contacts import IdentityIn
+from scrm_core.services.orders import LineIn, OrderIn
+from scrm_core.services.products import ProductIn
 from scrm_sms.plans.steps import STEPS, Arm
 from scrm_sms.results import landing
 
@@ -279,6 +283,31 @@ def test_a_sealed_number_pack_is_an_audience_and_an_open_one_is_not(scene: Scene
         "+8613811112222": "【示例旗舰店】小王您好，包裹已发出",
         "+8613811113333": "【示例旗舰店】小李您好，包裹已发出",
     }
+
+
+def test_an_audience_is_found_by_channel_category_and_rfm(scene: Scene) -> None:
+    brand = scene.brand
+    brand.products.upsert_many([ProductIn("S1", category="baby/diaper/pants"), ProductIn("T1", category="tea")])
+    orders = {"+8613800000001": ("tmall", "S1", 3), "+8613800000002": ("jd", "S1", 3), "+8613800000003": ("tmall", "T1", 3),
+              "+8613800000004": ("tmall", "S1", 1), "+8613800000005": ("tmall", "S1", 3)}  # fmt: skip
+    for phone, (platform, sku, times) in orders.items():
+        scene.person(phone)
+        for day in range(times):
+            brand.orders.upsert(
+                OrderIn(
+                    source=platform, number=f"{phone} {day}", status="completed", platform=platform,
+                    paid_at=brand.now() - (day * 10 + (200 if phone.endswith("5") else 5)) * MS_PER_DAY,
+                    paid_minor=9_900, buyer=(IdentityIn.of("phone", phone, ""),),
+                    lines=(LineIn(sku=sku, title="", qty=1, paid_minor=9_900, gift=False),),
+                )  # fmt: skip
+            )
+    # Channel, category, R (days since the last order), F (days with an order) and the purchase cycle.
+    wanted = 'platform = tmall and category = "baby/diaper" and r_days <= 60 and frequency >= 2 and cycle_days <= 15'
+    scene.upto("pack", segment=wanted)
+    assert scene.plans.get("MAY").steps["audience"].content.reachable == 1
+    scene.upto("running", since="pack")
+    brand.outreach.drain()
+    assert [m.address for m in scene.gateway.of("marketing")] == ["+8613800000001"]
 
 
 def test_the_holdout_is_kept_back_by_lot(scene: Scene) -> None:
