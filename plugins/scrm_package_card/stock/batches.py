@@ -135,8 +135,10 @@ def check_limit(limit: int) -> None:
 
 
 def check_text(value: str, field: str, *, least: int = 0, most: int = MOST_TEXT) -> None:
-    """Raise Invalid unless the text is printable and of an allowed length."""
-    if not least <= len(value.strip()) or len(value) > most:
+    """Raise Invalid unless the text is printable, of an allowed length, and without white space around it."""
+    if value != value.strip():
+        raise Invalid(f"{field}: take away the white space around {value.strip()[:60]!r}", field=field)
+    if not least <= len(value) <= most:
         raise Invalid(f"{field}: {least} to {most} characters are expected, not {len(value)}", field=field)
     if not value.isprintable():
         raise Invalid(f"{field}: control characters are not allowed", field=field)

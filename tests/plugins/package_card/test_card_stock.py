@@ -17,10 +17,11 @@ CARD = "\n[plugins.package-card]\n"
 
 
 @pytest.fixture
-def shop(new_installation, shop_of):
+def shop(new_installation, shop_of, deliver):
     """Acme has the plugin and one campaign, MAY, that ships from stock only."""
     installation = new_installation(plugins=(PackageCard,), acme=CARD)
     shop = shop_of(installation.brand("acme"))
+    shop.deliver = lambda: deliver(shop.brand)
     with shop.brand:
         cards_of(shop).create_campaign("MAY", source="shop", from_stock=True)
     return shop
@@ -272,6 +273,7 @@ def test_processes_that_take_cards_at_once_never_take_more_than_there_are(shop, 
     for n in range(30):
         shop.sell(f"A{n}", f"b{n}", f"2026-05-02T00:{n:02d}", 1_000)
     answers = together(shop.brand.installation, RACING.format(at=shop.at("2026-05-03T00:00")), 4)
+    shop.deliver()
     received, gone, left = look(shop, "CARD-A")
     damaged, *by_file = answers[1:]
     by_order = 30 - len(missed(shop))

@@ -29,8 +29,10 @@ def installed(new_installation):
 
 
 @pytest.fixture
-def shop(installed, shop_of):
-    return shop_of(installed.brand("acme"))
+def shop(installed, shop_of, deliver):
+    shop = shop_of(installed.brand("acme"))
+    shop.deliver = lambda: deliver(shop.brand)
+    return shop
 
 
 @pytest.fixture

@@ -20,9 +20,10 @@ CARD = "\n[plugins.package-card]\n"
 
 
 @pytest.fixture
-def shop(new_installation, shop_of):
+def shop(new_installation, shop_of, deliver):
     installation = new_installation(plugins=(PackageCard,), acme=CARD)
     shop = shop_of(installation.brand("acme"))
+    shop.deliver = lambda: deliver(shop.brand)
     with shop.brand:
         day = shop.brand.day(shop.at("2026-05-01T00:00"))
         cards_of(shop).create_campaign("MAY", source="shop", first_day=day, last_day=day + 9, recall_days=14)

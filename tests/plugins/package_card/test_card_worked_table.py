@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import NamedTuple
 
 import pytest
 
@@ -12,6 +13,16 @@ from scrm_package_card import PackageCard
 from scrm_package_card.models import CardLead, CardShipment
 from scrm_package_card.report import full_report
 from scrm_package_card.stock.batches import BatchIn
+
+
+class Printed(NamedTuple):
+    """What the rows of a shipped or scanned card say of its batch."""
+
+    id: int
+    arm: str
+    link: str
+    campaign_id: int
+
 
 CARD = "\n[plugins.package-card]\nmargin_share = 0.42\ncontribution_sources = ['shop', 'mini-program']\n"
 DAY = 86_400_000
@@ -36,7 +47,10 @@ def shop(new_installation, shop_of):
 def fill(shop, cards):
     start = shop.at("2026-03-02T00:00")
     day = shop.brand.day(start)
-    batches = [cards.stock.batch(code) for code in ("CARD-A", "CARD-B")]
+    campaign_id = cards.campaign("SEP").id
+    batches = [
+        Printed(b.id, b.arm, b.link, campaign_id) for b in map(cards.stock.batch, ("CARD-A", "CARD-B"))
+    ]
     shipments(start, day, batches)
     people(start, batches)
     visits(start, batches)
@@ -51,7 +65,7 @@ def shipments(start, day, batches):
         CardShipment,
         (
             {
-                "campaign_id": 1,
+                "campaign_id": batches[0].campaign_id,
                 "serial": f"SEP-{n}",
                 "source": "shop",
                 "order_number": str(n),
@@ -110,7 +124,7 @@ def leads(start, day, batches):
             {
                 "lead": f"wecom:{number}",
                 "contact_id": who,
-                "campaign_id": 1,
+                "campaign_id": batches[0].campaign_id,
                 "method": "card link",
                 "state": state,
                 "at": at,
