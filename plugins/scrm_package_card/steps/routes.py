@@ -16,6 +16,7 @@ from marshmallow import Schema
 from scrm_core.api import Brand, Invalid, current_brand, permission
 
 from ..claims import NAME
+from ..schemas import load
 from . import schemas, views
 from .fit import FitIn, fit_view
 from .machine import Steps
@@ -36,9 +37,6 @@ def _steps() -> Steps:
 
 def _body(schema: Schema) -> tuple[dict[str, Any], By]:
     """The checked body without ``by``, and who acts."""
-    # The plugin's own schemas take the settings of the steps in, so they cannot be imported first.
-    from ..schemas import load
-
     body = load(schema, flask.request.get_json())
     _, _, bearer = flask.request.headers["Authorization"].partition(" ")
     return body, By(body.pop("by"), current_brand().keys.authenticate(bearer).actor)

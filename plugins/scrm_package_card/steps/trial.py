@@ -14,11 +14,11 @@ choose a link themselves, so it describes and names no winner.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, day_start, execute, transactional
+from scrm_core.api import Conflict, Invalid, day_start, execute, fetch_in, transactional
 
 from ..claims import NAME
 from . import wording
@@ -36,6 +36,20 @@ LEAD = "lead"
 MOST_ARMS = 10
 _UNIT_CHARS = 200
 _PAGE = 1_000
+
+_CARDS = (
+    "SELECT id, day, source, order_number FROM package_card_shipment "
+    "WHERE campaign_id = ? AND day >= ? AND id > ? ORDER BY id LIMIT ?"
+)
+_LEADS = (
+    "SELECT l.id, l.at, s.source, s.order_number FROM package_card_lead l "
+    "JOIN package_card_shipment s ON s.id = l.shipment_id "
+    "WHERE s.campaign_id = ? AND s.day >= ? AND l.state = 'attributed' AND l.id > ? ORDER BY l.id LIMIT ?"
+)
+_TOLD = (
+    "SELECT o.person FROM outcome o JOIN experiment x ON x.id = o.experiment_id "
+    "WHERE x.name = ? AND o.metric = ? AND o.person IN ({in})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,44 +233,47 @@ class Trials:
         )
         return f"trial: {trial.number}"
 
-    @transactional
     def count(self, plan: Plan, trial: Trial) -> None:
-        """Tell core's experiment of shipped cards and attributed leads; repeating it is harmless."""
+        """Tell core's experiment of shipped cards and attributed leads that it does not know yet."""
         first_day = self.brand.day(trial.started_at)
-        self._count_cards(plan, trial, first_day)
-        leads = execute(
-            "SELECT s.source, s.order_number, l.at FROM package_card_lead l "
-            "JOIN package_card_shipment s ON s.id = l.shipment_id "
-            "WHERE s.campaign_id = ? AND s.day >= ? AND l.state = 'attributed' ORDER BY l.at, l.id",
-            (plan.campaign_id, first_day),
-        ).fetchall()
-        for source, number, at in leads:
-            self.brand.experiments.record(trial.experiment, unit_of(source, number), LEAD, at=at)
+        if trial.ended_at is None:
+            for cards in _pages(_CARDS, plan.campaign_id, first_day):
+                self._expose(trial.experiment, cards)
+        for leads in _pages(_LEADS, plan.campaign_id, first_day):
+            units = {unit_of(source, number): at for _, at, source, number in reversed(leads)}
+            told = {unit for (unit,) in fetch_in(_TOLD, list(units), [trial.experiment, LEAD])}
+            for unit, at in units.items():
+                if unit not in told:
+                    self.brand.experiments.record(trial.experiment, unit, LEAD, at=at)
 
-    def _count_cards(self, plan: Plan, trial: Trial, first_day: int) -> None:
-        """Expose the shipped cards: by day, not by the minute, so that many are written with one statement.
+    def _expose(self, experiment: str, cards: Sequence[tuple[int, int, str, str]]) -> None:
+        """Expose shipped cards: by day, not by the minute, so that many are written with one statement.
 
         A card counts from the first instant of its day. Whether a scan came
         after the shipping is decided before it becomes an attributed lead.
         """
-        after = 0
-        while rows := execute(
-            "SELECT id, day, source, order_number FROM package_card_shipment "
-            "WHERE campaign_id = ? AND day >= ? AND id > ? ORDER BY id LIMIT ?",
-            (plan.campaign_id, first_day, after, _PAGE),
-        ).fetchall():
-            after = rows[-1][0]
-            days: dict[int, list[str]] = {}
-            for _, day, source, number in rows:
-                days.setdefault(day, []).append(unit_of(source, number))
-            for day, units in sorted(days.items()):
-                self.brand.experiments.expose_many(trial.experiment, units, day_start(day, self.brand.zone))
+        days = {unit_of(source, number): day for _, day, source, number in cards}
+        known = self.brand.experiments.assigned(experiment, list(days))
+        fresh: dict[int, list[str]] = {}
+        for unit, day in days.items():
+            if unit not in known:
+                fresh.setdefault(day, []).append(unit)
+        for day, units in sorted(fresh.items()):
+            self.brand.experiments.expose_many(experiment, units, day_start(day, self.brand.zone))
 
     def _trial(self, plan: Plan) -> Trial:
         trial = self.records.trial(plan.campaign_id)
         if trial is None:
             raise Conflict(f"campaign {plan.code!r} has no trial; start one with two arms or more", code="trial")
         return trial
+
+
+def _pages(sql: str, campaign_id: int, first_day: int) -> Iterator[list[tuple[Any, ...]]]:
+    """Rows from a day on, in pages by their id, which comes first."""
+    after = 0
+    while rows := execute(sql, (campaign_id, first_day, after, _PAGE)).fetchall():
+        after = rows[-1][0]
+        yield rows
 
 
 def _link_figures(arm: str, channel: str, link: str) -> LinkFigures:

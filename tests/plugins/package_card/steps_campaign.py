@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from scrm_core.brands import Brand
@@ -33,13 +34,6 @@ DESIGN = {
     "group_channel": "mothers of spring",
 }
 DEPARTMENTS = ("customer service", "warehouse")
-DEFAULTS: dict[str, Any] = {
-    "hook_share": 3_000,
-    "trial_minimum": 1_000,
-    "bleed_mm": 3.0,
-    "two_person_approval": True,
-    "departments": ["customer service", "warehouse", "operations"],
-}
 
 
 class Walk:
@@ -50,7 +44,7 @@ class Walk:
         self.code = code
         plugin = brand.plugins["package-card"]
         self.cards = plugin.cards
-        self.steps = Steps(brand, DEFAULTS | plugin.settings | settings)
+        self.steps = Steps(brand, plugin.settings | settings)
 
     def begin(self, **more: Any) -> Walk:
         with self.brand:
@@ -61,7 +55,7 @@ class Walk:
     def to(self, step: str) -> Walk:
         """Take the campaign from the goal to a step."""
         path = ("goal", "policy", "test", "design", "print", "launch", "monitor")
-        for here, there in zip(path, path[1:], strict=False):
+        for here, there in pairwise(path):
             if self.at() == here and here != step:
                 getattr(self, f"fill_{here}")()
                 self.advance(there)

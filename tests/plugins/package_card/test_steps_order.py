@@ -289,12 +289,9 @@ RACE = """
 from scrm_core.errors import Conflict
 from scrm_package_card.steps.machine import Steps
 from scrm_package_card.steps.records import By
-import sys
-sys.path.insert(0, {here!r})
-from steps_campaign import DEFAULTS
 
 def run(brand, worker):
-    steps = Steps(brand, DEFAULTS | brand.plugins["package-card"].settings)
+    steps = Steps(brand, brand.plugins["package-card"].settings)
     try:
         {act}
     except Conflict as refused:
@@ -304,9 +301,7 @@ def run(brand, worker):
 
 
 def race(act):
-    from pathlib import Path
-
-    return RACE.format(here=str(Path(__file__).parent), act=act)
+    return RACE.format(act=act)
 
 
 def test_of_four_people_who_advance_at_once_one_moves_the_campaign(walk, installed, together):
@@ -346,9 +341,8 @@ def test_four_people_who_enter_different_material_at_once_are_all_heard(walk, in
     walk.to("policy")
     with walk.brand:
         walk.steps.policy.set_channels("MAY", ("tmall",), ANNA)
-    act = "steps.policy.set_material('MAY', 'tmall', {}[worker], {}[worker], By(f'P{{worker}}'))".format(
-        list(MATERIAL)[2:], list(MATERIAL.values())[2:]
-    )
+    pairs = list(MATERIAL.items())[2:]
+    act = f"steps.policy.set_material('MAY', 'tmall', *{pairs}[worker], By(f'P{{worker}}'))"
     assert together(installed, race(act), 4) == ["done"] * 4
     assert walk.missing("policy") == [
         "hook product 钩子 with its margin check",
