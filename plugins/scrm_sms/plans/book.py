@@ -126,20 +126,23 @@ class Book:
         if step not in done:
             raise NotFound(f"plan {code!r} has no step {step!r} that is done; its next one is {plan.state!r}")
         voided = [step, *(name for name in dependents(step) if name in done)]
-        if plan.state == RUNNING:
-            self._unschedule(plan, done)
+        scheduled = plan.state == RUNNING
+        if scheduled:
             # Its messages stand in a run that was started: a new one is filled instead.
             voided = [name for name in done if name in voided or name in ("pack", *dependents("pack"))]
         left = done.keys() - set(voided)
         self.move_on(plan, done, voided, actor, state=next_step(left), start_at=None, phase="", canary_from=None)
+        if scheduled:
+            self._refuse_what_was_sent(plan, done)
         note(plan, actor, "back", {"to": step, "reason": reason, "void": voided}, self.brand.now())
         return self.view(code)
 
-    def _unschedule(self, plan: PlanRow, done: Mapping[str, Done]) -> None:
-        run = self.run_of(plan, done)
-        assert run is not None
-        # First ended, then counted: no worker can claim a message in between.
-        self.brand.outreach.cancel(run.id, "taken back before the start")
+    def _refuse_what_was_sent(self, plan: PlanRow, done: Mapping[str, Done]) -> None:
+        """Raise Conflict, which undoes everything, when the run just ended has sent something.
+
+        First ended, then counted: no worker can claim a message in between.
+        """
+        run = self.brand.outreach.run(OWNER, content_of(done, Pack).run)
         states = {state for state, _ in self.brand.outreach.counts(run.id)}
         if states - {"blocked", "canceled"}:
             raise Conflict(

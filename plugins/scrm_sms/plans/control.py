@@ -118,8 +118,10 @@ class Control:
         note(plan, actor, "released", dict(numbers), self.brand.now())
 
     def _halt(self, plan: PlanRow, run: RunView, why: str, numbers: Mapping[str, object]) -> None:
-        paused = self.brand.outreach.pause(run.id, f"halted: {why}")
-        move(plan, self.brand.now(), seen=_seen(paused))
+        # The plan's row before the run's, everywhere: two who act at once wait, and none waits for the other.
+        reason = f"halted: {why}"
+        move(plan, self.brand.now(), seen=f"paused: {reason}")
+        self.brand.outreach.pause(run.id, reason)
         note(plan, OWNER, "halted", {"why": why, **numbers}, self.brand.now())
 
     def _tell_pause(self, plan: PlanRow, run: RunView) -> None:
@@ -146,8 +148,9 @@ class Control:
         """Stop sending for now; what a gateway has at this moment still goes."""
         actor = clean_actor(actor)
         plan, _, run = self.book.running(code)
-        paused = self.brand.outreach.pause(run.id, f"paused by {actor}{': ' if reason else ''}{reason}"[:200])
-        move(plan, self.brand.now(), seen=_seen(paused))
+        why = f"paused by {actor}{': ' if reason else ''}{reason}"[:200]
+        move(plan, self.brand.now(), seen=f"paused: {why}")
+        self.brand.outreach.pause(run.id, why)
         note(plan, actor, "pause", {"reason": reason, **self._numbers(run)}, self.brand.now())
         return self.book.view(code)
 
@@ -160,9 +163,9 @@ class Control:
         actor = clean_actor(actor)
         plan, done, run = self.book.running(code)
         self._check_path(code, done)
-        self.brand.outreach.resume(run.id)
         since = self.brand.now() if plan.phase == "canary" else None
         move(plan, self.brand.now(), seen="", canary_from=since)
+        self.brand.outreach.resume(run.id)
         note(plan, actor, "resume", {"was": run.reason}, self.brand.now())
         return self.book.view(code)
 

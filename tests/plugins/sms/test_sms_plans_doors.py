@@ -169,6 +169,15 @@ def test_another_brands_plan_answers_like_a_missing_one(call) -> None:
     assert here.json["detail"].replace("MAY", "NOSUCH") == missing.json["detail"]
 
 
+def test_a_large_audience_is_not_queued_inside_a_request(call, scene: Scene, monkeypatch) -> None:
+    monkeypatch.setattr("scrm_sms.plans.packing.MOST_AT_ONCE", 2)
+    scene.people(3)
+    scene.upto("pack")
+    answer = call("POST", f"{HERE}/MAY/pack")
+    assert (answer.status_code, answer.json["code"]) == (409, "audience_large")
+    assert scene.plans.packing.build("MAY", actor="ann").counts == {("queued", ""): 3}
+
+
 # Command line ----------------------------------------------------------------
 
 
