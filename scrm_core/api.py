@@ -51,8 +51,10 @@ from .outreach.types import (
 )
 from .plugin import Column, Job, Metric, Plugin, Report, ReportTable, SegmentField, Sender, permission
 from .services.links import safe_target
+from .stats import sample_size
 from .values.identities import is_mobile, normalise_phone
 from .values.masking import mask
+from .values.money import format_minor
 from .values.text import clean_text, csv_cell
 
 __all__ = [
@@ -127,6 +129,7 @@ __all__ = [
     "day_start",
     "execute",
     "fetch_in",
+    "format_minor",
     "from_instant",
     "hookimpl",
     "insert_model_rows",
@@ -140,6 +143,7 @@ __all__ = [
     "normalise_phone",
     "permission",
     "safe_target",
+    "sample_size",
     "to_instant",
     "transactional",
 ]

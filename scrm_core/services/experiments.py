@@ -145,6 +145,11 @@ class Experiments:
         row = _row(name)
         return _arm(row, person)
 
+    def arms(self, name: str, persons: Sequence[str]) -> list[str]:
+        """Like :meth:`arm` for many persons, in their order."""
+        row = _row(name)
+        return [_arm(row, person) for person in persons]
+
     @transactional
     def expose(self, name: str, person: str, at: int | None = None) -> str:
         """The person meets their arm; recorded once. Returns the arm.
