@@ -151,14 +151,20 @@ class Kannel:
         until(lambda: listens(self.sendsms_port), "smsbox listens")
         self.connect_centre()
 
-    def connect_centre(self, *says: str) -> None:
-        """Connect a message centre; ``says`` are messages in its notation, each sent once."""
+    def connect_centre(self, says: str = "") -> None:
+        """Connect a message centre, in place of the one before; ``says`` is a message in its notation, sent once.
+
+        Kannel's fake connection listens to one centre at a time.
+        """
+        before = self._running.pop("centre", None)
+        if before is not None:
+            before.terminate()
+            before.wait(timeout=60)
         log = self.folder / f"centre-{len(self._centres)}.log"
         self._centres.append(log)
-        sending = ["-m", str(len(says)), "-i", "0.1"]
-        words = says or ("1 2 text none",)
-        command = [FAKESMSC, "-H", "127.0.0.1", "-r", str(self.centre_port), *sending, *words]
-        self._start(f"centre-{len(self._centres) - 1}", command, log)
+        sending = ["-m", "1" if says else "0", "-i", "0.1"]
+        command = [FAKESMSC, "-H", "127.0.0.1", "-r", str(self.centre_port), *sending, says or "1 2 text none"]
+        self._start("centre", command, log)
 
     def stop_bearerbox(self) -> None:
         """Stop bearerbox as an operator does. The smsbox and the centres end with it."""

@@ -19,6 +19,7 @@ from gateway_servers import (
     closed_port,
     message,
 )
+
 from scrm_sms.copywriting.carriers import CarrierTable
 from scrm_sms.gateways import calls
 from scrm_sms.gateways.aliyun import Aliyun

@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 from gateway_servers import ALIYUN, KANNEL, TENCENT, TWILIO, LocalServer, message
+
 from scrm_sms.gateways.aliyun import Aliyun
 from scrm_sms.gateways.kannel import Kannel
 from scrm_sms.gateways.schemas import AliyunTable, KannelTable, TencentTable, TwilioTable
@@ -99,7 +100,7 @@ def rpc_signature(request, secret):
     return base64.b64encode(hmac.new((secret + "&").encode(), text.encode(), "sha1").digest()).decode()
 
 
-def assert_signed_for_aliyun(request, action):
+def assert_signed_for_aliyun(request, action, at="2026-01-01T00:00:00Z"):
     assert (request.method, request.path) == ("POST", "/")
     assert request.headers["content-type"] == "application/x-www-form-urlencoded"
     form = request.form
@@ -113,7 +114,7 @@ def assert_signed_for_aliyun(request, action):
         "AccessKeyId": "testId",
         "SignatureMethod": "HMAC-SHA1",
         "SignatureVersion": "1.0",
-        "Timestamp": "2026-01-01T00:00:00Z",
+        "Timestamp": at,
     }
     assert {name: form.pop(name) for name in fixed} == fixed
     return form

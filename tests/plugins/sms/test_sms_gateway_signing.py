@@ -8,6 +8,7 @@ import hmac
 from urllib.parse import parse_qs
 
 import pytest
+
 from scrm_sms.gateways.signing import rpc_query, same, tc3_authorization, twilio_signature
 
 ALIYUN_EXAMPLE = {
