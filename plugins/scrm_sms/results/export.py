@@ -24,7 +24,7 @@ HEADINGS = (
     *("number", "state", "reason", "code", "arm", "parts", "sent_at", "final_at"),
     *("clicked_at", "added_at", "orders", "revenue_minor"),
 )
-PAGE = 1_000
+PAGE = 5_000
 Row = tuple[Any, ...]
 
 
