@@ -51,7 +51,7 @@ from .outreach.types import (
 )
 from .plugin import Column, Job, Metric, Plugin, Report, ReportTable, SegmentField, Sender, permission
 from .services.links import safe_target
-from .stats import sample_size
+from .stats import Comparison, Interval, compare_shares, holm, sample_ratio, sample_size, wilson
 from .values.identities import is_mobile, normalise_phone
 from .values.masking import mask
 from .values.money import format_minor
@@ -63,6 +63,7 @@ __all__ = [
     "Channel",
     "Column",
     "CommandSession",
+    "Comparison",
     "Conflict",
     "Contact",
     "ContactMerged",
@@ -74,6 +75,7 @@ __all__ = [
     "Gateway",
     "Inbound",
     "InstantField",
+    "Interval",
     "Invalid",
     "JSONField",
     "Job",
@@ -121,6 +123,7 @@ __all__ = [
     "Visit",
     "buffered",
     "clean_text",
+    "compare_shares",
     "csv_cell",
     "current_actor",
     "current_brand",
@@ -131,6 +134,7 @@ __all__ = [
     "fetch_in",
     "format_minor",
     "from_instant",
+    "holm",
     "hookimpl",
     "insert_model_rows",
     "insert_rows",
@@ -143,7 +147,9 @@ __all__ = [
     "normalise_phone",
     "permission",
     "safe_target",
+    "sample_ratio",
     "sample_size",
     "to_instant",
     "transactional",
+    "wilson",
 ]

@@ -11,8 +11,7 @@ from typing import Any
 
 import click
 
-from scrm_core.api import Brand, CommandSession, Invalid, NotFound, json_option
-from scrm_core.values.text import csv_cell
+from scrm_core.api import Brand, CommandSession, Invalid, NotFound, csv_cell, json_option
 
 from ..schemas import NAME
 from .rows import FIELDS

@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scrm_core.api import Invalid
-from scrm_core.values.identities import is_mobile, normalise_phone
-from scrm_core.values.masking import mask
+from scrm_core.api import Invalid, is_mobile, mask, normalise_phone
 
 _MASK = re.compile(r"\*|•|●|(?i:x){3,}")
 _SCIENTIFIC = re.compile(r"[+-]?[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,3}")

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from scrm_core.api import CsvReject, Invalid
-from scrm_core.intake.csvfile import normalise_header
-from scrm_core.intake.dates import date_reader
+from scrm_core.api import CsvReject, Invalid, date_reader, normalise_header
 
 from .numbers import NumberRules, read_number, shown
 
