@@ -140,7 +140,7 @@ class Segments:
         return [SegmentMember(*row) for row in execute(sql.text, sql.params).fetchall()]
 
     def condition(self, expression: str) -> Sql:
-        """The expression as SQL: a condition on ``contact c``, with ``?`` marks and its ``params``, to be part of a query."""
+        """The expression as SQL to put into a query: a condition on ``contact c`` with ``?`` marks and ``params``."""
         return self._compile(expression)
 
     def explain(self, expression: str) -> Explanation:
