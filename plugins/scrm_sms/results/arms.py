@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scrm_core.api import Invalid
-from scrm_core.stats import Comparison, Interval, compare_shares, holm, sample_ratio, wilson
+from scrm_core.api import Comparison, Interval, Invalid, compare_shares, holm, sample_ratio, wilson
 
 from .figures import Figures
 

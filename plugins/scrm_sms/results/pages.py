@@ -109,8 +109,8 @@ def _period(brand: Brand, page: landing.LandingPage, to: str) -> str:
     first, end = from_instant(page.starts_at, brand.zone), from_instant(page.ends_at, brand.zone)
     if (first.hour, first.minute, end.hour, end.minute) == (0, 0, 0, 0):
         last = end - timedelta(days=1)
-        return f"{first:%Y-%m-%d}" if first.date() == last.date() else f"{first:%Y-%m-%d} {to} {last:%Y-%m-%d}"
-    return f"{first:%Y-%m-%d %H:%M} {to} {end:%Y-%m-%d %H:%M}"
+        return f"{first:%Y.%m.%d}" if first.date() == last.date() else f"{first:%Y.%m.%d} {to} {last:%Y.%m.%d}"
+    return f"{first:%Y.%m.%d %H:%M} {to} {end:%Y.%m.%d %H:%M}"
 
 
 def _left(brand: Brand, page: landing.LandingPage, words: dict[str, str]) -> str:

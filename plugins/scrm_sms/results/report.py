@@ -12,7 +12,7 @@ from .arms import ArmTest
 from .figures import Figures
 
 if TYPE_CHECKING:
-    from scrm_core.stats import Interval
+    from scrm_core.api import Interval
 
 COLUMNS = (
     Column("plan", "Plan 计划"),

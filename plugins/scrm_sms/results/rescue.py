@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 DAY_MS = 86_400_000
 _WHOLE = 10_000
+_PAGE = 500
 
 
 def run_code(plan_code: str) -> str:
@@ -93,21 +94,32 @@ class Rescues:
                 (contact_id, event.event_id, event.at),
             )
 
-    @transactional
     def settle(self) -> int:
         """The job: queue those who waited for the plan and still have the tag; returns how many."""
         plan = self._plan()
-        if plan is None:
+        if plan is None or self._not_ready(plan, steps_of(plan)):
             return 0
+        queued, after = 0, 0
+        while True:
+            count, last = self._settle_page(plan, after)
+            queued += count
+            if last is None:
+                return queued
+            after = last
+
+    @transactional
+    def _settle_page(self, plan: PlanRow, after: int) -> tuple[int, int | None]:
+        """Queue a page of those who wait; returns how many, and the last row looked at, None behind the end."""
         group, _, tag = self.settings["rescue_tag"].partition("/")
         waiting = execute(
-            "SELECT r.contact_id FROM sms_rescue r JOIN contact c ON c.id = r.contact_id "
-            "WHERE r.plan_id = ? AND r.message_id IS NULL AND c.state = 'active' AND EXISTS "
+            "SELECT r.id, r.contact_id FROM sms_rescue r JOIN contact c ON c.id = r.contact_id "
+            "WHERE r.plan_id = ? AND r.id > ? AND r.message_id IS NULL AND c.state = 'active' AND EXISTS "
             "(SELECT 1 FROM contact_tag x JOIN tag t ON t.id = x.tag_id JOIN tag_group g ON g.id = t.group_id "
-            "WHERE x.contact_id = c.id AND g.name = ? AND t.name = ?) ORDER BY r.id LIMIT 1000",
-            (plan.id, group, tag),
+            "WHERE x.contact_id = c.id AND g.name = ? AND t.name = ?) ORDER BY r.id LIMIT ?",
+            (plan.id, after, group, tag, _PAGE),
         ).fetchall()
-        return sum(self._queue(plan, contact_id) for (contact_id,) in waiting)
+        queued = sum(self._queue(plan, contact_id) for _, contact_id in waiting)
+        return queued, waiting[-1][0] if waiting else None
 
     def _queue(self, plan: PlanRow, contact_id: int) -> bool:
         """Queue a person's message; otherwise keep why not. Who has the plan's message already gets no second one."""

@@ -258,3 +258,32 @@ def test_the_page_speaks_the_brands_language(installation, browser):
         page = write(stage, title="May gift", button="")
     shown = browser(f"/p/moonco/sms/land/{page.token}").text
     assert 'lang="en"' in shown and "days left" in shown and "Add us" in shown
+
+
+def test_whoever_opens_a_recipients_link_learns_nothing_of_the_recipient_and_is_not_logged_in(stage, browser):
+    person = stage.person(stage.phone(0), name="王小雅")
+    stage.upto("running", at="2026-01-01T10:00")
+    stage.brand.clock.advance(hours=3)
+    stage.brand.outreach.drain()
+    (message,) = stage.gateway.of("marketing")
+    assert (message.address, "王小雅" in message.body) == (stage.phone(0), True)
+    shown = browser(f"{path_of(landing.get('MAY'))}?s={stage.link_of(stage.phone(0))}")
+    uid = execute("SELECT uid FROM contact WHERE id = ?", (person,)).fetchone()[0]
+    for secret in (stage.phone(0), stage.phone(0)[3:], "王小雅", uid, message.uid):
+        assert secret not in shown.text
+    assert "Set-Cookie" not in shown.headers
+
+
+def test_a_plan_pauses_when_the_activity_of_its_page_ends(stage):
+    stage.people(3)
+    stage.upto("running", at="2026-01-01T10:00")
+    landing.move_end(stage.brand, "MAY", stage.brand.now() + 3_600_000, actor="ann")
+    stage.brand.clock.advance(hours=3)
+    stage.brand.outreach.drain()
+    stage.control()
+    assert stage.gateway.of("marketing") == []
+    assert stage.run_state() == "paused"
+    landing.move_end(stage.brand, "MAY", stage.brand.now() + 3_600_000, actor="ann")
+    stage.plans.control.resume("MAY", actor="ann")
+    stage.brand.outreach.drain()
+    assert len(stage.gateway.of("marketing")) == 3

@@ -151,3 +151,34 @@ def test_the_canarys_alarm_asks_how_many_came_and_clicked_since(sent):
     assert (adds_since(sent.brand, "MAY", before), clicks_since(sent.brand, "MAY", before)) == (1, 2)
     after = sent.brand.now() + 1
     assert (adds_since(sent.brand, "MAY", after), clicks_since(sent.brand, "MAY", after)) == (0, 0)
+
+
+RACE = """
+def run(brand, worker):
+    from scrm_core.db.bulk import execute
+    from scrm_core.facts import LeadCaptured
+    contact, code, sent_at = execute(
+        "SELECT m.contact_id, l.code, m.sent_at FROM message m JOIN link l ON l.id = m.link_id ORDER BY m.id LIMIT 1"
+    ).fetchone()
+    event = LeadCaptured(event_id=worker, at=sent_at + 1_000 + worker, backfill=False, contact_id=contact,
+                         lead=f"wecom:{worker}", source="wecom", state=code, link=code)
+    return brand.plugins["sms"].results.take_lead(event)
+"""
+
+
+def test_leads_of_one_person_at_the_same_moment_are_one_add_with_the_earliest_instant(new_installation, together):
+    installation = new_installation(acme=configured().split("[plugins.bench]")[0])
+    with installation.brand("acme") as brand:
+        stage = Stage(brand)
+        stage.strangers(1)
+        stage.upto("test", segment=BUYERS, sender="console")
+        stage.plans.interception.start("MAY", actor="ann")
+        brand.outreach.drain()
+        stage.deliver()
+        stage.upto("running", since="approval", at="2026-01-01T10:00")
+        brand.clock.advance(hours=3)
+        brand.outreach.drain()
+    together(installation, RACE, 4)
+    with installation.brand("acme"):
+        (sent_at,) = execute("SELECT sent_at FROM message WHERE link_id IS NOT NULL").fetchone()
+        assert execute("SELECT at, method FROM sms_add").fetchall() == [(sent_at + 1_000, "link")]

@@ -152,9 +152,10 @@ def test_recipients_are_masked_for_readers(sent, call):
     answer = call("GET", "/plans/MAY/recipients.csv?limit=2", scopes=("sms:read",))
     heading, *lines = rows_of(answer.text)
     assert heading[0] == "number" and len(lines) == 2
-    assert {line[0] for line in lines} == {"86 138****0000", "86 138****0001"}
     rest = call("GET", f"/plans/MAY/recipients.csv?limit=2&after={answer.headers['Scrm-Next']}", scopes=("sms:read",))
-    assert len(rows_of(rest.text)) == 2 and "Scrm-Next" not in rest.headers
+    assert "Scrm-Next" not in rest.headers
+    shown = [line[0] for line in (*lines, *rows_of(rest.text)[1:])]
+    assert sorted(shown) == ["86 138****0000", "86 138****0001", "86 138****0002"]
     assert not any(sent.phone(place) in answer.text + rest.text for place in range(3))
     assert "export" not in sent.history()
 
@@ -164,7 +165,7 @@ def test_clear_numbers_need_their_own_permission_and_leave_a_line_in_the_history
     assert call("POST", "/plans/MAY/recipients", body, scopes=("sms:read", "sms:write")).status_code == 403
     assert "export" not in sent.history()
     answer = call("POST", "/plans/MAY/recipients", body, scopes=("sms:export",))
-    assert [line[0] for line in rows_of(answer.text)[1:]] == [sent.phone(place) for place in range(3)]
+    assert {line[0] for line in rows_of(answer.text)[1:]} == {sent.phone(place) for place in range(3)}
     entry = sent.plans.history("MAY")[-1]
     assert (entry.action, entry.detail["numbers"]) == ("export", "clear")
     assert entry.actor.startswith("key:")

@@ -8,6 +8,7 @@ from results_scene import Bench, Sms, Stage, configured
 from scrm_core.clock import MS_PER_DAY
 from scrm_core.db.bulk import execute
 from scrm_core.errors import ConfigError
+from scrm_core.services.contacts import IdentityIn, LeadIn
 from scrm_sms.results import landing
 
 RESCUE = 'rescue_tag = "intent/C"\nrescue_plan = "MAY"\n[plugins.bench]'
@@ -171,6 +172,32 @@ def test_other_tags_and_brands_without_rescue_do_nothing(stage, installation):
         mark(quiet, quiet.strangers(1)[0])
         assert rescue_rows(quiet) == []
         assert list(other.reports.run("sms-rescue").rows) == []
+
+
+def test_whoever_waits_is_queued_by_the_job_once_the_plan_is_scheduled(stage):
+    stage.plans.create("MAY", actor="ann")
+    early = stage.strangers(1, first=900)
+    stage.upto("schedule", segment="orders >= 1")
+    waiting, unmarked, unknown = [*stage.strangers(2), "unknown"]
+    for phone in (waiting, unmarked):
+        mark(stage, phone)
+    unmark(stage, unmarked)
+    nobody = stage.brand.contacts.capture_lead(
+        LeadIn(source="wecom", reference=unknown, identities=(IdentityIn.of("external_userid", "wm1", ""),),
+               at=stage.brand.now())
+    ).contact_id  # fmt: skip
+    stage.brand.tags.add(nobody, ("intent", "C"))
+    stage.deliver()
+    stage.brand.plugins["sms"].settle()
+    assert rescue(stage)["waiting"] == 3
+    stage.upto("running", since="schedule", at="2026-01-01T10:00")
+    stage.brand.clock.advance(hours=3)
+    stage.brand.plugins["sms"].settle()
+    stage.brand.plugins["sms"].settle()
+    stage.brand.outreach.drain()
+    assert sorted(marketing(stage)) == sorted([*early, waiting])
+    reasons = execute("SELECT reason FROM sms_rescue WHERE message_id IS NULL ORDER BY reason").fetchall()
+    assert reasons == [("no_address",), ("the rescue plan is not approved and scheduled",)]
 
 
 RACE = """
