@@ -15,6 +15,8 @@ from scrm_core.api import csv_cell, execute, fetch_in, iso, mask, transactional
 
 from ..plans.book import OWNER
 from ..plans.store import PlanRow, clean_actor, note
+from .adds import ARRIVED
+from .figures import is_repurchase
 from .rescue import run_code
 
 if TYPE_CHECKING:
@@ -68,17 +70,7 @@ def _cells(brand: Brand, plan: PlanRow, rows: Sequence[Row], order_ms: int, clea
             (plan.id,),
         )
     )
-    money = {
-        message_id: (orders, int(revenue))
-        for message_id, orders, revenue in fetch_in(
-            "SELECT a.message_id, count(*), sum(o.paid_minor - o.refund_minor) FROM sms_add a "
-            "JOIN orders o ON o.contact_id = a.contact_id AND o.valid = 1 AND o.paid_at > a.at "
-            "AND o.paid_at <= a.at + CAST(? AS BIGINT) WHERE a.plan_id = ? AND a.message_id IN ({in}) "
-            "GROUP BY a.message_id",
-            ids,
-            (order_ms, plan.id),
-        )
-    }
+    money = _money(plan, ids, order_ms)
     cells = []
     for message_id, address, state, reason, code, arm, parts, sent_at, final_at, link_id in rows:
         sent = sent_at is not None
@@ -94,6 +86,27 @@ def _cells(brand: Brand, plan: PlanRow, rows: Sequence[Row], order_ms: int, clea
             ]
         )
     return cells
+
+
+def _money(plan: PlanRow, ids: Sequence[int], order_ms: int) -> dict[int, tuple[int, int]]:
+    """Orders and revenue by message, counted as the plan's figures count them."""
+    what = "count(*), sum(o.paid_minor - o.refund_minor)"
+    orders = "JOIN orders o ON o.valid = 1 AND o.contact_id ="
+    if is_repurchase(plan):
+        sql = (
+            f"SELECT m.id, {what} FROM message m {orders} m.contact_id AND o.paid_at > m.sent_at "
+            f"AND o.paid_at <= m.sent_at + CAST(? AS BIGINT) WHERE m.state IN {ARRIVED} AND m.id IN ({{in}}) "
+            "GROUP BY m.id"
+        )
+        rows = fetch_in(sql, ids, (order_ms,))
+    else:
+        sql = (
+            f"SELECT a.message_id, {what} FROM sms_add a {orders} a.contact_id AND o.paid_at > a.at "
+            "AND o.paid_at <= a.at + CAST(? AS BIGINT) WHERE a.plan_id = ? AND a.message_id IN ({in}) "
+            "GROUP BY a.message_id"
+        )
+        rows = fetch_in(sql, ids, (order_ms, plan.id))
+    return {message_id: (count, int(revenue)) for message_id, count, revenue in rows}
 
 
 def _number(address: str, clear: bool) -> str:

@@ -10,7 +10,8 @@
 * added: persons who came through the plan; new: those of them who were no
   friend and no member before.
 * ordered: added persons with a valid order within ``order_days`` after the add;
-  revenue is those orders' money, net of refunds.
+  revenue is those orders' money, net of refunds. A plan whose goal is repurchase
+  writes to friends: there it is recipients, within ``order_days`` after the send.
 * cost: parts of the messages that were sent, times the price of a part.
 """
 
@@ -24,7 +25,9 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import NotFound, execute
 
 from ..plans.book import OWNER
-from ..plans.store import PlanRow
+from ..plans.steps import Goal
+from ..plans.store import PlanRow, steps_of
+from .adds import ARRIVED
 from .rescue import run_code
 
 if TYPE_CHECKING:
@@ -90,6 +93,7 @@ class Counting:
         self, plan: PlanRow, *, price_milli: int, order_days: int, by_arm: bool = False, cut: Cut = ALL
     ) -> None:
         self._plan = plan
+        self._repurchase = is_repurchase(plan)
         self._price = price_milli
         self._order_ms = order_days * DAY_MS
         self._arm = "m.arm" if by_arm else "''"
@@ -191,15 +195,33 @@ class Counting:
             figures.added, figures.new, figures.reached_added, figures.clicked_added = added, new, reached, clicked
 
     def _money(self) -> None:
-        sql = (
-            f"SELECT {self._arm} AS grp, count(DISTINCT a.contact_id), count(*), sum(o.paid_minor - o.refund_minor) "
-            f"FROM {_ADDED} JOIN orders o ON o.contact_id = a.contact_id AND o.valid = 1 "
-            "AND o.paid_at > a.at AND o.paid_at <= a.at + CAST(? AS BIGINT) "
-            "WHERE a.plan_id = ? AND c.state = 'active' AND {cut} GROUP BY grp"
-        )
-        for arm, buyers, orders, revenue in self._rows(sql, (self._order_ms, self._plan.id)):
+        whose = "count(DISTINCT o.contact_id), count(DISTINCT o.id), sum(o.paid_minor - o.refund_minor)"
+        if self._repurchase:
+            sql = (
+                f"SELECT {self._arm} AS grp, {whose} FROM message m JOIN contact c ON c.id = m.contact_id "
+                "JOIN orders o ON o.contact_id = m.contact_id AND o.valid = 1 "
+                "AND o.paid_at > m.sent_at AND o.paid_at <= m.sent_at + CAST(? AS BIGINT) "
+                f"WHERE m.run_id IN (?, ?) AND m.state IN {ARRIVED} AND c.state = 'active' AND {{cut}} GROUP BY grp"
+            )
+            found = self._rows(sql, (self._order_ms, *self._runs))
+        else:
+            sql = (
+                f"SELECT {self._arm} AS grp, {whose} FROM {_ADDED} "
+                "JOIN orders o ON o.contact_id = a.contact_id AND o.valid = 1 "
+                "AND o.paid_at > a.at AND o.paid_at <= a.at + CAST(? AS BIGINT) "
+                "WHERE a.plan_id = ? AND c.state = 'active' AND {cut} GROUP BY grp"
+            )
+            found = self._rows(sql, (self._order_ms, self._plan.id))
+        for arm, buyers, orders, revenue in found:
             figures = self._of(arm)
             figures.buyers, figures.orders, figures.revenue = buyers, orders, int(revenue or 0)
+
+
+def is_repurchase(plan: PlanRow) -> bool:
+    """Whether a plan's goal is repurchase: its recipients' own orders count then."""
+    goal = steps_of(plan).get("goal")
+    content: Goal | None = None if goal is None else goal.content
+    return content is not None and content.goal == "repurchase"
 
 
 _ADDED = "sms_add a JOIN contact c ON c.id = a.contact_id LEFT JOIN message m ON m.id = a.message_id"

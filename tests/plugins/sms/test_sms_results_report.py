@@ -175,6 +175,31 @@ def test_segments_and_texts_have_figures_of_their_own(stage):
         stage.results.plan_report("NONE")
 
 
+def test_a_plan_to_friends_counts_what_its_recipients_buy_after_the_send(stage):
+    phones = stage.strangers(4)
+    stage.plans.create("MAY", actor="ann")
+    stage.plans.set_goal("MAY", "repurchase", sender="recorder", actor="ann")
+    stage.upto("running", since="audience", segment=BUYERS, at=MAY)
+    stage.orders("before", phones[0], 700, days=0.01)
+    stage.brand.clock.advance(hours=3)
+    stage.brand.outreach.drain()
+    for message in stage.gateway.of("marketing"):
+        lost = message.address == phones[3]
+        stage.brand.outreach.receipt(message.uid, "failed" if lost else "delivered")
+    stage.orders("A1", phones[0], 3_000, days=2)
+    stage.orders("A2", phones[0], 2_000, days=3)
+    stage.orders("A3", phones[1], 1_000, days=29)
+    stage.orders("late", phones[2], 5_000, days=31)
+    stage.orders("never got it", phones[3], 5_000, days=2)
+    stage.refund("A2", 500)
+    row = stage.row()
+    assert (row["added"], row["buyers"], row["orders"], row["revenue_minor"]) == (0, 2, 3, 5_500)
+    cells = [line for _, page in stage.results.recipients("MAY", clear_for="ann") for line in page]
+    assert {line[0]: (line[-2], line[-1]) for line in cells} == {
+        phones[0]: ("2", "4500"), phones[1]: ("1", "1000"), phones[2]: ("0", "0"), phones[3]: ("0", "0"),
+    }  # fmt: skip
+
+
 # Texts compared --------------------------------------------------------------
 
 
