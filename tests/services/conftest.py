@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kannel_gateway import REMEDY, Kannel, free_ports, missing_part
@@ -32,6 +33,9 @@ class Wired:
 
     installation: Installation
     kannel: Kannel
+    turned_away: list[str]
+    busy: int = 0
+    """So many calls are still answered with 503, as by a server that is busy; ``turned_away`` are their queries."""
 
     @property
     def brand(self) -> Brand:
@@ -58,12 +62,26 @@ def wired(new_installation: Callable[..., Installation], tmp_path: Path) -> Iter
         f'callback_token = "{TOKEN}"\n'
     )
     installation = new_installation(acme=settings)
-    server = make_server("127.0.0.1", port, create_app(installation), threaded=True, request_handler=Quiet)
+    wired = Wired(installation, kannel, [])
+    app = create_app(installation)
+    # As many at a time as `scrm run` serves: Kannel would open hundreds of connections.
+    places = threading.Semaphore(2)
+
+    def front(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if wired.busy > 0:
+            wired.busy -= 1
+            wired.turned_away.append(environ["QUERY_STRING"])
+            start_response("503 Service Unavailable", [("Content-Length", "0"), ("Retry-After", "1")])
+            return []
+        with places:
+            return list(app(environ, start_response))
+
+    server = make_server("127.0.0.1", port, front, threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
         kannel.start()
-        yield Wired(installation, kannel)
+        yield wired
     finally:
         kannel.close()
         server.shutdown()

@@ -117,3 +117,13 @@ def test_a_wrong_password_halts_the_run_and_says_why(wired, engine):
     assert view.state == "paused"
     assert "http_403" in view.reason and "Authorization failed" in view.reason
     assert wired.kannel.parts() == []
+
+
+def test_a_report_that_finds_the_server_busy_is_told_again(wired, engine):
+    wired.busy = 5
+    with wired.brand as brand:
+        run = open_run(brand, numbers(4))
+        while states(brand, run)["queued"]:
+            brand.outreach.dispatch()
+        until(lambda: states(brand, run) == {"delivered": 4}, "four receipts")
+    assert len(wired.turned_away) == 5

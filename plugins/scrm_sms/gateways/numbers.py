@@ -5,16 +5,10 @@
 
 from __future__ import annotations
 
-from scrm_core.api import Invalid
-from scrm_core.values.identities import normalise_phone
+from scrm_core.api import Invalid, normalise_phone
 
 MAINLAND = "+86"
 _FORMS = ("", "+")
-
-
-def masked(number: str) -> str:
-    """A number for the eyes: the first digits and the last four."""
-    return f"{number[:-8]}****{number[-4:]}" if len(number) >= 11 else "****"
 
 
 def without_plus(number: str) -> str:
