@@ -51,7 +51,7 @@ from .outreach.types import (
 )
 from .plugin import Column, Job, Metric, Plugin, Report, ReportTable, SegmentField, Sender, permission
 from .services.links import safe_target
-from .stats import Comparison, Interval, compare_shares, holm, sample_ratio, sample_size, wilson
+from .stats import ComparedArm, Interval, ShareTest, compare_arms, sample_ratio, sample_size
 from .values.identities import is_mobile, normalise_phone
 from .values.masking import mask
 from .values.money import format_minor
@@ -63,7 +63,7 @@ __all__ = [
     "Channel",
     "Column",
     "CommandSession",
-    "Comparison",
+    "ComparedArm",
     "Conflict",
     "Contact",
     "ContactMerged",
@@ -115,6 +115,7 @@ __all__ = [
     "SegmentField",
     "SendResult",
     "Sender",
+    "ShareTest",
     "Skipped",
     "Tag",
     "TagAdded",
@@ -123,7 +124,7 @@ __all__ = [
     "Visit",
     "buffered",
     "clean_text",
-    "compare_shares",
+    "compare_arms",
     "csv_cell",
     "current_actor",
     "current_brand",
@@ -134,7 +135,6 @@ __all__ = [
     "fetch_in",
     "format_minor",
     "from_instant",
-    "holm",
     "hookimpl",
     "insert_model_rows",
     "insert_rows",
@@ -151,5 +151,4 @@ __all__ = [
     "sample_size",
     "to_instant",
     "transactional",
-    "wilson",
 ]

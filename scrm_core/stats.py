@@ -158,3 +158,81 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
         adjusted[index] = highest
     return adjusted
+
+
+SIGNIFICANT = 0.05
+"""A difference counts when its P value, corrected by Holm for several variants, is below this."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedArm:
+    """One arm of a test of shares: ``hits`` of ``base`` persons.
+
+    ``share`` and ``interval`` are None without persons, ``against_control`` and
+    ``p_adjusted`` for the control and while one of the two has no persons.
+    """
+
+    arm: str
+    base: int
+    hits: int
+    share: float | None
+    interval: Interval | None
+    against_control: Comparison | None
+    p_adjusted: float | None
+
+    @property
+    def lift(self) -> float:
+        """By how much the share lies above the control's; 0 for the control."""
+        return 0.0 if self.against_control is None else self.against_control.difference
+
+
+@dataclass(frozen=True, slots=True)
+class ShareTest:
+    """``verdict``: sample ratio mismatch (discard, look for the bug), too few persons, no difference or winner."""
+
+    arms: tuple[ComparedArm, ...]
+    verdict: str
+    winner: str | None
+
+
+def compare_arms(
+    counted: Sequence[tuple[str, int, int]], minimum: int, *, mismatch: bool = False
+) -> ShareTest:
+    """Compare (arm, base, hits), the first being the control.
+
+    No winner is named while an arm has fewer than ``minimum`` persons, nor with
+    ``mismatch``: counts that do not fit the planned ratio.
+    """
+    _, control_base, control_hits = counted[0]
+    compared = [
+        compare_shares(control_hits, control_base, hits, base) if place and base and control_base else None
+        for place, (_, base, hits) in enumerate(counted)
+    ]
+    corrected = iter(holm([each.p_value for each in compared if each is not None]))
+    arms = tuple(
+        ComparedArm(
+            arm,
+            base,
+            hits,
+            hits / base if base else None,
+            wilson(hits, base) if base else None,
+            comparison,
+            None if comparison is None else next(corrected),
+        )
+        for (arm, base, hits), comparison in zip(counted, compared, strict=True)
+    )
+    return ShareTest(arms, *_verdict(arms, minimum, mismatch))
+
+
+def _verdict(arms: Sequence[ComparedArm], minimum: int, mismatch: bool) -> tuple[str, str | None]:
+    if mismatch:
+        return "sample ratio mismatch", None
+    if min(arm.base for arm in arms) < minimum:
+        return "too few persons", None
+    differing = [arm for arm in arms[1:] if arm.p_adjusted is not None and arm.p_adjusted < SIGNIFICANT]
+    better = [arm for arm in differing if arm.lift > 0]
+    if better:
+        return "winner", max(better, key=lambda arm: arm.lift).arm
+    if len(differing) == len(arms) - 1:
+        return "winner", arms[0].arm
+    return "no difference", None

@@ -136,6 +136,8 @@ class Outreach:
         parts: int = 1,
         template: str = "",
         params: Mapping[str, str] | None = None,
+        arm: str = "",
+        link_id: int | None = None,
         not_before: int | None = None,
         expires_at: int | None = None,
     ) -> int | None:
@@ -149,6 +151,8 @@ class Outreach:
             parts=parts,
             template=template,
             params=params or {},
+            arm=arm,
+            link_id=link_id,
             not_before=not_before,
             expires_at=expires_at,
         )

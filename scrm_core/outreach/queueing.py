@@ -193,6 +193,8 @@ def queue_body(
     parts: int,
     template: str,
     params: Mapping[str, str],
+    arm: str,
+    link_id: int | None,
     not_before: int | None,
     expires_at: int | None,
 ) -> int | None:
@@ -202,7 +204,7 @@ def queue_body(
     (reason,) = judge.reasons([(contact, address)])
     row = execute(
         "INSERT INTO message (run_id, contact_id, address, bucket, state, reason, body, parts, template, params, "
-        "not_before, expires_at, updated_at) VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "arm, link_id, not_before, expires_at, updated_at) VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT DO NOTHING RETURNING id",
         (
             run.id,
@@ -214,6 +216,8 @@ def queue_body(
             parts,
             template,
             json.dumps(dict(params), ensure_ascii=False),
+            arm,
+            link_id,
             not_before or 0,
             expires_at,
             brand.now(),

@@ -21,7 +21,7 @@ from ..db.bulk import execute, fetch_in, insert_rows
 from ..errors import Conflict, Invalid, NotFound
 from ..limits import LIMITS
 from ..models import Experiment, Exposure
-from ..stats import Comparison, Interval, RatioCheck, compare_shares, holm, sample_ratio, wilson
+from ..stats import Comparison, Interval, RatioCheck, compare_arms, sample_ratio
 from ..values.text import clean_text
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 BUCKETS = 10_000
 """The weights of an experiment's arms sum to this."""
-
-SIGNIFICANT = 0.05
-"""A difference counts when its P value, corrected by Holm for several variants, is below this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,10 +217,17 @@ class Experiments:
                 (metric, row.id),
             ).fetchall()
         }
-        arms = _arm_results([(arm, *counted.get(arm, (0, 0, 0))) for arm, _ in view.arms])
-        ratio = sample_ratio([arm.persons for arm in arms], [weight for _, weight in view.arms])
-        verdict, winner = _verdict(arms, ratio, view.minimum)
-        return ExperimentResult(name, metric, arms, ratio, verdict, winner)
+        found = [(arm, *counted.get(arm, (0, 0, 0))) for arm, _ in view.arms]
+        ratio = sample_ratio([persons for _, persons, _, _ in found], [weight for _, weight in view.arms])
+        test = compare_arms([line[:3] for line in found], view.minimum, mismatch=ratio.alarm)
+        arms = tuple(
+            ArmResult(
+                each.arm, each.base, each.hits, int(line[3]), each.share, each.interval, each.against_control,
+                each.p_adjusted,
+            )
+            for each, line in zip(test.arms, found, strict=True)
+        )  # fmt: skip
+        return ExperimentResult(name, metric, arms, ratio, test.verdict, test.winner)
 
     def list(self, owner: str | None = None) -> list[ExperimentView]:
         """All experiments by name, or those of one owner."""
@@ -263,48 +267,3 @@ def _arm(row: Experiment, person: str) -> str:
     bucket = bucket_of(row.salt, row.name, person)
     bounds = accumulate(weight for _, weight in row.arms)
     return next(str(arm) for (arm, _), bound in zip(row.arms, bounds, strict=True) if bucket < bound)
-
-
-def _arm_results(counted: Sequence[tuple[str, int, int, int]]) -> tuple[ArmResult, ...]:
-    _, control_persons, control_converted, _ = counted[0]
-    compared = [
-        compare_shares(control_converted, control_persons, converted, persons)
-        if index and persons and control_persons
-        else None
-        for index, (_, persons, converted, _) in enumerate(counted)
-    ]
-    adjusted = iter(holm([each.p_value for each in compared if each is not None]))
-    return tuple(
-        ArmResult(
-            arm,
-            persons,
-            converted,
-            int(value),
-            converted / persons if persons else None,
-            wilson(converted, persons) if persons else None,
-            comparison,
-            None if comparison is None else next(adjusted),
-        )
-        for (arm, persons, converted, value), comparison in zip(counted, compared, strict=True)
-    )
-
-
-def _verdict(arms: Sequence[ArmResult], ratio: RatioCheck, minimum: int) -> tuple[str, str | None]:
-    if ratio.alarm:
-        return "sample ratio mismatch", None
-    if min(arm.persons for arm in arms) < minimum:
-        return "too few persons", None
-    better = [arm for arm in arms[1:] if _differs(arm) and _lift(arm) > 0]
-    if better:
-        return "winner", max(better, key=_lift).arm
-    if all(_differs(arm) for arm in arms[1:]):
-        return "winner", arms[0].arm
-    return "no difference", None
-
-
-def _differs(arm: ArmResult) -> bool:
-    return arm.p_adjusted is not None and arm.p_adjusted < SIGNIFICANT
-
-
-def _lift(arm: ArmResult) -> float:
-    return 0.0 if arm.against_control is None else arm.against_control.difference

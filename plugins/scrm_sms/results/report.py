@@ -140,13 +140,15 @@ def flow(figures: Figures, dropped: Mapping[str, int]) -> ReportTable:
 def test_table(tests: Iterable[tuple[str, ArmTest]]) -> ReportTable:
     """Comparisons, one row per arm; the verdict is that of the whole comparison."""
     rows = []
-    for plan, test in tests:
+    for plan, compared in tests:
+        test = compared.test
         words = f"{test.verdict}: {test.winner}" if test.winner is not None else test.verdict
         if test.verdict == "too few persons":
-            words = f"{test.verdict}: every arm needs {test.minimum:,}"
-        for line in test.lines:
+            words = f"{test.verdict}: every arm needs {compared.minimum:,}"
+        for line in test.arms:
+            against = line.against_control
             low, high = _ends(line.interval)
-            difference_low, difference_high = _ends(None if line.against is None else line.against.interval)
+            difference_low, difference_high = _ends(None if against is None else against.interval)
             rows.append(
                 {
                     "plan": plan,
@@ -156,10 +158,10 @@ def test_table(tests: Iterable[tuple[str, ArmTest]]) -> ReportTable:
                     "share": None if line.share is None else round(line.share, 4),
                     "low": low,
                     "high": high,
-                    "difference": None if line.against is None else round(line.against.difference, 4),
+                    "difference": None if against is None else round(against.difference, 4),
                     "difference_low": difference_low,
                     "difference_high": difference_high,
-                    "p_value": None if line.p_value is None else float(f"{line.p_value:.3g}"),
+                    "p_value": None if line.p_adjusted is None else float(f"{line.p_adjusted:.3g}"),
                     "verdict": words,
                 }
             )

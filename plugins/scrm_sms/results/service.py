@@ -15,6 +15,7 @@ from scrm_core.api import (
     ReportTable,
     TagAdded,
     TagRemoved,
+    compare_arms,
     execute,
     transactional,
 )
@@ -144,7 +145,8 @@ class Results:
             if requests or figures.clicked or code is not None:
                 asking = ("asked 主动", requests, int(accepted))
                 tapping = ("tapped 被动", figures.clicked, figures.clicked_added)
-                tests.append((plan.code, arms.judge("modes", [asking, tapping], self.settings["mode_minimum"])))
+                least = self.settings["mode_minimum"]
+                tests.append((plan.code, arms.ArmTest("modes", least, compare_arms([asking, tapping], least))))
         return report.test_table(tests)
 
     def rescue_report(self) -> ReportTable:

@@ -7,11 +7,10 @@ from datetime import date
 import pytest
 from results_scene import Bench, Sms, Stage, configured
 
-from scrm_core.api import SendResult
+from scrm_core.api import SendResult, compare_arms
 from scrm_core.db.bulk import execute
 from scrm_core.errors import Conflict, Invalid, NotFound
 from scrm_sms.plans.steps import Arm
-from scrm_sms.results.arms import judge
 from scrm_sms.results.report import minor
 from scrm_sms.results.requests import RequestIn
 
@@ -205,16 +204,16 @@ def test_a_plan_to_friends_counts_what_its_recipients_buy_after_the_send(stage):
 
 def test_the_published_test_of_the_two_words_before_the_link():
     # 70 % against 79.84 %: with 1,000 clicks each, z 5.054 and 6.02 to 13.58 points.
-    test = judge("converted", [("plain", 1_000, 700), ("official", 1_000, 798)], 1_000)
+    test = compare_arms([("plain", 1_000, 700), ("official", 1_000, 798)], 1_000)
     assert (test.verdict, test.winner) == ("winner", "official")
-    line = test.lines[1]
-    assert line.against.z == pytest.approx(5.054, abs=5e-4)
-    assert line.against.difference == pytest.approx(0.098)
-    assert (line.against.interval.low, line.against.interval.high) == (
+    line = test.arms[1]
+    assert line.against_control.z == pytest.approx(5.054, abs=5e-4)
+    assert line.against_control.difference == pytest.approx(0.098)
+    assert (line.against_control.interval.low, line.against_control.interval.high) == (
         pytest.approx(0.0602, abs=5e-5),
         pytest.approx(0.1358, abs=5e-5),
     )
-    assert line.p_value < 0.00001
+    assert line.p_adjusted < 0.00001
 
 
 @pytest.mark.parametrize(
@@ -227,13 +226,13 @@ def test_the_published_test_of_the_two_words_before_the_link():
     ],
 )
 def test_no_winner_is_named_too_early_or_by_chance(counted, minimum, verdict, winner):
-    test = judge("added", counted, minimum)
+    test = compare_arms(counted, minimum)
     assert (test.verdict, test.winner) == (verdict, winner)
 
 
 def test_a_ratio_that_was_not_planned_names_no_winner():
     counted = [("A", 50_400, 100), ("B", 49_200, 5_000)]
-    assert judge("added", counted, 1, mismatch=True).verdict == "sample ratio mismatch"
+    assert compare_arms(counted, 1, mismatch=True).verdict == "sample ratio mismatch"
 
 
 def test_texts_are_compared_by_what_their_own_recipients_did(stage):
