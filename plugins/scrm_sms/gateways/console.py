@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from logging import Logger
 
-from scrm_core.api import OutMessage, SendResult, mask
+from scrm_core.api import OutMessage, SendResult
 
+from .numbers import masked
 from .outcomes import visible
 
 
@@ -21,5 +22,5 @@ class Console:
     def send(self, messages: Sequence[OutMessage]) -> list[SendResult]:
         """Every message is delivered at once."""
         for each in messages:
-            self._log.info("SMS to %s: %s", mask("phone", each.address), visible(each.body, 1_000))
+            self._log.info("SMS to %s: %s", masked(each.address), visible(each.body, 1_000))
         return [SendResult.delivered(f"console-{each.uid}") for each in messages]

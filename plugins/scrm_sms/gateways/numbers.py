@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
-from scrm_core.api import Invalid, normalise_phone
+from scrm_core.api import Invalid, mask, normalise_phone
 
 MAINLAND = "+86"
 _FORMS = ("", "+")
+
+
+def masked(number: str) -> str:
+    """A number for the eyes: country code, first three digits, last four."""
+    return mask("phone", number) or ""
 
 
 def without_plus(number: str) -> str:
