@@ -12,8 +12,8 @@ _FORMS = ("", "+")
 
 
 def masked(number: str) -> str:
-    """A number for the eyes: country code, first three digits, last four."""
-    return mask("phone", number) or ""
+    """A number for the eyes, in one word: country code, first three digits, last four."""
+    return (mask("phone", number) or "").replace(" ", "")
 
 
 def without_plus(number: str) -> str:

@@ -294,7 +294,7 @@ def test_the_console_writes_one_line_and_masks_the_number(caplog):
     with caplog.at_level(logging.INFO, "scrm.plugin.sms"):
         results = Console(log).send([message(7, body="一\n二\x00三"), message(8)])
     assert [result.outcome for result in results] == ["delivered", "delivered"]
-    assert caplog.messages[0] == "SMS to +86 138****0007: 一 二 三"
+    assert caplog.messages[0] == "SMS to +86138****0007: 一 二 三"
     assert "13800000008" not in caplog.text
 
 
