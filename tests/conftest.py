@@ -3,6 +3,8 @@
 ``engine`` runs a test once on SQLite and once on PostgreSQL. Databases are
 migrated once per session: a test gets a copy of the SQLite files, or the
 emptied PostgreSQL schemas, of a database that this session made for itself.
+With ``pytest -n 2`` each worker is such a session, with a database, nurseries
+and temporary folders of its own.
 
 SCRM_TEST_POSTGRES   URL of a PostgreSQL database whose user may create databases
 SCRM_TEST_REQUIRE    ``all``: a missing service fails a test instead of skipping it
@@ -36,6 +38,18 @@ BRANDS = {
 }
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Workers of pytest-xdist share nothing but this: such tests go to one worker, one after the other.
+
+    There is one Redis database; and one demo, browser and set of server
+    processes at a time is what a small machine can carry.
+    """
+    if "redis_url" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.xdist_group("redis"))
+    elif "e2e" in item.path.parts:
+        item.add_marker(pytest.mark.xdist_group("e2e"))
+
+
 def missing(service: str, remedy: str) -> None:
     """Skip the test, or fail it where every service is required."""
     words = f"{service} is missing: {remedy}"
@@ -61,6 +75,8 @@ def _postgres_server() -> Iterator[str | None]:
     name = f"scrm_test_{secrets.token_hex(6)}"
     with admin:
         admin.execute(f'CREATE DATABASE "{name}"')
+        # No test pulls the server's plug: what its commits survive is PostgreSQL's own promise.
+        admin.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
         yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
         admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
@@ -208,7 +224,7 @@ def deliver() -> Callable[[Brand], None]:
 
 @pytest.fixture(scope="session")
 def _nurseries() -> Iterator[Nurseries]:
-    nurseries = Nurseries(4)
+    nurseries = Nurseries(3)
     yield nurseries
     nurseries.close()
 

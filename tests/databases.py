@@ -25,21 +25,23 @@ Table = tuple[str, str]
 
 @dataclass(frozen=True)
 class Kind:
-    """Which tables there are: the brands' ids, and each plugin with migrations that a brand switches on."""
+    """Which tables there are: the brands' ids, and each plugin with tables that a brand switches on.
+
+    A plugin is known by its class, or by its name where it is an installed one.
+    """
 
     brands: frozenset[str]
-    plugins: frozenset[tuple[str, type[Plugin]]] = frozenset()
+    plugins: frozenset[tuple[str, str | type[Plugin]]]
 
     @classmethod
     def of(cls, brands: dict[str, str], plugins: Iterable[type[Plugin]]) -> Kind:
         """The kind of brand files (text by id) and plugin classes given to the installation."""
-        migrating = [plugin for plugin in plugins if plugin.migrations is not None]
-        if not migrating:
-            return cls(frozenset(brands))
-        switched_on = set()
+        given = {plugin.name: plugin for plugin in plugins}
+        switched_on: set[tuple[str, str | type[Plugin]]] = set()
         for brand, text in brands.items():
-            tables = tomllib.loads(text).get("plugins", {})
-            switched_on |= {(brand, p) for p in migrating if tables.get(p.name, {"enabled": False}).get("enabled", True)}
+            for name, settings in tomllib.loads(text).get("plugins", {}).items():
+                if settings.get("enabled", True) and (name not in given or given[name].migrations is not None):
+                    switched_on.add((brand, given.get(name, name)))
         return cls(frozenset(brands), frozenset(switched_on))
 
 
@@ -49,23 +51,24 @@ class SqliteFiles:
     def __init__(self, folder: Path, plain: Path) -> None:
         self._folder = folder
         self._plain = plain
-        self._made: dict[Kind, Path | None] = {}
+        self._asked: set[Kind] = set()
+        self._made: dict[Kind, Path] = {}
 
     def copy(self, kind: Kind, target: Path, make: Callable[[Path], Installation]) -> None:
         """Put a brand's files of a kind into ``target``, which ``Installation.migrate`` then completes.
 
         ``make`` writes a project of that kind into a new folder and opens it.
         """
-        source: Path | None = self._plain
-        if kind.plugins:
-            # Many kinds belong to one test: only one that is asked for again is worth files of its own.
-            source = self._plain if kind not in self._made else self._made[kind] or self._make(kind, make)
-            self._made.setdefault(kind, None)
-        assert source is not None
+        source = self._plain
+        # Many kinds belong to one test: only one that is asked for again is worth files of its own.
+        if kind.plugins and kind in self._asked:
+            if kind not in self._made:
+                self._made[kind] = self._make(make(self._folder / f"kind-{len(self._made)}"))
+            source = self._made[kind]
+        self._asked.add(kind)
         shutil.copytree(source, target)
 
-    def _make(self, kind: Kind, make: Callable[[Path], Installation]) -> Path:
-        installation = make(self._folder / f"kind-{len(self._made)}")
+    def _make(self, installation: Installation) -> Path:
         data: Path = installation.config.data_dir
         shutil.copytree(self._plain, data)
         installation.migrate()
@@ -73,7 +76,6 @@ class SqliteFiles:
             with brand:
                 execute("DELETE FROM plugin_cursor")  # made anew by the clock of each test
         installation.close()
-        self._made[kind] = data
         return data
 
 
@@ -81,13 +83,15 @@ class SqliteFiles:
 class _Contents:
     """What the schemas hold after migration: every table, a copy of those that are not empty.
 
-    ``question`` is the prepared statement that names the tables a test changed.
+    ``question`` is the prepared statement that names the tables a test changed, ``counts``
+    where each sequence stands: its last number and whether that one was given out.
     """
 
     kind: Kind
     tables: frozenset[Table]
     copies: dict[Table, str]
     question: str
+    counts: dict[str, tuple[int, bool]]
 
 
 class PostgresSchemas:
@@ -120,13 +124,16 @@ class PostgresSchemas:
             made = plain()
             made.migrate()
             made.close()
-            self._plain = self._now = self._look(Kind(frozenset(made.brand_ids())))
+            self._plain = self._now = self._look(Kind(frozenset(made.brand_ids()), frozenset()))
             return
+        assert self._plain is not None
         self._drop_schemas(present, {schema for schema, _ in keep.tables})
-        with self._admin.pipeline():
-            for schema, table in present - keep.tables:
-                self._admin.execute(f'DROP TABLE IF EXISTS "{schema}"."{table}" CASCADE')
+        for schema, table in present - keep.tables:
+            self._admin.execute(f'DROP TABLE IF EXISTS "{schema}"."{table}" CASCADE')
         self._restore(keep)
+        # A plugin's tables are as new. Numbers of the core's go on: ids of two tables are rarely equal by chance.
+        for sequence in keep.counts.keys() - self._plain.counts.keys():
+            self._admin.execute("SELECT setval(%s::regclass, %s, %s)", (sequence, *keep.counts[sequence]))
         self._now = keep
 
     def migrated(self, kind: Kind) -> None:
@@ -164,7 +171,14 @@ class PostgresSchemas:
         self._questions += 1
         name = f"question_{self._questions}"
         self._admin.execute(f"PREPARE {name} AS " + " UNION ALL ".join(questions))
-        return _Contents(kind, tables, copies, name)
+        return _Contents(kind, tables, copies, name, self._counts())
+
+    def _counts(self) -> dict[str, tuple[int, bool]]:
+        rows = self._admin.execute(
+            "SELECT format('%I.%I', schemaname, sequencename), coalesce(last_value, start_value), "
+            "last_value IS NOT NULL FROM pg_sequences"
+        )
+        return {sequence: (number, given_out) for sequence, number, given_out in rows.fetchall()}
 
     def _restore(self, contents: _Contents) -> None:
         # Asking which few tables were written is far quicker than emptying all of them.
