@@ -40,8 +40,9 @@ run: $(VENV)/installed
 	@$(BIN)/scrm init $(DEMO) --demo
 	@cd $(DEMO) && exec $(BIN)/scrm run --port $(PORT)
 
+# One process per core, each with databases of its own; ARGS='-n 0' runs all in one process.
 test: $(VENV)/installed-test
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 $(ARGS)
 
 bench: $(VENV)/installed-test
 	@$(BIN)/python benchmarks/run.py $(if $(filter small,$(SIZE)),--small) $(ARGS)
