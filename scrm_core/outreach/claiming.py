@@ -38,7 +38,8 @@ LEASE_MS = 60_000
 
 HEARTBEAT_MS = 10_000
 PUT_OFF = 1_000
-_CLAIMED = "('sending', 'sent', 'delivered', 'failed', 'unknown')"
+SILENT = 1_000
+"""Messages without receipt that are given up in one transaction."""
 
 
 @dataclass(slots=True)
@@ -55,7 +56,7 @@ class Claim:
 class _Queued:
     id: int
     contact_id: int | None
-    address: str
+    address: str | None
     body: str | None
     parts: int
     template: str
@@ -68,7 +69,9 @@ class _Queued:
 
 @transactional
 def claim(brand: Brand, run_id: int, batch: int) -> Claim:
-    """Take up to ``batch`` messages of a running run, if it is their time."""
+    """Take up to ``batch`` messages of a running run, if it is their time and the brand is not stopped."""
+    if brand.outreach.stopped():
+        return Claim()
     run = _hold(run_id)
     now = brand.now()
     if run is None or run[0].start_at > now:
@@ -163,8 +166,10 @@ class _Night:
         self.home = "+86" if brand.config.phone_region == "CN" and judge.address_kind == "phone" else ""
         self.home_opens = self.opens(self.home) if self.home else now
 
-    def opens(self, address: str) -> int:
-        """The instant from which the address may be written to; ``now`` when it may at once."""
+    def opens(self, address: str | None) -> int:
+        """The instant from which the address may be written to; ``now`` when it may at once or was erased."""
+        if address is None:
+            return self.now
         return opens_at(self.now, self.quiet, zones_of(address, self.zone))
 
 
@@ -212,8 +217,14 @@ def _finish_if_empty(run: RunView, now: int) -> None:
 
 
 def _judge_and_write(brand: Brand, judge: Judge, run: RunView, found: Sequence[_Queued], now: int) -> Claim:
-    owners = judge.owners([each.address for each in found if each.contact_id is None])
-    found = [replace(each, contact_id=owners.get(each.address, each.contact_id)) for each in found]
+    result, going = Claim(busy=True), []
+    for each in found:
+        if each.address is None:  # whose number it was is erased
+            _block(each.id, "erased", now, state="canceled")
+    found = [each for each in found if each.address is not None]
+    # Whoever has the number now decides about it: merges come and are undone between queue and send.
+    owners = judge.owners([each.address for each in found if each.address is not None])
+    found = [replace(each, contact_id=owners.get(each.address or "", each.contact_id)) for each in found]
     hold_contacts([each.contact_id for each in found if each.contact_id is not None])
     # A merge may have ended between the two reads: the message is the survivor's then.
     standing = survivors([each.contact_id for each in found if each.contact_id is not None], hold=False)
@@ -222,35 +233,36 @@ def _judge_and_write(brand: Brand, judge: Judge, run: RunView, found: Sequence[_
     hold_contacts(contacts)
     capped = judge.capped(contacts, now)
     met = _met(run, contacts)
-    result, going = Claim(busy=True), []
+    claimed: set[int] = set()
     for each, reason in zip(found, judge.reasons([(q.contact_id, q.address) for q in found]), strict=True):
         contact = each.contact_id
         if each.expires_at is not None and each.expires_at <= now:
             result.expired += _block(each.id, "misfire", now, state="expired")
             continue
         if not reason and contact is not None:
-            reason = "same_person" if contact in met else capped.get(contact, "")
+            reason = met.get(contact) or capped.get(contact, "")
         if reason:
             result.blocked += _block(each.id, reason, now)
             continue
         if contact is not None:
             # One message per person and claim: the next claim counts this one.
-            if contact in met:
+            if contact in claimed:
                 continue
-            met.add(contact)
+            claimed.add(contact)
         going.append(each)
     result.messages = _write(brand, run, going, result, now)
     return result
 
 
-def _met(run: RunView, contacts: Sequence[int]) -> set[int]:
-    """Contacts who have a message of this run already, under whatever number."""
+def _met(run: RunView, contacts: Sequence[int]) -> dict[int, str]:
+    """Contacts who have a message of this run already, or are held out of it, under whatever number; and why not."""
     rows = fetch_in(
-        f"SELECT contact_id FROM message WHERE run_id = ? AND state IN {_CLAIMED} AND contact_id IN ({{in}})",
+        "SELECT contact_id, reason FROM message WHERE run_id = ? AND contact_id IN ({in}) "
+        "AND (sent_at IS NOT NULL OR reason = 'holdout')",
         sorted(set(contacts)),
         [run.id],
     )
-    return {row[0] for row in rows}
+    return {contact: "holdout" if reason == "holdout" else "same_person" for contact, reason in rows}
 
 
 def _write(brand: Brand, run: RunView, going: Sequence[_Queued], result: Claim, now: int) -> list[OutMessage]:
@@ -377,14 +389,21 @@ def give_up_lost(brand: Brand) -> int:
     return len(rows)
 
 
-@transactional
 def give_up_silent(brand: Brand, after_ms: int) -> int:
-    """Messages whose receipt never came become unknown."""
+    """Messages whose receipt never came become unknown, page by page; returns how many."""
+    count = 0
+    while page := _give_up_page(brand, after_ms):
+        count += page
+    return count
+
+
+@transactional
+def _give_up_page(brand: Brand, after_ms: int) -> int:
     now = brand.now()
     rows = execute(
-        "UPDATE message SET state = 'unknown', reason = 'no_receipt', updated_at = ? "
-        "WHERE state = 'sent' AND sent_at < ? RETURNING id",
-        (now, now - after_ms),
+        "UPDATE message SET state = 'unknown', reason = 'no_receipt', updated_at = ? WHERE state = 'sent' AND id IN "
+        "(SELECT id FROM message WHERE state = 'sent' AND sent_at < ? ORDER BY sent_at LIMIT ?) RETURNING id",
+        (now, now - after_ms, SILENT),
     ).fetchall()
     tell(brand, [row[0] for row in rows])
     return len(rows)

@@ -12,7 +12,7 @@ import functools
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from ..clock import from_instant, local_instant
+from ..clock import MS_PER_DAY, from_instant, local_instant
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 _SHANGHAI_CODES = ("+86", "+852", "+853", "+886")
@@ -42,17 +42,20 @@ def _looked_up(address: str) -> tuple[ZoneInfo, ...]:
 
 
 def opens_at(now: int, quiet: Quiet | None, zones: tuple[ZoneInfo, ...]) -> int:
-    """The instant from which a message may go: ``now`` when it may go at once."""
+    """The instant from which a message may go: ``now`` when it may go at once.
+
+    Zones far apart may never be open together within a day: then the last of
+    them decides, so that the wait has an end.
+    """
     if quiet is None:
         return now
     moment = now
-    # Zones far apart may never be open together; after a day the last zone's hour decides.
-    for _ in range(4):
+    while moment - now <= MS_PER_DAY:
         later = max(_opens_in(moment, quiet, zone) for zone in zones)
-        if later == moment or later - now > 86_400_000:
-            break
+        if later == moment:
+            return moment
         moment = later
-    return moment
+    return _opens_in(now, quiet, zones[-1])
 
 
 def _opens_in(now: int, quiet: Quiet, zone: ZoneInfo) -> int:

@@ -92,18 +92,32 @@ def _decide(
         )
     judge = Judge(brand, channel, "marketing")
     contact = judge.owners([address]).get(address)
+    now = brand.now()
+    moment = now if at is None else min(at, now)  # no gateway's clock decides about the future
     if contact is not None and brand.consent.state(contact, judge.purpose) is not granted:
+        if not granted:
+            # A refusal counts, however early the gateway's clock puts it.
+            moment = max(moment, _decided_at(contact, judge.purpose))
         brand.consent.record(
             contact,
             judge.purpose,
             granted=granted,
-            at=at,
+            at=moment,
             source=via,
             text_version=text_version,
             evidence={"text": evidence[: LIMITS.text]} if evidence else None,
         )
         changed = True
     return changed
+
+
+def _decided_at(contact_id: int, purpose: str) -> int:
+    """When a contact last decided about a purpose; 0 for never."""
+    (at,) = execute(
+        "SELECT coalesce(max(at), 0) FROM consent WHERE contact_id = ? AND purpose = ? AND channel = ''",
+        (contact_id, purpose),
+    ).fetchone()
+    return int(at)
 
 
 @transactional

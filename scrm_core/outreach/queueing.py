@@ -63,8 +63,11 @@ def _queue_range(judge: Judge, run: RunView, where: Sql, low: int, holdout: int,
         "0, CAST(? AS BIGINT) FROM ("
         f"SELECT p.id, p.address, {draw} AS bucket, "
         f"CASE WHEN p.reason = '' AND {draw} < CAST(? AS BIGINT) THEN 'holdout' ELSE p.reason END AS reason "
-        f"FROM ({judged} LIMIT {RANGE}) p LIMIT {RANGE}) h WHERE 1 = 1 ON CONFLICT DO NOTHING",
-        (run.id, now, holdout, *params),
+        f"FROM ({judged} LIMIT {RANGE}) p LIMIT {RANGE}) h "
+        # Rows without an address are no two of a kind for the unique key.
+        "WHERE h.address IS NOT NULL OR NOT EXISTS "
+        "(SELECT 1 FROM message m WHERE m.run_id = ? AND m.contact_id = h.id) ON CONFLICT DO NOTHING",
+        (run.id, now, holdout, *params, run.id),
     )
 
 

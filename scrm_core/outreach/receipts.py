@@ -76,11 +76,12 @@ def receipt(
         for name, text in (("code", code), ("reason", reason), ("ref", ref))
     )
     hold = "" if current_handle().engine == "sqlite" else " FOR UPDATE"
-    row = execute(f"SELECT id, state, parts FROM message WHERE uid = ?{hold}", (uid,)).fetchone()
+    row = execute(f"SELECT id, state, parts, sent_at FROM message WHERE uid = ?{hold}", (uid,)).fetchone()
     if row is None or not _moves(row[1], state, row[2]):
         return False
     now = brand.now()
-    final = (now if at is None else at) if state in FINAL else None
+    # A gateway's clock may be wrong: nothing arrives in the future, nor before it was sent.
+    final = max(row[3], now if at is None else min(at, now)) if state in FINAL else None
     execute(
         "UPDATE message SET state = ?, code = ?, reason = ?, ref = CASE WHEN ref = '' THEN ? ELSE ref END, "
         "final_at = ?, lease_until = NULL, updated_at = ? WHERE id = ?",
