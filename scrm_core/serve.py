@@ -202,6 +202,7 @@ def load_app(address: Address, root: str) -> Any:
     from .gateway import Gateway
     from .nudge import make_nudge
     from .web import create_app
+    from .web.visitspool import VisitSpool
 
     logs.configure()
     config = load_project(Path(root))
@@ -210,7 +211,9 @@ def load_app(address: Address, root: str) -> Any:
         config = replace(config, base_url=address.url)
     installation = Installation(config)
     installation.nudge = make_nudge(installation.config)
-    return Gateway(create_app(installation), threads=1 if config.sqlite else POSTGRES_THREADS)
+    spool = VisitSpool(installation)
+    spool.start()
+    return Gateway(create_app(installation, spool=spool), threads=1 if config.sqlite else POSTGRES_THREADS)
 
 
 def serve_web(root: str, host: str, port: int, workers: int) -> None:

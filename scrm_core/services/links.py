@@ -18,10 +18,11 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from .. import eventlog
 from ..clock import MS_PER_DAY
 from ..db import transactional
-from ..db.bulk import execute, insert_returning
+from ..db.bulk import allocate_ids, execute, insert_returning, insert_rows
 from ..errors import Gone, Invalid, NotFound
 from ..limits import LIMITS
 from ..models import Link
+from ..models import Visit as VisitRow
 from ..values.text import clean_text
 from .survivors import begin_writing, survivor
 from .visitors import is_bot
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 # Stands for a link's own code while a target of many links is checked once; no address has it by chance.
 _CODE_MARK = "-own-code-of-the-link-"
+_SPOOL = "visit-spool:"
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _COLUMNS = ("code", "channel_id", "target", "variant", "owner", "campaign", "created_at", "expires_at")
 _VIEW = (
@@ -75,6 +78,18 @@ class Visit:
     target: str
     visit_id: int
     bot: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A link that is being opened: where to send the visitor, and what there is to record of the visit."""
+
+    target: str
+    link_id: int
+    at: int
+    visitor: str
+    bot: bool
+    data: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +216,12 @@ class Links:
         and append no ``link.visited``. Raises NotFound for an unknown code and
         Gone for a link that has expired or was disabled.
         """
+        # Only a known code comes further: guessing never takes the write lock.
+        opening = self.open(code, at=at, visitor=visitor, agent=agent)
+        return Visit(opening.target, self.record([opening])[0], opening.bot)
+
+    def open(self, code: str, *, at: int, visitor: str, agent: str) -> Opening:
+        """Like :meth:`visit`, but the visit is still to be recorded; nothing is written."""
         row = execute(
             "SELECT l.id, l.target, l.expires_at, l.disabled_at, c.code, l.variant, l.owner, l.campaign "
             "FROM link l JOIN channel c ON c.id = l.channel_id WHERE l.code = ?",
@@ -224,19 +245,40 @@ class Links:
             "campaign": campaign,
             "visitor": visitor,
         }
-        return Visit(target, self._record(link_id, at, visitor, bot, data), bot)
+        return Opening(target, link_id, at, visitor, bot, data)
 
     @transactional
-    def _record(self, link_id: int, at: int, visitor: str, bot: bool, data: dict[str, Any]) -> int:
-        # Only a known code comes here: guessing never takes the write lock.
-        (visit_id,) = execute(
-            "INSERT INTO visit (link_id, at, visitor, bot) VALUES (?, ?, ?, ?) RETURNING id",
-            (link_id, at, visitor, 1 if bot else 0),
-        ).fetchone()
-        if not bot:
-            text = json.dumps({"visit_id": visit_id, **data}, ensure_ascii=False, separators=(",", ":"))
-            eventlog.append_encoded([("link.visited", None, at, 0, text)], recorded_at=self.brand.now())
-        return int(visit_id)
+    def record(self, openings: Sequence[Opening], *, spool: str = "", upto: int = 0) -> list[int]:
+        """Record visits in one transaction, and how far a spool of visits has been recorded; returns their ids."""
+        begin_writing()
+        ids = allocate_ids(VisitRow, len(openings))
+        insert_rows(
+            VisitRow,
+            ("id", "link_id", "at", "visitor", "bot"),
+            [(key, v.link_id, v.at, v.visitor, int(v.bot)) for key, v in zip(ids, openings, strict=True)],
+        )
+        events = [
+            ("link.visited", None, each.at, 0, _ENCODE({"visit_id": key, **each.data}))
+            for key, each in zip(ids, openings, strict=True)
+            if not each.bot
+        ]
+        eventlog.append_encoded(events, recorded_at=self.brand.now())
+        if spool:
+            execute(
+                "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                (_SPOOL + spool, str(upto)),
+            )
+        return ids
+
+    def recorded_upto(self, spool: str) -> int:
+        """How far a spool of visits has been recorded for this brand."""
+        row = execute("SELECT value FROM meta WHERE key = ?", (_SPOOL + spool,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    @transactional
+    def forget_spool(self, spool: str) -> None:
+        """Forget about a spool that is no more."""
+        execute("DELETE FROM meta WHERE key = ?", (_SPOOL + spool,))
 
     @transactional
     def attribute(self, visitor: str, contact_id: int, at: int) -> Attribution | None:

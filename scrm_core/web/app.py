@@ -14,6 +14,7 @@ from . import health, home, mounts, openapi, plugin_pages, problems, shortlinks
 from .api import PLUGINS, ROOT, Api
 from .bodies import BODY_CUT, CompactJSON, StrictRequest
 from .routes import ROUTES
+from .visitspool import VisitSpool
 
 # Nothing is loaded from elsewhere, nothing runs that is not one of our files.
 PAGE_POLICY = (
@@ -46,8 +47,10 @@ class ScrmFlask(Flask):
         return [answered.body]
 
 
-def create_app(installation: Installation) -> Flask:
+def create_app(installation: Installation, *, spool: VisitSpool | None = None) -> Flask:
     """The WSGI application of an installation.
+
+    With a ``spool`` visits of short links are recorded in batches, otherwise each in its request.
 
     Raises PluginError when a plugin that a brand enables has a route without a
     declared permission.
@@ -58,7 +61,7 @@ def create_app(installation: Installation) -> Flask:
         static_folder="static",
         static_url_path="/static",
         api=Api(installation, ROUTES),
-        links=shortlinks.ShortLinks(installation),
+        links=shortlinks.ShortLinks(installation, spool),
         counters=counters,
     )
     app.config.update(

@@ -27,7 +27,7 @@ from .api import Answered
 from .dispatch import NOTHING_HERE, Environ
 
 if TYPE_CHECKING:
-    from ..services.links import Visit
+    from .visitspool import VisitSpool
 
 log = logging.getLogger("scrm.web")
 
@@ -123,8 +123,9 @@ class Owners:
 class ShortLinks:
     """Follows short links in front of Flask; what cannot be followed is left to Flask, which has pages for it."""
 
-    def __init__(self, installation: Installation) -> None:
+    def __init__(self, installation: Installation, spool: VisitSpool | None = None) -> None:
         self._clock = installation.clock
+        self._spool = spool
         self._owners, self._guesses = Owners(installation), Guesses()
         secure = "; Secure" if urlsplit(installation.config.base_url).scheme == "https" else ""
         self._cookie = f"; Max-Age={_COOKIE_DAYS * MS_PER_DAY // 1000}; HttpOnly; Path=/; SameSite=Lax{secure}"
@@ -136,7 +137,7 @@ class ShortLinks:
             return None
         now, visitor = self._clock.now(), _visitor(environ)
         try:
-            visit = self._follow(environ, path[len(PREFIX) :], now, visitor)
+            target, bot = self._follow(environ, path[len(PREFIX) :], now, visitor)
         except ScrmError as error:
             if error.status == 404:
                 self._guesses.note(client_address(environ), now)
@@ -146,18 +147,24 @@ class ShortLinks:
             log.exception("a link could not be followed")
             environ[_REFUSED] = error  # Flask answers it as it answers every unexpected error
             return None
-        headers = [("Location", visit.target), ("Content-Type", "text/plain"), *_ALWAYS]
-        if not visit.bot:
+        headers = [("Location", target), ("Content-Type", "text/plain"), *_ALWAYS]
+        if not bot:
             headers.append(("Set-Cookie", f"{VISITOR_COOKIE}={visitor}{self._cookie}"))
         return Answered(302, headers, b"", RULE)
 
-    def _follow(self, environ: Environ, code: str, now: int, visitor: str) -> Visit:
+    def _follow(self, environ: Environ, code: str, now: int, visitor: str) -> tuple[str, bool]:
+        """Where the link leads, and whether a program opened it; the visit is recorded or in the spool."""
         self._guesses.check(client_address(environ), now)
         if not _CODE.match(code):
             raise NotFound(NOTHING_HERE)
         brand = self._owners.of(code)
         with brand:
-            return brand.links.visit(code, at=now, visitor=visitor, agent=_agent(environ))
+            if self._spool is None or self._spool.full():
+                visit = brand.links.visit(code, at=now, visitor=visitor, agent=_agent(environ))
+                return visit.target, visit.bot
+            opening = brand.links.open(code, at=now, visitor=visitor, agent=_agent(environ))
+        self._spool.add(brand.id, opening)
+        return opening.target, opening.bot
 
 
 def install(app: Flask) -> None:
