@@ -3,7 +3,7 @@
 Per day both are shown as they stood at the end of each day, over all cards
 shipped until then, so that the last point is the figure of the report. Per
 arm, batch or channel each is a bar. A value that cannot be computed (no card
-shipped) is left out, never drawn as 0. Money is in minor units.
+shipped) is left out, never drawn as 0. Money is shown in major units (元).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from scrm_core.api import Invalid
+from scrm_core.api import Invalid, format_minor
 
 from .printing import Fonts
 from .report import daily, figures
@@ -33,11 +33,15 @@ _MOST_LABELS = 8
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One figure: ``points`` are (place between 0 and 1, label, value or None); ``share`` shows per cent."""
+    """One figure: ``points`` are (place between 0 and 1, label, value or None).
+
+    Values are minor units of a currency with ``exponent`` decimals, or shares,
+    shown in per cent, when it is None.
+    """
 
     title: str
     points: tuple[tuple[float, str, float | None], ...]
-    share: bool
+    exponent: int | None
     bars: bool
 
 
@@ -91,11 +95,12 @@ def chart(cards: PackageCards, code: str, view: str = "day") -> Picture:
     picture.shapes.append(Words(_LEFT, 40, _cut(name, 60), 22, _INK))
     titles = (
         "Recall rate 引流召回率 (%)",
-        f"Contribution per card 单卡贡献率 ({cards.brand.config.currency}, minor units 分), "
-        f"{campaign.contribution_days} days 天",
+        f"Contribution per card 单卡贡献率 ({cards.brand.currency}), {campaign.contribution_days} days 天",
     )
-    for number, (title, points) in enumerate(zip(titles, (recall, money), strict=True)):
-        panel = Panel(title, points, share=number == 0, bars=view != "day")
+    # Amounts in segments are written with the currency's decimals, too.
+    exponents = (None, cards.brand.segments.catalogue().exponent)
+    for number, (title, points, exponent) in enumerate(zip(titles, (recall, money), exponents, strict=True)):
+        panel = Panel(title, points, exponent, bars=view != "day")
         _draw(picture, panel, _TOP + number * (_PANEL + _GAP), _COLOURS[number])
     return picture
 
@@ -133,12 +138,13 @@ def _draw(picture: Picture, panel: Panel, top: float, colour: str) -> None:
     shapes, bottom = picture.shapes, top + _PANEL
     shapes.append(Words(_LEFT, top - 12, panel.title, 15, _INK))
     values = [value for _, _, value in panel.points if value is not None]
-    low, high, step = _scale(values)
+    # Lines closer than a minor unit would carry the same number.
+    low, high, step = _scale(values, 0.0 if panel.exponent is None else 1.0)
     for n in range(round((high - low) / step) + 1):
         value = low + n * step
         y = bottom - (value - low) / (high - low) * _PANEL
         shapes.append(Line(((_LEFT, y), (_RIGHT, y)), _GREY if abs(value) < step / 1e6 else _PALE, 1))
-        shapes.append(Words(_LEFT - 8, y + 4, _number(value, step, share=panel.share), 12, _GREY, "end"))
+        shapes.append(Words(_LEFT - 8, y + 4, _number(value, step, panel.exponent), 12, _GREY, "end"))
     if not values:
         shapes.append(Words((_LEFT + _RIGHT) / 2, top + _PANEL / 2, "no card shipped 尚未发卡", 14, _GREY, "middle"))
         return
@@ -149,12 +155,12 @@ def _draw(picture: Picture, panel: Panel, top: float, colour: str) -> None:
     spots = [(*at(place, value), value) for place, _, value in panel.points if value is not None]
     zero = at(0, 0)[1]
     if panel.bars:
-        _bars(shapes, spots, zero, colour, len(panel.points), share=panel.share)
+        _bars(shapes, spots, zero, colour, len(panel.points), panel.exponent)
     else:
         shapes.append(Line(tuple((x, y) for x, y, _ in spots), colour, 2.5))
         shapes += [Box(x - 2.5, y - 2.5, 5, 5, colour) for x, y, _ in spots[-1:]]
         x, y, last = spots[-1]
-        shapes.append(Words(x, y - 10, _exact(last, share=panel.share), 13, colour, "end"))
+        shapes.append(Words(x, y - 10, _exact(last, panel.exponent), 13, colour, "end"))
     every = max(1, math.ceil(len(panel.points) / (MOST_BARS if panel.bars else _MOST_LABELS)))
     previous = -math.inf
     for place, label, _ in panel.points[::every]:
@@ -170,34 +176,37 @@ def _bars(
     zero: float,
     colour: str,
     count: int,
-    *,
-    share: bool,
+    exponent: int | None,
 ) -> None:
     width = min(90.0, 0.6 * (_RIGHT - _LEFT) / count)
     for x, y, value in spots:
         shapes.append(Box(x - width / 2, min(y, zero), width, max(abs(zero - y), 0.5), colour))
         if count <= 12:
-            shapes.append(Words(x, min(y, zero) - 6, _exact(value, share=share), 12, _INK, "middle"))
+            shapes.append(Words(x, min(y, zero) - 6, _exact(value, exponent), 12, _INK, "middle"))
 
 
-def _scale(values: list[float]) -> tuple[float, float, float]:
+def _scale(values: list[float], least: float) -> tuple[float, float, float]:
     """Lowest and highest value of the axis, which holds 0 and room for a label, and the step between lines."""
     low, high = min([0.0, *values]), max([0.0, *values])
     span = (high - low) * 1.12 or 1.0
     magnitude = 10.0 ** math.floor(math.log10(span / 4))
     step = next(magnitude * factor for factor in (1, 2, 2.5, 5, 10) if magnitude * factor >= span / 4)
+    step = max(step, least)
     return math.floor(low / step) * step, math.ceil((low + span) / step) * step, step
 
 
-def _number(value: float, step: float, *, share: bool) -> str:
-    if share:
-        value, step = value * 100, step * 100
+def _number(value: float, step: float, exponent: int | None) -> str:
+    """What stands beside a line of the axis."""
+    if exponent is not None:
+        return format_minor(round(value), exponent)
+    value, step = value * 100, step * 100
     digits = max(0, 1 - math.floor(math.log10(step))) if step < 10 else 0
-    return f"{value:,.{digits}f}" + (" %" if share else "")
+    return f"{value:,.{digits}f} %"
 
 
-def _exact(value: float, *, share: bool) -> str:
-    return f"{value * 100:.2f} %" if share else f"{value:,.2f}"
+def _exact(value: float, exponent: int | None) -> str:
+    """What stands beside a point or a bar."""
+    return f"{value * 100:.2f} %" if exponent is None else format_minor(round(value), exponent)
 
 
 def _cut(text: str, most: int) -> str:

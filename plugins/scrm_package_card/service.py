@@ -11,7 +11,7 @@ number on the card, or whatever the warehouse's file says.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ from scrm_core.api import (
 
 from .claims import DAY_MS, NAME, Claims
 from .models import CardShipment
-from .steps.trial import arm_of
+from .steps.trial import arms_of
 from .stock.batches import Batch, check_limit
 from .stock.dispatch import Parcel, ship_parcels
 from .stock.service import Stock
@@ -191,8 +191,18 @@ class PackageCards:
         campaign = self._insert_campaign(wanted, from_stock=from_stock)
         # Apart from the first transaction: an order that commits now is either seen here, or its
         # event is delivered when the campaign is there.
-        self._catch_up(campaign)
+        self.ship_known(code)
         return campaign
+
+    @transactional
+    def ship_known(self, code: str) -> None:
+        """Ship the cards of orders that are here already and have none, and join what waited for them.
+
+        Does nothing more for a campaign that ships by the warehouse's files
+        only. Whatever has shipped stays as it is.
+        """
+        self._ship_known_orders(self.campaign(code))
+        self.claims.settle()
 
     @transactional
     def _insert_campaign(self, wanted: tuple[Any, ...], *, from_stock: bool) -> Campaign:
@@ -207,11 +217,6 @@ class PackageCards:
             raise Conflict(f"card campaign {campaign.code!r} exists with other settings", code="campaign_exists")
         self.brand.tags.define(NAME, campaign.code, kind="channel")
         return campaign
-
-    @transactional
-    def _catch_up(self, campaign: Campaign) -> None:
-        self._ship_known_orders(campaign)
-        self.claims.settle()
 
     @transactional
     def add_link(self, code: str, channel: str, target: str, *, variant: str = "") -> Any:
@@ -230,11 +235,14 @@ class PackageCards:
 
         Returns how many leads it moved on. Besides being called where things
         change it runs as a periodic job, which finds what two processes wrote
-        at the same moment and orders that were matched to a contact later.
+        at the same moment and orders that were matched to a contact later:
+        campaigns that were entered within a day, or whose shipping began today
+        or yesterday, ship with every order that they missed.
         """
-        since = self.brand.now() - DAY_MS
+        now = self.brand.now()
+        today = self.brand.day(now)
         for campaign in self.campaigns():
-            if campaign.created_at >= since:
+            if campaign.created_at >= now - DAY_MS or campaign.first_day in (today - 1, today):
                 self._ship_known_orders(campaign)
         return self.claims.settle()
 
@@ -250,9 +258,9 @@ class PackageCards:
 
     # Stock -------------------------------------------------------------------
 
-    def arm_of(self, code: str, source: str, number: str) -> str:
-        """The arm of a campaign's test that an order belongs to, or empty."""
-        return arm_of(self.brand, code, source, number)
+    def arms_of(self, code: str, orders: Sequence[tuple[str, str]]) -> list[str]:
+        """The arms of a campaign's test that orders, given as (source, number), belong to, or empty."""
+        return arms_of(self.brand, code, orders)
 
     def move_stock(
         self, code: str, kind: str, quantity: int, *, key: str, reason: str = "", actor: str = "", at: int | None = None
@@ -265,7 +273,7 @@ class PackageCards:
         batch = self.stock.move(code, kind, quantity, key=key, reason=reason, actor=actor, at=at)
         if kind == "received":
             # Apart from the first transaction, as with a new campaign.
-            self._catch_up(self.campaign(batch.campaign))
+            self.ship_known(batch.campaign)
         return self.stock.batch(code)
 
     # Shipping ----------------------------------------------------------------
@@ -296,7 +304,7 @@ class PackageCards:
         for c in campaigns:
             of_stock = [p for p in parcels if c.stocked and c.ships(p.source, p.day)]
             if of_stock:
-                ship_parcels(c, of_stock, self.arm_of, self.brand.now())
+                ship_parcels(c, of_stock, self.arms_of, self.brand.now())
         numbers: dict[str, list[str]] = {}
         for event in events:
             numbers.setdefault(event.source, []).append(event.number)
@@ -334,7 +342,7 @@ class PackageCards:
     @transactional
     def _ship_batch(self, campaign: Campaign, rows: list[tuple[int, ShipmentIn]]) -> Tally:
         tally = Tally()
-        loading = Loading(self.brand, campaign, self.arm_of, tally)
+        loading = Loading(self.brand, campaign, self.arms_of, tally, [row for _, row in rows])
         for index, row in rows:
             loading.ship(index, row)
         self._join_orders(campaign.source, [row.order_number for _, row in rows])
@@ -391,5 +399,5 @@ class PackageCards:
             rows = execute(_KNOWN_ORDERS, (campaign.source, first, last, *after, campaign.id, campaign.id)).fetchall()
             if not rows:
                 return
-            ship_parcels(campaign, [Parcel(*row) for row in rows], self.arm_of, self.brand.now())
+            ship_parcels(campaign, [Parcel(*row) for row in rows], self.arms_of, self.brand.now())
             after = (rows[-1][3], rows[-1][2])

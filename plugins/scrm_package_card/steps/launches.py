@@ -117,7 +117,10 @@ class Launches:
         if automatic:
             # Apart from the first transaction: an order that commits now is either seen here, or its
             # event is delivered when the shipping is on.
-            self._ship_since(code)
+            # The service asks this package for arms, so neither can import the other first.
+            from ..service import PackageCards
+
+            PackageCards(self.brand, dict(self.settings)).ship_known(code)
         return signoff
 
     @transactional
@@ -137,25 +140,6 @@ class Launches:
             )
         self.records.log(plan, by, LAUNCHED, detail)
         return self.records.state(plan).signoffs[LAUNCHED, ""]
-
-    def _ship_since(self, code: str) -> None:
-        """Ship with the orders of the launch day that are here already."""
-        # The service asks this package for arms, so neither can import the other first.
-        from ..service import PackageCards
-
-        cards = PackageCards(self.brand, dict(self.settings))
-        campaign = cards.campaign(code)
-        # Creating the same campaign again ships what is missing.
-        cards.create_campaign(
-            code,
-            source=campaign.source,
-            name=campaign.name,
-            automatic=campaign.automatic,
-            first_day=campaign.first_day,
-            last_day=campaign.last_day,
-            recall_days=campaign.recall_days,
-            contribution_days=campaign.contribution_days,
-        )
 
     def stop(self, state: State) -> bool:
         """Stop the shipping that a launch began; True when it did."""

@@ -22,7 +22,7 @@ from .fit import FitIn, fit_view
 from .machine import Steps
 from .policy import HookIn
 from .records import HISTORY_PAGE, By
-from .trial import arm_of, equal_weights
+from .trial import arm_of, cards_needed, equal_weights
 
 READ = "package-card:read"
 WRITE = "package-card:write"
@@ -151,8 +151,19 @@ def trial(code: str) -> Any:
     if len(set(arms)) != len(arms):
         raise Invalid("arms: each arm is named once", field="arms")
     shares = equal_weights(arms) if weights is None else dict(zip(arms, weights, strict=True))
-    started = _steps().trials.start(code, shares, by, minimum=body["minimum"])
+    started = _steps().trials.start(code, shares, by, **{name: body[name] for name in ("minimum", "base", "lift")})
     return flask.jsonify({"trial": started.number, "arms": shares, "minimum": started.minimum}), 201
+
+
+@permission(READ)
+def trial_size(code: str) -> Any:
+    """How many cards each arm needs: ``base`` and ``lift`` in hundredths of a percent."""
+    _steps().records.plan(code)
+    asked = {name: _number(name, None) for name in ("base", "lift")}
+    missing = next((name for name, value in asked.items() if value is None), None)
+    if missing is not None:
+        raise Invalid(f"{missing}: name it, in hundredths of a percent", field=missing)
+    return flask.jsonify({**asked, "cards_per_arm": cards_needed(**asked)})
 
 
 @permission(WRITE)
@@ -271,6 +282,7 @@ _ROUTES = (
     ("PUT", "/fit", facts),
     ("POST", "/trial", trial),
     ("GET", "/trial", result),
+    ("GET", "/trial/size", trial_size),
     ("POST", "/trial/links", trial_link),
     ("GET", "/trial/arm", arm),
     ("POST", "/trial/winner", winner),

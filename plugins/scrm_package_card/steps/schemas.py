@@ -139,11 +139,16 @@ class FitBody(_Act):
 
 
 class TrialBody(_Act):
-    """A trial: arms of equal weight, or ``weights`` in the order of ``arms``, 10,000 in all."""
+    """A trial: arms of equal weight, or ``weights`` in the order of ``arms``, 10,000 in all.
+
+    Instead of ``minimum`` it may name ``base`` and ``lift`` in hundredths of a percent.
+    """
 
     arms = _listed(required=True)
     weights = fields.List(_number(required=True), load_default=None, allow_none=True)
     minimum = _number(load_default=None, allow_none=True)
+    base = _number(load_default=None, allow_none=True)
+    lift = _number(load_default=None, allow_none=True)
 
 
 class TrialLinkBody(_Act):

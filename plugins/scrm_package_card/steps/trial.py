@@ -5,7 +5,8 @@ because the card travels with the parcel: the same order always carries the
 same arm, whoever asks. Exposed are the cards that were shipped, converted are
 those whose scan became an attributed lead. The first arm is the control.
 Analysed is the arm an order was meant to get (intention to treat), also when
-the warehouse put in another card.
+the warehouse put in another card; :mod:`.counting` says what a card without
+a known parcel counts for.
 
 The table by links says what each arm's link brought on each channel. People
 choose a link themselves, so it describes and names no winner.
@@ -13,16 +14,16 @@ choose a link themselves, so it describes and names no winner.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, day_start, execute, fetch_in, transactional
+from scrm_core.api import Conflict, Invalid, execute, sample_size, transactional
 
 from ..claims import NAME
 from . import wording
 from .catalogue import WINNER
+from .counting import LEAD, count, unit_of
 from .models import StepSignoff
 from .policy import WHOLE
 from .records import By, Plan, Records, Signoff, Trial
@@ -30,26 +31,7 @@ from .records import By, Plan, Records, Signoff, Trial
 if TYPE_CHECKING:
     from scrm_core.api import Brand
 
-LEAD = "lead"
-"""The outcome that a trial compares."""
-
 MOST_ARMS = 10
-_UNIT_CHARS = 200
-_PAGE = 1_000
-
-_CARDS = (
-    "SELECT id, day, source, order_number FROM package_card_shipment "
-    "WHERE campaign_id = ? AND day >= ? AND id > ? ORDER BY id LIMIT ?"
-)
-_LEADS = (
-    "SELECT l.id, l.at, s.source, s.order_number FROM package_card_lead l "
-    "JOIN package_card_shipment s ON s.id = l.shipment_id "
-    "WHERE s.campaign_id = ? AND s.day >= ? AND l.state = 'attributed' AND l.id > ? ORDER BY l.id LIMIT ?"
-)
-_TOLD = (
-    "SELECT o.person FROM outcome o JOIN experiment x ON x.id = o.experiment_id "
-    "WHERE x.name = ? AND o.metric = ? AND o.person IN ({in})"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +57,12 @@ class TrialResult:
     chosen: str
 
 
-def unit_of(source: str, number: str) -> str:
-    """The key of an order in an experiment: ``source:number``, or a digest of one that is too long."""
-    plain = f"{source}:{number}"
-    return plain if len(plain) <= _UNIT_CHARS else f"sha256:{hashlib.sha256(plain.encode()).hexdigest()}"
-
-
-def arm_of(brand: Brand, campaign_code: str, source: str, number: str) -> str:
-    """The arm whose card goes with an order; "" when the campaign has no trial. Nothing is written.
+def arms_of(brand: Brand, campaign_code: str, orders: Sequence[tuple[str, str]]) -> list[str]:
+    """The arms whose cards go with orders, given as (source, number), in their order; "" without a trial.
 
     An order that was counted keeps its arm for ever. Any other gets its arm by
-    chance while the trial runs and the winner once there is one.
+    chance while the trial runs and the winner once there is one. Nothing is
+    written.
     """
     row = execute(
         "SELECT t.experiment, s.detail FROM package_card_step_trial t "
@@ -95,13 +72,35 @@ def arm_of(brand: Brand, campaign_code: str, source: str, number: str) -> str:
         (WINNER, campaign_code),
     ).fetchone()
     if row is None:
-        return ""
+        return [""] * len(orders)
     experiment, decision = row
-    unit = unit_of(source, number)
+    units = [unit_of(source, number) for source, number in orders]
     if decision is None:
-        return brand.experiments.arm(experiment, unit)
+        return brand.experiments.arms(experiment, units)
     winner: str = StepSignoff.detail.python_value(decision)["arm"]
-    return brand.experiments.assigned(experiment, [unit]).get(unit, winner)
+    counted = brand.experiments.assigned(experiment, units)
+    return [counted.get(unit, winner) for unit in units]
+
+
+def arm_of(brand: Brand, campaign_code: str, source: str, number: str) -> str:
+    """Like :func:`arms_of` for one order."""
+    return arms_of(brand, campaign_code, [(source, number)])[0]
+
+
+def cards_needed(base: int, lift: int) -> int:
+    """How many cards each arm needs to tell a recall of ``base`` from one that is higher by ``lift``.
+
+    Both in hundredths of a percent: 500 and 100 are 5 % and 6 %. Two-sided at
+    5 % with a power of 80 %, for one variant against the control.
+    """
+    base, lift = wording.whole(base, "base", least=1), wording.whole(lift, "lift", least=1)
+    if base + lift >= WHOLE:
+        raise Invalid(
+            f"lift: {base + lift} hundredths of a percent are no share that can be reached; "
+            f"base and lift together stay below {WHOLE:,}",
+            field="lift",
+        )
+    return sample_size(base / WHOLE, (base + lift) / WHOLE)
 
 
 def equal_weights(arms: Sequence[str]) -> dict[str, int]:
@@ -119,19 +118,30 @@ class Trials:
         self.records = records
 
     @transactional
-    def start(self, code: str, arms: Mapping[str, int], by: By, *, minimum: int | None = None) -> Trial:
+    def start(
+        self,
+        code: str,
+        arms: Mapping[str, int],
+        by: By,
+        *,
+        minimum: int | None = None,
+        base: int | None = None,
+        lift: int | None = None,
+    ) -> Trial:
         """Begin the trial: from now on every order has an arm.
 
         ``arms`` are weights in hundredths of a percent, 10,000 in all; the first
         is the control. ``minimum`` is the number of shipped cards that every arm
-        needs before a winner is named (default: the setting ``trial_minimum``).
+        needs before a winner is named. Instead of it ``base`` and ``lift`` may be
+        given, from which :func:`cards_needed` computes it (default: the setting
+        ``trial_minimum``).
         """
         for arm in arms:
             if not wording.ARM.match(arm):
                 raise Invalid(f"arms: {arm!r:.60} is no name of 1 to 40 letters, digits, '-' or '_'", field="arms")
         if not 2 <= len(arms) <= MOST_ARMS:
             raise Invalid(f"arms: a test compares 2 to {MOST_ARMS} arms, not {len(arms)}", field="arms")
-        least = self.settings["trial_minimum"] if minimum is None else wording.whole(minimum, "minimum", least=1)
+        least = self._minimum(minimum, base, lift)
         plan = self.records.hold(code)
         self.records.expect_at(plan, "test")
         running = self.records.trial(plan.campaign_id)
@@ -149,8 +159,18 @@ class Trials:
             "INSERT INTO package_card_step_trial (campaign_id, number, experiment, started_at) VALUES (?, ?, ?, ?)",
             (plan.campaign_id, number, experiment, self.brand.now()),
         )
-        self.records.log(plan, by, "trial", {"trial": number, "arms": dict(arms), "minimum": least})
+        aim = {} if base is None else {"base": base, "lift": lift}
+        self.records.log(plan, by, "trial", {"trial": number, "arms": dict(arms), "minimum": least, **aim})
         return self._trial(plan)
+
+    def _minimum(self, minimum: int | None, base: int | None, lift: int | None) -> int:
+        if base is None and lift is None:
+            return self.settings["trial_minimum"] if minimum is None else wording.whole(minimum, "minimum", least=1)
+        if minimum is not None:
+            raise Invalid("minimum: it follows from base and lift; give either it or them", field="minimum")
+        if base is None or lift is None:
+            raise Invalid("base and lift belong together: give both or none", field="base" if base is None else "lift")
+        return cards_needed(base, lift)
 
     @transactional
     def add_link(self, code: str, arm: str, channel: str, target: str, by: By) -> Any:
@@ -181,7 +201,7 @@ class Trials:
         """The result of the trial in force, counted up to now; raises Conflict (code ``trial``) without one."""
         plan = self.records.plan(code)
         trial = self._trial(plan)
-        self.count(plan, trial)
+        self._count(plan, trial)
         cards = self.brand.experiments.result(trial.experiment, LEAD)
         chosen = self.records.state(plan).signed(WINNER)
         return TrialResult(
@@ -233,47 +253,15 @@ class Trials:
         )
         return f"trial: {trial.number}"
 
-    def count(self, plan: Plan, trial: Trial) -> None:
-        """Tell core's experiment of shipped cards and attributed leads that it does not know yet."""
-        first_day = self.brand.day(trial.started_at)
-        if trial.ended_at is None:
-            for cards in _pages(_CARDS, plan.campaign_id, first_day):
-                self._expose(trial.experiment, cards)
-        for leads in _pages(_LEADS, plan.campaign_id, first_day):
-            units = {unit_of(source, number): at for _, at, source, number in reversed(leads)}
-            told = {unit for (unit,) in fetch_in(_TOLD, list(units), [trial.experiment, LEAD])}
-            for unit, at in units.items():
-                if unit not in told:
-                    self.brand.experiments.record(trial.experiment, unit, LEAD, at=at)
-
-    def _expose(self, experiment: str, cards: Sequence[tuple[int, int, str, str]]) -> None:
-        """Expose shipped cards: by day, not by the minute, so that many are written with one statement.
-
-        A card counts from the first instant of its day. Whether a scan came
-        after the shipping is decided before it becomes an attributed lead.
-        """
-        days = {unit_of(source, number): day for _, day, source, number in cards}
-        known = self.brand.experiments.assigned(experiment, list(days))
-        fresh: dict[int, list[str]] = {}
-        for unit, day in days.items():
-            if unit not in known:
-                fresh.setdefault(day, []).append(unit)
-        for day, units in sorted(fresh.items()):
-            self.brand.experiments.expose_many(experiment, units, day_start(day, self.brand.zone))
+    @transactional
+    def _count(self, plan: Plan, trial: Trial) -> None:
+        count(self.brand, plan, trial)
 
     def _trial(self, plan: Plan) -> Trial:
         trial = self.records.trial(plan.campaign_id)
         if trial is None:
             raise Conflict(f"campaign {plan.code!r} has no trial; start one with two arms or more", code="trial")
         return trial
-
-
-def _pages(sql: str, campaign_id: int, first_day: int) -> Iterator[list[tuple[Any, ...]]]:
-    """Rows from a day on, in pages by their id, which comes first."""
-    after = 0
-    while rows := execute(sql, (campaign_id, first_day, after, _PAGE)).fetchall():
-        after = rows[-1][0]
-        yield rows
 
 
 def _link_figures(arm: str, channel: str, link: str) -> LinkFigures:

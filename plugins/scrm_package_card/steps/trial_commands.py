@@ -8,8 +8,9 @@ from scrm_core.api import CommandSession, json_option
 
 from . import views
 from .command_parts import by, of_campaign, steps_of
+from .policy import WHOLE
 from .records import By
-from .trial import arm_of, equal_weights
+from .trial import arm_of, cards_needed, equal_weights
 
 
 @click.command("trial")
@@ -18,6 +19,8 @@ from .trial import arm_of, equal_weights
 @by
 @click.option("--weight", "weights", type=int, multiple=True, help="Per arm, 10,000 in all; default: equal.")
 @click.option("--minimum", type=int, help="Shipped cards that every arm needs before a winner is named.")
+@click.option("--base", type=int, help="Instead of --minimum: the usual recall, in hundredths of a percent.")
+@click.option("--lift", type=int, help="With --base: the smallest rise worth finding, in hundredths of a percent.")
 def trial(
     session: CommandSession,
     brand_id: str,
@@ -26,14 +29,28 @@ def trial(
     who: str,
     weights: tuple[int, ...],
     minimum: int | None,
+    base: int | None,
+    lift: int | None,
 ) -> None:
     """Start the A/B trial; the first ARM is the control."""
     if len(set(arms)) != len(arms) or len(weights) not in (0, len(arms)):
         raise click.UsageError("name each arm once, with one --weight each or none")
     shares = dict(zip(arms, weights, strict=True)) if weights else equal_weights(arms)
     with session.brand(brand_id) as brand:
-        started = steps_of(brand).trials.start(code, shares, By(who), minimum=minimum)
+        started = steps_of(brand).trials.start(code, shares, By(who), minimum=minimum, base=base, lift=lift)
     click.echo(f"trial {started.number}: {', '.join(started.arms)}; at least {started.minimum:,} cards each")
+
+
+@click.command("trial-size")
+@of_campaign
+@click.option("--base", type=int, required=True, help="The usual recall, in hundredths of a percent.")
+@click.option("--lift", type=int, required=True, help="The smallest rise worth finding, in hundredths of a percent.")
+def trial_size(session: CommandSession, brand_id: str, code: str, base: int, lift: int) -> None:
+    """How many cards each arm needs; `trial --base --lift` makes that its minimum."""
+    with session.brand(brand_id) as brand:
+        steps_of(brand).records.plan(code)
+        needed = cards_needed(base, lift)
+    click.echo(f"{needed:,} cards per arm tell {base / WHOLE:.2%} from {(base + lift) / WHOLE:.2%}")
 
 
 @click.command("trial-link")
@@ -103,4 +120,4 @@ def winner(session: CommandSession, brand_id: str, code: str, arm: str, who: str
     click.echo(f"{code}: {arm}; {signed.detail['verdict']}")
 
 
-COMMANDS = (trial, trial_link, result, arm, winner)
+COMMANDS = (trial, trial_size, trial_link, result, arm, winner)

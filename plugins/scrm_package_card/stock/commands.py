@@ -12,12 +12,12 @@ from typing import Any, TextIO, TypeVar
 
 import click
 
-from scrm_core.api import Brand, CommandSession, Invalid, NotFound, iso, json_option, local_instant
+from scrm_core.api import Brand, CommandSession, Invalid, NotFound, csv_cell, iso, json_option, local_instant
 
 from ..service import PackageCards
 from .batches import KINDS, OWNER, BatchIn
 from .cards import all_cards
-from .erp import COLUMNS, goods, harmless
+from .erp import COLUMNS, goods
 from .forecast import BASES, suggest
 from .views import batch_view, suggestion_view
 
@@ -204,7 +204,7 @@ def unique_cards(session: CommandSession, brand_id: str, code: str, output: Path
     with session.brand(brand_id) as brand:
         found = cards_of_brand(brand).stock.batch(code)
         base = brand.installation.config.base_url
-        rows = ([str(card.number), card.serial, harmless(f"{base}/l/{card.link}")] for card in all_cards(found))
+        rows = ([str(card.number), card.serial, csv_cell(f"{base}/l/{card.link}")] for card in all_cards(found))
         _write_csv(output, "utf-8", ("number", "serial", "url"), rows)
 
 

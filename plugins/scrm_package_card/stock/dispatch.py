@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("scrm.plugin.package-card")
 
-ArmOf = Callable[[str, str, str], str]
-"""(campaign code, source, order number) -> the arm of the campaign's test, or empty."""
+ArmsOf = Callable[[str, Sequence[tuple[str, str]]], list[str]]
+"""(campaign code, orders as source and number) -> the arm of the campaign's test for each, or empty."""
 
 _SHIPMENT_COLUMNS = (
     *("campaign_id", "serial", "source", "order_number", "order_id", "shipped_at", "day"),
@@ -105,18 +105,20 @@ def hold(campaign_id: int) -> None:
     execute("UPDATE package_card_campaign SET stocked = stocked WHERE id = ?", (campaign_id,))
 
 
-def ship_parcels(campaign: Campaign, parcels: Sequence[Parcel], arm_of: ArmOf, now: int) -> None:
+def ship_parcels(campaign: Campaign, parcels: Sequence[Parcel], arms_of: ArmsOf, now: int) -> None:
     """Ship a card from stock with each parcel that has none yet; call it in a transaction.
 
     What is known already, shipped or missed, stays as it is.
     """
     hold(campaign.id)
     shelf = Shelf(campaign.id)
-    fresh = [parcel for parcel in _unknown(campaign.id, parcels) if shelf.open_on(parcel.day)]
-    waiting = [
-        (parcel, arm_of(campaign.code, parcel.source, parcel.number) if shelf.tested else "")
-        for parcel in sorted(fresh, key=lambda parcel: (parcel.at, parcel.number))
-    ]
+    fresh = sorted(
+        (parcel for parcel in _unknown(campaign.id, parcels) if shelf.open_on(parcel.day)),
+        key=lambda parcel: (parcel.at, parcel.number),
+    )
+    orders = [(parcel.source, parcel.number) for parcel in fresh]
+    arms = arms_of(campaign.code, orders) if shelf.tested else [""] * len(orders)
+    waiting = list(zip(fresh, arms, strict=True))
     while waiting:
         plan = _planned(shelf, waiting)
         _miss(campaign.id, plan.missed)

@@ -7,9 +7,10 @@ file (:mod:`.warehouse`), whose column ``batch`` is the SKU of this list.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+from scrm_core.api import csv_cell
 
 from .batches import KINDS
 
@@ -21,8 +22,6 @@ COLUMNS = (
     *("sku", "name", "type", "kind", "unit", "price_minor", "weight_g", "on_hand", "printed", "received", "shipped"),
     *("unit_cost_minor", "campaign", "channel", "arm"),
 )
-# The start of what a spreadsheet takes for a formula, also in full width and behind white space or quotes.
-_FORMULA = re.compile("[\\s\"']*[=+\\-@\t\r\n＝＋－＠﹦﹢﹣﹫]")
 _PAGE = 1_000
 
 
@@ -31,7 +30,7 @@ def goods(stock: Stock, campaign: str | None = None) -> Iterator[list[str]]:
     after = 0
     while page := stock.batches(campaign, after=after, limit=_PAGE):
         for batch in page:
-            yield [harmless(cell) for cell in _cells(batch)]
+            yield [csv_cell(cell) for cell in _cells(batch)]
         after = page[-1].id
 
 
@@ -41,8 +40,3 @@ def _cells(batch: Batch) -> tuple[str, ...]:
         *(str(batch.left), str(batch.printed), str(batch.received), str(batch.shipped), str(batch.unit_cost_minor)),
         *(batch.campaign, batch.channel, batch.arm),
     )
-
-
-def harmless(cell: str) -> str:
-    """The text, with an apostrophe before whatever would start a formula in a spreadsheet."""
-    return "'" + cell if _FORMULA.match(cell) else cell

@@ -8,7 +8,7 @@ unique card that left with an order, and the time of signing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from scrm_core.api import execute
 
 from . import cards
 from .batches import put_back, take
-from .dispatch import ArmOf, Shelf, ShelfBatch, hold, record_shipped
+from .dispatch import ArmsOf, Shelf, ShelfBatch, hold, record_shipped
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -92,16 +92,22 @@ class _Refused(Exception):
 class Loading:
     """The rows of one campaign that are written in one transaction."""
 
-    def __init__(self, brand: Brand, campaign: Campaign, arm_of: ArmOf, tally: Tally) -> None:
+    def __init__(
+        self, brand: Brand, campaign: Campaign, arms_of: ArmsOf, tally: Tally, rows: Sequence[ShipmentIn]
+    ) -> None:
         self.brand = brand
         self.campaign = campaign
-        self._arm_of = arm_of
         self._tally = tally
         self._shelf: Shelf | None = None
+        self._arms: dict[str, str] = {}
         self.signed: list[int] = []
         if campaign.stocked:
             hold(campaign.id)
             self._shelf = Shelf(campaign.id)
+            if self._shelf.tested:
+                numbers = [row.order_number for row in rows if not row.batch and _printable(row.order_number)]
+                arms = arms_of(campaign.code, [(campaign.source, number) for number in numbers])
+                self._arms = dict(zip(numbers, arms, strict=True))
 
     def ship(self, index: int, row: ShipmentIn) -> None:
         """Record one row and count what became of it."""
@@ -220,8 +226,7 @@ class Loading:
             return self._shelf.batches[card.batch_id]
         if named is not None:
             return named
-        arm = self._arm_of(self.campaign.code, self.campaign.source, row.order_number) if self._shelf.tested else ""
-        chosen = self._shelf.choose(arm, self.brand.day(row.shipped_at))
+        chosen = self._shelf.choose(self._arms.get(row.order_number, ""), self.brand.day(row.shipped_at))
         if chosen is None:
             raise _Refused(f"no card is left in the batches of campaign {self.campaign.code!r} on that day")
         return chosen
@@ -242,10 +247,14 @@ def _check(row: ShipmentIn, *, needs_serial: bool) -> None:
         ("order_number", row.order_number, 1),
         ("batch", row.batch, 0),
     ):
-        if not least <= len(value) <= LONGEST or not value.isprintable():
+        if not _printable(value, least):
             raise _Refused(f"{name}: must have {least} to {LONGEST} printable characters")
     if row.signed_at is not None and row.signed_at < row.shipped_at:
         raise _Refused("signed_at: a parcel is not signed for before it is shipped")
+
+
+def _printable(value: str, least: int = 1) -> bool:
+    return least <= len(value) <= LONGEST and value.isprintable()
 
 
 class _Rehearsed(Exception):

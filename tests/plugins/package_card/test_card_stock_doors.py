@@ -319,9 +319,10 @@ def test_the_chart_says_what_the_report_says(scrm, drawn, tmp_path, view):
     assert done.exit_code == 0, done.output
     texts = [element.text for element in ET.parse(out).getroot().iter("{http://www.w3.org/2000/svg}text")]
     assert texts[0] == "MAY  五月 <b>&"
-    # Five cards shipped, one new person, 30.50 afterwards: 20 % and 610 minor units a card.
+    # Five cards shipped, one new person, 30.50 afterwards: 20 % and 6.10 a card.
     assert "20.00 %" in texts
-    assert "610.00" in texts
+    assert "6.10" in texts
+    assert not any("610" in text for text in texts)
     assert any("引流召回率" in text for text in texts)
     assert any("单卡贡献率" in text for text in texts)
 

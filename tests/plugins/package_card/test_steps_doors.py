@@ -115,6 +115,8 @@ def test_a_campaign_goes_from_its_goal_to_monitoring_over_http(client, key, call
     factors = {f["name"]: f for f in ok(call("GET", "/fit"))["factors"]}
     assert factors["order_value"]["points"] == 4
     ok(call("POST", "/advance", {"to": "test"}))
+    # 5 % against 6 %, two-sided at 5 %, power 80 %: 8,158 in each arm by the textbooks.
+    assert ok(call("GET", "/trial/size?base=500&lift=100")) == {"base": 500, "lift": 100, "cards_per_arm": 8_158}
     assert ok(call("POST", "/trial", {"arms": ["A", "B"]}), 201) == {
         "trial": 1, "arms": {"A": 5_000, "B": 5_000}, "minimum": 1_000
     }  # fmt: skip
@@ -193,6 +195,7 @@ def test_one_key_does_not_make_and_approve_a_proof_under_two_names(client, key, 
         ("GET", "/fit", "package-card:read"),
         ("GET", "/trial", "package-card:read"),
         ("GET", "/trial/arm?source=s&number=n", "package-card:read"),
+        ("GET", "/trial/size?base=500&lift=100", "package-card:read"),
         ("POST", "", "package-card:write"),
         ("POST", "/advance", "package-card:write"),
         ("POST", "/back", "package-card:write"),
@@ -249,6 +252,12 @@ def test_every_route_needs_its_permission(call, key, method, path, scope, engine
         ("GET", "/history?limit=100000", None, "limit"),
         ("GET", "/history?before=-1", None, "before"),
         ("GET", "/trial/arm?source=shop", None, "number"),
+        ("GET", "/trial/size?base=500", None, "lift"),
+        ("GET", "/trial/size?lift=100", None, "base"),
+        ("GET", "/trial/size?base=5%25&lift=100", None, "base"),
+        ("GET", "/trial/size?base=9900&lift=100", None, "lift"),
+        ("POST", "/trial", {"arms": ["A", "B"], "base": 500}, "lift"),
+        ("POST", "/trial", {"arms": ["A", "B"], "base": 500, "lift": 100, "minimum": 9}, "minimum"),
     ],
 )
 def test_bad_input_is_refused_with_the_part_at_fault_and_nothing_is_stored(client, key, call, method, path, body, field):
@@ -301,6 +310,8 @@ def test_a_campaign_goes_from_its_goal_to_monitoring_on_the_command_line(scrm, s
     assert "counts inversely" in report
     assert "of 20 points" in report
     step("advance", "test", *anna)
+    size = step("trial-size", "--base", 500, "--lift", 100)
+    assert size == "8,158 cards per arm tell 5.00% from 6.00%\n"
     assert "trial 1: A, B; at least 50 cards each" in step("trial", "A", "B", "--minimum", 50, *anna)
     for arm in "AB":
         assert step("trial-link", arm, "tmall", f"https://shop.example/{arm}", *anna).startswith("/l/")

@@ -9,6 +9,7 @@ from steps_campaign import ANNA, BEN, CARD, DEPARTMENTS, Walk
 
 from scrm_core.errors import Conflict, Invalid
 from scrm_package_card import PackageCard
+from scrm_package_card.service import PackageCards
 from scrm_package_card.stock.batches import BatchIn
 
 NEW_YEAR = date(2026, 1, 1).toordinal()
@@ -161,6 +162,30 @@ def test_a_launch_on_a_later_day_ships_from_that_day(walk, shop):
     shop.deliver()
     with walk.brand:
         assert walk.cards.stock.batch("MAY-1").shipped == 1
+
+
+@pytest.mark.parametrize(("hours", "shipped"), [(0, 1), (30, 1), (70, 0)])
+def test_the_job_ships_what_a_launch_that_was_cut_off_left_behind_until_the_next_day_ends(
+    walk, shop, clock, monkeypatch, hours, shipped
+):
+    walk.prepare_launch()
+    clock.advance(days=3)  # the campaign itself was entered longer ago than a day
+    shop.sell("N1", "b1", "2026-01-04T07:00", 100)
+    shop.deliver()
+
+    def cut_off(self, code):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PackageCards, "ship_known", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            launch(walk)
+    clock.advance(hours=hours)
+    with walk.brand:
+        assert walk.cards.stock.batch("MAY-1").shipped == 0
+        walk.cards.settle()
+        walk.cards.settle()
+        assert walk.cards.stock.batch("MAY-1").shipped == shipped
 
 
 def test_a_launch_may_leave_the_shipping_to_the_warehouses_files(walk, shop):
