@@ -56,7 +56,7 @@ class Claim:
 class _Queued:
     id: int
     contact_id: int | None
-    address: str | None
+    address: str
     body: str | None
     parts: int
     template: str
@@ -166,10 +166,8 @@ class _Night:
         self.home = "+86" if brand.config.phone_region == "CN" and judge.address_kind == "phone" else ""
         self.home_opens = self.opens(self.home) if self.home else now
 
-    def opens(self, address: str | None) -> int:
-        """The instant from which the address may be written to; ``now`` when it may at once or was erased."""
-        if address is None:
-            return self.now
+    def opens(self, address: str) -> int:
+        """The instant from which the address may be written to; ``now`` when it may at once."""
         return opens_at(self.now, self.quiet, zones_of(address, self.zone))
 
 
@@ -180,8 +178,8 @@ def _candidates(run: RunView, night: _Night, count: int, now: int) -> list[_Queu
         awake = " AND substr(address, 1, 3) <> ?"
         params.append(night.home)
     rows = execute(
-        "SELECT id, contact_id, address, body, parts, template, params, attempts, expires_at, arm, link_id "
-        f"FROM message WHERE run_id = ? AND state = 'queued' AND bucket < ? AND not_before <= ?{awake} "
+        "SELECT id, contact_id, coalesce(address, ''), body, parts, template, params, attempts, expires_at, arm, "
+        f"link_id FROM message WHERE run_id = ? AND state = 'queued' AND bucket < ? AND not_before <= ?{awake} "
         "ORDER BY bucket, id LIMIT ?",
         (*params, count),
     ).fetchall()
@@ -219,12 +217,12 @@ def _finish_if_empty(run: RunView, now: int) -> None:
 def _judge_and_write(brand: Brand, judge: Judge, run: RunView, found: Sequence[_Queued], now: int) -> Claim:
     result, going = Claim(busy=True), []
     for each in found:
-        if each.address is None:  # whose number it was is erased
+        if not each.address:  # whose number it was is erased
             _block(each.id, "erased", now, state="canceled")
-    found = [each for each in found if each.address is not None]
+    found = [each for each in found if each.address]
     # Whoever has the number now decides about it: merges come and are undone between queue and send.
-    owners = judge.owners([each.address for each in found if each.address is not None])
-    found = [replace(each, contact_id=owners.get(each.address or "", each.contact_id)) for each in found]
+    owners = judge.owners([each.address for each in found])
+    found = [replace(each, contact_id=owners.get(each.address, each.contact_id)) for each in found]
     hold_contacts([each.contact_id for each in found if each.contact_id is not None])
     # A merge may have ended between the two reads: the message is the survivor's then.
     standing = survivors([each.contact_id for each in found if each.contact_id is not None], hold=False)

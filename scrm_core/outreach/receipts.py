@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from ..brands import Brand
 
 MAX_ATTEMPTS = 50
+SKEW_MS = 60_000
+"""What a gateway's clock may be ahead of ours."""
+
 _VIEW = (
     "SELECT id, uid, run_id, contact_id, address, state, reason, code, arm, body, parts, link_id, ref, sent_at, "
     "final_at FROM message "
@@ -81,7 +84,8 @@ def receipt(
         return False
     now = brand.now()
     # A gateway's clock may be wrong: nothing arrives in the future, nor before it was sent.
-    final = max(row[3], now if at is None else min(at, now)) if state in FINAL else None
+    arrived = now if at is None or at > now + SKEW_MS else max(at, row[3])
+    final = arrived if state in FINAL else None
     execute(
         "UPDATE message SET state = ?, code = ?, reason = ?, ref = CASE WHEN ref = '' THEN ? ELSE ref END, "
         "final_at = ?, lease_until = NULL, updated_at = ? WHERE id = ?",

@@ -14,6 +14,7 @@ from scrm_core.api import Conflict, RunView, ScrmError, execute, transactional
 from ..results.adds import added, clicks_since
 from .book import OWNER, Book, PlanView
 from .paths import path_problems
+from .standing import cancel_standing, pause_standing, resume_standing, standing_run
 from .steps import ENDED, RUNNING, Path, Schedule, content_of
 from .store import Done, PlanRow, clean_actor, move, note, plan_row, plan_rows, steps_of
 
@@ -78,9 +79,15 @@ class Control:
         """Stop a plan for a reason that a person has to look at; False when it does not run."""
         plan = plan_row(code)
         run = self.book.run_of(plan, steps_of(plan))
-        if plan.state != RUNNING or run is None or run.state != "running":
+        if plan.state == RUNNING and run is not None and run.state == "running":
+            self._halt(plan, run, why, numbers)
+            return True
+        standing = standing_run(self.brand, code)
+        if standing is None or standing.state != "running":
             return False
-        self._halt(plan, run, why, numbers)
+        move(plan, self.brand.now())
+        pause_standing(self.brand, code, f"halted: {why}")
+        note(plan, OWNER, "halted", {"why": why, **numbers}, self.brand.now())
         return True
 
     # The canary --------------------------------------------------------------
@@ -122,6 +129,7 @@ class Control:
         reason = f"halted: {why}"
         move(plan, self.brand.now(), seen=f"paused: {reason}")
         self.brand.outreach.pause(run.id, reason)
+        pause_standing(self.brand, plan.code, reason)
         note(plan, OWNER, "halted", {"why": why, **numbers}, self.brand.now())
 
     def _tell_pause(self, plan: PlanRow, run: RunView) -> None:
@@ -129,10 +137,13 @@ class Control:
         if plan.seen == _seen(run):
             return
         move(plan, self.brand.now(), seen=_seen(run))
+        pause_standing(self.brand, plan.code, run.reason)
         note(plan, OWNER, "halted", {"why": run.reason, **self._numbers(run)}, self.brand.now())
 
     def _end(self, plan: PlanRow, run: RunView) -> None:
         move(plan, self.brand.now(), state=run.state, phase="")
+        if run.state != "done":
+            cancel_standing(self.brand, plan.code, f"the plan is {run.state}")
         note(plan, OWNER, run.state, {"why": run.reason, **self._numbers(run)}, self.brand.now())
 
     def _numbers(self, run: RunView) -> dict[str, int]:
@@ -145,12 +156,22 @@ class Control:
 
     @transactional
     def pause(self, code: str, *, actor: str, reason: str = "") -> PlanView:
-        """Stop sending for now; what a gateway has at this moment still goes."""
+        """Stop sending for now, rescue too, also when it is all that is left of the plan.
+
+        What a gateway has at this moment still goes.
+        """
         actor = clean_actor(actor)
-        plan, _, run = self.book.running(code)
         why = f"paused by {actor}{': ' if reason else ''}{reason}"[:200]
+        if self._is_rescuing(code, "running"):
+            plan = plan_row(code)
+            move(plan, self.brand.now())
+            pause_standing(self.brand, code, why)
+            note(plan, actor, "pause", {"reason": reason}, self.brand.now())
+            return self.book.view(code)
+        plan, _, run = self.book.running(code)
         move(plan, self.brand.now(), seen=f"paused: {why}")
         self.brand.outreach.pause(run.id, why)
+        pause_standing(self.brand, code, why)
         note(plan, actor, "pause", {"reason": reason, **self._numbers(run)}, self.brand.now())
         return self.book.view(code)
 
@@ -161,11 +182,19 @@ class Control:
         Raises Conflict while the path has problems: it would lead to an empty page.
         """
         actor = clean_actor(actor)
+        if self._is_rescuing(code, "paused"):
+            plan = plan_row(code)
+            self._check_path(code, steps_of(plan))
+            move(plan, self.brand.now())
+            resume_standing(self.brand, code)
+            note(plan, actor, "resume", {}, self.brand.now())
+            return self.book.view(code)
         plan, done, run = self.book.running(code)
         self._check_path(code, done)
         since = self.brand.now() if plan.phase == "canary" else None
         move(plan, self.brand.now(), seen="", canary_from=since)
         self.brand.outreach.resume(run.id)
+        resume_standing(self.brand, code)
         note(plan, actor, "resume", {"was": run.reason}, self.brand.now())
         return self.book.view(code)
 
@@ -181,7 +210,13 @@ class Control:
         self._release(plan, run, actor, {"delivered": seen.delivered, "failed": seen.failed, "sent": seen.sent})
         if run.state == "paused":
             self.brand.outreach.resume(run.id)
+            resume_standing(self.brand, code)
         return self.book.view(code)
+
+    def _is_rescuing(self, code: str, state: str) -> bool:
+        """Whether a plan is done and its standing run, in this state, is all that is left of it."""
+        standing = standing_run(self.brand, code) if plan_row(code).state == "done" else None
+        return standing is not None and standing.state == state
 
     def _check_path(self, code: str, done: Mapping[str, Done]) -> None:
         problems = path_problems(self.book, code, content_of(done, Path), self.brand.now())
@@ -190,19 +225,23 @@ class Control:
 
     @transactional
     def cancel(self, code: str, *, actor: str, reason: str = "") -> PlanView:
-        """End a plan for good: what was not sent never will be."""
+        """End a plan for good: what was not sent never will be, rescue included."""
         actor = clean_actor(actor)
         plan = plan_row(code)
         run = self.book.run_of(plan, steps_of(plan))
         # A run that has ended ends its plan when the job next looks; there is nothing left to cancel.
         ended = plan.state if plan.state in ENDED else run.state if run is not None and run.state in ENDED else ""
-        if ended:
+        rescuing = ended == "done" and (
+            standing_run(self.brand, code) is not None or self.settings["rescue_plan"] == code
+        )
+        if ended and not rescuing:
             raise Conflict(f"plan {code!r} is {ended} already", code="plan_state")
         move(plan, self.brand.now(), state="canceled", phase="")
         numbers = {}
-        if run is not None:
+        if run is not None and not ended:
             self.brand.outreach.cancel(run.id, f"canceled by {actor}"[:200])
             numbers = self._numbers(run)
+        cancel_standing(self.brand, code, f"canceled by {actor}"[:200])
         note(plan, actor, "cancel", {"reason": reason, **numbers}, self.brand.now())
         return self.book.view(code)
 

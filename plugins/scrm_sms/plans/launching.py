@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 from scrm_core.api import Conflict, RunView, transactional
 
+from ..copywriting.cost import estimate
 from .book import Book, PlanView
 from .hours import start_instant
 from .paths import path_problems
 from .policy import budget_problem
 from .steps import CONTENT, RUNNING, Approval, Goal, Pack, Path, Policy, Schedule, Tested, Wording, content_of, missing
 from .store import Done, PlanRow, clean_actor
+from .wording import RULES_CHANGED, rules_digest
 
 WHOLE = 10_000
 
@@ -38,7 +40,7 @@ class Launching:
         plan, done = self.book.open_step(code, "approval")
         if "approval" in done:
             raise Conflict(f"plan {code!r} is approved by {content_of(done, Approval).approver}", code="plan_approved")
-        queued = content_of(done, Pack).queued
+        queued, wording = content_of(done, Pack).queued, content_of(done, Wording)
         second = queued > self.settings["two_persons_above"]
         authors = sorted({plan.author, *(done[step].actor for step in CONTENT)})
         if second and approver.casefold() in {author.casefold() for author in authors}:
@@ -47,7 +49,9 @@ class Launching:
                 f"second person, not by {approver}: the plan was made by {', '.join(authors)}",
                 code="second_person",
             )
-        problem = budget_problem(content_of(done, Policy), content_of(done, Wording).most_milli)
+        # The pack may have been filled again after the copy was priced.
+        most = estimate({max(arm.parts for arm in wording.arms): queued}, self.settings["price_milli"]).milli
+        problem = budget_problem(content_of(done, Policy), most)
         if problem and content_of(done, Goal).kind != "notice":
             raise Conflict(problem, code="budget")
         approval = Approval(", ".join(authors), approver, queued, second)
@@ -93,6 +97,8 @@ class Launching:
             problems += [f"path: {text}" for text in path_problems(self.book, plan.code, content_of(done, Path), start)]
         if "test" in done and content_of(done, Tested).digest != content_of(done, Wording).digest:
             problems.append("test: the copy was changed after it")
+        if "copy" in done and content_of(done, Wording).rules != rules_digest(self.settings):
+            problems.append(f"copy: {RULES_CHANGED}")
         if "approval" in done and content_of(done, Approval).queued != content_of(done, Pack).queued:
             problems.append("approval: it was given for another number of messages")
         return problems

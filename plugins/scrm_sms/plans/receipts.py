@@ -12,6 +12,7 @@ from ..copywriting.carriers import HARD_AFTER, CarrierTable
 from .book import CHANNEL, OWNER, Book
 from .control import Control
 from .interception import Interception
+from .standing import plan_code_of
 from .store import plan_of_run
 
 STOPPING = ("content", "stop")
@@ -42,7 +43,7 @@ class Receipts:
         elif kind == "hard" or (kind == "soft" and self._soft_in_a_row(message.address) >= HARD_AFTER):
             self._suppress(message, "hard_bounce", "all", event.code)
         elif kind in STOPPING and event.owner == OWNER and event.kind != "test":
-            self._stop(message, kind, event.code)
+            self._stop(message, plan_code_of(event.run), kind, event.code)
 
     def _suppress(self, message: MessageView, reason: str, scope: str, code: str) -> None:
         if message.address:
@@ -65,10 +66,11 @@ class Receipts:
             count += 1
         return count
 
-    def _stop(self, message: MessageView, kind: str, code: str) -> None:
+    def _stop(self, message: MessageView, standing_of: str | None, kind: str, code: str) -> None:
         """The text was refused: whoever gets it next is refused too, so the plan waits for a person."""
         plan = plan_of_run(message.run_id)
-        if plan is None:
+        plan_code = standing_of if plan is None else plan.code
+        if plan_code is None:
             return
         why = "the text was refused" if kind == "content" else "messages are refused, look at the text"
-        self.control.halt(plan.code, why, {"code": code, "message": message.uid})
+        self.control.halt(plan_code, why, {"code": code, "message": message.uid})

@@ -22,7 +22,7 @@ from .book import OWNER, Book
 from .paths import path_problems
 from .steps import Arm, Audience, Goal, Path, Wording, content_of
 from .store import PlanRow, plan_of_run, steps_of
-from .wording import renderers
+from .wording import RULES_CHANGED, renderers, rules_digest
 
 DAY_MS = 86_400_000
 
@@ -61,7 +61,8 @@ class Writer:
         """One text per recipient, in order.
 
         Raises Conflict, which pauses the run, when the plan's activity has
-        ended: no message may lead to an empty page.
+        ended, since no message may lead to an empty page, and when other
+        settings would write another text than the one that was approved.
         """
         plan = plan_of_run(batch.run.id)
         if plan is None:
@@ -84,6 +85,8 @@ class Writer:
         if known is None or known.version != plan.version:
             done = steps_of(plan)
             wording = content_of(done, Wording)
+            if wording.rules != rules_digest(self.settings):
+                raise Conflict(f"copy: {RULES_CHANGED}", code="plan_copy")
             known = self._prepared[plan.id] = _Prepared(
                 plan.version,
                 content_of(done, Audience).pack,

@@ -146,7 +146,8 @@ class Wording:
     """The copy: ``experiment`` is the name of the lot when several texts compete, else empty.
 
     ``most_milli`` is the most that the pack costs, in thousandths of a minor
-    unit; ``digest`` names exactly this copy on exactly this path.
+    unit; ``digest`` names exactly this copy on exactly this path, ``rules`` the
+    settings that it was checked under.
     """
 
     signature: str
@@ -154,6 +155,7 @@ class Wording:
     experiment: str
     most_milli: int
     digest: str
+    rules: str
     warnings: tuple[str, ...] = ()
 
 

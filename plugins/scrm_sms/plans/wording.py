@@ -12,7 +12,7 @@ from scrm_core.api import Invalid, transactional
 
 from ..copywriting.checks import check_copy
 from ..copywriting.cost import estimate
-from ..copywriting.rules import CopyRules, copy_rules
+from ..copywriting.rules import copy_rules
 from ..copywriting.template import LINK, Copy, Renderer, Variable
 from .book import OWNER, Book, PlanView
 from .steps import Arm, Goal, Pack, Path, Wording, content_of
@@ -57,14 +57,16 @@ class Wordings:
             if arm.segment:
                 self.brand.segments.explain(arm.segment)
         counted, warnings = self._checked(goal.kind, signature, weighed, path)
-        digest = _digest(goal.kind, signature, counted, path, copy_rules(self.settings))
+        rules = rules_digest(self.settings)
+        digest = _digest(goal.kind, signature, counted, path, rules)
         before = done.get("copy")
         if before is not None and before.content.digest == digest:
             return self.book.view(code)
         most = estimate({max(arm.parts for arm in counted): pack.queued}, self.settings["price_milli"])
         wording = Wording(
-            signature, tuple(counted), self._experiment(code, plan.version, counted), most.milli, digest, warnings
-        )
+            signature, tuple(counted), self._experiment(code, plan.version, counted), most.milli, digest, rules,
+            warnings,
+        )  # fmt: skip
         return self.book.take(plan, done, "copy", wording, clean_actor(actor))
 
     def _checked(
@@ -129,10 +131,23 @@ def _weighed(arms: Sequence[Arm]) -> list[Arm]:
     return [replace(arm, weight=given.get(arm.name, 0)) for arm in arms]
 
 
-def _digest(kind: str, signature: str, arms: Sequence[Arm], path: Path, rules: CopyRules) -> str:
+RULES_CHANGED = "settings that write its text were changed since it was checked; set the copy again"
+
+
+def rules_digest(settings: Mapping[str, Any]) -> str:
+    """What names the settings that write a text: with others the same copy becomes another message."""
+    rules = copy_rules(settings)
+    parts = [
+        rules.opt_out, rules.style, rules.mode, rules.most_parts, rules.value_units, rules.link_units,
+        list(rules.refused), settings["name_default"],
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
+
+
+def _digest(kind: str, signature: str, arms: Sequence[Arm], path: Path, rules: str) -> str:
     """What names exactly these texts, leading exactly there: a test of another one proves nothing."""
     parts = [
-        kind, signature, path.channel, path.target, rules.opt_out, rules.style,
+        kind, signature, path.channel, path.target, rules,
         [[arm.name, arm.body, arm.weight, arm.segment, arm.template] for arm in arms],
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()

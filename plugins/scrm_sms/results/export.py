@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import csv_cell, execute, fetch_in, iso, mask, transactional
 
 from ..plans.book import OWNER
+from ..plans.standing import standing_code
 from ..plans.store import PlanRow, clean_actor, note
 from .adds import ARRIVED
 from .figures import is_repurchase
-from .rescue import run_code
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -34,7 +34,9 @@ def pages(
     brand: Brand, plan: PlanRow, *, order_ms: int, clear: bool, after: int = 0, limit: int | None = None
 ) -> Iterator[tuple[int, list[list[str]]]]:
     """(id of the last message, cells) page by page; ``limit`` rows at most. Memory does not grow with the plan."""
-    row = execute("SELECT id FROM outreach_run WHERE owner = ? AND code = ?", (OWNER, run_code(plan.code))).fetchone()
+    row = execute(
+        "SELECT id FROM outreach_run WHERE owner = ? AND code = ?", (OWNER, standing_code(plan.code))
+    ).fetchone()
     rescue: int | None = None if row is None else row[0]
     left = limit
     while left is None or left > 0:

@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import NotFound, execute
 
 from ..plans.book import OWNER
+from ..plans.standing import standing_code
 from ..plans.steps import Goal
 from ..plans.store import PlanRow, steps_of
 from .adds import ARRIVED
-from .rescue import run_code
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -101,7 +101,7 @@ class Counting:
         # The contact is joined only where a condition asks for it: most reports ask for everybody.
         self._contact = "" if cut is ALL else " LEFT JOIN contact c ON c.id = m.contact_id"
         rescue = execute(
-            "SELECT id FROM outreach_run WHERE owner = ? AND code = ?", (OWNER, run_code(plan.code))
+            "SELECT id FROM outreach_run WHERE owner = ? AND code = ?", (OWNER, standing_code(plan.code))
         ).fetchone()
         self._rescue: int | None = None if rescue is None else rescue[0]
         self._found: dict[str, Figures] = {}
@@ -195,23 +195,26 @@ class Counting:
             figures.added, figures.new, figures.reached_added, figures.clicked_added = added, new, reached, clicked
 
     def _money(self) -> None:
-        whose = "count(DISTINCT o.contact_id), count(DISTINCT o.id), sum(o.paid_minor - o.refund_minor)"
+        # A person may have two messages, after a merge for one: an order is one row of each group all the same.
+        whose = f"SELECT DISTINCT {self._arm} AS grp, o.id, o.contact_id, o.paid_minor - o.refund_minor AS money"
         if self._repurchase:
             sql = (
-                f"SELECT {self._arm} AS grp, {whose} FROM message m JOIN contact c ON c.id = m.contact_id "
+                f"{whose} FROM message m JOIN contact c ON c.id = m.contact_id "
                 "JOIN orders o ON o.contact_id = m.contact_id AND o.valid = 1 "
                 "AND o.paid_at > m.sent_at AND o.paid_at <= m.sent_at + CAST(? AS BIGINT) "
-                f"WHERE m.run_id IN (?, ?) AND m.state IN {ARRIVED} AND c.state = 'active' AND {{cut}} GROUP BY grp"
+                f"WHERE m.run_id IN (?, ?) AND m.state IN {ARRIVED} AND c.state = 'active' AND {{cut}}"
             )
-            found = self._rows(sql, (self._order_ms, *self._runs))
+            before: tuple[Any, ...] = (self._order_ms, *self._runs)
         else:
             sql = (
-                f"SELECT {self._arm} AS grp, {whose} FROM {_ADDED} "
+                f"{whose} FROM {_ADDED} "
                 "JOIN orders o ON o.contact_id = a.contact_id AND o.valid = 1 "
                 "AND o.paid_at > a.at AND o.paid_at <= a.at + CAST(? AS BIGINT) "
-                "WHERE a.plan_id = ? AND c.state = 'active' AND {cut} GROUP BY grp"
+                "WHERE a.plan_id = ? AND c.state = 'active' AND {cut}"
             )
-            found = self._rows(sql, (self._order_ms, self._plan.id))
+            before = (self._order_ms, self._plan.id)
+        counted = f"SELECT d.grp, count(DISTINCT d.contact_id), count(*), sum(d.money) FROM ({sql}) d GROUP BY d.grp"
+        found = self._rows(counted, before)
         for arm, buyers, orders, revenue in found:
             figures = self._of(arm)
             figures.buyers, figures.orders, figures.revenue = buyers, orders, int(revenue or 0)

@@ -23,9 +23,11 @@ from ..copywriting.template import LINK
 from ..plans.book import CHANNEL, OWNER, Book
 from ..plans.paths import path_problems
 from ..plans.rendering import Writer
+from ..plans.standing import standing_code
 from ..plans.steps import RUNNING, Arm, Goal, Path, Wording, content_of
 from ..plans.store import Done, PlanRow, plan_row, plan_rows, steps_of
-from ..plans.wording import renderers
+from ..plans.wording import RULES_CHANGED, renderers, rules_digest
+from . import landing
 from .adds import living
 
 if TYPE_CHECKING:
@@ -34,11 +36,6 @@ if TYPE_CHECKING:
 DAY_MS = 86_400_000
 _WHOLE = 10_000
 _PAGE = 500
-
-
-def run_code(plan_code: str) -> str:
-    """The code of the standing run that takes who gets the tag later."""
-    return f"{plan_code}/rescue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +120,11 @@ class Rescues:
 
     def _queue(self, plan: PlanRow, contact_id: int) -> bool:
         """Queue a person's message; otherwise keep why not. Who has the plan's message already gets no second one."""
-        reason, message_id, link_id = "", self._sent_by_plan(plan, contact_id), None
+        address = self._address(contact_id)
+        reason, message_id, link_id = "", self._sent_by_plan(plan, contact_id, address), None
         if message_id is None:
             done = steps_of(plan)
             reason = self._not_ready(plan, done)
-            address = self._address(contact_id)
             if not reason and address is None:
                 reason = "no_address"
             if not reason and address is not None:
@@ -142,15 +139,24 @@ class Rescues:
         return link_id is not None
 
     @staticmethod
-    def _sent_by_plan(plan: PlanRow, contact_id: int) -> int | None:
-        row = execute(
-            "SELECT id FROM message WHERE run_id = ? AND contact_id = ? ORDER BY id LIMIT 1", (plan.run_id, contact_id)
-        ).fetchone()
-        return None if row is None else int(row[0])
+    def _sent_by_plan(plan: PlanRow, contact_id: int, address: str | None) -> int | None:
+        """The message that either run of the plan has for a person or their number."""
+        standing = "(SELECT id FROM outreach_run WHERE owner = ? AND code = ?)"
+        for column, value in (("contact_id", contact_id), ("address", address)):
+            for run, params in (("?", (plan.run_id,)), (standing, (OWNER, standing_code(plan.code)))):
+                row = execute(
+                    f"SELECT id FROM message WHERE run_id = {run} AND {column} = ? ORDER BY id LIMIT 1",
+                    (*params, value),
+                ).fetchone()
+                if row is not None:
+                    return int(row[0])
+        return None
 
     def _not_ready(self, plan: PlanRow, done: Mapping[str, Done]) -> str:
         if "approval" not in done or plan.state not in (RUNNING, "done"):
             return "the rescue plan is not approved and scheduled"
+        if content_of(done, Wording).rules != rules_digest(self.settings):
+            return RULES_CHANGED
         return "; ".join(path_problems(self.book, plan.code, content_of(done, Path), self.brand.now()))
 
     @staticmethod
@@ -174,13 +180,15 @@ class Rescues:
             parts=text.parts,
             template=text.template,
             params=text.params,
+            # It may wait for a morning on which the activity is over.
+            expires_at=landing.activity_until(self.brand, plan.code) if content_of(done, Path).page else None,
         )
         return message_id, text.link_id if message_id is not None else None
 
     def _run(self, plan: PlanRow, done: Mapping[str, Done]) -> RunView:
         goal = content_of(done, Goal)
         run = self.brand.outreach.open_run(
-            run_code(plan.code), owner=OWNER, channel=CHANNEL, kind=goal.kind, sender=goal.sender, standing=True
+            standing_code(plan.code), owner=OWNER, channel=CHANNEL, kind=goal.kind, sender=goal.sender, standing=True
         )
         if run.state == "draft":
             self.brand.outreach.release(run.id, _WHOLE)
@@ -221,7 +229,7 @@ class Rescues:
         """
         plan = plan_row(plan_code)
         standing = execute(
-            "SELECT id FROM outreach_run WHERE owner = ? AND code = ?", (OWNER, run_code(plan.code))
+            "SELECT id FROM outreach_run WHERE owner = ? AND code = ?", (OWNER, standing_code(plan.code))
         ).fetchone()
         runs = [plan.run_id, standing[0] if standing is not None else None]
         found = execute(
