@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -60,6 +61,10 @@ def commands(text: str) -> list[tuple[str, str]]:
     return found
 
 
+PORT = "18765"
+"""The port that pages serve at."""
+
+
 def matches(shown: str, printed: str) -> bool:
     """Whether what was printed is what the page shows; ``...`` stands for anything."""
     pattern = ".*".join(re.escape(part) for part in shown.strip().split("..."))
@@ -83,7 +88,9 @@ def play(page: Path, folder: Path) -> int:
     if not (folder / "examples").exists():
         (folder / "examples").symlink_to(ROOT / "examples")
     place = folder
-    found = [block for block in blocks(page.read_text("utf-8")) if block.act != "demo"]
+    # Pages that serve say one port; a machine that runs several of them at once has others.
+    text = page.read_text("utf-8").replace(PORT, str(free_port()))
+    found = [block for block in blocks(text) if block.act != "demo"]
     for block in found:
         if block.act == "file":
             target = place / block.path
@@ -98,6 +105,14 @@ def play(page: Path, folder: Path) -> int:
                     continue
                 run(command, shown, place, page.name)
     return len(found)
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def run(command: str, shown: str, place: Path, page: str) -> None:
