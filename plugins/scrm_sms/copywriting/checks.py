@@ -147,7 +147,7 @@ def _opt_out(copy: Copy, rules: CopyRules) -> Iterator[Finding]:
             text = f"a notice must not contain an opt-out wording ({wording if wording in body else others[0]})"
             yield Finding("opt_out_in_notice", text, "take it out, or make the copy a marketing one")
         return
-    if not body.endswith(wording):
+    if not copy.body.endswith(wording):
         text = f"a {copy.kind} text must end with {wording}"
         yield Finding("opt_out_missing", text, f"write {wording} at the end of the text")
     if body.count(wording) > 1:

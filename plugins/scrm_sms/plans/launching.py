@@ -12,7 +12,7 @@ from .hours import start_instant
 from .paths import path_problems
 from .policy import budget_problem
 from .steps import CONTENT, RUNNING, Approval, Goal, Pack, Path, Policy, Schedule, Tested, Wording, content_of, missing
-from .store import Done, PlanRow, clean_actor
+from .store import Done, PlanRow, clean_actor, history_of
 from .wording import RULES_CHANGED, rules_digest
 
 WHOLE = 10_000
@@ -31,8 +31,8 @@ class Launching:
         """Approve a plan for sending.
 
         A pack of more than ``two_persons_above`` messages needs a second
-        person: whoever made the plan or did one of its steps up to the copy may
-        not approve it. Raises Conflict naming who may not, and for a plan that
+        person: whoever made the plan, wrote its landing page or did one of its
+        steps up to the copy may not approve it. Raises Conflict naming who may not, and for a plan that
         costs more than its budget. Of two who approve at once one is told that
         the plan changed.
         """
@@ -42,7 +42,8 @@ class Launching:
             raise Conflict(f"plan {code!r} is approved by {content_of(done, Approval).approver}", code="plan_approved")
         queued, wording = content_of(done, Pack).queued, content_of(done, Wording)
         second = queued > self.settings["two_persons_above"]
-        authors = sorted({plan.author, *(done[step].actor for step in CONTENT)})
+        pages = (entry.actor for entry in history_of(plan) if entry.action == "landing")
+        authors = sorted({plan.author, *pages, *(done[step].actor for step in CONTENT)})
         if second and approver.casefold() in {author.casefold() for author in authors}:
             raise Conflict(
                 f"a pack of {queued} messages (more than {self.settings['two_persons_above']}) is approved by a "

@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 from gateway_servers import ALIYUN, TENCENT, LocalServer
 from results_scene import Bench, Sms, Stage, configured
-from sms_scene import POLICY, Scene
+from sms_scene import BODY, POLICY, Scene
 
 from scrm_core.api import SendResult
 from scrm_core.brands import Installation
 from scrm_core.db.bulk import execute
-from scrm_core.errors import Conflict
+from scrm_core.errors import Conflict, Invalid
 from scrm_sms.gateways import reconciling
 from scrm_sms.gateways.reconciling import reconcile
+from scrm_sms.plans.steps import Arm
+from scrm_sms.results import landing
 
 RESCUE = 'rescue_tag = "intent/C"\nrescue_plan = "MAY"\n[plugins.bench]'
 
@@ -274,3 +276,31 @@ def test_messages_that_aliyun_knows_nothing_of_do_not_keep_the_others_from_being
         for _ in range(3):
             reconcile(brand.plugins["sms"])
     assert set(asked) == {f"1380000000{place}" for place in range(5)}
+
+
+# Copy and page -----------------------------------------------------------------
+
+
+def test_a_copy_that_nobody_could_be_sent_is_refused_at_once(scene: Scene) -> None:
+    scene.people(1)
+    scene.upto("copy")
+    with pytest.raises(Invalid, match="must end with"):
+        scene.plans.wordings.set_copy("MAY", [Arm("A", f"{BODY} ")], actor="ann")
+
+
+def test_whoever_wrote_the_page_that_people_land_on_is_no_second_person(sms_installation) -> None:
+    with sms_installation(two_persons=0).brand("acme") as brand:
+        scene = Scene(brand)
+        scene.people(2)
+        scene.upto("path")
+        now = brand.now()
+        landing.set_landing(
+            brand, "MAY", actor="bob", title="五月新客", target="https://work.weixin.qq.com/ca/x?s={state}",
+            starts_at=now, ends_at=now + 86_400_000, activity="新客券", text="领券", welcome="欢迎", button="领取",
+        )  # fmt: skip
+        brand.channels.ensure("sms-may", "SMS May")
+        scene.plans.paths.set_path("MAY", channel="sms-may", actor="ann")
+        scene.upto("approval", since="copy")
+        with pytest.raises(Conflict, match="not by bob"):
+            scene.plans.launching.approve("MAY", actor="bob")
+        scene.plans.launching.approve("MAY", actor="cat")
