@@ -171,7 +171,12 @@ def masked_recipients(code: str) -> Any:
 
 @permission(EXPORT)
 def clear_recipients(code: str) -> Any:
-    """Recipients as CSV with clear numbers; the plan's history says who took them."""
+    """Recipients as CSV with clear numbers; the plan's history says who took them.
+
+    Answers to an ``Idempotency-Key`` are kept for days, which clear numbers must not be.
+    """
+    if "Idempotency-Key" in flask.request.headers:
+        raise Invalid("an export of clear numbers takes no Idempotency-Key", field="Idempotency-Key")
     body = load(ExportBody(), flask.request.get_json())
     actor = _actor(body)
     if not actor:

@@ -16,6 +16,7 @@ from scrm_core.api import SendResult
 from scrm_core.brands import Installation
 from scrm_core.db.bulk import execute
 from scrm_core.errors import Conflict, Invalid
+from scrm_core.web import create_app
 from scrm_sms.gateways import reconciling
 from scrm_sms.gateways.reconciling import reconcile
 from scrm_sms.plans.steps import Arm
@@ -304,3 +305,24 @@ def test_whoever_wrote_the_page_that_people_land_on_is_no_second_person(sms_inst
         with pytest.raises(Conflict, match="not by bob"):
             scene.plans.launching.approve("MAY", actor="bob")
         scene.plans.launching.approve("MAY", actor="cat")
+
+
+# Personal data -----------------------------------------------------------------
+
+
+def test_clear_numbers_are_not_kept_as_the_answer_of_an_idempotency_key(new_installation) -> None:
+    installation = new_installation(plugins=(Sms, Bench), acme=configured(), moonco=configured())
+    with installation.brand("acme") as brand:
+        stage = Stage(brand)
+        (phone,) = stage.strangers(1)
+        stage.upto("running", segment="orders >= 1")
+        key = brand.keys.create("exporter", ("*",))[1]
+    headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "once"}
+    client = create_app(installation).test_client()
+    url = "/api/v1/acme/plugins/sms/plans/MAY/recipients"
+    answer = client.post(url, json={}, headers=headers)
+    assert answer.status_code == 422 and "Idempotency-Key" in answer.text
+    del headers["Idempotency-Key"]
+    assert phone in client.post(url, json={}, headers=headers).text
+    with installation.brand("acme"):
+        assert phone not in str(execute("SELECT * FROM idempotency").fetchall())
