@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from scrm_core.api import Invalid
@@ -43,33 +43,42 @@ class Typefaces:
         return self.bold if bold else self.regular
 
 
-def open_fonts(fonts: Fonts, characters: Iterable[str]) -> Typefaces:
-    """Open both files and read the widths of these characters; raises Invalid for a file that is no font."""
-    wanted = {ord(character) for character in characters}
-    return Typefaces(_typeface(fonts.regular, wanted, "fonts.regular"), _typeface(fonts.bold, wanted, "fonts.bold"))
+def open_fonts(fonts: Fonts) -> Typefaces:
+    """Open both files; raises Invalid for a file that is no font or may not be embedded."""
+    return Typefaces(_typeface(fonts.regular, "fonts.regular"), _typeface(fonts.bold, "fonts.bold"))
 
 
-def _typeface(path: Path, wanted: set[int], field: str) -> Typeface:
-    tt = library("fontTools.ttLib")
+def _typeface(path: Path, field: str) -> Typeface:
+    library("fontTools.ttLib")
     if not path.is_file():
         raise Invalid(
             f"the font {path} is missing; install Debian's fonts-noto-cjk or name another font file", field=field
         )
     try:
-        number = _chinese_face(path)
-        with tt.TTFont(path, fontNumber=number, lazy=True) as font:
-            if font["OS/2"].fsType & _RESTRICTED:
-                raise Invalid(f"the licence of the font {path} forbids embedding it; name another font", field=field)
-            glyphs, metrics, unit = font.getBestCmap(), font["hmtx"], font["head"].unitsPerEm
-            widths = {code: metrics[glyphs[code]][0] / unit for code in wanted if code in glyphs}
-            return Typeface(path, max(number, 0), str(font["name"].getBestFullName()), widths)
-    except Invalid:
-        raise
+        found = path.stat()
+        face, restricted = _read(path, found.st_size, found.st_mtime_ns)
     except OSError as exc:
         raise Invalid(f"the font {path} cannot be read: {exc.strerror or exc}", field=field) from exc
     except Exception as exc:
         # fontTools meets a damaged table with whatever error it runs into: struct, assertion, key.
         raise Invalid(f"{path} is no TrueType or OpenType font that can be used: {exc}", field=field) from exc
+    if restricted:
+        raise Invalid(f"the licence of the font {path} forbids embedding it; name another font", field=field)
+    return face
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, size: int, changed_ns: int) -> tuple[Typeface, bool]:
+    """The face of a file that has this size and time of change, and whether its licence forbids embedding.
+
+    A Chinese font takes a while to read, and one process prints many cards.
+    """
+    number = _chinese_face(path)
+    with library("fontTools.ttLib").TTFont(path, fontNumber=number, lazy=True) as font:
+        glyphs, metrics, unit = font.getBestCmap(), font["hmtx"], font["head"].unitsPerEm
+        widths = {code: metrics[glyph][0] / unit for code, glyph in glyphs.items()}
+        face = Typeface(path, max(number, 0), str(font["name"].getBestFullName()), widths)
+        return face, bool(font["OS/2"].fsType & _RESTRICTED)
 
 
 def _chinese_face(path: Path) -> int:

@@ -12,7 +12,7 @@ from .fonts import Typefaces, open_fonts
 from .layout import Artwork, Rect, compose
 from .pdffile import PdfFile, points
 from .qr import QrPlan, draw_qr
-from .spec import Bilingual, CardFace, CardSpec, CardText
+from .spec import CardFace, CardSpec
 from .typeset import POINT_MM
 
 SERIAL_PREFIX = "No. "
@@ -34,7 +34,7 @@ class Design:
 
 def design(spec: CardSpec, *, more_characters: str = "") -> Design:
     """Open the fonts and lay every arm out; raises Invalid for a font or a text that does not do."""
-    typefaces = open_fonts(spec.fonts, _characters(spec) + ALPHABET + more_characters)
+    typefaces = open_fonts(spec.fonts)
     lacking = typefaces.regular.lacking(ALPHABET + more_characters)
     if lacking:
         raise Invalid(
@@ -43,18 +43,6 @@ def design(spec: CardSpec, *, more_characters: str = "") -> Design:
             field="fonts.regular",
         )
     return Design(spec, typefaces, {arm: compose(spec, arm, typefaces) for arm in ("", *spec.arm_texts)})
-
-
-def _characters(spec: CardSpec) -> str:
-    texts = [spec.text, *spec.arm_texts.values()]
-    words: list[Bilingual] = [spec.kind_label]
-    for text in texts:
-        words += _words(text)
-    return spec.brand + " " + "".join(word.zh + word.en for word in words)
-
-
-def _words(text: CardText) -> list[Bilingual]:
-    return [text.title, text.benefit, text.copy, text.hint]
 
 
 def form_name(arm: str) -> str:

@@ -159,11 +159,11 @@ def trial(code: str) -> Any:
 def trial_size(code: str) -> Any:
     """How many cards each arm needs: ``base`` and ``lift`` in hundredths of a percent."""
     _steps().records.plan(code)
-    asked = {name: _number(name, None) for name in ("base", "lift")}
-    missing = next((name for name, value in asked.items() if value is None), None)
-    if missing is not None:
-        raise Invalid(f"{missing}: name it, in hundredths of a percent", field=missing)
-    return flask.jsonify({**asked, "cards_per_arm": cards_needed(**asked)})
+    base, lift = _number("base", None), _number("lift", None)
+    if base is None or lift is None:
+        name = "base" if base is None else "lift"
+        raise Invalid(f"{name}: give it in hundredths of a percent", field=name)
+    return flask.jsonify({"base": base, "lift": lift, "cards_per_arm": cards_needed(base, lift)})
 
 
 @permission(WRITE)
