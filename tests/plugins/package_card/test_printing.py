@@ -243,6 +243,50 @@ def test_four_modules_of_white_surround_the_code(tmp_path, card):
             assert pixel(picture, left + off, top + along) == (255, 255, 255), (along, off)
 
 
+def run_of(white, picture, x, y, dx, dy):
+    """How many pixels from a point in one direction are white, or are not; and the first that is otherwise."""
+    count = 0
+    while (picture.getpixel((x, y)) == (255, 255, 255)) == white:
+        x, y, count = x + dx, y + dy, count + 1
+    return count, (x, y)
+
+
+def quiet_pixels(picture, code, module):
+    """The fewest white pixels between symbol and next ink on the left, top, right and bottom, counted in the picture."""
+    position = code.position
+    sides = ((-1, 0, position.top_left), (0, -1, position.top_left), (1, 0, position.top_right), (0, 1, position.bottom_left))
+    middle = (position.top_left.x + position.bottom_right.x) // 2, (position.top_left.y + position.bottom_right.y) // 2
+    found = []
+    for dx, dy, near_corner in sides:
+        # From the heart of a finder pattern outwards: its core, a white ring, a black ring, then the quiet zone.
+        x, y = near_corner.x, near_corner.y
+        place = x + round(3.5 * module * (1 if x < middle[0] else -1)), y + round(3.5 * module * (1 if y < middle[1] else -1))
+        for white in (False, True, False):
+            _, place = run_of(white, picture, *place, dx, dy)
+        # From there along the whole side of the symbol.
+        first, last = (position.top_left.y, position.bottom_left.y) if dx else (position.top_left.x, position.top_right.x)
+        lines = [(place[0], along) if dx else (along, place[1]) for along in range(first + 3, last - 3)]
+        found.append(min(run_of(True, picture, *line, dx, dy)[0] for line in lines))
+    return found
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"width": 54, "height": 90}, {"width": 105, "height": 148, "qr_mm": 34}, {"qr_mm": 12.3}, {"quiet_modules": 6}]
+)
+def test_the_quiet_zone_measures_four_modules_or_more_on_each_side_in_the_picture(tmp_path, more, card):
+    out = tmp_path / "card.pdf"
+    dark_paper = {"background": "#101010", "ink": "#FFFFFF", "accent": "#FFD27A", "brand": "Acme"}
+    summary = write_production(card(**dark_paper, **more), Sheet.named("card"), numbered(1), out, facts=FACTS)
+    picture = pictures(out, 600)[0]
+    (code,) = read(picture).values()
+    module = summary.module_mm / 25.4 * 600
+    sides = quiet_pixels(picture, code, module)
+    # Where an edge falls between two pixels, one of them is neither white nor black.
+    assert min(sides) >= max(4, more.get("quiet_modules", 4)) * module - 2, [side / module for side in sides]
+    left, _, right, _ = sides  # below, the hint may stand as near as the quiet zone ends
+    assert abs(left - right) <= 3, "the code stands off the centre of its field"
+
+
 def test_codes_are_pure_black_paths_and_not_pictures(singles):
     with pikepdf.open(singles.pdf) as pdf:
         operators = [str(operator) for _, operator in pikepdf.parse_content_stream(pdf.pages[0])]
