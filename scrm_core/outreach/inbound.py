@@ -39,6 +39,12 @@ def received(
         raise Invalid("a message has an address and the gateway's reference", field="ref" if address else "address")
     now = brand.now()
     moment = now if at is None else at
+    forgotten = execute(
+        "SELECT id FROM message_in WHERE channel = ? AND ref = ?",
+        (channel, brand.contacts.suppressions.erased_reference(channel, ref)),
+    ).fetchone()
+    if forgotten is not None:
+        return Inbound(forgotten[0], False, None, "")
     contact = Judge(brand, channel, "notice").owners([address]).get(address)
     answers = execute(
         "SELECT m.uid FROM message m JOIN outreach_run r ON r.id = m.run_id WHERE m.address = ? AND r.channel = ? "

@@ -24,7 +24,10 @@ from .types import FINAL, MessageView, OutMessage, SendResult
 if TYPE_CHECKING:
     from ..brands import Brand
 
-MAX_ATTEMPTS = 50
+MAX_ATTEMPTS = 200
+"""Tries of one message before its run is paused: a gateway that is away for hours needs a person."""
+
+LONGEST_RETRY_S = 60
 SKEW_MS = 60_000
 """What a gateway's clock may be ahead of ours."""
 
@@ -137,18 +140,8 @@ def _settle_one(brand: Brand, run_id: int, sent: OutMessage, result: SendResult)
         ).fetchall()
         if state == "delivered":
             tell(brand, [row[0] for row in rows])
-    elif result.outcome == "retry" and sent.attempt < MAX_ATTEMPTS:
-        # It was certainly not sent: it has not used up anybody's cap, and it goes back to the queue.
-        execute(
-            "UPDATE message SET state = 'queued', uid = NULL, sent_at = NULL, lease_until = NULL, reason = '', "
-            "code = ?, not_before = ?, updated_at = ? WHERE uid = ? AND state = 'sending'",
-            (result.code, now + result.after_s * 1_000, now, sent.uid),
-        )
-        # The gateway is busy or away for the whole run, not for this message alone.
-        execute(
-            "UPDATE outreach_run SET next_at = ? WHERE id = ? AND next_at < ?",
-            (now + result.after_s * 1_000, run_id, now + result.after_s * 1_000),
-        )
+    elif result.outcome == "retry":
+        _queue_again(brand, run_id, sent, result, now)
     else:
         state = "unknown" if result.outcome == "unknown" else "failed"
         reason = (result.detail or result.outcome)[: LIMITS.name]
@@ -160,3 +153,21 @@ def _settle_one(brand: Brand, run_id: int, sent: OutMessage, result: SendResult)
         tell(brand, [row[0] for row in rows])
         if result.halt:
             halt(brand, run_id, f"halted by the gateway: {result.code} {result.detail}".rstrip())
+
+
+def _queue_again(brand: Brand, run_id: int, sent: OutMessage, result: SendResult, now: int) -> None:
+    """Put a message back that was certainly not sent: it has not used up anybody's cap, and nobody is lost."""
+    # Growing pauses: a gateway that is down for an hour is asked once a minute.
+    pause = max(result.after_s, min(LONGEST_RETRY_S, result.after_s * (1 + sent.attempt // 5)))
+    again = now + pause * 1_000
+    weary = sent.attempt >= MAX_ATTEMPTS
+    execute(
+        "UPDATE message SET state = 'queued', uid = NULL, sent_at = NULL, lease_until = NULL, reason = '', code = ?, "
+        "not_before = ?, updated_at = ?, attempts = CASE WHEN ? = 1 THEN 0 ELSE attempts END "
+        "WHERE uid = ? AND state = 'sending'",
+        (result.code, again, now, int(weary), sent.uid),
+    )
+    # The gateway is busy or away for the whole run, not for this message alone.
+    execute("UPDATE outreach_run SET next_at = ? WHERE id = ? AND next_at < ?", (again, run_id, again))
+    if weary:
+        halt(brand, run_id, f"halted: the gateway took nothing in {sent.attempt} tries: {result.detail}")

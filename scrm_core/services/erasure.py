@@ -40,10 +40,6 @@ DELETED = ("identity", "contact_tag", "touch", "group_member", "membership")
 STRIPPED = ("consent", "message", "message_in", "orders", "reward", "visit")
 """Core tables whose rows stay without what identifies the person."""
 
-_MESSAGE_TABLES = (
-    ("message", "address = NULL, body = NULL, params = NULL"),
-    ("message_in", "address = '', text = '', ref = 'erased:' || id"),
-)
 _SCAN = 5_000
 _EMPTY_MERGE = '{"rows":{},"kept":{},"name":["",""],"consents":[]}'
 
@@ -77,7 +73,7 @@ def erase(brand: Brand, contact_id: int, *, actor: str) -> dict[str, Any]:
         for table in DELETED
     }
     _forget_orders(ids, keys)
-    erased["do_not_contact"] = _forget_messages(ids, keys, now)
+    erased["do_not_contact"] = _forget_messages(brand, ids, keys, now)
     execute(f"UPDATE reward SET reason = '' WHERE contact_id IN ({marks})", ids)
     execute(f"UPDATE consent SET evidence = NULL WHERE contact_id IN ({marks})", ids)
     execute(
@@ -170,22 +166,34 @@ def _forget_orders(ids: Sequence[int], keys: Iterable[IdentityKey]) -> None:
     update_rows("UPDATE orders SET buyer = NULL, digest = '' WHERE id = ?", named)
 
 
-def _forget_messages(ids: Sequence[int], keys: Iterable[IdentityKey], now: int) -> int:
+def _forget_messages(brand: Brand, ids: Sequence[int], keys: Iterable[IdentityKey], now: int) -> int:
     """Cancel what waits, take address and text out of what was sent and received; returns entries deleted.
 
-    Messages to a number of the person that were sent when it was nobody's are theirs too. The keyed
+    Messages to and from a number of the person, told when it was nobody's, are theirs too. The keyed
     hash that stays keeps commercial messages away, so the entries in clear can go.
     """
     addresses = sorted({value for _, _, value in keys})
+    received: dict[int, tuple[str, str]] = {}
     for column, values in (("contact_id", list(ids)), ("address", addresses)):
-        for table, assignments in _MESSAGE_TABLES:
-            for row in fetch_in(f"SELECT id FROM {table} WHERE {column} IN ({{in}})", values):
-                execute(f"UPDATE {table} SET {assignments} WHERE id = ?", row)
+        sent = fetch_in(f"SELECT id FROM message WHERE {column} IN ({{in}})", values)
+        update_rows(
+            "UPDATE message SET state = 'canceled', reason = 'erased', final_at = ?, updated_at = ? "
+            "WHERE id = ? AND state = 'queued'",
+            [(now, now, message_id) for (message_id,) in sent],
+        )
+        update_rows("UPDATE message SET address = NULL, body = NULL, params = NULL WHERE id = ?", sent)
+        for message_id, channel, ref in fetch_in(
+            f"SELECT id, channel, ref FROM message_in WHERE {column} IN ({{in}})", values
+        ):
+            received[message_id] = channel, ref
+    stands_for = brand.contacts.suppressions.erased_reference
     update_rows(
-        "UPDATE message SET state = 'canceled', reason = 'erased', final_at = ?, updated_at = ? "
-        "WHERE contact_id = ? AND state = 'queued'",
-        [(now, now, contact_id) for contact_id in ids],
+        "UPDATE message_in SET address = '', text = '', ref = ? WHERE id = ?",
+        [(stands_for(*received[key]), key) for key in sorted(received)],
     )
+    if received:
+        for page in _log_pages("type = 'message.received'", ()):
+            _rewrite((key, {**data, "text": ""}) for key, data in page if data.get("message_in_id") in received)
     return update_rows("DELETE FROM do_not_contact WHERE address = ?", [(address,) for address in addresses])
 
 
@@ -210,8 +218,6 @@ def _forget_events(ids: Sequence[int]) -> None:
     marks = ", ".join("?" * len(ids))
     for page in _log_pages(f"type = 'lead.captured' AND contact_id IN ({marks})", ids):
         _rewrite((event_id, {**data, "lead": "", "state": "", "fields": {}}) for event_id, data in page)
-    for page in _log_pages(f"type = 'message.received' AND contact_id IN ({marks})", ids):
-        _rewrite((event_id, {**data, "text": ""}) for event_id, data in page)
     execute(
         "UPDATE parked SET error = 'erased', traceback = '' WHERE event_id IN "
         f"(SELECT id FROM event WHERE contact_id IN ({marks}))",

@@ -44,6 +44,10 @@ class Suppressions:
         """The keyed hash of some texts, as 64 hexadecimal digits; different for every brand."""
         return hmac.digest(self.salt, "\x1f".join(parts).encode(), hashlib.sha256).hex()
 
+    def erased_reference(self, channel: str, ref: str) -> str:
+        """What stands for the reference of an erased person's message: told again, it is known and stays erased."""
+        return "erased:" + self.digest("message_in", channel, ref)
+
     def among(self, keys: Collection[IdentityKey]) -> set[IdentityKey]:
         """Those of the identities that are suppressed."""
         if not keys or execute("SELECT 1 FROM suppression LIMIT 1").fetchone() is None:

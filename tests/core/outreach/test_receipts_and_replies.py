@@ -141,3 +141,17 @@ def test_an_erased_person_is_not_written_to_and_nothing_names_them(acme, gateway
             assert not [row for row in execute(f"SELECT * FROM {table}").fetchall() if "13800000000" in str(row)]
         again = acme.outreach.open_run("r3", **RUN)
         assert acme.outreach.queue_addresses(again.id, [(PHONE, None)]).blocked == {"do_not_contact": 1}
+
+
+def test_what_a_number_wrote_before_it_was_anybodys_goes_with_the_person_and_stays_gone(acme, gateway, people, deliver):
+    with acme:
+        acme.outreach.received("sms", PHONE, "I am Li", ref="mo-7")
+        contact = people(acme).add(PHONE)
+    deliver(acme)
+    with acme:
+        acme.privacy.erase(contact, actor="li")
+        again = acme.outreach.received("sms", PHONE, "I am Li", ref="mo-7")
+        assert again.new is False
+        for table in ("message_in", "event"):
+            rows = execute(f"SELECT * FROM {table}").fetchall()
+            assert not [row for row in rows if "I am Li" in str(row) or PHONE in str(row)]

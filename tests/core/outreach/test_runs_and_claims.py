@@ -271,6 +271,25 @@ def test_a_busy_gateway_is_asked_again_and_nobody_is_lost(acme, gateway, people,
         assert acme.outreach.counts(run.id) == {("sent", ""): 3}
 
 
+def test_a_gateway_that_is_away_for_hours_fails_nobody_and_pauses_the_run_in_the_end(acme, gateway, people, clock):
+    with acme:
+        people(acme).many(2)
+        gateway.answer = lambda message: SendResult.retry("connection refused", after_s=5)
+        run = started(acme)
+        begin = acme.now()
+        while acme.outreach.run("mailer", "r1").state == "running":
+            acme.outreach.drain()
+            clock.advance(seconds=5)
+        assert acme.now() - begin > 3_600_000
+        assert acme.outreach.counts(run.id) == {("queued", ""): 2}
+        assert "connection refused" in acme.outreach.run("mailer", "r1").reason
+        gateway.answer = lambda message: SendResult.accepted()
+        acme.outreach.resume(run.id)
+        clock.advance(seconds=60)
+        acme.outreach.drain()
+        assert acme.outreach.counts(run.id) == {("sent", ""): 2}
+
+
 def test_an_answer_that_nobody_can_read_is_unknown_and_never_sent_again(acme, gateway, people, clock, deliver):
     def broken(message):
         raise TimeoutError("no answer")
