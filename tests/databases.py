@@ -104,7 +104,7 @@ class PostgresSchemas:
         self._admin: Any = psycopg.connect(url, autocommit=True, prepare_threshold=None)
         # All tables are emptied, so no foreign key has to be asked about.
         self._admin.execute("SET session_replication_role = replica")
-        self._questions = 0
+        self._questions: dict[str, str] = {}
         self._plain: _Contents | None = None
         self._now: _Contents | None = None
 
@@ -124,6 +124,7 @@ class PostgresSchemas:
             made = plain()
             made.migrate()
             made.close()
+            self._plain = None
             self._plain = self._now = self._look(Kind(frozenset(made.brand_ids()), frozenset()))
             return
         assert self._plain is not None
@@ -154,24 +155,27 @@ class PostgresSchemas:
     def _look(self, kind: Kind) -> _Contents:
         """Copy every table that migrations filled, and phrase the question which tables a test changed."""
         tables = self._present()
-        copies: dict[Table, str] = {}
+        # What a kind finds in the core's tables is what the plain brands find there.
+        copies = dict(self._plain.copies) if self._plain is not None else {}
+        known = self._plain.tables if self._plain is not None else frozenset()
         questions = []
         for schema, table in sorted(tables):
-            name = f'"{schema}"."{table}"'
-            filled = self._admin.execute(f"SELECT EXISTS (SELECT 1 FROM {name})").fetchone()[0]
-            # A cursor is no work of a migration: each installation makes its own.
-            if filled and table != "plugin_cursor":
-                copy = copies[schema, table] = f'pg_temp."{schema}.{table}"'
+            name, copy = f'"{schema}"."{table}"', f'pg_temp."{schema}.{table}"'
+            if (schema, table) not in known:
                 self._admin.execute(f"DROP TABLE IF EXISTS {copy}")
-                self._admin.execute(f'CREATE TEMP TABLE "{schema}.{table}" AS TABLE {name}')
+                if self._admin.execute(f"SELECT EXISTS (SELECT 1 FROM {name})").fetchone()[0]:
+                    self._admin.execute(f'CREATE TEMP TABLE "{schema}.{table}" AS TABLE {name}')
+                    copies[schema, table] = copy
+            if (schema, table) in copies:
                 changed = f"(TABLE {name} EXCEPT ALL TABLE {copy}) UNION ALL (TABLE {copy} EXCEPT ALL TABLE {name})"
             else:
                 changed = f"SELECT 1 FROM {name}"
             questions.append(f"SELECT '{schema}', '{table}' WHERE EXISTS ({changed})")
-        self._questions += 1
-        name = f"question_{self._questions}"
-        self._admin.execute(f"PREPARE {name} AS " + " UNION ALL ".join(questions))
-        return _Contents(kind, tables, copies, name, self._counts())
+        question = " UNION ALL ".join(questions)
+        if question not in self._questions:
+            self._questions[question] = f"question_{len(self._questions)}"
+            self._admin.execute(f"PREPARE {self._questions[question]} AS {question}")
+        return _Contents(kind, tables, copies, self._questions[question], self._counts())
 
     def _counts(self) -> dict[str, tuple[int, bool]]:
         rows = self._admin.execute(
