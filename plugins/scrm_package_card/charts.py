@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
+from unicodedata import east_asian_width
 from xml.sax.saxutils import escape, quoteattr
 
 from scrm_core.api import Invalid, format_minor
@@ -25,10 +26,11 @@ from .service import PackageCards
 VIEWS = ("day", "arm", "batch", "channel")
 WIDTH, HEIGHT = 960, 640
 MOST_BARS = 24
-_LEFT, _RIGHT, _TOP, _PANEL, _GAP = 90, 930, 84, 200, 76
+_LEFT, _RIGHT, _TOP, _PANEL, _GAP = 90, 930, 84, 200, 88
 _INK, _GREY, _PALE, _COLOURS = "#1D1D1F", "#6B6B6B", "#E3E3E6", ("#0B63C4", "#C8102E")
 _FAMILY = "'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', sans-serif"
 _MOST_LABELS = 8
+_LABEL, _HALF = 90, 8  # pixels: the room that a label needs, and half a Chinese character of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +163,29 @@ def _draw(picture: Picture, panel: Panel, top: float, colour: str) -> None:
         shapes += [Box(x - 2.5, y - 2.5, 5, 5, colour) for x, y, _ in spots[-1:]]
         x, y, last = spots[-1]
         shapes.append(Words(x, y - 10, _exact(last, panel.exponent), 13, colour, "end"))
-    every = max(1, math.ceil(len(panel.points) / (MOST_BARS if panel.bars else _MOST_LABELS)))
-    previous = -math.inf
-    for place, label, _ in panel.points[::every]:
-        x = at(place, 0)[0]
-        if panel.bars or x - previous >= 90:
-            shapes.append(Words(x, bottom + 20, _cut(label, 12 if panel.bars else 10), 12, _GREY, "middle"))
-            previous = x
+    names = [(at(place, 0)[0], label) for place, label, _ in panel.points]
+    shapes += _bar_names(names, bottom + 20) if panel.bars else _days(names, bottom + 20)
+
+
+def _days(names: list[tuple[float, str]], y: float) -> list[Words]:
+    """Days below the line, as many as have room."""
+    shown: list[Words] = []
+    for x, label in names[:: max(1, math.ceil(len(names) / _MOST_LABELS))]:
+        if not shown or x - shown[-1].x >= _LABEL:
+            shown.append(Words(x, y, label, 12, _GREY, "middle"))
+    return shown
+
+
+def _bar_names(names: list[tuple[float, str]], y: float) -> list[Words]:
+    """A name below each bar; narrow bars have theirs in up to three rows by turns."""
+    slot = (_RIGHT - _LEFT) / len(names)
+    rows = math.ceil(_LABEL / slot)
+    most = int(slot * rows / _HALF) - 1
+    rightmost = WIDTH - 4 - most * _HALF / 2
+    return [
+        Words(min(x, rightmost), y + 14 * (n % rows), _shortened(label, most), 12, _GREY, "middle")
+        for n, (x, label) in enumerate(names)
+    ]
 
 
 def _bars(
@@ -211,6 +229,20 @@ def _exact(value: float, exponent: int | None) -> str:
 
 def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _shortened(text: str, most: int) -> str:
+    """A text of at most so many half widths; what is left out is its middle, as names often differ at the end."""
+
+    def width(part: str) -> int:
+        return sum(2 if east_asian_width(character) in "FW" else 1 for character in part)
+
+    kept = len(text)
+    shown = text
+    while width(shown) > most:
+        kept -= 1
+        shown = f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"
+    return shown
 
 
 # Files -------------------------------------------------------------------------

@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
 from scrm_core.brands import Brand
 from scrm_package_card.steps.machine import Steps
 from scrm_package_card.steps.policy import HookIn
@@ -12,6 +14,8 @@ from scrm_package_card.steps.records import By
 from scrm_package_card.stock.batches import BatchIn
 
 CARD = "\n[plugins.package-card]\n"
+one_database = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+"""For what is refused or computed before any statement reaches a database."""
 ANNA, BEN = By("Anna 安娜"), By("Ben")
 HOOK = HookIn("cash", "红包 8.88", "Baby pants 纸尿裤", price_minor=9_900, cost_minor=3_900, hook_minor=888)
 MATERIAL = {

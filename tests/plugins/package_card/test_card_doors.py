@@ -9,6 +9,7 @@ import sys
 
 import pytest
 from click.testing import CliRunner
+from steps_campaign import one_database
 
 from scrm_core.brands import Installation
 from scrm_core.cli.root import root
@@ -157,6 +158,7 @@ def test_a_warehouse_file_is_recorded_once_and_its_bad_rows_are_named(scrm, shop
     assert shop.report("package-card")[0]["shipped"] == 2
 
 
+@one_database
 @pytest.mark.parametrize(
     ("content", "words"),
     [

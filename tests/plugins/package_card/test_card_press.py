@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 from click.testing import CliRunner
+from steps_campaign import one_database
 
 from scrm_core.cli.root import root
 from scrm_core.cli.session import Session
@@ -96,6 +97,7 @@ def test_a_dry_run_tells_pages_and_cost_and_writes_no_file(scrm, design, tmp_pat
     assert scrm("print", "acme", "CARD-U", "--design", str(design)).exit_code == 2
 
 
+@one_database
 @pytest.mark.parametrize(
     ("text", "words"),
     [

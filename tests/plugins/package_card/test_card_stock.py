@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from steps_campaign import one_database
 
 from scrm_core.api import OrderPaid
 from scrm_core.db.bulk import execute
@@ -207,6 +208,7 @@ def test_the_table_itself_refuses_a_remainder_below_none(shop):
         execute("UPDATE package_card_batch SET remaining = remaining - 2, shipped = shipped + 2")
 
 
+@one_database
 @pytest.mark.parametrize(
     ("change", "field"),
     [

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner
+from steps_campaign import one_database
 
 from scrm_core.cli.root import root
 from scrm_core.cli.session import Session
@@ -325,6 +326,31 @@ def test_the_chart_says_what_the_report_says(scrm, drawn, tmp_path, view):
     assert not any("610" in text for text in texts)
     assert any("引流召回率" in text for text in texts)
     assert any("单卡贡献率" in text for text in texts)
+
+
+@one_database
+def test_names_below_many_bars_stand_apart_inside_the_picture_and_differ(scrm, shop, tmp_path):
+    scrm("create", "acme", "MAY", "--source", "shop", "--warehouse")
+    rows = ["order_number,shipped_at,batch"]
+    for n in range(24):
+        code = f"CARD-SPRING-SUMMER-{n:02d}" if n % 2 else f"WINTER{n:02d}"
+        scrm("batch", "acme", "MAY", code, "--kind", "notice", "--printed", "1", "--unit-cost", "1")
+        scrm("receive", "acme", code, "1", "--key", f"in {code}", "--at", "2026-05-01")
+        rows.append(f"N{n},2026-05-02,{code}")
+    (tmp_path / "shipped.csv").write_text("\n".join(rows))
+    assert '"created": 24' in scrm("ship", "acme", "MAY", str(tmp_path / "shipped.csv")).stdout
+    assert scrm("chart", "acme", "MAY", "--by", "batch", "--out", str(tmp_path / "c.svg")).exit_code == 0
+    found = ET.parse(tmp_path / "c.svg").getroot().iter("{http://www.w3.org/2000/svg}text")
+    names = [text for text in found if text.text.startswith(("CARD", "WINTER"))]
+    assert len(names) == 48 and len({name.text for name in names}) == 24
+    lines = {}
+    for name in names:
+        half = len(name.text) * 8 / 2  # capitals of 12 pixels are about 8 wide
+        lines.setdefault(name.get("y"), []).append((float(name.get("x")) - half, float(name.get("x")) + half))
+    for line in lines.values():
+        edges = [edge for span in sorted(line) for edge in span]
+        assert edges == sorted(edges), "names lie on each other"
+        assert edges[0] >= 0 and edges[-1] <= 960
 
 
 def test_the_chart_as_png_is_a_picture_with_its_chinese_words(scrm, drawn, tmp_path):

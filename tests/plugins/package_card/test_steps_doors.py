@@ -6,7 +6,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from steps_campaign import CARD, DEPARTMENTS, DESIGN, MATERIAL, Walk
+from steps_campaign import CARD, DEPARTMENTS, DESIGN, MATERIAL, Walk, one_database
 
 from scrm_core.brands import Installation
 from scrm_core.cli.root import root
@@ -187,6 +187,7 @@ def test_one_key_does_not_make_and_approve_a_proof_under_two_names(client, key, 
     ok(call("POST", "/proof/approval", {"by": "Ben", "number": 1}, bearer=key("package-card:approve")), 201)
 
 
+@one_database
 @pytest.mark.parametrize(
     ("method", "path", "scope"),
     [
@@ -366,6 +367,7 @@ def test_a_brand_that_switched_the_plugin_off_has_no_such_command(scrm):
     assert "switched off" in refused.output
 
 
+@one_database
 @pytest.mark.parametrize(
     "line",
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from steps_campaign import ANNA, BEN, CARD, DEPARTMENTS, Walk
+from steps_campaign import ANNA, BEN, CARD, DEPARTMENTS, Walk, one_database
 
 from scrm_core.errors import Conflict, Invalid
 from scrm_package_card import PackageCard
@@ -121,6 +121,7 @@ def test_without_any_department_nothing_is_launched(walk):
     assert "departments 部门" in nobody.missing("launch")
 
 
+@one_database
 @pytest.mark.parametrize("departments", [(), ("a", "a"), ("",), ("x" * 101,)])
 def test_departments_are_named_once_each(walk, departments):
     with walk.brand, pytest.raises(Invalid) as refused:
@@ -128,6 +129,7 @@ def test_departments_are_named_once_each(walk, departments):
     assert refused.value.field == "departments"
 
 
+@one_database
 @pytest.mark.parametrize(("text", "field"), [({}, "faq"), ({"faq": "a\x00b"}, "faq"), ({"sop": "x" * 20_001}, "sop")])
 def test_texts_for_a_department_are_texts(walk, text, field):
     with walk.brand, pytest.raises(Invalid) as refused:

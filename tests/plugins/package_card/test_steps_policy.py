@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from steps_campaign import ANNA, CARD, HOOK, MATERIAL, Walk
+from steps_campaign import ANNA, CARD, HOOK, MATERIAL, Walk, one_database
 
 from scrm_core.errors import Conflict, Invalid
 from scrm_package_card import PackageCard
@@ -43,6 +43,7 @@ def test_a_hook_that_costs_a_cent_more_than_the_allowed_margin_is_refused_with_t
     assert "hook product 钩子 with its margin check" in walk.missing("policy")
 
 
+@one_database
 @pytest.mark.parametrize(
     ("price", "cost", "share", "allowed"),
     [
@@ -94,6 +95,7 @@ def test_the_kinds_of_hook_are_ranked_cash_physical_coupon_virtual(walk):
     assert sorted(ranks, key=ranks.__getitem__, reverse=True) == ["cash", "physical", "coupon", "virtual"]
 
 
+@one_database
 @pytest.mark.parametrize(
     "changes",
     [
@@ -114,6 +116,7 @@ def test_cash_for_good_reviews_is_refused_with_the_reason(walk, changes):
     assert refused.value.code == "forbidden"
 
 
+@one_database
 @pytest.mark.parametrize("item", ["product_title", "scan_reply", "group_invitation"])
 def test_no_copy_may_promise_cash_for_good_reviews(walk, item):
     with walk.brand:
@@ -124,6 +127,7 @@ def test_no_copy_may_promise_cash_for_good_reviews(walk, item):
         walk.steps.design.set_items("MAY", {"copy_zh": "好评返现"}, ANNA)
 
 
+@one_database
 @pytest.mark.parametrize("text", ["加微信领红包", "感谢支持！欢迎评价。加群领现金红包", "Add us and get a red packet. We read reviews."])
 def test_a_gift_for_adding_the_brand_is_allowed(walk, text):
     with walk.brand:
@@ -159,6 +163,7 @@ def test_a_channel_that_is_added_later_needs_its_own_material(walk):
     assert all(line.endswith(" for store") for line in walk.missing("policy"))
 
 
+@one_database
 @pytest.mark.parametrize(
     ("item", "value"),
     [
@@ -196,6 +201,7 @@ def test_material_is_for_a_known_item_and_a_channel_of_the_campaign(walk):
         assert refused.value.field == "item"
 
 
+@one_database
 @pytest.mark.parametrize("channels", [(), ("tmall", "tmall"), ("a\nb",), tuple(f"c{n}" for n in range(51))])
 def test_channels_are_named_once_each(walk, channels):
     with walk.brand, pytest.raises(Invalid) as refused:
@@ -203,6 +209,7 @@ def test_channels_are_named_once_each(walk, channels):
     assert refused.value.field == "channels"
 
 
+@one_database
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -297,6 +304,7 @@ def test_without_a_hook_there_is_no_fit_report(walk):
         walk.steps.fit.report("MAY")
 
 
+@one_database
 @pytest.mark.parametrize(
     "facts", [FitIn(loyalty=0), FitIn(brand_strength=6), FitIn(repurchase=10_001), FitIn(order_value_minor=-1)]
 )

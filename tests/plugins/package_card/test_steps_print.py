@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from steps_campaign import ANNA, BEN, CARD, DESIGN, Walk
+from steps_campaign import ANNA, BEN, CARD, DESIGN, Walk, one_database
 
 from scrm_core.errors import Conflict, Invalid
 from scrm_package_card import PackageCard
@@ -86,6 +86,7 @@ def test_the_bleed_is_the_setting_unless_the_design_says_otherwise(walk):
         assert wide.steps.design.design("MAY").size == Size(85.6, 54.0, 2.0)
 
 
+@one_database
 @pytest.mark.parametrize(
     ("items", "field"),
     [
@@ -184,12 +185,14 @@ def test_without_a_proof_there_is_nothing_to_approve(at_print):
         approve(at_print)
 
 
+@one_database
 @pytest.mark.parametrize("more", [{"file": ""}, {"file": "x" * 301}, {"sha256": "abc"}, {"sha256": "0F" * 32}])
 def test_a_proof_names_its_file_and_a_whole_digest(at_print, more):
     with pytest.raises(Invalid):
         make(at_print, **more)
 
 
+@one_database
 @pytest.mark.parametrize("quantity", [0, -1, 100_000_001, 1.5])
 def test_a_print_order_has_a_sensible_quantity(at_print, quantity):
     with at_print.brand, pytest.raises(Invalid) as refused:
