@@ -20,7 +20,7 @@ def outreach_command() -> None:
 
 @outreach_command.command("runs")
 @click.argument("brand")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 200))
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 200), help="How many runs.")
 @json_option
 @click.pass_obj
 def list_runs(session: Session, brand: str, limit: int, as_json: bool) -> None:

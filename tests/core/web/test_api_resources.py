@@ -401,6 +401,10 @@ def test_answers_have_the_shapes_that_are_described(api_of):
         "create_link": {"channel": "c", "target": "https://shop.example/"},
         "save_segment": {"name": "s", "expression": "orders >= 1"},
         "disable_link": None,
+        "suppress": {"address": PHONE, "reason": "complaint"},
+        "lift": {"address": PHONE},
+        "stop": {"reason": "wrong price"},
+        "go_on": None,
     }
     asked = set()
     for route in sorted(ROUTES, key=lambda route: route.method, reverse=True):

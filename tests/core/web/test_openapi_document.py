@@ -73,7 +73,10 @@ def test_beside_the_table_there_are_only_the_few_public_addresses(client):
         "/api/docs",
         "/static/<path:filename>",
     }
-    assert rules == public | {"/api/v1/<brand>/plugins/<plugin>/<path:rest>"}
+    assert rules == public | {
+        "/api/v1/<brand>/plugins/<plugin>/<path:rest>",
+        "/p/<brand>/<plugin>/<path:rest>",
+    }
 
 
 @pytest.mark.parametrize("path", ["/", "/api/docs"])
