@@ -42,17 +42,32 @@ def _act(
     """Do something with a plan and show the plan that comes of it."""
     with session.brand(brand_id) as brand:
         record = plan_record(brand, act(_plans(brand)))
+    session.show_record(record if as_json else _for_people(record), as_json=as_json)
     if not as_json:
-        record = {
-            **record,
-            "steps": list(record["steps"]),
-            "run": None if record["run"] is None else " ".join(word for word in record["run"].values() if word),
-            "messages": [
-                f"{each['state']}{' ' if each['reason'] else ''}{each['reason']} {each['count']:,}"
-                for each in record["messages"]
-            ],
-        }
-    session.show_record(record, as_json=as_json)
+        for warning in record["steps"].get("copy", {}).get("warnings", []):
+            click.echo(f"Warning: {warning}", err=True)
+
+
+def _for_people(record: dict[str, Any]) -> dict[str, Any]:
+    """A plan in lines: what its steps found (who is reached, what the texts cost) instead of all they hold."""
+    steps: dict[str, Any] = record["steps"]
+    found: dict[str, Any] = {}
+    if audience := steps.get("audience"):
+        found["reachable"] = audience["reachable"]
+        found["kept_back"] = [f"{reason} {count:,}" for reason, count in audience["kept_back"].items()]
+    if wording := steps.get("copy"):
+        found["parts"] = [f"{arm['name']} {arm['parts']}" for arm in wording["arms"]]
+        found["most_milli"] = wording["most_milli"]
+    return {
+        **record,
+        "steps": list(steps),
+        **found,
+        "run": None if record["run"] is None else " ".join(word for word in record["run"].values() if word),
+        "messages": [
+            f"{each['state']}{' ' if each['reason'] else ''}{each['reason']} {each['count']:,}"
+            for each in record["messages"]
+        ],
+    }
 
 
 @click.group(name="plan")

@@ -251,6 +251,25 @@ def test_a_plan_lives_on_the_command_line(scrm, tmp_path) -> None:
     assert off.exit_code != 0 and "[plugins.sms]" in off.output
 
 
+def test_the_command_line_says_what_the_steps_found(scrm) -> None:
+    with scrm.installation.brand("acme") as brand:
+        scene = Scene(brand)
+        scene.people(3)
+        brand.outreach.suppress("sms", "+8613800000002", reason="complaint")
+        brand.channels.ensure("sms-may")
+        scene.upto("audience", sender="console")
+    counted = scrm("sms", "plan", "audience", "acme", "MAY", "--segment", EVERYBODY, "--as", "ann")
+    assert ["reachable", "2"] in [line.split() for line in counted.stdout.splitlines()]
+    assert ["kept_back", "do_not_contact", "1"] in [line.split() for line in counted.stdout.splitlines()]
+    with scrm.installation.brand("acme"):
+        scene.upto("copy", since="policy")
+    written = scrm("sms", "plan", "copy", "acme", "MAY", "--text", "A=亲爱的{name} {link} 拒收请回复R", "--as", "ann")
+    assert written.exit_code == 0 and ["parts", "A", "2"] in [line.split() for line in written.stdout.splitlines()]
+    assert ["most_milli", "18,000"] in [line.split() for line in written.stdout.splitlines()]  # 2 people x 2 parts x 4500
+    assert "Warning: A: two variables stand side by side" in written.stderr
+    assert "Warning" not in scrm("sms", "plan", "show", "acme", "MAY", "--json").stderr
+
+
 def test_a_copy_that_cannot_be_read_is_refused(scrm, tmp_path) -> None:
     bad = tmp_path / "bad.json"
     bad.write_text("{", encoding="utf-8")
