@@ -158,6 +158,12 @@ class Policy:
             self.records.log(plan, by, "material", {"item": item, "channel": channel, "value": text})
         return text
 
+    @transactional
+    def set_materials(self, code: str, channel: str, values: Mapping[str, str], by: By) -> None:
+        """Settle several items of material for one channel, all of them or, when one is refused, none."""
+        for item, value in values.items():
+            self.set_material(code, channel, item, value, by)
+
     @staticmethod
     def _refuse_forbidden(hook: HookIn) -> None:
         if any(word in str(hook.kind).casefold() for word in _FORBIDDEN_KINDS):

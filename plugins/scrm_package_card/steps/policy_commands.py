@@ -80,16 +80,23 @@ def hook(
 @click.command("material")
 @of_campaign
 @click.argument("channel")
-@click.argument("item", type=click.Choice(list(MATERIALS)))
-@click.argument("value")
+@click.argument("items", metavar="ITEM=VALUE...", nargs=-1, required=True)
 @by
 def material(
-    session: CommandSession, brand_id: str, code: str, channel: str, item: str, value: str, who: str
+    session: CommandSession, brand_id: str, code: str, channel: str, items: tuple[str, ...], who: str
 ) -> None:
-    """Settle one ITEM of material for one channel: a picture's place or a text."""
+    """Settle items of material for one channel: a picture's place or a text each; all of them or none.
+
+    Items are product_picture, mini_program_cover, banner, product_title,
+    scan_reply and group_invitation.
+    """
+    values = dict(each.partition("=")[::2] for each in items)
+    if len(values) < len(items) or not all("=" in each for each in items):
+        raise click.UsageError("give each item once, as ITEM=VALUE")
     with session.brand(brand_id) as brand:
-        steps_of(brand).policy.set_material(code, channel, item, value, By(who))
-    click.echo(f"{code}: {MATERIALS[item]} for {channel}")
+        steps_of(brand).policy.set_materials(code, channel, values, By(who))
+    for item in values:
+        click.echo(f"{code}: {MATERIALS[item]} for {channel}")
 
 
 @click.command("facts")

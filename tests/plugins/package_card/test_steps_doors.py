@@ -304,8 +304,8 @@ def test_a_campaign_goes_from_its_goal_to_monitoring_on_the_command_line(scrm, s
     assert "lacks  hook product" in step("advance", "policy", *anna)
     step("channels", "tmall", *anna)
     step("hook", "physical", "袜子", "--product", "pants", "--price", 9_900, "--cost", 3_900, "--hook-cost", 500, *anna)
-    for item, value in MATERIAL.items():
-        step("material", "tmall", item, value, *anna)
+    said = step("material", "tmall", *(f"{item}={value}" for item, value in MATERIAL.items()), *anna)
+    assert len(said.splitlines()) == len(MATERIAL)
     step("facts", "--loyalty", 4, "--brand-strength", 1, *anna)
     report = step("fit")
     assert "counts inversely" in report
