@@ -1,0 +1,1 @@
+"""Carts: quotes, holds, redemptions, reversals and refunds."""

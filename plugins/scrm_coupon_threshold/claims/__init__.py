@@ -1,0 +1,1 @@
+"""Claims (领券): who gets a coupon, once, while there are any."""

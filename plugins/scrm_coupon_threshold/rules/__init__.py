@@ -1,0 +1,1 @@
+"""Rules (优惠规则): pure arithmetic in minor units."""

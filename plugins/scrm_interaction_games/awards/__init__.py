@@ -1,0 +1,1 @@
+"""Awards by hand, welfare campaigns, and what each mode of interaction is worth."""

@@ -1,0 +1,1 @@
+"""The nine games, each a small class on the engine."""

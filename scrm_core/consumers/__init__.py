@@ -1,0 +1,1 @@
+"""Consumers (顾客): signed sessions on the public pages, and how they begin."""
