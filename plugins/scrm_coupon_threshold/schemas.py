@@ -1,0 +1,73 @@
+"""What the plugin accepts: its settings and the bodies of its routes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from scrm_core.api import Invalid
+
+
+class Strict(Schema):
+    """A schema that refuses unknown keys."""
+
+    class Meta:
+        unknown = RAISE
+
+
+def whole(least: int, most: int, description: str, **kwargs: Any) -> fields.Integer:
+    """A whole number in [least, most]; texts and fractions are refused."""
+    return fields.Integer(
+        strict=True, validate=validate.Range(least, most), metadata={"description": description}, **kwargs
+    )
+
+
+def _printable(value: str) -> None:
+    if not value.isprintable():
+        raise ValidationError("control characters are not allowed")
+
+
+def text(least: int, most: int, **kwargs: Any) -> fields.String:
+    """A printable text of least to most characters."""
+    return fields.String(validate=[validate.Length(least, most), _printable], **kwargs)
+
+
+class Settings(Strict):
+    """``[plugins.coupon-threshold]``."""
+
+    hold_minutes = whole(
+        1, 1_440, "minutes a checkout may keep a coupon before it is released, at least the shop's payment time-out",
+        load_default=30,
+    )  # fmt: skip
+    token_seconds = whole(15, 600, "seconds the signed token in a coupon's QR code is good for", load_default=60)
+    undo_minutes = whole(
+        0, 10_080, "minutes within which a manager may undo a redemption in a shop; 0: never", load_default=30
+    )
+    guesses = whole(3, 100, "wrong codes after which one account or address is locked", load_default=10)
+    lock_minutes = whole(1, 1_440, "minutes for which it is locked", load_default=60)
+    min_payable_minor = whole(
+        0, 100, "least amount an order must still cost, in minor units; 1 where a payment channel cannot take 0",
+        load_default=0,
+    )  # fmt: skip
+    min_sample = whole(
+        10, 1_000_000, "claims each side needs before the report names gated or ungated coupons the winner",
+        load_default=200,
+    )  # fmt: skip
+
+
+def load(schema: Schema, value: Any) -> dict[str, Any]:
+    """The checked value; raises Invalid naming the first field at fault."""
+    try:
+        loaded: dict[str, Any] = schema.load(value)
+    except ValidationError as exc:
+        field, words = _first(exc.messages)
+        raise Invalid(f"{field}: {words}" if field else words, field=field or None) from None
+    return loaded
+
+
+def _first(messages: Any, path: tuple[str, ...] = ()) -> tuple[str, str]:
+    if isinstance(messages, dict):
+        key, value = next(iter(messages.items()))
+        return _first(value, path if key == "_schema" else (*path, str(key)))
+    return ".".join(path), str(messages[0] if isinstance(messages, list) else messages)
