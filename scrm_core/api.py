@@ -5,6 +5,7 @@ Models are for foreign keys and reading; only services write core tables.
 """
 
 from .brands import Brand, current_actor, current_brand, current_plugin
+from .carts import Cart, CartDiscount, CartLine, CartRefusal
 from .cli.output import json_option
 from .cli.session import Session as CommandSession
 from .clock import day_start, from_instant, iso, local_instant, to_instant
@@ -16,6 +17,7 @@ from .facts import (
     LeadCaptured,
     LeadDraft,
     LinkVisited,
+    MemberJoined,
     MessageDraft,
     MessageReceived,
     MessageStatus,
@@ -25,6 +27,7 @@ from .facts import (
     OrderLineFact,
     OrderPaid,
     PersonQuery,
+    PluginEvent,
     RefundMade,
     RewardOrder,
     TagAdded,
@@ -49,7 +52,7 @@ from .outreach.types import (
     SendResult,
     Skipped,
 )
-from .plugin import Column, Job, Metric, Plugin, Report, ReportTable, SegmentField, Sender, permission
+from .plugin import Column, Job, Metric, Plugin, Report, ReportTable, SegmentField, Sender, contended, permission
 from .services.links import safe_target
 from .stats import ComparedArm, Interval, ShareTest, compare_arms, sample_ratio, sample_size
 from .values.identities import is_mobile, normalise_phone
@@ -60,6 +63,10 @@ from .values.text import clean_text, csv_cell
 __all__ = [
     "Brand",
     "BrandModel",
+    "Cart",
+    "CartDiscount",
+    "CartLine",
+    "CartRefusal",
     "Channel",
     "Column",
     "CommandSession",
@@ -83,6 +90,7 @@ __all__ = [
     "LeadDraft",
     "Link",
     "LinkVisited",
+    "MemberJoined",
     "MessageBatch",
     "MessageDraft",
     "MessageReceived",
@@ -102,6 +110,7 @@ __all__ = [
     "PersonQuery",
     "Plugin",
     "PluginError",
+    "PluginEvent",
     "Product",
     "QueueOutcome",
     "Recipient",
@@ -125,6 +134,7 @@ __all__ = [
     "buffered",
     "clean_text",
     "compare_arms",
+    "contended",
     "csv_cell",
     "current_actor",
     "current_brand",

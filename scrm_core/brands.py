@@ -10,9 +10,10 @@ import contextlib
 import importlib.util
 import logging
 import os
+import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
@@ -21,18 +22,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import peewee
 import pluggy
 
+from . import eventlog
 from .clock import Clock, SystemClock, day_of
 from .config import BrandConfig, ProjectConfig, load_brand, load_project, plugin_settings
+from .db import group_of
 from .db.faults import is_fault
 from .db.migrations import CORE_MIGRATIONS, migrate, pending
 from .db.router import BrandHandle, brand_db, in_brand
-from .errors import Busy, ConfigError, NoBrand, NotFound, PluginError, ScrmError, Veto
+from .errors import Busy, ConfigError, Invalid, NoBrand, NotFound, PluginError, ScrmError, Veto
 from .hooks import HOOK_NAMES, PROJECT, HookSpecs
 from .loader import Loader
 from .plugin import Plugin
 
 if TYPE_CHECKING:
     from .outreach import Outreach
+    from .services.carts import Carts
     from .services.channels import Channels
     from .services.consent import Consents
     from .services.contacts import Contacts
@@ -58,8 +62,11 @@ PREPARE_RETRY_SECONDS = 1.0
 _current: ContextVar[Brand | None] = ContextVar("scrm_current_brand", default=None)
 _actor: ContextVar[str] = ContextVar("scrm_current_actor", default="")
 
+_EVENT_NAME = re.compile(r"[a-z][a-z0-9-]{0,60}\Z")
+
 # (plugin name, bound method, also receives backfilled events)
 P = TypeVar("P", bound=Plugin)
+R = TypeVar("R")
 Implementation = tuple[str, Callable[[Any], Any], bool]
 
 
@@ -166,6 +173,50 @@ class Brand:
         """A transaction of this brand; services called inside join it."""
         return brand_db.atomic()
 
+    def group(self, work: Callable[[], R]) -> R:
+        """Run a short write in a transaction that other threads' writes may share; returns after the commit.
+
+        For what many want at once: limited coupons, prizes, seats. What ``work``
+        raises is raised here, and only its own writes are rolled back. It may run
+        in another thread (with this one's context) and, after a fault of the
+        database, twice. Inside a transaction it simply runs in it.
+        """
+        return group_of(self.handle).run(work)
+
+    def emit(
+        self,
+        plugin: str,
+        name: str,
+        contact_id: int | None,
+        fields: Mapping[str, str | int] | None = None,
+        *,
+        at: int | None = None,
+    ) -> None:
+        """Tell every plugin that something of ``plugin``'s own field happened (``on_event``).
+
+        It is appended to the log in the open transaction. ``name`` is the event's
+        (lower case, dashes), ``fields`` texts and integers: ids and values, never
+        personal data. Raises Invalid for anything else.
+        """
+        told = dict(fields or {})
+        if plugin not in self.plugins:
+            raise Invalid(f"no enabled plugin is called {plugin!r}", field="plugin")
+        if not _EVENT_NAME.match(name):
+            raise Invalid(f"an event's name is lower case letters, digits and dashes, not {name!r}", field="name")
+        for key, value in told.items():
+            if type(key) is not str or type(value) not in (str, int):
+                raise Invalid(f"fields are texts and integers; {key!r} is {type(value).__name__}", field="fields")
+        now = self.now()
+        data = {"plugin": plugin, "name": name, "fields": told}
+        event = eventlog.NewEvent("plugin.event", contact_id, now if at is None else at, data)
+        eventlog.append([event], recorded_at=now)
+
+    def extensions(self, point: str) -> list[tuple[str, Any]]:
+        """What the brand's plugins offer to an extension point: (plugin's name, value), in configuration order."""
+        return [
+            (name, value) for name, plugin in self.plugins.items() for value in plugin.extensions.get(point, ())
+        ]
+
     @cached_property
     def contacts(self) -> Contacts:
         from .services.contacts import Contacts
@@ -231,6 +282,12 @@ class Brand:
         from .services.rewards import Rewards
 
         return Rewards(self)
+
+    @cached_property
+    def carts(self) -> Carts:
+        from .services.carts import Carts
+
+        return Carts(self)
 
     @cached_property
     def segments(self) -> Segments:
@@ -316,6 +373,20 @@ def _made(cls: type[Plugin], brand: Brand, settings: dict[str, Any]) -> Plugin:
         raise PluginError(
             f"plugin {cls.name!r} cannot be made: {type(exc).__name__}: {exc}", plugin=cls.name
         ) from exc
+
+
+def _plugin_problems(brand: Brand) -> list[str]:
+    """What the brand's plugins say about the brand as it is configured now."""
+    where = brand.config.path or f"brand {brand.id!r}"
+    problems = []
+    for name, plugin in brand.plugins.items():
+        try:
+            problems += [f"{where}: [plugins.{name}]: {problem}" for problem in plugin.check_brand()]
+        except Exception as exc:
+            if is_fault(exc):
+                raise
+            problems.append(f"{where}: [plugins.{name}]: check_brand() failed: {type(exc).__name__}: {exc}")
+    return problems
 
 
 def _signature(path: Path) -> tuple[int, int, int] | None:
@@ -464,11 +535,14 @@ class Installation:
             with brand:
                 ensure_cursors(brand)
                 revalidate(brand.config.rfm_count_zero_orders)
+                problems = _plugin_problems(brand)
         except (Busy, peewee.OperationalError, peewee.InterfaceError) as exc:
             log.warning("brand %s: not prepared yet: %s", brand.id, exc)
             return False
         except (peewee.DatabaseError, ScrmError) as exc:
             raise ConfigError(f"brand {brand.id!r}: cannot be prepared: {exc}") from exc
+        if problems:
+            raise ConfigError("\n".join(problems), problems=tuple(problems))
         return True
 
     def _migrate_plugins(self, brand: Brand) -> list[str]:

@@ -166,6 +166,26 @@ class ContactMerged(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class MemberJoined(Fact):
+    """A contact became a member (入会). ``identity`` is the member's number or status, ``source`` where it joined."""
+
+    identity: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PluginEvent(Fact):
+    """A plugin told what happened in its own field; ``fields`` are the values it documents.
+
+    ``plugin`` is the name of the plugin that told it, ``name`` the event's, for example ``checked-in``.
+    """
+
+    plugin: str = ""
+    name: str = ""
+    fields: dict[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class LeadDraft:
     """A lead about to be written; ``identities`` are (kind, namespace, value)."""
 
@@ -231,7 +251,10 @@ class PersonQuery:
 
 @dataclass(frozen=True, slots=True)
 class RewardOrder:
-    """A reward to issue: what ``grant_key`` is unique for, whom it goes to, how many."""
+    """A reward to issue: what ``grant_key`` is unique for, whom it goes to, which one of its kind and how many.
+
+    ``item`` says which one: a coupon's batch, a SKU; empty where a kind has only one.
+    """
 
     reward_id: int
     kind: str
@@ -241,6 +264,7 @@ class RewardOrder:
     reason: str
     at: int
     issued: dict[str, Any] | None = None
+    item: str = ""
 
 
 # Event type in the log -> (fact class, hook that receives it).
@@ -254,4 +278,6 @@ EVENT_TYPES: dict[str, tuple[type[Fact], str]] = {
     "message.status": (MessageStatus, "on_message_status"),
     "message.received": (MessageReceived, "on_message_in"),
     "contact.merged": (ContactMerged, "on_contact_merged"),
+    "member.joined": (MemberJoined, "on_member"),
+    "plugin.event": (PluginEvent, "on_event"),
 }

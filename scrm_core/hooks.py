@@ -9,6 +9,9 @@ The prefix says when a hook runs and what an exception means:
 ``check_*``
     Inside the request's transaction. Raise :class:`scrm_core.api.Veto` to
     refuse; anything else is an error that names the plugin.
+``filter_*``
+    Inline, in the order of the brand's configuration. Returns a new value, or
+    None to leave it as it is. An exception makes the operation fail.
 ``collect_*``
     Inline, on read paths. An exception is logged and that plugin's part is
     shown as unavailable.
@@ -23,11 +26,13 @@ from typing import Any, TypeVar, overload
 
 import pluggy
 
+from .carts import Cart
 from .facts import (
     ContactMerged,
     LeadCaptured,
     LeadDraft,
     LinkVisited,
+    MemberJoined,
     MessageDraft,
     MessageReceived,
     MessageStatus,
@@ -36,6 +41,7 @@ from .facts import (
     OrderDraft,
     OrderPaid,
     PersonQuery,
+    PluginEvent,
     RefundMade,
     TagAdded,
     TagRemoved,
@@ -107,6 +113,14 @@ class HookSpecs:
     def on_contact_merged(self, event: ContactMerged) -> None:
         """Two contacts became one, or a merge was undone. Foreign keys to Contact are already re-pointed."""
 
+    @_spec
+    def on_member(self, event: MemberJoined) -> None:
+        """A contact became a member. Sent again when it joins again after leaving."""
+
+    @_spec
+    def on_event(self, event: PluginEvent) -> None:
+        """A plugin told an event of its own (``brand.emit``). Every plugin hears it, the one that told it too."""
+
     # Guards ------------------------------------------------------------------
 
     @_spec
@@ -120,6 +134,12 @@ class HookSpecs:
     @_spec
     def check_message(self, draft: MessageDraft) -> None:
         """A message of any plugin is about to be sent; raise Veto to keep it back. Asked in the claim, per message."""
+
+    # Pipelines ---------------------------------------------------------------
+
+    @_spec
+    def filter_cart(self, cart: Cart) -> Cart | None:
+        """A cart is priced: return it with the plugin's discounts, refusals and gifts added. Writes nothing."""
 
     # Gathering ---------------------------------------------------------------
 

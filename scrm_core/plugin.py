@@ -12,7 +12,7 @@ import difflib
 import inspect
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -109,6 +109,16 @@ class Sender:
     gateway: str
 
 
+def contended(view: V) -> V:
+    """Say that many callers want the same scarce thing from this POST route at once.
+
+    Their short transactions then share a commit (:meth:`Brand.group`). Such a
+    view does nothing slow: everybody of its group waits for it.
+    """
+    view.scrm_contended = True  # type: ignore[attr-defined]
+    return view
+
+
 def permission(name: str) -> Callable[[V], V]:
     """Name the permission (scope) that a plugin's route needs; a route without one is an error."""
 
@@ -130,7 +140,9 @@ class Plugin(HookSpecs):
     ``/p/<brand>/<plugin>/``), ``permissions`` (name -> description),
     ``commands`` ("module:group", loaded when used), ``jobs``, ``reports``,
     ``metrics``, ``segment_fields``, ``reward_kinds`` (kind -> description),
-    ``senders`` (name -> :class:`Sender`) and ``history`` (True: begin at the start of the log instead of at "now").
+    ``senders`` (name -> :class:`Sender`), ``extensions`` (what it offers to other
+    plugins, by the name of the extension point that they document) and
+    ``history`` (True: begin at the start of the log instead of at "now").
     """
 
     name: ClassVar[str] = ""
@@ -150,6 +162,7 @@ class Plugin(HookSpecs):
     segment_fields: ClassVar[dict[str, SegmentField]] = {}
     reward_kinds: ClassVar[dict[str, str]] = {}
     senders: ClassVar[dict[str, Sender]] = {}
+    extensions: ClassVar[dict[str, tuple[Any, ...]]] = {}
     history: ClassVar[bool] = False
 
     def __init__(self, brand: Brand, settings: dict[str, Any]) -> None:
@@ -174,6 +187,21 @@ class Plugin(HookSpecs):
     def reverse_reward(self, order: RewardOrder) -> None:
         """Take an issued reward back; ``order.issued`` is what issue_reward returned."""
         raise PluginError(f"plugin {self.name!r} declares reward_kinds but has no reverse_reward()")
+
+    def check_reward_item(self, kind: str, item: str) -> None:
+        """Whether the plugin could issue this item of one of its ``reward_kinds``; raises Invalid (``item``) if not.
+
+        Asked by whoever plans rewards long before they are granted; every item is fine unless a plugin says otherwise.
+        """
+
+    def check_brand(self) -> Iterable[str]:
+        """What keeps the plugin from working for this brand as it is configured, a sentence each.
+
+        Asked inside the brand, its tables migrated, whenever its configuration is
+        taken into use: a problem is a configuration error, so the last good
+        configuration stays in force and ``scrm run`` does not start.
+        """
+        return ()
 
     def render_messages(self, batch: MessageBatch) -> Sequence[Rendered | Skipped]:
         """Write messages of a run that this plugin opened, just before they are sent.

@@ -6,6 +6,7 @@ to anything else.
 """
 
 from .base import BrandModel, InstantField, JSONField, MinorField
+from .group import group_of
 from .router import BrandHandle, brand_db, current_handle, in_brand, transactional
 from .unit import Unit, buffered, current_unit, delivery_transaction
 
@@ -21,6 +22,7 @@ __all__ = [
     "current_handle",
     "current_unit",
     "delivery_transaction",
+    "group_of",
     "in_brand",
     "transactional",
 ]

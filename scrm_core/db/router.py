@@ -36,7 +36,7 @@ class BrandHandle:
     events; it nudges the delivery worker and must not raise.
     """
 
-    __slots__ = ("database", "engine", "name", "on_commit", "schema")
+    __slots__ = ("database", "engine", "group", "name", "on_commit", "schema")
 
     def __init__(self, name: str, database: Any, *, engine: str, schema: str | None = None) -> None:
         self.name = name
@@ -44,6 +44,7 @@ class BrandHandle:
         self.engine = engine
         self.schema = schema
         self.on_commit: Callable[[str], None] | None = None
+        self.group: Any = None  # made by db.group when first used
 
     def __repr__(self) -> str:
         return f"<BrandHandle {self.name} on {self.engine}>"

@@ -61,6 +61,7 @@ class Reward(BrandModel):
     actor = pw.TextField(default="")
     at = InstantField()
     reverses = pw.ForeignKeyField("self", null=True, column_name="reverses_id")
+    item = pw.TextField(default="")
 
 
 class Segment(BrandModel):

@@ -285,6 +285,14 @@ class Contacts:
             raise NotFound("no such contact")
         return ContactView(*row)
 
+    def survivor(self, contact_id: int) -> int:
+        """The active contact that an id stands for; NotFound when it is unknown or erased.
+
+        Call it at the start of a write: the contact then stays unmerged until the transaction ends.
+        """
+        begin_writing()
+        return survivor(contact_id)
+
     def find(self, kind: str, value: str, namespace: str = "") -> ContactView | None:
         """The contact that has an identity in its normal form, or None."""
         row = execute(

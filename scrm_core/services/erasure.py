@@ -34,7 +34,7 @@ KEPT = (
     {"what": "consent decisions without evidence", "why": "proof of what was agreed"},
     {"what": "keyed hashes of the identities", "why": "a later import must not bring the person back"},
 )
-DELETED = ("identity", "contact_tag", "touch", "group_member", "membership")
+DELETED = ("identity", "contact_tag", "touch", "group_member", "membership", "consumer_session", "consumer_link")
 """Core tables whose rows about the person go."""
 
 STRIPPED = ("consent", "message", "message_in", "orders", "reward", "visit")

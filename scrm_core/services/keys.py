@@ -41,6 +41,7 @@ CORE_SCOPES: Mapping[str, str] = {
     "orders:write": "post orders and refunds",
     "rewards:read": "read granted rewards",
     "rewards:write": "grant and reverse rewards",
+    "carts:quote": "price carts",
     "outreach:read": "see runs of messages and whom not to write to",
     "outreach:write": "keep addresses from messages, stop and release sending",
     "channels:read": "read channels and short links",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .. import eventlog
 from ..db import transactional
 from ..db.bulk import execute
 from ..errors import Conflict, Invalid
@@ -55,6 +56,8 @@ class Memberships:
                 (contact_id, identity, at, source),
             ).rowcount
             if made:
+                told = eventlog.NewEvent("member.joined", contact_id, at, {"identity": identity, "source": source})
+                eventlog.append([told], recorded_at=self.brand.now())
                 return True
         present = former or self.current(contact_id)
         if present is not None and present.identity != identity:

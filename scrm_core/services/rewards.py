@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 _REVERSAL = "reversal:"
 _COLUMNS = (
-    "uid", "kind", "contact_id", "quantity", "cost_minor", "grant_key", "issuer", "reason", "actor", "at",
+    "uid", "kind", "item", "contact_id", "quantity", "cost_minor", "grant_key", "issuer", "reason", "actor", "at",
     "reverses_id",
 )  # fmt: skip
 _VIEW = (
     "SELECT r.id, r.uid, r.kind, r.contact_id, r.quantity, r.cost_minor, r.grant_key, r.issuer, r.issued, r.reason, "
-    "r.actor, r.at, origin.uid, back.uid FROM reward r LEFT JOIN reward origin ON origin.id = r.reverses_id "
+    "r.actor, r.at, origin.uid, back.uid, r.item FROM reward r LEFT JOIN reward origin ON origin.id = r.reverses_id "
     "LEFT JOIN reward back ON back.reverses_id = r.id "
 )
 
@@ -41,6 +41,7 @@ _VIEW = (
 class RewardView:
     """A row of the ledger. ``cost_minor`` is the cost of all of ``quantity``, in minor units.
 
+    ``item`` says which one of its kind it is (a coupon's batch, a SKU), or is empty.
     ``issued`` is what the issuing plugin answered (a code, an entry id).
     ``reverses`` is the uid of the grant that this row takes back, ``reversed_by``
     the uid of the row that took this one back.
@@ -60,6 +61,7 @@ class RewardView:
     at: int
     reverses: str | None
     reversed_by: str | None
+    item: str
 
 
 class Rewards:
@@ -75,6 +77,7 @@ class Rewards:
         contact_id: int,
         *,
         grant_key: str,
+        item: str = "",
         quantity: int = 1,
         cost_minor: int = 0,
         reason: str = "",
@@ -89,6 +92,7 @@ class Rewards:
         plugin fails.
         """
         kind = clean_text(kind, field="kind", max_length=LIMITS.name)
+        item = clean_text(item, field="item", max_length=LIMITS.name)
         key = clean_text(grant_key, field="grant_key", max_length=LIMITS.name)
         if not key or key.startswith(_REVERSAL):
             raise Invalid(f"a grant needs a key, which does not begin with {_REVERSAL!r}", field="grant_key")
@@ -101,15 +105,18 @@ class Rewards:
         found = self._find("r.grant_key = ?", key)
         if found is None:
             issuer = self._issuer(kind)
-            row = (kind, contact_id, quantity, cost_minor, key, issuer.name, reason, actor)
+            row = (kind, item, contact_id, quantity, cost_minor, key, issuer.name, reason, actor)
             # A savepoint: what the plugin wrote before its veto goes with the row.
             with brand_db.atomic():
                 reward_id = self._append(row, None, "ON CONFLICT (grant_key) DO NOTHING")
                 if reward_id is not None:
-                    order = RewardOrder(reward_id, kind, contact_id, quantity, key, reason, self.brand.now())
+                    order = RewardOrder(
+                        reward_id, kind, contact_id, quantity, key, reason, self.brand.now(), item=item
+                    )
                     self._issue(issuer, order)
             found = self._known("r.grant_key = ?", key)
-        if (found.kind, found.quantity) != (kind, quantity) or survivor(found.contact_id) != contact_id:
+        same = (found.kind, found.item, found.quantity) == (kind, item, quantity)
+        if not same or survivor(found.contact_id) != contact_id:
             raise Conflict(f"the grant key {key!r} was used for another reward", code="grant_key_used")
         return found
 
@@ -142,14 +149,14 @@ class Rewards:
         if issuer is None:
             raise Conflict(f"plugin {granted.issuer!r}, which issued the reward, is switched off", code="no_issuer")
         row = (
-            granted.kind, granted.contact_id, -granted.quantity, -granted.cost_minor, _REVERSAL + granted.uid,
-            granted.issuer, reason, actor,
+            granted.kind, granted.item, granted.contact_id, -granted.quantity, -granted.cost_minor,
+            _REVERSAL + granted.uid, granted.issuer, reason, actor,
         )  # fmt: skip
         with brand_db.atomic():
             if self._append(row, granted.id, "ON CONFLICT DO NOTHING") is not None:
                 order = RewardOrder(
                     granted.id, granted.kind, granted.contact_id, granted.quantity, granted.grant_key, reason,
-                    self.brand.now(), granted.issued,
+                    self.brand.now(), granted.issued, granted.item,
                 )  # fmt: skip
                 _call(issuer, "reverse_reward", order)
         return self._known("r.reverses_id = ?", granted.id)
@@ -164,6 +171,13 @@ class Rewards:
             if kind in plugin.reward_kinds:
                 return plugin
         raise Conflict(f"no enabled plugin issues rewards of kind {kind!r}", code="no_issuer")
+
+    def check(self, kind: str, item: str = "") -> None:
+        """Whether a reward could be granted: raises Conflict (``no_issuer``) when no enabled plugin issues the kind.
+
+        Raises Invalid (``item``) for an item that the issuing plugin does not know.
+        """
+        self._issuer(kind).check_reward_item(kind, item)
 
     # Reading -----------------------------------------------------------------
 

@@ -275,6 +275,7 @@ class RewardSchema(Schema):
 
     uid = _text()
     kind = _text()
+    item = _text("which one of its kind; empty where there is only one")
     contact = _text("uid of the contact; null once erased", allow_none=True)
     quantity = _integer()
     cost_minor = _integer("of all of the quantity")
@@ -287,6 +288,48 @@ class RewardSchema(Schema):
     at = _instant()
     reverses = _text("uid of the grant taken back", allow_none=True)
     reversed_by = _text("uid of the reversal", allow_none=True)
+
+
+class CartLineSchema(Schema):
+    """A line of a priced cart."""
+
+    id = _text()
+    sku = _text()
+    qty = _integer()
+    unit_minor = _integer()
+    gift = _flag("added by a plugin, costs nothing")
+    payable_minor = _integer("what is left of the line after its discounts")
+
+
+class CartDiscountSchema(Schema):
+    """What a plugin takes off."""
+
+    plugin = _text()
+    offer = _text("what it comes from: a coupon, a promotion")
+    title = _text()
+    payer = _text("who bears it")
+    shares = fields.List(fields.Integer(), required=True, metadata={"description": "per line, in the lines' order"})
+    shipping_minor = _integer("off the shipping")
+
+
+class CartRefusalSchema(Schema):
+    """A code that does not apply."""
+
+    code = _text()
+    reason = _text("for programs")
+    message = _text("for people")
+
+
+class CartSchema(Schema):
+    """A priced cart."""
+
+    lines = fields.List(fields.Nested(CartLineSchema), required=True)
+    goods_minor = _integer("the goods before discounts")
+    shipping_minor = _integer("the shipping before discounts")
+    discount_minor = _integer("everything taken off")
+    payable_minor = _integer("what is left to pay")
+    discounts = fields.List(fields.Nested(CartDiscountSchema), required=True)
+    refusals = fields.List(fields.Nested(CartRefusalSchema), required=True)
 
 
 class RunSchema(Schema):

@@ -28,6 +28,7 @@ from ..brands import Installation, acting
 from ..errors import NotFound, PluginError, ScrmError
 from ..limits import LIMITS
 from ..plugin import Plugin
+from ..services.idempotency import StoredAnswer
 from .bodies import BODY_CUT, CompactJSON, StrictRequest
 from .dispatch import NOTHING_HERE, admit, bearer_brand, once, permit
 
@@ -182,7 +183,11 @@ def _serve(installation: Installation, mounts: Mounts, path_brand: str, name: st
                 kept[:] = [response]
                 return response.status_code, response.get_data(as_text=True)
 
-            answer = once(brand, key, environ, body, work)
+            def run() -> StoredAnswer:
+                return once(brand, key, environ, body, work)
+
+            view = mounted.view_functions.get(context.request.endpoint or "")
+            answer = brand.group(run) if getattr(view, "scrm_contended", False) else run()
     if not answer.replayed:
         return kept[0]
     replay = Response(answer.body, answer.status, content_type="application/json")

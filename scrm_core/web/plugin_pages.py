@@ -70,9 +70,13 @@ def _answer(brand: Brand, mounted: Flask, name: str, rest: str) -> Response:
             raise context.request.routing_exception
         if request.method != "POST":
             return mounted.full_dispatch_request()
-        with brand.transaction():
+
+        def act() -> Response:
             response = mounted.full_dispatch_request()
             if response.status_code >= 400:
                 raise ErrorAnswer(response)
             return response
+
+        # What people do on pages is short, and often many want the same scarce thing at once.
+        return brand.group(act)
 

@@ -15,11 +15,12 @@ from .pages import page_of
 
 
 class RewardInputSchema(IntakeSchema):
-    """A reward to grant; ``grant_key`` says what it is for, and is granted once."""
+    """A reward to grant; ``grant_key`` says what it is for, and is granted once; ``item`` which one of its kind."""
 
     kind = Text(max_length=LIMITS.name, blank=False, required=True)
     contact = Text(max_length=LIMITS.name, blank=False, required=True)
     grant_key = Text(max_length=LIMITS.name, blank=False, required=True)
+    item = Text(max_length=LIMITS.name, load_default="")
     quantity = integer(1, load_default=1)
     cost_minor = minor(load_default=0)
     reason = Text(load_default="")
@@ -37,6 +38,7 @@ def grant_reward(call: Call) -> Answer:
         body["kind"],
         call.brand.contacts.get(body["contact"]).id,
         grant_key=body["grant_key"],
+        item=body["item"],
         quantity=body["quantity"],
         cost_minor=body["cost_minor"],
         reason=body["reason"],
@@ -65,6 +67,7 @@ def _shown(call: Call, view: RewardView) -> dict[str, Any]:
     return {
         "uid": view.uid,
         "kind": view.kind,
+        "item": view.item,
         "contact": _contact(call, view.contact_id),
         "quantity": view.quantity,
         "cost_minor": view.cost_minor,

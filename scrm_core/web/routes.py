@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import answers, channels, contacts, insight, leads, orders, outreach, rewards, segments, tags
+from . import answers, carts, channels, contacts, insight, leads, orders, outreach, rewards, segments, tags
 from .calls import PAGE, Param, Route
 
 _EXPRESSION = Param("expression", "an expression of the segment language", required=True)
@@ -68,6 +68,10 @@ ROUTES: tuple[Route, ...] = (
           "A row of the reward ledger", answers.RewardSchema),
     Route("POST", "/rewards/<uid>/reversal", "rewards:write", rewards.reverse_reward,
           "Take a reward back, once", answers.RewardSchema, accepts=rewards.ReversalInputSchema),
+
+    Route("POST", "/carts:quote", "carts:quote", carts.quote_cart,
+          "Price a cart: what the brand's plugins take off; writes nothing", answers.CartSchema,
+          accepts=carts.CartInputSchema),
 
     Route("GET", "/channels", "channels:read", channels.list_channels,
           "Channels in the order they were made", answers.page_schema(answers.ChannelSchema), params=PAGE),

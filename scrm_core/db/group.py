@@ -1,0 +1,135 @@
+"""Group commit (组提交): many threads' short writes in one transaction, one fsync for all of them.
+
+A durable commit waits for the disk, and SQLite has one writer: 64 threads that
+each claim a coupon wait for 64 disks one after the other. Here a thread that
+finds nobody writing leads: it takes everybody's work that waits, runs each in a
+savepoint of its own, commits once and wakes the others. While it commits, the
+next group gathers.
+
+Work runs in the leading thread, with the context variables of the thread that
+asked (its brand, its request). A fault of the database in the middle rolls the
+group back, and each work of it runs again alone, so that it gets its own answer.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .faults import is_fault
+from .router import STATE, BrandHandle, brand_db, transactional
+
+R = TypeVar("R")
+
+MOST = 256
+"""The most works of one transaction: the last one must not wait for ever."""
+
+
+class _Work:
+    """Somebody's work: what to run, in which context, and what became of it."""
+
+    __slots__ = ("answer", "call", "context", "error", "leads", "settled", "turn")
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self.call = call
+        self.context = contextvars.copy_context()
+        self.turn = threading.Event()
+        self.leads = False
+        self.settled = False
+        self.answer: Any = None
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self.answer = self.context.run(self.call)
+        except BaseException as error:
+            self.error = error
+            raise
+
+
+class Group:
+    """The group commit of one brand in this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: list[_Work] = []
+        self._led = False
+
+    def run(self, call: Callable[[], R]) -> R:
+        """Run ``call`` in a transaction that may hold other threads' work too; returns after the commit.
+
+        What it raises is raised here, and its writes are rolled back alone.
+        Inside a transaction it simply runs in it.
+        """
+        unit = STATE.unit
+        if unit is not None:
+            unit.flush()
+        if STATE.depth:
+            return call()
+        work = _Work(call)
+        with self._lock:
+            self._waiting.append(work)
+            work.leads, self._led = not self._led, True
+        if not work.leads:
+            work.turn.wait()
+        if work.leads:
+            self._lead()
+        if not work.settled:
+            # The group met a fault of the database: alone, the work is told what it is.
+            answer: R = transactional(call)()
+            return answer
+        if work.error is not None:
+            raise work.error
+        done: R = work.answer
+        return done
+
+    def _lead(self) -> None:
+        with self._lock:
+            group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        try:
+            _commit(group)
+        finally:
+            with self._lock:
+                following = self._waiting[0] if self._waiting else None
+                self._led = following is not None
+            if following is not None:
+                following.leads = True
+                following.turn.set()
+            for work in group:
+                work.turn.set()
+
+
+def group_of(handle: BrandHandle) -> Group:
+    """The group commit of a brand."""
+    if handle.group is None:
+        with _MAKING:
+            if handle.group is None:
+                handle.group = Group()
+    made: Group = handle.group
+    return made
+
+
+_MAKING = threading.Lock()
+
+
+def _commit(group: list[_Work]) -> None:
+    """Run a group in one transaction. Works that are not settled afterwards have had no effect."""
+    try:
+        with brand_db.atomic():
+            for work in group:
+                try:
+                    with brand_db.atomic():
+                        work.run()
+                except BaseException as error:
+                    if is_fault(error) or work.error is None:
+                        raise
+    except BaseException as error:
+        for work in group:
+            work.answer, work.error = None, None
+        if not is_fault(error) and not isinstance(error, Exception):
+            raise
+        return
+    for work in group:
+        work.settled = True
