@@ -381,11 +381,11 @@ def _plugin_problems(brand: Brand) -> list[str]:
     problems = []
     for name, plugin in brand.plugins.items():
         try:
-            problems += [f"{where}: [plugins.{name}]: {problem}" for problem in plugin.check_brand()]
+            problems += [f"{where}: [plugins.{name}]: {problem}" for problem in plugin.brand_problems()]
         except Exception as exc:
             if is_fault(exc):
                 raise
-            problems.append(f"{where}: [plugins.{name}]: check_brand() failed: {type(exc).__name__}: {exc}")
+            problems.append(f"{where}: [plugins.{name}]: brand_problems() failed: {type(exc).__name__}: {exc}")
     return problems
 
 

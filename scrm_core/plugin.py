@@ -188,13 +188,13 @@ class Plugin(HookSpecs):
         """Take an issued reward back; ``order.issued`` is what issue_reward returned."""
         raise PluginError(f"plugin {self.name!r} declares reward_kinds but has no reverse_reward()")
 
-    def check_reward_item(self, kind: str, item: str) -> None:
+    def verify_reward_item(self, kind: str, item: str) -> None:
         """Whether the plugin could issue this item of one of its ``reward_kinds``; raises Invalid (``item``) if not.
 
         Asked by whoever plans rewards long before they are granted; every item is fine unless a plugin says otherwise.
         """
 
-    def check_brand(self) -> Iterable[str]:
+    def brand_problems(self) -> Iterable[str]:
         """What keeps the plugin from working for this brand as it is configured, a sentence each.
 
         Asked inside the brand, its tables migrated, whenever its configuration is

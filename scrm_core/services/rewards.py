@@ -177,7 +177,7 @@ class Rewards:
 
         Raises Invalid (``item``) for an item that the issuing plugin does not know.
         """
-        self._issuer(kind).check_reward_item(kind, item)
+        self._issuer(kind).verify_reward_item(kind, item)
 
     # Reading -----------------------------------------------------------------
 

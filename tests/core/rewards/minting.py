@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from scrm_core.api import Plugin, Veto
+from scrm_core.api import Invalid, Plugin, Veto
 
 
 class Mint(Plugin):
@@ -18,7 +18,11 @@ class Mint(Plugin):
 
     def issue_reward(self, order):
         self._note("issue", order)
-        return self._answer(order) or {"code": f"V-{secrets.token_hex(8)}"}
+        return self._answer(order) or {"code": f"V-{secrets.token_hex(8)}", "item": order.item}
+
+    def verify_reward_item(self, kind, item):
+        if item == "NOTHING":
+            raise Invalid("there are no such vouchers", field="item")
 
     def reverse_reward(self, order):
         self._note(f"reverse {order.issued['code']}", order)

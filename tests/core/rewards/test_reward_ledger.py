@@ -98,6 +98,29 @@ def test_the_same_grant_after_a_merge_is_still_the_first_one(acme):
         assert len(ledger()) == 1
 
 
+def test_a_reward_names_which_one_of_its_kind_it_is(acme):
+    with acme:
+        who = person(acme)
+        made = acme.rewards.grant("voucher", who, grant_key="k1", item="SPRING")
+        assert (made.item, made.issued["item"]) == ("SPRING", "SPRING")
+        assert acme.rewards.reverse("k1", reason="returned").item == "SPRING"
+        with pytest.raises(Conflict) as refused:
+            acme.rewards.grant("voucher", who, grant_key="k1", item="AUTUMN")
+        assert refused.value.code == "grant_key_used"
+
+
+def test_whether_a_reward_could_be_granted_is_known_before(acme):
+    with acme:
+        acme.rewards.check("voucher", "SPRING")
+        with pytest.raises(Invalid) as unknown:
+            acme.rewards.check("voucher", "NOTHING")
+        assert unknown.value.field == "item"
+        with pytest.raises(Conflict) as nobody:
+            acme.rewards.check("car")
+        assert nobody.value.code == "no_issuer"
+        assert ledger() == []
+
+
 GRANT = (
     PRELUDE
     + """

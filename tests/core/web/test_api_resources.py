@@ -405,6 +405,7 @@ def test_answers_have_the_shapes_that_are_described(api_of):
         "lift": {"address": PHONE},
         "stop": {"reason": "wrong price"},
         "go_on": None,
+        "quote_cart": {"lines": [{"id": "1", "sku": "a", "qty": 2, "unit_minor": 500}], "contact": uid},
     }
     asked = set()
     for route in sorted(ROUTES, key=lambda route: route.method, reverse=True):

@@ -1,0 +1,197 @@
+"""Group commit: many threads' short writes in one transaction, each with an answer and a fate of its own."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from scrm_core.brands import current_brand
+from scrm_core.db.bulk import execute
+from scrm_core.db.router import brand_db
+from scrm_core.errors import Conflict, StorageFull
+
+
+def note(key):
+    execute("INSERT INTO meta (key, value) VALUES (?, ?)", (key, current_brand().id))
+    return key
+
+
+def kept(brand):
+    with brand:
+        return sorted(row[0] for row in execute("SELECT key FROM meta WHERE key LIKE 'g-_'").fetchall())
+
+
+@pytest.fixture
+def hold(monkeypatch):
+    """A leader that waits inside its transaction until it is let go, so that the others gather behind it."""
+    inside, go = threading.Event(), threading.Event()
+
+    def first():
+        note("g-0")
+        inside.set()
+        assert go.wait(20)
+        return "led"
+
+    return first, inside, go
+
+
+def gathered(brand, count):
+    group = brand.handle.group
+    while len(group._waiting) < count:
+        threading.Event().wait(0.001)
+
+
+def commits(brand, monkeypatch):
+    """How often a transaction of the brand ended, counted where it commits."""
+    counted = []
+    original = brand.handle.database.commit
+
+    def commit(*args, **kwargs):
+        counted.append(1)
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(brand.handle.database, "commit", commit)
+    return counted
+
+
+def enter(brand, work):
+    with brand:
+        return brand.group(work)
+
+
+def test_what_waits_behind_a_writer_is_committed_together(brand, other, hold, monkeypatch):
+    first, inside, go = hold
+    counted = commits(brand, monkeypatch)
+    with ThreadPoolExecutor(8) as pool:
+        led = pool.submit(enter, brand, first)
+        assert inside.wait(20)
+        rest = [pool.submit(enter, brand, lambda n=n: note(f"g-{n}")) for n in range(1, 6)]
+        gathered(brand, 5)
+        go.set()
+        assert led.result(20) == "led"
+        assert [each.result(20) for each in rest] == [f"g-{n}" for n in range(1, 6)]
+    assert len(counted) == 2
+    assert kept(brand) == [f"g-{n}" for n in range(6)]
+    assert kept(other) == []
+
+
+def test_who_is_refused_loses_only_its_own_writes(brand, hold):
+    first, inside, go = hold
+
+    def refused():
+        note("g-9")
+        raise Conflict("sold out", code="sold_out")
+
+    with ThreadPoolExecutor(4) as pool:
+        led = pool.submit(enter, brand, first)
+        assert inside.wait(20)
+        bad = pool.submit(enter, brand, refused)
+        good = pool.submit(enter, brand, lambda: note("g-1"))
+        gathered(brand, 2)
+        go.set()
+        led.result(20)
+        assert good.result(20) == "g-1"
+        with pytest.raises(Conflict) as told:
+            bad.result(20)
+    assert told.value.code == "sold_out"
+    assert kept(brand) == ["g-0", "g-1"]
+
+
+def test_a_fault_of_the_database_makes_each_run_again_alone(brand, hold):
+    first, inside, go = hold
+    runs: list[str] = []
+
+    def full():
+        runs.append("full")
+        note("g-8")
+        raise StorageFull("the disk is full")
+
+    def other_work():
+        runs.append("other")
+        return note("g-1")
+
+    with ThreadPoolExecutor(4) as pool:
+        led = pool.submit(enter, brand, first)
+        assert inside.wait(20)
+        bad = pool.submit(enter, brand, full)
+        gathered(brand, 1)
+        good = pool.submit(enter, brand, other_work)
+        gathered(brand, 2)
+        go.set()
+        led.result(20)
+        assert good.result(20) == "g-1"
+        with pytest.raises(StorageFull):
+            bad.result(20)
+    assert kept(brand) == ["g-0", "g-1"]
+    assert runs.count("full") == 2
+
+
+def test_an_exception_that_would_end_a_process_reaches_who_caused_it_and_nobody_else(brand, hold):
+    first, inside, go = hold
+
+    def leave():
+        raise SystemExit(3)
+
+    with ThreadPoolExecutor(4) as pool:
+        led = pool.submit(enter, brand, first)
+        assert inside.wait(20)
+        bad = pool.submit(enter, brand, leave)
+        good = pool.submit(enter, brand, lambda: note("g-1"))
+        gathered(brand, 2)
+        go.set()
+        led.result(20)
+        assert good.result(20) == "g-1"
+        with pytest.raises(SystemExit):
+            bad.result(20)
+    assert kept(brand) == ["g-0", "g-1"]
+
+
+def test_inside_a_transaction_it_joins_it(brand):
+    with brand:
+        with pytest.raises(Conflict), brand_db.atomic():
+            brand.group(lambda: note("g-1"))
+            raise Conflict("no")
+    assert kept(brand) == []
+
+
+def test_groups_of_two_brands_do_not_meet(brand, other, hold):
+    first, inside, go = hold
+    with ThreadPoolExecutor(4) as pool:
+        led = pool.submit(enter, brand, first)
+        assert inside.wait(20)
+        assert pool.submit(enter, other, lambda: note("g-7")).result(20) == "g-7"
+        go.set()
+        led.result(20)
+    assert (kept(brand), kept(other)) == (["g-0"], ["g-7"])
+
+
+COUNT = """
+from concurrent.futures import ThreadPoolExecutor
+from scrm_core.db.bulk import execute
+
+def run(brand, worker):
+    def take(n):
+        with brand:
+            def work():
+                changed = execute(
+                    "UPDATE meta SET value = CAST(CAST(value AS BIGINT) - 1 AS TEXT) "
+                    "WHERE key = 'stock' AND CAST(value AS BIGINT) > 0"
+                ).rowcount
+                if changed:
+                    execute("INSERT INTO meta (key, value) VALUES (?, '')", (f"taken-{worker}-{n}",))
+                return changed
+            return brand.group(work)
+    with ThreadPoolExecutor(8) as pool:
+        return sum(pool.map(take, range(40)))
+"""
+
+
+def test_processes_with_many_threads_never_take_more_than_there_is(installation, brand, together):
+    with brand:
+        execute("INSERT INTO meta (key, value) VALUES ('stock', '100')")
+    assert sum(together(installation, COUNT, 3)) == 100
+    with brand:
+        assert execute("SELECT value FROM meta WHERE key = 'stock'").fetchone() == ("0",)
+        assert execute("SELECT count(*) FROM meta WHERE key >= 'taken-' AND key < 'taken.'").fetchone() == (100,)
