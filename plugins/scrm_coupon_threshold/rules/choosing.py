@@ -1,0 +1,186 @@
+"""Which offers go together (叠加互斥), and which combination is best (最优券).
+
+Everything here depends on the offers alone, never on the order in which they
+were added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from scrm_core.api import CartLine, Invalid
+
+from .basket import Unmet
+from .offers import Offer, Policy, Quote, Refused
+from .pricing import Priced, price
+
+MOST_COMBINATIONS = 2_000
+MOST_OFFERS = 200
+_USUAL = Policy()
+
+
+def conflict(one: Offer, other: Offer) -> str | None:
+    """Why two offers do not go together: exclusive, group or step (one order promotion); None when they do."""
+    if one.exclusive or other.exclusive:
+        return "exclusive"
+    if one.group and one.group == other.group:
+        return "group"
+    if one.step == other.step == "order":
+        return "step"
+    return None
+
+
+def quote(
+    lines: Sequence[CartLine],
+    offers: Sequence[Offer],
+    *,
+    shipping_minor: int = 0,
+    channel: str = "",
+    store: str = "",
+    policy: Policy = _USUAL,
+) -> Quote:
+    """Price a cart with offers that are all wanted.
+
+    Where some exclude each other, the combination that takes off most is used,
+    and of those that leave nothing out that still fits. The rest are refused
+    with the reason. Raises Invalid for two offers with one id or too many.
+    """
+    return _choose(lines, offers, shipping_minor, channel, store, policy, optional=False)
+
+
+def best(
+    lines: Sequence[CartLine],
+    offers: Sequence[Offer],
+    *,
+    shipping_minor: int = 0,
+    channel: str = "",
+    store: str = "",
+    policy: Policy = _USUAL,
+) -> Quote:
+    """Price a cart with the best combination of its offers; automatic promotions always take part.
+
+    Compares the allowed combinations, 2,000 at most: the largest discount, then
+    more gifts, fewer offers, the earlier expiry, the lower id. Greedy by face
+    value would be wrong: a larger coupon may break the threshold of a second one.
+    """
+    return _choose(lines, offers, shipping_minor, channel, store, policy, optional=True)
+
+
+def _choose(
+    lines: Sequence[CartLine],
+    offers: Sequence[Offer],
+    shipping_minor: int,
+    channel: str,
+    store: str,
+    policy: Policy,
+    *,
+    optional: bool,
+) -> Quote:
+    if len(offers) > MOST_OFFERS:
+        raise Invalid(f"{len(offers)} offers; a cart has at most {MOST_OFFERS}", field="offers")
+    if len({offer.id for offer in offers}) != len(offers):
+        raise Invalid("two offers have the same id", field="offers")
+    here: list[tuple[int, Offer]] = []
+    refused: list[Refused] = []
+    for offer in offers:
+        place = _elsewhere(offer, channel, store)
+        if place is not None:
+            refused.append(Refused(offer, place))
+            continue
+        alone = price(lines, (offer,), shipping_minor, policy)
+        here.append((alone.discount_minor, offer))
+    # The most valuable first, so that a cap on combinations leaves out the least promising.
+    ordered = [offer for _, offer in sorted(here, key=lambda each: (-each[0], each[1].order))]
+    chosen: Priced | None = None
+    count = 0
+    capped = False
+    for visited, combination in enumerate(_combinations(ordered, optional=optional)):
+        if count == MOST_COMBINATIONS or (chosen is not None and visited > 10 * MOST_COMBINATIONS):
+            capped = True
+            break
+        if combination is None:
+            continue
+        count += 1
+        priced = price(lines, combination, shipping_minor, policy)
+        if chosen is None or _merit(priced) < _merit(chosen):
+            chosen = priced
+    assert chosen is not None
+    refused += _left_out(lines, ordered, chosen, shipping_minor, policy)
+    refused.sort(key=lambda each: each.offer.order)
+    return Quote(chosen.applied, tuple(refused), chosen.left, chosen.shipping_minor, capped)
+
+
+def _elsewhere(offer: Offer, channel: str, store: str) -> Unmet | None:
+    scope = offer.scope
+    if scope.channels and channel not in scope.channels:
+        return Unmet("channel", {"channels": ", ".join(scope.channels)})
+    if scope.stores and store not in scope.stores:
+        return Unmet("store", {"stores": ", ".join(scope.stores)})
+    return None
+
+
+def _combinations(offers: Sequence[Offer], *, optional: bool) -> Iterator[tuple[Offer, ...] | None]:
+    """Sets of offers that go together; one may only be left out when it is optional or something excludes it.
+
+    None stands for a set that turned out to leave something out for nothing.
+    """
+    clashes = {
+        offer.id: frozenset(other.id for other in offers if other is not offer and conflict(offer, other))
+        for offer in offers
+    }
+
+    def droppable(offer: Offer) -> bool:
+        return optional and not offer.scope.automatic
+
+    def walk(
+        start: int, taken: tuple[Offer, ...], ids: frozenset[str], dropped: tuple[Offer, ...]
+    ) -> Iterator[tuple[Offer, ...] | None]:
+        if start == len(offers):
+            yield taken if all(clashes[offer.id] & ids for offer in dropped) else None
+            return
+        offer = offers[start]
+        blocked = bool(clashes[offer.id] & ids)
+        if not blocked:
+            yield from walk(start + 1, (*taken, offer), ids | {offer.id}, dropped)
+        later = {other.id for other in offers[start + 1 :]}
+        if blocked or droppable(offer):
+            yield from walk(start + 1, taken, ids, dropped)
+        elif clashes[offer.id] & later:
+            # It may only stay out when one of those that it excludes comes in.
+            yield from walk(start + 1, taken, ids, (*dropped, offer))
+
+    return walk(0, (), frozenset(), ())
+
+
+def _merit(priced: Priced) -> tuple[int, int, int, list[int], list[str]]:
+    """Smaller is better."""
+    gifts = sum(gift.qty for applied in priced.applied for gift in applied.gifts)
+    offers = [applied.offer for applied in priced.applied]
+    ends = sorted(offer.ends for offer in offers)
+    return -priced.discount_minor, -gifts, len(offers), ends, sorted(offer.id for offer in offers)
+
+
+def _left_out(
+    lines: Sequence[CartLine], offers: Sequence[Offer], chosen: Priced, shipping_minor: int, policy: Policy
+) -> list[Refused]:
+    """Why each offer that is not applied is not: its own reason first, then what excludes it."""
+    applied = [each.offer for each in chosen.applied]
+    unmet = {each.offer.id: each for each in chosen.unmet}
+    refused = []
+    for offer in offers:
+        if offer in applied:
+            continue
+        reason = unmet.get(offer.id)
+        if reason is None:
+            alone = price(lines, (offer,), shipping_minor, policy)
+            reason = alone.unmet[0] if alone.unmet else Refused(offer, _excluded(offer, applied))
+        refused.append(reason)
+    return refused
+
+
+def _excluded(offer: Offer, applied: Sequence[Offer]) -> Unmet:
+    for other in applied:
+        reason = conflict(offer, other)
+        if reason is not None:
+            return Unmet(reason, {"by": other.title or other.id})
+    return Unmet("worse")
