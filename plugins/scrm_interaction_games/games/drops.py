@@ -6,6 +6,7 @@ ends; one that occurs twice opens the first time.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -66,7 +67,7 @@ def next_drop(drops: tuple[Drop, ...], now: int, day: int, zone: ZoneInfo) -> tu
 def overlap(drops: tuple[Drop, ...]) -> tuple[Drop, Drop] | None:
     """Two drops of a day that are open at the same time, or one that is open past midnight with itself."""
     ordered = sorted(drops, key=lambda drop: drop.minute)
-    for one, two in zip(ordered, ordered[1:], strict=False):
+    for one, two in itertools.pairwise(ordered):
         if one.minute + one.minutes > two.minute:
             return one, two
     if ordered and ordered[-1].minute + ordered[-1].minutes > 24 * 60:

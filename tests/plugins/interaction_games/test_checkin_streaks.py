@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import date
 
 import pytest
@@ -79,7 +80,7 @@ def test_a_day_made_up_before_a_streak_does_not_pay_its_milestone_again():
 def test_runs_cover_the_days_exactly_and_never_touch(days):
     found = runs(days)
     assert {day for run in found for day in range(run.first, run.last + 1)} == days
-    assert all(one.last + 1 < two.first for one, two in zip(found, found[1:], strict=False))
+    assert all(one.last + 1 < two.first for one, two in itertools.pairwise(found))
     assert all(run_of(days, day) == run for run in found for day in (run.first, run.last))
 
 

@@ -1,0 +1,323 @@
+"""Check-in (签到): one signed day per person and date; everything else is worked out from the set of dates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from scrm_core.api import Conflict, Invalid, execute
+
+from .certain import award_or_sold_out, unknown_prizes
+from .days_schemas import CheckInSettings
+from .streaks import Cycle, MakeUp, month_of, newly_reached, streak
+
+if TYPE_CHECKING:
+    from ..engine.turns import Turn
+
+REFUSALS = {
+    "future": "day {day} has not passed; only missed days are made up",
+    "signed": "day {day} is signed already",
+    "before_joining": "day {day} lies before the person joined",
+    "before_start": "day {day} lies before the campaign began",
+    "too_old": "day {day} is more than {back} days ago",
+    "monthly_limit": "{most} make-ups a month are used up",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """What one person has in a campaign: signed days, those made up, paid milestones, make-ups this month."""
+
+    signed: frozenset[int]
+    made_up: frozenset[int]
+    paid: tuple[tuple[int, int], ...]
+    made_this_month: int
+    joined: int
+
+
+class CheckIn:
+    """Sign once a day; streaks, cycles and milestones follow from the dates.
+
+    A make-up joins streaks and pays the milestones newly reached; the missed
+    day's own reward is not paid. The server's clock decides what day it is.
+    """
+
+    kind = "checkin"
+    title = {"zh": "签到", "en": "Check-in"}
+    mechanics: frozenset[str] = frozenset()
+    draws = False
+    Settings = CheckInSettings
+    actions = {"sign": "sign", "make-up": "make_up"}
+    page = "games_checkin.html"
+
+    def check(self, campaign: Any) -> Iterable[str]:
+        """Problems that refuse publishing: prizes that the campaign does not have."""
+        settings = campaign.settings
+        named = [code for code in settings["daily"] if code]
+        named += [each["prize"] for each in settings["milestones"]]
+        yield from unknown_prizes(campaign, named)
+
+    def view(self, turn: Turn) -> dict[str, Any]:
+        """The calendar, the streak and what comes next, for the page; writes nothing."""
+        book = _book(turn)
+        cycle = _cycle(turn.settings)
+        today = turn.day
+        done = today in book.signed
+        days = book.signed if done else book.signed | {today}
+        limits = _limits(turn.settings)
+        open_days = set(limits.open_days(**_asked(turn, book))) if turn.contact_id is not None else set()
+        return {
+            "today": _iso(today),
+            "signed_today": done,
+            "streak": streak(book.signed, today),
+            "total": len(book.signed),
+            "mode": cycle.mode,
+            "cycle_day": cycle.day(days, today),
+            "calendar": _calendar(today, book, open_days),
+            "daily": _daily(turn, cycle, cycle.day(days, today), done),
+            "milestones": _milestones(turn, cycle, book, days, today),
+            "make_up": {
+                "left": max(0, limits.per_month - book.made_this_month),
+                "per_month": limits.per_month,
+                "days_back": limits.days_back,
+                "cost": turn.settings["make_up"]["cost"],
+                "cards": turn.tickets.balance() if _costs_a_card(turn) and turn.contact_id is not None else 0,
+                "days": [_iso(day) for day in sorted(open_days)],
+            },
+        }
+
+    def sign(self, turn: Turn) -> dict[str, Any]:
+        """Sign today. Raises Conflict when today is signed, or when a later day is (the clock was moved back)."""
+        book = _book(turn)
+        day = turn.day
+        if book.signed and max(book.signed) > day:
+            raise Conflict(
+                f"{_iso(max(book.signed))} is signed already, so it cannot be {_iso(day)}; "
+                "the server's clock was moved back",
+                code="clock_moved_back",
+            )
+        if not _write(turn, day, made_up=0):
+            raise Conflict(f"{_iso(day)} is signed already", code="signed")
+        signed = book.signed | {day}
+        cycle = _cycle(turn.settings)
+        cycle_day = cycle.day(signed, day)
+        prize = _daily_prize(turn.settings, cycle_day)
+        reward = award_or_sold_out(turn, prize, f"day:{_iso(day)}", "check-in 签到") if prize else None
+        milestones = _pay_milestones(turn, cycle, book, signed, day)
+        turn.emit("checked-in", _told(turn, signed, day, made_up=0))
+        return {
+            "day": _iso(day),
+            "streak": streak(signed, day),
+            "total": len(signed),
+            "cycle_day": cycle_day,
+            "reward": reward,
+            "milestones": milestones,
+        }
+
+    def make_up(self, turn: Turn) -> dict[str, Any]:
+        """Make up the missed day ``data["day"]`` (YYYY-MM-DD); Conflict says which limit forbids it.
+
+        Costs a ticket of the campaign where its settings say so.
+        """
+        day = _read_day(turn.data.get("day", ""))
+        book = _book(turn)
+        limits = _limits(turn.settings)
+        refusal = limits.refusal(day, **_asked(turn, book))
+        if refusal is not None:
+            words = REFUSALS[refusal].format(day=_iso(day), back=limits.days_back, most=limits.per_month)
+            raise Conflict(words, code=f"make_up_{refusal}")
+        if not _write(turn, day, made_up=1):
+            raise Conflict(f"{_iso(day)} is signed already", code="make_up_signed")
+        if _costs_a_card(turn):
+            turn.tickets.spend(f"make-up:{_iso(day)}")
+        signed = book.signed | {day}
+        milestones = _pay_milestones(turn, _cycle(turn.settings), book, signed, day)
+        turn.emit("checked-in", _told(turn, signed, day, made_up=1))
+        return {
+            "day": _iso(day),
+            "streak": streak(signed, turn.day),
+            "total": len(signed),
+            "milestones": milestones,
+            "left": limits.per_month - book.made_this_month - 1,
+        }
+
+
+def _book(turn: Turn) -> Book:
+    if turn.contact_id is None:
+        return Book(frozenset(), frozenset(), (), 0, turn.day)
+    rows = execute(
+        "SELECT day, made_up, acted_day FROM interaction_games_signed_day WHERE campaign_id = ? AND contact_id = ?",
+        (turn.campaign.id, turn.contact_id),
+    ).fetchall()
+    first, last = month_of(turn.day)
+    paid = execute(
+        "SELECT milestone, day FROM interaction_games_milestone WHERE campaign_id = ? AND contact_id = ? "
+        "ORDER BY day, milestone",
+        (turn.campaign.id, turn.contact_id),
+    ).fetchall()
+    (created_at,) = execute("SELECT created_at FROM contact WHERE id = ?", (turn.contact_id,)).fetchone()
+    return Book(
+        frozenset(day for day, _, _ in rows),
+        frozenset(day for day, made_up, _ in rows if made_up),
+        tuple((milestone, day) for milestone, day in paid),
+        sum(1 for _, made_up, acted in rows if made_up and first <= acted <= last),
+        turn.brand.day(created_at),
+    )
+
+
+def _write(turn: Turn, day: int, *, made_up: int) -> bool:
+    return bool(
+        execute(
+            "INSERT INTO interaction_games_signed_day (campaign_id, contact_id, day, made_up, acted_day, at) "
+            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (campaign_id, contact_id, day) DO NOTHING",
+            (turn.campaign.id, turn.contact_id, day, made_up, turn.day, turn.now),
+        ).rowcount
+    )
+
+
+def _pay_milestones(turn: Turn, cycle: Cycle, book: Book, signed: frozenset[int], day: int) -> list[dict[str, Any]]:
+    prizes = {each["days"]: each["prize"] for each in turn.settings["milestones"]}
+    given = []
+    for milestone in newly_reached(cycle, signed, day, prizes, book.paid):
+        key = f"milestone:{milestone}:{_iso(day)}"
+        reward = award_or_sold_out(turn, prizes[milestone], key, f"check-in milestone 签到里程碑 {milestone}")
+        execute(
+            "INSERT INTO interaction_games_milestone (campaign_id, contact_id, milestone, day, prize, at) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                turn.campaign.id, turn.contact_id, milestone, day,
+                "" if reward["state"] == "sold_out" else prizes[milestone], turn.now,
+            ),
+        )  # fmt: skip
+        given.append({"days": milestone, **reward})
+    return given
+
+
+def _told(turn: Turn, signed: frozenset[int], day: int, *, made_up: int) -> dict[str, Any]:
+    return {
+        "campaign": turn.campaign.code,
+        "day": _iso(day),
+        "streak": streak(signed, turn.day),
+        "total": len(signed),
+        "made_up": made_up,
+    }
+
+
+def _asked(turn: Turn, book: Book) -> dict[str, Any]:
+    starts = turn.campaign.starts_at
+    return {
+        "today": turn.day,
+        "signed": book.signed,
+        "joined": book.joined,
+        "starts": turn.brand.day(starts) if starts is not None else 0,
+        "made_this_month": book.made_this_month,
+    }
+
+
+def _calendar(today: int, book: Book, open_days: set[int]) -> list[dict[str, Any]]:
+    """The weeks (Monday first) that show this month and the days that can be made up."""
+    first, last = month_of(today)
+    first = min([first, *open_days])
+    first -= date.fromordinal(first).weekday()
+    last += 6 - date.fromordinal(last).weekday()
+    return [
+        {
+            "day": _iso(day),
+            "number": date.fromordinal(day).day,
+            "month": date.fromordinal(day).month,
+            "state": _state(day, today, book, open_days),
+            "today": day == today,
+        }
+        for day in range(first, last + 1)
+    ]
+
+
+def _state(day: int, today: int, book: Book, open_days: set[int]) -> str:
+    if day in book.made_up:
+        return "made_up"
+    if day in book.signed:
+        return "signed"
+    if day in open_days:
+        return "open"
+    if day >= today:
+        return "today" if day == today else "future"
+    return "past"
+
+
+def _daily(turn: Turn, cycle: Cycle, cycle_day: int, done: bool) -> list[dict[str, Any]]:
+    """The rewards of the cycle days around today: a rolling cycle whole, otherwise the seven days from here."""
+    if not turn.settings["daily"]:
+        return []
+    titles = {prize.code: prize.title for prize in turn.prizes()}
+    begins = 1 if cycle.mode == "rolling" else cycle_day
+    ends = cycle.length if cycle.mode == "rolling" else cycle_day + 6
+    out = []
+    for day in range(begins, ends + 1):
+        prize = _daily_prize(turn.settings, day)
+        state = "past" if day < cycle_day else "today" if day == cycle_day else "future"
+        out.append(
+            {
+                "cycle_day": day,
+                "prize": prize,
+                "title": titles.get(prize, ""),
+                "state": "past" if state == "today" and done else state,
+            }
+        )
+    return out
+
+
+def _milestones(
+    turn: Turn, cycle: Cycle, book: Book, days: frozenset[int], today: int
+) -> list[dict[str, Any]]:
+    """Each milestone with how many days are still missing to it; ``reached`` once it was paid in this streak."""
+    titles = {prize.code: prize.title for prize in turn.prizes()}
+    run = cycle.day(days, today) - (0 if today in book.signed else 1)
+    scope = cycle.scope(days, today)
+    had = {milestone for milestone, on in book.paid if scope.holds(on)}
+    if cycle.mode == "rolling":
+        start = today - cycle.day(days, today) + 1
+        had = {milestone for milestone, on in book.paid if on >= start}
+    return [
+        {
+            "days": each["days"],
+            "prize": each["prize"],
+            "title": titles.get(each["prize"], each["prize"]),
+            "reached": each["days"] in had,
+            "left": max(0, each["days"] - run),
+        }
+        for each in sorted(turn.settings["milestones"], key=lambda each: each["days"])
+    ]
+
+
+def _daily_prize(settings: dict[str, Any], cycle_day: int) -> str:
+    daily: list[str] = settings["daily"]
+    if not daily:
+        return ""
+    return daily[min(cycle_day, len(daily)) - 1]
+
+
+def _cycle(settings: dict[str, Any]) -> Cycle:
+    return Cycle(settings["mode"], settings["cycle_days"])
+
+
+def _limits(settings: dict[str, Any]) -> MakeUp:
+    return MakeUp(settings["make_up"]["per_month"], settings["make_up"]["days_back"])
+
+
+def _costs_a_card(turn: Turn) -> bool:
+    return bool(turn.settings["make_up"]["cost"] == "ticket")
+
+
+def _iso(day: int) -> str:
+    return date.fromordinal(day).isoformat()
+
+
+def _read_day(text: str) -> int:
+    try:
+        if len(text) != 10:
+            raise ValueError(text)
+        return date.fromisoformat(text).toordinal()
+    except ValueError:
+        raise Invalid("the day to make up is written as YYYY-MM-DD, for example 2026-03-05", field="day") from None
