@@ -9,6 +9,7 @@ from .carts import Cart, CartDiscount, CartLine, CartRefusal
 from .cli.output import json_option
 from .cli.session import Session as CommandSession
 from .clock import day_start, from_instant, iso, local_instant, to_instant
+from .consumers import Consumer, SignInNeeded, VerifiedIdentity
 from .db import BrandModel, InstantField, JSONField, MinorField, buffered, transactional
 from .db.bulk import execute, fetch_in, insert_model_rows, insert_rows
 from .errors import Conflict, Forbidden, Invalid, NotFound, PluginError, ScrmError, Veto
@@ -52,13 +53,35 @@ from .outreach.types import (
     SendResult,
     Skipped,
 )
-from .plugin import Column, Job, Metric, Plugin, Report, ReportTable, SegmentField, Sender, contended, permission
+from .plugin import (
+    Column,
+    Job,
+    Metric,
+    Plugin,
+    Report,
+    ReportTable,
+    SegmentField,
+    Sender,
+    SignIn,
+    contended,
+    permission,
+)
 from .services.links import safe_target
 from .stats import ComparedArm, Interval, ShareTest, compare_arms, sample_ratio, sample_size
 from .values.identities import is_mobile, normalise_phone
 from .values.masking import mask
 from .values.money import format_minor
 from .values.text import clean_text, csv_cell
+from .web.consumer import (
+    consumer,
+    consumer_answer,
+    consumer_language,
+    consumer_page,
+    consumer_refusals,
+    device,
+    need_consumer,
+    network,
+)
 
 __all__ = [
     "Brand",
@@ -72,6 +95,7 @@ __all__ = [
     "CommandSession",
     "ComparedArm",
     "Conflict",
+    "Consumer",
     "Contact",
     "ContactMerged",
     "ContactTag",
@@ -125,15 +149,23 @@ __all__ = [
     "SendResult",
     "Sender",
     "ShareTest",
+    "SignIn",
+    "SignInNeeded",
     "Skipped",
     "Tag",
     "TagAdded",
     "TagRemoved",
+    "VerifiedIdentity",
     "Veto",
     "Visit",
     "buffered",
     "clean_text",
     "compare_arms",
+    "consumer",
+    "consumer_answer",
+    "consumer_language",
+    "consumer_page",
+    "consumer_refusals",
     "contended",
     "csv_cell",
     "current_actor",
@@ -141,6 +173,7 @@ __all__ = [
     "current_plugin",
     "date_reader",
     "day_start",
+    "device",
     "execute",
     "fetch_in",
     "format_minor",
@@ -153,6 +186,8 @@ __all__ = [
     "json_option",
     "local_instant",
     "mask",
+    "need_consumer",
+    "network",
     "normalise_header",
     "normalise_phone",
     "permission",

@@ -35,6 +35,7 @@ from .loader import Loader
 from .plugin import Plugin
 
 if TYPE_CHECKING:
+    from .consumers import Consumers
     from .outreach import Outreach
     from .services.carts import Carts
     from .services.channels import Channels
@@ -300,6 +301,12 @@ class Brand:
         from .outreach import Outreach
 
         return Outreach(self)
+
+    @cached_property
+    def consumers(self) -> Consumers:
+        from .consumers import Consumers
+
+        return Consumers(self)
 
     @cached_property
     def experiments(self) -> Experiments:

@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
 
+from .consumer_config import ConsumerConfig, ConsumerTable, consumer_config
 from .errors import ConfigError, NotFound
 from .values.money import CURRENCIES
 
@@ -225,6 +226,7 @@ class BrandSchema(Schema):
     rfm = fields.Nested(RfmTable, load_default=dict)
     attribution = fields.Nested(AttributionTable, load_default=dict)
     outreach = fields.Nested(OutreachTable, load_default=dict)
+    consumer = fields.Nested(ConsumerTable, load_default=dict)
     plugins = fields.Dict(keys=fields.String(), values=fields.Dict(), load_default=dict)
 
 
@@ -330,6 +332,7 @@ class BrandConfig:
     rfm_count_zero_orders: bool = False
     attribution_days: int = 30
     outreach: OutreachPolicy = OutreachPolicy()
+    consumer: ConsumerConfig = field(default_factory=ConsumerConfig)
     plugins: dict[str, PluginEntry] = field(default_factory=dict)
     path: Path | None = None
 
@@ -392,6 +395,7 @@ def load_brand(path: Path, environ: Mapping[str, str] = os.environ) -> BrandConf
         rfm_count_zero_orders=values["rfm"]["count_zero_orders"],
         attribution_days=values["attribution"]["window_days"],
         outreach=_outreach(values["outreach"]),
+        consumer=consumer_config(values["consumer"]),
         plugins=entries,
         path=path,
     )

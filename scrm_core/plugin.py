@@ -109,6 +109,24 @@ class Sender:
     gateway: str
 
 
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A way for customers to sign in elsewhere (WeChat and the like); names of the plugin's methods.
+
+    ``begin(return_address, state)`` returns the address to send the browser to;
+    the other service must give ``state`` (letters and digits) back with it.
+    ``finish(args)`` gets the query of the address it came back to, asks the
+    other service and returns the :class:`scrm_core.api.VerifiedIdentity` values
+    it vouches for; it runs outside any transaction. ``offered(agent)``, if
+    named, says whether it is configured and works in this browser.
+    """
+
+    title: str
+    begin: str
+    finish: str
+    offered: str = ""
+
+
 def contended(view: V) -> V:
     """Say that many callers want the same scarce thing from this POST route at once.
 
@@ -140,7 +158,8 @@ class Plugin(HookSpecs):
     ``/p/<brand>/<plugin>/``), ``permissions`` (name -> description),
     ``commands`` ("module:group", loaded when used), ``jobs``, ``reports``,
     ``metrics``, ``segment_fields``, ``reward_kinds`` (kind -> description),
-    ``senders`` (name -> :class:`Sender`), ``extensions`` (what it offers to other
+    ``senders`` (name -> :class:`Sender`), ``sign_ins`` (name -> :class:`SignIn`),
+    ``extensions`` (what it offers to other
     plugins, by the name of the extension point that they document) and
     ``history`` (True: begin at the start of the log instead of at "now").
     """
@@ -162,6 +181,7 @@ class Plugin(HookSpecs):
     segment_fields: ClassVar[dict[str, SegmentField]] = {}
     reward_kinds: ClassVar[dict[str, str]] = {}
     senders: ClassVar[dict[str, Sender]] = {}
+    sign_ins: ClassVar[dict[str, SignIn]] = {}
     extensions: ClassVar[dict[str, tuple[Any, ...]]] = {}
     history: ClassVar[bool] = False
 
@@ -303,6 +323,12 @@ def _check_declarations(cls: type[Plugin]) -> None:
             raise place.error("models", f"table {model._meta.table_name!r} must begin with {prefix!r}")
     for sender in cls.senders.values():
         _check_method(place, "senders", sender.gateway)
+    for name, sign_in in cls.sign_ins.items():
+        if not NAME.match(name):
+            raise place.error("sign_ins", f"{name!r} must match {NAME.pattern.removesuffix(chr(92) + 'Z')}")
+        for method in (sign_in.begin, sign_in.finish, sign_in.offered):
+            if method:
+                _check_method(place, "sign_ins", method)
     if cls.reward_kinds and cls.issue_reward is Plugin.issue_reward:
         raise place.error("reward_kinds", "declares reward kinds but does not override issue_reward()")
     collects = cls.collect_personal_data is not Plugin.collect_personal_data

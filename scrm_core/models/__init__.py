@@ -5,6 +5,7 @@ Every integer is 64-bit, flags are 0 or 1, text has no length in the database
 (limits are checked where text comes in).
 """
 
+from .consumers import ConsumerCode, ConsumerCount, ConsumerLink, ConsumerSession, ConsumerState
 from .contacts import (
     ChatGroup,
     Consent,
@@ -71,6 +72,11 @@ CORE_MODELS = (
     Message,
     MessageIn,
     DoNotContact,
+    ConsumerSession,
+    ConsumerLink,
+    ConsumerCode,
+    ConsumerCount,
+    ConsumerState,
     Reward,
     Segment,
     Experiment,
@@ -94,6 +100,11 @@ __all__ = [
     "Channel",
     "ChatGroup",
     "Consent",
+    "ConsumerCode",
+    "ConsumerCount",
+    "ConsumerLink",
+    "ConsumerSession",
+    "ConsumerState",
     "Contact",
     "ContactMerge",
     "ContactTag",

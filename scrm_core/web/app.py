@@ -23,6 +23,9 @@ PAGE_POLICY = (
 )
 
 
+_YEAR = 365 * 86_400
+
+
 class ScrmFlask(Flask):
     """Flask behind the API and the short links: what these do not answer comes here."""
 
@@ -34,6 +37,10 @@ class ScrmFlask(Flask):
     ) -> None:
         super().__init__(*args, **kwargs)
         self._api, self._links, self._counters = api, links, counters
+
+    def get_send_file_max_age(self, filename: str | None) -> int | None:
+        # The addresses of the consumer frame's files change with what they hold.
+        return _YEAR if (filename or "").startswith("consumer.") else super().get_send_file_max_age(filename)
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         start = environ["scrm.start"] = time.perf_counter()

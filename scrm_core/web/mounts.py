@@ -18,9 +18,11 @@ import io
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, request
+from jinja2 import ChoiceLoader, FileSystemLoader, PrefixLoader
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -31,6 +33,8 @@ from ..plugin import Plugin
 from ..services.idempotency import StoredAnswer
 from .bodies import BODY_CUT, CompactJSON, StrictRequest
 from .dispatch import NOTHING_HERE, admit, bearer_brand, once, permit
+
+CONSUMER_TEMPLATES = Path(__file__).parent / "templates" / "consumer"
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _READS = frozenset(("GET", "HEAD"))
@@ -76,8 +80,12 @@ def application_of(cls: type[Plugin]) -> Flask:
 
 
 def pages_of(cls: type[Plugin]) -> Flask:
-    """An application with the plugin's public pages alone; they need no permission."""
-    return _application(cls, cls.pages)
+    """An application with the plugin's public pages alone; they need no permission, and find the consumer frame."""
+    app = _application(cls, cls.pages)
+    frame = PrefixLoader({"consumer": FileSystemLoader(CONSUMER_TEMPLATES)})
+    own = app.jinja_loader
+    app.jinja_loader = frame if own is None else ChoiceLoader([frame, own])
+    return app
 
 
 def _application(cls: type[Plugin], blueprint: Any) -> Flask:

@@ -9,10 +9,14 @@ back when the answer is an error.
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Flask, Response, request
 
 from ..brands import Brand, Installation
 from ..errors import NotFound, ScrmError
+from . import consumer
+from .consumer_pages import CorePages
 from .dispatch import NOTHING_HERE
 from .mounts import ErrorAnswer, Mounts, below, guarded, pages_of
 from .shortlinks import refusal_page
@@ -56,11 +60,15 @@ def _serve(installation: Installation, mounts: Mounts, brand_id: str, name: str,
         brand = installation.brand(brand_id)
     except NotFound:
         raise NotFound(NOTHING_HERE) from None
-    plugin = brand.plugins.get(name)
-    if plugin is None or plugin.pages is None:
-        raise NotFound(NOTHING_HERE)
+    if name == consumer.CORE:
+        owner: type[Any] = CorePages
+    else:
+        plugin = brand.plugins.get(name)
+        if plugin is None or plugin.pages is None:
+            raise NotFound(NOTHING_HERE)
+        owner = type(plugin)
     with brand:
-        return _answer(brand, mounts.of(type(plugin)), name, rest)
+        return _answer(brand, mounts.of(owner), name, rest)
 
 
 def _answer(brand: Brand, mounted: Flask, name: str, rest: str) -> Response:
@@ -68,8 +76,7 @@ def _answer(brand: Brand, mounted: Flask, name: str, rest: str) -> Response:
     with mounted.request_context(below(request.environ, f"/p/{brand.id}/{name}", rest, body)) as context:
         if context.request.routing_exception is not None:
             raise context.request.routing_exception
-        if request.method != "POST":
-            return mounted.full_dispatch_request()
+        visit = consumer.begin(brand, core=name == consumer.CORE)
 
         def act() -> Response:
             response = mounted.full_dispatch_request()
@@ -77,6 +84,15 @@ def _answer(brand: Brand, mounted: Flask, name: str, rest: str) -> Response:
                 raise ErrorAnswer(response)
             return response
 
-        # What people do on pages is short, and often many want the same scarce thing at once.
-        return brand.group(act)
+        try:
+            if request.method != "POST":
+                response = mounted.full_dispatch_request()
+            else:
+                # What people do on pages is short, and often many want the same scarce thing at once.
+                response = brand.group(visit.once(act))
+        except ErrorAnswer as error:
+            response = error.response
+        except ScrmError as error:
+            response = visit.refuse(error)
+        return visit.finish(response)
 

@@ -1,0 +1,89 @@
+"""``[consumer]`` of a brand file: how the pages that customers see look, and how people sign in to them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
+LOGO_TYPES = {".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg"}
+
+
+def _colour(value: str) -> None:
+    if not _COLOUR.match(value):
+        raise ValidationError('must be a colour such as "#0b6e4f"')
+
+
+def _logo(value: str) -> None:
+    if value and not any(value.endswith(ending) for ending in LOGO_TYPES):
+        raise ValidationError(f"must be the path of a file ending in {', '.join(LOGO_TYPES)}")
+
+
+def _text(description: str, default: str = "", **kwargs: Any) -> fields.String:
+    return fields.String(load_default=default, metadata={"description": description}, **kwargs)
+
+
+def _number(description: str, default: int, low: int, high: int) -> fields.Integer:
+    return fields.Integer(
+        strict=True, load_default=default, validate=validate.Range(low, high), metadata={"description": description}
+    )
+
+
+class ConsumerTable(Schema):
+    """``[consumer]``."""
+
+    class Meta:
+        unknown = RAISE
+
+    title = _text("title of customers' pages; empty: the brand's name", validate=validate.Length(max=60))
+    colour = _text("main colour of customers' pages", "#0b6e4f", validate=_colour)
+    logo = _text("logo beside the title: a file (svg, png, webp, jpg), relative to the brand's file", validate=_logo)
+    session_days = _number("days that a customer stays signed in", 30, 1, 400)
+    membership = fields.Boolean(
+        truthy={True},
+        falsy={False},
+        load_default=False,
+        metadata={"description": "whoever joins by a phone code becomes a member"},
+    )
+    code_channel = _text("channel of sign-in codes", "sms", validate=validate.OneOf(["sms"]))
+    code_sender = _text("sender of sign-in codes, of a plugin; empty: nobody signs in by a phone code")
+    code_template = _text("template that the sender's gateway wants for sign-in codes; its parameter is `code`")
+    codes_per_hour = _number("codes to one phone in an hour", 5, 1, 100)
+    codes_per_day = _number("codes to one phone in a day", 10, 1, 1_000)
+    network_codes_per_hour = _number("codes asked for from one network in an hour", 30, 1, 100_000)
+    network_codes_per_day = _number("codes asked for from one network in a day", 100, 1, 1_000_000)
+    privacy_zh = _text("privacy text that people agree to when they join, in Chinese; empty: a short one")
+    privacy_en = _text("privacy text that people agree to when they join, in English; empty: a short one")
+    marketing_zh = _text("words of the optional consent to marketing messages, in Chinese; empty: ordinary ones")
+    marketing_en = _text("words of the optional consent to marketing messages, in English; empty: ordinary ones")
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerConfig:
+    """A checked ``[consumer]``; texts that are empty have a default in the frame."""
+
+    title: str = ""
+    colour: str = "#0b6e4f"
+    logo: str = ""
+    session_days: int = 30
+    membership: bool = False
+    code_channel: str = "sms"
+    code_sender: str = ""
+    code_template: str = ""
+    codes_per_hour: int = 5
+    codes_per_day: int = 10
+    network_codes_per_hour: int = 30
+    network_codes_per_day: int = 100
+    privacy_zh: str = ""
+    privacy_en: str = ""
+    marketing_zh: str = ""
+    marketing_en: str = ""
+
+
+def consumer_config(table: Mapping[str, Any]) -> ConsumerConfig:
+    """The loaded table as a value."""
+    return ConsumerConfig(**table)

@@ -1,0 +1,93 @@
+// The consumer frame. Pages work without it; with it a form is sent once and answered in place.
+//
+//   <form data-scrm-post method="post" action="...">   posts by scrm.post; the answer arrives as the event
+//                                                      "scrm:answer" (detail: the JSON) or "scrm:refusal" on the form
+//   scrm.post(form)  -> Promise of the JSON; rejects with {code, detail, status}; the form's buttons rest meanwhile
+//   scrm.get(url)    -> Promise of the JSON
+//   scrm.say(text, kind)  writes into #result, which screen readers announce; kind: "good", "bad" or nothing
+//   scrm.calm        true for people who ask for no motion
+(() => {
+  "use strict";
+  const body = () => document.body.dataset;
+  const scrm = {
+    calm: matchMedia("(prefers-reduced-motion: reduce)").matches,
+    say(text, kind = "") {
+      const box = document.getElementById("result");
+      if (!box) return;
+      box.className = "result " + kind;
+      box.textContent = text;
+    },
+    async get(url) {
+      return answer(await reach(url, {}));
+    },
+    async post(form) {
+      if (form.dataset.busy) return new Promise(() => {});
+      form.dataset.busy = "1";
+      const data = new URLSearchParams(new FormData(form, form.scrmSubmitter || undefined));
+      const buttons = [...document.querySelectorAll("button")].filter((b) => b.form === form && !b.disabled);
+      buttons.forEach((b) => { b.disabled = true; });
+      form.setAttribute("aria-busy", "true");
+      let settled = false;
+      try {
+        const json = await answer(await reach(form.action, { method: "POST", body: data }));
+        settled = true;
+        return json;
+      } catch (problem) {
+        settled = problem.status > 0;
+        throw problem;
+      } finally {
+        // After an answer the next press is a new one; without an answer it asks for the same answer again.
+        if (settled && form.elements.once) form.elements.once.value = key();
+        buttons.forEach((b) => { b.disabled = false; });
+        form.removeAttribute("aria-busy");
+        delete form.dataset.busy;
+      }
+    },
+  };
+  function key() {
+    return [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+  }
+  async function reach(url, options) {
+    try {
+      return await fetch(url, { ...options, headers: { Accept: "application/json" }, credentials: "same-origin" });
+    } catch {
+      throw { status: 0, code: "offline", detail: body().offline };
+    }
+  }
+  async function answer(response) {
+    let json = {};
+    try { json = await response.json(); } catch { /* an answer that is no JSON says nothing */ }
+    if (response.ok) return json;
+    if (response.status === 401 && json.join) location.assign(json.join);
+    throw { status: response.status, code: json.code || "error", detail: json.detail || body().offline, field: json.field };
+  }
+  addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.dataset.scrmPost !== undefined) {
+      event.preventDefault();
+      form.scrmSubmitter = event.submitter;
+      scrm.say(body().working);
+      scrm.post(form).then(
+        (json) => { scrm.say(""); form.dispatchEvent(new CustomEvent("scrm:answer", { bubbles: true, detail: json })); },
+        (problem) => {
+          scrm.say(problem.detail, "bad");
+          form.dispatchEvent(new CustomEvent("scrm:refusal", { bubbles: true, detail: problem }));
+        },
+      );
+    } else if (form.method === "post") {
+      if (form.dataset.busy) { event.preventDefault(); return; }
+      form.dataset.busy = "1";
+      // Later, so that the pressed button's own value is still sent.
+      setTimeout(() => document.querySelectorAll("button").forEach((b) => { if (b.form === form) b.disabled = true; }), 0);
+    }
+  });
+  // Back to a page that was kept: its forms may be sent again, and are answered as the first time.
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    document.querySelectorAll("form[data-busy]").forEach((form) => {
+      delete form.dataset.busy;
+      document.querySelectorAll("button").forEach((b) => { if (b.form === form) b.disabled = false; });
+    });
+  });
+  window.scrm = scrm;
+})();
