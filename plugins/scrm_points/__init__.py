@@ -33,14 +33,7 @@ from .schemas import Settings
 from .service import KIND, NAME, PointsBook, check_item
 
 
-class PointItems:
-    """What may be asked of the reward kind ``points`` long before it is granted."""
-
-    def check_reward_item(self, kind: str, item: str) -> None:
-        check_item(item)
-
-
-class Points(PointItems, Plugin):
+class Points(Plugin):
     """Points are granted, earned, held and spent by entries that nobody rewrites; refunds reverse them."""
 
     name = NAME
@@ -74,6 +67,9 @@ class Points(PointItems, Plugin):
         return Earnings(self.book)
 
     # Rewards ------------------------------------------------------------------
+
+    def verify_reward_item(self, kind: str, item: str) -> None:
+        check_item(item)
 
     def issue_reward(self, order: RewardOrder) -> dict[str, Any]:
         return self.book.issue(order)
