@@ -7,6 +7,7 @@ were added.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from scrm_core.api import CartLine, Invalid
 
@@ -38,14 +39,16 @@ def quote(
     channel: str = "",
     store: str = "",
     policy: Policy = _USUAL,
+    taken: Sequence[int] = (),
 ) -> Quote:
     """Price a cart with offers that are all wanted.
 
     Where some exclude each other, the combination that takes off most is used,
     and of those that leave nothing out that still fits. The rest are refused
-    with the reason. Raises Invalid for two offers with one id or too many.
+    with the reason. ``taken`` is what others have already taken off each line.
+    Raises Invalid for two offers with one id or too many.
     """
-    return _choose(lines, offers, shipping_minor, channel, store, policy, optional=False)
+    return _choose(lines, offers, _Place(shipping_minor, channel, store, policy, taken), optional=False)
 
 
 def best(
@@ -56,6 +59,7 @@ def best(
     channel: str = "",
     store: str = "",
     policy: Policy = _USUAL,
+    taken: Sequence[int] = (),
 ) -> Quote:
     """Price a cart with the best combination of its offers; automatic promotions always take part.
 
@@ -63,19 +67,24 @@ def best(
     more gifts, fewer offers, the earlier expiry, the lower id. Greedy by face
     value would be wrong: a larger coupon may break the threshold of a second one.
     """
-    return _choose(lines, offers, shipping_minor, channel, store, policy, optional=True)
+    return _choose(lines, offers, _Place(shipping_minor, channel, store, policy, taken), optional=True)
 
 
-def _choose(
-    lines: Sequence[CartLine],
-    offers: Sequence[Offer],
-    shipping_minor: int,
-    channel: str,
-    store: str,
-    policy: Policy,
-    *,
-    optional: bool,
-) -> Quote:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a cart is priced; ``taken`` is what others took off its lines before."""
+
+    shipping_minor: int
+    channel: str
+    store: str
+    policy: Policy
+    taken: Sequence[int]
+
+    def price(self, lines: Sequence[CartLine], offers: Sequence[Offer]) -> Priced:
+        return price(lines, offers, self.shipping_minor, self.policy, self.taken)
+
+
+def _choose(lines: Sequence[CartLine], offers: Sequence[Offer], place: _Place, *, optional: bool) -> Quote:
     if len(offers) > MOST_OFFERS:
         raise Invalid(f"{len(offers)} offers; a cart has at most {MOST_OFFERS}", field="offers")
     if len({offer.id for offer in offers}) != len(offers):
@@ -83,12 +92,11 @@ def _choose(
     here: list[tuple[int, Offer]] = []
     refused: list[Refused] = []
     for offer in offers:
-        place = _elsewhere(offer, channel, store)
-        if place is not None:
-            refused.append(Refused(offer, place))
+        elsewhere = _elsewhere(offer, place.channel, place.store)
+        if elsewhere is not None:
+            refused.append(Refused(offer, elsewhere))
             continue
-        alone = price(lines, (offer,), shipping_minor, policy)
-        here.append((alone.discount_minor, offer))
+        here.append((place.price(lines, (offer,)).discount_minor, offer))
     # The most valuable first, so that a cap on combinations leaves out the least promising.
     ordered = [offer for _, offer in sorted(here, key=lambda each: (-each[0], each[1].order))]
     chosen: Priced | None = None
@@ -101,11 +109,11 @@ def _choose(
         if combination is None:
             continue
         count += 1
-        priced = price(lines, combination, shipping_minor, policy)
+        priced = place.price(lines, combination)
         if chosen is None or _merit(priced) < _merit(chosen):
             chosen = priced
     assert chosen is not None
-    refused += _left_out(lines, ordered, chosen, shipping_minor, policy)
+    refused += _left_out(lines, ordered, chosen, place)
     refused.sort(key=lambda each: each.offer.order)
     return Quote(chosen.applied, tuple(refused), chosen.left, chosen.shipping_minor, capped)
 
@@ -160,9 +168,7 @@ def _merit(priced: Priced) -> tuple[int, int, int, list[int], list[str]]:
     return -priced.discount_minor, -gifts, len(offers), ends, sorted(offer.id for offer in offers)
 
 
-def _left_out(
-    lines: Sequence[CartLine], offers: Sequence[Offer], chosen: Priced, shipping_minor: int, policy: Policy
-) -> list[Refused]:
+def _left_out(lines: Sequence[CartLine], offers: Sequence[Offer], chosen: Priced, place: _Place) -> list[Refused]:
     """Why each offer that is not applied is not: its own reason first, then what excludes it."""
     applied = [each.offer for each in chosen.applied]
     unmet = {each.offer.id: each for each in chosen.unmet}
@@ -172,7 +178,7 @@ def _left_out(
             continue
         reason = unmet.get(offer.id)
         if reason is None:
-            alone = price(lines, (offer,), shipping_minor, policy)
+            alone = place.price(lines, (offer,))
             reason = alone.unmet[0] if alone.unmet else Refused(offer, _excluded(offer, applied))
         refused.append(reason)
     return refused

@@ -95,9 +95,20 @@ class Priced:
         return sum(applied.discount_minor for applied in self.applied)
 
 
-def price(lines: Sequence[CartLine], offers: Sequence[Offer], shipping_minor: int, policy: Policy) -> Priced:
-    """Apply the offers in the order of the pipeline, whatever order they are given in."""
-    till = _Till(tuple(lines), tuple(line.amount_minor for line in lines), shipping_minor, policy)
+def price(
+    lines: Sequence[CartLine],
+    offers: Sequence[Offer],
+    shipping_minor: int,
+    policy: Policy,
+    taken: Sequence[int] = (),
+) -> Priced:
+    """Apply the offers in the order of the pipeline, whatever order they are given in.
+
+    ``taken`` is what others have already taken off each line.
+    """
+    amounts = tuple(line.amount_minor for line in lines)
+    left = tuple(amount - off for amount, off in zip(amounts, taken, strict=True)) if taken else amounts
+    till = _Till(tuple(lines), left, shipping_minor, policy)
     applied: list[Applied] = []
     unmet: list[Refused] = []
     for offer in sorted(offers, key=lambda each: each.order):

@@ -20,11 +20,15 @@ POLICIES = ("allocation", "recompute")
 
 @dataclass(frozen=True, slots=True)
 class SoldLine:
-    """A line as it was sold: ``paid_minor`` for all units after every share; ``back`` units came back before."""
+    """A line as it was sold: ``paid_minor`` for all units after every share; ``back`` units came back before.
+
+    ``taken_minor`` is what others than these rules had taken off the line.
+    """
 
     line: CartLine
     paid_minor: int
     back: int = 0
+    taken_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +76,15 @@ def refund_by_recompute(
     Never below 0: nobody pays for bringing something back. Shipping is not part of it.
     """
     check_returned(sold, returned)
-    stays = []
+    stays, taken = [], []
     for each in sold:
         rest = each.line.qty - each.back - returned.get(each.line.id, 0)
         if rest:
             stays.append(replace(each.line, qty=rest))
-    policy = policy or Policy()
-    payable = sum(quote(stays, offers, channel=channel, store=store, policy=policy).lines) if stays else 0
+            taken.append(units_paid(each.taken_minor, each.line.qty, 0, rest))
+    payable = 0
+    if stays:
+        priced = quote(stays, offers, channel=channel, store=store, policy=policy or Policy(), taken=taken)
+        payable = sum(priced.lines)
     paid = sum(each.paid_minor for each in sold)
     return Refund(max(0, paid - refunded_minor - payable))
