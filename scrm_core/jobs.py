@@ -155,6 +155,7 @@ def _forget_answers(brand: Brand) -> None:
     from .services.idempotency import forget_old
 
     forget_old(brand)
+    brand.consumers.forget_old()
 
 
 def due_jobs(brand: Brand) -> list[DueJob]:

@@ -57,7 +57,10 @@ def join(
     begin_writing()
     now = brand.now()
     consents = tuple(_consents(brand, agreement))
-    proven = [IdentityIn(each.kind, each.value, each.namespace, verified=True) for each in identities]
+    region = brand.config.phone_region
+    proven = [
+        IdentityIn.of(each.kind, each.value, each.namespace, verified=True, region=region) for each in identities
+    ]
     rows = [*proven, *_own(brand, known_as)]
     if any(brand.contacts.find(each.kind, each.value, each.namespace) is not None for each in rows):
         contact_id = brand.contacts.resolve(rows, at=now, origin=SOURCE).contact_id

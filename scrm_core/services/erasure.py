@@ -68,6 +68,7 @@ def erase(brand: Brand, contact_id: int, *, actor: str) -> dict[str, Any]:
         (now, *ids),
     )
     brand.contacts.suppressions.add(keys, reason="erased", at=now)
+    _forget_forms(ids)
     erased = {
         table: execute(f'DELETE FROM "{table}" WHERE contact_id IN ({marks})', ids).rowcount
         for table in DELETED
@@ -248,6 +249,12 @@ def _forget_answers(uids: Iterable[str]) -> None:
     """Delete kept answers to requests that speak of the person."""
     for uid in uids:
         execute("DELETE FROM idempotency WHERE body LIKE ?", (f"%{uid}%",))
+
+
+def _forget_forms(ids: Sequence[int]) -> None:
+    """Delete kept answers to forms that the person sent, while their sessions are still known."""
+    for (uid,) in fetch_in("SELECT uid FROM consumer_session WHERE contact_id IN ({in})", ids):
+        execute("DELETE FROM idempotency WHERE key_id = ?", (f"page:{uid}",))
 
 
 def _receipt(
