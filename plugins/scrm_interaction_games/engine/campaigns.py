@@ -1,0 +1,452 @@
+"""Campaigns: made as drafts, published once, changed afterwards only to the players' good."""
+
+from __future__ import annotations
+
+import functools
+import json
+import threading
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from marshmallow import RAISE, Schema
+
+from scrm_core.api import Conflict, Invalid, NotFound, ScrmError, clean_text, execute, format_minor, transactional
+
+from ..schemas import loaded
+from . import definition as definitions
+from . import fairness, odds, registry, surfaces
+from .definition import CampaignView, Definition, PrizeView
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+COLUMNS = (
+    "id, code, game, title, surface, state, starts_at, ends_at, rules, organiser, organiser_contact, budget_minor, "
+    "spent_minor, total_weight, commitment, table_hash, draws, version, published_at, ended_at, revealed_at"
+)
+_BY_CODE = f"SELECT {COLUMNS} FROM interaction_games_campaign WHERE code = ?"
+_BY_ID = f"SELECT {COLUMNS} FROM interaction_games_campaign WHERE id = ?"
+_PRIZES = (
+    "SELECT id, code, title, kind, item, quantity, value_minor, weight, stock_total, stock_left, per_person, per_day, "
+    "release, review, fallback, grade, claim_days FROM interaction_games_prize WHERE campaign_id = ? ORDER BY place"
+)
+_CACHED = 500
+
+
+class _NoSettings(Schema):
+    """The settings of a game that has none."""
+
+    class Meta:
+        unknown = RAISE
+
+
+class _Cache:
+    """Definitions that were read, by (database, campaign, version); the oldest goes when it is full."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: dict[tuple[Any, ...], CampaignView] = {}
+
+    def get(self, key: tuple[Any, ...]) -> CampaignView | None:
+        return self._kept.get(key)
+
+    def put(self, key: tuple[Any, ...], view: CampaignView) -> None:
+        with self._lock:
+            if len(self._kept) >= _CACHED:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[key] = view
+
+
+class Campaigns:
+    """A brand's campaigns; use it inside ``with brand:``."""
+
+    def __init__(self, brand: Brand, settings: dict[str, Any]) -> None:
+        self.brand = brand
+        self.settings = settings
+        self._cache = _Cache()
+
+    # Reading -----------------------------------------------------------------
+
+    def get(self, code: str) -> CampaignView:
+        """The campaign with this code; raises NotFound."""
+        row = execute(_BY_CODE, (code,)).fetchone()
+        if row is None:
+            raise NotFound(f"no campaign {code!r}")
+        return self._view(row)
+
+    def by_id(self, campaign_id: int) -> CampaignView:
+        """The campaign with this id; raises NotFound."""
+        row = execute(_BY_ID, (campaign_id,)).fetchone()
+        if row is None:
+            raise NotFound(f"no campaign {campaign_id}")
+        return self._view(row)
+
+    def list(self, *, game: str = "", states: Iterable[str] = ()) -> list[CampaignView]:
+        """Campaigns in the order of their making; of one game or of some states when given."""
+        wanted = set(states)
+        rows = execute(f"SELECT {COLUMNS} FROM interaction_games_campaign ORDER BY id").fetchall()
+        return [
+            self._view(row) for row in rows if (not game or row[2] == game) and (not wanted or row[5] in wanted)
+        ]
+
+    def prizes(self, campaign_id: int) -> tuple[PrizeView, ...]:
+        """The campaign's prizes in the order of drawing, with their stock as it is now."""
+        return tuple(_prize(row) for row in execute(_PRIZES, (campaign_id,)).fetchall())
+
+    def _view(self, row: tuple[Any, ...]) -> CampaignView:
+        key = (row[0], row[1], row[17])
+        known = self._cache.get(key)
+        if known is not None:
+            return definitions.again(known, row)
+        raw, settings = execute(
+            "SELECT definition, settings FROM interaction_games_campaign WHERE id = ?", (row[0],)
+        ).fetchone()
+        try:
+            read = game_settings(registry.game(self.brand, row[2]), json.loads(settings))
+        except ScrmError:
+            read = json.loads(settings)  # its plugin is switched off: it can be looked at but not played
+        view = definitions.view(row, self.prizes(row[0]), json.loads(raw), read)
+        if view.state != "draft":
+            self._cache.put(key, view)
+        return view
+
+    # Making ------------------------------------------------------------------
+
+    def create(self, body: Any, *, actor: str) -> CampaignView:
+        """Make a draft from a definition (see ``CampaignBody``).
+
+        Raises Invalid naming the field at fault, and Conflict for a code that is taken.
+        """
+        made = definitions.read(self.brand, body)
+        self._check(made)
+        return self._write(made, clean_text(actor, field="actor"))
+
+    @transactional
+    def _write(self, made: Definition, actor: str) -> CampaignView:
+        row = execute(
+            "INSERT INTO interaction_games_campaign (code, game, title, surface, state, starts_at, ends_at, rules, "
+            "organiser, organiser_contact, settings, definition, total_weight, budget_minor, spent_minor, draws, "
+            "commitment, table_hash, version, created_by, created_at) "
+            "VALUES (?, ?, ?, ?, 'draft', ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', '', 1, ?, ?) "
+            "ON CONFLICT (code) DO NOTHING RETURNING id",
+            (
+                made.code, made.game, made.title, made.surface, made.starts_at, made.ends_at, made.rules,
+                made.organiser, made.organiser_contact, _json(made.settings), _json(made.raw), made.total_weight,
+                made.budget_minor, actor, self.brand.now(),
+            ),
+        ).fetchone()  # fmt: skip
+        if row is None:
+            raise Conflict(f"a campaign {made.code!r} is there already", code="code_taken")
+        for place, prize in enumerate(made.prizes):
+            execute(
+                "INSERT INTO interaction_games_prize (campaign_id, code, place, title, kind, item, quantity, "
+                "value_minor, weight, stock_total, stock_left, per_person, per_day, release, review, fallback, grade, "
+                "claim_days) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    row[0], prize.code, place, prize.title, prize.kind, prize.item, prize.quantity,
+                    prize.value_minor, prize.weight, prize.stock_total, prize.stock_total, prize.per_person,
+                    prize.per_day, prize.release, int(prize.review), prize.fallback, prize.grade, prize.claim_days,
+                ),
+            )  # fmt: skip
+        self._log(row[0], "created", actor)
+        return self.by_id(row[0])
+
+    def _check(self, made: Definition) -> None:
+        """What a definition must have whatever becomes of it; raises Invalid naming the field."""
+        game = registry.game(self.brand, made.game)
+        game_settings(game, made.settings)
+        if made.surface not in surfaces.SURFACES:
+            raise Invalid(
+                f"surface: {made.surface!r} is none of {', '.join(surfaces.SURFACES)}", field="surface"
+            )
+        for reason in surfaces.refusals(game.mechanics, made.surface):
+            raise Invalid(f"surface: {reason}", field="surface")
+        if made.chances.share:
+            reason = surfaces.refusal("sharing_reward", made.surface)
+            if reason:
+                raise Invalid(f"chances.share: {reason}", field="chances.share")
+        for place, prize in enumerate(made.prizes):
+            self._check_prize(f"prizes.{place}", prize, draws=bool(game.draws))
+        if game.draws:
+            definitions.check_weights(made)
+            if not any(prize.wins for prize in made.prizes):
+                raise Invalid("prizes: a draw needs a prize", field="prizes")
+
+    def _check_prize(self, at: str, prize: PrizeView, *, draws: bool) -> None:
+        cap = self.settings["top_prize_minor"]
+        if draws and cap is not None and prize.value_minor > cap:
+            most = format_minor(cap, self.brand.currency)
+            raise Invalid(
+                f"{at}.value_minor: one prize of a draw is worth at most {most}", field=f"{at}.value_minor"
+            )
+        if not prize.wins:
+            return
+        try:
+            self.brand.rewards.check(prize.kind, prize.item)
+        except Conflict as exc:
+            raise Invalid(f"{at}.kind: {exc.message}", field=f"{at}.kind", code="no_issuer") from exc
+        except Invalid as exc:
+            raise Invalid(f"{at}.item: {exc.message}", field=f"{at}.item") from exc
+
+    # The life of a campaign --------------------------------------------------
+
+    def publish(self, code: str, *, actor: str, confirm: bool = False) -> dict[str, Any]:
+        """Publish a draft: from now on its odds, quantities, rules and commitment are told and stand.
+
+        Returns the commitment, the table's hash and the expected cost. Raises
+        Invalid naming what a draw still lacks, and Conflict (``overspend``) when
+        the expected spend passes the budget and ``confirm`` is not given.
+        """
+        actor = clean_text(actor, field="actor")
+        campaign = self.get(code)
+        game = registry.game(self.brand, campaign.game)
+        self._check_public(campaign, game)
+        cost = self.cost(campaign)
+        if not confirm and cost["over_budget"]:
+            raise Conflict(
+                f"{cost['expected_draws']} draws are expected to cost {cost['expected_spend_minor']} minor units, "
+                f"more than the budget of {campaign.budget_minor}; lower the odds, raise the budget, or confirm it",
+                code="overspend",
+            )
+        return {**self._publish(campaign, draws=bool(game.draws), actor=actor), **cost}
+
+    @transactional
+    def _publish(self, campaign: CampaignView, *, draws: bool, actor: str) -> dict[str, Any]:
+        now = self.brand.now()
+        table = [(prize.code, prize.weight) for prize in campaign.prizes]
+        seed = fairness.new_seed() if draws else ""
+        commit = fairness.commitment(seed) if draws else ""
+        hashed = fairness.table_hash(table) if draws else ""
+        changed = execute(
+            "UPDATE interaction_games_campaign SET state = 'published', published_at = ?, "
+            "starts_at = coalesce(starts_at, ?), commitment = ?, table_hash = ?, version = version + 1 "
+            "WHERE id = ? AND state = 'draft'",
+            (now, now, commit, hashed, campaign.id),
+        ).rowcount
+        if not changed:
+            raise Conflict(f"campaign {campaign.code!r} is {campaign.state}; only a draft is published", code="state")
+        if draws:
+            execute("INSERT INTO interaction_games_seed (campaign_id, seed) VALUES (?, ?)", (campaign.id, seed))
+        detail = {"commitment": commit, "table_hash": hashed, "table": [list(row) for row in table] if draws else []}
+        self._log(campaign.id, "published", actor, detail=detail)
+        return {"code": campaign.code, "commitment": commit, "table_hash": hashed}
+
+    def _check_public(self, campaign: CampaignView, game: Any) -> None:
+        now = self.brand.now()
+        if campaign.state != "draft":
+            raise Conflict(f"campaign {campaign.code!r} is {campaign.state}; only a draft is published", code="state")
+        if campaign.ends_at <= now:
+            raise Invalid("ends_at: the campaign would be over before it is published", field="ends_at")
+        if campaign.starts_at is not None and campaign.starts_at < now:
+            raise Invalid(
+                "starts_at: odds, quantities and the commitment are published before the start, which has passed; "
+                "leave the start away to begin at once",
+                field="starts_at",
+            )
+        if game.draws:
+            for name in ("rules", "organiser", "organiser_contact"):
+                if not getattr(campaign, name):
+                    raise Invalid(f"{name}: a draw is published with its rules, organiser and contact", field=name)
+        for place, prize in enumerate(campaign.prizes):
+            self._check_prize(f"prizes.{place}", prize, draws=bool(game.draws))
+        for problem in getattr(game, "check", lambda campaign: ())(campaign):
+            raise Invalid(problem, field="settings")
+
+    def cost(self, campaign: CampaignView) -> dict[str, Any]:
+        """Expected cost of a draw and of all expected draws, guarantee included, as exact fractions and minor units."""
+        prizes = definitions.priced(campaign.prizes)
+        promised = definitions.promise(campaign.guarantee)
+        if not campaign.total_weight:
+            return {"expected_cost_minor": None, "expected_draws": campaign.expected_draws,
+                    "expected_spend_minor": None, "over_budget": False, "rates": {}}  # fmt: skip
+        each = odds.expected_cost(prizes, campaign.total_weight, promised)
+        rates = odds.rates(prizes, campaign.total_weight, promised)
+        spend = None
+        if campaign.expected_draws is not None:
+            spend = odds.expected_spend(prizes, campaign.total_weight, campaign.expected_draws, promised)
+        over = spend is not None and campaign.budget_minor is not None and spend > campaign.budget_minor
+        return {
+            "expected_cost_minor": float(each),
+            "expected_draws": campaign.expected_draws,
+            "expected_spend_minor": None if spend is None else float(spend),
+            "over_budget": over,
+            "rates": {code: float(rate) for code, rate in rates.items()},
+        }
+
+    def pause(self, code: str, *, actor: str, reason: str) -> CampaignView:
+        """Stop a published campaign for a while; what was won stays."""
+        return self._turn(code, "paused", ("published",), actor, reason)
+
+    def resume(self, code: str, *, actor: str) -> CampaignView:
+        """Let a paused campaign go on."""
+        return self._turn(code, "published", ("paused",), actor, "")
+
+    def end(self, code: str, *, actor: str, reason: str) -> CampaignView:
+        """End a campaign now, before its time."""
+        return self._turn(code, "ended", ("published", "paused"), actor, reason)
+
+    @transactional
+    def _turn(self, code: str, state: str, before: tuple[str, ...], actor: str, reason: str) -> CampaignView:
+        reason = clean_text(reason, field="reason")
+        actor = clean_text(actor, field="actor")
+        if state in ("paused", "ended") and not reason:
+            raise Invalid("reason: say why, players are told", field="reason")
+        campaign = self.get(code)
+        ended = ", ended_at = ?" if state == "ended" else ""
+        now = self.brand.now()
+        marks = ", ".join("?" * len(before))
+        changed = execute(
+            f"UPDATE interaction_games_campaign SET state = ?{ended} WHERE id = ? AND state IN ({marks})",
+            (state, *([now] if ended else []), campaign.id, *before),
+        ).rowcount
+        if not changed:
+            raise Conflict(f"campaign {code!r} is {campaign.state}, not {' or '.join(before)}", code="state")
+        self._log(campaign.id, state if state != "published" else "resumed", actor, reason)
+        return self.by_id(campaign.id)
+
+    @transactional
+    def reveal(self, code: str, *, actor: str) -> dict[str, Any]:
+        """Publish the seed of a campaign that is over; from then on anybody checks its draws."""
+        campaign = self.get(code)
+        if campaign.state != "revealed":
+            if campaign.phase(self.brand.now()) != "over":
+                raise Conflict(f"campaign {code!r} is not over; its seed stays secret until then", code="not_over")
+            self.mark_revealed(campaign, clean_text(actor, field="actor"))
+        return {"code": code, "commitment": campaign.commitment, "seed": self.revealed_seed(code)}
+
+    def mark_revealed(self, campaign: CampaignView, actor: str) -> None:
+        """Write down that the seed is public now; call it in a transaction."""
+        now = self.brand.now()
+        changed = execute(
+            "UPDATE interaction_games_campaign SET state = 'revealed', revealed_at = ?, "
+            "ended_at = coalesce(ended_at, ?) WHERE id = ? AND state <> 'revealed'",
+            (now, now, campaign.id),
+        ).rowcount
+        if changed:
+            self._log(campaign.id, "revealed", actor)
+
+    def revealed_seed(self, code: str) -> str | None:
+        """The seed once it is public, or None (also for a campaign without draws)."""
+        row = execute(
+            "SELECT s.seed FROM interaction_games_seed s JOIN interaction_games_campaign c ON c.id = s.campaign_id "
+            "WHERE c.code = ? AND c.state = 'revealed'",
+            (code,),
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def secret_seed(self, campaign_id: int) -> str:
+        """The seed for drawing; it never leaves the engine."""
+        (seed,) = execute("SELECT seed FROM interaction_games_seed WHERE campaign_id = ?", (campaign_id,)).fetchone()
+        return str(seed)
+
+    # Changes to the players' good --------------------------------------------
+
+    @transactional
+    def lengthen(self, code: str, ends_at: int, *, actor: str) -> CampaignView:
+        """Move the end of a published campaign to later; raises Conflict for anything else."""
+        campaign = self.get(code)
+        if campaign.phase(self.brand.now()) not in ("waiting", "running", "paused"):
+            raise Conflict(f"campaign {code!r} is {campaign.state}; only a published one is lengthened", code="state")
+        if ends_at <= campaign.ends_at:
+            raise Conflict(
+                f"campaign {code!r} is published: its end may only move to later", code="worse_for_players"
+            )
+        execute(
+            "UPDATE interaction_games_campaign SET ends_at = ?, version = version + 1 WHERE id = ? AND ends_at < ?",
+            (ends_at, campaign.id, ends_at),
+        )
+        self._log(campaign.id, "lengthened", actor, detail={"from": campaign.ends_at, "to": ends_at})
+        return self.by_id(campaign.id)
+
+    @transactional
+    def add_stock(self, code: str, prize: str, more: int, *, actor: str) -> CampaignView:
+        """Add to the stock of a prize."""
+        campaign = self.get(code)
+        found = campaign.prize(prize)
+        _more(more, "more")
+        if campaign.phase(self.brand.now()) in ("over", "revealed"):
+            raise Conflict(f"campaign {code!r} is over", code="state")
+        if found.stock_total is None:
+            raise Conflict(f"prize {prize!r} is without limit; there is nothing to add to", code="no_stock")
+        execute(
+            "UPDATE interaction_games_prize SET stock_total = stock_total + ?, stock_left = stock_left + ? "
+            "WHERE id = ?",
+            (more, more, found.id),
+        )
+        execute("UPDATE interaction_games_campaign SET version = version + 1 WHERE id = ?", (campaign.id,))
+        self._log(campaign.id, "stock added", actor, detail={"prize": prize, "more": more})
+        return self.by_id(campaign.id)
+
+    @transactional
+    def add_budget(self, code: str, more_minor: int, *, actor: str) -> CampaignView:
+        """Add to the budget, in minor units."""
+        campaign = self.get(code)
+        _more(more_minor, "more_minor")
+        if campaign.budget_minor is None:
+            raise Conflict(f"campaign {code!r} has no budget to add to", code="no_budget")
+        execute(
+            "UPDATE interaction_games_campaign SET budget_minor = budget_minor + ? WHERE id = ?",
+            (more_minor, campaign.id),
+        )
+        self._log(campaign.id, "budget added", actor, detail={"more_minor": more_minor})
+        return self.by_id(campaign.id)
+
+    def log(self, campaign_id: int) -> Iterator[dict[str, Any]]:
+        """What was done to a campaign, first to last."""
+        rows = execute(
+            "SELECT what, actor, reason, detail, at FROM interaction_games_log WHERE campaign_id = ? ORDER BY id",
+            (campaign_id,),
+        ).fetchall()
+        for what, actor, reason, detail, at in rows:
+            yield {"what": what, "actor": actor, "reason": reason, "detail": json.loads(detail), "at": at}
+
+    def _log(
+        self, campaign_id: int, what: str, actor: str, reason: str = "", *, detail: dict[str, Any] | None = None
+    ) -> None:
+        execute(
+            "INSERT INTO interaction_games_log (campaign_id, what, actor, reason, detail, at) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (campaign_id, what, actor, reason, _json(detail or {}), self.brand.now()),
+        )
+
+    # What the brand's configuration must offer -------------------------------
+
+    def problems(self) -> Iterator[str]:
+        """Why campaigns that are not over cannot be played with the brand's configuration as it is."""
+        known = registry.games(self.brand)
+        for campaign in self.list(states=("published", "paused")):
+            if campaign.phase(self.brand.now()) == "over":
+                continue
+            if campaign.game not in known:
+                yield f"campaign {campaign.code!r}: no enabled plugin offers the game {campaign.game!r}"
+            for prize in campaign.prizes:
+                if prize.wins:
+                    try:
+                        self.brand.rewards.check(prize.kind, prize.item)
+                    except ScrmError as exc:
+                        yield f"campaign {campaign.code!r}, prize {prize.code!r}: {exc.message}"
+
+
+def game_settings(game: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a game as its schema loads them; raises Invalid(field="settings...")."""
+    schema = game.Settings
+    return loaded((schema or _NoSettings)(), settings, at="settings")
+
+
+@functools.lru_cache(maxsize=_CACHED)
+def odds_table(table: tuple[tuple[str, int], ...]) -> fairness.OddsTable:
+    """The cumulative table of published weights, built once."""
+    return fairness.OddsTable(table)
+
+
+def _prize(row: tuple[Any, ...]) -> PrizeView:
+    return PrizeView(*row[:13], bool(row[13]), *row[14:])
+
+
+def _more(value: int, field: str) -> None:
+    if type(value) is not int or not 1 <= value <= 2**53:
+        raise Invalid(f"{field}: a whole number of at least 1 is expected; less is never published", field=field)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -1,0 +1,473 @@
+"""A draw and the award of a certain prize: chance, number, stock, budget, record and grant in one transaction."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute
+
+from . import fairness, players
+from .campaigns import odds_table
+from .screening import screen
+from .stock import PER_PERSON, SHORT, Stock
+from .tickets import DAY_MS, Tickets
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+    from .campaigns import Campaigns
+    from .definition import CampaignView, PrizeView
+    from .fulfilment import Fulfilment
+    from .players import PlayerRow
+
+HOUR_MS = 3_600_000
+_CLIENT_SEED = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_COLUMNS = (
+    "d.id, d.uid, d.campaign_id, d.contact_id, d.player, d.kind, d.n, d.client_seed, d.x, d.picked, p.code, d.why, "
+    "d.state, d.counted, d.value_minor, d.reason, d.deadline, d.at, d.signals"
+)
+_FROM = f"SELECT {_COLUMNS} FROM interaction_games_draw d LEFT JOIN interaction_games_prize p ON p.id = d.prize_id "
+
+
+@dataclass(frozen=True, slots=True)
+class DrawView:
+    """A draw, or an award. ``prize`` is what was given (null for none), ``picked`` what the number points to.
+
+    ``state``: none, won, held, granted, failed or void. ``word`` says it for the
+    page: none, sold_out (the chance was given back), won, review, void or forfeited.
+    ``proof`` holds what is needed to check the number after the reveal.
+    """
+
+    uid: str
+    contact_id: int
+    kind: str
+    n: int | None
+    prize: PrizeView | None
+    state: str
+    word: str
+    picked: str
+    why: str
+    counted: bool
+    reason: str
+    deadline: int | None
+    at: int
+    proof: dict[str, Any]
+
+    def shown(self) -> dict[str, Any]:
+        """The draw as its player may see it, in JSON values."""
+        return {
+            "uid": self.uid, "n": self.n, "prize": self.prize.shown() if self.prize else None, "state": self.state,
+            "word": self.word, "why": self.why, "counted": self.counted, "reason": self.reason,
+            "deadline": self.deadline, "at": self.at, "proof": self.proof,
+        }  # fmt: skip
+
+
+AwardView = DrawView
+"""An award looks like a draw without a number."""
+
+
+class Draws:
+    """Draws of one campaign, in the open transaction of one act."""
+
+    def __init__(
+        self,
+        brand: Brand,
+        settings: dict[str, Any],
+        campaigns: Campaigns,
+        fulfilment: Fulfilment,
+        campaign: CampaignView,
+        now: int,
+    ) -> None:
+        self.brand = brand
+        self.settings = settings
+        self.campaigns = campaigns
+        self.fulfilment = fulfilment
+        self.campaign = campaign
+        self.now = now
+        self.day = brand.day(now)
+        self.stock = Stock(campaign, now, self.day, settings["release_minutes"])
+        self.tickets = Tickets(brand, campaign, now)
+
+    # Draws -------------------------------------------------------------------
+
+    def draw(
+        self, contact_id: int, key: str, *, client_seed: str, ticket: bool, device: str, network: str
+    ) -> DrawView:
+        """Draw once per key; the same key again answers the first draw.
+
+        Raises Conflict: ``no_ticket``, ``day_limit``, ``person_limit``,
+        ``total_limit``, ``cool_down`` (after a win), ``sold_out`` (nothing is left
+        to win). Nothing is written then and the chance stays.
+        """
+        seed_of_client = _client_seed(client_seed)
+        known = self.find(contact_id, f"draw:{key}")
+        if known is not None:
+            return known
+        with self.brand.transaction():
+            return self._draw(contact_id, f"draw:{key}", seed_of_client, ticket, device, network)
+
+    def _draw(
+        self, contact_id: int, key: str, client_seed: str, ticket: bool, device: str, network: str
+    ) -> DrawView:
+        campaign = self.campaign
+        player = players.begin_draw(campaign.id, contact_id, self.now, self.day)
+        self._hold_limits(player)
+        self._free_chances(player, contact_id)
+        uid = secrets.token_hex(12)
+        lot = self.tickets.spend(contact_id, uid) if ticket else None
+        x = fairness.number(
+            self.campaigns.secret_seed(campaign.id), campaign.code, player.uid, player.n, client_seed,
+            campaign.total_weight,
+        )  # fmt: skip
+        picked = campaign.prize(odds_table(tuple((p.code, p.weight) for p in campaign.prizes)).pick(x))
+        prize, why = self._decide(picked, player, contact_id)
+        counted = not (prize is None and why.split(" ")[-1] in SHORT)
+        if not counted:
+            if not self.stock.any_left():
+                raise Conflict("every prize of this game is gone; the chance is kept", code="sold_out")
+            players.uncount(player)
+            if lot is not None:
+                self.tickets.give_back(contact_id, lot, uid)
+            self._uncount_total()
+        if prize is not None:
+            guaranteed = campaign.guarantee is not None and (
+                prize.grade == campaign.guarantee.grade or "substitute" in why
+            )
+            players.won(player, self.now, guaranteed=guaranteed)
+        state = self._record(
+            uid, contact_id, player.uid, "draw", player.n, key, client_seed, x, picked.code, prize, why, counted,
+            "", device, network,
+        )  # fmt: skip
+        if state == "won":
+            assert prize is not None
+            self.fulfilment.grant(uid, contact_id, prize, campaign, prize.value_minor)
+        return self.get(uid)
+
+    def _hold_limits(self, player: PlayerRow) -> None:
+        """The limits on draws; the player's counters include this draw already."""
+        limits = self.campaign.limits
+        if limits.per_day is not None and player.day_draws > limits.per_day:
+            raise Conflict(f"{limits.per_day} draws a day are allowed; come back tomorrow", code="day_limit")
+        if limits.per_person is not None and player.draws > limits.per_person:
+            raise Conflict(f"{limits.per_person} draws in all are allowed", code="person_limit")
+        cool_down = limits.cool_down_hours * HOUR_MS
+        if cool_down and player.last_win_at is not None and self.now - player.last_win_at < cool_down:
+            raise Conflict(
+                f"after a win the next draw comes {limits.cool_down_hours} hours later",
+                code="cool_down",
+                until=player.last_win_at + cool_down,
+            )
+        if limits.total is not None:
+            changed = execute(
+                "UPDATE interaction_games_campaign SET draws = draws + 1 WHERE id = ? AND draws < ?",
+                (self.campaign.id, limits.total),
+            ).rowcount
+            if not changed:
+                raise Conflict("all draws of this game have been made", code="total_limit")
+
+    def _uncount_total(self) -> None:
+        if self.campaign.limits.total is not None:
+            execute("UPDATE interaction_games_campaign SET draws = draws - 1 WHERE id = ?", (self.campaign.id,))
+
+    def _free_chances(self, player: PlayerRow, contact_id: int) -> None:
+        if player.daily_day >= self.day:
+            return
+        chances = self.campaign.chances
+        if chances.start:
+            self.tickets.start(contact_id)
+        if chances.daily:
+            self.tickets.daily(contact_id)
+        players.daily_given(player, self.day)
+
+    def spend(self, contact_id: int, key: str) -> None:
+        """Spend a chance for something else than a draw; raises Conflict (``no_ticket``)."""
+        with self.brand.transaction():
+            player = players.lock(self.campaign.id, contact_id, self.now)
+            self._free_chances(player, contact_id)
+            self.tickets.spend(contact_id, _key(key))
+
+    def _decide(self, picked: PrizeView, player: PlayerRow, contact_id: int) -> tuple[PrizeView | None, str]:
+        """The prize that is given and why it is not simply the picked one.
+
+        What is out becomes its fallback or nothing; the odds of the others stay
+        as published.
+        """
+        promised = self.campaign.guarantee
+        if promised is not None and player.misses >= promised.draws and picked.grade != promised.grade:
+            return self._forced(contact_id)
+        if not picked.wins:
+            return None, ""
+        why = self.stock.take(picked, contact_id)
+        if not why:
+            return picked, ""
+        if promised is not None and player.misses >= promised.draws:
+            return self._forced(contact_id)
+        return self._fallback(picked, why, contact_id)
+
+    def _forced(self, contact_id: int) -> tuple[PrizeView | None, str]:
+        promised = self.campaign.guarantee
+        assert promised is not None
+        forced = self.campaign.prize(promised.prize)
+        why = self.stock.take(forced, contact_id)
+        if not why:
+            return forced, "guarantee"
+        substitute = self.campaign.prize(promised.substitute)
+        again = self.stock.take(substitute, contact_id)
+        if not again:
+            return substitute, f"guarantee {why} substitute"
+        return None, f"guarantee {again}"
+
+    def _fallback(self, prize: PrizeView, why: str, contact_id: int) -> tuple[PrizeView | None, str]:
+        step = prize
+        while step.fallback:
+            step = self.campaign.prize(step.fallback)
+            if not self.stock.take(step, contact_id):
+                return step, f"{why} fallback"
+        return None, why
+
+    # Awards ------------------------------------------------------------------
+
+    def award(
+        self, contact_id: int, code: str, key: str, *, reason: str, device: str, network: str
+    ) -> DrawView:
+        """Give a certain prize once per person and key; the same key again answers the first award.
+
+        Raises Conflict (``sold_out``, or ``prize_limit`` when the person has had
+        as many as one may have), and writes nothing then.
+        """
+        key = _key(key)
+        known = self.find(contact_id, f"award:{key}")
+        if known is not None:
+            return known
+        prize = self.campaign.prize(code)
+        if not prize.wins:
+            raise Invalid(f"prize {code!r} is the one that stands for none", field="prize")
+        reason = clean_text(reason, field="reason", max_length=500)
+        with self.brand.transaction():
+            player = players.lock(self.campaign.id, contact_id, self.now)
+            # Asked again under the lock: the same award may have come twice at once.
+            known = self.find(contact_id, f"award:{key}")
+            if known is not None:
+                return known
+            if not self._use_reservation(prize, contact_id, key):
+                self._take_or_refuse(prize, contact_id)
+            uid = secrets.token_hex(12)
+            state = self._record(
+                uid, contact_id, player.uid, "award", None, f"award:{key}", "", None, prize.code, prize, "", True,
+                reason, device, network,
+            )  # fmt: skip
+            if state == "won":
+                self.fulfilment.grant(uid, contact_id, prize, self.campaign, prize.value_minor)
+            return self.get(uid)
+
+    def reserve(self, contact_id: int, code: str, key: str, until: int) -> None:
+        """Keep one win of a prize for a person until an instant; once per key, an expired one anew.
+
+        Raises Conflict (``sold_out``) when there is none.
+        """
+        key = _key(key)
+        prize = self.campaign.prize(code)
+        with self.brand.transaction():
+            players.lock(self.campaign.id, contact_id, self.now)
+            row = execute(
+                "SELECT id, state FROM interaction_games_reservation WHERE contact_id = ? AND campaign_id = ? "
+                "AND key = ?",
+                (contact_id, self.campaign.id, key),
+            ).fetchone()
+            if row is not None and row[1] != "released":
+                return
+            self._take_or_refuse(prize, contact_id)
+            if row is not None:
+                execute(
+                    "UPDATE interaction_games_reservation SET state = 'open', prize_id = ?, until = ?, at = ? "
+                    "WHERE id = ?",
+                    (prize.id, until, self.now, row[0]),
+                )
+                return
+            execute(
+                "INSERT INTO interaction_games_reservation (campaign_id, contact_id, prize_id, key, state, until, at) "
+                "VALUES (?, ?, ?, ?, 'open', ?, ?)",
+                (self.campaign.id, contact_id, prize.id, key, until, self.now),
+            )
+
+    def release(self, contact_id: int, key: str) -> bool:
+        """Give a reservation back; False when there is none that is open."""
+        with self.brand.transaction():
+            row = execute(
+                "UPDATE interaction_games_reservation SET state = 'released' WHERE contact_id = ? "
+                "AND campaign_id = ? AND key = ? AND state = 'open' RETURNING prize_id, at",
+                (contact_id, self.campaign.id, _key(key)),
+            ).fetchone()
+            if row is None:
+                return False
+            self._return(row[0], row[1])
+        return True
+
+    def release_expired(self) -> int:
+        """Give back reservations of this campaign whose time has passed; returns how many."""
+        with self.brand.transaction():
+            rows = execute(
+                "UPDATE interaction_games_reservation SET state = 'released' WHERE campaign_id = ? "
+                "AND state = 'open' AND until <= ? RETURNING prize_id, at",
+                (self.campaign.id, self.now),
+            ).fetchall()
+            for prize_id, at in rows:
+                self._return(prize_id, at)
+        return len(rows)
+
+    def _return(self, prize_id: int, at: int) -> None:
+        for prize in self.campaign.prizes:
+            if prize.id == prize_id:
+                self.stock.give_back(prize, self.brand.day(at))
+
+    def _use_reservation(self, prize: PrizeView, contact_id: int, key: str) -> bool:
+        used = execute(
+            "UPDATE interaction_games_reservation SET state = 'used' WHERE contact_id = ? AND campaign_id = ? "
+            "AND key = ? AND prize_id = ? AND state = 'open'",
+            (contact_id, self.campaign.id, key, prize.id),
+        ).rowcount
+        return bool(used)
+
+    def _take_or_refuse(self, prize: PrizeView, contact_id: int) -> None:
+        why = self.stock.take(prize, contact_id)
+        if why == PER_PERSON:
+            raise Conflict(f"one person gets {prize.title!r} {prize.per_person} times at most", code="prize_limit")
+        if why:
+            raise Conflict(f"{prize.title!r} is gone", code="sold_out", why=why)
+
+    # Writing and reading -----------------------------------------------------
+
+    def _record(
+        self,
+        uid: str,
+        contact_id: int,
+        player: str,
+        kind: str,
+        n: int | None,
+        key: str,
+        client_seed: str,
+        x: int | None,
+        picked: str,
+        prize: PrizeView | None,
+        why: str,
+        counted: bool,
+        reason: str,
+        device: str,
+        network: str,
+    ) -> str:
+        """Write the draw down; returns its state: none, held, won (to be granted now) or waiting for an address."""
+        score, signals = self._screened(prize, contact_id, device, network)
+        held = prize is not None and (prize.review or score >= self.settings["hold_score"])
+        if prize is not None and prize.review:
+            signals = [*signals, "every win of this prize is reviewed"]
+        state = "none" if prize is None else "held" if held else "won"
+        deadline = None
+        if prize is not None and prize.claim_days is not None:
+            deadline = self.now + prize.claim_days * DAY_MS
+        execute(
+            "INSERT INTO interaction_games_draw (uid, campaign_id, contact_id, player, kind, n, key, client_seed, x, "
+            "picked, prize_id, why, state, counted, value_minor, reason, reward, error, attempts, deadline, address, "
+            "device, network, score, signals, at, day) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', 0, ?, '', ?, ?, ?, ?, ?, ?)",
+            (
+                uid, self.campaign.id, contact_id, player, kind, n, key, client_seed, x, picked,
+                prize.id if prize else None, why, state, int(counted), prize.value_minor if prize else 0, reason,
+                deadline, device, network, score, json.dumps(signals) if signals else None, self.now, self.day,
+            ),
+        )  # fmt: skip
+        return "unclaimed" if state == "won" and deadline is not None else state
+
+    def _screened(self, prize: PrizeView | None, contact_id: int, device: str, network: str) -> tuple[int, list[str]]:
+        if prize is None or prize.value_minor < self.settings["screen_from_minor"]:
+            return 0, []
+        return screen(self.brand, self.campaign.id, contact_id, device=device, network=network, now=self.now)
+
+    def find(self, contact_id: int, key: str) -> DrawView | None:
+        """The draw of a person with this key, or None."""
+        row = execute(
+            f"{_FROM}WHERE d.contact_id = ? AND d.campaign_id = ? AND d.key = ?", (contact_id, self.campaign.id, key)
+        ).fetchone()
+        return draw_view(row, self.campaign) if row is not None else None
+
+    def get(self, uid: str) -> DrawView:
+        """The draw with this uid in this campaign; raises NotFound."""
+        row = execute(f"{_FROM}WHERE d.uid = ? AND d.campaign_id = ?", (uid, self.campaign.id)).fetchone()
+        if row is None:
+            raise NotFound(f"no draw {uid!r}")
+        return draw_view(row, self.campaign)
+
+
+def of_person(
+    campaigns: Campaigns, contact_id: int, *, campaign_id: int | None = None, limit: int = 100
+) -> list[tuple[CampaignView, DrawView]]:
+    """A person's wins and what has become of them, newest first."""
+    where, params = "", [contact_id]
+    if campaign_id is not None:
+        where = " AND d.campaign_id = ?"
+        params.append(campaign_id)
+    rows = execute(
+        f"{_FROM}WHERE d.contact_id = ?{where} AND d.state <> 'none' ORDER BY d.id DESC LIMIT ?", [*params, limit]
+    ).fetchall()
+    kept: dict[int, CampaignView] = {}
+    for row in rows:
+        if row[2] not in kept:
+            kept[row[2]] = campaigns.by_id(row[2])
+    return [(kept[row[2]], draw_view(row, kept[row[2]])) for row in rows]
+
+
+def by_uid(campaigns: Campaigns, uid: str) -> tuple[CampaignView, DrawView]:
+    """A draw and its campaign; raises NotFound."""
+    row = execute(f"{_FROM}WHERE d.uid = ?", (uid,)).fetchone()
+    if row is None:
+        raise NotFound(f"no draw {uid!r}")
+    campaign = campaigns.by_id(row[2])
+    return campaign, draw_view(row, campaign)
+
+
+def draw_view(row: tuple[Any, ...], campaign: CampaignView) -> DrawView:
+    """A draw from its row."""
+    (
+        _, uid, _, contact_id, player, kind, n, client_seed, x, picked, prize, why, state, counted, _, reason,
+        deadline, at, _,
+    ) = row  # fmt: skip
+    proof = {}
+    if kind == "draw":
+        proof = {
+            "campaign": campaign.code, "person": player, "n": n, "client_seed": client_seed, "x": x,
+            "total_weight": campaign.total_weight, "picked": picked, "given": prize, "why": why,
+            "commitment": campaign.commitment, "table_hash": campaign.table_hash,
+        }  # fmt: skip
+    return DrawView(
+        uid, contact_id, kind, n, campaign.prize(prize) if prize else None, state,
+        _word(state, why, bool(counted), reason), picked, why, bool(counted), reason, deadline, at, proof,
+    )  # fmt: skip
+
+
+def _word(state: str, why: str, counted: bool, reason: str) -> str:
+    if state == "none":
+        return "none" if counted else "sold_out"
+    if state == "held":
+        return "review"
+    if state == "void":
+        return "forfeited" if reason == "not claimed in time" else "void"
+    return "won"
+
+
+def _client_seed(text: str) -> str:
+    """The browser's part of the number, or a random one; raises Invalid for anything but 64 plain characters."""
+    if not text:
+        return secrets.token_hex(8)
+    if not _CLIENT_SEED.match(text):
+        raise Invalid("client_seed: 1 to 64 letters, digits, _ and - are expected", field="client_seed")
+    return text
+
+
+def _key(key: str) -> str:
+    text = clean_text(key, field="key", max_length=150)
+    if not text:
+        raise Invalid("key: an award has a key that is unique for it", field="key")
+    return text

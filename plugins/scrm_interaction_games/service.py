@@ -1,0 +1,197 @@
+"""The engine of one brand: campaigns, acts, fulfilment, reviews, checks of draws, periodic work."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from scrm_core.api import Conflict, ScrmError, execute
+
+from .engine import players, registry
+from .engine.acts import Acts
+from .engine.campaigns import Campaigns
+from .engine.fulfilment import Fulfilment
+from .engine.turns import Desk, Engine, Turn
+from .schemas import NAME
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+    from .engine.definition import CampaignView
+
+log = logging.getLogger(f"scrm.plugin.{NAME}")
+
+HOUR_MS = 3_600_000
+SETTLED_FOR_MS = 60 * 24 * HOUR_MS
+"""Games settle a campaign's loose ends for sixty days after its end."""
+
+
+class Games:
+    """One brand's interaction games; use it inside ``with brand:``."""
+
+    def __init__(self, brand: Brand, settings: dict[str, Any]) -> None:
+        self.brand = brand
+        self.settings = settings
+        self.campaigns = Campaigns(brand, settings)
+        self.fulfilment = Fulfilment(brand, settings, self.campaigns)
+        self.engine = Engine(brand, settings, self.campaigns, self.fulfilment)
+
+    @cached_property
+    def acts(self) -> Acts:
+        """Acting and looking."""
+        return Acts(self.engine)
+
+    # Campaigns ---------------------------------------------------------------
+
+    def create(self, definition: Any, *, actor: str = "") -> CampaignView:
+        """Make a draft; see :meth:`Campaigns.create`."""
+        return self.campaigns.create(definition, actor=actor)
+
+    def publish(self, code: str, actor: str = "", *, confirm: bool = False) -> dict[str, Any]:
+        """Publish a draft; returns its commitment, table hash and expected cost."""
+        return self.campaigns.publish(code, actor=actor, confirm=confirm)
+
+    def pause(self, code: str, *, actor: str = "", reason: str) -> CampaignView:
+        """Stop a campaign for a while."""
+        return self.campaigns.pause(code, actor=actor, reason=reason)
+
+    def resume(self, code: str, *, actor: str = "") -> CampaignView:
+        """Let a paused campaign go on."""
+        return self.campaigns.resume(code, actor=actor)
+
+    def end(self, code: str, *, actor: str = "", reason: str) -> CampaignView:
+        """End a campaign now."""
+        return self.campaigns.end(code, actor=actor, reason=reason)
+
+    def reveal(self, code: str, *, actor: str = "") -> dict[str, Any]:
+        """Publish the seed of a campaign that is over."""
+        return self.campaigns.reveal(code, actor=actor)
+
+    # People ------------------------------------------------------------------
+
+    def act(
+        self,
+        code: str,
+        action: str,
+        contact_id: int,
+        *,
+        key: str,
+        data: Mapping[str, Any] | None = None,
+        device: str = "",
+        network: str = "",
+    ) -> dict[str, Any]:
+        """Let a person act at a game; see :meth:`Acts.act`."""
+        return self.acts.act(code, action, contact_id, key=key, data=data, device=device, network=network)
+
+    def view(self, code: str, contact_id: int | None, *, data: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """What a person sees of a campaign now."""
+        return self.acts.view(code, contact_id, data=data)
+
+    def turn(self, code: str, contact_id: int, key: str) -> Turn:
+        """A turn outside an act, for what the brand's own people or another part of the plugin do; in a transaction."""
+        return Turn(self.engine, self.campaigns.get(code), contact_id, now=self.brand.now(), key=key)
+
+    def grant_tickets(
+        self, code: str, contact_id: int, count: int, *, key: str, source: str = "staff", actor: str = "",
+        expires_at: int | None = None,
+    ) -> int:  # fmt: skip
+        """Give a person chances once per key; returns the balance afterwards."""
+        with self.brand.transaction():
+            contact_id = self.brand.contacts.survivor(contact_id)
+            campaign = self.campaigns.get(code)
+            if campaign.phase(self.brand.now()) in ("draft", "over", "revealed"):
+                raise Conflict(f"campaign {code!r} takes no chances now", code="state")
+            tickets = self.engine.draws(campaign, self.brand.now()).tickets
+            tickets.grant(contact_id, count, source, key, actor=actor, expires_at=expires_at)
+            return tickets.balance(contact_id)
+
+    # Events ------------------------------------------------------------------
+
+    def desks(self, *, kinds: tuple[str, ...] = (), running: bool = False) -> list[tuple[Any, Desk]]:
+        """Each published campaign's game with its desk: of games that implement one of ``kinds`` when given."""
+        now = self.brand.now()
+        known = registry.games(self.brand)
+        found = []
+        for campaign in self.campaigns.list(states=("published", "paused", "ended", "revealed")):
+            game = known.get(campaign.game)
+            if game is None or campaign.ends_at + SETTLED_FOR_MS < now:
+                continue
+            if running and campaign.phase(now) != "running":
+                continue
+            if not kinds or any(hasattr(game, kind) for kind in kinds):
+                found.append((game, Desk(self.engine, campaign, now)))
+        return found
+
+    def hear(self, hook: str, event: Any) -> None:
+        """Tell the games of all campaigns an event that they listen to."""
+        for game, desk in self.desks(kinds=(hook,)):
+            getattr(game, hook)(desk, event)
+
+    def take_order(self, event: Any) -> None:
+        """Chances for a paid order: one entry per order and campaign, for orders paid while it runs."""
+        if event.contact_id is None:
+            return
+        for campaign in self.campaigns.list(states=("published",)):
+            chances = campaign.chances
+            if not chances.order or event.paid_minor < max(1, chances.order_min_minor):
+                continue
+            if campaign.phase(event.at) != "running" or campaign.phase(self.brand.now()) != "running":
+                continue
+            contact_id = self.brand.contacts.survivor(event.contact_id)
+            tickets = self.engine.draws(campaign, self.brand.now()).tickets
+            tickets.grant(contact_id, chances.order, "order", str(event.order_id))
+
+    def take_refund(self, event: Any) -> None:
+        """Chances of an order that was refunded are revoked as far as they are unused.
+
+        All of them when everything went back, or when what is left of the
+        payment no longer reaches what an order has to pay for chances.
+        """
+        rows = execute(
+            "SELECT t.campaign_id, t.contact_id FROM interaction_games_ticket t WHERE t.key = ? AND t.source = 'order'",
+            (f"order:{event.order_id}",),
+        ).fetchall()
+        for campaign_id, contact_id in rows:
+            campaign = self.campaigns.by_id(campaign_id)
+            (paid,) = execute("SELECT paid_minor FROM orders WHERE id = ?", (event.order_id,)).fetchone()
+            if event.full or paid - event.total_minor < max(1, campaign.chances.order_min_minor):
+                tickets = self.engine.draws(campaign, self.brand.now()).tickets
+                tickets.revoke(contact_id, str(event.order_id), "order")
+
+    def take_merge(self, event: Any) -> None:
+        """Two players became one: their counters are added up. Undoing a merge leaves the counters as they are."""
+        if not event.undone:
+            players.fold(event.winner_id, event.loser_id)
+
+    # Periodic work -----------------------------------------------------------
+
+    def settle(self) -> dict[str, int]:
+        """What time brings: retries of grants, forfeits, expired reservations, reveals, and the games' own work."""
+        now = self.brand.now()
+        done = {"granted": self.fulfilment.retry(), "forfeited": self.fulfilment.forfeit(), "released": 0, "settled": 0}
+        for game, desk in self.desks():
+            done["released"] += self.engine.draws(desk.campaign, now).release_expired()
+            if hasattr(game, "settle"):
+                done["settled"] += self._settle(game, desk)
+        done["revealed"] = self._reveal_due(now)
+        return done
+
+    def _settle(self, game: Any, desk: Desk) -> int:
+        try:
+            return int(game.settle(desk) or 0)
+        except ScrmError as exc:
+            # One campaign's trouble must not keep the others from being settled.
+            log.error("campaign %s: the game %s could not settle: %s", desk.campaign.code, game.kind, exc)
+            return 0
+
+    def _reveal_due(self, now: int) -> int:
+        due = 0
+        for campaign in self.campaigns.list(states=("published", "ended")):
+            ended = campaign.ended_at if campaign.state == "ended" and campaign.ended_at else campaign.ends_at
+            if campaign.phase(now) == "over" and ended + self.settings["reveal_hours"] * HOUR_MS <= now:
+                with self.brand.transaction():
+                    self.campaigns.mark_revealed(campaign, "interaction-games")
+                due += 1
+        return due
