@@ -10,11 +10,12 @@ from .days_models import DAYS_MODELS
 from .egg import Egg
 from .grab import Grab
 from .groupbuy import GroupBuy
+from .invite import Invite
 from .joingift import JoinGift
 from .nurture import Nurture
 from .social_models import SOCIAL_MODELS
 from .wheel import Wheel
 
-GAMES: tuple[Any, ...] = (Wheel, Egg, Grab, CheckIn, Nurture, Bargain, GroupBuy, JoinGift)
+GAMES: tuple[Any, ...] = (Wheel, Egg, Grab, CheckIn, Nurture, Bargain, GroupBuy, JoinGift, Invite)
 
 GAME_MODELS = (*DAYS_MODELS, *SOCIAL_MODELS)

@@ -1,0 +1,372 @@
+"""Bargain (砍价): friends cut a price down, each once, along a list of cuts that was fixed at the opening."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scrm_core.api import Conflict, Forbidden, Invalid, NotFound, OrderPaid, RefundMade, execute
+
+from . import payments
+from .cuts import split_cuts
+from .goods import give_back, pieces_left, take_piece
+from .shop import shop_link, shop_problems
+from .social_schemas import BargainSettings
+
+if TYPE_CHECKING:
+    from ..engine.turns import Desk, Turn
+
+_MS_PER_MINUTE = 60_000
+_COLUMNS = (
+    "id, uid, contact_id, nth, list_minor, floor_minor, cuts, applied, cut_minor, state, expires_at, held_until, "
+    "campaign_id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BargainView:
+    """A bargain as it stands; amounts in minor units, ``cuts`` with the owner's first."""
+
+    id: int
+    uid: str
+    contact_id: int
+    nth: int
+    list_minor: int
+    floor_minor: int
+    cuts: list[int]
+    applied: int
+    cut_minor: int
+    state: str
+    expires_at: int
+    held_until: int | None
+    campaign_id: int
+
+    @property
+    def price_minor(self) -> int:
+        return self.list_minor - self.cut_minor
+
+
+class Bargain:
+    """Open a bargain, have friends cut the price, buy at any time at the price it has then.
+
+    The owner's own cut comes with the opening; the k-th helper gets cut k. A
+    bargain that nobody ordered from is closed at its end and its cuts are void.
+    """
+
+    kind = "bargain"
+    title = {"zh": "砍价", "en": "Bargain"}
+    mechanics = frozenset({"cutting_price", "helping"})
+    draws = False
+    Settings = BargainSettings
+    actions = {"open": "open", "help": "help", "buy": "buy"}
+    page = "games_bargain.html"
+
+    def check(self, campaign: Any) -> Iterable[str]:
+        """Problems that refuse publishing; the settings themselves hold the arithmetic."""
+        return shop_problems(campaign.settings["shop_url"])
+
+    def view(self, turn: Turn) -> dict[str, Any]:
+        """The bargain the page was opened for (``bargain`` in the data), or the visitor's own; writes nothing."""
+        own = _own(turn)
+        asked = turn.data.get("bargain", "")
+        shown = _find(turn, asked) if asked else own
+        settings = turn.settings
+        answer = {
+            "goods": settings["goods"],
+            "list_minor": settings["list_minor"],
+            "floor_minor": settings["floor_minor"],
+            "helpers": settings["helpers"],
+            "hours": settings["hours"],
+            "stock_left": pieces_left(turn.campaign.id, settings["stock"]),
+            "own": own.uid if own else "",
+            "may_open": turn.contact_id is not None and _may_open(turn, own),
+            "bargain": None,
+        }
+        if shown is not None:
+            answer["bargain"] = _shown(turn, shown)
+        return answer
+
+    def open(self, turn: Turn) -> dict[str, Any]:
+        """Open the player's bargain: all cuts are drawn now, and the owner's is made. Raises Conflict."""
+        own = _own(turn)
+        if own is not None and own.state in ("open", "ordered"):
+            raise Conflict("your bargain is still running", code="bargain_running")
+        settings = turn.settings
+        nth = (own.nth if own else 0) + 1
+        if nth > settings["per_person"]:
+            raise Conflict(f"everybody has {settings['per_person']} bargains in this campaign", code="bargain_limit")
+        if pieces_left(turn.campaign.id, settings["stock"]) == 0:
+            raise Conflict("it is sold out", code="sold_out")
+        cuts = split_cuts(settings["list_minor"] - settings["floor_minor"], settings["helpers"] + 1)
+        uid = secrets.token_hex(8)
+        ends = min(turn.now + settings["hours"] * 60 * _MS_PER_MINUTE, turn.campaign.ends_at)
+        made = execute(
+            "INSERT INTO interaction_games_bargain (uid, campaign_id, contact_id, nth, list_minor, floor_minor, cuts, "
+            "applied, cut_minor, state, opened_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, 'open', ?, ?) "
+            "ON CONFLICT DO NOTHING",
+            (uid, turn.campaign.id, turn.contact_id, nth, settings["list_minor"], settings["floor_minor"],
+             json.dumps(cuts), cuts[0], turn.now, ends),
+        )  # fmt: skip
+        if made.rowcount != 1:
+            raise Conflict("your bargain is still running", code="bargain_running")
+        turn.emit("played", {"campaign": turn.campaign.code, "game": self.kind})
+        return {"bargain": uid, "cut_minor": cuts[0], "price_minor": settings["list_minor"] - cuts[0]}
+
+    def help(self, turn: Turn) -> dict[str, Any]:
+        """Cut a friend's price once: the next cut of the list.
+
+        Raises Forbidden for the owner, Conflict for a second help, a bargain
+        that is over, ordered or at its floor, and when the day's helps are used up.
+        """
+        bargain = _known(turn)
+        if bargain.contact_id == turn.contact_id:
+            raise Forbidden("nobody helps with their own bargain", code="own_bargain")
+        # The row is locked by this update, so helpers who come together get cuts one after the other.
+        row = execute(
+            "UPDATE interaction_games_bargain SET applied = applied + 1 WHERE id = ? AND state = 'open' "
+            "AND expires_at > ? AND applied <= ? RETURNING applied, cuts",
+            (bargain.id, turn.now, len(bargain.cuts) - 1),
+        ).fetchone()
+        if row is None:
+            _refuse_help(turn, bargain)
+        k = row[0] - 1
+        minor = json.loads(row[1])[k]
+        helped = execute(
+            "INSERT INTO interaction_games_bargain_cut (bargain_id, contact_id, k, minor, at, day) "
+            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (bargain.id, turn.contact_id, k, minor, turn.now, turn.day),
+        )
+        if helped.rowcount != 1:
+            raise Conflict("you have helped with this bargain already", code="helped_already")
+        _count_help(turn)
+        execute(
+            "UPDATE interaction_games_bargain SET cut_minor = cut_minor + ? WHERE id = ?", (minor, bargain.id)
+        )
+        turn.emit("played", {"campaign": turn.campaign.code, "game": self.kind})
+        after = _by_id(bargain.id)
+        return {"cut_minor": minor, "price_minor": after.price_minor, "helpers_left": len(after.cuts) - after.applied}
+
+    def buy(self, turn: Turn) -> dict[str, Any]:
+        """Hold the price and one piece for the owner's order; the answer's ``ticket`` is the order's reference.
+
+        Asked again while held, it answers the same. Raises Conflict when sold out or over.
+        """
+        bargain = _known(turn) if turn.data.get("bargain") else _own(turn)
+        if bargain is None:
+            raise NotFound("you have no bargain here; open one first")
+        if bargain.contact_id != turn.contact_id:
+            raise Forbidden("only its owner buys at a bargain's price", code="not_owner")
+        settings = turn.settings
+        if bargain.state == "ordered" and bargain.held_until is not None and turn.now < bargain.held_until:
+            return _order(turn, bargain)
+        until = turn.now + settings["hold_minutes"] * _MS_PER_MINUTE
+        held = execute(
+            "UPDATE interaction_games_bargain SET state = 'ordered', held_until = ? "
+            "WHERE id = ? AND state = 'open' AND expires_at > ?",
+            (until, bargain.id, turn.now),
+        )
+        if held.rowcount != 1:
+            code = {"bought": "bought_already", "ordered": "hold_lapsed"}.get(bargain.state, "bargain_over")
+            raise Conflict("this bargain is over", code=code)
+        if not take_piece(turn.campaign.id, settings["stock"]):
+            raise Conflict("it is sold out", code="sold_out")
+        return _order(turn, _by_id(bargain.id))
+
+    def settle(self, desk: Desk) -> int:
+        """Periodic: holds that nobody paid lapse, bargains whose time is over are closed. Returns how many."""
+        with desk.brand.transaction():
+            lapsed = execute(
+                "UPDATE interaction_games_bargain SET state = 'open', held_until = NULL "
+                "WHERE campaign_id = ? AND state = 'ordered' AND held_until <= ?",
+                (desk.campaign.id, desk.now),
+            ).rowcount
+            give_back(desk.campaign.id, desk.settings["stock"], lapsed)
+        closed = execute(
+            "UPDATE interaction_games_bargain SET state = 'closed' "
+            "WHERE campaign_id = ? AND state = 'open' AND expires_at <= ?",
+            (desk.campaign.id, desk.now),
+        ).rowcount
+        return int(lapsed + closed)
+
+    def on_order(self, desk: Desk, event: OrderPaid) -> None:
+        """An order of the owner with the goods at the bargain's price buys it."""
+        if event.contact_id is None:
+            return
+        row = execute(
+            f"SELECT {_COLUMNS} FROM interaction_games_bargain WHERE campaign_id = ? AND contact_id = ? "
+            "AND state IN ('open', 'ordered')",
+            (desk.campaign.id, event.contact_id),
+        ).fetchone()
+        bargain = _read(row) if row is not None else None
+        if bargain is None or payments.of_order(event.source, event.number) is not None:
+            return
+        sku, price = desk.settings["sku"], bargain.price_minor
+        if price and any((line.sku, line.qty, line.paid_minor) == (sku, 1, price) for line in event.lines):
+            self.pay(desk, bargain.uid, payments.Paid(event.source, event.number, price, event.at))
+
+    def on_refund(self, desk: Desk, event: RefundMade) -> None:
+        """The shop paid an order back: its payment is off the list."""
+        payment = payments.of_order(event.source, event.number)
+        if payment is not None and payment.campaign_id == desk.campaign.id and event.full:
+            payments.refunded_by_shop(desk.brand, payment)
+
+    def pay(self, desk: Desk, uid: str, paid: payments.Paid) -> dict[str, Any]:
+        """An order paid for a bargain, in the open transaction: it is bought, or the money is due back.
+
+        The same order told again changes nothing. Raises NotFound for an unknown
+        bargain, Invalid (``amount_minor``) for another amount than its price.
+        """
+        row = execute(
+            f"SELECT {_COLUMNS} FROM interaction_games_bargain WHERE campaign_id = ? AND uid = ?",
+            (desk.campaign.id, uid),
+        ).fetchone()
+        if row is None:
+            raise NotFound(f"no bargain {uid!r}")
+        bargain = _read(row)
+        payment = payments.record(desk.brand, desk.campaign.id, "bargain", uid, paid)
+        if payment is None:
+            return {"ticket": uid, "state": _by_id(bargain.id).state}
+        why = self._bought(desk, bargain, paid)
+        if why:
+            payments.owe_refund(desk.brand, payment, why, bargain.contact_id, desk.campaign.code)
+            return {"ticket": uid, "state": "refund_due", "reason": why}
+        desk.brand.emit(
+            "interaction-games", "bought", bargain.contact_id,
+            {"campaign": desk.campaign.code, "game": self.kind, "ticket": uid, "amount_minor": paid.amount_minor},
+        )  # fmt: skip
+        return {"ticket": uid, "state": "bought"}
+
+    def _bought(self, desk: Desk, bargain: BargainView, paid: payments.Paid) -> str:
+        """Mark a bargain bought; the reason why it cannot be, or an empty text."""
+        if paid.amount_minor != bargain.price_minor:
+            raise Invalid(
+                f"the bargain's price is {bargain.price_minor} minor units, not {paid.amount_minor}",
+                field="amount_minor",
+            )
+        bought = "UPDATE interaction_games_bargain SET state = 'bought', bought_at = ?, held_until = NULL WHERE id = ? "
+        if execute(bought + "AND state = 'ordered'", (paid.at, bargain.id)).rowcount == 1:
+            return ""
+        # The hold lapsed, but the price still stands: whoever paid it gets it while there is a piece.
+        fresh = execute(bought + "AND state = 'open' AND expires_at > ?", (paid.at, bargain.id, paid.at))
+        if fresh.rowcount != 1:
+            return "bought_already" if _by_id(bargain.id).state == "bought" else "bargain_over"
+        if not take_piece(desk.campaign.id, desk.settings["stock"]):
+            execute(
+                "UPDATE interaction_games_bargain SET state = 'open', bought_at = NULL WHERE id = ?", (bargain.id,)
+            )
+            return "sold_out"
+        return ""
+
+
+def _own(turn: Turn) -> BargainView | None:
+    """The player's latest bargain in the campaign."""
+    if turn.contact_id is None:
+        return None
+    row = execute(
+        f"SELECT {_COLUMNS} FROM interaction_games_bargain WHERE campaign_id = ? AND contact_id = ? "
+        "ORDER BY nth DESC LIMIT 1",
+        (turn.campaign.id, turn.contact_id),
+    ).fetchone()
+    return _read(row) if row is not None else None
+
+
+def _find(turn: Turn, uid: str) -> BargainView | None:
+    row = execute(
+        f"SELECT {_COLUMNS} FROM interaction_games_bargain WHERE campaign_id = ? AND uid = ?",
+        (turn.campaign.id, uid[:64]),
+    ).fetchone()
+    return _read(row) if row is not None else None
+
+
+def _known(turn: Turn) -> BargainView:
+    found = _find(turn, turn.data.get("bargain", ""))
+    if found is None:
+        raise NotFound("this bargain does not exist; ask your friend for the code again")
+    return found
+
+
+def _by_id(bargain_id: int) -> BargainView:
+    row = execute(f"SELECT {_COLUMNS} FROM interaction_games_bargain WHERE id = ?", (bargain_id,)).fetchone()
+    return _read(row)
+
+
+def _read(row: tuple[Any, ...]) -> BargainView:
+    return BargainView(*row[:6], json.loads(row[6]), *row[7:])
+
+
+def _may_open(turn: Turn, own: BargainView | None) -> bool:
+    if own is None:
+        return True
+    return own.state not in ("open", "ordered") and own.nth < turn.settings["per_person"]
+
+
+def _count_help(turn: Turn) -> None:
+    most = turn.settings["helps_per_day"]
+    if most is None:
+        return
+    counted = execute(
+        "INSERT INTO interaction_games_helper_day (campaign_id, contact_id, day, used) "
+        "SELECT CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT), 1 WHERE 1 <= CAST(? AS BIGINT) "
+        "ON CONFLICT (campaign_id, contact_id, day) "
+        "DO UPDATE SET used = interaction_games_helper_day.used + 1 WHERE interaction_games_helper_day.used < ?",
+        (turn.campaign.id, turn.contact_id, turn.day, most, most),
+    )
+    if counted.rowcount != 1:
+        raise Conflict(f"one person helps {most} bargains a day; come back tomorrow", code="helps_used_up")
+
+
+def _refuse_help(turn: Turn, bargain: BargainView) -> None:
+    now = _by_id(bargain.id)
+    helped = execute(
+        "SELECT 1 FROM interaction_games_bargain_cut WHERE bargain_id = ? AND contact_id = ?",
+        (bargain.id, turn.contact_id),
+    ).fetchone()
+    if helped is not None:
+        raise Conflict("you have helped with this bargain already", code="helped_already")
+    if now.state == "ordered":
+        raise Conflict("your friend is placing the order just now", code="ordered")
+    if now.state == "open" and turn.now < now.expires_at:
+        raise Conflict("the price is at its lowest already", code="at_floor")
+    raise Conflict("this bargain is over", code="bargain_over")
+
+
+def _order(turn: Turn, bargain: BargainView) -> dict[str, Any]:
+    return {
+        "ticket": bargain.uid,
+        "price_minor": bargain.price_minor,
+        "held_until": bargain.held_until,
+        "sku": turn.settings["sku"],
+        "shop_url": shop_link(turn.settings["shop_url"], bargain.uid),
+    }
+
+
+def _shown(turn: Turn, bargain: BargainView) -> dict[str, Any]:
+    rows = execute(
+        "SELECT contact_id, minor FROM interaction_games_bargain_cut WHERE bargain_id = ? ORDER BY k", (bargain.id,)
+    ).fetchall()
+    mine = bargain.contact_id == turn.contact_id
+    state = bargain.state
+    if state == "open" and turn.now >= bargain.expires_at:
+        state = "closed"
+    held = state == "ordered" and bargain.held_until is not None and turn.now < bargain.held_until
+    return {
+        "uid": bargain.uid,
+        "url": turn.url(f"?bargain={bargain.uid}"),
+        "mine": mine,
+        "owner": turn.shown_name(bargain.contact_id),
+        "state": state,
+        "list_minor": bargain.list_minor,
+        "floor_minor": bargain.floor_minor,
+        "price_minor": bargain.price_minor,
+        "cut_minor": bargain.cut_minor,
+        "first_cut_minor": bargain.cuts[0],
+        "helped": len(rows),
+        "helpers_left": len(bargain.cuts) - bargain.applied,
+        "expires_at": bargain.expires_at,
+        "helpers": [{"name": turn.shown_name(contact_id), "cut_minor": minor} for contact_id, minor in rows],
+        "helped_by_me": any(contact_id == turn.contact_id for contact_id, _ in rows),
+        "order": _order(turn, bargain) if mine and held else None,
+    }
