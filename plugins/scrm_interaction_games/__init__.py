@@ -19,6 +19,7 @@ from scrm_core.api import (
 from .engine import registry
 from .games import GAME_MODELS
 from .models import ENGINE_MODELS
+from .pages.routes import pages as game_pages
 from .schemas import NAME, Settings
 from .service import Games
 
@@ -33,6 +34,7 @@ class InteractionGames(Plugin):
     Settings = Settings
     models = (*ENGINE_MODELS, *GAME_MODELS)
     migrations = "migrations"
+    pages = game_pages
     jobs = (Job("settle", 60, "settle"),)
 
     @cached_property

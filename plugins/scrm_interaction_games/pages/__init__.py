@@ -1,1 +1,1 @@
-"""Pages on which consumers play."""
+"""Pages that people play on, below ``/p/<brand>/interaction-games``."""

@@ -1,0 +1,273 @@
+"""Game pages: the game, its rules and odds, a result, my prizes. Who plays comes from the signed session alone."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import flask
+
+from scrm_core.api import (
+    NotFound,
+    consumer,
+    consumer_answer,
+    consumer_language,
+    consumer_page,
+    consumer_refusals,
+    current_brand,
+    device,
+    format_minor,
+    from_instant,
+    iso,
+    need_consumer,
+    network,
+)
+
+from ..engine import draws as drawing
+from ..engine import registry
+from ..games import GAMES
+from ..schemas import NAME
+from .words import REFUSALS, WORDS
+
+if TYPE_CHECKING:
+    from ..engine.definition import CampaignView
+    from ..service import Games
+
+STATIC = Path(__file__).resolve().parents[1] / "static"
+_STATIC_NAME = re.compile(r"games_[a-z0-9_]+\.(css|js|svg)\Z")
+# Fields of the frame's own forms, which no game is told.
+_FRAME_FIELDS = frozenset({"csrf", "once", "back", "key"})
+_CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}\Z")
+
+pages = flask.Blueprint("interaction_games_pages", __name__, template_folder="../templates")
+consumer_refusals(pages, REFUSALS)
+for _game in GAMES:
+    consumer_refusals(pages, getattr(_game, "refusals", {}))
+
+
+def games_here() -> Games:
+    """The service of the brand whose page is asked for."""
+    found: Games = current_brand().plugins[NAME].games  # type: ignore[attr-defined]
+    return found
+
+
+def root() -> str:
+    """The path below which this plugin's pages lie, on this brand."""
+    return f"/p/{current_brand().id}/{NAME}"
+
+
+def static_url(name: str) -> str:
+    """The address of one of the plugin's style sheets or scripts, new whenever the file is."""
+    try:
+        changed = int((STATIC / name).stat().st_mtime)
+    except OSError:
+        changed = 0
+    return f"{root()}/static/{name}?v={changed}"
+
+
+@pages.get("/static/<name>")
+def static(name: str) -> Any:
+    """A style sheet or script of the games."""
+    if not _STATIC_NAME.match(name):
+        raise NotFound("nothing is here")
+    return flask.send_from_directory(STATIC, name, max_age=86_400)
+
+
+@pages.get("/g/<code>")
+def game(code: str) -> Any:
+    """The game itself, also for a visitor, who is asked to join before playing; JSON for a script."""
+    games = games_here()
+    campaign = _campaign(games, code)
+    person = consumer()
+    contact_id = person.contact_id if person is not None else None
+    shown = games.view(code, contact_id, data=_query())
+    if _script():
+        return flask.jsonify(shown)
+    found = registry.game(current_brand(), campaign.game)
+    return _page(found.page, campaign, view=shown["view"], shown=shown, playable=_playable(campaign, contact_id))
+
+
+@pages.post("/g/<code>/<action>")
+def act(code: str, action: str) -> Any:
+    """Play: once per form. Answers JSON to a script and goes back to a page otherwise."""
+    person = need_consumer()
+    form = flask.request.form
+    answer = games_here().act(
+        code,
+        action,
+        person.contact_id,
+        key=form.get("once") or form.get("key", ""),
+        data={name: value for name, value in form.items() if name not in _FRAME_FIELDS},
+        device=device(),
+        network=network(),
+    )
+    return consumer_answer(answer, _after(code, answer))
+
+
+@pages.get("/g/<code>/rules")
+def rules(code: str) -> Any:
+    """Rules, odds, quantities and the commitment; after the reveal the seed."""
+    games = games_here()
+    campaign = _campaign(games, code)
+    told = published(games, campaign)
+    if _script():
+        return flask.jsonify(told)
+    return _page("games_rules.html", campaign, told=told, period=_period(campaign))
+
+
+@pages.get("/g/<code>/result/<uid>")
+def result(code: str, uid: str) -> Any:
+    """One draw of the person who is signed in; anybody else's is not there."""
+    person = need_consumer()
+    games = games_here()
+    campaign, draw = drawing.by_uid(games.campaigns, uid)
+    if campaign.code != code or draw.contact_id != person.contact_id:
+        raise NotFound(f"no draw {uid!r}")
+    if _script():
+        return flask.jsonify(draw.shown())
+    return _page("games_result.html", campaign, draw=draw, deadline=_local(draw.deadline))
+
+
+@pages.get("/prizes")
+def prizes() -> Any:
+    """Everything that the person who is signed in has won."""
+    person = need_consumer()
+    found = drawing.of_person(games_here().campaigns, person.contact_id)
+    if _script():
+        return flask.jsonify({"prizes": [{"campaign": c.code, **draw.shown()} for c, draw in found]})
+    rows = [
+        {
+            "campaign": campaign,
+            "draw": draw,
+            "at": _local(draw.at),
+            "deadline": _local(draw.deadline),
+            "claimable": draw.deadline is not None and draw.state == "won" and draw.deadline > current_brand().now(),
+        }
+        for campaign, draw in found
+    ]
+    return consumer_page(
+        "games_prizes.html", rows=rows, gw=WORDS[consumer_language()], here=root(), static_url=static_url
+    )
+
+
+@pages.post("/prizes/<uid>/claim")
+def claim(uid: str) -> Any:
+    """Give the address of a prize that has to be claimed."""
+    person = need_consumer()
+    state = games_here().fulfilment.claim(uid, person.contact_id, flask.request.form.get("address", ""))
+    return consumer_answer({"state": state}, f"{root()}/prizes")
+
+
+def published(games: Games, campaign: CampaignView) -> dict[str, Any]:
+    """What is told about a campaign before its start: rules, odds, quantities, commitment; later its seed."""
+    brand = games.brand
+    found = registry.games(brand).get(campaign.game)
+    draws = bool(found is not None and found.draws)
+    return {
+        "code": campaign.code,
+        "title": campaign.title,
+        "game": campaign.game,
+        "phase": campaign.phase(brand.now()),
+        "starts_at": iso(campaign.starts_at, brand.zone),
+        "ends_at": iso(campaign.ends_at, brand.zone),
+        "rules": campaign.rules,
+        "organiser": campaign.organiser,
+        "organiser_contact": campaign.organiser_contact,
+        "draws": draws,
+        "total_weight": campaign.total_weight,
+        "prizes": [
+            {
+                "code": prize.code,
+                "title": prize.title,
+                "kind": prize.kind,
+                "value_minor": prize.value_minor,
+                "value": format_minor(prize.value_minor, brand.currency),
+                "weight": prize.weight,
+                "odds": percent(prize.weight, campaign.total_weight) if draws else "",
+                "quantity": prize.stock_total,
+                "per_person": prize.per_person,
+            }
+            for prize in games.campaigns.prizes(campaign.id)
+        ],
+        "guarantee": {
+            "draws": campaign.guarantee.draws,
+            "misses": campaign.guarantee.draws - 1,
+            "prize": campaign.prize(campaign.guarantee.prize).title,
+            "substitute": campaign.prize(campaign.guarantee.substitute).title,
+        }
+        if campaign.guarantee
+        else None,
+        "limits": {
+            "per_day": campaign.limits.per_day,
+            "per_person": campaign.limits.per_person,
+            "total": campaign.limits.total,
+            "cool_down_hours": campaign.limits.cool_down_hours,
+        },
+        "commitment": campaign.commitment,
+        "table_hash": campaign.table_hash,
+        "seed": games.campaigns.revealed_seed(campaign.code),
+    }
+
+
+def percent(weight: int, total: int) -> str:
+    """A share as an exact percentage where one exists in six digits, else rounded down to six."""
+    if not total:
+        return ""
+    millionths = weight * 100_000_000 // total
+    text = f"{millionths // 1_000_000}.{millionths % 1_000_000:06d}".rstrip("0").rstrip(".")
+    return f"{text}%"
+
+
+def _page(template: str, campaign: CampaignView, **context: Any) -> Any:
+    here = f"{root()}/g/{quote(campaign.code)}"
+    return consumer_page(
+        template,
+        campaign=campaign,
+        phase=campaign.phase(current_brand().now()),
+        gw=WORDS[consumer_language()],
+        here=root(),
+        page_url=here,
+        act_url=lambda action: f"{here}/{quote(action)}",
+        static_url=static_url,
+        **context,
+    )
+
+
+def _campaign(games: Games, code: str) -> CampaignView:
+    if not _CODE.match(code):
+        raise NotFound("no such game")
+    campaign = games.campaigns.get(code)
+    if campaign.state == "draft":
+        raise NotFound(f"no campaign {code!r}")
+    return campaign
+
+
+def _playable(campaign: CampaignView, contact_id: int | None) -> bool:
+    return contact_id is not None and campaign.phase(current_brand().now()) == "running"
+
+
+def _after(code: str, answer: dict[str, Any]) -> str:
+    """Where a form without a script goes: to the draw's result, or back to the game."""
+    here = f"{root()}/g/{quote(code)}"
+    draw = answer.get("draw")
+    return f"{here}/result/{draw}" if isinstance(draw, str) and draw.isalnum() else here
+
+
+def _query() -> dict[str, str]:
+    return {name: value for name, value in flask.request.args.items() if name != "lang"}
+
+
+def _script() -> bool:
+    accept = flask.request.headers.get("Accept", "")
+    return "application/json" in accept and "text/html" not in accept
+
+
+def _period(campaign: CampaignView) -> str:
+    first = _local(campaign.starts_at) if campaign.starts_at is not None else ""
+    return f"{first} – {_local(campaign.ends_at)}"
+
+
+def _local(instant: int | None) -> str:
+    return "" if instant is None else f"{from_instant(instant, current_brand().zone):%Y-%m-%d %H:%M}"
