@@ -170,7 +170,7 @@ def _has(run_id: int, number: str) -> bool:
 def _close_former(brand: Brand, yesterday: str) -> None:
     """End the runs of days before yesterday: nothing waits in them, and every running one is looked at all the time."""
     rows = execute(
-        "SELECT id FROM outreach_run WHERE owner = ? AND code LIKE 'codes-%' AND code < ? AND state = 'running'",
+        "SELECT id FROM outreach_run WHERE owner = ? AND code >= 'codes-' AND code < ? AND state = 'running'",
         (OWNER, yesterday),
     ).fetchall()
     for (run_id,) in rows:

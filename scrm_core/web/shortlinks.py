@@ -205,6 +205,8 @@ def refusal_page(error: ScrmError) -> Response:
     """An error as a page for a person; raises it again for everybody who did not ask for a page."""
     if "text/html" not in request.headers.get("Accept", ""):
         raise error
+    if error.status >= 500:
+        log.error("request %s: %s: %s", problems.request_id(), type(error).__name__, error, exc_info=error)
     titles = {404: "There is nothing here 页面不存在", 410: "This has ended 已失效"}
     title = titles.get(error.status, "Please try again later 请稍后再试")
     page = render_template("plain.html", title=title, lines=())

@@ -39,6 +39,7 @@ class Counter:
     """A gateway that keeps what it is given."""
 
     def __init__(self) -> None:
+        self.batch = 10
         self.sent: list[OutMessage] = []
 
     def send(self, messages: Sequence[OutMessage]) -> list[SendResult]:
