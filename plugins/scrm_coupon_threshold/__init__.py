@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
-from scrm_core.api import Plugin
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
 
+from scrm_core.api import (
+    ContactMerged,
+    Job,
+    MemberJoined,
+    Metric,
+    MetricsQuery,
+    MetricValue,
+    OrderPaid,
+    PersonQuery,
+    Plugin,
+    PluginEvent,
+    RefundMade,
+    Report,
+    ReportTable,
+    RewardOrder,
+    hookimpl,
+)
+
+from .claims.issuing import REWARD_KINDS
+from .claims.service import NAME
 from .models import MODELS
+from .report import coupon_metrics, coupon_report
+from .routes import blueprint
 from .schemas import Settings
-
-NAME = "coupon-threshold"
+from .service import Coupons
 
 
 class CouponThreshold(Plugin):
@@ -20,6 +43,7 @@ class CouponThreshold(Plugin):
     Settings = Settings
     models = MODELS
     migrations = "migrations"
+    blueprint = blueprint
     permissions = {
         "coupon-threshold:read": "see batches, coupons and figures",
         "coupon-threshold:write": "create, open, pause and close batches, add stock and codes",
@@ -27,3 +51,74 @@ class CouponThreshold(Plugin):
         "coupon-threshold:redeem": "quote carts, hold, redeem and give back coupons",
         "coupon-threshold:manage": "keep shops, terminals and clerks, undo redemptions, void coupons",
     }
+    commands = "scrm_coupon_threshold.commands:group"
+    jobs = (Job("expire", 300, "expire"),)
+    reports = {NAME: Report("report", "Threshold coupons 门槛券")}
+    metrics = {
+        "claimed": Metric("Coupons claimed 领券数"),
+        "redeemed": Metric("Coupons redeemed 核销数"),
+        "discount": Metric("Discount by coupons 优惠金额", "minor"),
+        "expired": Metric("Coupons expired 过期券数"),
+    }
+    reward_kinds = REWARD_KINDS
+
+    @cached_property
+    def coupons(self) -> Coupons:
+        """The plugin's services for this brand."""
+        return Coupons(self.brand, self.settings)
+
+    # Proof of tasks ------------------------------------------------------------
+
+    @hookimpl
+    def on_member(self, event: MemberJoined) -> None:
+        self.coupons.evidence.take_member(event)
+
+    @hookimpl(backfill=True)
+    def on_order(self, event: OrderPaid) -> None:
+        self.coupons.evidence.take_order(event)
+
+    @hookimpl(backfill=True)
+    def on_refund(self, event: RefundMade) -> None:
+        self.coupons.evidence.take_refund(event)
+
+    @hookimpl
+    def on_event(self, event: PluginEvent) -> None:
+        self.coupons.evidence.take_event(event)
+
+    @hookimpl
+    def on_contact_merged(self, event: ContactMerged) -> None:
+        self.coupons.owners.take_merge(event)
+
+    # Rewards -------------------------------------------------------------------
+
+    def verify_reward_item(self, kind: str, item: str) -> None:
+        """Whether a batch or article can be given as a reward; raises Invalid."""
+        self.coupons.issuing.check_item(kind, item)
+
+    def issue_reward(self, order: RewardOrder) -> dict[str, Any]:
+        """Claim coupons for the rewarded person."""
+        return self.coupons.issuing.issue(order)
+
+    def reverse_reward(self, order: RewardOrder) -> None:
+        """Void the coupons of a reward; a used one is a Veto."""
+        self.coupons.issuing.reverse(order)
+
+    # Figures, jobs, people ------------------------------------------------------
+
+    @hookimpl
+    def collect_metrics(self, query: MetricsQuery) -> Iterable[MetricValue]:
+        return list(coupon_metrics(query))
+
+    def report(self) -> ReportTable:
+        """The report ``coupon-threshold``: one row per batch."""
+        return coupon_report(self.brand)
+
+    def expire(self) -> None:
+        """The job: expire coupons whose validity is over, and give proof of orders to buyers known by now."""
+        expired, settled = self.coupons.voiding.expire(), self.coupons.evidence.settle()
+        if expired or settled:
+            self.log.info("expired %s coupons, gave the proof of %s orders to their buyers", expired, settled)
+
+    def erase_personal_data(self, query: PersonQuery) -> None:
+        """Void the unused coupons of an erased person and keep what was redeemed without them."""
+        self.coupons.owners.erase(query)

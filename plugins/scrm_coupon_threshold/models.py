@@ -343,15 +343,17 @@ class Attempt(BrandModel):
 class Evidence(BrandModel):
     """Proof from the event log that a person did a task; once per event, taken back by a refund.
 
-    ``task``: joined, first-order, checked-in, invited, answered or played.
-    ``ref`` is what it is about: an order's id, an invited person, a campaign.
-    ``day`` is the brand-local day of ``at``.
+    ``task``: joined, first-order, checked-in, invited, answered or played, in
+    ``campaign`` where the event names one. ``ref`` is what it is about: an
+    order's id, an invited person. ``day`` is the brand-local day it counts for.
+    ``contact`` is null while the buyer of an order is unknown.
     """
 
     id = pw.BigAutoField()
     event_id = pw.BigIntegerField()
-    contact = pw.ForeignKeyField(Contact)
+    contact = pw.ForeignKeyField(Contact, null=True)
     task = pw.TextField()
+    campaign = pw.TextField(default="")
     ref = pw.TextField(default="")
     at = InstantField()
     day = pw.BigIntegerField()

@@ -50,6 +50,18 @@ class Settings(Strict):
         0, 100, "least amount an order must still cost, in minor units; 1 where a payment channel cannot take 0",
         load_default=0,
     )  # fmt: skip
+    parallel = fields.Boolean(
+        load_default=False,
+        truthy={True},
+        falsy={False},
+        metadata={"description": "true: all coupons are computed on the same prices (平行), else in turn (递进)"},
+    )
+    redistribute = fields.Boolean(
+        load_default=False,
+        truthy={True},
+        falsy={False},
+        metadata={"description": "true: what a price floor cuts off a line's share goes to the other lines"},
+    )
     min_sample = whole(
         10, 1_000_000, "claims each side needs before the report names gated or ungated coupons the winner",
         load_default=200,

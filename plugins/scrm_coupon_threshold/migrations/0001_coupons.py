@@ -284,12 +284,13 @@ def up(migrator, db):
     class Evidence(Frozen):
         id = pw.BigAutoField()
         event_id = pw.BigIntegerField(unique=True)
-        contact = pw.ForeignKeyField(Contact, index=False)
+        contact = pw.ForeignKeyField(Contact, null=True, index=False)
         task = pw.TextField(
             constraints=[
                 pw.Check("task IN ('joined', 'first-order', 'checked-in', 'invited', 'answered', 'played')")
             ]
         )
+        campaign = pw.TextField()
         ref = pw.TextField()
         at = pw.BigIntegerField()
         day = pw.BigIntegerField()

@@ -1,0 +1,208 @@
+"""What a batch is made of, as a brand writes it (JSON), checked to the last field.
+
+Everything a batch promises is decided here and frozen with its first coupon:
+rule, scope, validity, limits, budget, how it stacks and what a person must
+have done to claim it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from marshmallow import fields, validate
+
+from scrm_core.api import Invalid, clean_text, local_instant, to_instant
+
+from ..gates.definition import Gate, gate_view, read_gate
+from ..rules import Rule
+from ..schemas import Strict, load, text, whole
+from .ruling import most_discount, rule_of, scope_of, stacking_of
+from .validity import ABSOLUTE, KINDS, MOST_DAYS, Validity
+
+CODE = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}\Z"
+MOST = 2**53
+RETURN_POLICIES = {
+    "live": "a refund in full gives a coupon back that has not expired 未过期才退券",
+    "extend": "also an expired one, good for `extend_days` more 过期延长",
+    "never": "a used coupon never comes back 不退券",
+}
+
+
+class ValiditySchema(Strict):
+    """``{"kind": "absolute", "from": ..., "to": ...}`` or ``{"kind": "natural", "days": 7}``."""
+
+    kind = fields.String(required=True, validate=validate.OneOf(list(KINDS)))
+    since = fields.String(data_key="from", load_default=None, allow_none=True)
+    until = fields.String(data_key="to", load_default=None, allow_none=True)
+    days = whole(1, MOST_DAYS, "see the kinds", load_default=None, allow_none=True)
+
+
+class LimitsSchema(Strict):
+    """Coupons per person, per person and day, and per day; null: no limit, 0: none."""
+
+    per_person = whole(0, 10_000, "in a lifetime", load_default=1, allow_none=True)
+    per_person_day = whole(0, 10_000, "on one calendar day of the brand", load_default=None, allow_none=True)
+    per_day = whole(0, MOST, "of all persons on one calendar day of the brand", load_default=None, allow_none=True)
+
+
+class ReturnsSchema(Strict):
+    """What a refund in full gives back."""
+
+    policy = fields.String(load_default="live", validate=validate.OneOf(list(RETURN_POLICIES)))
+    extend_days = whole(0, MOST_DAYS, "days that an expired coupon is good again", load_default=0)
+
+
+class DefinitionSchema(Strict):
+    """A batch to create."""
+
+    code = fields.String(required=True, validate=validate.Regexp(CODE, error="1 to 40 letters, digits, '-' or '_'"))
+    title = text(1, 100, required=True)
+    terms = fields.String(load_default="", validate=validate.Length(0, 4_000))
+    rule = fields.Dict(required=True)
+    scope = fields.Dict(load_default=dict)
+    stacking = fields.Dict(load_default=dict)
+    channels = fields.List(text(1, 40), load_default=list, validate=validate.Length(0, 100))
+    stores = fields.List(text(1, 40), load_default=list, validate=validate.Length(0, 2_000))
+    gate = fields.Dict(load_default=None, allow_none=True)
+    validity = fields.Nested(ValiditySchema, required=True)
+    claim_from = fields.String(load_default=None, allow_none=True)
+    claim_to = fields.String(load_default=None, allow_none=True)
+    stock = whole(0, MOST, "coupons in all; null: no limit", load_default=None, allow_none=True)
+    codes = fields.String(load_default="made", validate=validate.OneOf(["made", "pool"]))
+    limits = fields.Nested(LimitsSchema, load_default=lambda: LimitsSchema().load({}))
+    budget_minor = whole(0, MOST, "most discount in minor units; null: no limit", load_default=None, allow_none=True)
+    promise = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    promise_minor = whole(1, MOST, "what one claim reserves of the budget", load_default=None, allow_none=True)
+    returns = fields.Nested(ReturnsSchema, load_default=lambda: ReturnsSchema().load({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A checked batch; ``columns`` are the values of its table, JSON values as Python values."""
+
+    code: str
+    columns: dict[str, Any]
+    gate: Gate | None
+
+
+def read_definition(value: Any, zone: ZoneInfo) -> Definition:
+    """A batch from its JSON; raises Invalid that names the field at fault.
+
+    Times without an offset are the brand's wall clock. A budget whose claims
+    promise it needs to know what one coupon can cost: ``promise_minor``, or the
+    rule's own most where it has one.
+    """
+    body = load(DefinitionSchema(), value)
+    validity = _validity(body["validity"], zone)
+    claim_from = _instant(body["claim_from"], zone, "claim_from")
+    claim_to = _instant(body["claim_to"], zone, "claim_to")
+    _ordered(claim_from, claim_to, "claim_to", "the claims end before they begin")
+    if validity.until is not None and claim_from is not None and claim_from >= validity.until:
+        raise Invalid("claim_from: claims begin after the coupons' validity has ended", field="claim_from")
+    rule = rule_of(body["rule"])
+    scope = scope_of(body["scope"])
+    stacking = stacking_of(body["stacking"], rule)
+    gate = None if body["gate"] is None else read_gate(body["gate"])
+    if body["codes"] == "pool" and body["stock"] is not None:
+        raise Invalid("stock: a code pool's stock is the number of its codes; leave it out", field="stock")
+    pool = body["codes"] == "pool"
+    stock = 0 if pool else body["stock"]
+    returns = body["returns"]
+    if (returns["policy"] == "extend") != (returns["extend_days"] > 0):
+        field = "returns.extend_days"
+        raise Invalid(f"{field}: is needed by the policy extend, and by it alone", field=field)
+    limits = body["limits"]
+    columns = {
+        "title": clean_text(body["title"], field="title", max_length=100),
+        "terms": clean_text(body["terms"], field="terms", max_length=4_000, multiline=True),
+        "rule": rule.as_dict(),
+        "scope": scope,
+        **stacking,
+        "channels": body["channels"],
+        "stores": body["stores"],
+        "gate": None if gate is None else gate_view(gate),
+        "validity": validity.kind,
+        "valid_from": validity.since,
+        "valid_to": validity.until,
+        "valid_days": validity.days,
+        "claim_from": claim_from,
+        "claim_to": claim_to,
+        "stock_total": stock,
+        "codes": int(pool),
+        "per_person": limits["per_person"],
+        "per_person_day": limits["per_person_day"],
+        "per_day": limits["per_day"],
+        "budget_minor": body["budget_minor"],
+        **_promise(body, rule),
+        "return_policy": returns["policy"],
+        "extend_days": returns["extend_days"],
+    }
+    return Definition(body["code"], columns, gate)
+
+
+def read_validity(value: Any, zone: ZoneInfo) -> Validity:
+    """A validity from its JSON; raises Invalid naming the field."""
+    try:
+        return _validity(load(ValiditySchema(), value), zone)
+    except Invalid as exc:
+        name = exc.field or ""
+        raise Invalid(str(exc), field=name if name.startswith("validity") else f"validity.{name}") from None
+
+
+def _validity(body: dict[str, Any], zone: ZoneInfo) -> Validity:
+    kind, days = body["kind"], body["days"]
+    since = _instant(body["since"], zone, "validity.from")
+    until = _instant(body["until"], zone, "validity.to")
+    if kind == ABSOLUTE:
+        if days is not None:
+            raise Invalid("validity.days: an absolute validity has dates, not days", field="validity.days")
+        _ordered(since, until, "validity.to", "the validity ends before it starts")
+        return Validity(kind, since, until)
+    if days is None:
+        raise Invalid(f"validity.days: is needed by the kind {kind}", field="validity.days")
+    if since is not None or until is not None:
+        field = "validity.from" if since is not None else "validity.to"
+        raise Invalid(f"{field}: the kind {kind} counts days from the claim and has no dates", field=field)
+    return Validity(kind, days=days)
+
+
+def _promise(body: dict[str, Any], rule: Rule) -> dict[str, int]:
+    if not body["promise"]:
+        if body["promise_minor"] is not None:
+            raise Invalid("promise_minor: nothing is promised; set promise to true", field="promise_minor")
+        return {"promise": 0, "promise_minor": 0}
+    if body["budget_minor"] is None:
+        raise Invalid("promise: claims can only promise a budget; give budget_minor", field="promise")
+    most = most_discount(rule)
+    each = body["promise_minor"] if body["promise_minor"] is not None else most
+    if each is None:
+        raise Invalid(
+            "promise_minor: the rule has no most of its own; say what one claim reserves", field="promise_minor"
+        )
+    if most is not None and each < most:
+        raise Invalid(
+            f"promise_minor: a coupon can cost {most}; {each} would promise too little", field="promise_minor"
+        )
+    return {"promise": 1, "promise_minor": each}
+
+
+def _ordered(since: int | None, until: int | None, field: str, problem: str) -> None:
+    if since is not None and until is not None and since >= until:
+        raise Invalid(f"{field}: {problem}", field=field)
+
+
+def _instant(given: str | None, zone: ZoneInfo, field: str) -> int | None:
+    if given is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(given.strip())
+        return local_instant(moment, zone) if moment.tzinfo is None else to_instant(moment)
+    except (ValueError, OverflowError):
+        raise Invalid(
+            f"{field}: {given[:60]!r} is not a time such as 2026-03-01T09:30 or 2026-03-01", field=field
+        ) from None
+
+

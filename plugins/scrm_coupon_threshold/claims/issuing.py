@@ -1,0 +1,118 @@
+"""Coupons as rewards: the kinds ``coupon`` and ``product-voucher`` that other plugins grant.
+
+``coupon`` names a batch. ``product-voucher`` (商品券) names a SKU or a batch; it
+is bound to that article and its owner, costs nothing at the till and is used
+once. For a SKU the newest open batch whose rule exchanges exactly it is taken,
+or else the newest whose rule leaves the article to its coupons.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from scrm_core.api import Invalid, NotFound, RewardOrder, ScrmError, Veto, execute
+
+from ..batches.service import Batch, Batches
+from .service import Claims
+from .voiding import Voiding
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+COUPON = "coupon"
+VOUCHER = "product-voucher"
+REWARD_KINDS = {
+    COUPON: "a coupon 优惠券; the item is the code of its batch",
+    VOUCHER: "a product voucher 专用商品券; the item is a SKU or the code of its batch",
+}
+EXCHANGE = "exchange"
+MOST_AT_ONCE = 100
+
+
+class Issuing:
+    """Issues coupons as rewards of one brand; call it inside ``with brand:``."""
+
+    def __init__(self, brand: Brand) -> None:
+        self.brand = brand
+        self.batches = Batches(brand)
+        self.claims = Claims(brand)
+        self.voiding = Voiding(brand)
+
+    def check_item(self, kind: str, item: str) -> None:
+        """Whether the kind has this item; raises Invalid naming it. A batch may still be a draft or paused."""
+        batch, _ = self._target(kind, item)
+        if batch.state == "closed":
+            raise Invalid(f"item: the batch {batch.code!r} is closed", field="item")
+
+    def issue(self, order: RewardOrder) -> dict[str, Any]:
+        """Claim ``quantity`` coupons for the person; raises Veto with the claim's reason, and then claims none."""
+        if order.quantity > MOST_AT_ONCE:
+            raise Veto(f"at most {MOST_AT_ONCE} coupons are issued at once, not {order.quantity}", "too_many")
+        try:
+            batch, sku = self._target(order.kind, order.item)
+            coupons = [
+                self.claims.claim(
+                    batch.code, order.contact_id, key=f"{order.reward_id}#{number}", source="reward",
+                    reason=order.reason[:200], sku=sku,
+                )
+                for number in range(1, order.quantity + 1)
+            ]  # fmt: skip
+        except Veto:
+            raise
+        except ScrmError as exc:
+            raise Veto(str(exc), exc.code) from None
+        return {
+            "batch": batch.code,
+            "coupons": [coupon.uid for coupon in coupons],
+            "codes": [coupon.code for coupon in coupons],
+            "sku": sku,
+        }
+
+    def reverse(self, order: RewardOrder) -> None:
+        """Void the reward's coupons. A used or held one is a Veto and all stay as they are.
+
+        What was spent is not undone by taking the reward back: reverse the
+        redemption first, which gives the coupon back. Expired ones stay expired.
+        """
+        for uid in (order.issued or {}).get("coupons", ()):
+            coupon = self.claims.get(uid)
+            if coupon.state == "expired":
+                continue
+            try:
+                self.voiding.void(uid, reason=order.reason or "the reward was taken back", actor="rewards")
+            except ScrmError as exc:
+                raise Veto(f"coupon {coupon.code}: {exc}", f"coupon_{exc.code}") from None
+
+    def _target(self, kind: str, item: str) -> tuple[Batch, str]:
+        """The batch that a reward's item means, and the article that its coupons are bound to."""
+        if not item:
+            raise Invalid(f"item: a {kind} names its batch" + (" or SKU" if kind == VOUCHER else ""), field="item")
+        try:
+            batch = self.batches.get(item)
+        except NotFound:
+            if kind == COUPON:
+                raise Invalid(f"item: no coupon batch is called {item[:60]!r}", field="item") from None
+            return self._for_article(item), item
+        if kind == COUPON:
+            return batch, ""
+        sku = batch.rule.get("sku", "") if batch.rule["kind"] == EXCHANGE else ""
+        if not sku:
+            raise Invalid(f"item: the batch {item!r} exchanges no article of its own; name the SKU", field="item")
+        return batch, sku
+
+    def _for_article(self, sku: str) -> Batch:
+        rows = execute(
+            "SELECT id, rule FROM coupon_threshold_batch WHERE state = 'open' AND rule LIKE ? ORDER BY id DESC",
+            (f'%"{EXCHANGE}"%',),
+        ).fetchall()
+        rules = [(batch_id, json.loads(rule)) for batch_id, rule in rows]
+        for wanted in (sku, ""):
+            for batch_id, rule in rules:
+                if rule["kind"] == EXCHANGE and rule.get("sku", "") == wanted:
+                    return self.batches.by_id(batch_id)
+        raise Invalid(
+            f"item: {sku[:60]!r} is no batch, and no open batch exchanges this article; create one with the rule "
+            f'{{"kind": "{EXCHANGE}", "sku": "..."}}',
+            field="item",
+        )

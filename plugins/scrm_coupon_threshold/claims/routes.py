@@ -1,0 +1,108 @@
+"""Routes of claims and coupons, for trusted servers: the person is named by uid, never by a page of theirs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flask
+
+from scrm_core.api import Invalid, contended, current_actor, current_brand, permission
+
+from ..gates.service import progress_view
+from ..requests import CLAIM, MANAGE, READ, coupons_here, page
+from ..schemas import Strict, load, text
+from .views import CouponView, coupon_view
+
+
+class ClaimBody(Strict):
+    """A claim: which batch, for whom, under which key; the same key answers the first coupon."""
+
+    batch = text(1, 40, required=True)
+    contact = text(1, 200, required=True)
+    key = text(1, 150, required=True)
+
+
+class GiveBody(ClaimBody):
+    """A coupon given by a member of staff, with the reason; the claim gate is not asked."""
+
+    reason = text(1, 200, required=True)
+    sku = text(0, 200, load_default="")
+
+
+class VoidBody(Strict):
+    """Why a coupon is voided."""
+
+    reason = text(1, 200, required=True)
+
+
+def _view(coupon: CouponView) -> dict[str, Any]:
+    claims = coupons_here().claims
+    return coupon_view(coupon, current_brand().zone, contact=claims.owner_uid(coupon))
+
+
+@permission(CLAIM)
+@contended
+def claim() -> Any:
+    """Claim a coupon for a person; many at once share a commit."""
+    body = load(ClaimBody(), flask.request.get_json())
+    contact = current_brand().contacts.get(body["contact"])
+    coupon = coupons_here().claims.claim(body["batch"], contact.id, key=body["key"], source="api")
+    return flask.jsonify(_view(coupon)), 201
+
+
+@permission(MANAGE)
+def give() -> Any:
+    """Give a person a coupon by hand, with the reason (人工发券)."""
+    body = load(GiveBody(), flask.request.get_json())
+    contact = current_brand().contacts.get(body["contact"])
+    coupon = coupons_here().claims.claim(
+        body["batch"], contact.id, key=body["key"], source="staff", actor=current_actor(), reason=body["reason"],
+        sku=body["sku"],
+    )  # fmt: skip
+    return flask.jsonify(_view(coupon)), 201
+
+
+@permission(READ)
+def coupons() -> Any:
+    """Coupons, oldest first, of one ``contact`` or one ``batch``."""
+    contact, batch = flask.request.args.get("contact"), flask.request.args.get("batch")
+    if (contact is None) == (batch is None):
+        raise Invalid("name either a contact or a batch", field="contact")
+    here = coupons_here()
+    if contact is not None:
+        contact_id = current_brand().contacts.get(contact).id
+        return page("coupons", lambda after, limit: here.claims.of(contact_id, after=after, limit=limit), _view)
+    assert batch is not None
+    batch_id = here.batches.get(batch).id
+    return page("coupons", lambda after, limit: here.claims.page(batch_id, after=after, limit=limit), _view)
+
+
+@permission(READ)
+def coupon(uid: str) -> Any:
+    """One coupon."""
+    return flask.jsonify(_view(coupons_here().claims.get(uid)))
+
+
+@permission(MANAGE)
+def void(uid: str) -> Any:
+    """Void an unused coupon, with the reason; a void one stays void."""
+    body = load(VoidBody(), flask.request.get_json())
+    return flask.jsonify(_view(coupons_here().voiding.void(uid, reason=body["reason"], actor=current_actor())))
+
+
+@permission(READ)
+def progress(code: str) -> Any:
+    """How far a ``contact`` is with the batch's claim gate."""
+    here = coupons_here()
+    contact = current_brand().contacts.get(flask.request.args.get("contact", ""))
+    return flask.jsonify(progress_view(here.gates.progress(contact.id, here.batches.get(code))))
+
+
+def add_routes(blueprint: flask.Blueprint) -> None:
+    """Put the routes of claims and coupons on the plugin's blueprint."""
+    blueprint.post("/claims")(claim)
+    blueprint.get("/coupons")(coupons)
+    blueprint.post("/coupons")(give)
+    blueprint.get("/coupons/<uid>")(coupon)
+    blueprint.post("/coupons/<uid>/void")(void)
+    blueprint.get("/batches/<code>/progress")(progress)
