@@ -239,12 +239,13 @@ class GroupBuy:
         """Periodic: unpaid seats expire, teams out of time end, full ones settle, leaders are rewarded; how many."""
         done = len(teams.expire_pending(desk.campaign.id, before=desk.now, reason="unpaid"))
         window = desk.now - desk.settings["refund_days"] * _MS_PER_DAY
+        # One after the other: a team completed by the first step is settled by the second.
         for work, found in (
-            (self._end, teams.ending(desk.campaign.id, desk.now)),
-            (self._close, teams.in_state(desk.campaign.id, "full")),
-            (self._reward, teams.rewarding(desk.campaign.id, window)),
+            (self._end, lambda: teams.ending(desk.campaign.id, desk.now)),
+            (self._close, lambda: teams.in_state(desk.campaign.id, "full")),
+            (self._reward, lambda: teams.rewarding(desk.campaign.id, window)),
         ):
-            for team in found:
+            for team in found():
                 with desk.brand.transaction():
                     done += work(desk, team)
         return done
