@@ -10,6 +10,8 @@ from scrm_core.api import Conflict
 if TYPE_CHECKING:
     from ..engine.turns import Turn
 
+MISSED = ("sold_out", "prize_limit")
+
 
 def award(turn: Turn, prize: str, key: str, reason: str) -> dict[str, Any]:
     """Award a prize; returns its code, its title and the state of the award. Raises Conflict("sold_out")."""
@@ -17,14 +19,14 @@ def award(turn: Turn, prize: str, key: str, reason: str) -> dict[str, Any]:
     return {"prize": prize, "title": title_of(turn, prize), "state": given.state}
 
 
-def award_or_sold_out(turn: Turn, prize: str, key: str, reason: str) -> dict[str, Any]:
-    """The same, with the state ``sold_out`` where there is none left: what the person did still counts."""
+def award_if_there(turn: Turn, prize: str, key: str, reason: str) -> dict[str, Any]:
+    """The same, but ``sold_out`` or ``prize_limit`` is a state: what the person did counts all the same."""
     try:
         return award(turn, prize, key, reason)
     except Conflict as exc:
-        if exc.code != "sold_out":
+        if exc.code not in MISSED:
             raise
-        return {"prize": prize, "title": title_of(turn, prize), "state": "sold_out"}
+        return {"prize": prize, "title": title_of(turn, prize), "state": exc.code}
 
 
 def title_of(turn: Turn, prize: str) -> str:

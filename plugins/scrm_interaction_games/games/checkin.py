@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, Invalid, execute
 
-from .certain import award_or_sold_out, unknown_prizes
+from ..engine import players
+from .certain import MISSED, award_if_there, unknown_prizes
 from .days_schemas import CheckInSettings
 from .streaks import Cycle, MakeUp, month_of, newly_reached, streak
 
@@ -42,6 +43,8 @@ class CheckIn:
 
     A make-up joins streaks and pays the milestones newly reached; the missed
     day's own reward is not paid. The server's clock decides what day it is.
+    Other plugins are told ``checked-in`` for a signed day and ``made-up`` for
+    one made up, which therefore gives no chances at other games.
     """
 
     kind = "checkin"
@@ -51,6 +54,16 @@ class CheckIn:
     Settings = CheckInSettings
     actions = {"sign": "sign", "make-up": "make_up"}
     page = "games_checkin.html"
+    refusals = {
+        "signed": {"zh": "今天已经签到了", "en": "You have signed in today"},
+        "clock_moved_back": {"zh": "日期有误，请稍后再试", "en": "The date is not right; try again later"},
+        "make_up_future": {"zh": "只能补签已经过去的日子", "en": "Only days that have passed can be made up"},
+        "make_up_signed": {"zh": "这一天已经签到了", "en": "That day is signed already"},
+        "make_up_before_joining": {"zh": "不能补签加入之前的日子", "en": "You had not joined on that day"},
+        "make_up_before_start": {"zh": "不能补签活动开始之前的日子", "en": "This had not begun on that day"},
+        "make_up_too_old": {"zh": "只能补签最近几天", "en": "Only the last few days can be made up"},
+        "make_up_monthly_limit": {"zh": "本月的补签次数用完了", "en": "You have used this month's make-ups"},
+    }
 
     def check(self, campaign: Any) -> Iterable[str]:
         """Problems that refuse publishing: prizes that the campaign does not have."""
@@ -90,6 +103,7 @@ class CheckIn:
 
     def sign(self, turn: Turn) -> dict[str, Any]:
         """Sign today. Raises Conflict when today is signed, or when a later day is (the clock was moved back)."""
+        players.lock(turn.campaign.id, turn.person(None), turn.now)
         book = _book(turn)
         day = turn.day
         if book.signed and max(book.signed) > day:
@@ -104,9 +118,9 @@ class CheckIn:
         cycle = _cycle(turn.settings)
         cycle_day = cycle.day(signed, day)
         prize = _daily_prize(turn.settings, cycle_day)
-        reward = award_or_sold_out(turn, prize, f"day:{_iso(day)}", "check-in 签到") if prize else None
+        reward = award_if_there(turn, prize, f"day:{_iso(day)}", "check-in 签到") if prize else None
         milestones = _pay_milestones(turn, cycle, book, signed, day)
-        turn.emit("checked-in", _told(turn, signed, day, made_up=0))
+        turn.emit("checked-in", _told(turn, signed, day))
         return {
             "day": _iso(day),
             "streak": streak(signed, day),
@@ -122,6 +136,7 @@ class CheckIn:
         Costs a ticket of the campaign where its settings say so.
         """
         day = _read_day(turn.data.get("day", ""))
+        players.lock(turn.campaign.id, turn.person(None), turn.now)
         book = _book(turn)
         limits = _limits(turn.settings)
         refusal = limits.refusal(day, **_asked(turn, book))
@@ -134,7 +149,7 @@ class CheckIn:
             turn.tickets.spend(f"make-up:{_iso(day)}")
         signed = book.signed | {day}
         milestones = _pay_milestones(turn, _cycle(turn.settings), book, signed, day)
-        turn.emit("checked-in", _told(turn, signed, day, made_up=1))
+        turn.emit("made-up", _told(turn, signed, day))
         return {
             "day": _iso(day),
             "streak": streak(signed, turn.day),
@@ -182,26 +197,24 @@ def _pay_milestones(turn: Turn, cycle: Cycle, book: Book, signed: frozenset[int]
     given = []
     for milestone in newly_reached(cycle, signed, day, prizes, book.paid):
         key = f"milestone:{milestone}:{_iso(day)}"
-        reward = award_or_sold_out(turn, prizes[milestone], key, f"check-in milestone 签到里程碑 {milestone}")
+        reward = award_if_there(turn, prizes[milestone], key, f"check-in milestone 签到里程碑 {milestone}")
         execute(
             "INSERT INTO interaction_games_milestone (campaign_id, contact_id, milestone, day, prize, at) "
             "VALUES (?, ?, ?, ?, ?, ?)",
             (
                 turn.campaign.id, turn.contact_id, milestone, day,
-                "" if reward["state"] == "sold_out" else prizes[milestone], turn.now,
+                "" if reward["state"] in MISSED else prizes[milestone], turn.now,
             ),
         )  # fmt: skip
         given.append({"days": milestone, **reward})
     return given
 
 
-def _told(turn: Turn, signed: frozenset[int], day: int, *, made_up: int) -> dict[str, Any]:
+def _told(turn: Turn, signed: frozenset[int], day: int) -> dict[str, str | int]:
     return {
-        "campaign": turn.campaign.code,
         "day": _iso(day),
         "streak": streak(signed, turn.day),
         "total": len(signed),
-        "made_up": made_up,
     }
 
 

@@ -78,15 +78,16 @@ class GrabSettings(Strict):
         metadata={"description": "when how much of which prize can be grabbed, every day"},
     )
 
-    @validates("drops")
-    def _do_not_overlap(self, rows: list[dict[str, Any]], **_: Any) -> None:
-        pair = overlap(drops_of({"drops": rows}))
+    @validates_schema
+    def _do_not_overlap(self, data: dict[str, Any], **_: Any) -> None:
+        pair = overlap(drops_of(data))
         if pair is None:
             return
         one, two = pair
+        words = f"the drops at {one.at} and {two.at} are open together; shorten the first"
         if one is two:
-            raise ValidationError(f"the drop at {one.at} is open past midnight; let it end by then")
-        raise ValidationError(f"the drops at {one.at} and {two.at} are open together; shorten the first")
+            words = f"the drop at {one.at} is open past midnight; let it end by then"
+        raise ValidationError(words, field_name="drops")
 
 
 def drops_of(settings: dict[str, Any]) -> tuple[Drop, ...]:
@@ -244,8 +245,8 @@ class NurtureSettings(Strict):
         if stages != sorted(set(stages)):
             raise ValidationError("each stage must begin above the one before it")
 
-    @validates("sources")
-    def _have_names_of_their_own(self, sources: list[dict[str, Any]], **_: Any) -> None:
-        codes = [source["code"] for source in sources]
+    @validates_schema
+    def _sources_have_names_of_their_own(self, data: dict[str, Any], **_: Any) -> None:
+        codes = [source["code"] for source in data["sources"]]
         if len(codes) != len(set(codes)):
-            raise ValidationError("two sources have the same code")
+            raise ValidationError("two sources have the same code", field_name="sources")

@@ -6,47 +6,63 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Invalid, execute, iso
 
+from ..engine import players
+
 if TYPE_CHECKING:
+    from ..engine.draws import DrawView
     from ..engine.turns import Turn
 
-LONGEST_SEED = 64
 LONGEST_NUMBER = 12
 SHOWN = 50
 
 
-def client_seed(turn: Turn) -> str:
-    """The player's own part of the draw's proof, as the page sent it; empty when it sent none."""
-    seed = turn.data.get("client_seed", "")
-    if len(seed) > LONGEST_SEED or not seed.isprintable() or not seed.isascii():
-        raise Invalid(f"write up to {LONGEST_SEED} plain letters and digits", field="client_seed")
-    return seed
-
-
-def told(draw: Any) -> dict[str, Any]:
-    """A draw as the page shows it: the prize that was recorded, and its number for whoever checks it later."""
-    won = draw.state != "none" and draw.prize is not None and draw.prize.kind != "none"
+def told(turn: Turn, draw: DrawView) -> dict[str, Any]:
+    """A draw as the page shows it: the prize that was recorded and, on a wheel, the slice that stands for it."""
+    given = draw.prize if draw.state != "void" else None
     return {
         "draw": draw.uid,
-        "n": draw.n,
         "state": draw.state,
-        "won": won,
-        "prize": draw.prize.code if draw.prize is not None else None,
-        "title": draw.prize.title if draw.prize is not None else "",
         "word": draw.word,
+        "won": given is not None,
+        "prize": given.code if given is not None else None,
+        "title": given.title if given is not None else "",
+        "slice": given.code if given is not None else _none_slice(turn, draw.picked),
     }
 
 
-def draw_key(turn: Turn) -> str:
-    """The key of the draw that a page asks for: the one that follows the draws which the page knew of.
+def _none_slice(turn: Turn, picked: str) -> str | None:
+    """The slice of "no prize": the picked one, or the first there is when what was picked was gone."""
+    nothing = [prize.code for prize in turn.campaign.prizes if not prize.wins]
+    if picked in nothing:
+        return picked
+    return nothing[0] if nothing else None
 
-    A caller that names none is held to the idempotency key of its request.
+
+def draw_once(turn: Turn, key: str) -> DrawView:
+    """The draw under a key of the game's own: made when it is not there yet, and told to all plugins then.
+
+    The player's row is locked before looking, so two requests at once find one draw.
     """
-    known = turn.data.get("after", "")
-    if not known:
-        return turn.key
-    if not (known.isascii() and known.isdigit() and len(known) <= LONGEST_NUMBER) or int(known) > draws_of(turn):
-        raise Invalid("the number of draws so far is the one that the page showed", field="after")
-    return f"after:{int(known)}"
+    players.lock(turn.campaign.id, turn.person(None), turn.now)
+    known = turn.engine_draws.find(turn.person(None), f"draw:{key}")
+    return known if known is not None else draw_new(turn, key)
+
+
+def draw_new(turn: Turn, key: str | None = None) -> DrawView:
+    """Draw, and tell all plugins that this person played."""
+    draw = turn.draw(key=key)
+    turn.emit("played", {"draw": draw.uid, "prize": draw.prize.code if draw.prize is not None else ""})
+    return draw
+
+
+def draw_after(turn: Turn, known: str) -> DrawView:
+    """The draw that follows the ``known`` draws of which a page knew when it was opened."""
+    if not (known.isascii() and known.isdigit() and len(known) <= LONGEST_NUMBER):
+        raise Invalid("after: the number of draws so far is a whole number, as the page showed it", field="after")
+    players.lock(turn.campaign.id, turn.person(None), turn.now)
+    if int(known) > draws_of(turn):
+        raise Invalid("after: so many draws have not been made; open the page again", field="after")
+    return draw_once(turn, f"after:{int(known)}")
 
 
 def draws_of(turn: Turn) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import Invalid, execute
 
 from .days_schemas import EggSettings
-from .drawing import client_seed, drawn, told
+from .drawing import draw_once, drawn, told
 
 if TYPE_CHECKING:
     from ..engine.turns import Turn
@@ -36,15 +36,13 @@ class Egg:
         number = turn.data.get("egg", "")
         if number not in {str(each) for each in range(1, most + 1)}:
             raise Invalid(f"choose an egg from 1 to {most}", field="egg")
-        draw = turn.draw(client_seed=client_seed(turn), key=f"egg:{turn.day}:{number}")
-        turn.emit("played", {"campaign": turn.campaign.code, "game": self.kind, "draw": draw.uid})
-        return {"egg": int(number), **told(draw)}
+        return {"egg": int(number), **told(turn, draw_once(turn, f"egg:{turn.day}:{number}"))}
 
     def _broken(self, turn: Turn) -> dict[int, dict[str, Any]]:
         """Egg number -> the prize that was in it, for the eggs this person broke today."""
         if turn.contact_id is None:
             return {}
-        begins = f"egg:{turn.day}:"
+        begins = f"draw:egg:{turn.day}:"
         rows = execute(
             "SELECT d.key, p.title, d.state FROM interaction_games_draw d "
             "LEFT JOIN interaction_games_prize p ON p.id = d.prize_id "

@@ -32,6 +32,10 @@ class Grab:
     Settings = GrabSettings
     actions = {"grab": "grab"}
     page = "games_grab.html"
+    refusals = {
+        "closed": {"zh": "还没有开抢，请看倒计时", "en": "Not open yet; watch the countdown"},
+        "grabbed": {"zh": "今天已经抢到了，明天再来", "en": "You have had one today; come back tomorrow"},
+    }
 
     def check(self, campaign: Any) -> Iterable[str]:
         """Problems that refuse publishing: drops of prizes that the campaign does not have."""
@@ -78,7 +82,7 @@ class Grab:
         if not took:
             raise _sold_out(drop)
         reward = award(turn, drop.prize, f"grab:{turn.day}", f"daily grab 每日抢 {drop.at}")
-        turn.emit("played", {"campaign": turn.campaign.code, "game": self.kind, "prize": drop.prize})
+        turn.emit("played", {"prize": drop.prize})
         return {"drop": drop.at, **reward}
 
     def _stock(self, turn: Turn, drop: Drop) -> int:

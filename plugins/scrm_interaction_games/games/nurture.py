@@ -48,6 +48,15 @@ class Nurture:
     Settings = NurtureSettings
     actions = {"collect": "collect", "begin": "begin", "pour": "pour"}
     page = "games_nurture.html"
+    refusals = {
+        "daily_cap": {"zh": "今天已经领完了，明天再来", "en": "That was all for today; come back tomorrow"},
+        "cooldown": {"zh": "还没到时间，稍后再来", "en": "Not yet; come back a little later"},
+        "too_early": {"zh": "再看一会儿就能领取", "en": "Stay a little longer to get it"},
+        "no_stay": {"zh": "请重新开始浏览", "en": "Please begin again"},
+        "nothing_yet": {"zh": "还没有积满一滴", "en": "No drop has gathered yet"},
+        "dry": {"zh": "水不够了，先去收集", "en": "Not enough water; gather some first"},
+        "finished": {"zh": "已经养成，奖品已发放", "en": "It is fully grown and your prize was sent"},
+    }
 
     def check(self, campaign: Any) -> Iterable[str]:
         """Problems that refuse publishing: an unknown prize, and a plant that nobody can finish in time."""
@@ -143,7 +152,7 @@ class Nurture:
         answer: dict[str, Any] = {"source": source["code"], "amount": amount, "water": water}
         if source["kind"] == "answer":
             answer["right"] = amount > 0
-            turn.emit("answered", {"campaign": turn.campaign.code, "source": source["code"], "right": int(amount > 0)})
+            turn.emit("answered", {"source": source["code"], "right": int(amount > 0)})
         return answer
 
     def pour(self, turn: Turn) -> dict[str, Any]:
@@ -171,7 +180,7 @@ class Nurture:
             "reservations = ?, finished_at = ? WHERE id = ?",
             (after, drops, max(plant.cared_day, turn.day), until, plant.reservations, finished_at, plant.id),
         )
-        turn.emit("played", {"campaign": turn.campaign.code, "game": self.kind, "growth": after})
+        turn.emit("played", {"growth": after})
         return {
             "growth": after,
             "water": plant.water - drops,

@@ -7,11 +7,14 @@ below the wheel, not in an angle that nobody can measure.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 RADIUS = 150.0
 LONGEST_LINE = 6
 MOST_LINES = 2
+# A Latin word, one Chinese character, or the space between.
+_WORDS = re.compile(r"[^\s\u2e80-\uffff]+|[\u2e80-\uffff]|\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +62,26 @@ def _point(degrees: float) -> tuple[str, str]:
 
 
 def _lines(title: str) -> tuple[str, ...]:
-    """The title in at most two short lines; Latin letters are half as wide as Chinese ones."""
-    lines, line, room = [], "", 0.0
-    for letter in title:
-        width = 0.55 if ord(letter) < 0x2E80 else 1.0
-        if room + width > LONGEST_LINE:
-            if len(lines) == MOST_LINES - 1:
-                return (*lines, line[:-1] + "…")
-            lines.append(line)
-            line, room = "", 0.0
-            if letter == " ":
-                continue
-        line += letter
-        room += width
-    return (*lines, line)
+    """The title in at most two short lines, broken between words, or between any two Chinese characters."""
+    lines = [""]
+    for word in _WORDS.findall(title):
+        if _room(lines[-1]) + _room(word) <= LONGEST_LINE:
+            lines[-1] += word
+        elif word.strip():
+            lines.append(word)
+    lines = [line.strip() for line in lines if line.strip()]
+    if len(lines) > MOST_LINES or any(_room(line) > LONGEST_LINE for line in lines):
+        lines = [_shortened(line) for line in lines[:MOST_LINES]]
+        lines[-1] = _shortened(lines[-1] + "…")
+    return tuple(lines)
+
+
+def _shortened(line: str) -> str:
+    while _room(line) > LONGEST_LINE:
+        line = line.removesuffix("…")[:-1] + "…"
+    return line
+
+
+def _room(text: str) -> float:
+    """The width of a text in Chinese characters: Latin letters are about half as wide."""
+    return sum(0.55 if ord(letter) < 0x2E80 and letter != "…" else 1.0 for letter in text)
