@@ -42,7 +42,7 @@ class Invite:
         yield from unknown_prizes(campaign, [rung.prize for rung in rungs_of(campaign.settings)])
 
     def view(self, turn: Turn) -> dict[str, Any]:
-        """Own code, invitees and rungs, and the invitation that brought one here (``code``); writes nothing."""
+        """Own code, invitees and rungs, and the invitation that brought one here (``by``); writes nothing."""
         settings = turn.settings
         inviter = invitations.of_person(turn.campaign.id, turn.contact_id) if turn.contact_id is not None else None
         titles = {prize.code: prize.title for prize in turn.prizes()}
@@ -54,7 +54,7 @@ class Invite:
             "mode": settings["mode"],
             "refund_days": settings["refund_days"],
             "code": inviter.code if inviter else "",
-            "url": turn.url(f"?code={inviter.code}") if inviter else "",
+            "url": turn.url(f"?by={inviter.code}") if inviter else "",
             "qualified": qualified,
             "next": ahead.invites - qualified if ahead else 0,
             "rungs": [
@@ -78,7 +78,7 @@ class Invite:
         }
 
     def _invitation(self, turn: Turn) -> dict[str, Any] | None:
-        code = turn.data.get("code", "")
+        code = turn.data.get("by", "")
         inviter = invitations.by_code(turn.campaign.id, code) if code else None
         if inviter is None:
             return None
@@ -96,17 +96,17 @@ class Invite:
         assert turn.contact_id is not None
         inviter = invitations.enrol(turn.campaign.id, turn.contact_id, turn.now)
         turn.emit("played", {"campaign": turn.campaign.code, "game": self.kind})
-        return {"code": inviter.code, "url": turn.url(f"?code={inviter.code}")}
+        return {"code": inviter.code, "url": turn.url(f"?by={inviter.code}")}
 
     def accept(self, turn: Turn) -> dict[str, Any]:
-        """Say by whose code (``code`` in the data) one came; this locks the relation for the campaign.
+        """Say by whose code (``by`` in the data) one came; this locks the relation for the campaign.
 
         Raises NotFound for an unknown code, Forbidden for one's own and for
         somebody who is a customer already, Conflict when somebody else was
         first, for a circle, and when the inviter's day is full.
         """
         assert turn.contact_id is not None
-        inviter = invitations.by_code(turn.campaign.id, turn.data.get("code", ""))
+        inviter = invitations.by_code(turn.campaign.id, turn.data.get("by", ""))
         if inviter is None:
             raise NotFound("this invitation does not exist; ask your friend for the code again")
         if inviter.contact_id == turn.contact_id:
