@@ -8,6 +8,7 @@ that a double tap, a reload or the back button does nothing twice.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -187,7 +188,7 @@ class Visit:
         """An error as the answer to a customer; raises it again where the page never used the frame."""
         if isinstance(error, SignInNeeded):
             return self._to_join(error)
-        if not self._used or error.status >= 500:
+        if not self._used or (error.status >= 500 and error.code != "provider"):
             raise error
         words = self._refusal_words(error)
         if not self.wants_json and "text/html" in self.request.headers.get("Accept", ""):
@@ -311,11 +312,10 @@ def network() -> str:
     if found is None:
         return ""
     text = client_address(found.request.environ)
-    try:
+    # Anything else than an address (a socket file, a proxy's own word) stands for itself.
+    with contextlib.suppress(ValueError):
         address = ip_address(text)
         text = str(ip_network(f"{address}/{24 if address.version == 4 else 48}", strict=False))
-    except ValueError:
-        pass  # not an address: a socket file, a proxy's own word
     return found.brand.consumers.seals.mac("network", text)[:32]
 
 

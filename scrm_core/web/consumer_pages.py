@@ -254,9 +254,10 @@ def privacy() -> Response:
 def theme() -> Response:
     """The brand's colour, and black or white for what stands on it."""
     colour = current_brand().config.consumer.colour
+    dark = _lighter(colour)
     text = (
-        f":root{{--brand:{colour};--on-brand:{_readable_on(colour)};--brand-dark:{_lighter(colour)};"
-        f"--on-brand-dark:{_readable_on(_lighter(colour))}}}"
+        f":root{{--brand:{colour};--on-brand:{_readable_on(colour)}}}"
+        f"@media (prefers-color-scheme: dark){{:root{{--brand:{dark};--on-brand:{_readable_on(dark)}}}}}"
     )
     answer = Response(text, content_type="text/css; charset=utf-8")
     answer.headers["Cache-Control"] = "public, max-age=86400"
