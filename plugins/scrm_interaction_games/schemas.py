@@ -9,13 +9,15 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from scrm_core.api import Invalid
 
+from .awards.schemas import AWARD_SETTINGS
+
 NAME = "interaction-games"
 MOST = 2**53
 CODE = validate.Regexp(r"[a-z0-9][a-z0-9-]{0,39}\Z", error="lower-case letters, digits and dashes, at most 40")
 
 
-class Settings(Schema):
-    """``[plugins.interaction-games]``."""
+class EngineSettings(Schema):
+    """The engine's part of ``[plugins.interaction-games]``."""
 
     class Meta:
         unknown = RAISE
@@ -51,6 +53,13 @@ class Settings(Schema):
         strict=True, load_default=24, validate=validate.Range(0, 8_760),
         metadata={"description": "hours after the end at which the seed of a campaign's draws is revealed"},
     )  # fmt: skip
+
+
+_AwardSettings: Any = Schema.from_dict(dict(AWARD_SETTINGS), name="AwardSettings")
+
+
+class Settings(EngineSettings, _AwardSettings):  # type: ignore[misc]
+    """``[plugins.interaction-games]``."""
 
 
 class MomentField(fields.Field):
@@ -196,6 +205,14 @@ def loaded(schema: Schema, body: Any, *, at: str = "") -> dict[str, Any]:
         path = ".".join(part for part in (at, field) if part)
         raise Invalid(f"{path}: {text}" if path else text, field=path or None) from None
     return answer
+
+
+def moment(text: str, *, field: str) -> Any:
+    """An instant as an option or field writes it, for ``definition.instant_of``; raises Invalid."""
+    try:
+        return MomentField().deserialize(text)
+    except ValidationError as error:
+        raise Invalid(f"{field}: {error.messages[0]}", field=field) from None
 
 
 def _first(messages: Any, path: tuple[str, ...] = ()) -> tuple[str, str]:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, ScrmError, execute
 
-from .engine import players, registry
+from .engine import players, registry, verifying
 from .engine.acts import Acts
 from .engine.campaigns import Campaigns
 from .engine.fulfilment import Fulfilment
+from .engine.reviews import Reviews
 from .engine.turns import Desk, Engine, Turn
+from .engine.verifying import CARRIED, Check
 from .schemas import NAME
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class Games:
         self.settings = settings
         self.campaigns = Campaigns(brand, settings)
         self.fulfilment = Fulfilment(brand, settings, self.campaigns)
+        self.reviews = Reviews(brand, settings, self.campaigns, self.fulfilment)
         self.engine = Engine(brand, settings, self.campaigns, self.fulfilment)
 
     @cached_property
@@ -68,6 +71,14 @@ class Games:
     def reveal(self, code: str, *, actor: str = "") -> dict[str, Any]:
         """Publish the seed of a campaign that is over."""
         return self.campaigns.reveal(code, actor=actor)
+
+    def verify(self, uid: str) -> tuple[CampaignView, list[Check]]:
+        """Check one draw; see :func:`verifying.verify`."""
+        return verifying.verify(self.campaigns, uid)
+
+    def published_file(self, code: str) -> dict[str, Any]:
+        """Everything that anybody needs to check the draws of a campaign, as a JSON value."""
+        return verifying.published_file(self.campaigns, self.campaigns.get(code))
 
     # People ------------------------------------------------------------------
 
@@ -160,10 +171,24 @@ class Games:
                 tickets = self.engine.draws(campaign, self.brand.now()).tickets
                 tickets.revoke(contact_id, str(event.order_id), "order")
 
+    def take_event(self, event: Any) -> None:
+        """Chances for a check-in (签到) in any campaign: once per day, for every running campaign that gives them."""
+        if event.plugin != NAME or event.name != "checked-in" or event.contact_id is None:
+            return
+        now = self.brand.now()
+        for campaign in self.campaigns.list(states=("published",)):
+            if campaign.chances.check_in and campaign.phase(now) == "running" and campaign.phase(event.at) == "running":
+                contact_id = self.brand.contacts.survivor(event.contact_id)
+                tickets = self.engine.draws(campaign, now).tickets
+                tickets.grant(contact_id, campaign.chances.check_in, "check-in", str(self.brand.day(event.at)))
+
     def take_merge(self, event: Any) -> None:
         """Two players became one: their counters are added up. Undoing a merge leaves the counters as they are."""
-        if not event.undone:
-            players.fold(event.winner_id, event.loser_id)
+        if event.undone:
+            return
+        for each in players.fold(event.winner_id, event.loser_id):
+            detail = {"person": each.uid, "after": each.after, "misses": each.misses}
+            self.campaigns.note(each.campaign_id, CARRIED, NAME, detail=detail)
 
     # Periodic work -----------------------------------------------------------
 

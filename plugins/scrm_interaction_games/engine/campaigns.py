@@ -148,7 +148,7 @@ class Campaigns:
                     prize.per_day, prize.release, int(prize.review), prize.fallback, prize.grade, prize.claim_days,
                 ),
             )  # fmt: skip
-        self._log(row[0], "created", actor)
+        self.note(row[0], "created", actor)
         return self.by_id(row[0])
 
     def _check(self, made: Definition) -> None:
@@ -228,7 +228,7 @@ class Campaigns:
         if draws:
             execute("INSERT INTO interaction_games_seed (campaign_id, seed) VALUES (?, ?)", (campaign.id, seed))
         detail = {"commitment": commit, "table_hash": hashed, "table": [list(row) for row in table] if draws else []}
-        self._log(campaign.id, "published", actor, detail=detail)
+        self.note(campaign.id, "published", actor, detail=detail)
         return {"code": campaign.code, "commitment": commit, "table_hash": hashed}
 
     def _check_public(self, campaign: CampaignView, game: Any) -> None:
@@ -301,7 +301,7 @@ class Campaigns:
         ).rowcount
         if not changed:
             raise Conflict(f"campaign {code!r} is {campaign.state}, not {' or '.join(before)}", code="state")
-        self._log(campaign.id, state if state != "published" else "resumed", actor, reason)
+        self.note(campaign.id, state if state != "published" else "resumed", actor, reason)
         return self.by_id(campaign.id)
 
     @transactional
@@ -323,7 +323,7 @@ class Campaigns:
             (now, now, campaign.id),
         ).rowcount
         if changed:
-            self._log(campaign.id, "revealed", actor)
+            self.note(campaign.id, "revealed", actor)
 
     def revealed_seed(self, code: str) -> str | None:
         """The seed once it is public, or None (also for a campaign without draws)."""
@@ -355,7 +355,7 @@ class Campaigns:
             "UPDATE interaction_games_campaign SET ends_at = ?, version = version + 1 WHERE id = ? AND ends_at < ?",
             (ends_at, campaign.id, ends_at),
         )
-        self._log(campaign.id, "lengthened", actor, detail={"from": campaign.ends_at, "to": ends_at})
+        self.note(campaign.id, "lengthened", actor, detail={"from": campaign.ends_at, "to": ends_at})
         return self.by_id(campaign.id)
 
     @transactional
@@ -374,7 +374,7 @@ class Campaigns:
             (more, more, found.id),
         )
         execute("UPDATE interaction_games_campaign SET version = version + 1 WHERE id = ?", (campaign.id,))
-        self._log(campaign.id, "stock added", actor, detail={"prize": prize, "more": more})
+        self.note(campaign.id, "stock added", actor, detail={"prize": prize, "more": more})
         return self.by_id(campaign.id)
 
     @transactional
@@ -388,7 +388,7 @@ class Campaigns:
             "UPDATE interaction_games_campaign SET budget_minor = budget_minor + ? WHERE id = ?",
             (more_minor, campaign.id),
         )
-        self._log(campaign.id, "budget added", actor, detail={"more_minor": more_minor})
+        self.note(campaign.id, "budget added", actor, detail={"more_minor": more_minor})
         return self.by_id(campaign.id)
 
     def log(self, campaign_id: int) -> Iterator[dict[str, Any]]:
@@ -400,9 +400,10 @@ class Campaigns:
         for what, actor, reason, detail, at in rows:
             yield {"what": what, "actor": actor, "reason": reason, "detail": json.loads(detail), "at": at}
 
-    def _log(
+    def note(
         self, campaign_id: int, what: str, actor: str, reason: str = "", *, detail: dict[str, Any] | None = None
     ) -> None:
+        """Write down what was done to a campaign; call it in a transaction."""
         execute(
             "INSERT INTO interaction_games_log (campaign_id, what, actor, reason, detail, at) "
             "VALUES (?, ?, ?, ?, ?, ?)",

@@ -191,9 +191,8 @@ def read(brand: Brand, body: Any) -> Definition:
     if not data["title"]:
         raise Invalid("title: a campaign needs a title", field="title")
     data["rules"] = clean_text(data["rules"], field="rules", max_length=10_000, multiline=True)
-    starts_at = _instant(brand, data["starts_at"])
-    ends_at = _instant(brand, data["ends_at"])
-    assert ends_at is not None
+    starts_at = instant_of(brand, data["starts_at"]) if data["starts_at"] is not None else None
+    ends_at = instant_of(brand, data["ends_at"])
     if starts_at is not None and ends_at <= starts_at:
         raise Invalid("ends_at: the end lies after the start", field="ends_at")
     guarantee = Guarantee(**data["guarantee"]) if data["guarantee"] else None
@@ -291,8 +290,9 @@ def _check_guarantee(definition: Definition) -> None:
         raise Invalid(f"guarantee.substitute: no prize is called {promised.substitute!r}", field="guarantee.substitute")
 
 
-def _instant(brand: Brand, value: datetime.datetime | int | None) -> int | None:
-    if value is None or isinstance(value, int):
+def instant_of(brand: Brand, value: datetime.datetime | int) -> int:
+    """The instant of a moment as ``MomentField`` reads it; one without an offset is the brand's wall-clock time."""
+    if isinstance(value, int):
         return value
     return local_instant(value, brand.zone) if value.tzinfo is None else to_instant(value)
 

@@ -90,19 +90,34 @@ def daily_given(player: PlayerRow, day: int) -> None:
     )
 
 
-def fold(winner_id: int, loser_id: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a merge added to a player of a campaign: from draw ``after`` + 1 on there are at least ``misses``."""
+
+    campaign_id: int
+    uid: str
+    after: int
+    misses: int
+
+
+def fold(winner_id: int, loser_id: int) -> list[Carried]:
     """After a merge: where both had played, the remaining row counts for both of them.
 
     Draws were re-pointed with the contact; the counters are those of one
-    person now. Call it in a transaction.
+    person now. Call it in a transaction. Returns the misses that were carried
+    over, which checking the draws has to know.
     """
+    carried = []
     rows = execute(
-        "SELECT w.id, l.draws, l.day, l.day_draws, l.misses, l.daily_day, l.last_win_at "
+        "SELECT w.campaign_id, w.uid, w.n, w.misses, w.id, l.draws, l.day, l.day_draws, l.misses, l.daily_day, "
+        "l.last_win_at "
         "FROM interaction_games_player w JOIN interaction_games_player l ON l.campaign_id = w.campaign_id "
         "WHERE w.contact_id = ? AND l.contact_id = ?",
         (winner_id, loser_id),
     ).fetchall()
-    for row_id, draws, day, day_draws, misses, daily_day, last_win in rows:
+    for campaign_id, uid, n, had, row_id, draws, day, day_draws, misses, daily_day, last_win in rows:
+        if misses > had:
+            carried.append(Carried(campaign_id, uid, n, misses))
         execute(
             "UPDATE interaction_games_player SET draws = draws + ?, "
             "day_draws = CASE WHEN day = ? THEN day_draws + ? WHEN day < ? THEN ? ELSE day_draws END, "
@@ -115,3 +130,4 @@ def fold(winner_id: int, loser_id: int) -> None:
                 last_win or 0, last_win, row_id,
             ),
         )  # fmt: skip
+    return carried

@@ -1,0 +1,394 @@
+"""``scrm interaction-games``: campaigns, chances, reviews, checks of draws."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scrm_core.api import Brand, CommandSession, Invalid, NotFound, format_minor, iso, json_option
+
+from .awards.commands import add_commands as add_award_commands
+from .engine.definition import instant_of
+from .engine.verifying import verify_file
+from .report import prizes_report
+from .routes import campaign_record
+from .schemas import NAME, moment
+from .service import Games
+
+BRAND = click.argument("brand_id", metavar="BRAND")
+CODE = click.argument("code", metavar="CAMPAIGN")
+DRAW = click.argument("uid", metavar="DRAW")
+AS = click.option("--as", "actor", required=True, help="Who does it.")
+FAILED = 1
+
+
+def games_of(brand: Brand) -> Games:
+    """The engine of a brand; raises NotFound where the plugin is switched off."""
+    plugin = brand.plugins.get(NAME)
+    if plugin is None:
+        raise NotFound(f"brand {brand.id!r} has {NAME} switched off; add [plugins.{NAME}] to its file")
+    found: Games = plugin.games  # type: ignore[attr-defined]
+    return found
+
+
+@click.group(name=NAME)
+def group() -> None:
+    """Interaction games 互动游戏: campaigns, chances, reviews, checks of draws."""
+
+
+@group.group("campaign")
+def campaign() -> None:
+    """Campaigns 活动: create, list, show, publish, pause, resume, end, reveal, enlarge."""
+
+
+@campaign.command("create")
+@BRAND
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@AS
+@json_option
+@click.pass_obj
+def create(session: CommandSession, brand_id: str, file: Path, actor: str, as_json: bool) -> None:
+    """Make a draft from the definition in FILE (TOML or JSON)."""
+    body = read_definition(file)
+    with session.brand(brand_id) as brand:
+        games = games_of(brand)
+        record = campaign_record(games, games.create(body, actor=actor))
+    session.show_record(record, as_json=as_json)
+
+
+@campaign.command("list")
+@BRAND
+@json_option
+@click.pass_obj
+def list_campaigns(session: CommandSession, brand_id: str, as_json: bool) -> None:
+    """All campaigns with their state and cost."""
+    headings = ("code", "game", "phase", "surface", "starts_at", "ends_at", "spent_minor", "budget_minor")
+    with session.brand(brand_id) as brand:
+        games = games_of(brand)
+        records = [campaign_record(games, each) for each in games.campaigns.list()]
+    session.show(headings, [[record[name] for name in headings] for record in records], as_json=as_json)
+
+
+@campaign.command("show")
+@BRAND
+@CODE
+@json_option
+@click.pass_obj
+def show(session: CommandSession, brand_id: str, code: str, as_json: bool) -> None:
+    """A campaign with its commitment."""
+    with session.brand(brand_id) as brand:
+        games = games_of(brand)
+        record = campaign_record(games, games.campaigns.get(code))
+    session.show_record(record, as_json=as_json)
+
+
+@campaign.command("publish")
+@BRAND
+@CODE
+@AS
+@click.option("--confirm", is_flag=True, help="Accept an expected spend above the budget.")
+@json_option
+@click.pass_obj
+def publish(session: CommandSession, /, brand_id: str, code: str, actor: str, confirm: bool, as_json: bool) -> None:
+    """Publish a draft: odds, quantities, rules and commitment stand from now on."""
+    with session.brand(brand_id) as brand:
+        told = games_of(brand).publish(code, actor, confirm=confirm)
+    session.show_record({name: value for name, value in told.items() if name != "rates"}, as_json=as_json)
+
+
+@campaign.command("pause")
+@BRAND
+@CODE
+@AS
+@click.option("--reason", required=True, help="Why; players are told.")
+@click.pass_obj
+def pause(session: CommandSession, brand_id: str, code: str, actor: str, reason: str) -> None:
+    """Stop a campaign for a while."""
+    with session.brand(brand_id) as brand:
+        games_of(brand).pause(code, actor=actor, reason=reason)
+    click.echo(f"{code} is paused")
+
+
+@campaign.command("resume")
+@BRAND
+@CODE
+@AS
+@click.pass_obj
+def resume(session: CommandSession, brand_id: str, code: str, actor: str) -> None:
+    """Let a paused campaign go on."""
+    with session.brand(brand_id) as brand:
+        games_of(brand).resume(code, actor=actor)
+    click.echo(f"{code} goes on")
+
+
+@campaign.command("end")
+@BRAND
+@CODE
+@AS
+@click.option("--reason", required=True, help="Why; players are told.")
+@click.pass_obj
+def end(session: CommandSession, brand_id: str, code: str, actor: str, reason: str) -> None:
+    """End a campaign before its time."""
+    with session.brand(brand_id) as brand:
+        games_of(brand).end(code, actor=actor, reason=reason)
+    click.echo(f"{code} has ended")
+
+
+@campaign.command("reveal")
+@BRAND
+@CODE
+@AS
+@json_option
+@click.pass_obj
+def reveal(session: CommandSession, brand_id: str, code: str, actor: str, as_json: bool) -> None:
+    """Publish the seed of a campaign that is over."""
+    with session.brand(brand_id) as brand:
+        told = games_of(brand).reveal(code, actor=actor)
+    session.show_record(told, as_json=as_json)
+
+
+@campaign.command("lengthen")
+@BRAND
+@CODE
+@click.argument("ends_at")
+@AS
+@click.pass_obj
+def lengthen(session: CommandSession, brand_id: str, code: str, ends_at: str, actor: str) -> None:
+    """Move the end to later, to ENDS_AT (ISO 8601, the brand's wall-clock time without an offset)."""
+    with session.brand(brand_id) as brand:
+        instant = instant_of(brand, moment(ends_at, field="ends_at"))
+        changed = games_of(brand).campaigns.lengthen(code, instant, actor=actor)
+        until = iso(changed.ends_at, brand.zone)
+    click.echo(f"{code} ends at {until}")
+
+
+@campaign.command("stock")
+@BRAND
+@CODE
+@click.argument("prize")
+@click.argument("more", type=int)
+@AS
+@click.pass_obj
+def stock(session: CommandSession, brand_id: str, code: str, prize: str, more: int, actor: str) -> None:
+    """Add MORE to the stock of PRIZE."""
+    with session.brand(brand_id) as brand:
+        changed = games_of(brand).campaigns.add_stock(code, prize, more, actor=actor)
+    click.echo(f"{prize}: {changed.prize(prize).stock_total} in all")
+
+
+@campaign.command("budget")
+@BRAND
+@CODE
+@click.argument("more_minor", type=int)
+@AS
+@click.pass_obj
+def budget(session: CommandSession, brand_id: str, code: str, more_minor: int, actor: str) -> None:
+    """Add MORE_MINOR minor units to the budget."""
+    with session.brand(brand_id) as brand:
+        changed = games_of(brand).campaigns.add_budget(code, more_minor, actor=actor)
+        total = format_minor(changed.budget_minor or 0, brand.currency)
+    click.echo(f"{code}: {total} in all")
+
+
+@campaign.command("odds")
+@BRAND
+@CODE
+@json_option
+@click.pass_obj
+def odds(session: CommandSession, brand_id: str, code: str, as_json: bool) -> None:
+    """Published odds, the rate with the guarantee counted, and what is expected to be spent."""
+    with session.brand(brand_id) as brand:
+        games = games_of(brand)
+        found = games.campaigns.get(code)
+        told = games.campaigns.cost(found)
+        rows = [
+            [prize.code, prize.weight, found.total_weight, told["rates"].get(prize.code), prize.stock_total]
+            for prize in found.prizes
+        ]
+    if as_json:
+        session.show_record(told, as_json=True)
+        return
+    session.show(("prize", "weight", "of", "rate", "stock"), rows)
+    click.echo(f"expected cost of a draw: {told['expected_cost_minor']} minor units")
+    if told["expected_spend_minor"] is not None:
+        click.echo(f"expected spend of {told['expected_draws']} draws: {told['expected_spend_minor']} minor units")
+
+
+@campaign.command("prizes")
+@BRAND
+@json_option
+@click.pass_obj
+def prizes(session: CommandSession, brand_id: str, as_json: bool) -> None:
+    """Prizes of all published campaigns: odds beside what was drawn."""
+    with session.brand(brand_id) as brand:
+        table = prizes_report(games_of(brand))
+    headings = [column.name for column in table.columns]
+    session.show(headings, [[row[name] for name in headings] for row in table.rows], as_json=as_json)
+
+
+@group.group("tickets")
+def tickets() -> None:
+    """Chances to draw 抽奖机会."""
+
+
+@tickets.command("grant")
+@BRAND
+@CODE
+@click.argument("contact", metavar="CONTACT")
+@click.argument("count", type=int)
+@click.option("--key", required=True, help="What they are for; works once.")
+@AS
+@json_option
+@click.pass_obj
+def grant(
+    session: CommandSession, /, brand_id: str, code: str, contact: str, count: int, key: str, actor: str, as_json: bool
+) -> None:
+    """Give CONTACT (a contact's uid) COUNT chances."""
+    with session.brand(brand_id) as brand:
+        person = brand.contacts.get(contact)
+        balance = games_of(brand).grant_tickets(code, person.id, count, key=key, actor=actor)
+    session.show_record({"contact": contact, "balance": balance}, as_json=as_json)
+
+
+@group.group("review")
+def review() -> None:
+    """Held prizes 审核: list, approve, reject, void."""
+
+
+@review.command("list")
+@BRAND
+@json_option
+@click.pass_obj
+def list_reviews(session: CommandSession, brand_id: str, as_json: bool) -> None:
+    """Prizes that wait for a person's word, with what was seen."""
+    headings = ("uid", "campaign", "prize", "value_minor", "contact", "score", "signals", "approved_by", "needed")
+    with session.brand(brand_id) as brand:
+        queue = games_of(brand).reviews.queue(limit=1_000)
+    session.show(headings, [[record[name] for name in headings] for record in queue], as_json=as_json)
+
+
+@review.command("approve")
+@BRAND
+@DRAW
+@AS
+@click.option("--reason", default="", help="Why.")
+@click.pass_obj
+def approve(session: CommandSession, brand_id: str, uid: str, actor: str, reason: str) -> None:
+    """Approve a held prize; above a value two persons have to."""
+    with session.brand(brand_id) as brand:
+        state = games_of(brand).reviews.approve(uid, actor=actor, reason=reason)
+    click.echo(f"{uid} is {state}")
+
+
+@review.command("reject")
+@BRAND
+@DRAW
+@AS
+@click.option("--reason", required=True, help="Why; the player is told.")
+@click.pass_obj
+def reject(session: CommandSession, brand_id: str, uid: str, actor: str, reason: str) -> None:
+    """Reject a held prize; stock and budget return."""
+    with session.brand(brand_id) as brand:
+        state = games_of(brand).reviews.reject(uid, actor=actor, reason=reason)
+    click.echo(f"{uid} is {state}")
+
+
+@review.command("void")
+@BRAND
+@DRAW
+@AS
+@click.option("--reason", required=True, help="Why; the player is told.")
+@click.pass_obj
+def void(session: CommandSession, brand_id: str, uid: str, actor: str, reason: str) -> None:
+    """Take a prize back before it is granted."""
+    with session.brand(brand_id) as brand:
+        games_of(brand).fulfilment.void(uid, reason=reason, actor=actor)
+    click.echo(f"{uid} is void")
+
+
+@group.command("failed")
+@BRAND
+@json_option
+@click.pass_obj
+def failed(session: CommandSession, brand_id: str, as_json: bool) -> None:
+    """Prizes whose granting failed."""
+    headings = ("uid", "campaign", "prize", "state", "attempts", "error")
+    with session.brand(brand_id) as brand:
+        rows = games_of(brand).fulfilment.failed(limit=1_000)
+    session.show(headings, [[row[name] for name in headings] for row in rows], as_json=as_json)
+
+
+@group.command("replay")
+@BRAND
+@DRAW
+@click.pass_obj
+def replay(session: CommandSession, brand_id: str, uid: str) -> None:
+    """Try to grant a failed prize again; it is never granted twice."""
+    with session.brand(brand_id) as brand:
+        state = games_of(brand).fulfilment.replay(uid)
+    click.echo(f"{uid} is {state}")
+
+
+@group.command("verify")
+@BRAND
+@DRAW
+@json_option
+@click.pass_context
+def verify(ctx: click.Context, brand_id: str, uid: str, as_json: bool) -> None:
+    """Check a draw: commitment, table, number, prize and decision. Exit code 1 when one does not hold."""
+    session: CommandSession = ctx.obj
+    with session.brand(brand_id) as brand:
+        _, found = games_of(brand).verify(uid)
+    rows = [[check.name, "holds" if check.holds else "DOES NOT HOLD", check.detail] for check in found]
+    session.show(("check", "result", "detail"), rows, as_json=as_json)
+    if not all(check.holds for check in found):
+        ctx.exit(FAILED)
+
+
+@group.command("draws")
+@BRAND
+@CODE
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write.")
+@click.pass_obj
+def draws(session: CommandSession, brand_id: str, code: str, out: Path) -> None:
+    """Write the file with which anybody checks the draws of CAMPAIGN; the seed is in it once it is revealed."""
+    with session.brand(brand_id) as brand:
+        told = games_of(brand).published_file(code)
+    out.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    click.echo(f"{len(told['draws'])} draws written to {out}")
+
+
+@group.command("verify-file")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--draw", "uid", default="", help="Only this draw.")
+@click.pass_context
+def verify_published(ctx: click.Context, file: Path, uid: str) -> None:
+    """Check every draw of a published FILE, with nothing but the file. Exit code 1 when one does not hold."""
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as exc:
+        raise Invalid(f"{file}: no JSON file: {exc}") from None
+    results = [(draw, check) for draw, check in verify_file(told) if not uid or draw in ("", uid)]
+    wrong = [(draw, check) for draw, check in results if not check.holds]
+    for draw, check in wrong:
+        click.echo(f"{draw or 'campaign'}: {check.name} DOES NOT HOLD: {check.detail}")
+    checked = len({draw for draw, _ in results if draw})
+    click.echo(f"{checked} draws checked, {len(wrong)} checks do not hold")
+    if wrong:
+        ctx.exit(FAILED)
+
+
+add_award_commands(group)
+
+
+def read_definition(file: Path) -> Any:
+    """A definition from a TOML or JSON file; raises Invalid for one that cannot be read."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        return json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
+    except ValueError as exc:
+        raise Invalid(f"{file}: {exc}") from None
