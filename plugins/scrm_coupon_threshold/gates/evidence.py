@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 EVENTS = ("checked-in", "invited", "answered", "played")
 """Events of games, of whichever plugin, that are proof of the task of the same name."""
 
+INVITE_REVOKED = "invite-revoked"
+
 _ADD = (
     "INSERT INTO coupon_threshold_evidence (event_id, contact_id, task, campaign, ref, at, day, revoked_at) "
     "VALUES (?, CAST(? AS BIGINT), ?, ?, ?, ?, ?, CAST(? AS BIGINT)) ON CONFLICT (event_id) DO NOTHING"
@@ -54,8 +56,12 @@ class EvidenceBook:
     def take_event(self, event: PluginEvent) -> None:
         """A game told that somebody checked in, invited, answered or played.
 
-        A check-in counts for the ``day`` it names (a make-up fills an earlier day), an invitation for its ``friend``.
+        A check-in counts for the ``day`` it names (a make-up fills an earlier
+        day), an invitation for its ``friend``, or for itself where it names
+        none. An invitation that turned out not to count takes one back.
         """
+        if event.name == INVITE_REVOKED:
+            self._revoke_invitation(event)
         if event.name not in EVENTS:
             return
         fields = event.fields
@@ -65,6 +71,21 @@ class EvidenceBook:
             event.event_id, event.contact_id, event.name, event.at, day,
             campaign=str(fields.get("campaign", ""))[:200], ref=ref[:200],
         )  # fmt: skip
+
+    def _revoke_invitation(self, event: PluginEvent) -> None:
+        if event.contact_id is None:
+            return
+        try:
+            contact_id = self.brand.contacts.survivor(event.contact_id)
+        except NotFound:
+            return  # erased meanwhile
+        friend = str(event.fields.get("friend", ""))
+        execute(
+            "UPDATE coupon_threshold_evidence SET revoked_at = ? WHERE id = (SELECT max(id) "
+            "FROM coupon_threshold_evidence WHERE contact_id = ? AND task = 'invited' AND campaign = ? "
+            f"AND revoked_at IS NULL{' AND ref = ?' if friend else ''})",
+            (event.at, contact_id, str(event.fields.get("campaign", "")), *((friend,) if friend else ())),
+        )
 
     def settle(self) -> int:
         """Give the proof of orders to buyers who became known since; returns how many."""
