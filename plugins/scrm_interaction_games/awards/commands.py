@@ -18,7 +18,7 @@ from .routes import award_in, welfare_in
 from .schemas import AwardBody, WelfareBody, load
 from .service import Awards
 from .terms import OCCASIONS
-from .views import award_view, content_view, gift_view, table_view, welfare_view
+from .views import award_view, content_view, gift_view, table_view, uid_of, welfare_view
 
 DAY = click.DateTime(["%Y-%m-%d"])
 ROWS_REFUSED = 4  # the exit code that `scrm import` has too
@@ -292,16 +292,20 @@ def claim(session: CommandSession, brand_id: str, code: str, contact: str, as_js
 @welfare.command("run")
 @click.argument("brand_id", metavar="BRAND")
 @click.argument("code", metavar="CODE")
+@click.option("--after", default="", help="Go on behind this contact, which `next` of the last run named.")
 @click.option("--limit", type=int, default=1_000, show_default=True, help="At most so many people.")
 @click.pass_obj
-def run(session: CommandSession, brand_id: str, code: str, limit: int) -> None:
+def run(session: CommandSession, brand_id: str, code: str, after: str, limit: int) -> None:
     """Give the gift to people of the audience who have none; stops exactly at the cap."""
     with session.brand(brand_id) as brand:
-        done = _awards(brand).welfare.run(code, limit=limit)
-    for contact_id, reason in done.refused[:MOST_SHOWN]:
-        click.echo(f"contact {contact_id}: {reason}", err=True)
+        behind = brand.contacts.get(after).id if after else 0
+        done = _awards(brand).welfare.run(code, after=behind, limit=limit)
+        refused = [(uid_of(brand, contact_id), reason) for contact_id, reason in done.refused[:MOST_SHOWN]]
+        onward = uid_of(brand, done.onward) if done.onward is not None else None
+    for uid, reason in refused:
+        click.echo(f"contact {uid}: {reason}", err=True)
     told = {"granted": done.granted, "refused": len(done.refused), "state": done.state}
-    click.echo(json.dumps({**told, "stop_reason": done.stop_reason, "left": done.left}, ensure_ascii=False))
+    click.echo(json.dumps({**told, "stop_reason": done.stop_reason, "next": onward}, ensure_ascii=False))
 
 
 @click.group("content")

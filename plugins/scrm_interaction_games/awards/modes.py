@@ -21,8 +21,8 @@ MODES = {
     "community": "Community 社区互动",
 }
 
-# Events of this plugin by which a person takes part in a game; awards by hand are noted where they are given.
-PLAYED = frozenset({"played", "checked-in", "invited", "member-gift", "helped", "grew", "joined-team"})
+# Events of this plugin by which a person takes part; one without a mode of its own is a game's.
+PLAYED = frozenset({"played", "checked-in", "invited", "member-gift", "answered"})
 
 
 def checked_mode(mode: str) -> str:
@@ -43,7 +43,7 @@ def took_part(brand: Brand, contact_id: int, mode: str, at: int) -> None:
 
 
 def take_event(brand: Brand, event: PluginEvent) -> None:
-    """Hear an event of this plugin: whoever played took part in the mode ``game``."""
+    """Hear an event of this plugin: whoever played took part in the mode it names, or in ``game``."""
     if event.plugin != NAME or event.name not in PLAYED or event.contact_id is None:
         return
     mode = str(event.fields.get("mode") or "game")

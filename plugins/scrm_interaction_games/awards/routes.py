@@ -220,9 +220,11 @@ def _add_welfare(blueprint: flask.Blueprint) -> None:
     @blueprint.post("/welfare/<code>/run")
     @permission(WELFARE)
     def run_welfare(code: str) -> Any:
-        """Give the gift to at most ``limit`` people of the audience who have none."""
+        """Give the gift to at most ``limit`` people of the audience who have none, behind the one ``after`` names."""
         here = _here()
-        done = here.welfare.run(code, limit=_number("limit", 500))
+        uid = flask.request.args.get("after")
+        after = 0 if uid is None else here.brand.contacts.get(uid).id
+        done = here.welfare.run(code, after=after, limit=_number("limit", 500))
         refused = [{"contact": uid_of(here.brand, contact_id), "reason": reason} for contact_id, reason in done.refused]
         return flask.jsonify(
             {
@@ -230,7 +232,7 @@ def _add_welfare(blueprint: flask.Blueprint) -> None:
                 "refused": refused,
                 "state": done.state,
                 "stop_reason": done.stop_reason,
-                "left": done.left,
+                "next": uid_of(here.brand, done.onward) if done.onward is not None else None,
             }
         )
 

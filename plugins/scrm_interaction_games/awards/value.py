@@ -114,8 +114,8 @@ class Value:
             "JOIN contact c ON c.id = p.contact_id AND c.state = 'active' "
             f"WHERE p.day BETWEEN ? AND ? {only} GROUP BY p.contact_id) "
             "SELECT count(*), coalesce(sum(CASE WHEN EXISTS (SELECT 1 FROM orders o "
-            "WHERE o.contact_id = part.contact_id AND o.valid = 1 AND o.paid_at > part.at AND o.paid_at <= part.at + ?) "
-            "THEN 1 ELSE 0 END), 0) FROM part",
+            "WHERE o.contact_id = part.contact_id AND o.valid = 1 AND o.paid_at > part.at "
+            "AND o.paid_at <= part.at + ?) THEN 1 ELSE 0 END), 0) FROM part",
             (first_day, last_day, *params, self.days * DAY_MS),
         ).fetchone()
         return int(people), int(ordered)

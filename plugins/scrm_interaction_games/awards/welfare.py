@@ -73,13 +73,13 @@ class Gift:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run over the audience did; ``left`` is true while the campaign is open and people wait."""
+    """What one run over the audience did; ``onward`` is where the next one goes on, None when nobody is left."""
 
     granted: int
     refused: tuple[tuple[int, str], ...]
     state: str
     stop_reason: str
-    left: bool
+    onward: int | None
 
 
 class WelfareCampaigns:
@@ -212,17 +212,18 @@ class WelfareCampaigns:
             raise Conflict("this gift is for others", code="not_in_audience")
         return self._give(found, contact_id)
 
-    def run(self, code: str, *, limit: int = 1_000) -> Run:
-        """Give the gift to at most ``limit`` people of the audience who have none, each in its own transaction.
+    def run(self, code: str, *, after: int = 0, limit: int = 1_000) -> Run:
+        """Give the gift to ``limit`` people of the audience at most, with ids above ``after``, who have none.
 
-        It stops exactly at the cap. A person whose gift the issuing plugin refuses is told of and passed by.
+        Each in a transaction of its own; it stops exactly at the cap. A person whose gift the issuing plugin
+        refuses is told of and passed by.
         """
         if type(limit) is not int or not 1 <= limit <= MOST_RUN:
             raise Invalid(f"limit must lie between 1 and {MOST_RUN}", field="limit")
         found = self.get(code)
         if not found.audience:
             raise Conflict(f"welfare campaign {code!r} has no audience; people claim it", code="no_audience")
-        granted, last, waiting = 0, 0, True
+        granted, last, waiting = 0, after, True
         refused: list[tuple[int, str]] = []
         while waiting and granted + len(refused) < limit:
             people = self._waiting(found, last, min(PAGE, limit - granted - len(refused)))
@@ -242,12 +243,12 @@ class WelfareCampaigns:
                         waiting = False
                         break
                     refused.append((contact_id, exc.message))
-        after = self.get(code)
-        left = after.state == "open" and bool(self._waiting(found, last, 1))
-        return Run(granted, tuple(refused), after.state, after.stop_reason, left)
+        now = self.get(code)
+        left = now.state == "open" and bool(self._waiting(found, last, 1))
+        return Run(granted, tuple(refused), now.state, now.stop_reason, last if left else None)
 
-    def settle(self, limit: int = 1_000) -> int:
-        """End campaigns whose time is over and go on giving to audiences; returns how many gifts were given."""
+    def settle(self) -> int:
+        """End campaigns whose time is over and give to all audiences; returns how many gifts were given."""
         now = self.brand.now()
         execute("UPDATE interaction_games_welfare SET state = 'ended' WHERE state = 'open' AND ends_at <= ?", (now,))
         codes = execute(
@@ -255,7 +256,16 @@ class WelfareCampaigns:
             "AND starts_at <= ? ORDER BY id",
             (now,),
         ).fetchall()
-        return sum(self.run(code, limit=limit).granted for (code,) in codes)
+        return sum(self._run_all(code) for (code,) in codes)
+
+    def _run_all(self, code: str) -> int:
+        granted, onward = 0, 0
+        while True:
+            done = self.run(code, after=onward)
+            granted += done.granted
+            if done.onward is None:
+                return granted
+            onward = done.onward
 
     def _give(self, welfare: WelfareView, contact_id: int) -> Gift:
         now = self.brand.now()
