@@ -102,7 +102,8 @@ class Games:
 
     def turn(self, code: str, contact_id: int, key: str) -> Turn:
         """A turn outside an act, for what the brand's own people or another part of the plugin do; in a transaction."""
-        return Turn(self.engine, self.campaigns.get(code), contact_id, now=self.brand.now(), key=key)
+        person = self.brand.contacts.survivor(contact_id)
+        return Turn(self.engine, self.campaigns.get(code), person, now=self.brand.now(), key=key)
 
     def grant_tickets(
         self, code: str, contact_id: int, count: int, *, key: str, source: str = "staff", actor: str = "",

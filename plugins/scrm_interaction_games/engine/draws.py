@@ -197,28 +197,28 @@ class Draws:
         as published.
         """
         promised = self.campaign.guarantee
-        if promised is not None and player.misses >= promised.draws and picked.grade != promised.grade:
-            return self._forced(contact_id)
+        due = promised is not None and player.misses >= promised.draws
+        if due and promised is not None and picked.grade != promised.grade:
+            return self._forced(picked, contact_id)
         if not picked.wins:
             return None, ""
         why = self.stock.take(picked, contact_id)
         if not why:
             return picked, ""
-        if promised is not None and player.misses >= promised.draws:
-            return self._forced(contact_id)
-        return self._fallback(picked, why, contact_id)
+        return self._forced(picked, contact_id) if due else self._fallback(picked, why, contact_id)
 
-    def _forced(self, contact_id: int) -> tuple[PrizeView | None, str]:
+    def _forced(self, picked: PrizeView, contact_id: int) -> tuple[PrizeView | None, str]:
+        """The promised win, its substitute, or, when both are out, what the number points to anyway."""
         promised = self.campaign.guarantee
         assert promised is not None
-        forced = self.campaign.prize(promised.prize)
-        why = self.stock.take(forced, contact_id)
+        why = self.stock.take(self.campaign.prize(promised.prize), contact_id)
         if not why:
-            return forced, "guarantee"
-        substitute = self.campaign.prize(promised.substitute)
-        again = self.stock.take(substitute, contact_id)
+            return self.campaign.prize(promised.prize), "guarantee"
+        again = self.stock.take(self.campaign.prize(promised.substitute), contact_id)
         if not again:
-            return substitute, f"guarantee {why} substitute"
+            return self.campaign.prize(promised.substitute), f"guarantee {why} substitute"
+        if picked.wins and picked.grade != promised.grade and not self.stock.take(picked, contact_id):
+            return picked, f"guarantee {again} picked"
         return None, f"guarantee {again}"
 
     def _fallback(self, prize: PrizeView, why: str, contact_id: int) -> tuple[PrizeView | None, str]:

@@ -78,11 +78,16 @@ class Stock:
             ).fetchone()
             left -= spent
         rows = execute(
-            "SELECT value_minor, stock_left FROM interaction_games_prize WHERE campaign_id = ? AND kind <> 'none' "
-            "AND weight > 0",
+            "SELECT code, weight, value_minor, stock_left FROM interaction_games_prize WHERE campaign_id = ? "
+            "AND kind <> 'none'",
             (self.campaign.id,),
         ).fetchall()
-        return any((stock is None or stock > 0) and (left is None or value <= left) for value, stock in rows)
+        promised = self.campaign.guarantee
+        promises = {promised.prize, promised.substitute} if promised else set()
+        return any(
+            (weight or code in promises) and (stock is None or stock > 0) and (left is None or value <= left)
+            for code, weight, value, stock in rows
+        )
 
     def _beyond_person(self, prize: PrizeView, contact_id: int) -> str:
         if prize.per_person is None:

@@ -167,10 +167,11 @@ class Desk:
         self.day = engine.brand.day(now)
 
     def turn(self, contact_id: int, key: str) -> Turn:
-        """A turn of a person at this campaign."""
+        """A turn of a person at this campaign, merged ones followed; raises NotFound for one who was erased."""
         if not key:
             raise Invalid("key: a turn has a key", field="key")
-        return Turn(self._engine, self.campaign, contact_id, now=self.now, key=key)
+        person = self.brand.contacts.survivor(contact_id)
+        return Turn(self._engine, self.campaign, person, now=self.now, key=key)
 
     def prizes(self) -> list[PrizeView]:
         """The campaign's prizes with their stock as it is now."""

@@ -143,7 +143,7 @@ def _explained(told: Mapping[str, Any], draw: Mapping[str, Any], misses: int) ->
     if not words:
         return given == ("" if picked in told["none"] else picked)
     if words[0] == "guarantee":
-        return _forced(told, given, words[1:], misses)
+        return _forced(told, draw, words[1:], misses)
     if words[0] not in _STOCK_WORDS or picked in told["none"]:
         return False
     if len(words) == 1:
@@ -151,7 +151,8 @@ def _explained(told: Mapping[str, Any], draw: Mapping[str, Any], misses: int) ->
     return words[1:] == ["fallback"] and given in _fallbacks(told, picked)
 
 
-def _forced(told: Mapping[str, Any], given: str, words: list[str], misses: int) -> bool:
+def _forced(told: Mapping[str, Any], draw: Mapping[str, Any], words: list[str], misses: int) -> bool:
+    given = draw["given"]
     guarantee = told["guarantee"]
     if not guarantee or misses + (not given) < guarantee["draws"]:
         return False
@@ -159,6 +160,8 @@ def _forced(told: Mapping[str, Any], given: str, words: list[str], misses: int) 
         return bool(given == guarantee["prize"])
     if words[-1] == "substitute":
         return bool(given == guarantee["substitute"])
+    if words[-1] == "picked":
+        return bool(given == draw["picked"])
     return given == "" and words[-1] in _STOCK_WORDS
 
 

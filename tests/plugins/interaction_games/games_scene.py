@@ -244,6 +244,6 @@ class Scene:
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """Fields of the plugin's own events with this name, first to last."""
-        rows = execute("SELECT payload FROM event WHERE type = 'plugin.event' ORDER BY id").fetchall()
+        rows = execute("SELECT data FROM event WHERE type = 'plugin.event' ORDER BY id").fetchall()
         found = [json.loads(row[0]) for row in rows]
         return [each["fields"] for each in found if each["name"] == name and each["plugin"] == "interaction-games"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 from games_scene import Scene
+from signing import PAGE, fields, sign_in
 
 from scrm_core.web.app import create_app
-from signing import PAGE, SCRIPT, fields, sign_in
 
 BASE = "/p/acme/interaction-games"
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
