@@ -151,3 +151,9 @@ def _dark(colour: str) -> bool:
     parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.35
+
+
+def code_picture(url: str) -> str:
+    """A QR code as an address that holds the picture itself (SVG); a friend scans it from the owner's screen."""
+    symbol = _library("segno").make(url, error="m", micro=False)
+    return str(symbol.svg_data_uri(border=_QUIET_MODULES, light="#fff", omitsize=True))

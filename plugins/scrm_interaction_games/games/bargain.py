@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, Forbidden, Invalid, NotFound, OrderPaid, RefundMade, execute
 
+from ..poster import code_picture
 from . import payments
 from .cuts import split_cuts
 from .goods import give_back, pieces_left, take_piece
-from .shop import shop_link, shop_problems
+from .shop import moment, price, shop_link, shop_problems
 from .social_schemas import BargainSettings
+from .social_words import BARGAIN
 
 if TYPE_CHECKING:
     from ..engine.turns import Desk, Turn
@@ -63,6 +65,7 @@ class Bargain:
     Settings = BargainSettings
     actions = {"open": "open", "help": "help", "buy": "buy"}
     page = "games_bargain.html"
+    refusals = BARGAIN
 
     def check(self, campaign: Any) -> Iterable[str]:
         """Problems that refuse publishing; the settings themselves hold the arithmetic."""
@@ -72,16 +75,21 @@ class Bargain:
         """The bargain the page was opened for (``bargain`` in the data), or the visitor's own; writes nothing."""
         own = _own(turn)
         asked = turn.data.get("bargain", "")
-        shown = _find(turn, asked) if asked else own
+        # Without a script the helper comes back to the page without the bargain in its address.
+        shown = _find(turn, asked) if asked else own or _helped_last(turn)
         settings = turn.settings
         answer = {
+            "now": turn.now,
             "goods": settings["goods"],
             "list_minor": settings["list_minor"],
             "floor_minor": settings["floor_minor"],
+            "list": price(turn.brand, settings["list_minor"]),
+            "floor": price(turn.brand, settings["floor_minor"]),
             "helpers": settings["helpers"],
             "hours": settings["hours"],
             "stock_left": pieces_left(turn.campaign.id, settings["stock"]),
             "own": own.uid if own else "",
+            "own_running": own is not None and own.state in ("open", "ordered") and turn.now < own.expires_at,
             "may_open": turn.contact_id is not None and _may_open(turn, own),
             "bargain": None,
         }
@@ -99,7 +107,7 @@ class Bargain:
         if nth > settings["per_person"]:
             raise Conflict(f"everybody has {settings['per_person']} bargains in this campaign", code="bargain_limit")
         if pieces_left(turn.campaign.id, settings["stock"]) == 0:
-            raise Conflict("it is sold out", code="sold_out")
+            raise Conflict("it is sold out", code="goods_gone")
         cuts = split_cuts(settings["list_minor"] - settings["floor_minor"], settings["helpers"] + 1)
         uid = secrets.token_hex(8)
         ends = min(turn.now + settings["hours"] * 60 * _MS_PER_MINUTE, turn.campaign.ends_at)
@@ -147,7 +155,13 @@ class Bargain:
         )
         turn.emit("played", {"campaign": turn.campaign.code, "game": self.kind})
         after = _by_id(bargain.id)
-        return {"cut_minor": minor, "price_minor": after.price_minor, "helpers_left": len(after.cuts) - after.applied}
+        return {
+            "cut_minor": minor,
+            "cut": price(turn.brand, minor),
+            "price_minor": after.price_minor,
+            "price": price(turn.brand, after.price_minor),
+            "helpers_left": len(after.cuts) - after.applied,
+        }
 
     def buy(self, turn: Turn) -> dict[str, Any]:
         """Hold the price and one piece for the owner's order; the answer's ``ticket`` is the order's reference.
@@ -172,7 +186,7 @@ class Bargain:
             code = {"bought": "bought_already", "ordered": "hold_lapsed"}.get(bargain.state, "bargain_over")
             raise Conflict("this bargain is over", code=code)
         if not take_piece(turn.campaign.id, settings["stock"]):
-            raise Conflict("it is sold out", code="sold_out")
+            raise Conflict("it is sold out", code="goods_gone")
         return _order(turn, _by_id(bargain.id))
 
     def settle(self, desk: Desk) -> int:
@@ -257,7 +271,7 @@ class Bargain:
             execute(
                 "UPDATE interaction_games_bargain SET state = 'open', bought_at = NULL WHERE id = ?", (bargain.id,)
             )
-            return "sold_out"
+            return "goods_gone"
         return ""
 
 
@@ -279,6 +293,17 @@ def _find(turn: Turn, uid: str) -> BargainView | None:
         (turn.campaign.id, uid[:64]),
     ).fetchone()
     return _read(row) if row is not None else None
+
+
+def _helped_last(turn: Turn) -> BargainView | None:
+    if turn.contact_id is None:
+        return None
+    row = execute(
+        "SELECT b.uid FROM interaction_games_bargain_cut k JOIN interaction_games_bargain b ON b.id = k.bargain_id "
+        "WHERE b.campaign_id = ? AND k.contact_id = ? ORDER BY k.id DESC LIMIT 1",
+        (turn.campaign.id, turn.contact_id),
+    ).fetchone()
+    return _find(turn, row[0]) if row is not None else None
 
 
 def _known(turn: Turn) -> BargainView:
@@ -337,7 +362,9 @@ def _order(turn: Turn, bargain: BargainView) -> dict[str, Any]:
     return {
         "ticket": bargain.uid,
         "price_minor": bargain.price_minor,
+        "price": price(turn.brand, bargain.price_minor),
         "held_until": bargain.held_until,
+        "until": moment(turn.brand, bargain.held_until),
         "sku": turn.settings["sku"],
         "shop_url": shop_link(turn.settings["shop_url"], bargain.uid),
     }
@@ -355,18 +382,27 @@ def _shown(turn: Turn, bargain: BargainView) -> dict[str, Any]:
     return {
         "uid": bargain.uid,
         "url": turn.url(f"?bargain={bargain.uid}"),
+        "qr": code_picture(turn.url(f"?bargain={bargain.uid}")) if mine and state == "open" else "",
         "mine": mine,
         "owner": turn.shown_name(bargain.contact_id),
         "state": state,
         "list_minor": bargain.list_minor,
         "floor_minor": bargain.floor_minor,
         "price_minor": bargain.price_minor,
+        "price": price(turn.brand, bargain.price_minor),
+        "list": price(turn.brand, bargain.list_minor),
+        "floor": price(turn.brand, bargain.floor_minor),
         "cut_minor": bargain.cut_minor,
-        "first_cut_minor": bargain.cuts[0],
+        "cut": price(turn.brand, bargain.cut_minor),
+        "first_cut": price(turn.brand, bargain.cuts[0]),
         "helped": len(rows),
         "helpers_left": len(bargain.cuts) - bargain.applied,
         "expires_at": bargain.expires_at,
-        "helpers": [{"name": turn.shown_name(contact_id), "cut_minor": minor} for contact_id, minor in rows],
+        "ends": moment(turn.brand, bargain.expires_at),
+        "helpers": [
+            {"name": turn.shown_name(contact_id), "cut_minor": minor, "cut": price(turn.brand, minor)}
+            for contact_id, minor in rows
+        ],
         "helped_by_me": any(contact_id == turn.contact_id for contact_id, _ in rows),
         "order": _order(turn, bargain) if mine and held else None,
     }

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import Conflict, Forbidden, Invalid, OrderPaid, RefundMade, execute
 
 from ..engine import surfaces
+from ..poster import code_picture
 from . import payments, teams
 from .certain import unknown_prizes
 from .goods import give_back, pieces_left, take_piece
 from .handing import hand
 from .seats import Decision, TeamRules, ending, obstacle, settle_payment
-from .shop import shop_link, shop_problems
+from .shop import moment, price, shop_link, shop_problems
 from .social_schemas import GroupBuySettings
+from .social_words import GROUPBUY
 from .teams import SeatView, TeamView
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ class GroupBuy:
     Settings = GroupBuySettings
     actions = {"lead": "lead", "join": "join", "leave": "leave"}
     page = "games_groupbuy.html"
+    refusals = GROUPBUY
 
     def check(self, campaign: Any) -> Iterable[str]:
         """Problems that refuse publishing: unknown prizes, unclear rules, a leader's reward where it is forbidden."""
@@ -64,9 +67,12 @@ class GroupBuy:
         if pending is not None and turn.now >= pending.until:
             pending = None
         return {
+            "now": turn.now,
             "goods": settings["goods"],
             "price_minor": settings["price_minor"],
             "single_minor": settings["single_minor"],
+            "price": price(turn.brand, settings["price_minor"]),
+            "single": price(turn.brand, settings["single_minor"]),
             "size": settings["size"],
             "hours": settings["hours"],
             "seat_minutes": settings["seat_minutes"],
@@ -116,7 +122,7 @@ class GroupBuy:
     def _seat(self, turn: Turn, team: TeamView | None) -> dict[str, Any]:
         settings = turn.settings
         if pieces_left(turn.campaign.id, settings["stock"]) == 0:
-            raise Conflict("it is sold out", code="sold_out")
+            raise Conflict("it is sold out", code="goods_gone")
         assert turn.contact_id is not None
         # A new click replaces the seat that waits, so that one person never waits in two teams.
         teams.expire_pending(turn.campaign.id, contact_id=turn.contact_id, reason="replaced")
@@ -175,7 +181,7 @@ class GroupBuy:
             self._refund(desk, seat, payment, decision.reason)
             return
         if not take_piece(desk.campaign.id, desk.settings["stock"]):
-            self._refund(desk, seat, payment, "sold_out")
+            self._refund(desk, seat, payment, "goods_gone")
             return
         team_id = seat.team_id
         if decision.act == "take":
@@ -305,7 +311,9 @@ def _ticket(turn: Turn, seat: SeatView) -> dict[str, Any]:
     return {
         "ticket": seat.uid,
         "price_minor": seat.price_minor,
-        "until": seat.until,
+        "price": price(turn.brand, seat.price_minor),
+        "held_until": seat.until,
+        "until": moment(turn.brand, seat.until),
         "sku": turn.settings["sku"],
         "team": teams.by_id(seat.team_id).uid if seat.team_id is not None else "",
         "shop_url": shop_link(turn.settings["shop_url"], seat.uid),
@@ -328,6 +336,7 @@ def _outcome(desk: Desk, uid: str) -> dict[str, Any]:
 def _shown(turn: Turn, team: TeamView) -> dict[str, Any]:
     members = teams.members(team.id)
     over = team.state == "open" and turn.now >= team.expires_at
+    mine = any(contact_id == turn.contact_id for contact_id, _ in members)
     return {
         "uid": team.uid,
         "url": turn.url(f"?team={team.uid}"),
@@ -337,7 +346,9 @@ def _shown(turn: Turn, team: TeamView) -> dict[str, Any]:
         "virtual": team.virtual_seats,
         "left": team.size - team.taken - team.virtual_seats,
         "expires_at": team.expires_at,
+        "ends": moment(turn.brand, team.expires_at),
         "members": [{"name": turn.shown_name(contact_id), "leader": leader} for contact_id, leader in members],
-        "mine": any(contact_id == turn.contact_id for contact_id, _ in members),
+        "mine": mine,
+        "qr": code_picture(turn.url(f"?team={team.uid}")) if mine and team.state == "open" and not over else "",
     }
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Forbidden, MemberJoined, NotFound, OrderPaid, RefundMade
+from scrm_core.api import Conflict, Forbidden, MemberJoined, NotFound, OrderPaid, RefundMade, consumer_language
 
+from ..poster import Poster, draw_poster
 from . import invitations
 from .certain import unknown_prizes
 from .handing import hand, take_back
 from .invitations import GATE_ORDER, InviterView, RelationView
 from .ladder import Rung, lost, next_rung, owed
 from .social_schemas import InviteSettings, rungs_of
+from .social_words import INVITE
 
 if TYPE_CHECKING:
     from ..engine.turns import Desk, Turn
@@ -36,6 +39,7 @@ class Invite:
     Settings = InviteSettings
     actions = {"start": "start", "accept": "accept"}
     page = "games_invite.html"
+    refusals = INVITE
 
     def check(self, campaign: Any) -> Iterable[str]:
         """Problems that refuse publishing: every rung's reward is a prize of the campaign."""
@@ -75,14 +79,17 @@ class Invite:
                 for each in (invitations.invitees(inviter.id) if inviter else [])
             ],
             "invitation": self._invitation(turn),
+            "poster": _poster(turn, inviter) if inviter and turn.data.get("poster") else "",
         }
 
     def _invitation(self, turn: Turn) -> dict[str, Any] | None:
+        bound = invitations.relation_of(turn.campaign.id, turn.contact_id) if turn.contact_id is not None else None
         code = turn.data.get("by", "")
         inviter = invitations.by_code(turn.campaign.id, code) if code else None
+        if inviter is None and bound is not None:
+            inviter = invitations.inviter(bound.inviter_id)
         if inviter is None:
             return None
-        bound = invitations.relation_of(turn.campaign.id, turn.contact_id) if turn.contact_id is not None else None
         return {
             "code": inviter.code,
             "name": turn.shown_name(inviter.contact_id),
@@ -232,3 +239,20 @@ class Invite:
         key = f"rung:{rung.invites}:{invitations.rung_nth(inviter.id, rung.invites)}"
         back = take_back(desk, inviter.contact_id, key, "an invitee's first order was refunded", "interaction-games")
         invitations.rung_state(inviter.id, rung.invites, "revoked" if back else "lost")
+
+
+def _poster(turn: Turn, inviter: InviterView) -> str:
+    """The person's poster as an address that holds the picture itself; raises what :func:`draw_poster` raises."""
+    poster = Poster(
+        url=turn.url(f"?by={inviter.code}"),
+        brand=turn.brand.config.consumer.title or turn.brand.name,
+        title=turn.campaign.title,
+        line=turn.settings["poster"],
+        person=turn.shown_name(inviter.contact_id),
+        scan=_SCAN[consumer_language()],
+        colour=turn.brand.config.consumer.colour,
+    )
+    return "data:image/png;base64," + base64.b64encode(draw_poster(poster)).decode("ascii")
+
+
+_SCAN = {"zh": "微信扫一扫", "en": "Scan with WeChat or a camera"}

@@ -10,6 +10,7 @@ from scrm_core.api import Conflict, Forbidden, execute, insert_rows
 from .certain import unknown_prizes
 from .social_models import GiftKey
 from .social_schemas import JoinGiftSettings
+from .social_words import JOINGIFT
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -32,6 +33,7 @@ class JoinGift:
     Settings = JoinGiftSettings
     actions = {"claim": "claim"}
     page = "games_joingift.html"
+    refusals = JOINGIFT
 
     def check(self, campaign: Any) -> Iterable[str]:
         """Problems that refuse publishing: the gift is a prize of the campaign."""

@@ -1,12 +1,17 @@
-"""The way from a page of a game to the brand's shop."""
+"""Between a page of a game and the brand's shop: the shop's address, prices and times as people read them."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from scrm_core.api import Invalid, safe_target
+from scrm_core.api import Invalid, format_minor, from_instant, safe_target
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
 
 _TICKET = "{ticket}"
+_SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "HKD": "HK$"}
 
 
 def shop_link(template: str, ticket: str) -> str:
@@ -23,3 +28,16 @@ def shop_problems(template: str) -> list[str]:
     except Invalid as error:
         return [f"settings.shop_url: {error}"]
     return []
+
+
+def price(brand: Brand, minor: int | None) -> str:
+    """An amount as people read it, like ¥39.90; empty for None."""
+    if minor is None:
+        return ""
+    sign = _SIGNS.get(brand.currency, f"{brand.currency} ")
+    return sign + format_minor(minor, brand.segments.catalogue().exponent)
+
+
+def moment(brand: Brand, instant: int | None) -> str:
+    """An instant as wall-clock time of the brand, like 03-05 18:30; empty for None."""
+    return "" if instant is None else f"{from_instant(instant, brand.zone):%m-%d %H:%M}"

@@ -75,7 +75,7 @@ def test_a_price_is_held_for_the_order_and_lapses_without_one(scene):
     assert ordered["held_until"] == scene.brand.now() + 15 * MINUTE
     assert scene.act(code, "buy", owner) == ordered
     assert refused(scene, code, "help", late, bargain=uid) == "ordered"
-    assert refused(scene, code, "buy", second) == "sold_out"
+    assert refused(scene, code, "buy", second) == "goods_gone"
     scene.clock.set(ordered["held_until"])
     scene.games.settle()
     # The piece is free again and the cuts are still there.
@@ -114,12 +114,12 @@ def test_an_order_pays_once_and_what_cannot_be_sold_is_paid_back_once(scene):
     assert due(scene) == []
     # A second order for the same bargain, and one for goods that are gone.
     assert pay(scene, uid, price, "A2")["state"] == "refund_due"
-    assert pay(scene, other, price_two, "A3")["reason"] == "sold_out"
-    assert due(scene) == [("A2", price, "bought_already"), ("A3", price_two, "sold_out")]
+    assert pay(scene, other, price_two, "A3")["reason"] == "goods_gone"
+    assert due(scene) == [("A2", price, "bought_already"), ("A3", price_two, "goods_gone")]
     with pytest.raises(Conflict) as used:
         pay(scene, other, price_two, "A1")
     assert used.value.code == "order_used"
-    assert [each["reason"] for each in told("refund-due")] == ["bought_already", "sold_out"]
+    assert [each["reason"] for each in told("refund-due")] == ["bought_already", "goods_gone"]
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

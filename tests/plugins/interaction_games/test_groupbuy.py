@@ -100,7 +100,7 @@ def test_a_team_that_is_not_full_in_time_is_paid_back_once_and_confirmed_once(sc
     one, two = scene.people(2)
     team = led(scene, code, one)
     pay(scene, seat(scene, code, two, team), PRICE, "A2")
-    assert refused(scene, code, "lead", scene.person()) == "sold_out"
+    assert refused(scene, code, "lead", scene.person()) == "goods_gone"
     scene.clock.set(scene.brand.now() + 24 * HOUR)
     scene.games.settle()
     scene.games.settle()

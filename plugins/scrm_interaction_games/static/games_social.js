@@ -1,0 +1,52 @@
+// Bargain, group-buy, join gift, invitations: the forms work without this file. With it the page stays where it is,
+// says what came of the press, shows the time that is left, and copies an address.
+(() => {
+  "use strict";
+  const KEPT = "scrm-said";
+  const kept = sessionStorage.getItem(KEPT);
+  if (kept) {
+    sessionStorage.removeItem(KEPT);
+    scrm.say(kept, "good");
+  }
+
+  document.addEventListener("scrm:answer", (event) => {
+    const words = event.target.dataset.said || "";
+    const said = words.replace(/\{(\w+)\}/g, (_, name) => String(event.detail[name] ?? ""));
+    if (said) sessionStorage.setItem(KEPT, said);
+    location.reload();
+  });
+
+  const shown = [...document.querySelectorAll("[data-until]")];
+  // The page knows the server's clock only as of its arrival; a wrong clock of the phone changes nothing.
+  const arrived = Date.now();
+  const two = (number) => String(number).padStart(2, "0");
+  function tick() {
+    for (const each of shown) {
+      const left = Math.max(0, Math.floor((Number(each.dataset.until) - Number(each.dataset.now) - (Date.now() - arrived)) / 1000));
+      const days = Math.floor(left / 86400);
+      const clock = `${two(Math.floor(left / 3600) % 24)}:${two(Math.floor(left / 60) % 60)}:${two(left % 60)}`;
+      each.textContent = days ? `${days}${each.dataset.days} ${clock}` : clock;
+    }
+  }
+  if (shown.length) {
+    tick();
+    setInterval(tick, 1000);
+  }
+
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    if (!navigator.clipboard) continue;
+    button.classList.remove("hidden");
+    button.addEventListener("click", async () => {
+      const field = document.getElementById(button.dataset.copy);
+      try {
+        await navigator.clipboard.writeText(field.value);
+        scrm.say(button.dataset.done, "good");
+      } catch {
+        field.select();
+      }
+    });
+  }
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) location.reload();
+  });
+})();
