@@ -1,0 +1,118 @@
+"""Reversing (撤销核销、退券): a linked entry takes a redemption back, once; the coupon returns by its batch's terms."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from scrm_core.api import Invalid, RefundMade, clean_text, execute, transactional
+
+from ..claims.voiding import give_budget_back, lock_batch
+from ..rules import new_code
+from .redeeming import Redeeming, RedemptionIn, RedemptionView, record, redemption, redemptions
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+DAY_MS = 86_400_000
+_RETURN = (
+    "INSERT INTO coupon_threshold_coupon (uid, code, batch_id, contact_id, nth, state, valid_from, valid_to, "
+    "claimed_at, day, source, actor, reason, grant_key, gated, sku, reserved_minor, returns_id) "
+    "SELECT ?, ?, batch_id, contact_id, -id, 'claimed', valid_from, ?, ?, ?, 'return', ?, ?, ?, gated, sku, ?, id "
+    "FROM coupon_threshold_coupon WHERE id = ? ON CONFLICT DO NOTHING"
+)
+
+
+class Reversing:
+    """Takes redemptions of one brand back; call it inside ``with brand:``."""
+
+    def __init__(self, brand: Brand, settings: dict[str, Any]) -> None:
+        self.brand = brand
+        self.redeeming = Redeeming(brand, settings)
+
+    @transactional
+    def reverse(self, uid: str, *, reason: str, actor: str = "", undo: bool = False) -> RedemptionView:
+        """Take a redemption back; a second call answers the first reversal.
+
+        What it used of the budget goes back. The customer gets a new coupon that
+        names the used one, if that has not expired; when the batch says ``extend``
+        also an expired one, for its days more, and when it says ``never`` none.
+        With ``undo`` the redemption was a mistake, so ``never`` does not count.
+        Raises NotFound, and Invalid without a reason or for a reversal itself.
+        """
+        reason = clean_text(reason, field="reason", max_length=200)
+        if not reason:
+            raise Invalid("a reversal needs a reason", field="reason")
+        entry = redemption(uid)
+        if entry.reverses_id is not None:
+            raise Invalid("this entry is a reversal itself", field="redemption")
+        lock_batch(entry.batch_id)
+        now = self.brand.now()
+        row = execute(
+            "SELECT terminal_id, store_id, clerk_id FROM coupon_threshold_redemption WHERE id = ?", (entry.id,)
+        ).fetchone()
+        written = record(
+            RedemptionIn(
+                entry.coupon_id,
+                entry.coupon,
+                entry.batch_id,
+                entry.contact_id,
+                now,
+                self.brand.day(now),
+                -entry.amount_minor,
+                -entry.discount_minor,
+                -entry.shipping_minor,
+                -entry.items,
+                tuple(-share for share in entry.shares),
+                entry.hold_id,
+                entry.source,
+                entry.order_number,
+                row[0],
+                entry.ticket,
+                row[1],
+                row[2],
+                entry.device,
+                clean_text(actor, field="actor", max_length=100),
+                entry.id,
+                reason,
+            )
+        )
+        if written is None:
+            return redemptions("r.reverses_id = ?", entry.id)[0]
+        self._give_back(entry, now, actor=actor, reason=reason, undo=undo)
+        self.redeeming.tell("redemption-reversed", written[1])
+        return redemption(written[1])
+
+    def _give_back(self, entry: RedemptionView, now: int, *, actor: str, reason: str, undo: bool) -> None:
+        reserved, valid_to, promise, promised, policy, days = execute(
+            "SELECT c.reserved_minor, c.valid_to, b.promise, b.promise_minor, b.return_policy, b.extend_days "
+            "FROM coupon_threshold_coupon c JOIN coupon_threshold_batch b ON b.id = c.batch_id WHERE c.id = ?",
+            (entry.coupon_id,),
+        ).fetchone()
+        execute(
+            "UPDATE coupon_threshold_coupon SET reserved_minor = 0 WHERE id = ? AND state = 'used'", (entry.coupon_id,)
+        )
+        comes_back = entry.coupon_source != "promotion" and (undo or policy != "never")
+        if comes_back and policy == "extend" and valid_to is not None and valid_to <= now:
+            valid_to = now + days * DAY_MS
+        if not comes_back or (valid_to is not None and valid_to <= now):
+            give_budget_back(entry.batch_id, reserved)
+            return
+        kept = min(reserved, promised) if promise else 0
+        back = (
+            secrets.token_hex(12), new_code(), valid_to, now, self.brand.day(now), actor[:200], reason,
+            f"return:{entry.coupon}", kept, entry.coupon_id,
+        )  # fmt: skip
+        given = execute(_RETURN, back).rowcount
+        give_budget_back(entry.batch_id, reserved - (kept if given else 0))
+
+    def reverse_order(self, source: str, order_number: str, *, reason: str, actor: str = "") -> list[RedemptionView]:
+        """Reverse every redemption of an order that was cancelled or refunded in full; answers the reversals."""
+        entries = redemptions("r.source = ? AND r.order_number = ? AND r.reverses_id IS NULL", source, order_number)
+        entries.sort(key=lambda entry: (entry.batch_id, entry.id))
+        return [self.reverse(entry.uid, reason=reason, actor=actor) for entry in entries]
+
+    def take_refund(self, event: RefundMade) -> None:
+        """``on_refund``: an order refunded in full gives its coupons back; a part of it does not."""
+        if event.full:
+            self.reverse_order(event.source, event.number, reason=f"refund {event.refund}"[:200], actor="refund")
