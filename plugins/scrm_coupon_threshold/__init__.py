@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from scrm_core.api import (
+    Cart,
     ContactMerged,
     Job,
     MemberJoined,
@@ -27,6 +28,7 @@ from scrm_core.api import (
 from .claims.issuing import REWARD_KINDS
 from .claims.service import NAME
 from .models import MODELS
+from .pages import pages
 from .report import coupon_metrics, coupon_report
 from .routes import blueprint
 from .schemas import Settings
@@ -44,6 +46,7 @@ class CouponThreshold(Plugin):
     models = MODELS
     migrations = "migrations"
     blueprint = blueprint
+    pages = pages
     permissions = {
         "coupon-threshold:read": "see batches, coupons and figures",
         "coupon-threshold:write": "create, open, pause and close batches, add stock and codes",
@@ -52,7 +55,7 @@ class CouponThreshold(Plugin):
         "coupon-threshold:manage": "keep shops, terminals and clerks, undo redemptions, void coupons",
     }
     commands = "scrm_coupon_threshold.commands:group"
-    jobs = (Job("expire", 300, "expire"),)
+    jobs = (Job("expire", 300, "expire"), Job("holds", 60, "end_holds"))
     reports = {NAME: Report("report", "Threshold coupons 门槛券")}
     metrics = {
         "claimed": Metric("Coupons claimed 领券数"),
@@ -80,6 +83,7 @@ class CouponThreshold(Plugin):
     @hookimpl(backfill=True)
     def on_refund(self, event: RefundMade) -> None:
         self.coupons.evidence.take_refund(event)
+        self.coupons.carts.take_refund(event)
 
     @hookimpl
     def on_event(self, event: PluginEvent) -> None:
@@ -88,6 +92,12 @@ class CouponThreshold(Plugin):
     @hookimpl
     def on_contact_merged(self, event: ContactMerged) -> None:
         self.coupons.owners.take_merge(event)
+
+    # Carts ---------------------------------------------------------------------
+
+    @hookimpl
+    def filter_cart(self, cart: Cart) -> Cart | None:
+        return self.coupons.carts.filter_cart(cart)
 
     # Rewards -------------------------------------------------------------------
 
@@ -118,6 +128,12 @@ class CouponThreshold(Plugin):
         expired, settled = self.coupons.voiding.expire(), self.coupons.evidence.settle()
         if expired or settled:
             self.log.info("expired %s coupons, gave the proof of %s orders to their buyers", expired, settled)
+
+    def end_holds(self) -> None:
+        """The job: give coupons and gifts of checkouts that were never paid back."""
+        ended = self.coupons.carts.holds.expire()
+        if ended:
+            self.log.info("ended %s holds whose time was over", ended)
 
     def erase_personal_data(self, query: PersonQuery) -> None:
         """Void the unused coupons of an erased person and keep what was redeemed without them."""

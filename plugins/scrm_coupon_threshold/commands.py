@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .batches.commands import add_commands as add_batch_commands
+from .carts.commands import add_commands as add_cart_commands
 from .claims.commands import add_commands as add_claim_commands
 from .claims.service import NAME
 
@@ -16,3 +17,4 @@ def group() -> None:
 
 add_batch_commands(group)
 add_claim_commands(group)
+add_cart_commands(group)

@@ -9,6 +9,7 @@ from scrm_core.api import NotFound
 
 from .batches.pool import Pools
 from .batches.service import Batches
+from .carts.service import Carts
 from .claims.issuing import Issuing
 from .claims.owners import Owners
 from .claims.service import NAME, Claims
@@ -46,6 +47,11 @@ class Coupons:
     def voiding(self) -> Voiding:
         """Voiding and expiry."""
         return Voiding(self.brand)
+
+    @cached_property
+    def carts(self) -> Carts:
+        """Carts, holds, redemptions, refunds and shops."""
+        return Carts(self.brand, self.settings)
 
     @cached_property
     def gates(self) -> Gates:

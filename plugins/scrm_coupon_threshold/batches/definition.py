@@ -97,8 +97,8 @@ def read_definition(value: Any, zone: ZoneInfo) -> Definition:
     """
     body = load(DefinitionSchema(), value)
     validity = _validity(body["validity"], zone)
-    claim_from = _instant(body["claim_from"], zone, "claim_from")
-    claim_to = _instant(body["claim_to"], zone, "claim_to")
+    claim_from = instant_of(body["claim_from"], zone, "claim_from")
+    claim_to = instant_of(body["claim_to"], zone, "claim_to")
     _ordered(claim_from, claim_to, "claim_to", "the claims end before they begin")
     if validity.until is not None and claim_from is not None and claim_from >= validity.until:
         raise Invalid("claim_from: claims begin after the coupons' validity has ended", field="claim_from")
@@ -154,8 +154,8 @@ def read_validity(value: Any, zone: ZoneInfo) -> Validity:
 
 def _validity(body: dict[str, Any], zone: ZoneInfo) -> Validity:
     kind, days = body["kind"], body["days"]
-    since = _instant(body["since"], zone, "validity.from")
-    until = _instant(body["until"], zone, "validity.to")
+    since = instant_of(body["since"], zone, "validity.from")
+    until = instant_of(body["until"], zone, "validity.to")
     if kind == ABSOLUTE:
         if days is not None:
             raise Invalid("validity.days: an absolute validity has dates, not days", field="validity.days")
@@ -194,7 +194,8 @@ def _ordered(since: int | None, until: int | None, field: str, problem: str) -> 
         raise Invalid(f"{field}: {problem}", field=field)
 
 
-def _instant(given: str | None, zone: ZoneInfo, field: str) -> int | None:
+def instant_of(given: str | None, zone: ZoneInfo, field: str) -> int | None:
+    """The instant of an ISO text, without an offset the brand's wall clock; None for None; raises Invalid."""
     if given is None:
         return None
     try:

@@ -1,16 +1,47 @@
-"""``scrm coupon-threshold``: coupons given, shown, voided and expired by hand."""
+"""``scrm coupon-threshold``: coupons claimed for people, given, shown, voided and expired by hand.
+
+CONTACT is a contact's uid, or ``phone=13800138000``.
+"""
 
 from __future__ import annotations
 
 import click
 
-from scrm_core.api import CommandSession, json_option
+from scrm_core.api import Brand, CommandSession, NotFound, json_option, mask, normalise_phone
 
 from ..gates.service import progress_view
 from ..service import coupons_of
 from .views import coupon_view
 
 ACTOR = "operator"
+PHONE = "phone="
+
+
+def _person(brand: Brand, who: str) -> int:
+    """The id of the contact that a uid or a phone number names; raises NotFound and Invalid."""
+    if not who.startswith(PHONE):
+        return brand.contacts.get(who).id
+    number = normalise_phone(who.removeprefix(PHONE), region=brand.config.phone_region)
+    found = brand.contacts.find("phone", number)
+    if found is None:
+        raise NotFound(f"nobody has the phone number {mask('phone', number)}")
+    return found.id
+
+
+@click.command("claim")
+@click.argument("brand_id", metavar="BRAND")
+@click.argument("batch", metavar="BATCH")
+@click.argument("contact", metavar="CONTACT")
+@click.option("--key", required=True, help="What names this claim, so that it is made once.")
+@json_option
+@click.pass_obj
+def claim(session: CommandSession, brand_id: str, batch: str, contact: str, key: str, as_json: bool) -> None:
+    """Claim a coupon for a person 领券 as they would themselves: limits and the claim gate hold."""
+    with session.brand(brand_id) as brand:
+        claims = coupons_of(brand).claims
+        coupon = claims.claim(batch, _person(brand, contact), key=key, source="api")
+        view = coupon_view(coupon, brand.zone, contact=claims.owner_uid(coupon))
+    session.show_record(view, as_json=as_json)
 
 
 @click.command("give")
@@ -27,13 +58,11 @@ def give(
     session: CommandSession, brand_id: str, batch: str, contact: str, key: str, reason: str, sku: str, actor: str,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Give a person (contact uid) a coupon by hand 人工发券; the claim gate is not asked."""
+    """Give a person a coupon by hand 人工发券; the claim gate is not asked."""
     with session.brand(brand_id) as brand:
         coupons = coupons_of(brand)
-        person = brand.contacts.get(contact)
-        coupon = coupons.claims.claim(
-            batch, person.id, key=key, source="staff", actor=actor, reason=reason, sku=sku
-        )
+        person = _person(brand, contact)
+        coupon = coupons.claims.claim(batch, person, key=key, source="staff", actor=actor, reason=reason, sku=sku)
         view = coupon_view(coupon, brand.zone, contact=coupons.claims.owner_uid(coupon))
     session.show_record(view, as_json=as_json)
 
@@ -44,10 +73,11 @@ def give(
 @json_option
 @click.pass_obj
 def coupons(session: CommandSession, brand_id: str, contact: str, as_json: bool) -> None:
-    """A person's coupons (contact uid), oldest first."""
+    """A person's coupons, oldest first."""
     with session.brand(brand_id) as brand:
-        found = coupons_of(brand).claims.of(brand.contacts.get(contact).id)
-        views = [coupon_view(coupon, brand.zone, contact=contact) for coupon in found]
+        claims = coupons_of(brand).claims
+        found = claims.of(_person(brand, contact))
+        views = [coupon_view(coupon, brand.zone, contact=claims.owner_uid(coupon)) for coupon in found]
     headings = ["uid", "shown_code", "batch", "state", "valid_from", "valid_to", "source", "sku"]
     session.show(headings, [[view[name] for name in headings] for view in views], as_json=as_json)
 
@@ -62,7 +92,7 @@ def progress(session: CommandSession, brand_id: str, batch: str, contact: str, a
     """How far a person is with a batch's claim gate 领取门槛."""
     with session.brand(brand_id) as brand:
         here = coupons_of(brand)
-        view = progress_view(here.gates.progress(brand.contacts.get(contact).id, here.batches.get(batch)))
+        view = progress_view(here.gates.progress(_person(brand, contact), here.batches.get(batch)))
     if as_json:
         session.show_record(view, as_json=True)
         return
@@ -98,5 +128,5 @@ def expire(session: CommandSession, brand_id: str, as_json: bool) -> None:
 
 def add_commands(group: click.Group) -> None:
     """Put the commands of coupons on the plugin's group."""
-    for command in (give, coupons, progress, void, expire):
+    for command in (claim, give, coupons, progress, void, expire):
         group.add_command(command)
