@@ -47,6 +47,7 @@ class CouponThreshold(Plugin):
     migrations = "migrations"
     blueprint = blueprint
     pages = pages
+    extensions = {"consumer.me": (("mine", {"zh": "我的优惠券", "en": "My coupons"}),)}
     permissions = {
         "coupon-threshold:read": "see batches, coupons and figures",
         "coupon-threshold:write": "create, open, pause and close batches, add stock and codes",

@@ -24,6 +24,8 @@ pages = Blueprint("consumer", __name__)
 
 CODE, AWAY = "scrm_code", "scrm_away"
 _MINUTES = 10
+OWN_PAGE = "consumer.me"
+"""Extension point: (path below the plugin's pages, {"zh": ..., "en": ...}) of links on the customer's own page."""
 
 
 class CorePages:
@@ -226,7 +228,12 @@ def me() -> Response:
         phone = next((i.value for i in brand.contacts.identities(person.contact_id) if i.kind == "phone"), "")
         name = mask("name", brand.contacts.get_by_id(person.contact_id).name) or ""
         shown = f"{name} {mask('phone', phone) if phone else ''}".strip()
-    return consumer_page("consumer/me.html", shown=shown)
+    language = _visit().language
+    links = [
+        (f"{brand.consumers.root}{plugin}/{path}", title[language])
+        for plugin, (path, title) in brand.extensions(OWN_PAGE)
+    ]
+    return consumer_page("consumer/me.html", shown=shown, links=links)
 
 
 @pages.post("/leave")

@@ -24,6 +24,7 @@ from scrm_core.api import (
     network,
 )
 
+from ..carts.counter import Scan
 from ..carts.guessing import secret_of
 from ..carts.redeeming import redemption
 from ..carts.stores import ClerkView, StoreView
@@ -155,7 +156,12 @@ def scan() -> Any:
         network=network(),
         language=consumer_language(),
     )
-    return _page("coupons_scan.html", duty=duty, scan=found, words_of=sights().words)
+    return _scan_page(duty, found)
+
+
+def _scan_page(duty: OnDuty, found: Scan) -> Any:
+    span = "" if found.coupon is None else sights().span(found.coupon)
+    return _page("coupons_scan.html", duty=duty, scan=found, span=span)
 
 
 def _scanned(text: str) -> str:
@@ -187,7 +193,7 @@ def redeem() -> Any:
     if done.redeemed and done.redemption is not None:
         again = "?again=1" if done.replayed else ""
         return flask.redirect(f"{root()}clerk/r/{done.redemption.uid}{again}", 303)
-    return _page("coupons_scan.html", duty=duty, scan=done.scan, words_of=sights().words)
+    return _scan_page(duty, done.scan)
 
 
 def _amount(text: str) -> int:

@@ -97,7 +97,7 @@ class Sights:
 
     def facts(self, batch: Batch, coupon: CouponView | None = None) -> list[tuple[str, str]]:
         """(name, value) of what a person should know of a batch, or of their coupon of it."""
-        found = [(self.own["validity"], self._span(coupon) if coupon else self._validity(batch))]
+        found = [(self.own["validity"], self.span(coupon) if coupon else self._validity(batch))]
         if batch.stores:
             names = {store.code: store.name or store.code for store in self.coupons.carts.stores.stores()}
             found.append((self.own["stores"], "、".join(names.get(code, code) for code in batch.stores)))
@@ -119,7 +119,8 @@ class Sights:
             return self.own[f"days_{batch.validity}"].format(batch.valid_days)
         return self._between(batch.valid_from, batch.valid_to)
 
-    def _span(self, coupon: CouponView) -> str:
+    def span(self, coupon: CouponView) -> str:
+        """When a coupon is good."""
         return self._between(coupon.valid_from, coupon.valid_to)
 
     def _between(self, start: int | None, end: int | None) -> str:
@@ -173,7 +174,7 @@ class Sights:
             "uid": coupon.uid,
             "title": coupon.title,
             "rule": self.rule(batch, coupon),
-            "span": self._span(coupon),
+            "span": self.span(coupon),
             "soon": drawer == "usable" and ends,
         }
 

@@ -60,6 +60,7 @@ class Shop(Plugin):
     pages = pages
     senders = {"counter": Sender("sms", "Counter", "counter")}
     sign_ins = {"elsewhere": SignIn("Elsewhere", "leave_for", "came_from", "is_offered")}
+    extensions = {"consumer.me": (("room", {"zh": "我的房间", "en": "My room"}),)}
     accounts: dict[str, list[VerifiedIdentity]] = {}
 
     def counter(self) -> Counter:

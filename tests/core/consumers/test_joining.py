@@ -259,6 +259,7 @@ def test_signing_out_takes_a_form_and_ends_the_session(acme, browser):
     sign_in(browser, acme, contact)
     page = browser.get("/p/acme/-/me")
     assert "王**" in page.text and "138****8000" in page.text
+    assert '<a class="item" href="/p/acme/shop/room"><span class="grow">我的房间</span>' in page.text
     assert browser.post("/p/acme/-/leave").status_code == 403
     cookie = browser.get_cookie("scrm_session", path="/p/acme/").value
     assert browser.post("/p/acme/-/leave", data=fields(page)).headers["Location"] == "/p/acme/-/me"
