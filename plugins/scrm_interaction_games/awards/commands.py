@@ -18,7 +18,7 @@ from .routes import award_in, welfare_in
 from .schemas import AwardBody, WelfareBody, load
 from .service import Awards
 from .terms import OCCASIONS
-from .views import award_view, content_view, gift_view, table_view, uid_of, welfare_view
+from .views import activation_view, award_view, content_view, gift_view, table_view, uid_of, welfare_view
 
 DAY = click.DateTime(["%Y-%m-%d"])
 ROWS_REFUSED = 4  # the exit code that `scrm import` has too
@@ -37,6 +37,7 @@ def add_commands(group: click.Group) -> None:
     group.add_command(award)
     group.add_command(welfare)
     group.add_command(content)
+    group.add_command(activation)
     group.add_command(value)
 
 
@@ -339,6 +340,63 @@ def add(
         shown = brand.day(brand.now()) if day is None else day.date().toordinal()
         made = _awards(brand).content.add(key, shown, kind, mode=mode or "", title=title, actor=actor)
     session.show_record(content_view(made), as_json=as_json)
+
+
+@click.group("activation")
+def activation() -> None:
+    """Group activation 群内活动: templates per industry, and the effect on the next week."""
+
+
+@activation.command("templates")
+@click.argument("brand_id", metavar="BRAND")
+@click.option("--industry", help="Those of this industry and those that fit all.")
+@json_option
+@click.pass_obj
+def templates(session: CommandSession, brand_id: str, industry: str | None, as_json: bool) -> None:
+    """What to do in a group, step by step."""
+    with session.brand(brand_id) as brand:
+        found = _awards(brand).activations.templates(industry)
+    rows = [[row.code, row.industry, row.title, row.kind, "; ".join(row.steps)] for row in found]
+    session.show(["code", "industry", "title", "kind", "steps"], rows, as_json=as_json)
+
+
+@activation.command("add")
+@click.argument("brand_id", metavar="BRAND")
+@click.argument("group", metavar="GROUP")
+@click.option("--code", required=True, help="Names this use; counts once.")
+@click.option("--template", required=True, help="Which template.")
+@click.option("--day", type=DAY, help="The day (brand's calendar); default: today.")
+@click.option("--as", "actor", required=True, help="Who did it.")
+@json_option
+@click.pass_obj
+def add_activation(
+    session: CommandSession,
+    brand_id: str,
+    group: str,
+    code: str,
+    template: str,
+    day: datetime | None,
+    actor: str,
+    as_json: bool,
+) -> None:
+    """Note that a template was used in a group."""
+    with session.brand(brand_id) as brand:
+        used = brand.day(brand.now()) if day is None else day.date().toordinal()
+        made = activation_view(_awards(brand).activations.add(code, template, group, used, actor=actor))
+    session.show_record(made, as_json=as_json)
+
+
+@activation.command("effect")
+@click.argument("brand_id", metavar="BRAND")
+@click.option("--group", help="Of this group alone.")
+@json_option
+@click.pass_obj
+def effect(session: CommandSession, brand_id: str, group: str | None, as_json: bool) -> None:
+    """Active rates of the weeks before and after each activation."""
+    with session.brand(brand_id) as brand:
+        table = table_view(_awards(brand).activations.effects(group))
+    names = [column["name"] for column in table["columns"]]
+    session.show(names, [[row[name] for name in names] for row in table["rows"]], as_json=as_json)
 
 
 @click.command("value")

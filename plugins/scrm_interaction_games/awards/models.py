@@ -155,5 +155,20 @@ class Participation(BrandModel):
         table_name = "interaction_games_participation"
 
 
-AWARD_MODELS = (Award, AwardDay, Welfare, WelfareGrant, WelfareChange, Content, Participation)
+class Activation(BrandModel):
+    """A template of group activation (群内活动) was used in a group on a brand-local day."""
+
+    id = pw.BigAutoField()
+    code = pw.TextField()
+    template = pw.TextField()
+    group_code = pw.TextField()
+    day = pw.BigIntegerField()
+    actor = pw.TextField()
+    at = InstantField()
+
+    class Meta:
+        table_name = "interaction_games_activation"
+
+
+AWARD_MODELS = (Award, AwardDay, Welfare, WelfareGrant, WelfareChange, Content, Participation, Activation)
 """Every table of this room, for the plugin's ``models``."""

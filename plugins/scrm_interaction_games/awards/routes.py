@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -11,6 +12,7 @@ from scrm_core.api import Brand, Invalid, ScrmError, contended, current_actor, c
 
 from .hands import AwardIn
 from .schemas import (
+    ActivationBody,
     AwardBody,
     AwardsBody,
     CapBody,
@@ -24,7 +26,7 @@ from .schemas import (
 )
 from .service import Awards
 from .terms import WelfareIn
-from .views import award_view, content_view, gift_view, table_view, uid_of, welfare_view
+from .views import activation_view, award_view, content_view, gift_view, table_view, uid_of, welfare_view
 
 READ = "interaction-games:read"
 AWARD = "interaction-games:award"
@@ -260,3 +262,28 @@ def _add_value(blueprint: flask.Blueprint) -> None:
         """Conversion, phones and share of content per mode, ``from`` a day ``until`` another; default: 30 days."""
         here = _here()
         return flask.jsonify(table_view(here.value.table(_day("from"), _day("until"))))
+
+    @blueprint.get("/activations/templates")
+    @permission(READ)
+    def activation_templates() -> Any:
+        """Templates of group activation, of an ``industry`` when given."""
+        here = _here()
+        found = here.activations.templates(flask.request.args.get("industry"))
+        return flask.jsonify({"templates": [asdict(template) for template in found]})
+
+    @blueprint.post("/activations")
+    @permission(AWARD)
+    def add_activation() -> Any:
+        """Note that a template was used in a group on a day, once per code."""
+        here = _here()
+        body = load(ActivationBody(), flask.request.get_json())
+        made = here.activations.add(
+            body["code"], body["template"], body["group"], body["day"].toordinal(), actor=current_actor()
+        )
+        return flask.jsonify(activation_view(made)), 201
+
+    @blueprint.get("/activations")
+    @permission(READ)
+    def activation_effects() -> Any:
+        """Activations with the active rates of the weeks before and after, of a ``group`` when given."""
+        return flask.jsonify(table_view(_here().activations.effects(flask.request.args.get("group"))))

@@ -177,6 +177,15 @@ class ContentBody(_Strict):
     title = _text(0, 200, load_default="")
 
 
+class ActivationBody(_Strict):
+    """A template was used in a group on a calendar day of the brand."""
+
+    code = _text(1, 100, required=True)
+    template = _text(1, 60, required=True)
+    group = _text(1, 200, required=True)
+    day = fields.Date(required=True)
+
+
 def load(schema: Schema, value: Any) -> dict[str, Any]:
     """The checked value; raises Invalid naming the first field at fault."""
     try:

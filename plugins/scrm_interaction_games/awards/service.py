@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Metric, MetricsQuery, MetricValue, Report, execute
 
+from .activation import Activations
 from .chat import Talk
 from .content import ContentLog
 from .hands import Hands
@@ -58,6 +59,11 @@ class Awards:
     def content(self) -> ContentLog:
         """The content log."""
         return ContentLog(self.brand)
+
+    @cached_property
+    def activations(self) -> Activations:
+        """Group activations."""
+        return Activations(self.brand)
 
     @cached_property
     def value(self) -> Value:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import NotFound, ReportTable, iso
 
+from .activation import ActivationView
 from .content import ContentView
 from .hands import AwardView, Hands
 from .welfare import Gift, WelfareView
@@ -72,6 +73,13 @@ def content_view(content: ContentView) -> dict[str, Any]:
     view = asdict(content)
     del view["id"]
     return view | {"day": date.fromordinal(content.day).isoformat()}
+
+
+def activation_view(activation: ActivationView) -> dict[str, Any]:
+    """A group activation."""
+    view = asdict(activation)
+    del view["id"]
+    return view | {"day": date.fromordinal(activation.day).isoformat()}
 
 
 def table_view(table: ReportTable) -> dict[str, Any]:

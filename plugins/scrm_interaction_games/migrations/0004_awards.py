@@ -1,4 +1,4 @@
-"""Awards by hand, welfare campaigns and the content log, frozen as they were in the first version."""
+"""Awards by hand, welfare campaigns, content and group activations, frozen as they were in the first version."""
 
 import peewee as pw
 
@@ -10,7 +10,7 @@ def up(migrator, db):
         class Meta:
             database = db
             strict_tables = db.param == "?"  # SQLite alone has strict tables
-            legacy_table_names = False  # names of indexes begin with the name of their table: they are unique in a brand
+            legacy_table_names = False  # indexes are named after their table: unique in a brand
 
     class Contact(Frozen):
         id = pw.BigAutoField()
@@ -137,4 +137,19 @@ def up(migrator, db):
             table_name = "interaction_games_participation"
             indexes = ((("contact", "mode", "day"), True), (("day", "mode"), False))
 
-    db.create_tables([Award, AwardDay, Welfare, WelfareGrant, WelfareChange, Content, Participation], safe=False)
+    class Activation(Frozen):
+        id = pw.BigAutoField()
+        code = pw.TextField(unique=True)
+        template = pw.TextField()
+        group_code = pw.TextField()
+        day = pw.BigIntegerField()
+        actor = pw.TextField()
+        at = pw.BigIntegerField()
+
+        class Meta:
+            table_name = "interaction_games_activation"
+            indexes = ((("group_code", "day"), False),)
+
+    db.create_tables(
+        [Award, AwardDay, Welfare, WelfareGrant, WelfareChange, Content, Participation, Activation], safe=False
+    )
