@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from scrm_core.api import Brand, CommandSession, Invalid, NotFound, format_minor, iso, json_option
+from scrm_core.api import Brand, CommandSession, Invalid, NotFound, iso, json_option
 
 from .awards.commands import add_commands as add_award_commands
-from .engine.definition import instant_of
+from .engine.definition import instant_of, money
 from .engine.verifying import verify_file
 from .report import prizes_report
 from .routes import campaign_record
@@ -190,7 +190,7 @@ def budget(session: CommandSession, brand_id: str, code: str, more_minor: int, a
     """Add MORE_MINOR minor units to the budget."""
     with session.brand(brand_id) as brand:
         changed = games_of(brand).campaigns.add_budget(code, more_minor, actor=actor)
-        total = format_minor(changed.budget_minor or 0, brand.currency)
+        total = money(brand, changed.budget_minor or 0)
     click.echo(f"{code}: {total} in all")
 
 

@@ -16,17 +16,25 @@ MOST = 2**53
 CODE = validate.Regexp(r"[a-z0-9][a-z0-9-]{0,39}\Z", error="lower-case letters, digits and dashes, at most 40")
 
 
+class CapField(fields.Integer):
+    """A number, or ``"none"`` for no cap: TOML has no word of its own for nothing."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        return None if value == "none" else super()._deserialize(value, attr, data, **kwargs)
+
+
 class EngineSettings(Schema):
     """The engine's part of ``[plugins.interaction-games]``."""
 
     class Meta:
         unknown = RAISE
 
-    top_prize_minor = fields.Integer(
-        strict=True, allow_none=True, load_default=5_000_000, validate=validate.Range(0, MOST),
+    top_prize_minor = CapField(
+        strict=True, load_default=5_000_000,
+        validate=lambda value: value is None or validate.Range(0, MOST)(value),
         metadata={
             "description": "the most that one prize of a draw may be worth, in minor units: by law 50,000 yuan in "
-            "mainland China; none where no such law holds"
+            'mainland China; "none" where no such law holds'
         },
     )  # fmt: skip
     screen_from_minor = fields.Integer(

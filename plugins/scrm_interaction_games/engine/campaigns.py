@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from marshmallow import RAISE, Schema
 
-from scrm_core.api import Conflict, Invalid, NotFound, ScrmError, clean_text, execute, format_minor, transactional
+from scrm_core.api import Conflict, Invalid, NotFound, ScrmError, clean_text, execute, transactional
 
 from ..schemas import loaded
 from . import definition as definitions
@@ -154,7 +154,6 @@ class Campaigns:
     def _check(self, made: Definition) -> None:
         """What a definition must have whatever becomes of it; raises Invalid naming the field."""
         game = registry.game(self.brand, made.game)
-        game_settings(game, made.settings)
         if made.surface not in surfaces.SURFACES:
             raise Invalid(
                 f"surface: {made.surface!r} is none of {', '.join(surfaces.SURFACES)}", field="surface"
@@ -165,6 +164,7 @@ class Campaigns:
             reason = surfaces.refusal("sharing_reward", made.surface)
             if reason:
                 raise Invalid(f"chances.share: {reason}", field="chances.share")
+        game_settings(game, made.settings)
         for place, prize in enumerate(made.prizes):
             self._check_prize(f"prizes.{place}", prize, draws=bool(game.draws))
         if game.draws:
@@ -175,7 +175,7 @@ class Campaigns:
     def _check_prize(self, at: str, prize: PrizeView, *, draws: bool) -> None:
         cap = self.settings["top_prize_minor"]
         if draws and cap is not None and prize.value_minor > cap:
-            most = format_minor(cap, self.brand.currency)
+            most = definitions.money(self.brand, cap)
             raise Invalid(
                 f"{at}.value_minor: one prize of a draw is worth at most {most}", field=f"{at}.value_minor"
             )
@@ -266,9 +266,9 @@ class Campaigns:
             spend = odds.expected_spend(prizes, campaign.total_weight, campaign.expected_draws, promised)
         over = spend is not None and campaign.budget_minor is not None and spend > campaign.budget_minor
         return {
-            "expected_cost_minor": float(each),
+            "expected_cost_minor": round(float(each), 2),
             "expected_draws": campaign.expected_draws,
-            "expected_spend_minor": None if spend is None else float(spend),
+            "expected_spend_minor": None if spend is None else round(float(spend), 2),
             "over_budget": over,
             "rates": {code: float(rate) for code, rate in rates.items()},
         }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Invalid, clean_text, local_instant, to_instant
+from scrm_core.api import Invalid, clean_text, format_minor, local_instant, to_instant
 
 from ..schemas import CampaignBody, loaded
 from .odds import PricedPrize, Promise
@@ -171,6 +171,11 @@ class CampaignView:
             if prize.code == code:
                 return prize
         raise Invalid(f"campaign {self.code!r} has no prize {code!r}", field="prize")
+
+
+def money(brand: Brand, minor: int) -> str:
+    """An amount in major units with its currency, ``50000.00 CNY``."""
+    return f"{format_minor(minor, brand.segments.catalogue().exponent)} {brand.currency}"
 
 
 def priced(prizes: tuple[PrizeView, ...]) -> list[PricedPrize]:

@@ -18,7 +18,6 @@ from scrm_core.api import (
     consumer_refusals,
     current_brand,
     device,
-    format_minor,
     from_instant,
     iso,
     need_consumer,
@@ -27,6 +26,7 @@ from scrm_core.api import (
 
 from ..engine import draws as drawing
 from ..engine import registry
+from ..engine.definition import money
 from ..games import GAMES
 from ..schemas import NAME
 from .words import REFUSALS, WORDS
@@ -183,7 +183,7 @@ def published(games: Games, campaign: CampaignView) -> dict[str, Any]:
                 "title": prize.title,
                 "kind": prize.kind,
                 "value_minor": prize.value_minor,
-                "value": format_minor(prize.value_minor, brand.currency),
+                "value": money(brand, prize.value_minor),
                 "weight": prize.weight,
                 "odds": percent(prize.weight, campaign.total_weight) if draws else "",
                 "quantity": prize.stock_total,

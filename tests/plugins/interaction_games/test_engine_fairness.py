@@ -11,6 +11,7 @@ import pytest
 
 from scrm_interaction_games.engine import fairness, fit, odds
 from scrm_interaction_games.engine.odds import PricedPrize, Promise
+from scrm_interaction_games.pages.routes import percent
 
 SEED = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
@@ -141,3 +142,8 @@ def test_a_prize_that_cannot_be_drawn_and_too_few_draws_are_told_apart() -> None
     table = [("a", 1), ("never", 0), ("b", 9)]
     assert fit.test(table, {"never": 1, "b": 99}).p == 0.0
     assert fit.test(table, {"a": 1, "b": 1}).p is None
+
+
+def test_odds_are_told_exactly() -> None:
+    cases = [(1, 3, "33.333333%"), (1, 1_000_000, "0.0001%"), (0, 10, "0%"), (10, 10, "100%"), (5, 0, "")]
+    assert [percent(weight, total) for weight, total, _ in cases] == [words for *_, words in cases]
