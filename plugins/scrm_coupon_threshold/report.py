@@ -11,16 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import (
     Column,
+    Invalid,
     MetricsQuery,
     MetricValue,
     NotFound,
     ReportTable,
     ShareTest,
     compare_arms,
+    day_start,
     execute,
 )
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
 GATED, UNGATED = "gated", "ungated"
 EVER = (0, 4_000_000)
+MOST_EXPIRING_DAYS = 366
 
 COLUMNS = (
     Column("batch", "Batch 券批次"),
@@ -187,6 +191,29 @@ def coupon_metrics(query: MetricsQuery) -> Iterator[MetricValue]:
     for day, code, count, discount in redeemed:
         yield MetricValue("redeemed", day, int(count), code)
         yield MetricValue("discount", day, int(discount), code)
+
+
+def expiring(brand: Brand, days: int) -> list[dict[str, Any]]:
+    """Claimed coupons by batch and the brand-local day (ISO) that is their last, from today on for ``days`` days."""
+    if not 1 <= days <= MOST_EXPIRING_DAYS:
+        raise Invalid(f"days: 1 to {MOST_EXPIRING_DAYS}", field="days")
+    now = brand.now()
+    end = day_start(brand.day(now) + days, brand.zone)
+    # Quarters of an hour: every zone's midnight is the end of one.
+    rows = execute(
+        "SELECT b.code, b.title, (c.valid_to - 1) / 900000, count(*) FROM coupon_threshold_coupon c "
+        "JOIN coupon_threshold_batch b ON b.id = c.batch_id WHERE c.state = 'claimed' AND c.valid_to > ? "
+        "AND c.valid_to <= ? GROUP BY b.code, b.title, (c.valid_to - 1) / 900000",
+        (now, end),
+    ).fetchall()
+    counts: dict[tuple[int, str, str], int] = {}
+    for code, title, quarter, count in rows:
+        key = (brand.day(quarter * 900_000), code, title)
+        counts[key] = counts.get(key, 0) + int(count)
+    return [
+        {"day": date.fromordinal(day).isoformat(), "batch": code, "title": title, "coupons": count}
+        for (day, code, title), count in sorted(counts.items())
+    ]
 
 
 class _Figures:

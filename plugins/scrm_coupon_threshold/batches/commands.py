@@ -12,6 +12,7 @@ import click
 from scrm_core.api import CommandSession, Invalid, json_option
 
 from ..report import comparison_view, coupon_report, gate_comparison
+from ..report import expiring as expiring_rows
 from ..service import coupons_of
 from .service import Batch
 from .views import batch_view
@@ -185,6 +186,19 @@ def gates(
     click.echo(f"verdict: {view['verdict']}" + (f" ({view['winner']})" if view["winner"] else ""), err=True)
 
 
+@click.command("expiring")
+@_of_brand
+@click.option("--days", default=7, show_default=True, help="So many days from today on.")
+@json_option
+def expiring(session: CommandSession, brand_id: str, days: int, as_json: bool) -> None:
+    """Claimed coupons that nobody used yet, by batch and their last day 即将过期."""
+    with session.brand(brand_id) as brand:
+        coupons_of(brand)
+        rows = expiring_rows(brand, days)
+    headings = ["day", "batch", "title", "coupons"]
+    session.show(headings, [[row[name] for name in headings] for row in rows], as_json=as_json)
+
+
 def _shown(value: Any) -> Any:
     return round(value, 4) if isinstance(value, float) else value
 
@@ -192,6 +206,6 @@ def _shown(value: Any) -> Any:
 def add_commands(group: click.Group) -> None:
     """Put the commands of batches on the plugin's group."""
     for command in (
-        create, change, list_batches, show, open_batch, pause, close, stock, draw, codes, report, gates
+        create, change, list_batches, show, open_batch, pause, close, stock, draw, codes, report, gates, expiring
     ):  # fmt: skip
         group.add_command(command)

@@ -11,7 +11,7 @@ from marshmallow import fields, validate
 from scrm_core.api import Invalid, current_brand, permission
 
 from ..claims.service import NAME
-from ..report import EVER, comparison_view, coupon_report, gate_comparison
+from ..report import EVER, comparison_view, coupon_report, expiring, gate_comparison
 from ..requests import PAGE, READ, WRITE, coupons_here, number_asked, page
 from ..schemas import Strict, load, text, whole
 from .pool import MOST_CODES, PoolOutcome
@@ -136,6 +136,12 @@ def gates_report() -> Any:
     return flask.jsonify(comparison_view(gate_comparison(current_brand(), minimum, batches=named, days=_days())))
 
 
+@permission(READ)
+def expiring_report() -> Any:
+    """Claimed coupons by their last day, within ``days`` days (7) from today on."""
+    return flask.jsonify({"expiring": expiring(current_brand(), number_asked("days", 7))})
+
+
 def outcome_view(outcome: PoolOutcome) -> dict[str, Any]:
     """What became of codes, as JSON."""
     rejects = [{"line": line, "reason": reason} for line, reason in outcome.rejects]
@@ -173,3 +179,4 @@ def add_routes(blueprint: flask.Blueprint) -> None:
     blueprint.post("/batches/<code>/links")(create_link)
     blueprint.get("/report")(report)
     blueprint.get("/report/gates")(gates_report)
+    blueprint.get("/report/expiring")(expiring_report)

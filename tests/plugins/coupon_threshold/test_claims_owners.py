@@ -52,6 +52,22 @@ def test_two_owners_that_become_one_keep_both_coupons_and_cannot_claim_again(sce
     assert scene.claim("c", ann).nth == 1
 
 
+def test_a_voided_coupon_of_a_merged_owner_frees_one_place_and_no_second(scene: CouponScene) -> None:
+    scene.open("b")
+    ann, too = scene.person(), scene.person()
+    first = scene.claim("b", ann)
+    scene.claim("b", too)
+    with scene.acme as brand:
+        brand.contacts.merge(ann, too, actor="lin", reason="same phone")
+    scene.deliver()
+    with scene.acme:
+        scene.coupons().voiding.void(first.uid, reason="one is enough")
+    assert owners(scene) == [(ann, -first.id, "void"), (ann, 1, "claimed")]
+    with pytest.raises(Conflict) as refusal:
+        scene.claim("b", ann)
+    assert refusal.value.code == "limit"
+
+
 def test_an_erased_person_leaves_amounts_without_identity(scene: CouponScene) -> None:
     scene.open("b", budget_minor=9_000, promise=True)
     ann, bob = scene.person(), scene.person()

@@ -7,10 +7,10 @@ from coupon_scene import CouponScene
 
 from scrm_core.api import MetricsQuery
 from scrm_core.db.bulk import execute, insert_model_rows
-from scrm_core.errors import NotFound
+from scrm_core.errors import Invalid, NotFound
 from scrm_core.models import Contact
 from scrm_coupon_threshold.models import Coupon
-from scrm_coupon_threshold.report import comparison_view, coupon_metrics, coupon_report, gate_comparison
+from scrm_coupon_threshold.report import comparison_view, coupon_metrics, coupon_report, expiring, gate_comparison
 
 GATE = {"tasks": [{"task": "joined"}]}
 
@@ -106,6 +106,23 @@ def test_a_cohort_by_hand(scene: CouponScene) -> None:
             coupon_report(brand, batch="nothing")
     with scene.moonco as brand:
         assert list(coupon_report(brand).rows) == []
+
+
+def test_coupons_that_end_soon_are_counted_by_their_last_day_in_the_brands_zone(scene: CouponScene) -> None:
+    scene.go_to("2026-03-01T10:00:00")
+    scene.open("whole")
+    scene.open("hours", validity={"kind": "rolling", "days": 1})
+    for _ in range(2):
+        scene.claim("whole", scene.person())
+    scene.claim("hours", scene.person())
+    with scene.acme as brand:
+        rows = [(row["day"], row["batch"], row["coupons"]) for row in expiring(brand, 7)]
+        assert rows == [("2026-03-02", "hours", 1), ("2026-03-07", "whole", 2)]
+        assert [row["batch"] for row in expiring(brand, 2)] == ["hours"]
+        with pytest.raises(Invalid):
+            expiring(brand, 0)
+    with scene.moonco as brand:
+        assert expiring(brand, 7) == []
 
 
 def test_claim_rate_is_people_who_claimed_of_people_who_saw_the_link(scene: CouponScene) -> None:
