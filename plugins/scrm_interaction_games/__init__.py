@@ -23,7 +23,7 @@ from scrm_core.api import (
     hookimpl,
 )
 
-from . import report
+from . import recommend, report
 from .awards import modes
 from .awards.models import AWARD_MODELS
 from .awards.routes import PERMISSIONS as AWARD_PERMISSIONS
@@ -59,6 +59,7 @@ class InteractionGames(Plugin):
         "interaction-games:play": "act for people, for a trusted server alone",
         **AWARD_PERMISSIONS,
     }
+    extensions = {"consumer.me": (("prizes", {"zh": "我的奖品", "en": "My prizes"}),)}
     commands = "scrm_interaction_games.commands:group"
     jobs = (Job("settle", 60, "settle"),)
     reports = {
@@ -86,7 +87,7 @@ class InteractionGames(Plugin):
 
     def brand_problems(self) -> Iterable[str]:
         """Games or prizes that the brand's configuration no longer offers."""
-        return [*registry.problems(self.brand), *self.games.campaigns.problems()]
+        return [*registry.problems(self.brand), *recommend.problems(self.brand), *self.games.campaigns.problems()]
 
     # Events ------------------------------------------------------------------
 

@@ -14,8 +14,9 @@ from scrm_core.api import Brand, CommandSession, Invalid, NotFound, iso, json_op
 from .awards.commands import add_commands as add_award_commands
 from .engine.definition import instant_of, money
 from .engine.verifying import verify_file
+from .recommend import recommend
 from .report import prizes_report
-from .routes import campaign_record
+from .routes import campaign_record, option_record
 from .schemas import NAME, moment
 from .service import Games
 
@@ -228,6 +229,21 @@ def prizes(session: CommandSession, brand_id: str, as_json: bool) -> None:
         table = prizes_report(games_of(brand))
     headings = [column.name for column in table.columns]
     session.show(headings, [[row[name] for name in headings] for row in table.rows], as_json=as_json)
+
+
+@group.command("recommend")
+@BRAND
+@click.argument("goal", metavar="GOAL")
+@click.option("--surface", "on", multiple=True, help="A surface that the brand has; all when none is named.")
+@json_option
+@click.pass_obj
+def recommended(session: CommandSession, brand_id: str, goal: str, on: tuple[str, ...], as_json: bool) -> None:
+    """The main and assisting games for GOAL, and why the brand cannot use one."""
+    headings = ("role", "game", "usable", "surfaces", "problems")
+    with session.brand(brand_id) as brand:
+        games_of(brand)
+        records = [option_record(option) for option in recommend(brand, goal, on=on)]
+    session.show(headings, [[record[name] for name in headings] for record in records], as_json=as_json)
 
 
 @group.group("tickets")

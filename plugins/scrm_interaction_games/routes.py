@@ -13,6 +13,7 @@ from .awards.routes import add_routes as add_award_routes
 from .engine import draws as drawing
 from .engine.definition import instant_of
 from .pages.routes import published
+from .recommend import Option, goals, recommend
 from .report import campaigns_report, prizes_report
 from .schemas import NAME, MomentField, loaded
 
@@ -145,7 +146,7 @@ def show_draws(code: str) -> Any:
 @permission(PUBLISH)
 def publish_campaign(code: str) -> Any:
     """Publish a draft; ``confirm`` accepts an expected spend above the budget."""
-    body = loaded(PublishBody(), flask.request.get_json(silent=True) or {})
+    body = loaded(PublishBody(), flask.request.get_json() if flask.request.content_length else {})
     return flask.jsonify(games_here().publish(code, current_actor(), confirm=body["confirm"]))
 
 
@@ -261,6 +262,16 @@ def show_draw(uid: str) -> Any:
     )
 
 
+@blueprint.get("/recommend")
+@permission(READ)
+def recommended() -> Any:
+    """The main and assisting games for ``?goal=``, on the surfaces that ``?surface=`` names or on all."""
+    brand = current_brand()
+    args = flask.request.args
+    options = recommend(brand, args.get("goal", ""), on=tuple(args.getlist("surface")))
+    return flask.jsonify({"goals": goals(brand), "options": [option_record(option) for option in options]})
+
+
 @blueprint.get("/reviews")
 @permission(REVIEW)
 def list_reviews() -> Any:
@@ -273,7 +284,7 @@ def list_reviews() -> Any:
 @permission(REVIEW)
 def approve(uid: str) -> Any:
     """Approve a held prize."""
-    body = loaded(WordBody(), flask.request.get_json(silent=True) or {})
+    body = loaded(WordBody(), flask.request.get_json() if flask.request.content_length else {})
     state = games_here().reviews.approve(uid, actor=current_actor(), reason=body["reason"])
     return flask.jsonify({"uid": uid, "state": state})
 
@@ -346,6 +357,20 @@ def campaign_record(games: Games, campaign: CampaignView) -> dict[str, Any]:
         "commitment": campaign.commitment,
         "table_hash": campaign.table_hash,
         "published_at": iso(campaign.published_at, zone),
+    }
+
+
+def option_record(option: Option) -> dict[str, Any]:
+    """A recommended game as the API shows it."""
+    return {
+        "game": option.game,
+        "title": option.title,
+        "role": option.role,
+        "usable": option.usable,
+        "problems": list(option.problems),
+        "surfaces": list(option.surfaces),
+        "refusals": {surface: list(reasons) for surface, reasons in option.refusals.items()},
+        "source": option.source,
     }
 
 

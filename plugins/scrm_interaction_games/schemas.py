@@ -70,7 +70,7 @@ class Settings(EngineSettings, _AwardSettings):  # type: ignore[misc]
     """``[plugins.interaction-games]``."""
 
 
-class MomentField(fields.Field):
+class MomentField(fields.Field[Any]):
     """An instant: ISO 8601 text, with an offset or as wall-clock time of the brand, or milliseconds since 1970."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:

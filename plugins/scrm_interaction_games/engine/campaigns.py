@@ -161,9 +161,9 @@ class Campaigns:
         for reason in surfaces.refusals(game.mechanics, made.surface):
             raise Invalid(f"surface: {reason}", field="surface")
         if made.chances.share:
-            reason = surfaces.refusal("sharing_reward", made.surface)
-            if reason:
-                raise Invalid(f"chances.share: {reason}", field="chances.share")
+            forbidden = surfaces.refusal("sharing_reward", made.surface)
+            if forbidden:
+                raise Invalid(f"chances.share: {forbidden}", field="chances.share")
         game_settings(game, made.settings)
         for place, prize in enumerate(made.prizes):
             self._check_prize(f"prizes.{place}", prize, draws=bool(game.draws))
@@ -441,7 +441,8 @@ def odds_table(table: tuple[tuple[str, int], ...]) -> fairness.OddsTable:
 
 
 def _prize(row: tuple[Any, ...]) -> PrizeView:
-    return PrizeView(*row[:13], bool(row[13]), *row[14:])
+    head, review, tail = row[:13], bool(row[13]), row[14:]
+    return PrizeView(*head, review, *tail)  # type: ignore[call-arg]
 
 
 def _more(value: int, field: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Invalid, clean_text, format_minor, local_instant, to_instant
@@ -137,7 +136,7 @@ class CampaignView:
     state: str
     starts_at: int | None
     ends_at: int
-    settings: Mapping[str, Any]
+    settings: dict[str, Any]
     rules: str
     organiser: str
     organiser_contact: str
@@ -316,7 +315,7 @@ def view(
     ) = row  # fmt: skip
     guarantee = raw["guarantee"]
     return CampaignView(
-        campaign_id, code, game, title, surface, state, starts_at, ends_at, MappingProxyType(settings), rules,
+        campaign_id, code, game, title, surface, state, starts_at, ends_at, settings, rules,
         organiser, organiser_contact, budget, spent, total_weight, raw["expected_draws"], Limits(**raw["limits"]),
         Chances(**raw["chances"]), Guarantee(**guarantee) if guarantee else None, prizes, commitment, table_hash,
         draws, version, published_at, ended_at, revealed_at,

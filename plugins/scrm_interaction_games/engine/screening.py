@@ -82,4 +82,4 @@ def _regular(campaign_id: int, contact_id: int, now: int) -> bool:
     if len(moments) < REGULAR_DRAWS:
         return False
     gaps = [later - earlier for later, earlier in itertools.pairwise(moments)]
-    return max(gaps) > 0 and max(gaps) - min(gaps) <= REGULAR_MS
+    return bool(max(gaps) > 0) and max(gaps) - min(gaps) <= REGULAR_MS

@@ -144,7 +144,7 @@ class Turn:
         """A person's name as others may see it: masked, and only stars where there is no name."""
         row = execute("SELECT name FROM contact WHERE id = ?", (contact_id,)).fetchone()
         name = row[0] if row is not None else ""
-        return mask(name, "name") if name else "***"
+        return mask("name", name) or "***"
 
     def url(self, path: str = "") -> str:
         """The absolute address of the campaign's page, or of a page below it."""

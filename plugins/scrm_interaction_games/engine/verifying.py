@@ -141,13 +141,13 @@ def _explained(told: Mapping[str, Any], draw: Mapping[str, Any], misses: int) ->
     """Whether what was given follows from what was picked, the rules and the stock decision that was written down."""
     picked, given, words = draw["picked"], draw["given"], draw["why"].split()
     if not words:
-        return given == ("" if picked in told["none"] else picked)
+        return bool(given == ("" if picked in told["none"] else picked))
     if words[0] == "guarantee":
         return _forced(told, draw, words[1:], misses)
     if words[0] not in _STOCK_WORDS or picked in told["none"]:
         return False
     if len(words) == 1:
-        return given == ""
+        return not given
     return words[1:] == ["fallback"] and given in _fallbacks(told, picked)
 
 

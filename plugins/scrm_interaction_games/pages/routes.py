@@ -249,10 +249,13 @@ def _playable(campaign: CampaignView, contact_id: int | None) -> bool:
 
 
 def _after(code: str, answer: dict[str, Any]) -> str:
-    """Where a form without a script goes: to the draw's result, or back to the game."""
+    """Where a form without a script goes: to the draw's result, or back to the game, as the form's page showed it."""
     here = f"{root()}/g/{quote(code)}"
     draw = answer.get("draw")
-    return f"{here}/result/{draw}" if isinstance(draw, str) and draw.isalnum() else here
+    if isinstance(draw, str) and draw.isalnum():
+        return f"{here}/result/{draw}"
+    back = flask.request.form.get("back", "")
+    return back if back.startswith(f"{here}?") and back.isprintable() else here
 
 
 def _query() -> dict[str, str]:

@@ -191,8 +191,7 @@ def test_erasing_a_person_takes_their_draws_and_leaves_stock_and_spend(scene: Sc
     code = sure(scene, value_minor=500, stock=5, review=True)
     draw = scene.draw(code, anna)
     scene.games.reviews.approve(draw.uid, actor="kim")
-    uid = scene.brand.contacts.get_by_id(anna).uid
-    scene.brand.privacy.erase(uid, actor="kim")
+    scene.brand.privacy.erase(anna, actor="kim")
     for table in ("draw", "player", "ticket", "act", "review"):
         assert execute(f"SELECT count(*) FROM interaction_games_{table}").fetchone()[0] == 0
     assert (scene.stock(code, "tea"), scene.spent(code)) == (4, 500)
