@@ -181,7 +181,7 @@ class SourceSchema(Strict):
     amount = _integer("drops of water", 1, 100_000, required=True)
     per_day = _integer("times a day", 1, 100, load_default=1)
     cooldown_minutes = _integer("minutes between two times", 0, 24 * 60, load_default=0)
-    seconds = _integer("browse: how long to stay", 3, 600)
+    seconds = _integer("browse: how long to stay", 1, 600)
     text = _text("browse: what there is to read", 2_000)
     question = _text("answer: the question", 200)
     choices = fields.List(

@@ -14,6 +14,7 @@ from .drops import Drop, next_drop, open_drop
 if TYPE_CHECKING:
     from ..engine.turns import Turn
 
+SOLD_OUT = "drop_sold_out"
 _STOCK = "SELECT id, stock, taken FROM interaction_games_drop WHERE campaign_id = ? AND day = ? AND minute = ?"
 
 
@@ -34,6 +35,7 @@ class Grab:
     page = "games_grab.html"
     refusals = {
         "closed": {"zh": "还没有开抢，请看倒计时", "en": "Not open yet; watch the countdown"},
+        SOLD_OUT: {"zh": "手慢了，已抢光", "en": "Sold out"},
         "grabbed": {"zh": "今天已经抢到了，明天再来", "en": "You have had one today; come back tomorrow"},
     }
 
@@ -60,7 +62,7 @@ class Grab:
         """Take one piece of the drop that is open.
 
         Raises Conflict: ``closed`` (none is open; ``opens`` says when the next
-        one is), ``sold_out`` or ``grabbed`` (this person had one today).
+        one is), ``drop_sold_out`` or ``grabbed`` (this person had one today).
         """
         drops = drops_of(turn.settings)
         drop = open_drop(drops, turn.now, turn.day, turn.brand.zone)
@@ -81,7 +83,12 @@ class Grab:
         ).rowcount
         if not took:
             raise _sold_out(drop)
-        reward = award(turn, drop.prize, f"grab:{turn.day}", f"daily grab 每日抢 {drop.at}")
+        try:
+            reward = award(turn, drop.prize, f"grab:{turn.day}", f"daily grab 每日抢 {drop.at}")
+        except Conflict as exc:
+            if exc.code != "sold_out":
+                raise
+            raise _sold_out(drop) from exc
         turn.emit("played", {"prize": drop.prize})
         return {"drop": drop.at, **reward}
 
@@ -131,4 +138,4 @@ class Grab:
 
 
 def _sold_out(drop: Drop) -> Conflict:
-    return Conflict(f"the drop at {drop.at} is sold out", code="sold_out")
+    return Conflict(f"the drop at {drop.at} is sold out", code=SOLD_OUT)

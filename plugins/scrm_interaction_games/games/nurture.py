@@ -54,7 +54,11 @@ class Nurture:
         "too_early": {"zh": "再看一会儿就能领取", "en": "Stay a little longer to get it"},
         "no_stay": {"zh": "请重新开始浏览", "en": "Please begin again"},
         "nothing_yet": {"zh": "还没有积满一滴", "en": "No drop has gathered yet"},
-        "dry": {"zh": "水不够了，先去收集", "en": "Not enough water; gather some first"},
+        "none_to_reserve": {
+            "zh": "奖品名额已满，您的植株会等着，有名额时可以继续",
+            "en": "Every prize is set aside for others; yours waits and goes on when one comes free",
+        },
+        "dry": {"zh": "水壶空了，先去收集", "en": "There is no water; gather some first"},
         "finished": {"zh": "已经养成，奖品已发放", "en": "It is fully grown and your prize was sent"},
     }
 
@@ -93,7 +97,6 @@ class Nurture:
         curve = Curve(tuple(settings["stages"]))
         plant = read_plant(turn)
         growth = _withered(settings, curve, plant, turn.day) if plant is not None else 0
-        into, whole = curve.progress(growth)
         finished = plant is not None and plant.finished_at is not None
         return {
             "plant": settings["plant"],
@@ -101,10 +104,11 @@ class Nurture:
             "goal": curve.goal,
             "stage": curve.stage(growth),
             "stages": list(curve.thresholds),
-            "progress": {"into": into, "of": whole, "percent": into * 100 // whole},
+            "progress": _progress(curve, growth),
             "water": plant.water if plant is not None else 0,
             "pour": settings["pour"],
             "idle": _idle(settings, plant, turn.now),
+            "stay": _stay(turn),
             "sources": [_shown(turn, plant, source) for source in settings["sources"]],
             "reserved_until": plant.reserved_until if plant is not None else None,
             "finished": finished,
@@ -158,16 +162,16 @@ class Nurture:
     def pour(self, turn: Turn) -> dict[str, Any]:
         """Water the plant. At the last stage the prize is reserved; with the last drop it is awarded.
 
-        Raises Conflict: ``dry`` (not enough water), ``finished``, ``sold_out``
-        (no prize is left to reserve; the water stays).
+        Raises Conflict: ``dry`` (no water), ``finished``, ``none_to_reserve``
+        (every prize is set aside; the water stays).
         """
         settings = turn.settings
         curve = Curve(tuple(settings["stages"]))
         plant = locked_plant(turn)
         before = _withered(settings, curve, plant, turn.day)
-        drops = min(settings["pour"], curve.goal - before)
-        if plant.water < drops:
-            raise Conflict(f"pouring takes {drops} drops and there are {plant.water}; gather some first", code="dry")
+        drops = min(settings["pour"], plant.water, curve.goal - before)
+        if not drops:
+            raise Conflict("there is no water; gather some first", code="dry")
         after = before + drops
         plant, until = self._reserve(turn, curve, plant, after)
         finished_at = turn.now if after == curve.goal else None
@@ -185,6 +189,7 @@ class Nurture:
             "growth": after,
             "water": plant.water - drops,
             "stage": curve.stage(after),
+            "progress": _progress(curve, after),
             "grew": curve.stage(after) > curve.stage(before),
             "reserved_until": until,
             "finished": finished_at is not None,
@@ -296,7 +301,15 @@ class Nurture:
             plant.id, plant.growth, plant.water, plant.idle_since, plant.cared_day, None, plant.reservations + 1, None
         )
         until = turn.now + turn.settings["keep_days"] * MS_PER_DAY
-        turn.reserve(turn.settings["prize"], again.reservation, until)
+        try:
+            turn.reserve(turn.settings["prize"], again.reservation, until)
+        except Conflict as exc:
+            if exc.code != "sold_out":
+                raise
+            raise Conflict(
+                "every prize is set aside for others; the plant waits, and goes on when one comes free",
+                code="none_to_reserve",
+            ) from exc
         return again, until
 
 
@@ -334,6 +347,27 @@ def _simulated(settings: dict[str, Any], growth: int) -> int | None:
         Curve((growth,)), sources, idle_per_hour=idle["per_hour"], idle_cap=idle["cap"],
         visits_per_day=VISITS_PER_DAY,
     )  # fmt: skip
+
+
+def _progress(curve: Curve, growth: int) -> dict[str, int]:
+    into, whole = curve.progress(growth)
+    return {"into": into, "of": whole, "percent": into * 100 // whole}
+
+
+def _stay(turn: Turn) -> dict[str, Any] | None:
+    """The stay that this person has begun, with its token, so that a page that is opened again can end it."""
+    if turn.contact_id is None:
+        return None
+    row = execute(
+        "SELECT source, key, begun_at FROM interaction_games_care WHERE campaign_id = ? AND contact_id = ? "
+        "AND gathered_at IS NULL AND begun_at > ?",
+        (turn.campaign.id, turn.contact_id, turn.now - LONGEST_STAY_MS),
+    ).fetchone()
+    source = next((each for each in turn.settings["sources"] if row and each["code"] == row[0]), None)
+    if source is None:
+        return None
+    left = max(0, row[2] + source["seconds"] * 1_000 - turn.now)
+    return {"source": row[0], "title": source["title"], "text": source["text"], "token": row[1], "left_ms": left}
 
 
 def _shown(turn: Turn, plant: State | None, source: dict[str, Any]) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def test_the_first_ones_get_it_each_once_a_day_and_the_next_day_brings_more(scen
     assert scene.act(code, "grab", anna, key="tap") == first
     assert refusal(scene, code, anna).code == "grabbed"
     scene.act(code, "grab", bob)
-    assert refusal(scene, code, carl).code == "sold_out"
+    assert refusal(scene, code, carl).code == "drop_sold_out"
     assert taken(code) == [(600, 2, 2)]
     at(scene, "2026-03-01T10:30")
     assert refusal(scene, code, carl).code == "closed"
@@ -67,7 +67,7 @@ def test_what_is_refused_leaves_nothing_behind(scene: Scene) -> None:
     code = grab(scene, stock=1)
     scene.act(code, "grab", anna)
     # The drop has one more, but the prize is gone altogether.
-    assert refusal(scene, code, bob).code == "sold_out"
+    assert refusal(scene, code, bob).code == "drop_sold_out"
     assert taken(code) == [(600, 2, 1)]
     assert execute("SELECT count(*) FROM interaction_games_grab").fetchone()[0] == 1
     at(scene, "2026-03-01T20:00")
@@ -156,6 +156,6 @@ def test_a_rush_of_hundreds_on_two_processes_gets_exactly_the_stock(open_house, 
     answers = [answer for told in together(house, RUSH, 2) for answer in told]
     with house.brand("acme"):
         days = len(taken("rush"))
-        assert (answers.count("granted"), answers.count("sold_out")) == (20 * days, 200 - 20 * days)
+        assert (answers.count("granted"), answers.count("drop_sold_out")) == (20 * days, 200 - 20 * days)
         assert execute("SELECT count(*), count(DISTINCT contact_id) FROM reward").fetchone() == (20 * days, 20 * days)
         assert all(row[1:] == (20, 20) for row in taken("rush"))

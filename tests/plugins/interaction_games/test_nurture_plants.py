@@ -90,7 +90,7 @@ def test_whoever_comes_too_late_for_a_prize_waits_below_the_last_stage_and_goes_
     for _ in range(3):
         scene.act(code, "pour", bob)
     late = refusal(scene, code, "pour", bob)
-    assert late.code == "sold_out"
+    assert late.code == "none_to_reserve"
     shown = scene.view(code, bob)
     assert (shown["growth"], shown["water"]) == (30, 90)
     # Anna does not finish within two days: her reservation lapses, her plant stays.
@@ -98,7 +98,7 @@ def test_whoever_comes_too_late_for_a_prize_waits_below_the_last_stage_and_goes_
     scene.games.settle()
     assert (scene.stock(code, "tea"), scene.view(code, anna)["reserved_until"]) == (1, None)
     assert scene.act(code, "pour", bob)["growth"] == 40
-    assert refusal(scene, code, "pour", anna).code == "sold_out"
+    assert refusal(scene, code, "pour", anna).code == "none_to_reserve"
     assert scene.view(code, anna)["growth"] == 40
     for _ in range(2):
         done = scene.act(code, "pour", bob)
@@ -154,6 +154,9 @@ def test_a_stay_counts_when_the_server_saw_it_begin_and_last(scene: Scene) -> No
     begun = scene.act(code, "begin", anna, source="read")
     assert (begun["seconds"], begun["text"]) == (15, "成分")
     scene.clock.advance(ms=14_999)
+    stay = scene.view(code, anna)["stay"]
+    assert (stay["token"], stay["text"], stay["left_ms"]) == (begun["token"], "成分", 1)
+    assert scene.view(code, bob)["stay"] is None
     early = refusal(scene, code, "collect", anna, source="read", token=begun["token"])
     assert (early.code, early.extra["ready_at"]) == ("too_early", scene.brand.now() + 1)
     assert refusal(scene, code, "collect", bob, source="read", token=begun["token"]).code == "no_stay"

@@ -1,0 +1,34 @@
+// Check-in: says what the server answered and shows the page anew, which then has the day stamped.
+(() => {
+  "use strict";
+  const place = document.querySelector("[data-checkin]");
+  if (!place) return;
+  const KEY = "scrm-checkin";
+
+  const told = (answer, made) => {
+    const words = [made ? place.dataset.made : place.dataset.done];
+    const rewards = [answer.reward, ...answer.milestones].filter(Boolean);
+    for (const reward of rewards) {
+      const there = reward.state !== "sold_out" && reward.state !== "prize_limit";
+      words.push(there ? place.dataset.reward.replace("{}", reward.title) : place.dataset.sold_out);
+    }
+    return words.join(" · ");
+  };
+
+  document.addEventListener("scrm:answer", (event) => {
+    const words = told(event.detail, event.target.hasAttribute("data-make-up"));
+    sessionStorage.setItem(KEY, JSON.stringify({ words, day: event.detail.day }));
+    location.replace(location.pathname);
+  });
+  const kept = sessionStorage.getItem(KEY);
+  if (kept) {
+    sessionStorage.removeItem(KEY);
+    const { words, day } = JSON.parse(kept);
+    const cell = document.querySelector(`[data-day="${CSS.escape(day)}"]`);
+    if (cell) cell.classList.add("fresh");
+    scrm.say(words, "good");
+  }
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) location.reload();
+  });
+})();
