@@ -1,0 +1,86 @@
+"""A third party's game: written against the public API alone, played through the same engine as the nine."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from games_scene import Scene
+from signing import PAGE, fields, sign_in
+
+from scrm_core.web.app import create_app
+from scrm_interaction_games.recommend import recommend
+
+FOLDER = Path(__file__).resolve().parents[3] / "examples" / "plugins" / "scrm_scratch_card"
+BASE = "/p/acme/interaction-games"
+
+
+@pytest.fixture(scope="module")
+def tenth():
+    """The example as a module, as the loader finds it in a project's plugins folder."""
+    spec = importlib.util.spec_from_file_location(FOLDER.name, FOLDER / "__init__.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[FOLDER.name] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[FOLDER.name]
+
+
+@pytest.fixture
+def table(games_installation, tenth) -> Iterator[Scene]:
+    installation = games_installation(plugins=(tenth.ScratchCards,), more="[plugins.scratch-card]\n")
+    with installation.brand("acme") as brand:
+        yield Scene(brand)
+
+
+def test_it_imports_nothing_of_ours_but_the_public_api(tenth):
+    tree = ast.parse((FOLDER / "__init__.py").read_text("utf-8"))
+    modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    modules |= {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    assert {name for name in modules if name.startswith("scrm")} == {"scrm_core.api"}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_its_draws_have_odds_stock_and_a_proof_like_all_others(table):
+    code = table.campaign(
+        "scratch-card", [table.prize("tea", weight=1, stock=5), table.none(1)], settings={"cover": "刮开"},
+        chances={"daily": 5},
+    )  # fmt: skip
+    anna = table.person()
+    assert table.view(code, None)["cards"] == 0
+    assert table.view(code, anna) == {"cover": "刮开", "cards": 5, "last": ""}
+    draws = [table.act(code, "scratch", anna) for _ in range(5)]
+    wins = sum(draw["prize"] == "TEA" for draw in draws)
+    assert (len(table.rewards(anna)), table.stock(code, "tea")) == (wins, 5 - wins)
+    table.games.end(code, reason="over")
+    table.games.reveal(code)
+    for draw in draws:
+        _, checks = table.games.verify(draw["draw"])
+        assert checks
+        assert all(check.holds for check in checks)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_its_page_is_its_own_and_plays_once_per_form(table):
+    code = table.campaign("scratch-card", [table.prize("tea", weight=1)], chances={"daily": 2})
+    anna = table.person()
+    client = create_app(table.brand.installation).test_client()
+    sign_in(client, table.brand, anna)
+    page = client.get(f"{BASE}/g/{code}?lang=en", headers=PAGE)
+    assert "scratch here" in page.get_data(as_text=True)
+    form = fields(page, "/scratch")
+    answers = [client.post(f"{BASE}/g/{code}/scratch", data=form, headers=PAGE) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert len(table.rewards(anna)) == 1
+    assert 'data-last>TEA<' in client.get(f"{BASE}/g/{code}", headers=PAGE).get_data(as_text=True)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_it_is_recommended_beside_the_practices_own(table):
+    options = recommend(table.brand, "member-order-share")
+    assert [option.game for option in options] == ["wheel", "egg", "grab", "scratch-card", "joingift"]
+    assert all(option.usable for option in options)
