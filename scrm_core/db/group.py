@@ -118,18 +118,28 @@ def _commit(group: list[_Work]) -> None:
     """Run a group in one transaction. Works that are not settled afterwards have had no effect."""
     try:
         with brand_db.atomic():
-            for work in group:
-                try:
-                    with brand_db.atomic():
-                        work.run()
-                except BaseException as error:
-                    if is_fault(error) or work.error is None:
-                        raise
+            if len(group) == 1:
+                group[0].run()
+            else:
+                for work in group:
+                    _apart(work)
     except BaseException as error:
-        for work in group:
-            work.answer, work.error = None, None
-        if not is_fault(error) and not isinstance(error, Exception):
-            raise
-        return
+        alone = len(group) == 1 and group[0].error is error and not is_fault(error)
+        if not alone:
+            for work in group:
+                work.answer, work.error = None, None
+            if not is_fault(error) and not isinstance(error, Exception):
+                raise
+            return
     for work in group:
         work.settled = True
+
+
+def _apart(work: _Work) -> None:
+    """Run one work of several, its writes rolled back alone when it is refused; raises for a fault of the database."""
+    try:
+        with brand_db.atomic():
+            work.run()
+    except BaseException as error:
+        if is_fault(error) or work.error is None:
+            raise

@@ -109,6 +109,36 @@ def in_brand(handle: BrandHandle) -> Iterator[BrandHandle]:
             handle.database.leave()
 
 
+class _Savepoint:
+    """A savepoint named by its depth.
+
+    peewee names each one anew: no two are the same statement, all are parsed,
+    and they crowd the cache of prepared ones. Those of one depth never overlap.
+    """
+
+    __slots__ = ("_database", "_name")
+
+    def __init__(self, database: Any, depth: int) -> None:
+        self._database, self._name = database, f"depth_{depth}"
+
+    def __enter__(self) -> None:
+        self._database.execute_sql(f"SAVEPOINT {self._name}")
+
+    def __exit__(self, exc_type: Any, exc: Any, tb: Any) -> None:
+        if exc_type is None:
+            try:
+                self._database.execute_sql(f"RELEASE SAVEPOINT {self._name}")
+            except Exception:
+                self._roll_back()
+                raise
+        else:
+            self._roll_back()
+
+    def _roll_back(self) -> None:
+        self._database.execute_sql(f"ROLLBACK TO SAVEPOINT {self._name}")
+        self._database.execute_sql(f"RELEASE SAVEPOINT {self._name}")
+
+
 class _Atomic:
     """``brand_db.atomic()``: the target is resolved at enter and stays pinned until exit."""
 
@@ -119,7 +149,10 @@ class _Atomic:
 
     def __enter__(self) -> Any:
         self._handle = handle = current_handle()
-        self._cm = getattr(handle.database, self._kind)(*self._args, **self._kwargs)
+        if STATE.depth and self._kind == "atomic":
+            self._cm = _Savepoint(handle.database, STATE.depth)
+        else:
+            self._cm = getattr(handle.database, self._kind)(*self._args, **self._kwargs)
         entered = self._cm.__enter__()
         if STATE.depth == 0:
             STATE.pinned = handle
