@@ -200,8 +200,10 @@ class PointsBook:
         Of S points spent on an order paid with B of which T was refunded, floor(S*T/B)
         are back after it: parts never return more than S, and all of it is exactly S.
         """
+        # Held until the transaction ends: a refund written meanwhile meets the capture, or the capture the refund.
+        held = "" if self.brand.handle.engine == "sqlite" else " FOR SHARE"
         order = execute(
-            "SELECT paid_minor, refund_minor FROM orders WHERE source = ? AND number = ?", (source, number)
+            f"SELECT paid_minor, refund_minor FROM orders WHERE source = ? AND number = ?{held}", (source, number)
         ).fetchone()
         if order is None or order[0] <= 0 or order[1] <= 0:
             return

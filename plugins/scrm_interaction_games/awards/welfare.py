@@ -82,6 +82,10 @@ class Run:
     onward: int | None
 
 
+class _Given(Exception):
+    """Somebody else gave the person this gift a moment ago: what was taken from the cap goes back."""
+
+
 class WelfareCampaigns:
     """The welfare campaigns of one brand; use it inside ``with brand:``."""
 
@@ -268,7 +272,21 @@ class WelfareCampaigns:
             onward = done.onward
 
     def _give(self, welfare: WelfareView, contact_id: int) -> Gift:
+        known = self._gift_of(welfare.id, contact_id)
+        if known is None:
+            try:
+                with self.brand.transaction():
+                    return self._give_first(welfare, contact_id)
+            except _Given:
+                known = self._gift_of(welfare.id, contact_id)
+        if known is None:
+            raise Conflict("the gift is being given; ask again", code="busy")
+        return known
+
+    def _give_first(self, welfare: WelfareView, contact_id: int) -> Gift:
         now = self.brand.now()
+        # The campaign's row first: everybody takes the same rows in the same order.
+        self._spend(welfare, now)
         serial = secrets.token_hex(12)
         made = execute(
             "INSERT INTO interaction_games_welfare_grant (welfare_id, contact_id, serial, reward, cost_minor, at, day) "
@@ -276,11 +294,7 @@ class WelfareCampaigns:
             (welfare.id, contact_id, serial, welfare.unit_cost_minor, now, self.brand.day(now)),
         ).rowcount
         if not made:
-            known = self._gift_of(welfare.id, contact_id)
-            if known is None:
-                raise Conflict("the gift is being given; ask again", code="busy")
-            return known
-        self._spend(welfare, now)
+            raise _Given
         reward = self.brand.rewards.grant(
             welfare.kind,
             contact_id,

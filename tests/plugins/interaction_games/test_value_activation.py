@@ -140,7 +140,7 @@ def test_both_doors_note_activations_and_show_their_effect(scene, installed, clo
         body = {"code": "a1", "template": "free-order", "group": "tea-1", "day": "2026-03-09"}
         assert call("POST", "/activations", body).json["day"] == "2026-03-09"
         made = scrm("add", "acme", "tea-1", "--code", "a2", "--template", "small-game", "--as", "mia", "--json")
-        assert json.loads(made.stdout)["day"] == "2026-03-10"
+        assert json.loads(made.stdout)["day"] == "2026-03-10", made.output
         rows = call("GET", "/activations?group=tea-1").json["rows"]
         assert [row["code"] for row in rows] == ["a2", "a1"]
         assert json.loads(scrm("effect", "acme", "--json").stdout) == rows

@@ -13,9 +13,11 @@ from click.testing import CliRunner
 from scrm_core.cli.root import root
 from scrm_core.cli.session import Session
 from scrm_core.errors import Conflict, Invalid
+from scrm_core.facts import MetricsQuery
 from scrm_core.services.contacts import IdentityIn
 from scrm_core.web import create_app
 from scrm_interaction_games.awards.content import Mix
+from scrm_interaction_games.awards.service import METRICS
 
 DAY = date(2026, 3, 2).toordinal()
 
@@ -181,6 +183,10 @@ def test_metrics_reports_and_both_doors_tell_the_same(scene, installed, clock):
     scene.awards.welfare.claim("mid-autumn", ann)
     (report,) = [r for r in scene.brand.reports.run("interaction-value").rows if r["mode"].startswith("Native")]
     assert (report["people"], report["ordered"], report["conversion"]) == (1, 0, 0.0)
+    scene.awards.content.add("p0", DAY - 1, "daily")
+    told = scene.brand.plugins["interaction-games"].collect_metrics(MetricsQuery(DAY, DAY))
+    mine = {(m.metric, m.dimension, m.value) for m in told if m.metric in METRICS}
+    assert mine == {("awards", "native", 1), ("welfare", "mid-autumn", 1), ("welfare_minor", "mid-autumn", 300)}
     key = scene.brand.keys.create("all", ("*",))[1]
     scene.brand.__exit__(None, None, None)
     client = create_app(installed).test_client()

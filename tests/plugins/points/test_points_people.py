@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from scrm_core.cli.root import root
 from scrm_core.cli.session import Session
 from scrm_core.db.bulk import execute
+from scrm_core.facts import MetricsQuery
 from scrm_core.web import create_app
 
 
@@ -67,6 +68,20 @@ def test_the_points_of_somebody_who_is_merged_into_a_newcomer_move_with_them(sce
     assert scene.adds_up()
 
 
+def test_an_account_that_moved_whole_to_a_newcomer_is_parted_again_by_its_entries(scene):
+    twin, ann = scene.person("twin"), scene.person("ann")
+    scene.give(twin, 70, "twins")
+    with scene.brand:
+        merge = scene.brand.contacts.merge(ann, twin, actor="boss", reason="one person")
+    scene.give(ann, 20, "anns")
+    with scene.brand:
+        scene.book.hold(ann, 10, key="cart")
+        scene.brand.contacts.undo_merge(merge, actor="boss")
+    scene.deliver()
+    assert (scene.has(ann), scene.has(twin)) == ((10, 0), (70, 0))
+    assert scene.adds_up()
+
+
 def test_an_export_shows_the_ledger_and_an_erasure_keeps_sums_without_the_person(scenes):
     scene, other = scenes()
     ann = scene.person("ann")
@@ -111,6 +126,9 @@ def test_points_name_a_segment_and_are_told_by_metrics_and_the_report(scene):
     with scene.brand:
         scene.book.hold(ann, 30, key="cart")
         assert scene.brand.segments.page("points.balance >= 50") == [ann]
+        today = scene.brand.day(scene.brand.now())
+        told = scene.brand.plugins["points"].collect_metrics(MetricsQuery(today, today))
+        assert {(m.metric, m.dimension, m.value) for m in told} == {("came", "grant", 140), ("went", "spend", 30)}
         rows = {row["kind"]: row["points"] for row in scene.brand.reports.run("points").rows}
         assert (rows["Rewards 奖励"], rows["Spent 使用"], rows["Balance 余额"]) == (140, -30, 110)
 
