@@ -159,8 +159,12 @@ class Sights:
     def drawers(self, contact_id: int) -> list[tuple[str, list[dict[str, Any]]]]:
         """A person's coupons by drawer, those that end first at the top; empty drawers are left out."""
         found: dict[str, list[CouponView]] = {}
-        for coupon in self.all_of(contact_id):
-            found.setdefault(self.drawer(coupon), []).append(coupon)
+        mine = self.all_of(contact_id)
+        given_back = {coupon.returns for coupon in mine}
+        for coupon in mine:
+            # A used coupon that was given back goes on as the new one.
+            if coupon.uid not in given_back:
+                found.setdefault(self.drawer(coupon), []).append(coupon)
         return [
             (drawer, [self._item(each, drawer) for each in sorted(found[drawer], key=_end)])
             for drawer in DRAWERS
@@ -190,6 +194,8 @@ class Sights:
         found = redemptions("r.coupon_id = ? AND r.reverses_id IS NULL", coupon.id)
         if not found:
             return self.own["used"]
+        if found[-1].reversed_by:
+            return self.own["given_back"]
         where = found[-1].store_name or found[-1].store or found[-1].order_number
         words = self.own["used_at"] if where else self.own["used_on"]
         return words.format(when=self.words.time(found[-1].at), where=where)

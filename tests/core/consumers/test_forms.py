@@ -147,3 +147,21 @@ def test_a_mistake_in_the_brand_file_is_named(new_installation, table, problem):
     with pytest.raises(ConfigError) as error:
         new_installation(acme=f"\n[consumer]\n{table}\n").brand("acme")
     assert problem in str(error.value)
+
+
+def test_one_form_pressed_from_eight_threads_at_once_acts_once(acme, app, browser, contact):
+    from concurrent.futures import ThreadPoolExecutor
+
+    form = fields(browser.get(ROOM))
+    cookies = [(name, browser.get_cookie(name, path="/p/acme/").value) for name in ("scrm_session", "scrm_device")]
+
+    def press(_):
+        other = app.test_client()
+        for name, value in cookies:
+            other.set_cookie(name, value, domain="localhost", path="/p/acme/")
+        return other.post(TAKE, data=form, headers=SCRIPT).json
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(press, range(8)))
+    assert answers == [{"taken": 1}] * 8
+    assert taken(acme, contact) == 1

@@ -6,6 +6,7 @@ import pytest
 from consumer_scene import person
 from signing import PAGE, fields, sign_in
 
+from scrm_core.clock import SystemClock
 from scrm_core.errors import Invalid, NotFound
 
 
@@ -138,3 +139,31 @@ def test_a_link_needs_a_form_of_its_own_page(acme, browser, new_browser):
     assert browser.post(link, data={"digits": "8000"}).status_code == 403
     sign_in(new_browser(), acme, person(acme, "13900139000"))
     assert answer(browser, link).status_code == 303
+
+
+def test_of_browsers_that_answer_at_the_same_moment_one_is_the_owner(shop, acme, together, clock):
+    clock.set(SystemClock().now())  # the other processes have the real one
+    contact = person(acme, "13800138000")
+    with acme:
+        token = acme.consumers.link(contact, "shop/room").rpartition("/")[2]
+    source = f"""
+from scrm_core.errors import Gone
+
+def run(brand, worker):
+    try:
+        _, person = brand.consumers.use_link({token!r}, "8000", device=str(worker))
+    except Gone as refused:
+        return refused.code
+    return "in" if person is not None else "wrong"
+"""
+    answers = together(shop_without_plugins(shop), source, 4)
+    assert sorted(answers) == ["in", *["link_used"] * 3]
+    with acme:
+        assert acme.consumers.sign_out_everywhere(contact) == 1
+
+
+def shop_without_plugins(installation):
+    """The same project for processes that do not know the test's plugin."""
+    for file in installation.config.brands_dir.glob("*.toml"):
+        file.write_text(file.read_text("utf-8").replace("[plugins.shop]\n", ""), "utf-8")
+    return installation

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from pages_scene import PIN, ROOT, customer, enter, look_up, on_duty, printed_code, qr_text, redeem, staff
 from signing import PAGE, fields
@@ -178,8 +180,12 @@ def test_a_manager_undoes_a_redemption_in_time_with_a_reason(scene, app, coupon)
     assert clerk.post(f"{done}/undo", data=fields(clerk.get(f"{ROOT}clerk"), "/scan", reason="x")).status_code == 403
     assert boss.post(f"{done}/undo", data=form).headers["Location"] == done
     assert "此次核销已撤销" in boss.get(done).text
-    assert 'data-reason="usable"' in look_up(clerk, coupon.code).text
-    scene.clock.advance(hours=1)
+    # The customer has it again, as a coupon with a code of its own.
+    browser = customer(scene, app, coupon.contact_id)
+    (again,) = re.findall(r'href="([^"]+/c/[0-9a-f]+)"', browser.get(f"{ROOT}mine").text)
+    assert coupon.uid not in again
+    assert 'data-reason="usable"' in look_up(clerk, printed_code(browser.get(again))).text
+    assert "此次使用已撤销" in browser.get(f"{ROOT}c/{coupon.uid}").text
     second = scene.claim("spring", scene.person())
     late = redeem(clerk, look_up(clerk, second.code), "300", "T-2").headers["Location"]
     scene.clock.advance(seconds=1_800)
