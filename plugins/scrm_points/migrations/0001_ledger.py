@@ -4,6 +4,19 @@ import peewee as pw
 
 KINDS = "'grant', 'earn', 'adjust', 'spend', 'return', 'reversal', 'lapse', 'settle', 'erase'"
 
+# What an entry says of points is never changed; merging and erasing people change whose it is, and its reason.
+FIXED = "kind, amount, key, reverses_id, order_id, lots, at, day"
+SQLITE_TRIGGERS = (
+    f"CREATE TRIGGER points_entry_fixed BEFORE UPDATE OF {FIXED} ON points_entry "
+    "BEGIN SELECT RAISE(ABORT, 'points entries are only ever added'); END",
+)
+POSTGRES_TRIGGERS = (
+    "CREATE FUNCTION points_entry_fixed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+    "RAISE EXCEPTION 'points entries are only ever added' USING ERRCODE = 'check_violation'; END $$",
+    f"CREATE TRIGGER points_entry_fixed BEFORE UPDATE OF {FIXED} ON points_entry "
+    "FOR EACH ROW EXECUTE FUNCTION points_entry_fixed()",
+)
+
 
 def up(migrator, db):
     class Frozen(pw.Model):
@@ -97,3 +110,5 @@ def up(migrator, db):
     db.execute_sql("CREATE INDEX points_lot_lapsing ON points_lot (expires_at) WHERE remaining > 0")
     db.execute_sql("CREATE INDEX points_order_waiting ON points_order (order_id) WHERE entry_id IS NULL")
     db.execute_sql("CREATE INDEX points_hold_open ON points_hold (until) WHERE state = 'held'")
+    for statement in SQLITE_TRIGGERS if db.param == "?" else POSTGRES_TRIGGERS:
+        db.execute_sql(statement)

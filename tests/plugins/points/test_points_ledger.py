@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import peewee
 import pytest
 
 from scrm_core.db.bulk import execute
@@ -184,14 +185,21 @@ def test_an_adjustment_without_its_parts_is_refused(scene, points, key, reason, 
 
 
 def test_the_database_itself_refuses_a_negative_balance_and_a_debt_beside_a_balance(scene):
-    import peewee
-
     ann = scene.person("ann")
     scene.give(ann, 10, "one")
     for wrong in ("balance = balance - 11", "debt = 1"):
         with scene.brand, pytest.raises(peewee.IntegrityError), scene.brand.transaction():
             execute(f"UPDATE points_account SET {wrong}")
     assert scene.has(ann) == (10, 0)
+
+
+@pytest.mark.parametrize("change", ["amount = 11", "key = 'other'", "kind = 'earn'", "at = 0", "lots = NULL"])
+def test_the_database_itself_refuses_to_rewrite_an_entry(scene, change):
+    ann = scene.person("ann")
+    scene.give(ann, 10, "one")
+    with scene.brand, pytest.raises(peewee.IntegrityError, match="only ever added"), scene.brand.transaction():
+        execute(f"UPDATE points_entry SET {change}")
+    assert scene.amounts(ann) == [("grant", 10)]
 
 
 def test_the_check_names_whose_ledger_is_off(scene):
