@@ -14,6 +14,7 @@ from scrm_core.api import Brand, CommandSession, Invalid, NotFound, iso, json_op
 from .awards.commands import add_commands as add_award_commands
 from .engine.definition import instant_of, money
 from .engine.verifying import verify_file
+from .games.shop_commands import add_commands as add_shop_commands
 from .recommend import recommend
 from .report import prizes_report
 from .routes import campaign_record, option_record
@@ -399,6 +400,7 @@ def verify_published(ctx: click.Context, file: Path, uid: str) -> None:
 
 
 add_award_commands(group)
+add_shop_commands(group)
 
 
 def read_definition(file: Path) -> Any:

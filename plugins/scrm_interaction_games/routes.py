@@ -12,6 +12,7 @@ from scrm_core.api import Invalid, ReportTable, contended, current_actor, curren
 from .awards.routes import add_routes as add_award_routes
 from .engine import draws as drawing
 from .engine.definition import instant_of
+from .games.shop_routes import add_routes as add_shop_routes
 from .pages.routes import published
 from .recommend import Option, goals, recommend
 from .report import campaigns_report, prizes_report
@@ -337,6 +338,7 @@ def report_prizes() -> Any:
 
 
 add_award_routes(blueprint)
+add_shop_routes(blueprint)
 
 
 def campaign_record(games: Games, campaign: CampaignView) -> dict[str, Any]:

@@ -23,6 +23,12 @@ _TICKET = (
     "UNION ALL SELECT 'bargain', campaign_id FROM interaction_games_bargain WHERE uid = ?"
 )
 
+_TERMS = (
+    "SELECT 'seat', campaign_id, state, price_minor, until FROM interaction_games_seat WHERE uid = ? "
+    "UNION ALL SELECT 'bargain', campaign_id, state, list_minor - cut_minor, held_until "
+    "FROM interaction_games_bargain WHERE uid = ?"
+)
+
 
 def pay(
     games: Games, ticket: str, *, source: str, number: str, amount_minor: int, paid_at: int | None = None
@@ -49,6 +55,23 @@ def pay(
         return answer
 
     return games.brand.group(work)
+
+
+def ticket(games: Games, uid: str) -> dict[str, Any]:
+    """What the shop needs to know of a ticket: what it is for, its price in minor units, and until when it is held.
+
+    ``held`` says whether an order placed now gets that price. Raises NotFound.
+    """
+    row = execute(_TERMS, (uid, uid)).fetchone()
+    if row is None:
+        raise NotFound(f"no ticket {uid!r}")
+    thing, campaign_id, state, price_minor, until = row
+    campaign = games.campaigns.by_id(campaign_id)
+    held = state in ("pending", "ordered") and until is not None and games.brand.now() < until
+    return {
+        "ticket": uid, "thing": thing, "campaign": campaign.code, "sku": campaign.settings["sku"], "state": state,
+        "price_minor": price_minor, "held": held, "until": until,
+    }  # fmt: skip
 
 
 def refunds_due(games: Games, campaign: str = "", *, after: int = 0, limit: int = 100) -> list[PaymentView]:
