@@ -99,3 +99,31 @@ def test_a_promised_budget_and_a_pool_hold_under_the_same_rush(scene, crowd, tog
     ) == [(120, 120, 120)]
 
 
+
+
+SAME = """
+from concurrent.futures import ThreadPoolExecutor
+
+from scrm_coupon_threshold.service import coupons_of
+
+FIRST = {first}
+
+
+def run(brand, worker):
+    def claim(n):
+        with brand:
+            return coupons_of(brand).claims.claim("same", FIRST + n, key=f"request {{n}}").uid
+
+    with ThreadPoolExecutor(16) as pool:
+        return list(pool.map(claim, range(20)))
+"""
+
+
+def test_a_request_sent_four_times_at_once_gets_one_coupon_and_four_same_answers(scene, crowd, together) -> None:
+    first = crowd(20)
+    scene.open("same", stock=20, limits={"per_person": 3})
+    answers = together(scene.installation, SAME.format(first=first), 4)
+    assert all(answer == answers[0] for answer in answers) and len(set(answers[0])) == 20
+    # What the repetitions took for a moment is back: the stock is exactly used up.
+    assert scene.rows("SELECT stock_left, issued FROM coupon_threshold_batch") == [(0, 20)]
+    assert scene.rows("SELECT count(*), max(nth) FROM coupon_threshold_coupon") == [(20, 1)]
