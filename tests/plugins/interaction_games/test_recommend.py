@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scrm_core.api import Invalid, Plugin
+from scrm_core.errors import ConfigError
 from scrm_interaction_games import InteractionGames
 from scrm_interaction_games.recommend import goals, problems, recommend
 
@@ -90,8 +91,6 @@ def test_plugins_add_rows_and_a_game_nobody_offers_is_marked(games_installation)
         assert problems(brand) == []
 
 
-def test_a_row_that_cannot_be_read_is_named_with_its_plugin(games_installation):
-    installation = games_installation(plugins=(BadAdvisor,), more="[plugins.bad-advisor]\n")
-    with installation.brand("acme") as brand:
-        assert len(problems(brand)) == 1
-        assert "bad-advisor" in problems(brand)[0]
+def test_a_row_that_cannot_be_read_keeps_the_brand_from_starting_and_names_its_plugin(games_installation):
+    with pytest.raises(ConfigError, match=r"bad-advisor.*a recommendation has goal, game, role"):
+        games_installation(plugins=(BadAdvisor,), more="[plugins.bad-advisor]\n").brand("acme")
