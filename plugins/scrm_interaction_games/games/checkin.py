@@ -29,13 +29,18 @@ REFUSALS = {
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """What one person has in a campaign: signed days, those made up, paid milestones, make-ups this month."""
+    """What one person has in a campaign: signed days, those made up, paid milestones, make-ups this month.
+
+    ``moved``: their last act lies on another day in the brand's zone as it is
+    now, so the zone was changed while the campaign runs.
+    """
 
     signed: frozenset[int]
     made_up: frozenset[int]
     paid: tuple[tuple[int, int], ...]
     made_this_month: int
     joined: int
+    moved: bool
 
 
 class CheckIn:
@@ -57,6 +62,7 @@ class CheckIn:
     refusals = {
         "signed": {"zh": "今天已经签到了", "en": "You have signed in today"},
         "clock_moved_back": {"zh": "日期有误，请稍后再试", "en": "The date is not right; try again later"},
+        "zone_changed": {"zh": "日期有误，请稍后再试", "en": "The date is not right; try again later"},
         "make_up_future": {"zh": "只能补签已经过去的日子", "en": "Only days that have passed can be made up"},
         "make_up_signed": {"zh": "这一天已经签到了", "en": "That day is signed already"},
         "make_up_before_joining": {"zh": "不能补签加入之前的日子", "en": "You had not joined on that day"},
@@ -103,8 +109,7 @@ class CheckIn:
 
     def sign(self, turn: Turn) -> dict[str, Any]:
         """Sign today. Raises Conflict when today is signed, or when a later day is (the clock was moved back)."""
-        players.lock(turn.campaign.id, turn.person(None), turn.now)
-        book = _book(turn)
+        book = _locked_book(turn)
         day = turn.day
         if book.signed and max(book.signed) > day:
             raise Conflict(
@@ -136,8 +141,7 @@ class CheckIn:
         Costs a ticket of the campaign where its settings say so.
         """
         day = _read_day(turn.data.get("day", ""))
-        players.lock(turn.campaign.id, turn.person(None), turn.now)
-        book = _book(turn)
+        book = _locked_book(turn)
         limits = _limits(turn.settings)
         refusal = limits.refusal(day, **_asked(turn, book))
         if refusal is not None:
@@ -161,9 +165,10 @@ class CheckIn:
 
 def _book(turn: Turn) -> Book:
     if turn.contact_id is None:
-        return Book(frozenset(), frozenset(), (), 0, turn.day)
+        return Book(frozenset(), frozenset(), (), 0, turn.day, moved=False)
     rows = execute(
-        "SELECT day, made_up, acted_day FROM interaction_games_signed_day WHERE campaign_id = ? AND contact_id = ?",
+        "SELECT day, made_up, acted_day, at FROM interaction_games_signed_day WHERE campaign_id = ? AND contact_id = ? "
+        "ORDER BY id",
         (turn.campaign.id, turn.contact_id),
     ).fetchall()
     first, last = month_of(turn.day)
@@ -174,12 +179,26 @@ def _book(turn: Turn) -> Book:
     ).fetchall()
     (created_at,) = execute("SELECT created_at FROM contact WHERE id = ?", (turn.contact_id,)).fetchone()
     return Book(
-        frozenset(day for day, _, _ in rows),
-        frozenset(day for day, made_up, _ in rows if made_up),
+        frozenset(day for day, *_ in rows),
+        frozenset(day for day, made_up, *_ in rows if made_up),
         tuple((milestone, day) for milestone, day in paid),
-        sum(1 for _, made_up, acted in rows if made_up and first <= acted <= last),
+        sum(1 for _, made_up, acted, _ in rows if made_up and first <= acted <= last),
         turn.brand.day(created_at),
+        moved=bool(rows) and turn.brand.day(rows[-1][3]) != rows[-1][2],
     )
+
+
+def _locked_book(turn: Turn) -> Book:
+    """The person's days, locked against their other acts; Conflict when days no longer mean what they meant."""
+    players.lock(turn.campaign.id, turn.person(None), turn.now)
+    book = _book(turn)
+    if book.moved:
+        raise Conflict(
+            "the brand's time zone was changed while this check-in runs, so its days are not the same any more; "
+            "set the zone back, or end the campaign and begin a new one",
+            code="zone_changed",
+        )
+    return book
 
 
 def _write(turn: Turn, day: int, *, made_up: int) -> bool:

@@ -198,18 +198,19 @@ class Nurture:
 
     def settle(self, desk: Desk) -> int:
         """Give back the prizes of plants that were not finished in time; returns how many."""
-        rows = execute(
-            f"SELECT contact_id, {COLUMNS} FROM interaction_games_plant "
-            "WHERE campaign_id = ? AND reserved_until <= ? ORDER BY id LIMIT 1000",
-            (desk.campaign.id, desk.now),
-        ).fetchall()
-        for contact_id, *columns in rows:
-            plant = State(*columns)
-            desk.turn(contact_id, f"lapse:{plant.reservation}").release(plant.reservation)
-            execute(
-                "UPDATE interaction_games_plant SET reserved_until = NULL WHERE id = ? AND reserved_until <= ?",
-                (plant.id, desk.now),
-            )
+        with desk.brand.transaction():
+            rows = execute(
+                f"SELECT contact_id, {COLUMNS} FROM interaction_games_plant "
+                "WHERE campaign_id = ? AND reserved_until <= ? ORDER BY id LIMIT 1000",
+                (desk.campaign.id, desk.now),
+            ).fetchall()
+            for contact_id, *columns in rows:
+                plant = State(*columns)
+                desk.turn(contact_id, f"lapse:{plant.reservation}").release(plant.reservation)
+                execute(
+                    "UPDATE interaction_games_plant SET reserved_until = NULL WHERE id = ? AND reservations = ?",
+                    (plant.id, plant.reservations),
+                )
         return len(rows)
 
     def on_order(self, desk: Desk, event: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from games_scene import Scene
@@ -119,6 +120,20 @@ def test_a_clock_moved_back_signs_no_earlier_day_and_nothing_twice(scene: Scene)
     at(scene, "2026-03-05T10:00")
     assert refusal(scene, code, "sign", anna) == "signed"
     assert given(scene, code) == ["p1"]
+
+
+def test_a_time_zone_that_is_changed_meanwhile_is_refused_until_it_is_set_back(scene: Scene) -> None:
+    at(scene, "2026-03-01T09:00")
+    anna = scene.person()
+    code = week(scene)
+    scene.act(code, "sign", anna)
+    shanghai = scene.brand.zone
+    scene.brand.zone = ZoneInfo("America/New_York")
+    assert refusal(scene, code, "sign", anna) == "zone_changed"
+    scene.clock.advance(days=2)
+    assert refusal(scene, code, "make-up", anna, day="2026-03-02") == "zone_changed"
+    scene.brand.zone = shanghai
+    assert scene.act(code, "make-up", anna, day="2026-03-02")["total"] == 2
 
 
 def test_making_up_holds_its_limits(scene: Scene) -> None:

@@ -300,3 +300,43 @@ def test_settings_that_cannot_be_are_refused_with_their_field(scene: Scene, sett
         made = {"sources": SOURCES, "prize": "tea", **settings}
         scene.games.create(scene.definition("nurture", [scene.prize("tea")], settings=made), actor="mia")
     assert refused.value.field == field
+
+
+CARE = """
+from scrm_core.api import execute
+from scrm_core.errors import Conflict
+
+
+def run(brand, worker):
+    games = brand.plugins["interaction-games"].games
+    (contact,) = execute("SELECT id FROM contact").fetchone()
+    told = []
+    for n, (action, data) in enumerate([("collect", {"source": "dew"}), ("pour", {}), ("pour", {}), ("pour", {})]):
+        try:
+            games.act("tree", action, contact, key=f"{worker}-{n}", data=data)
+            told.append(action)
+        except Conflict as exc:
+            told.append(exc.code)
+    return told
+"""
+
+
+def test_two_processes_that_care_for_one_plant_gather_no_more_than_the_cap_and_finish_it_once(
+    open_house, together
+) -> None:
+    house = open_house()
+    with house.brand("acme") as brand:
+        scene = Scene(brand)
+        anna = scene.person()
+        dew = {"code": "dew", "kind": "daily", "title": "露水", "amount": 40, "cooldown_minutes": 1_440}
+        settings = {"stages": [20, 40], "sources": [dew], "prize": "tea"}
+        scene.campaign("nurture", [scene.prize("tea", item="tea", stock=2)], settings=settings, code="tree")
+    told = [word for words in together(house, CARE, 2) for word in words]
+    # One turn of the source gives 40 drops: enough for four pours of ten, the fourth of which finishes the plant.
+    assert told.count("collect") == 1 and told.count("pour") <= 4
+    assert set(told) <= {"collect", "pour", "cooldown", "daily_cap", "dry", "finished"}
+    with house.brand("acme"):
+        growth, water = execute("SELECT growth, water FROM interaction_games_plant").fetchone()
+        assert (growth, growth + water) == (10 * told.count("pour"), 40)
+        assert len(scene.rewards(anna)) == int(growth == 40)
+        assert scene.stock("tree", "tea") == (2 if growth < 20 else 1)
