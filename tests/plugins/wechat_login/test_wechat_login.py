@@ -6,6 +6,7 @@ import logging
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from signing import fields
 
 from scrm_core.errors import ConfigError
 from scrm_core.services.contacts import IdentityIn
@@ -32,10 +33,14 @@ def browser(installation):
 
 def leave(browser, brand, name):
     """Press the button of a sign-in; returns the address of the authorisation page."""
+    join = browser.get("/p/acme/-/join", headers=IN_WECHAT)
+    action = f'/p/acme/-/with/{name}'
+    assert f'formaction="{action}"' in join.text and join.text.count('name="privacy"') == 1
     with brand:
         privacy, _ = brand.consumers.texts("zh")
-    query = {"next": "/p/acme/-/me", "language": "zh", "privacy": privacy.version}
-    page = browser.get(f"/p/acme/-/with/{name}", query_string=query, headers=IN_WECHAT)
+    query = fields(join, "/-/with/", privacy=privacy.version)
+    assert query["next"] == "/p/acme/-/me" and set(query) == {"next", "language", "privacy"}
+    page = browser.get(action, query_string=query, headers=IN_WECHAT)
     return page.text.partition('content="0; url=')[2].partition('">')[0].replace("&amp;", "&")
 
 
