@@ -148,7 +148,7 @@ def _option(row: Advice, game: Any, issued: Mapping[str, str], asked: tuple[str,
         return Option(row.game, title, row.role, row.source, (), {}, (absent,))
     refused = {surface: tuple(surfaces.refusals(game.mechanics, surface)) for surface in asked}
     allowed = tuple(surface for surface, reasons in refused.items() if not reasons)
-    found = []
+    found: list[str] = []
     if not allowed:
         found += dict.fromkeys(reason for reasons in refused.values() for reason in reasons)
     if row.prizes and not any(kind in issued for kind in row.prizes):

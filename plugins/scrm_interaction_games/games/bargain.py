@@ -319,7 +319,8 @@ def _by_id(bargain_id: int) -> BargainView:
 
 
 def _read(row: tuple[Any, ...]) -> BargainView:
-    return BargainView(*row[:6], json.loads(row[6]), *row[7:])
+    before, cuts, after = row[:6], json.loads(row[6]), row[7:]
+    return BargainView(*(*before, cuts, *after))
 
 
 def _may_open(turn: Turn, own: BargainView | None) -> bool:

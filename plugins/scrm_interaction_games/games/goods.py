@@ -17,7 +17,7 @@ def take_piece(campaign_id: int, stock: int | None) -> bool:
         "UPDATE interaction_games_goods SET stock_left = stock_left - 1 WHERE campaign_id = ? AND stock_left > 0",
         (campaign_id,),
     )
-    return taken.rowcount == 1
+    return bool(taken.rowcount == 1)
 
 
 def give_back(campaign_id: int, stock: int | None, pieces: int = 1) -> None:

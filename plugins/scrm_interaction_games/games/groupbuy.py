@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, Forbidden, Invalid, OrderPaid, RefundMade, execute
@@ -246,14 +246,16 @@ class GroupBuy:
         done = len(teams.expire_pending(desk.campaign.id, before=desk.now, reason="unpaid"))
         window = desk.now - desk.settings["refund_days"] * _MS_PER_DAY
         # One after the other: a team completed by the first step is settled by the second.
-        for work, found in (
-            (self._end, lambda: teams.ending(desk.campaign.id, desk.now)),
-            (self._close, lambda: teams.in_state(desk.campaign.id, "full")),
-            (self._reward, lambda: teams.rewarding(desk.campaign.id, window)),
-        ):
-            for team in found():
-                with desk.brand.transaction():
-                    done += work(desk, team)
+        done += self._each(desk, self._end, teams.ending(desk.campaign.id, desk.now))
+        done += self._each(desk, self._close, teams.in_state(desk.campaign.id, "full"))
+        return done + self._each(desk, self._reward, teams.rewarding(desk.campaign.id, window))
+
+    @staticmethod
+    def _each(desk: Desk, work: Callable[[Desk, TeamView], int], found: Iterable[TeamView]) -> int:
+        done = 0
+        for team in found:
+            with desk.brand.transaction():
+                done += work(desk, team)
         return done
 
     def _end(self, desk: Desk, team: TeamView) -> int:

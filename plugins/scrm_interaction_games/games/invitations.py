@@ -207,7 +207,7 @@ def waiting(campaign_id: int) -> list[RelationView]:
 
 def qualify(relation_id: int, at: int, reversible_until: int) -> bool:
     """Let an invitee count, once; False when that has been done."""
-    return (
+    return bool(
         execute(
             "UPDATE interaction_games_relation SET state = 'qualified', qualified_at = ?, reversible_until = ?, "
             "reason = '' WHERE id = ? AND state = 'locked'",

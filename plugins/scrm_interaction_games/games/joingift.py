@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, Forbidden, execute, insert_rows
 
-from .certain import unknown_prizes
+from .certain import title_of, unknown_prizes
 from .social_models import GiftKey
 from .social_schemas import JoinGiftSettings
 from .social_words import JOINGIFT
@@ -100,7 +100,7 @@ class JoinGift:
             raise Conflict("the join gift is given once per person, and you have had it", code="had_gift")
         award = turn.award(turn.settings["prize"], "member-gift", reason="join gift 入会有礼")
         turn.emit("member-gift", {"campaign": turn.campaign.code, "prize": turn.settings["prize"]})
-        return {"prize": turn.settings["prize"], "title": award.prize.title, "state": award.state}
+        return {"prize": turn.settings["prize"], "title": title_of(turn, turn.settings["prize"]), "state": award.state}
 
 
 def _keys(brand: Brand, contact_id: int) -> list[str]:

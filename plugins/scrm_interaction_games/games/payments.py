@@ -164,7 +164,7 @@ def of_team(team_id: int) -> list[PaymentView]:
 
 def refunded_by_shop(brand: Brand, payment: PaymentView) -> bool:
     """The shop refunded the whole order, asked or not; False when that was known."""
-    return (
+    return bool(
         execute(
             "UPDATE interaction_games_payment SET state = 'refunded', refunded_at = ? "
             "WHERE id = ? AND state <> 'refunded'",

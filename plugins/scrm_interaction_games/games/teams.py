@@ -67,7 +67,7 @@ def open_team(campaign_id: int, size: int, now: int, expires_at: int, *, rewarde
 
 def take_seat(team_id: int, at: int) -> bool:
     """Take one seat of an open team that has room and time; the last one makes it full. False when it has none."""
-    return (
+    return bool(
         execute(
             "UPDATE interaction_games_team SET taken = taken + 1, "
             "state = CASE WHEN taken + 1 = size THEN 'full' ELSE 'open' END, "
@@ -81,16 +81,17 @@ def take_seat(team_id: int, at: int) -> bool:
 
 def complete(team_id: int, now: int) -> int:
     """Fill the empty seats of an open team with virtual members."""
-    return execute(
+    done = execute(
         "UPDATE interaction_games_team SET virtual_seats = size - taken, state = 'full', full_at = ? "
         "WHERE id = ? AND state = 'open'",
         (now, team_id),
     ).rowcount
+    return int(done)
 
 
 def fail(team_id: int) -> bool:
     """End an open team without success; False when something else happened to it first."""
-    return (
+    return bool(
         execute(
             "UPDATE interaction_games_team SET state = 'failed' WHERE id = ? AND state = 'open'", (team_id,)
         ).rowcount
@@ -100,7 +101,7 @@ def fail(team_id: int) -> bool:
 
 def settle(team_id: int, now: int) -> bool:
     """A full team is settled, once."""
-    return (
+    return bool(
         execute(
             "UPDATE interaction_games_team SET state = 'settled', settled_at = ? WHERE id = ? AND state = 'full'",
             (now, team_id),
@@ -111,10 +112,11 @@ def settle(team_id: int, now: int) -> bool:
 
 def leader_reward(team_id: int, state: str) -> int:
     """Note what became of the leader's reward; 0 when that was known."""
-    return execute(
+    done = execute(
         "UPDATE interaction_games_team SET leader_reward = ? WHERE id = ? AND leader_reward = 'waiting'",
         (state, team_id),
     ).rowcount
+    return int(done)
 
 
 def by_id(team_id: int) -> TeamView:
@@ -247,7 +249,7 @@ def expire_pending(
 
 def claim_payment(seat_id: int, at: int) -> bool:
     """Note when a seat was paid, once; False when another order was faster. Locks the seat."""
-    return (
+    return bool(
         execute(
             "UPDATE interaction_games_seat SET paid_at = ? WHERE id = ? AND paid_at IS NULL", (at, seat_id)
         ).rowcount
