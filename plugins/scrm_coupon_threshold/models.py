@@ -28,7 +28,8 @@ class Batch(BrandModel):
     ``stock_total`` null means no limit, 0 means none. ``codes`` 1: each coupon
     takes the next code of the pool, otherwise a code is made for it. Limits are
     coupons: ``per_person`` in a lifetime, ``per_person_day`` and ``per_day``
-    (每日放量) on one calendar day of the brand; null means no limit.
+    (每日放量) on one calendar day of the brand, ``per_device`` from one browser,
+    ``per_network_day`` from one network on one day; null means no limit.
 
     ``budget_minor`` caps the discount; ``budget_used_minor`` is always the sum of
     ``reserved_minor`` of the batch's coupons. With ``promise`` 1 a claim reserves
@@ -66,6 +67,8 @@ class Batch(BrandModel):
     per_person = pw.BigIntegerField(null=True)
     per_person_day = pw.BigIntegerField(null=True)
     per_day = pw.BigIntegerField(null=True)
+    per_device = pw.BigIntegerField(null=True)
+    per_network_day = pw.BigIntegerField(null=True)
     budget_minor = MinorField(null=True)
     budget_used_minor = MinorField(default=0)
     promise = pw.BigIntegerField(default=0)
@@ -91,6 +94,19 @@ class BatchDay(BrandModel):
 
     class Meta:
         table_name = "coupon_threshold_day"
+
+
+class ClaimMark(BrandModel):
+    """How many coupons of a batch went to one device or network (``subject``, a keyed hash); ``day`` 0 is ever."""
+
+    id = pw.BigAutoField()
+    batch = pw.ForeignKeyField(Batch)
+    subject = pw.TextField()
+    day = pw.BigIntegerField()
+    issued = pw.BigIntegerField()
+
+    class Meta:
+        table_name = "coupon_threshold_mark"
 
 
 class PoolCode(BrandModel):
@@ -378,6 +394,7 @@ class Renumbered(BrandModel):
 MODELS = (
     Batch,
     BatchDay,
+    ClaimMark,
     PoolCode,
     Hold,
     Coupon,

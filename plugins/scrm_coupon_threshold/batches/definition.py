@@ -41,11 +41,13 @@ class ValiditySchema(Strict):
 
 
 class LimitsSchema(Strict):
-    """Coupons per person, per person and day, and per day; null: no limit, 0: none."""
+    """Coupons per person, day, device and network; null: no limit, 0: none."""
 
     per_person = whole(0, 10_000, "in a lifetime", load_default=1, allow_none=True)
     per_person_day = whole(0, 10_000, "on one calendar day of the brand", load_default=None, allow_none=True)
     per_day = whole(0, MOST, "of all persons on one calendar day of the brand", load_default=None, allow_none=True)
+    per_device = whole(0, 10_000, "from one browser", load_default=None, allow_none=True)
+    per_network_day = whole(0, 1_000_000, "from one network (/24) on one day", load_default=None, allow_none=True)
 
 
 class ReturnsSchema(Strict):
@@ -135,6 +137,8 @@ def read_definition(value: Any, zone: ZoneInfo) -> Definition:
         "per_person": limits["per_person"],
         "per_person_day": limits["per_person_day"],
         "per_day": limits["per_day"],
+        "per_device": limits["per_device"],
+        "per_network_day": limits["per_network_day"],
         "budget_minor": body["budget_minor"],
         **_promise(body, rule),
         "return_policy": returns["policy"],

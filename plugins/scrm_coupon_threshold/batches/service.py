@@ -56,6 +56,8 @@ class Batch:
     per_person: int | None
     per_person_day: int | None
     per_day: int | None
+    per_device: int | None
+    per_network_day: int | None
     budget_minor: int | None
     budget_used_minor: int
     promise: int

@@ -43,6 +43,8 @@ def definition_view(batch: Batch, zone: ZoneInfo) -> dict[str, Any]:
             "per_person": batch.per_person,
             "per_person_day": batch.per_person_day,
             "per_day": batch.per_day,
+            "per_device": batch.per_device,
+            "per_network_day": batch.per_network_day,
         },
         "budget_minor": batch.budget_minor,
         "promise": bool(batch.promise),

@@ -14,15 +14,23 @@ from ..schemas import Strict, load, text
 from .views import CouponView, coupon_view
 
 
-class ClaimBody(Strict):
-    """A claim: which batch, for whom, under which key; the same key answers the first coupon."""
-
+class _ForBody(Strict):
     batch = text(1, 40, required=True)
     contact = text(1, 200, required=True)
     key = text(1, 150, required=True)
 
 
-class GiveBody(ClaimBody):
+class ClaimBody(_ForBody):
+    """A claim: which batch, for whom, under which key; the same key answers the first coupon.
+
+    ``device`` and ``network`` are the server's own hashes of where the person is, for the batch's limits.
+    """
+
+    device = text(0, 100, load_default="")
+    network = text(0, 100, load_default="")
+
+
+class GiveBody(_ForBody):
     """A coupon given by a member of staff, with the reason; the claim gate is not asked."""
 
     reason = text(1, 200, required=True)
@@ -46,7 +54,9 @@ def claim() -> Any:
     """Claim a coupon for a person; many at once share a commit."""
     body = load(ClaimBody(), flask.request.get_json())
     contact = current_brand().contacts.get(body["contact"])
-    coupon = coupons_here().claims.claim(body["batch"], contact.id, key=body["key"], source="api")
+    coupon = coupons_here().claims.claim(
+        body["batch"], contact.id, key=body["key"], source="api", device=body["device"], network=body["network"]
+    )
     return flask.jsonify(_view(coupon)), 201
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from scrm_core.api import Conflict, Forbidden, Invalid, NotFound, clean_text, execute, iso
@@ -23,6 +23,7 @@ from ..gates.definition import read_gate
 from ..gates.service import Gates
 from ..rules import new_code
 from . import views
+from .counting import counting, give_counts_back, take_counts
 from .views import CouponView
 
 if TYPE_CHECKING:
@@ -42,18 +43,13 @@ _TAKE = (
     "AND (claim_from IS NULL OR claim_from <= ?) AND (claim_to IS NULL OR claim_to > ?) "
     "AND (valid_to IS NULL OR valid_to > ?) "
     "AND (promise = 0 OR budget_used_minor + promise_minor <= budget_minor) "
-    "RETURNING id, code, title, codes, per_person, per_person_day, per_day, gate, validity, valid_from, valid_to, "
-    "valid_days, promise_minor, coalesce(claim_from, opened_at)"
+    "RETURNING id, code, title, codes, per_person, per_person_day, per_day, per_device, per_network_day, gate, "
+    "validity, valid_from, valid_to, valid_days, promise_minor, coalesce(claim_from, opened_at)"
 )
 _GIVE_BACK = (
     "UPDATE coupon_threshold_batch SET stock_left = stock_left + 1, issued = issued - 1, "
     "budget_used_minor = budget_used_minor - promise_minor WHERE id = ?"
 )
-_TAKE_DAY = (
-    "INSERT INTO coupon_threshold_day (batch_id, day, issued) VALUES (?, ?, 1) ON CONFLICT (batch_id, day) "
-    "DO UPDATE SET issued = coupon_threshold_day.issued + 1 WHERE coupon_threshold_day.issued < ?"
-)
-_GIVE_DAY_BACK = "UPDATE coupon_threshold_day SET issued = issued - 1 WHERE batch_id = ? AND day = ?"
 # Selected from the contact, so that a coupon only ever goes to somebody who is there.
 _INSERT = (
     "INSERT INTO coupon_threshold_coupon (uid, code, batch_id, contact_id, nth, state, valid_from, valid_to, "
@@ -75,6 +71,8 @@ class Wish:
     actor: str
     reason: str
     sku: str
+    device: str
+    network: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +86,8 @@ class _Taken:
     per_person: int | None
     per_person_day: int | None
     per_day: int | None
+    per_device: int | None
+    per_network_day: int | None
     gate: str | None
     validity: str
     valid_from: int | None
@@ -106,15 +106,16 @@ class Claims:
 
     def claim(
         self, batch: str, contact_id: int, *, key: str, source: str = "page", actor: str = "", reason: str = "",
-        sku: str = "",
+        sku: str = "", device: str = "", network: str = "",
     ) -> CouponView:
         """Claim a coupon once per ``key``; the same claim again answers the first coupon.
 
         ``source``: page or api (the person asked), staff or reward (somebody
         else decided: the gate is not asked). ``sku`` binds the coupon to one
-        article. Many claims share a commit. Refusals are Conflict with the code
-        not_open, closed, sold_out, day_sold_out, budget, limit, day_limit or
-        grant_key_used, Forbidden with the code gate, NotFound for an unknown
+        article. ``device`` and ``network`` are keyed hashes of where a person
+        claims from, empty where that is unknown. Many claims share a commit. Refusals are Conflict with the code
+        not_open, closed, sold_out, day_sold_out, budget, limit, day_limit,
+        device_limit, network_limit or grant_key_used, Forbidden with the code gate, NotFound for an unknown
         batch or a person who is unknown or erased, and Invalid.
         """
         if source not in SOURCES:
@@ -127,6 +128,8 @@ class Claims:
             clean_text(actor, field="actor", max_length=200),
             clean_text(reason, field="reason", max_length=200),
             clean_text(sku, field="sku", max_length=200),
+            clean_text(device, field="device", max_length=100),
+            clean_text(network, field="network", max_length=100),
         )
         return self.brand.group(lambda: self._claim(wish))
 
@@ -156,9 +159,7 @@ class Claims:
             # The person was merged, or somebody took the same number or code a moment ago: look again.
             survivor = self.brand.contacts.survivor(wish.contact_id)
             if survivor != wish.contact_id:
-                wish = Wish(
-                    wish.batch, survivor, wish.grant_key, wish.source, wish.actor, wish.reason, wish.sku
-                )
+                wish = replace(wish, contact_id=survivor)
             elif taken.per_person == 1:
                 _refuse_limit(1)
         raise Conflict("too many claims of one person at the same moment; try again", code="busy")
@@ -168,13 +169,11 @@ class Claims:
         day = self.brand.day(now)
         gated = self._check_gate(wish, taken, now)
         nth = self._number(wish, taken, day)
-        if taken.per_day is not None:
-            took = taken.per_day > 0 and execute(_TAKE_DAY, (taken.id, day, taken.per_day)).rowcount
-            if not took:
-                raise Conflict("today's coupons of this batch are gone; more come tomorrow", code="day_sold_out")
+        counted = counting(taken.id, day, taken, wish.device, wish.network)
+        take_counts(counted)
         code = take_code(taken.id, self.brand.handle.engine == "sqlite") if taken.codes else new_code()
         if code is None:
-            self._give_day_back(taken, day)
+            give_counts_back(counted)
             raise Conflict("the batch has no code left", code="sold_out")
         validity = Validity(taken.validity, taken.valid_from, taken.valid_to, taken.valid_days)
         valid_from, valid_to = validity.span(now, self.brand.zone)
@@ -192,15 +191,10 @@ class Claims:
                 valid_to, now, wish.source, wish.actor, wish.reason, wish.grant_key, int(gated), wish.sku,
                 taken.promise_minor, None, None,
             )  # fmt: skip
-        self._give_day_back(taken, day)
+        give_counts_back(counted)
         if taken.codes:
             execute("UPDATE coupon_threshold_code SET taken = 0 WHERE code = ?", (code,))
         return None
-
-    @staticmethod
-    def _give_day_back(taken: _Taken, day: int) -> None:
-        if taken.per_day is not None:
-            execute(_GIVE_DAY_BACK, (taken.id, day))
 
     def _check_gate(self, wish: Wish, taken: _Taken, now: int) -> bool:
         """Whether the person came through the batch's gate; raises Forbidden when it is closed to them."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from scrm_core.api import Conflict, clean_text, execute, fetch_in, transactional
 
 from . import views
+from .counting import forget_marks
 from .views import CouponView
 
 if TYPE_CHECKING:
@@ -71,7 +72,11 @@ class Voiding:
             )
 
     def expire(self) -> int:
-        """Expire claimed coupons whose validity is over, in chunks of a transaction each; returns how many."""
+        """Expire claimed coupons whose validity is over, in chunks of a transaction each; returns how many.
+
+        What closed batches counted of devices and networks is deleted on the way.
+        """
+        forget_marks()
         expired = 0
         while True:
             done = self._expire_chunk()

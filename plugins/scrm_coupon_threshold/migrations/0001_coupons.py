@@ -46,6 +46,8 @@ def up(migrator, db):
         per_person = pw.BigIntegerField(null=True, constraints=[pw.Check("per_person >= 0")])
         per_person_day = pw.BigIntegerField(null=True, constraints=[pw.Check("per_person_day >= 0")])
         per_day = pw.BigIntegerField(null=True, constraints=[pw.Check("per_day >= 0")])
+        per_device = pw.BigIntegerField(null=True, constraints=[pw.Check("per_device >= 0")])
+        per_network_day = pw.BigIntegerField(null=True, constraints=[pw.Check("per_network_day >= 0")])
         budget_minor = pw.BigIntegerField(null=True, constraints=[pw.Check("budget_minor >= 0")])
         budget_used_minor = pw.BigIntegerField(constraints=[pw.Check("budget_used_minor >= 0")])
         promise = pw.BigIntegerField(constraints=[pw.Check("promise IN (0, 1)")])
@@ -77,6 +79,17 @@ def up(migrator, db):
         class Meta:
             table_name = "coupon_threshold_day"
             indexes = ((("batch", "day"), True),)
+
+    class ClaimMark(Frozen):
+        id = pw.BigAutoField()
+        batch = pw.ForeignKeyField(Batch, index=False)
+        subject = pw.TextField()
+        day = pw.BigIntegerField()
+        issued = pw.BigIntegerField(constraints=[pw.Check("issued >= 0")])
+
+        class Meta:
+            table_name = "coupon_threshold_mark"
+            indexes = ((("batch", "subject", "day"), True),)
 
     class PoolCode(Frozen):
         id = pw.BigAutoField()
@@ -313,8 +326,8 @@ def up(migrator, db):
 
     db.create_tables(
         [
-            Batch, BatchDay, PoolCode, Hold, Coupon, GiftStock, Store, Clerk, Terminal, Redemption, Sale, SaleRefund,
-            SigningKey, Attempt, Evidence, Renumbered,
+            Batch, BatchDay, ClaimMark, PoolCode, Hold, Coupon, GiftStock, Store, Clerk, Terminal, Redemption, Sale,
+            SaleRefund, SigningKey, Attempt, Evidence, Renumbered,
         ],
         safe=False,
     )  # fmt: skip

@@ -55,6 +55,30 @@ def test_daily_release_personal_day_and_lifetime_limits_follow_the_brands_day(sc
     assert sorted(row[0] for row in scene.rows("SELECT issued FROM coupon_threshold_day")) == [1, 2, 2]
 
 
+def test_one_device_and_one_network_get_their_share_and_no_more(scene: CouponScene) -> None:
+    scene.go_to("2026-03-01T12:00:00")
+    scene.open("d", stock=9, limits={"per_device": 2, "per_network_day": 3, "per_day": 9})
+    people = [scene.person() for _ in range(6)]
+    scene.claim("d", people[0], device="phone", network="home")
+    scene.claim("d", people[1], device="phone", network="home")
+    assert refused(scene, "d", people[2], device="phone", network="home") == "device_limit"
+    scene.claim("d", people[2], device="tablet", network="home")
+    assert refused(scene, "d", people[3], device="other", network="home") == "network_limit"
+    # What a refusal took of other counters is back, and claims from nowhere are not limited by them.
+    marks = dict(scene.rows("SELECT subject, issued FROM coupon_threshold_mark WHERE issued > 0"))
+    assert marks == {"device:phone": 2, "device:tablet": 1, "network:home": 3}
+    assert scene.rows("SELECT issued FROM coupon_threshold_day") == [(3,)]
+    scene.claim("d", people[3])
+    scene.go_to("2026-03-02T12:00:00")
+    scene.claim("d", people[4], device="other", network="home")
+    assert refused(scene, "d", people[5], device="phone", network="elsewhere") == "device_limit"
+    assert scene.rows("SELECT stock_left, issued FROM coupon_threshold_batch") == [(4, 5)]
+    with scene.acme:
+        scene.coupons().batches.close("d")
+        scene.coupons().voiding.expire()
+    assert scene.rows("SELECT count(*) FROM coupon_threshold_mark") == [(0,)]
+
+
 def test_a_budget_that_claims_promise_is_never_promised_twice(scene: CouponScene) -> None:
     scene.open("money", budget_minor=10_000, promise=True)
     for _ in range(3):
