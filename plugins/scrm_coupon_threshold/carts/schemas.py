@@ -69,6 +69,15 @@ class RedeemBody(Strict):
     policy = fields.String(load_default=POLICIES[0], validate=validate.OneOf(POLICIES))
 
 
+class OrderBody(CartBody):
+    """A cart that is paid at once: held and redeemed in one step."""
+
+    key = text(1, 150, required=True)
+    source = text(1, 100, required=True)
+    order_number = text(1, 100, required=True)
+    policy = fields.String(load_default=POLICIES[0], validate=validate.OneOf(POLICIES))
+
+
 class ReasonBody(Strict):
     """Why something is taken back."""
 
@@ -95,11 +104,12 @@ class RefundBody(Strict):
 
 
 class ScanBody(Strict):
-    """A token or code at a shop's till."""
+    """A token or code at a shop's till; ``network`` names where the till is, for the count of wrong codes."""
 
     code = text(1, 500, required=True)
     store = text(1, 40, required=True)
     terminal = text(1, 40, required=True)
+    network = text(0, 100, load_default="")
 
 
 class CounterBody(ScanBody):
@@ -119,6 +129,7 @@ class UndoBody(ReasonBody):
     store = text(1, 40, required=True)
     manager = text(1, 40, required=True)
     pin = text(4, 12, required=True)
+    network = text(0, 100, load_default="")
 
 
 class StoreBody(Strict):

@@ -16,6 +16,10 @@ from .offers import Offer, Policy, Quote, Refused
 from .pricing import Priced, price
 
 MOST_COMBINATIONS = 2_000
+MOST_STEPS = 1_000_000
+"""Lines times offers times combinations that one cart may cost: a second or so."""
+LEAST_COMBINATIONS = 100
+MOST_NODES = 50_000
 MOST_OFFERS = 200
 _USUAL = Policy()
 
@@ -98,24 +102,26 @@ def _choose(lines: Sequence[CartLine], offers: Sequence[Offer], place: _Place, *
             continue
         here.append((place.price(lines, (offer,)).discount_minor, offer))
     # The most valuable first, so that a cap on combinations leaves out the least promising.
-    ordered = [offer for _, offer in sorted(here, key=lambda each: (-each[0], each[1].order))]
+    here.sort(key=lambda each: (-each[0], each[1].order))
+    ordered = [offer for _, offer in here]
+    most = max(LEAST_COMBINATIONS, min(MOST_COMBINATIONS, MOST_STEPS // max(1, len(lines) * len(ordered))))
+    search = _Search(ordered, [value for value, _ in here], optional=optional)
     chosen: Priced | None = None
     count = 0
-    capped = False
-    for visited, combination in enumerate(_combinations(ordered, optional=optional)):
-        if count == MOST_COMBINATIONS or (chosen is not None and visited > 10 * MOST_COMBINATIONS):
-            capped = True
-            break
+    for combination in search.combinations():
         if combination is None:
             continue
         count += 1
+        if count > most:
+            break
         priced = place.price(lines, combination)
         if chosen is None or _merit(priced) < _merit(chosen):
             chosen = priced
+            search.least = chosen.discount_minor
     assert chosen is not None
     refused += _left_out(lines, ordered, chosen, place)
     refused.sort(key=lambda each: each.offer.order)
-    return Quote(chosen.applied, tuple(refused), chosen.left, chosen.shipping_minor, capped)
+    return Quote(chosen.applied, tuple(refused), chosen.left, chosen.shipping_minor, count > most or search.exhausted)
 
 
 def _elsewhere(offer: Offer, channel: str, store: str) -> Unmet | None:
@@ -127,37 +133,70 @@ def _elsewhere(offer: Offer, channel: str, store: str) -> Unmet | None:
     return None
 
 
-def _combinations(offers: Sequence[Offer], *, optional: bool) -> Iterator[tuple[Offer, ...] | None]:
-    """Sets of offers that go together; one may only be left out when it is optional or something excludes it.
+class _Search:
+    """Goes through the sets of offers that go together.
 
-    None stands for a set that turned out to leave something out for nothing.
+    An offer may only be left out when it is optional or something excludes it.
+    ``values`` is what each offer takes off alone. In company it never takes off
+    more, since it then meets lower prices; so sets that cannot reach ``least``,
+    the best discount found so far, are passed over.
     """
-    clashes = {
-        offer.id: frozenset(other.id for other in offers if other is not offer and conflict(offer, other))
-        for offer in offers
-    }
 
-    def droppable(offer: Offer) -> bool:
-        return optional and not offer.scope.automatic
+    def __init__(self, offers: Sequence[Offer], values: Sequence[int], *, optional: bool) -> None:
+        self.offers = offers
+        self.least = 0
+        self._values = values
+        self._optional = optional
+        self._clashes = {
+            offer.id: frozenset(other.id for other in offers if other is not offer and conflict(offer, other))
+            for offer in offers
+        }
+        self._ids = [offer.id for offer in offers]
+        self._rest = [sum(values[start:]) for start in range(len(offers) + 1)]
+        self.nodes = 0
 
-    def walk(
-        start: int, taken: tuple[Offer, ...], ids: frozenset[str], dropped: tuple[Offer, ...]
+    @property
+    def exhausted(self) -> bool:
+        """Whether there was more to go through than anybody waits for."""
+        return self.nodes > MOST_NODES
+
+    def _most_of(self, start: int, ids: frozenset[str]) -> int:
+        """The most that offers from a place on can add to a set: of those that exclude each other only the best."""
+        seen: set[str] = set()
+        most = 0
+        for offer, value in zip(self.offers[start:], self._values[start:], strict=True):
+            kin = f"group:{offer.group}" if offer.group else "order" if offer.step == "order" else f"id:{offer.id}"
+            if kin not in seen and not self._clashes[offer.id] & ids:
+                seen.add(kin)
+                most += value
+        return most
+
+    def combinations(self) -> Iterator[tuple[Offer, ...] | None]:
+        """The sets, the most promising first; None stands for one that leaves something out for nothing."""
+        return self._walk(0, (), frozenset(), (), 0)
+
+    def _walk(
+        self, start: int, taken: tuple[Offer, ...], ids: frozenset[str], dropped: tuple[Offer, ...], value: int
     ) -> Iterator[tuple[Offer, ...] | None]:
-        if start == len(offers):
-            yield taken if all(clashes[offer.id] & ids for offer in dropped) else None
+        self.nodes += 1
+        if self.exhausted or value + self._rest[start] < self.least:
             return
-        offer = offers[start]
-        blocked = bool(clashes[offer.id] & ids)
+        if value < self.least and value + self._most_of(start, ids) < self.least:
+            return
+        if start == len(self.offers):
+            yield taken if all(self._clashes[offer.id] & ids for offer in dropped) else None
+            return
+        offer = self.offers[start]
+        clashes = self._clashes[offer.id]
+        blocked = bool(clashes & ids)
         if not blocked:
-            yield from walk(start + 1, (*taken, offer), ids | {offer.id}, dropped)
-        later = {other.id for other in offers[start + 1 :]}
-        if blocked or droppable(offer):
-            yield from walk(start + 1, taken, ids, dropped)
-        elif clashes[offer.id] & later:
+            worth = value + self._values[start]
+            yield from self._walk(start + 1, (*taken, offer), ids | {offer.id}, dropped, worth)
+        if blocked or (self._optional and not offer.scope.automatic):
+            yield from self._walk(start + 1, taken, ids, dropped, value)
+        elif clashes.intersection(self._ids[start + 1 :]):
             # It may only stay out when one of those that it excludes comes in.
-            yield from walk(start + 1, taken, ids, (*dropped, offer))
-
-    return walk(0, (), frozenset(), ())
+            yield from self._walk(start + 1, taken, ids, (*dropped, offer), value)
 
 
 def _merit(priced: Priced) -> tuple[int, int, int, list[int], list[str]]:

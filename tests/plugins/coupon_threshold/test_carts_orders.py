@@ -290,6 +290,23 @@ def test_the_best_of_a_wallet_is_found_and_a_first_order_coupon_is_for_first_ord
     assert reasons(shop.quote(1_000, contact=owner, codes=(first.code,))) == [(first.code, "first_order")]
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_coupons_follow_their_owner_through_a_merge_while_a_checkout_is_in_flight(shop):
+    scene = shop.scene
+    winner, loser = scene.person(), scene.person()
+    scene.open("M", rule={"kind": "cash", "off_minor": 500}, limits={"per_person": 2})
+    first, second = scene.claim("M", loser), scene.claim("M", loser)
+    shop.hold("h", 1_000, contact=loser, codes=(first.code,))
+    with scene.acme:
+        scene.acme.contacts.merge(winner, loser, actor="test", reason="one person")
+    scene.deliver()
+    assert shop.redeem("h", "1")["state"] == "redeemed"
+    for contact in (winner, loser):  # an id of before the merge still names the person
+        assert shop.quote(1_000, contact=contact, codes=(second.code,)).discount_minor == 500
+    assert scene.rows("SELECT DISTINCT contact_id FROM coupon_threshold_redemption") == [(winner,)]
+    assert scene.rows("SELECT contact_id FROM coupon_threshold_sale") == [(winner,)]
+
+
 # Reversals and refunds -----------------------------------------------------------
 
 

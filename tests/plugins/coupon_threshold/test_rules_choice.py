@@ -237,10 +237,24 @@ def test_an_unmet_exclusive_coupon_excludes_nothing():
 
 
 def test_more_combinations_than_are_compared_still_answer_and_say_so():
-    many = [offer(f"{n:02}", {"kind": "cash", "off_minor": n + 1}) for n in range(12)]
-    result = best([line("A", 100_000)], many)
-    assert result.capped and result.discount_minor == sum(range(1, 13))
-    assert not best([line("A", 100_000)], many[:4]).capped
+    # Each breaks the threshold of those behind it, so that any of 4,095 sets might be the best.
+    many = [
+        offer(f"{n:02}", {"kind": "threshold", "min_minor": 100_000, "off_minor": n + 1}, basis="after_previous")
+        for n in range(12)
+    ]
+    capped = best([line("A", 100_000)], many)
+    assert capped.capped and len(capped.applied) == 1
+    few = best([line("A", 100_000)], many[:4])
+    assert (few.capped, few.discount_minor) == (False, 4)
+
+
+def test_hundreds_of_offers_are_chosen_from_without_going_through_every_set():
+    cash = [
+        offer(f"{n:03}", {"kind": "cash", "off_minor": n + 1}, group=f"g{n % 10}" if n < 100 else "") for n in range(200)
+    ]
+    result = quote([line("A", 1_000_000)], cash)
+    assert (result.capped, result.discount_minor) == (False, sum(range(91, 201)))
+    assert best([line("A", 1_000_000)], cash).discount_minor == result.discount_minor
 
 
 def test_more_units_than_were_sold_do_not_come_back():

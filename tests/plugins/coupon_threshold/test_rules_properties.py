@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import combinations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,8 +27,10 @@ from scrm_coupon_threshold.rules import (
     spread,
     units_paid,
 )
+from scrm_coupon_threshold.rules.choosing import conflict
 from scrm_coupon_threshold.rules.codes import ALPHABET
 from scrm_coupon_threshold.rules.offers import STEPS
+from scrm_coupon_threshold.rules.pricing import price
 
 weights = st.lists(st.integers(0, 1_000_000), min_size=1, max_size=12)
 
@@ -178,6 +181,29 @@ def test_what_excludes_each_other_is_never_applied_together_and_the_best_is_no_w
             assert sum(each.group == group for each in applied) <= 1
         assert sum(each.step == "order" for each in applied) <= 1
         assert not any(each.exclusive for each in applied) or len(applied) == 1
+
+
+@settings(max_examples=100, deadline=None)
+@given(lines, offers(5), st.integers(0, 2_000), policies)
+def test_the_best_is_what_trying_every_allowed_set_would_find(cart, given_offers, shipping, policy):
+    def goes_together(chosen):
+        return not any(conflict(one, two) for one, two in combinations(chosen, 2))
+
+    def forced(chosen):
+        """Automatic promotions stay out only when something chosen excludes them."""
+        return all(
+            each in chosen or not each.scope.automatic or any(conflict(each, other) for other in chosen)
+            for each in given_offers
+        )
+
+    sets = [
+        chosen
+        for size in range(len(given_offers) + 1)
+        for chosen in combinations(given_offers, size)
+        if goes_together(chosen) and forced(chosen)
+    ]
+    most = max(price(cart, chosen, shipping, policy).discount_minor for chosen in sets)
+    assert best(cart, given_offers, shipping_minor=shipping, policy=policy).discount_minor == most
 
 
 @settings(max_examples=60, deadline=None)
