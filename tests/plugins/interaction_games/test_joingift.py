@@ -88,6 +88,17 @@ def test_what_became_known_of_a_gifted_person_counts_too_and_outlives_their_eras
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_somebody_erased_before_the_event_arrives_gets_nothing_and_stops_nobody(scene):
+    campaign(scene)
+    one, two = scene.people(2)
+    join(scene, one)
+    join(scene, two)
+    scene.brand.privacy.erase(one, actor="ann")
+    scene.deliver()
+    assert scene.rewards(two) == [("points", "", 1)]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_a_status_that_several_members_share_is_no_identity(scene):
     campaign(scene)
     one, two = scene.people(2)
