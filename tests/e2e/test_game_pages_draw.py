@@ -427,7 +427,7 @@ def test_a_calendar_stamps_today_and_makes_up_a_missed_day(arcade, phone):
                 execute(
                     "INSERT INTO interaction_games_signed_day (campaign_id, contact_id, day, made_up, acted_day, at) "
                     "SELECT id, ?, ?, 0, ?, ? FROM interaction_games_campaign WHERE code = 'checkin'",
-                    (who, day, day, past),
+                    (who, day, day, brand.now() - (today - day) * MS_PER_DAY),
                 )
     mine = phone(cookie, reduced_motion="reduce")
     page = mine.open("/g/checkin")

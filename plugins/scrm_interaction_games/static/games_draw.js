@@ -72,7 +72,7 @@
     dialog.classList.toggle("lost", !answer.won);
     dialog.querySelector("[data-title]").textContent = dialog.dataset[answer.word] || dialog.dataset.none;
     dialog.querySelector("[data-prize]").textContent = answer.title;
-    dialog.querySelector("[data-more]").textContent = answer.won ? dialog.dataset.more : "";
+    dialog.querySelector("[data-more]").textContent = !answer.won ? "" : dialog.dataset[answer.state === "granted" ? "more" : "pending"];
     dialog.dataset.draw = answer.draw;
     scrm.say(`${dialog.dataset[answer.word] || ""} ${answer.title}`, answer.won ? "good" : "");
     dialog.showModal();
