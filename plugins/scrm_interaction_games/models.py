@@ -15,7 +15,7 @@ class Campaign(BrandModel):
     what the brand wrote, without prizes; ``settings`` is the game's own part
     of it. ``spent_minor`` counts prizes granted, held and reserved and never
     passes ``budget_minor`` (null: no budget). ``draws`` counts draws that cost
-    a chance. ``version`` moves whenever the definition changes. The seed of
+    a chance where all draws together are limited. ``version`` moves whenever the definition changes. The seed of
     its draws lies in a table of its own, so that nothing that reads a
     campaign can show it.
     """
@@ -112,7 +112,7 @@ class Player(BrandModel):
     contacts merge. ``n`` is the number of the last draw. ``draws`` and
     ``day_draws`` (of brand-local day ``day``) count draws that cost a chance;
     ``misses`` counts draws since the last win of the guaranteed grade.
-    ``daily_day`` is the last day whose free chance was given.
+    ``last_win_at`` is kept where a win is followed by a cool-down.
     """
 
     id = pw.BigAutoField()
@@ -124,7 +124,6 @@ class Player(BrandModel):
     day = pw.BigIntegerField(default=0)
     day_draws = pw.BigIntegerField(default=0)
     misses = pw.BigIntegerField(default=0)
-    daily_day = pw.BigIntegerField(default=0)
     last_win_at = InstantField(null=True)
     first_at = InstantField()
 

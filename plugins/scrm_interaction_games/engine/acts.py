@@ -78,7 +78,8 @@ class Acts:
         if row is None:
             return self._first_answer(campaign, contact_id, key, action)
         self._open(campaign, now)
-        turn = Turn(self.engine, campaign, contact_id, now=now, key=key, data=data, device=device, network=network)
+        turn = Turn(self.engine, campaign, contact_id, now=now, key=key, data=data, device=device, network=network,
+                    act=True)  # fmt: skip
         answer = getattr(game, method)(turn)
         execute("UPDATE interaction_games_act SET answer = ? WHERE id = ?", (json_text(answer), row[0]))
         return dict(answer)

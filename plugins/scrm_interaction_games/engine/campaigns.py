@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import threading
 from collections.abc import Iterable, Iterator
@@ -64,6 +63,8 @@ class Campaigns:
         self.brand = brand
         self.settings = settings
         self._cache = _Cache()
+        self._seeds: dict[int, str] = {}
+        self._tables: dict[int, fairness.OddsTable] = {}
 
     # Reading -----------------------------------------------------------------
 
@@ -336,8 +337,21 @@ class Campaigns:
 
     def secret_seed(self, campaign_id: int) -> str:
         """The seed for drawing; it never leaves the engine."""
-        (seed,) = execute("SELECT seed FROM interaction_games_seed WHERE campaign_id = ?", (campaign_id,)).fetchone()
-        return str(seed)
+        known = self._seeds.get(campaign_id)
+        if known is None:
+            row = execute("SELECT seed FROM interaction_games_seed WHERE campaign_id = ?", (campaign_id,)).fetchone()
+            if row is None:
+                raise NotFound("this campaign draws nothing; it has no seed")
+            known = self._seeds[campaign_id] = str(row[0])
+        return known
+
+    def odds_table(self, campaign: CampaignView) -> fairness.OddsTable:
+        """The cumulative table of a published campaign's weights, built once: they never change again."""
+        table = self._tables.get(campaign.id)
+        if table is None:
+            table = fairness.OddsTable([(prize.code, prize.weight) for prize in campaign.prizes])
+            self._tables[campaign.id] = table
+        return table
 
     # Changes to the players' good --------------------------------------------
 
@@ -432,12 +446,6 @@ def game_settings(game: Any, settings: dict[str, Any]) -> dict[str, Any]:
     """The settings of a game as its schema loads them; raises Invalid(field="settings...")."""
     schema = game.Settings
     return loaded((schema or _NoSettings)(), settings, at="settings")
-
-
-@functools.lru_cache(maxsize=_CACHED)
-def odds_table(table: tuple[tuple[str, int], ...]) -> fairness.OddsTable:
-    """The cumulative table of published weights, built once."""
-    return fairness.OddsTable(table)
 
 
 def _prize(row: tuple[Any, ...]) -> PrizeView:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute
 
 from . import fairness, players
-from .campaigns import odds_table
+from .fulfilment import Outcome
 from .screening import screen
 from .stock import PER_PERSON, SHORT, Stock
 from .tickets import DAY_MS, Tickets
@@ -70,6 +70,24 @@ AwardView = DrawView
 """An award looks like a draw without a number."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is known of a draw or an award before anything is granted."""
+
+    uid: str
+    contact_id: int
+    player: str
+    kind: str
+    n: int | None
+    key: str
+    client_seed: str
+    x: int | None
+    picked: str
+    why: str
+    counted: bool
+    reason: str = ""
+
+
 class Draws:
     """Draws of one campaign, in the open transaction of one act."""
 
@@ -95,20 +113,30 @@ class Draws:
     # Draws -------------------------------------------------------------------
 
     def draw(
-        self, contact_id: int, key: str, *, client_seed: str, ticket: bool, device: str, network: str
+        self,
+        contact_id: int,
+        key: str,
+        *,
+        client_seed: str,
+        ticket: bool,
+        device: str,
+        network: str,
+        fresh: bool = False,
     ) -> DrawView:
-        """Draw once per key; the same key again answers the first draw.
+        """Draw once per key; the same key again answers the first draw. ``fresh``: nobody can have used the key.
 
         Raises Conflict: ``no_ticket``, ``day_limit``, ``person_limit``,
         ``total_limit``, ``cool_down`` (after a win), ``sold_out`` (nothing is left
         to win). Nothing is written then and the chance stays.
         """
         seed_of_client = _client_seed(client_seed)
-        known = self.find(contact_id, f"draw:{key}")
-        if known is not None:
-            return known
+        if not fresh:
+            known = self.find(contact_id, f"draw:{key}")
+            if known is not None:
+                return known
         with self.brand.transaction():
-            return self._draw(contact_id, f"draw:{key}", seed_of_client, ticket, device, network)
+            kept = f"act:{key}" if fresh else f"draw:{key}"
+            return self._draw(contact_id, kept, seed_of_client, ticket, device, network)
 
     def _draw(
         self, contact_id: int, key: str, client_seed: str, ticket: bool, device: str, network: str
@@ -116,36 +144,39 @@ class Draws:
         campaign = self.campaign
         player = players.begin_draw(campaign.id, contact_id, self.now, self.day)
         self._hold_limits(player)
-        self._free_chances(player, contact_id)
+        if player.day_draws == 1:
+            self.tickets.free(contact_id)
         uid = secrets.token_hex(12)
         lot = self.tickets.spend(contact_id, uid) if ticket else None
         x = fairness.number(
             self.campaigns.secret_seed(campaign.id), campaign.code, player.uid, player.n, client_seed,
             campaign.total_weight,
         )  # fmt: skip
-        picked = campaign.prize(odds_table(tuple((p.code, p.weight) for p in campaign.prizes)).pick(x))
+        picked = campaign.prize(self.campaigns.odds_table(campaign).pick(x))
         prize, why = self._decide(picked, player, contact_id)
         counted = not (prize is None and why.split(" ")[-1] in SHORT)
         if not counted:
-            if not self.stock.any_left():
-                raise Conflict("every prize of this game is gone; the chance is kept", code="sold_out")
-            players.uncount(player)
-            if lot is not None:
-                self.tickets.give_back(contact_id, lot, uid)
-            self._uncount_total()
-        if prize is not None:
-            guaranteed = campaign.guarantee is not None and (
-                prize.grade == campaign.guarantee.grade or "substitute" in why
-            )
+            self._uncount(player, contact_id, lot, uid)
+        elif prize is not None:
+            self._remember_win(player, prize, why)
+        facts = _Facts(uid, contact_id, player.uid, "draw", player.n, key, client_seed, x, picked.code, why, counted)
+        return self._record(facts, prize, device, network)
+
+    def _uncount(self, player: PlayerRow, contact_id: int, lot: int | None, uid: str) -> None:
+        """The shop was out of what was drawn: the chance returns; raises Conflict when nothing at all is left."""
+        if not self.stock.any_left():
+            raise Conflict("every prize of this game is gone; the chance is kept", code="sold_out")
+        players.uncount(player)
+        if lot is not None:
+            self.tickets.give_back(contact_id, lot, uid)
+        if self.campaign.limits.total is not None:
+            execute("UPDATE interaction_games_campaign SET draws = draws - 1 WHERE id = ?", (self.campaign.id,))
+
+    def _remember_win(self, player: PlayerRow, prize: PrizeView, why: str) -> None:
+        promised = self.campaign.guarantee
+        guaranteed = promised is not None and (prize.grade == promised.grade or "substitute" in why)
+        if guaranteed or self.campaign.limits.cool_down_hours:
             players.won(player, self.now, guaranteed=guaranteed)
-        state = self._record(
-            uid, contact_id, player.uid, "draw", player.n, key, client_seed, x, picked.code, prize, why, counted,
-            "", device, network,
-        )  # fmt: skip
-        if state == "won":
-            assert prize is not None
-            self.fulfilment.grant(uid, contact_id, prize, campaign, prize.value_minor)
-        return self.get(uid)
 
     def _hold_limits(self, player: PlayerRow) -> None:
         """The limits on draws; the player's counters include this draw already."""
@@ -169,25 +200,11 @@ class Draws:
             if not changed:
                 raise Conflict("all draws of this game have been made", code="total_limit")
 
-    def _uncount_total(self) -> None:
-        if self.campaign.limits.total is not None:
-            execute("UPDATE interaction_games_campaign SET draws = draws - 1 WHERE id = ?", (self.campaign.id,))
-
-    def _free_chances(self, player: PlayerRow, contact_id: int) -> None:
-        if player.daily_day >= self.day:
-            return
-        chances = self.campaign.chances
-        if chances.start:
-            self.tickets.start(contact_id)
-        if chances.daily:
-            self.tickets.daily(contact_id)
-        players.daily_given(player, self.day)
-
     def spend(self, contact_id: int, key: str) -> None:
         """Spend a chance for something else than a draw; raises Conflict (``no_ticket``)."""
         with self.brand.transaction():
-            player = players.lock(self.campaign.id, contact_id, self.now)
-            self._free_chances(player, contact_id)
+            players.lock(self.campaign.id, contact_id, self.now)
+            self.tickets.free(contact_id)
             self.tickets.spend(contact_id, _key(key))
 
     def _decide(self, picked: PrizeView, player: PlayerRow, contact_id: int) -> tuple[PrizeView | None, str]:
@@ -256,13 +273,10 @@ class Draws:
             if not self._use_reservation(prize, contact_id, key):
                 self._take_or_refuse(prize, contact_id)
             uid = secrets.token_hex(12)
-            state = self._record(
-                uid, contact_id, player.uid, "award", None, f"award:{key}", "", None, prize.code, prize, "", True,
-                reason, device, network,
-            )  # fmt: skip
-            if state == "won":
-                self.fulfilment.grant(uid, contact_id, prize, self.campaign, prize.value_minor)
-            return self.get(uid)
+            facts = _Facts(
+                uid, contact_id, player.uid, "award", None, f"award:{key}", "", None, prize.code, "", True, reason
+            )
+            return self._record(facts, prize, device, network)
 
     def reserve(self, contact_id: int, code: str, key: str, until: int) -> None:
         """Keep one win of a prize for a person until an instant; once per key, an expired one anew.
@@ -341,45 +355,36 @@ class Draws:
 
     # Writing and reading -----------------------------------------------------
 
-    def _record(
-        self,
-        uid: str,
-        contact_id: int,
-        player: str,
-        kind: str,
-        n: int | None,
-        key: str,
-        client_seed: str,
-        x: int | None,
-        picked: str,
-        prize: PrizeView | None,
-        why: str,
-        counted: bool,
-        reason: str,
-        device: str,
-        network: str,
-    ) -> str:
-        """Write the draw down; returns its state: none, held, won (to be granted now) or waiting for an address."""
-        score, signals = self._screened(prize, contact_id, device, network)
-        held = prize is not None and (prize.review or score >= self.settings["hold_score"])
-        if prize is not None and prize.review:
-            signals = [*signals, "every win of this prize is reviewed"]
-        state = "none" if prize is None else "held" if held else "won"
+    def _record(self, facts: _Facts, prize: PrizeView | None, device: str, network: str) -> DrawView:
+        """Grant or hold what was won, and write the draw down as it stands then."""
+        score, signals = self._screened(prize, facts.contact_id, device, network)
         deadline = None
-        if prize is not None and prize.claim_days is not None:
-            deadline = self.now + prize.claim_days * DAY_MS
+        outcome = Outcome("none")
+        if prize is not None:
+            if prize.review:
+                signals = [*signals, "every win of this prize is reviewed"]
+            if prize.claim_days is not None:
+                deadline = self.now + prize.claim_days * DAY_MS
+            if prize.review or score >= self.settings["hold_score"]:
+                outcome = Outcome("held")
+            elif deadline is not None:
+                outcome = Outcome("won")
+            else:
+                outcome = self.fulfilment.attempt(facts.uid, facts.contact_id, prize, self.campaign, prize.value_minor)
         execute(
             "INSERT INTO interaction_games_draw (uid, campaign_id, contact_id, player, kind, n, key, client_seed, x, "
-            "picked, prize_id, why, state, counted, value_minor, reason, reward, error, attempts, deadline, address, "
-            "device, network, score, signals, at, day) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', 0, ?, '', ?, ?, ?, ?, ?, ?)",
+            "picked, prize_id, why, state, counted, value_minor, reason, reward, error, attempts, retry_at, deadline, "
+            "address, device, network, score, signals, at, day) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?)",
             (
-                uid, self.campaign.id, contact_id, player, kind, n, key, client_seed, x, picked,
-                prize.id if prize else None, why, state, int(counted), prize.value_minor if prize else 0, reason,
-                deadline, device, network, score, json.dumps(signals) if signals else None, self.now, self.day,
+                facts.uid, self.campaign.id, facts.contact_id, facts.player, facts.kind, facts.n, facts.key,
+                facts.client_seed, facts.x, facts.picked, prize.id if prize else None, facts.why, outcome.state,
+                int(facts.counted), prize.value_minor if prize else 0, facts.reason, outcome.reward, outcome.error,
+                outcome.attempts, outcome.retry_at, deadline, device, network, score,
+                json.dumps(signals) if signals else None, self.now, self.day,
             ),
         )  # fmt: skip
-        return "unclaimed" if state == "won" and deadline is not None else state
+        return _view(self.campaign, facts, prize, outcome.state, deadline, self.now)
 
     def _screened(self, prize: PrizeView | None, contact_id: int, device: str, network: str) -> tuple[int, list[str]]:
         if prize is None or prize.value_minor < self.settings["screen_from_minor"]:
@@ -434,20 +439,29 @@ def draw_view(row: tuple[Any, ...], campaign: CampaignView) -> DrawView:
         _, uid, _, contact_id, player, kind, n, client_seed, x, picked, prize, why, state, counted, _, reason,
         deadline, at, _,
     ) = row  # fmt: skip
+    facts = _Facts(uid, contact_id, player, kind, n, "", client_seed, x, picked, why, bool(counted), reason)
+    return _view(campaign, facts, campaign.prize(prize) if prize else None, state, deadline, at)
+
+
+def _view(
+    campaign: CampaignView, facts: _Facts, prize: PrizeView | None, state: str, deadline: int | None, at: int
+) -> DrawView:
     proof = {}
-    if kind == "draw":
+    if facts.kind == "draw":
         proof = {
-            "campaign": campaign.code, "person": player, "n": n, "client_seed": client_seed, "x": x,
-            "total_weight": campaign.total_weight, "picked": picked, "given": prize, "why": why,
-            "commitment": campaign.commitment, "table_hash": campaign.table_hash,
+            "campaign": campaign.code, "person": facts.player, "n": facts.n, "client_seed": facts.client_seed,
+            "x": facts.x, "total_weight": campaign.total_weight, "picked": facts.picked,
+            "given": prize.code if prize else None, "why": facts.why, "commitment": campaign.commitment,
+            "table_hash": campaign.table_hash,
         }  # fmt: skip
     return DrawView(
-        uid, contact_id, kind, n, campaign.prize(prize) if prize else None, state,
-        _word(state, why, bool(counted), reason), picked, why, bool(counted), reason, deadline, at, proof,
+        facts.uid, facts.contact_id, facts.kind, facts.n, prize, state,
+        _word(state, facts.counted, facts.reason), facts.picked, facts.why, facts.counted, facts.reason, deadline,
+        at, proof,
     )  # fmt: skip
 
 
-def _word(state: str, why: str, counted: bool, reason: str) -> str:
+def _word(state: str, counted: bool, reason: str) -> str:
     if state == "none":
         return "none" if counted else "sold_out"
     if state == "held":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, Invalid, NotFound, PluginError, Veto, clean_text, execute
@@ -21,6 +22,17 @@ LONGEST_RETRY_MS = 6 * 3_600_000
 _CHANGE = "UPDATE interaction_games_draw SET "
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of trying to grant a win: granted, won (to be tried again at ``retry_at``) or failed."""
+
+    state: str
+    reward: str = ""
+    error: str = ""
+    attempts: int = 0
+    retry_at: int | None = None
+
+
 class Fulfilment:
     """Grants what was won; use it inside ``with brand:``."""
 
@@ -29,39 +41,41 @@ class Fulfilment:
         self.settings = settings
         self.campaigns = campaigns
 
-    def grant(
+    def attempt(
         self, uid: str, contact_id: int, prize: PrizeView, campaign: CampaignView, value_minor: int, attempts: int = 0
-    ) -> tuple[str, str]:
-        """Grant a win in the open transaction; returns its state and the reward's uid.
+    ) -> Outcome:
+        """Try to grant a win in the open transaction; what the issuer wrote before it failed is rolled back alone.
 
-        A prize whose issuer fails stays won: a job tries again with the same
-        key. What the issuer wrote before it failed is rolled back alone.
+        A prize whose issuer fails stays won: a job tries again with the same key.
         """
         try:
-            with self.brand.transaction():
-                reward = self.brand.rewards.grant(
-                    prize.kind,
-                    contact_id,
-                    item=prize.item,
-                    quantity=prize.quantity,
-                    grant_key=f"draw:{uid}",
-                    cost_minor=value_minor,
-                    reason=f"{campaign.code}: {prize.title}"[:200],
-                    actor="interaction-games",
-                )
+            reward = self.brand.rewards.grant(
+                prize.kind,
+                contact_id,
+                item=prize.item,
+                quantity=prize.quantity,
+                grant_key=f"draw:{uid}",
+                cost_minor=value_minor,
+                reason=f"{campaign.code}: {prize.title}"[:200],
+                actor="interaction-games",
+            )
         except (PluginError, Veto, Conflict, Invalid, NotFound) as exc:
-            return self._failed(uid, exc, attempts + 1), ""
-        execute(f"{_CHANGE}state = 'granted', reward = ?, error = '' WHERE uid = ?", (reward.uid, uid))
-        return "granted", reward.uid
+            tried = attempts + 1
+            state = "failed" if tried >= self.settings["grant_attempts"] else "won"
+            wait = min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (tried - 1))
+            return Outcome(state, "", str(exc)[:500], tried, self.brand.now() + wait)
+        return Outcome("granted", reward.uid, "", attempts, None)
 
-    def _failed(self, uid: str, exc: Exception, attempts: int) -> str:
-        state = "failed" if attempts >= self.settings["grant_attempts"] else "won"
-        wait = min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1))
+    def grant(
+        self, uid: str, contact_id: int, prize: PrizeView, campaign: CampaignView, value_minor: int, attempts: int = 0
+    ) -> str:
+        """Try to grant a win that is written down already; returns its state."""
+        outcome = self.attempt(uid, contact_id, prize, campaign, value_minor, attempts)
         execute(
-            f"{_CHANGE}state = ?, error = ?, attempts = ?, retry_at = ? WHERE uid = ?",
-            (state, str(exc)[:500], attempts, self.brand.now() + wait, uid),
+            f"{_CHANGE}state = ?, reward = ?, error = ?, attempts = ?, retry_at = ? WHERE uid = ?",
+            (outcome.state, outcome.reward, outcome.error, outcome.attempts, outcome.retry_at, uid),
         )
-        return state
+        return outcome.state
 
     def retry(self) -> int:
         """Grant what is due to be tried again; returns how many became granted."""
@@ -88,7 +102,7 @@ class Fulfilment:
             if row["deadline"] is not None and row["claimed_at"] is None:
                 raise Conflict(f"draw {uid!r} waits for the winner's address", code="unclaimed")
             campaign = self.campaigns.by_id(row["campaign_id"])
-            state, _ = self.grant(
+            state = self.grant(
                 uid, row["contact_id"], _prize(campaign, row["prize_id"]), campaign, row["value_minor"], row["attempts"]
             )
         return state
@@ -117,7 +131,7 @@ class Fulfilment:
             if row["state"] == "held":
                 return "held"
             campaign = self.campaigns.by_id(row["campaign_id"])
-            state, _ = self.grant(
+            state = self.grant(
                 uid, contact_id, _prize(campaign, row["prize_id"]), campaign, row["value_minor"], row["attempts"]
             )
         return state

@@ -6,23 +6,29 @@ from dataclasses import dataclass
 
 from scrm_core.api import execute
 
-_COLUMNS = "id, uid, n, draws, day, day_draws, misses, daily_day, last_win_at"
-# A clock that was moved back finds the later day in the row and goes on counting on it.
-_DRAW = (
-    "UPDATE interaction_games_player SET n = n + 1, draws = draws + 1, misses = misses + 1, "
-    "day_draws = CASE WHEN day >= ? THEN day_draws + 1 ELSE 1 END, day = CASE WHEN day >= ? THEN day ELSE ? END "
-    f"WHERE campaign_id = ? AND contact_id = ? RETURNING {_COLUMNS}"
-)
-_LOCK = (
-    "UPDATE interaction_games_player SET n = n WHERE campaign_id = ? AND contact_id = ? "
+_COLUMNS = "id, uid, n, draws, day, day_draws, misses, last_win_at"
+# One statement makes the row or locks it. Who plays again after a merge was undone goes on behind the
+# numbers that draws already have.
+_UPSERT = (
+    "INSERT INTO interaction_games_player (campaign_id, contact_id, uid, n, draws, day, day_draws, misses, first_at) "
+    "SELECT CAST(? AS BIGINT), c.id, c.uid, (SELECT coalesce(max(d.n), 0) FROM interaction_games_draw d "
+    "WHERE d.campaign_id = ? AND d.player = c.uid) + {one}, {one}, {day}, {one}, {one}, CAST(? AS BIGINT) "
+    "FROM contact c WHERE c.id = ? ON CONFLICT (campaign_id, contact_id) DO UPDATE SET {change} "
     f"RETURNING {_COLUMNS}"
 )
-# A person whose merge was undone goes on behind the numbers that draws already have.
-_FIRST = (
-    "INSERT INTO interaction_games_player (campaign_id, contact_id, uid, n, draws, day, day_draws, misses, daily_day, "
-    "first_at) SELECT CAST(? AS BIGINT), c.id, c.uid, (SELECT coalesce(max(d.n), 0) FROM interaction_games_draw d "
-    "WHERE d.campaign_id = ? AND d.player = c.uid), 0, 0, 0, 0, 0, CAST(? AS BIGINT) FROM contact c WHERE c.id = ? "
-    "ON CONFLICT (campaign_id, contact_id) DO NOTHING"
+_LOCK = _UPSERT.replace("{one}", "0").replace("{day}", "0").replace("{change}", "n = interaction_games_player.n")
+# A clock that was moved back finds the later day in the row and goes on counting on it.
+_DRAW = (
+    _UPSERT.replace("{one}", "1")
+    .replace("{day}", "CAST(? AS BIGINT)")
+    .replace(
+        "{change}",
+        "n = interaction_games_player.n + 1, draws = interaction_games_player.draws + 1, "
+        "misses = interaction_games_player.misses + 1, day_draws = CASE WHEN interaction_games_player.day >= "
+        "excluded.day THEN interaction_games_player.day_draws + 1 ELSE 1 END, "
+        "day = CASE WHEN interaction_games_player.day >= excluded.day THEN interaction_games_player.day "
+        "ELSE excluded.day END",
+    )
 )
 
 
@@ -37,35 +43,17 @@ class PlayerRow:
     day: int
     day_draws: int
     misses: int
-    daily_day: int
     last_win_at: int | None
 
 
 def lock(campaign_id: int, contact_id: int, now: int) -> PlayerRow:
     """The player's row, made when it is the first time, and nobody else's until the transaction ends."""
-    return _row(_LOCK, (campaign_id, contact_id), campaign_id, contact_id, now)
+    return PlayerRow(*execute(_LOCK, (campaign_id, campaign_id, now, contact_id)).fetchone())
 
 
 def begin_draw(campaign_id: int, contact_id: int, now: int, day: int) -> PlayerRow:
     """Like :func:`lock`, with one more draw counted: today's, the person's and since the last win."""
-    return _row(_DRAW, (day, day, day, campaign_id, contact_id), campaign_id, contact_id, now)
-
-
-def _row(sql: str, params: tuple[int, ...], campaign_id: int, contact_id: int, now: int) -> PlayerRow:
-    found = execute(sql, params).fetchone()
-    if found is None:
-        execute(_FIRST, (campaign_id, campaign_id, now, contact_id))
-        found = execute(sql, params).fetchone()
-    return PlayerRow(*found)
-
-
-def peek(campaign_id: int, contact_id: int) -> PlayerRow | None:
-    """The player's row without holding it, or None for who has done nothing yet."""
-    found = execute(
-        f"SELECT {_COLUMNS} FROM interaction_games_player WHERE campaign_id = ? AND contact_id = ?",
-        (campaign_id, contact_id),
-    ).fetchone()
-    return PlayerRow(*found) if found is not None else None
+    return PlayerRow(*execute(_DRAW, (campaign_id, campaign_id, day, now, contact_id)).fetchone())
 
 
 def uncount(player: PlayerRow) -> None:
@@ -81,13 +69,6 @@ def won(player: PlayerRow, now: int, *, guaranteed: bool) -> None:
     """Remember a win; one of the guaranteed grade begins the count of misses anew."""
     misses = ", misses = 0" if guaranteed else ""
     execute(f"UPDATE interaction_games_player SET last_win_at = ?{misses} WHERE id = ?", (now, player.id))
-
-
-def daily_given(player: PlayerRow, day: int) -> None:
-    """Remember that the free chances of a day were given."""
-    execute(
-        "UPDATE interaction_games_player SET daily_day = ? WHERE id = ? AND daily_day < ?", (day, player.id, day)
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +90,12 @@ def fold(winner_id: int, loser_id: int) -> list[Carried]:
     """
     carried = []
     rows = execute(
-        "SELECT w.campaign_id, w.uid, w.n, w.misses, w.id, l.draws, l.day, l.day_draws, l.misses, l.daily_day, "
-        "l.last_win_at "
+        "SELECT w.campaign_id, w.uid, w.n, w.misses, w.id, l.draws, l.day, l.day_draws, l.misses, l.last_win_at "
         "FROM interaction_games_player w JOIN interaction_games_player l ON l.campaign_id = w.campaign_id "
         "WHERE w.contact_id = ? AND l.contact_id = ?",
         (winner_id, loser_id),
     ).fetchall()
-    for campaign_id, uid, n, had, row_id, draws, day, day_draws, misses, daily_day, last_win in rows:
+    for campaign_id, uid, n, had, row_id, draws, day, day_draws, misses, last_win in rows:
         if misses > had:
             carried.append(Carried(campaign_id, uid, n, misses))
         execute(
@@ -123,11 +103,9 @@ def fold(winner_id: int, loser_id: int) -> list[Carried]:
             "day_draws = CASE WHEN day = ? THEN day_draws + ? WHEN day < ? THEN ? ELSE day_draws END, "
             "day = CASE WHEN day < ? THEN ? ELSE day END, "
             "misses = CASE WHEN misses < ? THEN ? ELSE misses END, "
-            "daily_day = CASE WHEN daily_day < ? THEN ? ELSE daily_day END, "
             "last_win_at = CASE WHEN coalesce(last_win_at, 0) < ? THEN ? ELSE last_win_at END WHERE id = ?",
             (
-                draws, day, day_draws, day, day_draws, day, day, misses, misses, daily_day, daily_day,
-                last_win or 0, last_win, row_id,
+                draws, day, day_draws, day, day_draws, day, day, misses, misses, last_win or 0, last_win, row_id,
             ),
         )  # fmt: skip
     return carried

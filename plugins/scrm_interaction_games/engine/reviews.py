@@ -67,7 +67,7 @@ class Reviews:
                 return "won"
             campaign = self.campaigns.by_id(row["campaign_id"])
             prize = next(each for each in campaign.prizes if each.id == row["prize_id"])
-            state, _ = self.fulfilment.grant(uid, row["contact_id"], prize, campaign, row["value_minor"])
+            state = self.fulfilment.grant(uid, row["contact_id"], prize, campaign, row["value_minor"])
         return state
 
     def reject(self, uid: str, *, actor: str, reason: str) -> str:

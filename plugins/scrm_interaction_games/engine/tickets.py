@@ -71,14 +71,18 @@ class Tickets:
             expires_at = self.now + days * DAY_MS
         return self._add(contact_id, count, source, f"{source}:{key}", expires_at, actor=actor)
 
-    def daily(self, contact_id: int) -> None:
-        """Give today's free chances; they end with the brand's day."""
-        tomorrow = day_start(self.day + 1, self.brand.zone)
-        self._add(contact_id, self.campaign.chances.daily, "daily", f"daily:{self.day}", tomorrow)
+    def free(self, contact_id: int) -> None:
+        """Give what everybody has: the chances to begin with, once, and today's, which end with the brand's day.
 
-    def start(self, contact_id: int) -> None:
-        """Give the chances that everybody begins with, once."""
-        self._add(contact_id, self.campaign.chances.start, "start", "start", None)
+        Free chances of a day are given once, and never again after those of a
+        later day: a clock that is moved back brings none.
+        """
+        chances = self.campaign.chances
+        if chances.start:
+            self._add(contact_id, chances.start, "start", "start", None)
+        if chances.daily and not self._daily_given(contact_id):
+            tomorrow = day_start(self.day + 1, self.brand.zone)
+            self._add(contact_id, chances.daily, "daily", f"daily:{self.day}", tomorrow)
 
     def spend(self, contact_id: int, key: str) -> int:
         """Spend the chance that expires soonest; returns the entry that it came from.
@@ -137,15 +141,20 @@ class Tickets:
 
     def _not_given(self, contact_id: int) -> int:
         chances = self.campaign.chances
-        if not chances.daily and not chances.start:
-            return 0
+        left = chances.daily if chances.daily and not self._daily_given(contact_id) else 0
+        if chances.start and not self._has(contact_id, "key = 'start'"):
+            left += chances.start
+        return left
+
+    def _daily_given(self, contact_id: int) -> bool:
+        return self._has(contact_id, "source = 'daily' AND day >= ?", self.day)
+
+    def _has(self, contact_id: int, where: str, *params: int) -> bool:
         row = execute(
-            "SELECT daily_day FROM interaction_games_player WHERE campaign_id = ? AND contact_id = ?",
-            (self.campaign.id, contact_id),
+            f"SELECT 1 FROM interaction_games_ticket WHERE contact_id = ? AND campaign_id = ? AND {where} LIMIT 1",
+            (contact_id, self.campaign.id, *params),
         ).fetchone()
-        if row is None or not row[0]:
-            return chances.daily + chances.start
-        return chances.daily if row[0] < self.day else 0
+        return row is not None
 
     def _add(
         self,

@@ -79,7 +79,9 @@ class Turn:
         data: Mapping[str, str] | None = None,
         device: str = "",
         network: str = "",
+        act: bool = False,
     ) -> None:
+        self._act = act
         self.brand = engine.brand
         self.campaign = campaign
         self.settings = campaign.settings
@@ -103,9 +105,14 @@ class Turn:
 
     def draw(self, *, client_seed: str = "", key: str | None = None, ticket: bool = True) -> DrawView:
         """Draw once per key (the act's when none is given); see :meth:`Draws.draw` for what it raises."""
+        person, seed = self.person(None), client_seed or self.data.get("client_seed", "")
+        # An act runs once per key, so the first draw under its own key needs no looking up.
+        fresh = self._act and key in (None, self.key)
+        if fresh:
+            self._act = False
         return self.engine_draws.draw(
-            self.person(None), key or self.key, client_seed=client_seed or self.data.get("client_seed", ""),
-            ticket=ticket, device=self.device, network=self.network,
+            person, key or self.key, client_seed=seed, ticket=ticket, device=self.device, network=self.network,
+            fresh=fresh,
         )  # fmt: skip
 
     def award(self, prize_code: str, key: str, *, contact_id: int | None = None, reason: str = "") -> AwardView:

@@ -109,7 +109,6 @@ def up(migrator, db):
         day = pw.BigIntegerField()
         day_draws = pw.BigIntegerField(constraints=[pw.Check("day_draws >= 0")])
         misses = pw.BigIntegerField(constraints=[pw.Check("misses >= 0")])
-        daily_day = pw.BigIntegerField()
         last_win_at = pw.BigIntegerField(null=True)
         first_at = pw.BigIntegerField()
 
