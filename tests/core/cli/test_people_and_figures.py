@@ -47,6 +47,20 @@ def test_a_contact_is_shown_masked_and_in_clear_only_with_a_reason_that_is_noted
     assert "王小明" not in shown
 
 
+def test_a_one_person_link_leads_to_a_page_of_the_brand_and_is_noted(people, installation):
+    from scrm_core.services import audit
+
+    address = people("contact", "link", "acme", "phone=13800138000", "interaction-games/g/spring").stdout.strip()
+    assert re.fullmatch(r"http://127\.0\.0\.1:8000/p/acme/-/\S+", address)
+    with installation.brand("acme") as brand:
+        token = address.rpartition("/")[2]
+        assert brand.consumers.look_at_link(token).state == "open"
+        noted = [entry.detail for entry in audit.page() if entry.action == "contact.link"]
+    assert noted == [{"path": "interaction-games/g/spring", "hours": 72}]
+    people("contact", "link", "acme", "phone=13800138000", "https://elsewhere.example/", code=REFUSED)
+    people("contact", "link", "moonco", "phone=+8613800138000", "coupon-threshold/mine", code=MISSING)
+
+
 def test_a_person_of_another_brand_is_nobody(people):
     uid = people.json("contact", "show", "acme", "phone=13800138000")["uid"]
     for who in (uid, "phone=+8613800138000"):
