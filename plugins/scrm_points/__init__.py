@@ -27,6 +27,7 @@ from scrm_core.api import (
 from .carts import Worth, price
 from .models import MODELS
 from .orders import Earnings
+from .pages import pages
 from .report import points_metrics, points_report
 from .routes import blueprint
 from .schemas import Settings
@@ -44,6 +45,8 @@ class Points(Plugin):
     models = MODELS
     migrations = "migrations"
     blueprint = blueprint
+    pages = pages
+    extensions = {"consumer.me": (("mine", {"zh": "我的积分", "en": "My points"}),)}
     permissions = {
         "points:read": "see balances, entries and the ledger's check",
         "points:spend": "hold, spend and release points for a checkout",

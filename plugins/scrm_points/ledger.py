@@ -239,6 +239,11 @@ class Ledger:
         """The entry with this id."""
         return Entry(*execute(_ENTRY + "WHERE e.id = ?", (entry_id,)).fetchone())
 
+    @staticmethod
+    def entries(where: str, *params: int) -> list[Entry]:
+        """Entries ``e`` by a condition and its order."""
+        return [Entry(*row) for row in execute(f"{_ENTRY}WHERE {where}", params).fetchall()]
+
     def spendable(self, contact_id: int) -> int:
         """The points that the person can spend now: the balance without lapsed ones that no write has met yet."""
         row = execute(

@@ -291,13 +291,11 @@ class PointsBook:
         """The person's entries with ids above ``after``, oldest first, at most ``limit``."""
         if type(limit) is not int or not 1 <= limit <= MOST_ROWS:
             raise Invalid(f"limit must lie between 1 and {MOST_ROWS}", field="limit")
-        rows = execute(
-            "SELECT e.id, e.contact_id, e.kind, e.amount, e.key, origin.key, e.reason, e.actor, e.at, l.expires_at "
-            "FROM points_entry e LEFT JOIN points_entry origin ON origin.id = e.reverses_id "
-            "LEFT JOIN points_lot l ON l.entry_id = e.id WHERE e.contact_id = ? AND e.id > ? ORDER BY e.id LIMIT ?",
-            (contact_id, after, limit),
-        ).fetchall()
-        return [Entry(*row) for row in rows]
+        return self.ledger.entries("e.contact_id = ? AND e.id > ? ORDER BY e.id LIMIT ?", contact_id, after, limit)
+
+    def latest(self, contact_id: int, *, limit: int = 50) -> list[Entry]:
+        """The person's last entries that moved points, newest first, at most ``limit``."""
+        return self.ledger.entries("e.contact_id = ? AND e.amount <> 0 ORDER BY e.id DESC LIMIT ?", contact_id, limit)
 
     def differences(self) -> list[Difference]:
         """Everybody for whom balance less debt is not the sum of entries, or the balance not that of the lots.

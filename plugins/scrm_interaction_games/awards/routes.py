@@ -10,6 +10,7 @@ import flask
 
 from scrm_core.api import Brand, Invalid, ScrmError, contended, current_actor, current_brand, permission
 
+from . import pages  # noqa: F401 - adds the claim page of welfare campaigns to the plugin's pages
 from .hands import AwardIn
 from .schemas import (
     ActivationBody,

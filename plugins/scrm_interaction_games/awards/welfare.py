@@ -338,6 +338,10 @@ class WelfareCampaigns:
             raise NotFound(f"no welfare campaign {code!r}")
         return _view(row)
 
+    def gift_of(self, code: str, contact_id: int) -> Gift | None:
+        """What somebody got from a campaign, or None."""
+        return self._gift_of(self.get(code).id, contact_id)
+
     def page(self, *, after: int = 0, limit: int = 50) -> list[WelfareView]:
         """Campaigns with ids above ``after``, oldest first, at most ``limit``."""
         if type(limit) is not int or not 1 <= limit <= MOST_ROWS:

@@ -5,13 +5,14 @@ import peewee as pw
 KINDS = "'grant', 'earn', 'adjust', 'spend', 'return', 'reversal', 'lapse', 'settle', 'erase'"
 
 # What an entry says of points is never changed; merging and erasing people change whose it is, and its reason.
-FIXED = "kind, amount, key, reverses_id, order_id, lots, at, day"
+# Entries are deleted only when somebody is erased while the plugin is switched off: nothing may stand in the way.
+FIXED = "kind, amount, key, order_id, lots, at, day"
 SQLITE_TRIGGERS = (
     f"CREATE TRIGGER points_entry_fixed BEFORE UPDATE OF {FIXED} ON points_entry "
     "BEGIN SELECT RAISE(ABORT, 'points entries are only ever added'); END",
 )
 POSTGRES_TRIGGERS = (
-    "CREATE FUNCTION points_entry_fixed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+    "CREATE OR REPLACE FUNCTION points_entry_fixed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
     "RAISE EXCEPTION 'points entries are only ever added' USING ERRCODE = 'check_violation'; END $$",
     f"CREATE TRIGGER points_entry_fixed BEFORE UPDATE OF {FIXED} ON points_entry "
     "FOR EACH ROW EXECUTE FUNCTION points_entry_fixed()",
@@ -53,7 +54,7 @@ def up(migrator, db):
         kind = pw.TextField(constraints=[pw.Check(f"kind IN ({KINDS})")])
         amount = pw.BigIntegerField(constraints=[pw.Check("amount <> 0 OR kind = 'settle'")])
         key = pw.TextField(unique=True)
-        reverses = pw.ForeignKeyField("self", null=True, column_name="reverses_id")
+        reverses = pw.ForeignKeyField("self", null=True, column_name="reverses_id", on_delete="SET NULL")
         order = pw.ForeignKeyField(Order, null=True)
         lots = pw.TextField(null=True)
         reason = pw.TextField()
@@ -83,7 +84,7 @@ def up(migrator, db):
         paid_minor = pw.BigIntegerField(constraints=[pw.Check("paid_minor > 0")])
         refunded_minor = pw.BigIntegerField(constraints=[pw.Check("refunded_minor >= 0")])
         reversed = pw.BigIntegerField(constraints=[pw.Check("reversed >= 0")])
-        entry = pw.ForeignKeyField(Entry, null=True, index=False)
+        entry = pw.ForeignKeyField(Entry, null=True, index=False, on_delete="SET NULL")
 
         class Meta:
             table_name = "points_order"

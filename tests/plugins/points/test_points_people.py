@@ -109,6 +109,31 @@ def test_an_export_shows_the_ledger_and_an_erasure_keeps_sums_without_the_person
     assert scene.adds_up() and other.adds_up()
 
 
+def test_a_person_is_erased_while_points_are_switched_off(scene):
+    ann, twin, ben = scene.person("ann"), scene.person("twin"), scene.person("ben")
+    scene.order("A1", "ann", 10_000)
+    scene.give(twin, 50, "twins")
+    scene.give(ben, 7, "bens")
+    scene.deliver()
+    with scene.brand:
+        merge = scene.brand.contacts.merge(ann, twin, actor="boss", reason="one person")
+        scene.brand.rewards.reverse("twins", reason="mistake", actor="boss")  # ann's entry reverses twin's
+        scene.brand.contacts.undo_merge(merge, actor="boss")
+    installation = scene.brand.installation
+    file = installation.config.root / "brands" / "acme.toml"
+    on = file.read_text("utf-8")
+    file.write_text(on.replace("[plugins.points]", "[plugins.points]\nenabled = false"), encoding="utf-8")
+    with installation.brand("acme") as quiet:
+        assert "points" not in quiet.plugins
+        for contact in (ann, twin):
+            quiet.privacy.erase(contact, actor="boss")
+        assert execute("SELECT DISTINCT contact_id FROM points_entry").fetchall() == [(ben,)]
+    file.write_text(on + "\n", encoding="utf-8")
+    with installation.brand("acme") as back:
+        back.plugins["points"].settle()
+        assert back.plugins["points"].book.differences() == []
+
+
 def test_a_reward_of_somebody_erased_can_still_be_reversed(scene):
     ann = scene.person("ann")
     scene.give(ann, 10, "prize")
