@@ -8,15 +8,23 @@ from pathlib import Path
 import peewee
 import pytest
 
+from scrm_core.api import BrandModel
 from scrm_core.brands import Installation
 from scrm_core.db.bulk import execute
 from scrm_core.plugin import Plugin
+from scrm_coupon_threshold import CouponThreshold
+from scrm_interaction_games import InteractionGames
 from scrm_package_card import PackageCard
+from scrm_points import Points
 from scrm_sms import Sms
 from scrm_tag_rules import TagRules
+from scrm_wechat_login import WechatLogin
 
 ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = (PackageCard, Sms, TagRules)
+SHIPPED = (CouponThreshold, InteractionGames, PackageCard, Points, Sms, TagRules, WechatLogin)
+# Signs customers in and keeps nothing: it has no tables, routes or commands.
+WITHOUT_TABLES = (WechatLogin,)
+WITH_TABLES = tuple(cls for cls in SHIPPED if cls not in WITHOUT_TABLES)
 ROLES = {
     "__init__.py",
     "README.md",
@@ -34,7 +42,7 @@ def folder(cls: type[Plugin]) -> Path:
     return ROOT / "plugins" / cls.__module__
 
 
-@pytest.mark.parametrize("cls", SHIPPED)
+@pytest.mark.parametrize("cls", WITH_TABLES)
 def test_a_plugin_folder_has_the_same_files_in_the_same_roles(cls):
     # A large plugin has rooms, and in each of them the same files in the same roles.
     assert {path.name for path in folder(cls).rglob("*")} >= ROLES
@@ -49,7 +57,7 @@ def test_every_setting_is_described_and_named_in_the_readme(cls):
         assert name in readme
 
 
-@pytest.mark.parametrize("cls", SHIPPED)
+@pytest.mark.parametrize("cls", WITH_TABLES)
 def test_every_route_is_in_the_readme(cls):
     import flask
 
@@ -62,10 +70,10 @@ def test_every_route_is_in_the_readme(cls):
 
 
 def test_migrations_make_the_tables_that_the_models_describe(new_installation, engine):
-    tables = "\n".join(f"[plugins.{cls.name}]" for cls in SHIPPED)
-    brand = new_installation(plugins=SHIPPED, acme="\n" + tables + "\n").brand("acme")
+    tables = "\n".join(f"[plugins.{cls.name}]" for cls in WITH_TABLES)
+    brand = new_installation(plugins=WITH_TABLES, acme="\n" + tables + "\n").brand("acme")
     with brand:
-        for model in (model for cls in SHIPPED for model in cls.models):
+        for model in (model for cls in WITH_TABLES for model in cls.models):
             meta = model._meta
             made = {column.name: column for column in meta.database.get_columns(meta.table_name)}
             assert set(made) == {field.column_name for field in meta.sorted_fields}, meta.table_name
@@ -77,6 +85,26 @@ def test_migrations_make_the_tables_that_the_models_describe(new_installation, e
                 for field in meta.sorted_fields
                 if isinstance(field, peewee.ForeignKeyField)
             }
+
+
+def test_no_two_plugins_make_an_index_of_one_name(new_installation, engine):
+    """Names of indexes are unique in a brand: a plugin of somebody else's could ask for the same one."""
+    tables = {}
+    for cls in WITH_TABLES:
+        for model in cls.models:
+            tables[model._meta.table_name] = cls.name.replace("-", "_")
+    older = {"package_card", "sms", "tag_rules"}  # landed before the rule
+    text = "\n".join(f"[plugins.{cls.name}]" for cls in WITH_TABLES)
+    with new_installation(plugins=WITH_TABLES, acme="\n" + text + "\n").brand("acme"):
+        found = [
+            index.name
+            for table, owner in tables.items()
+            if owner not in older
+            for index in BrandModel._meta.database.get_indexes(table)
+        ]
+    assert found
+    strange = [name for name in found if not name.startswith(("sqlite_autoindex", *set(tables.values()) - older))]
+    assert strange == []
 
 
 def test_the_smallest_plugin_works_from_a_folder(new_installation, shop_of):
