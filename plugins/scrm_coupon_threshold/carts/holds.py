@@ -71,7 +71,7 @@ def _view(row: Any) -> HoldView | None:
     if row is None:
         return None
     kept, gifts, answer = (json.loads(text) for text in row[9:])
-    return HoldView(*row[:9], kept, tuple(GiftTaken(**each) for each in gifts), answer)
+    return HoldView(*(*row[:9], kept, tuple(GiftTaken(**each) for each in gifts), answer))
 
 
 class Holds:

@@ -119,8 +119,10 @@ class Pricing:
             choice = by_id[refused.offer.id]
             if choice.coupon is not None and not silent:
                 cart = cart.with_refusal(self._refusal(choice, refused))
-        for each in denied:
-            cart = cart.with_refusal(CartRefusal(each.asked, each.reason, self.words.refusal(each.reason, each.facts)))
+        for problem in denied:
+            cart = cart.with_refusal(
+                CartRefusal(problem.asked, problem.reason, self.words.refusal(problem.reason, problem.facts))
+            )
         return Priced(cart, used, quoted.capped)
 
     def _refusal(self, choice: Choice, refused: Refused) -> CartRefusal:

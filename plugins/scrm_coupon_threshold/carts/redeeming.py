@@ -119,7 +119,9 @@ def record(entry: RedemptionIn) -> tuple[int, str] | None:
 def redemptions(where: str, *values: Any) -> list[RedemptionView]:
     """Redemptions that a condition on ``r``, ``c`` or ``b`` names, oldest first."""
     rows = execute(f"{_SELECT}{where} ORDER BY r.id", values).fetchall()
-    return [RedemptionView(*row[:26], tuple(RedemptionModel.shares.python_value(row[26])), *row[27:]) for row in rows]
+    return [
+        RedemptionView(*(*row[:26], tuple(RedemptionModel.shares.python_value(row[26])), *row[27:])) for row in rows
+    ]
 
 
 def redemption(uid: str) -> RedemptionView:

@@ -64,7 +64,7 @@ class Refunding:
         ).fetchone()
         if row is None:
             raise NotFound(f"order {order_number[:60]!r} of {source[:60]!r} used no coupons")
-        return SaleView(*row[:9], json.loads(row[9]))
+        return SaleView(*(*row[:9], json.loads(row[9])))
 
     def preview(self, source: str, order_number: str, returned: dict[str, int], *, shipping: bool = False) -> int:
         """What a refund would bring back, in minor units; writes nothing."""
