@@ -208,7 +208,7 @@ def odds(session: CommandSession, brand_id: str, code: str, as_json: bool) -> No
         found = games.campaigns.get(code)
         told = games.campaigns.cost(found)
         rows = [
-            [prize.code, prize.weight, found.total_weight, told["rates"].get(prize.code), prize.stock_total]
+            [prize.code, prize.weight, found.total_weight, _rate(told["rates"].get(prize.code)), prize.stock_total]
             for prize in found.prizes
         ]
     if as_json:
@@ -401,6 +401,10 @@ def verify_published(ctx: click.Context, file: Path, uid: str) -> None:
 
 add_award_commands(group)
 add_shop_commands(group)
+
+
+def _rate(rate: float | None) -> str:
+    return "" if rate is None else f"{rate:.6f}"
 
 
 def read_definition(file: Path) -> Any:

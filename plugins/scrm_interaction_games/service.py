@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, ScrmError, execute
+from scrm_core.api import Conflict, NotFound, ScrmError, execute
 
 from .engine import players, registry, verifying
 from .engine.acts import Acts
@@ -143,7 +143,8 @@ class Games:
 
     def take_order(self, event: Any) -> None:
         """Chances for a paid order: one entry per order and campaign, for orders paid while it runs."""
-        if event.contact_id is None:
+        contact_id = self._person(event.contact_id)
+        if contact_id is None:
             return
         for campaign in self.campaigns.list(states=("published",)):
             chances = campaign.chances
@@ -151,7 +152,6 @@ class Games:
                 continue
             if campaign.phase(event.at) != "running" or campaign.phase(self.brand.now()) != "running":
                 continue
-            contact_id = self.brand.contacts.survivor(event.contact_id)
             tickets = self.engine.draws(campaign, self.brand.now()).tickets
             tickets.grant(contact_id, chances.order, "order", str(event.order_id))
 
@@ -174,14 +174,23 @@ class Games:
 
     def take_event(self, event: Any) -> None:
         """Chances for a check-in (签到) in any campaign: once per day, for every running campaign that gives them."""
-        if event.plugin != NAME or event.name != "checked-in" or event.contact_id is None:
+        if event.plugin != NAME or event.name != "checked-in":
+            return
+        contact_id = self._person(event.contact_id)
+        if contact_id is None:
             return
         now = self.brand.now()
         for campaign in self.campaigns.list(states=("published",)):
             if campaign.chances.check_in and campaign.phase(now) == "running" and campaign.phase(event.at) == "running":
-                contact_id = self.brand.contacts.survivor(event.contact_id)
                 tickets = self.engine.draws(campaign, now).tickets
                 tickets.grant(contact_id, campaign.chances.check_in, "check-in", str(self.brand.day(event.at)))
+
+    def _person(self, contact_id: int | None) -> int | None:
+        """Whom an event is about now: merged contacts are followed, nobody for unknown and erased ones."""
+        try:
+            return None if contact_id is None else self.brand.contacts.survivor(contact_id)
+        except NotFound:
+            return None
 
     def take_merge(self, event: Any) -> None:
         """Two players became one: their counters are added up. Undoing a merge leaves the counters as they are."""

@@ -20,7 +20,7 @@ TEA = {"code": "tea", "title": "Tea", "kind": "points", "weight": 1}
 NONE = {"code": "none", "title": "谢谢参与", "kind": "none", "weight": 9}
 
 
-def refused(scene: Scene, field: str, match: str = "", **change: Any) -> None:
+def refused(scene: Scene, field: str, match: str | None = None, **change: Any) -> None:
     """A definition with a change is refused, and the error names the field."""
     body = scene.definition("wheel", [TEA, NONE], total_weight=10)
     for name, value in change.items():

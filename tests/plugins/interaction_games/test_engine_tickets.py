@@ -154,3 +154,17 @@ def test_the_ledger_adds_up_for_everybody(scene: Scene) -> None:
     assert len(rows) == 3
     for _, total, remaining, lowest in rows:
         assert total == remaining and lowest >= 0
+
+
+@SQLITE
+def test_an_order_of_somebody_erased_meanwhile_gives_nothing_and_stops_nobody(scene: Scene) -> None:
+    anna, berta = scene.person("+8613800000001"), scene.person("+8613800000002")
+    code = scene.campaign("wheel", [scene.prize("tea", weight=1)], chances={"order": 1, "check_in": 1})
+    scene.order("A1", anna, 100)
+    with scene.brand.transaction():
+        scene.brand.emit("interaction-games", "checked-in", anna, {"campaign": "x"})
+    scene.order("B1", berta, 100)
+    scene.brand.privacy.erase(anna, actor="kim")
+    scene.deliver()
+    assert balance(scene, code, berta) == 1
+    assert execute("SELECT count(*) FROM interaction_games_ticket").fetchone()[0] == 1
