@@ -133,6 +133,35 @@ class Claims:
         )
         return self.brand.group(lambda: self._claim(wish))
 
+    def claim_by_press(
+        self, batch: str, contact_id: int, *, press: str, device: str = "", network: str = ""
+    ) -> CouponView:
+        """Claim a coupon by a press on a button of a page; refusals as :meth:`claim`'s.
+
+        Where one coupon is all that a person may have, every press asks for that
+        one, from whichever tab; only a coupon that was voided is not asked for
+        again. Otherwise ``press``, the form's one-time key, names the wish.
+        """
+        return self.brand.group(
+            lambda: self.claim(
+                batch, contact_id, key=self._press_key(batch, contact_id, press), device=device, network=network
+            )
+        )
+
+    def _press_key(self, batch: str, contact_id: int, press: str) -> str:
+        row = execute("SELECT id, per_person FROM coupon_threshold_batch WHERE code = ?", (batch,)).fetchone()
+        if row is None:
+            raise NotFound(f"no coupon batch {batch[:60]!r}")
+        batch_id, per_person = row
+        if per_person == 1:
+            # Two who count differently ask under different keys; the person's limit still gives them one.
+            (voided,) = execute(
+                "SELECT count(*) FROM coupon_threshold_coupon WHERE batch_id = ? AND contact_id = ? AND state = 'void'",
+                (batch_id, contact_id),
+            ).fetchone()
+            press = f"only {voided}"
+        return f"{batch}:{contact_id}:{press or secrets.token_hex(16)}"
+
     def _claim(self, wish: Wish) -> CouponView:
         for _ in range(_ATTEMPTS):
             now = self.brand.now()

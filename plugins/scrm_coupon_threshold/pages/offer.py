@@ -6,7 +6,7 @@ from typing import Any
 
 import flask
 
-from scrm_core.api import consumer, consumer_answer, consumer_page, need_consumer
+from scrm_core.api import consumer, consumer_answer, consumer_page, device, need_consumer, network
 
 from .here import coupons, root, sights
 
@@ -32,14 +32,10 @@ def show(code: str) -> Any:
 
 
 def claim(code: str) -> Any:
-    """Claim a coupon, and go on to it.
-
-    Where one is all that a person may have, every press asks for that one:
-    whoever has it already is led to it.
-    """
+    """Claim a coupon, and go on to it; whoever has the only one already is led to it."""
     person = need_consumer()
-    batch = coupons().batches.get(code)
-    press = str(person.contact_id) if batch.per_person == 1 else flask.request.form.get("once", "")
-    coupon = coupons().claims.claim(code, person.contact_id, key=f"{code}:{press}", source="page")
+    coupon = coupons().claims.claim_by_press(
+        code, person.contact_id, press=flask.request.form.get("once", ""), device=device(), network=network()
+    )
     place = f"{root()}c/{coupon.uid}"
     return consumer_answer({"coupon": coupon.uid, "location": place}, place)

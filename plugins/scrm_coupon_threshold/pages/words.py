@@ -182,6 +182,12 @@ REFUSALS = {
     "budget": {"zh": "活动预算已用完。", "en": "There is nothing left to give."},
     "limit": {"zh": "您已达到领取上限。", "en": "You have all you may have of it."},
     "day_limit": {"zh": "您今天已达到领取上限。", "en": "You have all you may have today."},
+    "device_limit": {"zh": "这台设备已达到领取上限。", "en": "This device has had all it may have of it."},
+    "network_limit": {
+        "zh": "当前网络今天领取过多，请明天再来或换个网络。",
+        "en": "Too many were claimed from this network today. Try again tomorrow, or from elsewhere.",
+    },
+    "busy": {"zh": "领取的人太多，请稍后再试。", "en": "Many are claiming right now. Try again in a moment."},
     "own_coupon": {"zh": "不能核销自己的券。", "en": "A clerk does not redeem a coupon of their own."},
     "clerk": {"zh": "请先登录。", "en": "Sign in first."},
     "amount": {"zh": "请填写正确的金额，例如 299.00。", "en": "Enter an amount such as 299.00."},

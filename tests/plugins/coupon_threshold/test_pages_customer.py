@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from pages_scene import ROOT, claim, customer, printed_code, qr_text
-from signing import PAGE, SCRIPT, fields
+from signing import PAGE, SCRIPT, fields, sign_in
 
 from scrm_core.web import create_app
 
@@ -35,6 +35,44 @@ def test_a_coupon_is_claimed_once_whatever_is_pressed(scene, app):
     assert len(printed_code(page).replace("-", "")) == 13
     scanned = qr_text(page)
     assert scanned.startswith("http://127.0.0.1:8000/p/acme/coupon-threshold/clerk?t=ct.") and len(scanned) < 300
+
+
+def test_whose_coupon_was_voided_claims_again_and_gets_one(scene, app):
+    scene.open("spring", stock=5)
+    contact = scene.person()
+    browser = customer(scene, app, contact)
+    first = claim(browser, "spring").headers["Location"]
+    with scene.acme:
+        scene.coupons().voiding.void(first.rpartition("/")[2], reason="wrong batch")
+    one, two = browser.get(f"{ROOT}b/spring"), browser.get(f"{ROOT}b/spring")
+    answers = [
+        browser.post(f"{ROOT}b/spring/claim", data=fields(page, "/claim"), headers=PAGE) for page in (one, one, two)
+    ]
+    places = {answer.headers["Location"] for answer in answers}
+    assert len(places) == 1 and first not in places
+    assert scene.rows("SELECT state FROM coupon_threshold_coupon ORDER BY id") == [("void",), ("claimed",)]
+    assert "/claim" not in browser.get(f"{ROOT}b/spring").text
+    # Without the form's key a press is a wish of its own, and the limit answers it as the others.
+    form = fields(two, "/claim")
+    del form["once"]
+    assert browser.post(f"{ROOT}b/spring/claim", data=form).headers["Location"] in places
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_one_browser_and_one_network_get_what_the_batch_allows(scene, app):
+    scene.open("few", limits={"per_device": 1, "per_network_day": 2})
+    browser = customer(scene, app, scene.person())
+    assert claim(browser, "few").status_code == 303
+    sign_in(browser, scene.acme, scene.person())  # another account in the same browser
+    refused = claim(browser, "few")
+    assert refused.status_code == 409 and "这台设备已达到领取上限" in refused.text
+    assert claim(customer(scene, app, scene.person()), "few").status_code == 303
+    refused = claim(customer(scene, app, scene.person()), "few")
+    assert refused.status_code == 409 and "当前网络今天领取过多" in refused.text
+    elsewhere = customer(scene, app, scene.person())
+    elsewhere.environ_base["REMOTE_ADDR"] = "203.0.113.9"
+    assert claim(elsewhere, "few").status_code == 303
+    assert scene.rows("SELECT count(*) FROM coupon_threshold_coupon") == [(3,)]
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
