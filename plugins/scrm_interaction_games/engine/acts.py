@@ -65,7 +65,7 @@ class Acts:
     ) -> dict[str, Any]:
         contact_id = self.brand.contacts.survivor(contact_id)
         campaign = self.engine.campaigns.get(code)
-        game = registry.game(self.brand, campaign.game)
+        game = self._game(campaign)
         method = game.actions.get(action)
         if method is None:
             raise NotFound(f"game {campaign.game!r} has no action {action!r}; it has {', '.join(sorted(game.actions))}")
@@ -81,8 +81,13 @@ class Acts:
         turn = Turn(self.engine, campaign, contact_id, now=now, key=key, data=data, device=device, network=network,
                     act=True)  # fmt: skip
         answer = getattr(game, method)(turn)
+        if turn.refused is not None:
+            raise turn.refused
         execute("UPDATE interaction_games_act SET answer = ? WHERE id = ?", (json_text(answer), row[0]))
         return dict(answer)
+
+    def _game(self, campaign: CampaignView) -> Any:
+        return self.engine.games.get(campaign.game) or registry.game(self.brand, campaign.game)
 
     def _first_answer(self, campaign: CampaignView, contact_id: int, key: str, action: str) -> dict[str, Any]:
         before, answer = execute(
@@ -107,7 +112,7 @@ class Acts:
         now = self.brand.now()
         if campaign.state == "draft":
             raise NotFound(f"no campaign {code!r}")
-        game = registry.game(self.brand, campaign.game)
+        game = self._game(campaign)
         if contact_id is not None:
             contact_id = self.brand.contacts.survivor(contact_id)
         turn = Turn(self.engine, campaign, contact_id, now=now, data=_texts(data or {}))

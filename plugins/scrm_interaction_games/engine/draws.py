@@ -123,7 +123,8 @@ class Draws:
         network: str,
         fresh: bool = False,
     ) -> DrawView:
-        """Draw once per key; the same key again answers the first draw. ``fresh``: nobody can have used the key.
+        """Draw once per key; the same key again answers the first draw. ``fresh``: it is the own
+        draw of an act, which runs once per key and is refused as a whole when the draw is.
 
         Raises Conflict: ``no_ticket``, ``day_limit``, ``person_limit``,
         ``total_limit``, ``cool_down`` (after a win), ``sold_out`` (nothing is left
@@ -134,9 +135,11 @@ class Draws:
             known = self.find(contact_id, f"draw:{key}")
             if known is not None:
                 return known
+        if fresh:
+            # The act refuses what its own draw refuses, so it needs no savepoint of its own.
+            return self._draw(contact_id, f"act:{key}", seed_of_client, ticket, device, network)
         with self.brand.transaction():
-            kept = f"act:{key}" if fresh else f"draw:{key}"
-            return self._draw(contact_id, kept, seed_of_client, ticket, device, network)
+            return self._draw(contact_id, f"draw:{key}", seed_of_client, ticket, device, network)
 
     def _draw(
         self, contact_id: int, key: str, client_seed: str, ticket: bool, device: str, network: str

@@ -21,6 +21,13 @@ _ADD = (
     "expires_at, at, day) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (contact_id, campaign_id, key) DO NOTHING"
 )
+_DAILY = (
+    "INSERT INTO interaction_games_ticket (campaign_id, contact_id, delta, remaining, source, key, actor, expires_at, "
+    "at, day) SELECT CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT), 'daily', "
+    "CAST(? AS TEXT), '', CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT) WHERE NOT EXISTS "
+    "(SELECT 1 FROM interaction_games_ticket WHERE contact_id = ? AND campaign_id = ? AND source = 'daily' "
+    "AND day >= ?) ON CONFLICT (contact_id, campaign_id, key) DO NOTHING"
+)
 _OPEN = "contact_id = ? AND campaign_id = ? AND remaining > 0 AND (expires_at IS NULL OR expires_at > ?)"
 
 
@@ -80,9 +87,15 @@ class Tickets:
         chances = self.campaign.chances
         if chances.start:
             self._add(contact_id, chances.start, "start", "start", None)
-        if chances.daily and not self._daily_given(contact_id):
+        if chances.daily:
             tomorrow = day_start(self.day + 1, self.brand.zone)
-            self._add(contact_id, chances.daily, "daily", f"daily:{self.day}", tomorrow)
+            execute(
+                _DAILY,
+                (
+                    self.campaign.id, contact_id, chances.daily, chances.daily, f"daily:{self.day}", tomorrow, self.now,
+                    self.day, contact_id, self.campaign.id, self.day,
+                ),
+            )  # fmt: skip
 
     def spend(self, contact_id: int, key: str) -> int:
         """Spend the chance that expires soonest; returns the entry that it came from.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, Invalid, day_start, execute, mask
 
 from . import draws as drawing
+from . import registry
 from .draws import AwardView, Draws, DrawView
 
 if TYPE_CHECKING:
@@ -28,6 +30,11 @@ class Engine:
         self.settings = settings
         self.campaigns = campaigns
         self.fulfilment = fulfilment
+
+    @cached_property
+    def games(self) -> dict[str, Any]:
+        """An instance of each game that the brand may play, by its kind."""
+        return registry.games(self.brand)
 
     def draws(self, campaign: CampaignView, now: int) -> Draws:
         """The draws of a campaign at an instant."""
@@ -82,6 +89,8 @@ class Turn:
         act: bool = False,
     ) -> None:
         self._act = act
+        self.refused: Exception | None = None
+        """Why the act's own draw was refused, and the act with it, whatever its game makes of that."""
         self.brand = engine.brand
         self.campaign = campaign
         self.settings = campaign.settings
@@ -110,10 +119,15 @@ class Turn:
         fresh = self._act and key in (None, self.key)
         if fresh:
             self._act = False
-        return self.engine_draws.draw(
-            person, key or self.key, client_seed=seed, ticket=ticket, device=self.device, network=self.network,
-            fresh=fresh,
-        )  # fmt: skip
+        try:
+            return self.engine_draws.draw(
+                person, key or self.key, client_seed=seed, ticket=ticket, device=self.device, network=self.network,
+                fresh=fresh,
+            )  # fmt: skip
+        except Exception as exc:
+            if fresh:
+                self.refused = exc
+            raise
 
     def award(self, prize_code: str, key: str, *, contact_id: int | None = None, reason: str = "") -> AwardView:
         """Give a certain prize once per person and key; raises Conflict (``sold_out``, ``prize_limit``)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from games_scene import DAY_MS, Scene
 
-from scrm_core.api import Conflict, Forbidden, Invalid, NotFound
+from scrm_core.api import Conflict, Forbidden, Invalid, NotFound, Plugin
 from scrm_core.db.bulk import execute
 
 HOUR_MS = 3_600_000
@@ -457,3 +457,40 @@ def test_a_ten_pull_stops_where_the_chances_end_and_keeps_what_was_drawn(scene: 
     assert len(drawn) == len(scene.rewards(anna)) == 3
     assert execute("SELECT n, draws FROM interaction_games_player").fetchone() == (3, 3)
     assert DAY_MS == 24 * HOUR_MS
+
+
+@SQLITE
+def test_a_game_cannot_go_on_where_its_acts_own_draw_was_refused(games_installation) -> None:
+    class Careless:
+        kind = "careless"
+        title = {"zh": "试", "en": "Careless"}
+        mechanics: frozenset[str] = frozenset()
+        draws = True
+        Settings = None
+        actions = {"play": "play"}
+        page = "games_draw.html"
+
+        def view(self, turn):
+            return {}
+
+        def play(self, turn):
+            try:
+                return {"won": turn.draw().state}
+            except Conflict:
+                return {"won": "perhaps"}
+
+    class Other(Plugin):
+        name = "other"
+        version = "1"
+        summary = "Test plugin with a game"
+        requires_core = ">=0.1.0.dev0"
+        extensions = {"interaction-games.games": (Careless,)}
+
+    brand = games_installation(plugins=(Other,), more="[plugins.other]\n").brand("acme")
+    with brand:
+        scene = Scene(brand)
+        anna = scene.person()
+        code = scene.campaign("careless", [scene.prize("tea", weight=1)], chances={"start": 1}, limits={"per_day": 1})
+        assert scene.act(code, "play", anna) == {"won": "granted"}
+        assert code_of(scene.act, code, "play", anna) == "day_limit"
+        assert execute("SELECT n, draws FROM interaction_games_player").fetchone() == (1, 1)
