@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from marshmallow import RAISE, Schema
@@ -114,13 +115,35 @@ class Campaigns:
     # Making ------------------------------------------------------------------
 
     def create(self, body: Any, *, actor: str) -> CampaignView:
-        """Make a draft from a definition (see ``CampaignBody``).
+        """Make a draft from a definition (see ``CampaignBody``); the same definition again answers the campaign.
 
         Raises Invalid naming the field at fault, and Conflict for a code that is taken.
         """
         made = definitions.read(self.brand, body)
+        known = self._same(made)
+        if known is not None:
+            return known
         self._check(made)
         return self._write(made, clean_text(actor, field="actor"))
+
+    def _same(self, made: Definition) -> CampaignView | None:
+        """The campaign that was made from this very definition and has not been changed since, or None."""
+        row = execute(
+            "SELECT id FROM interaction_games_campaign WHERE code = ? AND game = ? AND title = ? AND surface = ? "
+            "AND ends_at = ? AND rules = ? AND organiser = ? AND organiser_contact = ? AND total_weight = ? "
+            "AND settings = ? AND definition = ?",
+            (
+                made.code, made.game, made.title, made.surface, made.ends_at, made.rules, made.organiser,
+                made.organiser_contact, made.total_weight, _json(made.settings), _json(made.raw),
+            ),
+        ).fetchone()  # fmt: skip
+        if row is None:
+            return None
+        found = self.by_id(row[0])
+        started = made.starts_at in (None, found.starts_at)
+        prizes = [replace(prize, id=0, stock_left=None) for prize in found.prizes]
+        same = prizes == [replace(prize, id=0, stock_left=None) for prize in made.prizes]
+        return found if started and same and found.budget_minor == made.budget_minor else None
 
     @transactional
     def _write(self, made: Definition, actor: str) -> CampaignView:
@@ -194,12 +217,16 @@ class Campaigns:
     def publish(self, code: str, *, actor: str, confirm: bool = False) -> dict[str, Any]:
         """Publish a draft: from now on its odds, quantities, rules and commitment are told and stand.
 
+        A campaign that was published already answers what was told then.
         Returns the commitment, the table's hash and the expected cost. Raises
         Invalid naming what a draw still lacks, and Conflict (``overspend``) when
         the expected spend passes the budget and ``confirm`` is not given.
         """
         actor = clean_text(actor, field="actor")
         campaign = self.get(code)
+        if campaign.state == "published":
+            told = {"code": campaign.code, "commitment": campaign.commitment, "table_hash": campaign.table_hash}
+            return {**told, **self.cost(campaign)}
         game = registry.game(self.brand, campaign.game)
         self._check_public(campaign, game)
         cost = self.cost(campaign)
