@@ -17,7 +17,19 @@ _DEMO_BRAND = """
 [rfm]
 count_zero_orders = true              # the published figures of these orders count them
 
+[consumer]                            # customers sign in with a code; the sender "console" prints it
+code_sender = "console"
+membership = true
+
 [plugins.package-card]
+
+[plugins.points]
+
+[plugins.coupon-threshold]
+
+[plugins.interaction-games]
+
+[plugins.sms]
 
 [plugins.tag-rules]
 enabled = false                       # installed, with settings, but off: true switches it on
@@ -48,8 +60,24 @@ plan = "invite to the members' group"
 """
 
 
+_COUPONS = ("TENTH", "REGULARS")
+_GAMES = {
+    "wheel": "wheel",
+    "egg": "egg",
+    "grab": "grab",
+    "checkin": "checkin",
+    "nurture": "nurture",
+    "bargain": "bargain",
+    "team": "groupbuy",
+    "welcome": "joingift",
+    "friends": "invite",
+}
+"""Campaigns of the demo with the file of each."""
+
+
 def demo_steps(examples: Path) -> list[list[str]]:
     """The commands that fill the demo; each of them changes nothing when it is given again."""
+    campaigns = examples / "campaigns"
     orders = [str(examples / "cdnow_sample_orders.csv"), "--map", str(examples / "cdnow.toml")]
     scans = [str(examples / "card-scans.csv"), "--map", str(examples / "card-scans.toml")]
     return [
@@ -58,6 +86,23 @@ def demo_steps(examples: Path) -> list[list[str]]:
         ["import", "orders", "quiet", *orders],
         ["import", "leads", "demo", *scans],
         ["worker", "--once"],
+        *(step for code in _COUPONS for step in _coupon_steps(code, campaigns)),
+        *(step for code, file in _GAMES.items() for step in _game_steps(code, campaigns / f"{file}.toml")),
+    ]
+
+
+def _coupon_steps(code: str, folder: Path) -> list[list[str]]:
+    file = folder / f"coupon-{code.lower()}.json"
+    return [
+        ["coupon-threshold", "create", "demo", str(file)],
+        ["coupon-threshold", "open", "demo", code],
+    ]
+
+
+def _game_steps(code: str, file: Path) -> list[list[str]]:
+    return [
+        ["interaction-games", "campaign", "create", "demo", str(file), "--as", "demo"],
+        ["interaction-games", "campaign", "publish", "demo", code, "--as", "demo"],
     ]
 
 

@@ -7,7 +7,7 @@ negated, linked to the grant that it takes back, and there is one at most.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..db import brand_db, transactional
@@ -102,25 +102,28 @@ class Rewards:
         actor = clean_text(actor, field="actor", max_length=LIMITS.name)
         begin_writing()
         contact_id = survivor(contact_id)
-        found = self._find("r.grant_key = ?", key)
-        if found is None:
-            issuer = self._issuer(kind)
+        issuer = self._issues(kind)
+        if issuer is not None:
             row = (kind, item, contact_id, quantity, cost_minor, key, issuer.name, reason, actor)
             # A savepoint: what the plugin wrote before its veto goes with the row.
             with brand_db.atomic():
-                reward_id = self._append(row, None, "ON CONFLICT (grant_key) DO NOTHING")
-                if reward_id is not None:
-                    order = RewardOrder(
-                        reward_id, kind, contact_id, quantity, key, reason, self.brand.now(), item=item
-                    )
-                    self._issue(issuer, order)
-            found = self._known("r.grant_key = ?", key)
+                granted = self._append(row, None, "ON CONFLICT (grant_key) DO NOTHING")
+                if granted is not None:
+                    return self._issue(issuer, granted)
+        # Granted before, which stands whoever issues the kind today.
+        found = self._find("r.grant_key = ?", key)
+        if found is None:
+            raise _no_issuer(kind)
         same = (found.kind, found.item, found.quantity) == (kind, item, quantity)
         if not same or survivor(found.contact_id) != contact_id:
             raise Conflict(f"the grant key {key!r} was used for another reward", code="grant_key_used")
         return found
 
-    def _issue(self, issuer: Plugin, order: RewardOrder) -> None:
+    def _issue(self, issuer: Plugin, granted: RewardView) -> RewardView:
+        order = RewardOrder(
+            granted.id, granted.kind, granted.contact_id, granted.quantity, granted.grant_key, granted.reason,
+            granted.at, item=granted.item,
+        )  # fmt: skip
         issued = _call(issuer, "issue_reward", order)
         if not isinstance(issued, dict):
             raise PluginError(f"plugin {issuer.name!r}: issue_reward() returned {type(issued).__name__}, not a dict")
@@ -129,6 +132,7 @@ class Rewards:
         except (TypeError, ValueError) as exc:
             raise PluginError(f"plugin {issuer.name!r}: issue_reward() returned what JSON cannot hold: {exc}") from exc
         execute("UPDATE reward SET issued = ? WHERE id = ?", (text, order.reward_id))
+        return replace(granted, issued=Reward.issued.python_value(text))
 
     @transactional
     def reverse(self, reward: str, *, reason: str, actor: str = "") -> RewardView:
@@ -161,23 +165,32 @@ class Rewards:
                 _call(issuer, "reverse_reward", order)
         return self._known("r.reverses_id = ?", granted.id)
 
-    def _append(self, row: tuple[Any, ...], reverses_id: int | None, on_conflict: str) -> int | None:
-        full = (secrets.token_hex(12), *row, self.brand.now(), reverses_id)
-        made = insert_returning(Reward, _COLUMNS, [full], returning=("id",), on_conflict=on_conflict)
-        return int(made[0][0]) if made else None
+    def _append(self, row: tuple[Any, ...], reverses_id: int | None, on_conflict: str) -> RewardView | None:
+        """Write a row as it has just been made, nothing issued yet; None when its key is there already."""
+        uid, now = secrets.token_hex(12), self.brand.now()
+        made = insert_returning(
+            Reward, _COLUMNS, [(uid, *row, now, reverses_id)], returning=("id",), on_conflict=on_conflict
+        )
+        if not made:
+            return None
+        kind, item, contact_id, quantity, cost_minor, key, issuer, reason, actor = row
+        return RewardView(
+            int(made[0][0]), uid, kind, contact_id, quantity, cost_minor, key, issuer, None, reason, actor, now, None,
+            None, item,
+        )  # fmt: skip
 
-    def _issuer(self, kind: str) -> Plugin:
-        for plugin in self.brand.plugins.values():
-            if kind in plugin.reward_kinds:
-                return plugin
-        raise Conflict(f"no enabled plugin issues rewards of kind {kind!r}", code="no_issuer")
+    def _issues(self, kind: str) -> Plugin | None:
+        return next((plugin for plugin in self.brand.plugins.values() if kind in plugin.reward_kinds), None)
 
     def check(self, kind: str, item: str = "") -> None:
         """Whether a reward could be granted: raises Conflict (``no_issuer``) when no enabled plugin issues the kind.
 
         Raises Invalid (``item``) for an item that the issuing plugin does not know.
         """
-        self._issuer(kind).verify_reward_item(kind, item)
+        issuer = self._issues(kind)
+        if issuer is None:
+            raise _no_issuer(kind)
+        issuer.verify_reward_item(kind, item)
 
     # Reading -----------------------------------------------------------------
 
@@ -213,6 +226,10 @@ class Rewards:
         if found is None:
             raise NotFound("no such reward")
         return found
+
+
+def _no_issuer(kind: str) -> Conflict:
+    return Conflict(f"no enabled plugin issues rewards of kind {kind!r}", code="no_issuer")
 
 
 def _call(plugin: Plugin, method: str, order: RewardOrder) -> Any:

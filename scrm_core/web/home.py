@@ -18,6 +18,7 @@ from ..clock import iso
 from ..errors import ScrmError
 from ..plugin import Column, Plugin, ReportTable
 from ..values.money import exponent_of, format_minor
+from .consumer_pages import OWN_PAGE
 from .mounts import routes_of
 
 log = logging.getLogger("scrm.web")
@@ -51,7 +52,7 @@ class ShownPlugin:
 
 @dataclass(frozen=True, slots=True)
 class ShownBrand:
-    """A brand as the page shows it."""
+    """A brand as the page shows it; ``customers`` is the address of its customers' own page, if plugins bring any."""
 
     id: str
     name: str
@@ -61,6 +62,7 @@ class ShownBrand:
     available: tuple[str, ...] = ()
     reports: tuple[ShownReport, ...] = ()
     problem: str = ""
+    customers: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,7 @@ def _brand(installation: Installation, brand_id: str, installed: list[str]) -> S
         tuple(ShownPlugin(name, plugin.summary) for name, plugin in brand.plugins.items()),
         tuple(name for name in installed if name not in brand.plugins),
         reports,
+        customers=f"/p/{brand.id}/-/me" if brand.extensions(OWN_PAGE) else "",
     )
 
 
