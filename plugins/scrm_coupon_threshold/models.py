@@ -25,10 +25,11 @@ class Batch(BrandModel):
     next-day, which count ``valid_days`` from the claim. Claims are taken in
     [``claim_from``, ``claim_to``); null leaves that end open.
 
-    ``stock_total`` null means no limit, 0 means none. ``codes`` 1: each coupon
-    takes the next code of the pool, otherwise a code is made for it. Limits are
-    coupons: ``per_person`` in a lifetime, ``per_person_day`` and ``per_day``
-    (每日放量) on one calendar day of the brand, ``per_device`` from one browser,
+    ``stock_total`` null means no limit, 0 means none. ``codes`` 0: a code is made
+    for each coupon; 1: it takes the next code of the pool; 2: the pool's codes
+    were handed out, and whoever enters one has the coupon. Limits are coupons:
+    ``per_person`` in a lifetime, ``per_person_day`` and ``per_day`` (每日放量) on
+    one calendar day of the brand, ``per_device`` from one browser,
     ``per_network_day`` from one network on one day; null means no limit.
 
     ``budget_minor`` caps the discount; ``budget_used_minor`` is always the sum of
@@ -110,7 +111,7 @@ class ClaimMark(BrandModel):
 
 
 class PoolCode(BrandModel):
-    """A code of a batch's pool; ``taken`` is 1 once a coupon has it. Codes are unique in the brand."""
+    """A code of a batch's pool, unique in the brand; ``taken`` is 0 while it is only issued, 1 once a coupon has it."""
 
     id = pw.BigAutoField()
     batch = pw.ForeignKeyField(Batch)
@@ -149,7 +150,7 @@ class Hold(BrandModel):
 class Coupon(BrandModel):
     """A coupon (券): one right of one person. ``uid`` is the unguessable id used outside.
 
-    ``state``: issued, claimed, held, used, expired or void. It moves forward;
+    ``state``: claimed, held, used, expired or void. It moves forward;
     only a hold that ends unused goes back to claimed. ``contact`` is null for a
     coupon whose owner was erased. ``nth`` numbers the coupons of one person and
     batch from 1; it is unique, so that a limit holds under concurrency. A

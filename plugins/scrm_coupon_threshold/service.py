@@ -13,6 +13,7 @@ from .carts.service import Carts
 from .claims.issuing import Issuing
 from .claims.owners import Owners
 from .claims.service import NAME, Claims
+from .claims.typed import TypedCodes
 from .claims.voiding import Voiding
 from .gates.evidence import EvidenceBook
 from .gates.service import Gates
@@ -42,6 +43,11 @@ class Coupons:
     def claims(self) -> Claims:
         """Claims."""
         return Claims(self.brand)
+
+    @cached_property
+    def typed(self) -> TypedCodes:
+        """Codes that people enter."""
+        return TypedCodes(self.brand, self.settings)
 
     @cached_property
     def voiding(self) -> Voiding:

@@ -7,6 +7,14 @@ from collections.abc import Iterator
 
 from ..rules.codes import ALPHABET, RANDOM_CHARS, check_character
 
+CODES = {
+    "made": "a code is made for each coupon 系统生成",
+    "pool": "each coupon takes the next code of the pool 券码池",
+    "handed-out": "the pool's codes were printed or handed out; whoever enters one has its coupon 兑换码",
+}
+"""Where the codes of a batch come from; the table keeps the place in this list."""
+MADE, POOL, HANDED_OUT = range(3)
+
 LEAST_CHARS = 12
 MOST_CHARS = 40
 

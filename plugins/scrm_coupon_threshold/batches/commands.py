@@ -14,6 +14,7 @@ from scrm_core.api import CommandSession, Invalid, json_option
 from ..report import comparison_view, coupon_report, gate_comparison
 from ..report import expiring as expiring_rows
 from ..service import coupons_of
+from .pool import COLUMN
 from .service import Batch
 from .views import batch_view
 
@@ -149,6 +150,16 @@ def codes(
         click.echo("dry run: nothing was written", err=True)
 
 
+@click.command("printed")
+@_of_batch
+def printed(session: CommandSession, brand_id: str, code: str) -> None:
+    """Write the codes of a pool that no coupon has yet, as CSV for a printer, to standard output."""
+    with session.brand(brand_id) as brand:
+        click.echo(COLUMN)
+        for each in coupons_of(brand).pools.printed(code):
+            click.echo(each)
+
+
 @click.command("report")
 @_of_brand
 @click.option("--batch", help="Of this batch alone.")
@@ -206,6 +217,7 @@ def _shown(value: Any) -> Any:
 def add_commands(group: click.Group) -> None:
     """Put the commands of batches on the plugin's group."""
     for command in (
-        create, change, list_batches, show, open_batch, pause, close, stock, draw, codes, report, gates, expiring
+        create, change, list_batches, show, open_batch, pause, close, stock, draw, codes, printed, report, gates,
+        expiring,
     ):  # fmt: skip
         group.add_command(command)

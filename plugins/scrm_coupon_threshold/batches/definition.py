@@ -19,6 +19,7 @@ from scrm_core.api import Invalid, clean_text, local_instant, to_instant
 from ..gates.definition import Gate, gate_view, read_gate
 from ..rules import Rule
 from ..schemas import Strict, load, text, whole
+from .codes import CODES, MADE
 from .ruling import most_discount, rule_of, scope_of, stacking_of
 from .validity import ABSOLUTE, KINDS, MOST_DAYS, Validity
 
@@ -73,7 +74,7 @@ class DefinitionSchema(Strict):
     claim_from = fields.String(load_default=None, allow_none=True)
     claim_to = fields.String(load_default=None, allow_none=True)
     stock = whole(0, MOST, "coupons in all; null: no limit", load_default=None, allow_none=True)
-    codes = fields.String(load_default="made", validate=validate.OneOf(["made", "pool"]))
+    codes = fields.String(load_default="made", validate=validate.OneOf(list(CODES)))
     limits = fields.Nested(LimitsSchema, load_default=lambda: LimitsSchema().load({}))
     budget_minor = whole(0, MOST, "most discount in minor units; null: no limit", load_default=None, allow_none=True)
     promise = fields.Boolean(load_default=False, truthy={True}, falsy={False})
@@ -108,10 +109,10 @@ def read_definition(value: Any, zone: ZoneInfo) -> Definition:
     scope = scope_of(body["scope"])
     stacking = stacking_of(body["stacking"], rule)
     gate = None if body["gate"] is None else read_gate(body["gate"])
-    if body["codes"] == "pool" and body["stock"] is not None:
+    codes = list(CODES).index(body["codes"])
+    if codes != MADE and body["stock"] is not None:
         raise Invalid("stock: a code pool's stock is the number of its codes; leave it out", field="stock")
-    pool = body["codes"] == "pool"
-    stock = 0 if pool else body["stock"]
+    stock = body["stock"] if codes == MADE else 0
     returns = body["returns"]
     if (returns["policy"] == "extend") != (returns["extend_days"] > 0):
         field = "returns.extend_days"
@@ -133,7 +134,7 @@ def read_definition(value: Any, zone: ZoneInfo) -> Definition:
         "claim_from": claim_from,
         "claim_to": claim_to,
         "stock_total": stock,
-        "codes": int(pool),
+        "codes": codes,
         "per_person": limits["per_person"],
         "per_person_day": limits["per_person_day"],
         "per_day": limits["per_day"],

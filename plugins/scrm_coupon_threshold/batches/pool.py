@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import Conflict, CsvFile, CsvReject, Invalid, execute, fetch_in, insert_rows, transactional
 
 from ..models import PoolCode
-from ..rules.codes import normalise_code
-from .codes import drawn_codes, import_problem
+from ..rules.codes import normalise_code, shown_code
+from .codes import HANDED_OUT, drawn_codes, import_problem
 from .service import Batch, Batches
 
 if TYPE_CHECKING:
@@ -96,6 +96,17 @@ class Pools:
         self._take_lines(batch, _codes_of(lines, 0, outcome), outcome, dry_run)
         return outcome
 
+    def printed(self, batch_code: str) -> Iterator[str]:
+        """The codes of a pool that no coupon has yet, as they are printed, in flat memory."""
+        batch, after = self._pool(batch_code), 0
+        while rows := execute(
+            "SELECT id, code FROM coupon_threshold_code WHERE batch_id = ? AND taken = 0 AND id > ? "
+            "ORDER BY id LIMIT ?",
+            (batch.id, after, CHUNK),
+        ).fetchall():
+            yield from (shown_code(row[1]) for row in rows)
+            after = rows[-1][0]
+
     def _take_lines(self, batch: Batch, lines: dict[str, int], outcome: PoolOutcome, dry_run: bool) -> None:
         codes = list(lines)
         if dry_run:
@@ -156,6 +167,29 @@ def take_code(batch_id: int, sqlite: bool) -> str | None:
         "UPDATE coupon_threshold_code SET taken = 1 WHERE id = (SELECT id FROM coupon_threshold_code "
         f"WHERE batch_id = ? AND taken = 0 ORDER BY id LIMIT 1{skip}) RETURNING code",
         (batch_id,),
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
+def take_this_code(batch_id: int, code: str) -> str | None:
+    """Take this very code of a pool: once, whoever comes first; None when it is not there or taken."""
+    taken = execute(
+        "UPDATE coupon_threshold_code SET taken = 1 WHERE code = ? AND batch_id = ? AND taken = 0", (code, batch_id)
+    ).rowcount
+    return code if taken else None
+
+
+def give_code_back(code: str) -> None:
+    """Make a code free again that no coupon got after all."""
+    execute("UPDATE coupon_threshold_code SET taken = 0 WHERE code = ?", (code,))
+
+
+def batch_of_code(code: str) -> str | None:
+    """The batch that handed this code out, while nobody has entered it; else None."""
+    row = execute(
+        "SELECT b.code FROM coupon_threshold_code p JOIN coupon_threshold_batch b ON b.id = p.batch_id "
+        "WHERE p.code = ? AND p.taken = 0 AND b.codes = ?",
+        (code, HANDED_OUT),
     ).fetchone()
     return None if row is None else str(row[0])
 

@@ -10,6 +10,7 @@ from scrm_core.api import Conflict, Invalid, NotFound, execute, transactional
 
 from ..gates.definition import Gate, read_gate
 from ..models import Batch as BatchModel
+from .codes import HANDED_OUT
 from .definition import Definition, read_definition, read_validity
 from .validity import ABSOLUTE, Validity
 from .views import definition_view
@@ -153,7 +154,7 @@ class Batches:
         if validity.kind == ABSOLUTE:
             execute(
                 "UPDATE coupon_threshold_coupon SET valid_to = ? "
-                "WHERE batch_id = ? AND state IN ('issued', 'claimed', 'held') AND returns_id IS NULL",
+                "WHERE batch_id = ? AND state IN ('claimed', 'held') AND returns_id IS NULL",
                 (validity.until, batch.id),
             )
 
@@ -246,6 +247,11 @@ class Batches:
         if row is None:
             raise NotFound(f"no coupon batch {batch_id}")
         return batch_of(row)
+
+    def any_by_code(self) -> bool:
+        """Whether some batch takes codes that were handed out, so that people need a place to enter one."""
+        sql = "SELECT 1 FROM coupon_threshold_batch WHERE codes = ? AND state IN ('open', 'paused')"
+        return execute(sql, (HANDED_OUT,)).fetchone() is not None
 
     def page(self, *, state: str | None = None, after: int = 0, limit: int = 200) -> list[Batch]:
         """Batches, oldest first, with ids above ``after``, of one state or all."""

@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 from scrm_core.api import iso
 
+from .codes import CODES
+
 if TYPE_CHECKING:
     from .service import Batch
 
@@ -38,7 +40,7 @@ def definition_view(batch: Batch, zone: ZoneInfo) -> dict[str, Any]:
         "claim_from": iso(batch.claim_from, zone),
         "claim_to": iso(batch.claim_to, zone),
         "stock": None if batch.codes else batch.stock_total,
-        "codes": "pool" if batch.codes else "made",
+        "codes": list(CODES)[batch.codes],
         "limits": {
             "per_person": batch.per_person,
             "per_person_day": batch.per_person_day,

@@ -11,6 +11,7 @@ from scrm_core.api import Brand, CommandSession, NotFound, json_option, mask, no
 
 from ..gates.service import progress_view
 from ..service import coupons_of
+from .typed import REASONS
 from .views import coupon_view
 
 ACTOR = "operator"
@@ -41,6 +42,22 @@ def claim(session: CommandSession, brand_id: str, batch: str, contact: str, key:
         claims = coupons_of(brand).claims
         coupon = claims.claim(batch, _person(brand, contact), key=key, source="api")
         view = coupon_view(coupon, brand.zone, contact=claims.owner_uid(coupon))
+    session.show_record(view, as_json=as_json)
+
+
+@click.command("enter")
+@click.argument("brand_id", metavar="BRAND")
+@click.argument("code", metavar="CODE")
+@click.argument("contact", metavar="CONTACT")
+@json_option
+@click.pass_obj
+def enter(session: CommandSession, brand_id: str, code: str, contact: str, as_json: bool) -> None:
+    """Claim the coupon of a code that was handed out 兑换码, as the person would themselves."""
+    with session.brand(brand_id) as brand:
+        done = coupons_of(brand).typed.claim(code, _person(brand, contact), source="api")
+        if done.coupon is None:
+            raise NotFound(REASONS[done.reason])
+        view = coupon_view(done.coupon, brand.zone)
     session.show_record(view, as_json=as_json)
 
 
@@ -128,5 +145,5 @@ def expire(session: CommandSession, brand_id: str, as_json: bool) -> None:
 
 def add_commands(group: click.Group) -> None:
     """Put the commands of coupons on the plugin's group."""
-    for command in (claim, give, coupons, progress, void, expire):
+    for command in (claim, enter, give, coupons, progress, void, expire):
         group.add_command(command)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Invalid, NotFound, RewardOrder, ScrmError, Veto, execute
 
+from ..batches.codes import HANDED_OUT
 from ..batches.service import Batch, Batches
 from .service import Claims
 from .voiding import Voiding
@@ -42,6 +43,8 @@ class Issuing:
     def check_item(self, kind: str, item: str) -> None:
         """Whether the kind has this item; raises Invalid naming it. A batch may still be a draft or paused."""
         batch, _ = self._target(kind, item)
+        if batch.codes == HANDED_OUT:
+            raise Invalid(f"item: the codes of {batch.code!r} were handed out; it rewards nobody", field="item")
         if batch.state == "closed":
             raise Invalid(f"item: the batch {batch.code!r} is closed", field="item")
 
@@ -103,8 +106,9 @@ class Issuing:
 
     def _for_article(self, sku: str) -> Batch:
         rows = execute(
-            "SELECT id, rule FROM coupon_threshold_batch WHERE state = 'open' AND rule LIKE ? ORDER BY id DESC",
-            (f'%"{EXCHANGE}"%',),
+            "SELECT id, rule FROM coupon_threshold_batch WHERE state = 'open' AND codes <> ? AND rule LIKE ? "
+            "ORDER BY id DESC",
+            (HANDED_OUT, f'%"{EXCHANGE}"%'),
         ).fetchall()
         rules = [(batch_id, json.loads(rule)) for batch_id, rule in rows]
         for wanted in (sku, ""):

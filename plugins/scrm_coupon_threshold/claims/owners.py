@@ -82,7 +82,7 @@ class Owners:
         """Void the person's unused coupons and part the rest from them; amounts and dates stay."""
         ids = list(query.contact_ids)
         unused = fetch_in(
-            "SELECT batch_id, id FROM coupon_threshold_coupon WHERE state IN ('issued', 'claimed') "
+            "SELECT batch_id, id FROM coupon_threshold_coupon WHERE state = 'claimed' "
             "AND contact_id IN ({in})",
             ids,
         )
@@ -93,7 +93,7 @@ class Owners:
             ).fetchone()
             changed = execute(
                 "UPDATE coupon_threshold_coupon SET state = 'void', nth = -id, reserved_minor = 0, ended_at = ? "
-                "WHERE id = ? AND state IN ('issued', 'claimed')",
+                "WHERE id = ? AND state = 'claimed'",
                 (self.brand.now(), coupon_id),
             ).rowcount
             give_budget_back(batch_id, reserved * changed)

@@ -6,11 +6,12 @@ from typing import Any
 
 import flask
 
-from scrm_core.api import Invalid, contended, current_actor, current_brand, permission
+from scrm_core.api import Invalid, contended, current_actor, current_brand, iso, permission
 
 from ..gates.service import progress_view
 from ..requests import CLAIM, MANAGE, READ, coupons_here, page
 from ..schemas import Strict, load, text
+from .typed import REASONS
 from .views import CouponView, coupon_view
 
 
@@ -26,6 +27,15 @@ class ClaimBody(_ForBody):
     ``device`` and ``network`` are the server's own hashes of where the person is, for the batch's limits.
     """
 
+    device = text(0, 100, load_default="")
+    network = text(0, 100, load_default="")
+
+
+class CodeBody(Strict):
+    """A code that a person entered; it names its claim by itself."""
+
+    code = text(1, 100, required=True)
+    contact = text(1, 200, required=True)
     device = text(0, 100, load_default="")
     network = text(0, 100, load_default="")
 
@@ -58,6 +68,23 @@ def claim() -> Any:
         body["batch"], contact.id, key=body["key"], source="api", device=body["device"], network=body["network"]
     )
     return flask.jsonify(_view(coupon)), 201
+
+
+@permission(CLAIM)
+@contended
+def enter_code() -> Any:
+    """Claim the coupon of a code that was handed out; what is wrong with the code is told in the answer."""
+    body = load(CodeBody(), flask.request.get_json())
+    contact = current_brand().contacts.get(body["contact"])
+    done = coupons_here().typed.claim(
+        body["code"], contact.id, source="api", device=body["device"], network=body["network"]
+    )
+    if done.coupon is not None:
+        return flask.jsonify({"claimed": True, "coupon": _view(done.coupon)}), 201
+    # No error: it would take the count of wrong codes back.
+    until = iso(done.locked_until, current_brand().zone)
+    answer = {"claimed": False, "reason": done.reason, "message": REASONS[done.reason], "locked_until": until}
+    return flask.jsonify(answer)
 
 
 @permission(MANAGE)
@@ -111,6 +138,7 @@ def progress(code: str) -> Any:
 def add_routes(blueprint: flask.Blueprint) -> None:
     """Put the routes of claims and coupons on the plugin's blueprint."""
     blueprint.post("/claims")(claim)
+    blueprint.post("/claims/code")(enter_code)
     blueprint.get("/coupons")(coupons)
     blueprint.post("/coupons")(give)
     blueprint.get("/coupons/<uid>")(coupon)

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from scrm_core.api import Conflict, Forbidden, Invalid, NotFound, clean_text, execute, iso
 
-from ..batches.pool import take_code
+from ..batches.codes import HANDED_OUT, MADE
+from ..batches.pool import give_code_back, take_code, take_this_code
 from ..batches.validity import Validity
 from ..gates.definition import read_gate
 from ..gates.service import Gates
@@ -73,6 +74,7 @@ class Wish:
     sku: str
     device: str
     network: str
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +108,19 @@ class Claims:
 
     def claim(
         self, batch: str, contact_id: int, *, key: str, source: str = "page", actor: str = "", reason: str = "",
-        sku: str = "", device: str = "", network: str = "",
+        sku: str = "", device: str = "", network: str = "", code: str = "",
     ) -> CouponView:
         """Claim a coupon once per ``key``; the same claim again answers the first coupon.
 
         ``source``: page or api (the person asked), staff or reward (somebody
         else decided: the gate is not asked). ``sku`` binds the coupon to one
         article. ``device`` and ``network`` are keyed hashes of where a person
-        claims from, empty where that is unknown. Many claims share a commit. Refusals are Conflict with the code
+        claims from, empty where that is unknown. ``code`` is the one that the
+        person entered, for a batch whose codes were handed out
+        (:class:`..claims.typed.TypedCodes`). Many claims share a commit. Refusals are Conflict with the code
         not_open, closed, sold_out, day_sold_out, budget, limit, day_limit,
-        device_limit, network_limit or grant_key_used, Forbidden with the code gate, NotFound for an unknown
-        batch or a person who is unknown or erased, and Invalid.
+        device_limit, network_limit, by_code or grant_key_used, Forbidden with the code gate, NotFound for an
+        unknown batch or a person who is unknown or erased, and Invalid.
         """
         if source not in SOURCES:
             raise Invalid(f"source is one of {', '.join(SOURCES)}", field="source")
@@ -130,6 +134,7 @@ class Claims:
             clean_text(sku, field="sku", max_length=200),
             clean_text(device, field="device", max_length=100),
             clean_text(network, field="network", max_length=100),
+            code,
         )
         return self.brand.group(lambda: self._claim(wish))
 
@@ -195,12 +200,14 @@ class Claims:
 
     def _write(self, wish: Wish, taken: _Taken, now: int) -> CouponView | None:
         """Insert the coupon; None when a unique key or the contact's state refused it, with nothing written."""
+        if (taken.codes == HANDED_OUT) != bool(wish.code):
+            raise Conflict("this coupon is claimed by entering a code that was handed out", code="by_code")
         day = self.brand.day(now)
         gated = self._check_gate(wish, taken, now)
         nth = self._number(wish, taken, day)
         counted = counting(taken.id, day, taken, wish.device, wish.network)
         take_counts(counted)
-        code = take_code(taken.id, self.brand.handle.engine == "sqlite") if taken.codes else new_code()
+        code = self._code(wish, taken)
         if code is None:
             give_counts_back(counted)
             raise Conflict("the batch has no code left", code="sold_out")
@@ -221,9 +228,17 @@ class Claims:
                 taken.promise_minor, None, None,
             )  # fmt: skip
         give_counts_back(counted)
-        if taken.codes:
-            execute("UPDATE coupon_threshold_code SET taken = 0 WHERE code = ?", (code,))
+        if taken.codes != MADE:
+            give_code_back(code)
         return None
+
+    def _code(self, wish: Wish, taken: _Taken) -> str | None:
+        """The code of the coupon; None when there is none to be had."""
+        if taken.codes == MADE:
+            return new_code()
+        if wish.code:
+            return take_this_code(taken.id, wish.code)
+        return take_code(taken.id, self.brand.handle.engine == "sqlite")
 
     def _check_gate(self, wish: Wish, taken: _Taken, now: int) -> bool:
         """Whether the person came through the batch's gate; raises Forbidden when it is closed to them."""

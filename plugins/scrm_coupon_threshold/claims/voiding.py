@@ -17,7 +17,7 @@ CHUNK = 1_000
 
 _VOID = (
     "UPDATE coupon_threshold_coupon SET state = 'void', nth = -id, reserved_minor = 0, ended_at = ?, reason = ?, "
-    "actor = ? WHERE id = ? AND state IN ('issued', 'claimed')"
+    "actor = ? WHERE id = ? AND state = 'claimed'"
 )
 
 

@@ -42,7 +42,7 @@ def up(migrator, db):
         claim_to = pw.BigIntegerField(null=True)
         stock_total = pw.BigIntegerField(null=True, constraints=[pw.Check("stock_total >= 0")])
         stock_left = pw.BigIntegerField(null=True, constraints=[pw.Check("stock_left >= 0")])
-        codes = pw.BigIntegerField(constraints=[pw.Check("codes IN (0, 1)")])
+        codes = pw.BigIntegerField(constraints=[pw.Check("codes IN (0, 1, 2)")])
         per_person = pw.BigIntegerField(null=True, constraints=[pw.Check("per_person >= 0")])
         per_person_day = pw.BigIntegerField(null=True, constraints=[pw.Check("per_person_day >= 0")])
         per_day = pw.BigIntegerField(null=True, constraints=[pw.Check("per_day >= 0")])
@@ -126,9 +126,7 @@ def up(migrator, db):
         batch = pw.ForeignKeyField(Batch, index=False)
         contact = pw.ForeignKeyField(Contact, null=True)
         nth = pw.BigIntegerField(constraints=[pw.Check("nth <> 0")])
-        state = pw.TextField(
-            constraints=[pw.Check("state IN ('issued', 'claimed', 'held', 'used', 'expired', 'void')")]
-        )
+        state = pw.TextField(constraints=[pw.Check("state IN ('claimed', 'held', 'used', 'expired', 'void')")])
         valid_from = pw.BigIntegerField()
         valid_to = pw.BigIntegerField(null=True)
         claimed_at = pw.BigIntegerField()

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import flask
 
-from scrm_core.api import consumer_page, current_brand, need_consumer
+from scrm_core.api import Consumer, consumer_page, current_brand, device, need_consumer, network
 
 from .here import coupons, root, sights
 from .views import shown
@@ -16,14 +16,39 @@ from .views import shown
 def add_pages(blueprint: flask.Blueprint) -> None:
     """Add the routes of coupons."""
     blueprint.add_url_rule("/mine", "mine", mine)
+    blueprint.add_url_rule("/mine/code", "enter", enter, methods=["POST"])
     blueprint.add_url_rule("/c/<uid>", "coupon", show)
     blueprint.add_url_rule("/c/<uid>/token", "token", token)
 
 
 def mine() -> Any:
-    """All coupons of the person, by drawer."""
-    person, seen = need_consumer(), sights()
-    return consumer_page("coupons_mine.html", drawers=seen.drawers(person.contact_id), t=seen.own, here=root())
+    """All coupons of the person, by drawer, and where a code is entered (a printed address may bring it along)."""
+    return _mine(need_consumer(), given=flask.request.args.get("code", "")[:100])
+
+
+def _mine(person: Consumer, *, given: str = "", problem: str = "") -> Any:
+    seen = sights()
+    return consumer_page(
+        "coupons_mine.html",
+        drawers=seen.drawers(person.contact_id),
+        by_code=coupons().batches.any_by_code(),
+        given=given,
+        problem=problem,
+        t=seen.own,
+        here=root(),
+    )
+
+
+def enter() -> Any:
+    """Claim the coupon of a code that was handed out, and go on to it."""
+    person, text = need_consumer(), flask.request.form.get("code", "")[:100]
+    done = coupons().typed.claim(text, person.contact_id, device=device(), network=network())
+    if done.coupon is not None:
+        return flask.redirect(f"{root()}c/{done.coupon.uid}", 303)
+    seen = sights()
+    problem = seen.own[f"code_{done.reason}"].format(seen.words.time(done.locked_until))
+    # 200, so that the wrong code is counted: an error would roll it back.
+    return _mine(person, given=text, problem=problem)
 
 
 def show(uid: str) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import NotFound, from_instant
 
+from ..batches.codes import HANDED_OUT
 from ..batches.service import Batch
 from ..carts.offers import choice_of
 from ..carts.redeeming import redemptions
@@ -32,7 +33,8 @@ class Offered:
     """A batch before a visitor or a person. ``state``: open, or why nothing can be claimed now.
 
     ``owned`` are the uids of the person's coupons of it that may still be used
-    or are used, newest first; ``may_claim`` says that pressing the button should work.
+    or are used, newest first; ``may_claim`` says that pressing the button should work,
+    ``by_code`` that it takes a code that was handed out.
     """
 
     batch: Batch
@@ -42,6 +44,7 @@ class Offered:
     met: bool
     owned: list[str]
     may_claim: bool
+    by_code: bool
 
 
 class Sights:
@@ -68,7 +71,7 @@ class Sights:
         state = self._state(batch, len([c for c in mine if c.nth > 0]))
         steps = self._steps(batch, progress)
         need = "all" if batch.gate_rule is None else batch.gate_rule.need
-        return Offered(batch, state, steps, need, met, owned, state == "open" and met)
+        return Offered(batch, state, steps, need, met, owned, state == "open" and met, batch.codes == HANDED_OUT)
 
     def _state(self, batch: Batch, has: int) -> str:
         now = self.brand.now()
@@ -148,7 +151,7 @@ class Sights:
     def drawer(self, coupon: CouponView) -> str:
         """Where a coupon lies now: by its state, and by the clock where the job has not come by yet."""
         now = self.brand.now()
-        if coupon.state not in ("claimed", "held", "issued"):
+        if coupon.state not in ("claimed", "held"):
             return coupon.state
         if coupon.valid_to is not None and coupon.valid_to <= now:
             return "expired"

@@ -105,6 +105,21 @@ def test_codes_come_over_http_and_bad_ones_are_told(scene: CouponScene, call) ->
     assert call("POST", "/batches/p/codes", {}).status_code == 422
 
 
+def test_a_code_that_was_handed_out_is_claimed_over_http(scene: CouponScene, call) -> None:
+    call("POST", "/batches", definition("c", codes="handed-out"))
+    call("POST", "/batches/c/codes", {"codes": ["ABCD-EFGH-JKMN"]})
+    call("POST", "/batches/c/state", {"state": "open"})
+    ann, bob = scene.uid(scene.person()), scene.uid(scene.person())
+    wrong = call("POST", "/claims/code", {"code": "ABCDEFGHJKM2", "contact": ann, "network": "n"})
+    assert (wrong.status_code, wrong.json["claimed"], wrong.json["reason"]) == (200, False, "unknown")
+    # The answer is no error, so that the count of wrong codes stays.
+    assert scene.rows("SELECT failures FROM coupon_threshold_attempt") == [(1,), (1,)]
+    claimed = call("POST", "/claims/code", {"code": "abcd efgh jkmn", "contact": ann})
+    assert (claimed.status_code, claimed.json["coupon"]["contact"]) == (201, ann)
+    assert call("POST", "/claims/code", {"code": "ABCDEFGHJKMN", "contact": ann}).json == claimed.json
+    assert call("POST", "/claims/code", {"code": "ABCDEFGHJKMN", "contact": bob}).json["claimed"] is False
+
+
 def test_every_door_is_closed_without_its_permission_and_to_other_brands(scene: CouponScene, call) -> None:
     scene.open("b")
     ann = scene.uid(scene.person())
@@ -114,6 +129,7 @@ def test_every_door_is_closed_without_its_permission_and_to_other_brands(scene: 
         ("POST", "/batches", definition("x"), read),
         ("POST", "/batches/b/state", {"state": "paused"}, claims),
         ("POST", "/claims", claim, read),
+        ("POST", "/claims/code", {"code": "ABCDEFGHJKMN", "contact": ann}, read),
         ("POST", "/coupons", {**claim, "reason": "r"}, claims),
         ("GET", "/report", None, claims),
     ):
@@ -162,6 +178,17 @@ def test_commands_do_the_same(scene: CouponScene, scrm, tmp_path) -> None:
     told = scrm("codes", "acme", "p", str(codes), "--dry-run")
     assert "line 3: has 3 characters" in told.output and "dry run" in told.output
     assert json.loads(scrm("codes", "acme", "p", str(codes), "--json").stdout)["added"] == 1
+    file.write_text(json.dumps(definition("h", codes="handed-out")), encoding="utf-8")
+    scrm("create", "acme", str(file))
+    scrm("draw", "acme", "h", "2")
+    scrm("open", "acme", "h")
+    heading, first, second = scrm("printed", "acme", "h").stdout.split()
+    assert heading == "code" and len(first) == len(second) == 16
+    assert json.loads(scrm("enter", "acme", first, ann, "--json").stdout)["shown_code"] == first
+    assert scrm("printed", "acme", "h").stdout.split() == ["code", second]
+    wrong = scrm("enter", "acme", "ABCDEFGHJKMN", ann)
+    assert wrong.exit_code == 3 and "not known, was used already" in wrong.output
+    assert scene.rows("SELECT failures FROM coupon_threshold_attempt") == [(1,)]
     file.write_text("{", encoding="utf-8")
     assert scrm("create", "acme", str(file)).exit_code != 0
     assert scrm("list", "moonco").exit_code == 3
