@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import peewee
 import pytest
 
 from scrm_core.brands import current_brand
@@ -165,6 +166,73 @@ def test_groups_of_two_brands_do_not_meet(brand, other, hold):
         go.set()
         led.result(20)
     assert (kept(brand), kept(other)) == (["g-0"], ["g-7"])
+
+
+def note_all(keys):
+    """Every key in one statement; "g-x" is refused."""
+    good = [key for key in keys if key != "g-x"]
+    if good:
+        marks = ", ".join(["(?, ?)"] * len(good))
+        execute(f"INSERT INTO meta (key, value) VALUES {marks}", [part for key in good for part in (key, "all")])
+    return [Conflict("no", code="refused") if key == "g-x" else f"{key}!" for key in keys]
+
+
+def test_what_one_function_does_for_all_is_asked_of_it_once(brand, hold):
+    first, inside, go = hold
+    calls: list[int] = []
+
+    def many(keys):
+        calls.append(len(keys))
+        return note_all(keys)
+
+    def take(key):
+        with brand:
+            return brand.group_many(many, key)
+
+    with ThreadPoolExecutor(8) as pool:
+        led = pool.submit(enter, brand, first)
+        assert inside.wait(20)
+        asked = [pool.submit(take, key) for key in ("g-1", "g-x", "g-2", "g-3")]
+        gathered(brand, 4)
+        go.set()
+        led.result(20)
+        assert [asked[n].result(20) for n in (0, 2, 3)] == ["g-1!", "g-2!", "g-3!"]
+        with pytest.raises(Conflict):
+            asked[1].result(20)
+    assert calls == [4]
+    assert kept(brand) == ["g-0", "g-1", "g-2", "g-3"]
+
+
+def test_where_doing_all_at_once_fails_each_is_done_by_itself(brand, hold):
+    first, inside, go = hold
+    with brand:
+        note("g-2")
+
+    def take(key):
+        with brand:
+            return brand.group_many(note_all, key)
+
+    with ThreadPoolExecutor(8) as pool:
+        led = pool.submit(enter, brand, first)
+        assert inside.wait(20)
+        asked = [pool.submit(take, key) for key in ("g-1", "g-2", "g-3")]
+        gathered(brand, 3)
+        go.set()
+        led.result(20)
+        assert (asked[0].result(20), asked[2].result(20)) == ("g-1!", "g-3!")
+        with pytest.raises(peewee.IntegrityError):
+            asked[1].result(20)
+    assert kept(brand) == ["g-0", "g-1", "g-2", "g-3"]
+
+
+def test_alone_and_inside_a_transaction_one_item_is_many(brand):
+    with brand:
+        assert brand.group_many(note_all, "g-1") == "g-1!"
+        with pytest.raises(Conflict):
+            brand.group_many(note_all, "g-x")
+        with brand.transaction():
+            assert brand.group_many(note_all, "g-2") == "g-2!"
+    assert kept(brand) == ["g-1", "g-2"]
 
 
 COUNT = """
