@@ -59,7 +59,12 @@ class InteractionGames(Plugin):
         "interaction-games:play": "act for people, for a trusted server alone",
         **AWARD_PERMISSIONS,
     }
-    extensions = {"consumer.me": (("prizes", {"zh": "我的奖品", "en": "My prizes"}),)}
+    extensions = {
+        "consumer.me": (
+            ("games", {"zh": "互动活动", "en": "Games"}),
+            ("prizes", {"zh": "我的奖品", "en": "My prizes"}),
+        )
+    }
     commands = "scrm_interaction_games.commands:group"
     jobs = (Job("settle", 60, "settle"),)
     reports = {

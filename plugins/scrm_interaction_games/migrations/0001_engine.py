@@ -8,7 +8,7 @@ def up(migrator, db):
         class Meta:
             database = db
             strict_tables = db.param == "?"  # SQLite alone has strict tables
-            legacy_table_names = False  # names of indexes begin with the name of their table: they are unique in a brand
+            legacy_table_names = False  # names of indexes begin with their table's: they are unique in a brand
 
     class Contact(Frozen):
         id = pw.BigAutoField()

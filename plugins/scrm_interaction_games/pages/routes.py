@@ -25,7 +25,7 @@ from scrm_core.api import (
 )
 
 from ..engine import draws as drawing
-from ..engine import registry
+from ..engine import registry, surfaces
 from ..engine.definition import money
 from ..games import GAMES
 from ..schemas import NAME
@@ -73,6 +73,30 @@ def static(name: str) -> Any:
     if not _STATIC_NAME.match(name):
         raise NotFound("nothing is here")
     return flask.send_from_directory(STATIC, name, max_age=86_400)
+
+
+@pages.get("/games")
+def games() -> Any:
+    """The games that are on now.
+
+    Only those whose mechanic every surface permits: a list is opened anywhere, and a
+    game for a scanned code or a mini program must not be reached through a link.
+    """
+    brand = current_brand()
+    found = registry.games(brand)
+    rows = [
+        campaign
+        for campaign in games_here().campaigns.list(states=("published",))
+        if campaign.phase(brand.now()) == "running"
+        and campaign.game in found
+        and not surfaces.refusals(found[campaign.game].mechanics, "h5")
+    ]
+    if _script():
+        return flask.jsonify({"games": [{"code": row.code, "title": row.title, "game": row.game} for row in rows]})
+    titles = {kind: each.title[consumer_language()] for kind, each in found.items()}
+    return consumer_page(
+        "games_list.html", rows=rows, titles=titles, gw=WORDS[consumer_language()], here=root(), static_url=static_url
+    )
 
 
 @pages.get("/g/<code>")
@@ -222,9 +246,11 @@ def percent(weight: int, total: int) -> str:
 
 def _page(template: str, campaign: CampaignView, **context: Any) -> Any:
     here = f"{root()}/g/{quote(campaign.code)}"
+    found = registry.games(current_brand()).get(campaign.game)
     return consumer_page(
         template,
         campaign=campaign,
+        draws=bool(found is not None and found.draws),
         phase=campaign.phase(current_brand().now()),
         gw=WORDS[consumer_language()],
         here=root(),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 WORDS: dict[str, dict[str, str]] = {
     "zh": {
-        "rules": "活动规则与中奖概率", "prizes": "奖品", "odds": "概率", "quantity": "数量", "unlimited": "不限量",
+        "rules": "活动规则与中奖概率", "rules_only": "活动规则", "games": "互动活动", "no_games": "现在没有进行中的活动",
+        "prizes": "奖品", "odds": "概率", "quantity": "数量", "unlimited": "不限量",
         "mine": "我的奖品", "back": "返回活动", "period": "活动时间", "organiser": "主办方", "contact": "联系方式",
         "surface": "投放场景", "commitment": "抽奖公证", "commitment_why":
         "开始前已公布种子的指纹 (SHA-256) 和概率表的指纹；结束后公布种子，任何人都可以核对每一次抽奖。",
@@ -23,7 +24,8 @@ WORDS: dict[str, dict[str, str]] = {
         "reason": "说明",
     },
     "en": {
-        "rules": "Rules and odds", "prizes": "Prizes", "odds": "Odds", "quantity": "Quantity", "unlimited": "unlimited",
+        "rules": "Rules and odds", "rules_only": "Rules", "games": "Games", "no_games": "No game is on now",
+        "prizes": "Prizes", "odds": "Odds", "quantity": "Quantity", "unlimited": "unlimited",
         "mine": "My prizes", "back": "Back to the game", "period": "When", "organiser": "Organiser",
         "contact": "Contact", "surface": "Where", "commitment": "How draws are proven", "commitment_why":
         "The fingerprint (SHA-256) of the seed and of the table of odds was published before the start. The seed is "

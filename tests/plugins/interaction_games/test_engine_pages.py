@@ -143,3 +143,18 @@ def test_a_page_says_when_nothing_can_be_played(scene: Scene, client: FlaskClien
     sign_in(client, scene.brand, scene.person())
     words = {"waiting": "This has not begun yet", "paused": "This is paused", "over": "This has ended"}
     assert words[phase] in client.get(f"{BASE}/g/{code}?lang=en", headers=PAGE).get_data(as_text=True)
+
+
+def test_the_list_of_games_leads_to_none_that_is_forbidden_behind_a_link(scene: Scene, client: FlaskClient) -> None:
+    spring = wheel(scene, title="Spring wheel")
+    bargain = {"sku": "S", "goods": "Tea", "list_minor": 9_900, "floor_minor": 5_900, "helpers": 3}
+    scene.campaign("bargain", [], settings=bargain, surface="offline_code", title="Cut it")
+    over = wheel(scene, title="Last year's wheel")
+    scene.games.end(over, actor="mia", reason="the year is over")
+    page = client.get(f"{BASE}/games?lang=en", headers=PAGE).get_data(as_text=True)
+    assert "Spring wheel" in page and "Lucky wheel" in page
+    assert "Cut it" not in page and "Last year" not in page
+    assert client.get(f"{BASE}/games", headers=SCRIPT).json == {
+        "games": [{"code": spring, "title": "Spring wheel", "game": "wheel"}]
+    }
+    assert "moonco" not in page
