@@ -26,8 +26,7 @@ from scrm_core.api import (
 )
 
 from .claims.issuing import REWARD_KINDS
-from .claims.service import NAME
-from .models import MODELS
+from .models import MODELS, NAME
 from .pages import pages
 from .report import coupon_metrics, coupon_report
 from .routes import blueprint
@@ -56,7 +55,7 @@ class CouponThreshold(Plugin):
         "coupon-threshold:manage": "keep shops, terminals and clerks, undo redemptions, void coupons",
     }
     commands = "scrm_coupon_threshold.commands:group"
-    jobs = (Job("expire", 300, "expire"), Job("holds", 60, "end_holds"))
+    jobs = (Job("expire", 300, "expire"), Job("holds", 60, "end_holds"), Job("breaker", 60, "watch_budgets"))
     reports = {NAME: Report("report", "Threshold coupons 门槛券")}
     metrics = {
         "claimed": Metric("Coupons claimed 领券数"),
@@ -135,6 +134,11 @@ class CouponThreshold(Plugin):
         ended = self.coupons.carts.holds.expire()
         if ended:
             self.log.info("ended %s holds whose time was over", ended)
+
+    def watch_budgets(self) -> None:
+        """The job: pause batches whose budget is used too fast."""
+        for code in self.coupons.breaker.check():
+            self.log.warning("paused the batch %s: its budget is used too fast", code)
 
     def erase_personal_data(self, query: PersonQuery) -> None:
         """Void the unused coupons of an erased person and keep what was redeemed without them."""

@@ -10,6 +10,9 @@ import peewee as pw
 
 from scrm_core.api import BrandModel, Contact, InstantField, JSONField, MinorField
 
+NAME = "coupon-threshold"
+"""The plugin's name; the names of its tables begin with it."""
+
 
 class Batch(BrandModel):
     """A coupon batch (券批次): one rule with its stock, limits, budget, validity and claim gate.
@@ -35,6 +38,10 @@ class Batch(BrandModel):
     ``budget_minor`` caps the discount; ``budget_used_minor`` is always the sum of
     ``reserved_minor`` of the batch's coupons. With ``promise`` 1 a claim reserves
     ``promise_minor`` at once, otherwise the first reservation is made at the hold.
+
+    Brakes, which may change at any time: ``per_minute`` claims by people in one
+    minute; ``speed_bp`` times the even use of the budget, in basis points, and not
+    before ``speed_from_minor``, pause it by themselves with a ``pause_reason``.
 
     ``return_policy`` says what a refund in full gives back: live (a coupon that
     has not expired), extend (also an expired one, for ``extend_days`` more) or
@@ -70,6 +77,10 @@ class Batch(BrandModel):
     per_day = pw.BigIntegerField(null=True)
     per_device = pw.BigIntegerField(null=True)
     per_network_day = pw.BigIntegerField(null=True)
+    per_minute = pw.BigIntegerField(null=True)
+    speed_bp = pw.BigIntegerField(null=True)
+    speed_from_minor = MinorField(null=True)
+    pause_reason = pw.TextField(default="")
     budget_minor = MinorField(null=True)
     budget_used_minor = MinorField(default=0)
     promise = pw.BigIntegerField(default=0)
@@ -98,12 +109,16 @@ class BatchDay(BrandModel):
 
 
 class ClaimMark(BrandModel):
-    """How many coupons of a batch went to one device or network (``subject``, a keyed hash); ``day`` 0 is ever."""
+    """How many coupons of a batch went to a ``subject`` in a ``period``.
+
+    ``device:`` and ``network:`` with a keyed hash, or ``minute``. The period is
+    0 for ever (device), a day (network) or a minute since 1970.
+    """
 
     id = pw.BigAutoField()
     batch = pw.ForeignKeyField(Batch)
     subject = pw.TextField()
-    day = pw.BigIntegerField()
+    period = pw.BigIntegerField()
     issued = pw.BigIntegerField()
 
     class Meta:

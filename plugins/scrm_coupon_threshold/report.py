@@ -27,7 +27,7 @@ from scrm_core.api import (
     execute,
 )
 
-from .claims.service import NAME
+from .models import NAME
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand

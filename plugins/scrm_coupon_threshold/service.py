@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import NotFound
 
+from .batches.breaker import Breaker
 from .batches.pool import Pools
 from .batches.service import Batches
 from .carts.service import Carts
 from .claims.issuing import Issuing
 from .claims.owners import Owners
-from .claims.service import NAME, Claims
+from .claims.service import Claims
 from .claims.typed import TypedCodes
 from .claims.voiding import Voiding
 from .gates.evidence import EvidenceBook
 from .gates.service import Gates
+from .models import NAME
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -33,6 +35,11 @@ class Coupons:
     def batches(self) -> Batches:
         """Batches: definitions, stock, states."""
         return Batches(self.brand)
+
+    @cached_property
+    def breaker(self) -> Breaker:
+        """The breaker of batches."""
+        return Breaker(self.brand)
 
     @cached_property
     def pools(self) -> Pools:

@@ -55,7 +55,7 @@ def create(session: CommandSession, brand_id: str, file: Path, as_json: bool) ->
 @click.argument("file", type=FILE)
 @json_option
 def change(session: CommandSession, brand_id: str, code: str, file: Path, as_json: bool) -> None:
-    """Change the members of a definition that FILE names; after the first coupon the title and a longer validity."""
+    """Change the members of a definition that FILE names; after the first coupon title, brakes, longer validity."""
     with session.brand(brand_id) as brand:
         view = batch_view(coupons_of(brand).batches.update(code, _definition(file)), brand.zone)
     session.show_record(view, as_json=as_json)

@@ -25,6 +25,9 @@ from .validity import ABSOLUTE, KINDS, MOST_DAYS, Validity
 
 CODE = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}\Z"
 MOST = 2**53
+BP = 10_000
+BRAKES = ("per_minute", "speed_bp", "speed_from_minor")
+"""The columns of a batch's brakes."""
 RETURN_POLICIES = {
     "live": "a refund in full gives a coupon back that has not expired 未过期才退券",
     "extend": "also an expired one, good for `extend_days` more 过期延长",
@@ -49,6 +52,16 @@ class LimitsSchema(Strict):
     per_day = whole(0, MOST, "of all persons on one calendar day of the brand", load_default=None, allow_none=True)
     per_device = whole(0, 10_000, "from one browser", load_default=None, allow_none=True)
     per_network_day = whole(0, 1_000_000, "from one network (/24) on one day", load_default=None, allow_none=True)
+
+
+class BrakesSchema(Strict):
+    """What slows a batch down or stops it for a person to look; all off by default."""
+
+    per_minute = whole(1, MOST, "claims by people in one minute", load_default=None, allow_none=True)
+    speed_bp = whole(
+        BP, 1_000 * BP, "of the even use of the budget at which the batch is paused", load_default=None, allow_none=True
+    )
+    from_minor = whole(0, MOST, "used before it pauses; a tenth of the budget", load_default=None, allow_none=True)
 
 
 class ReturnsSchema(Strict):
@@ -76,6 +89,7 @@ class DefinitionSchema(Strict):
     stock = whole(0, MOST, "coupons in all; null: no limit", load_default=None, allow_none=True)
     codes = fields.String(load_default="made", validate=validate.OneOf(list(CODES)))
     limits = fields.Nested(LimitsSchema, load_default=lambda: LimitsSchema().load({}))
+    brakes = fields.Nested(BrakesSchema, load_default=lambda: BrakesSchema().load({}))
     budget_minor = whole(0, MOST, "most discount in minor units; null: no limit", load_default=None, allow_none=True)
     promise = fields.Boolean(load_default=False, truthy={True}, falsy={False})
     promise_minor = whole(1, MOST, "what one claim reserves of the budget", load_default=None, allow_none=True)
@@ -140,6 +154,7 @@ def read_definition(value: Any, zone: ZoneInfo) -> Definition:
         "per_day": limits["per_day"],
         "per_device": limits["per_device"],
         "per_network_day": limits["per_network_day"],
+        **_brakes(body, claim_to if claim_to is not None else validity.until),
         "budget_minor": body["budget_minor"],
         **_promise(body, rule),
         "return_policy": returns["policy"],
@@ -172,6 +187,21 @@ def _validity(body: dict[str, Any], zone: ZoneInfo) -> Validity:
         field = "validity.from" if since is not None else "validity.to"
         raise Invalid(f"{field}: the kind {kind} counts days from the claim and has no dates", field=field)
     return Validity(kind, days=days)
+
+
+def _brakes(body: dict[str, Any], until: int | None) -> dict[str, int | None]:
+    given, budget = body["brakes"], body["budget_minor"]
+    speed, least = given["speed_bp"], given["from_minor"]
+    if speed is None and least is not None:
+        raise Invalid("brakes.from_minor: belongs to brakes.speed_bp", field="brakes.from_minor")
+    if speed is not None and (budget is None or until is None):
+        raise Invalid(
+            "brakes.speed_bp: a plan needs a budget_minor and an end: claim_to, or an absolute validity with to",
+            field="brakes.speed_bp",
+        )
+    if speed is not None and least is None:
+        least = budget // 10
+    return dict(zip(BRAKES, (given["per_minute"], speed, least), strict=True))
 
 
 def _promise(body: dict[str, Any], rule: Rule) -> dict[str, int]:

@@ -10,7 +10,7 @@ from marshmallow import fields, validate
 
 from scrm_core.api import Invalid, current_brand, permission
 
-from ..claims.service import NAME
+from ..models import NAME
 from ..report import EVER, comparison_view, coupon_report, expiring, gate_comparison
 from ..requests import PAGE, READ, WRITE, coupons_here, number_asked, page
 from ..schemas import Strict, load, text, whole
@@ -75,7 +75,7 @@ def batch(code: str) -> Any:
 
 @permission(WRITE)
 def change_batch(code: str) -> Any:
-    """Change members of the definition; after the first coupon the title and a longer validity alone."""
+    """Change members of the definition; after the first coupon the title, brakes and a longer validity alone."""
     return flask.jsonify(_view(coupons_here().batches.update(code, flask.request.get_json())))
 
 

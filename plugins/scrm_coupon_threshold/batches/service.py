@@ -11,7 +11,7 @@ from scrm_core.api import Conflict, Invalid, NotFound, execute, transactional
 from ..gates.definition import Gate, read_gate
 from ..models import Batch as BatchModel
 from .codes import HANDED_OUT
-from .definition import Definition, read_definition, read_validity
+from .definition import BRAKES, Definition, read_definition, read_validity
 from .validity import ABSOLUTE, Validity
 from .views import definition_view
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from scrm_core.api import Brand
 
 JSON_COLUMNS = ("rule", "scope", "channels", "stores", "gate")
-FREE_AFTER_FIRST = ("title", "validity")
-"""Members of a definition that may still change once coupons are out: the name, and a longer validity."""
+FREE_AFTER_FIRST = ("title", "brakes", "validity")
+"""Members of a definition that may still change once coupons are out: the name, the brakes and a longer validity."""
 
 _COLUMNS = tuple(field.column_name for field in BatchModel._meta.sorted_fields)
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM coupon_threshold_batch"
@@ -59,6 +59,10 @@ class Batch:
     per_day: int | None
     per_device: int | None
     per_network_day: int | None
+    per_minute: int | None
+    speed_bp: int | None
+    speed_from_minor: int | None
+    pause_reason: str
     budget_minor: int | None
     budget_used_minor: int
     promise: int
@@ -94,7 +98,7 @@ class Batches:
         Raises Invalid naming the field at fault, and Conflict when the code is taken by another definition.
         """
         definition = read_definition(value, self.brand.zone)
-        columns = {**_stored(definition), "created_at": self.brand.now(), "state": "draft"}
+        columns = {**_stored(definition), "created_at": self.brand.now(), "state": "draft", "pause_reason": ""}
         names = ", ".join(columns)
         marks = ", ".join("?" * len(columns))
         row = execute(
@@ -114,7 +118,7 @@ class Batches:
         """Change members of a batch's definition; what is not named stays.
 
         Everything may change until the first coupon is out; after that the
-        title, and a validity that takes nothing from anybody. Raises Conflict
+        title, the brakes, and a validity that takes nothing from anybody. Raises Conflict
         (``frozen``) for other changes, and Invalid.
         """
         if not isinstance(changes, dict) or not changes:
@@ -127,15 +131,20 @@ class Batches:
         wanted = self._written(definition)
         changed = {name for name in wanted if wanted[name] != before.get(name)}
         if changed <= set(FREE_AFTER_FIRST):
-            self._rename(batch, definition)
+            self._amend(batch, definition)
             if "validity" in changed:
                 self._lengthen(batch, changes["validity"])
         else:
             self._rewrite(batch, definition)
         return self.get(code)
 
-    def _rename(self, batch: Batch, definition: Definition) -> None:
-        execute("UPDATE coupon_threshold_batch SET title = ? WHERE id = ?", (definition.columns["title"], batch.id))
+    @staticmethod
+    def _amend(batch: Batch, definition: Definition) -> None:
+        execute(
+            "UPDATE coupon_threshold_batch SET title = ?, per_minute = ?, speed_bp = ?, speed_from_minor = ? "
+            "WHERE id = ?",
+            (*(definition.columns[name] for name in ("title", *BRAKES)), batch.id),
+        )
 
     def _lengthen(self, batch: Batch, value: Any) -> None:
         validity = read_validity(value, self.brand.zone)
@@ -175,8 +184,8 @@ class Batches:
         ).rowcount
         if not changed:
             raise Conflict(
-                f"the batch {batch.code!r} is frozen: coupons are out or it is closed. The title may change, stock "
-                "may be added and the validity be lengthened; for another rule create another batch",
+                f"the batch {batch.code!r} is frozen: coupons are out or it is closed. The title and brakes may "
+                "change, stock be added and the validity be lengthened; for another rule create another batch",
                 code="frozen",
             )
 
@@ -225,7 +234,7 @@ class Batches:
         stamp = {"open": "opened_at = coalesce(opened_at, ?)", "closed": "closed_at = ?"}.get(state)
         values = (state, now) if stamp else (state,)
         execute(
-            f"UPDATE coupon_threshold_batch SET state = ?{', ' + stamp if stamp else ''} "
+            f"UPDATE coupon_threshold_batch SET state = ?, pause_reason = ''{', ' + stamp if stamp else ''} "
             f"WHERE code = ? AND state IN ({', '.join('?' * len(allowed))})",
             (*values, code, *allowed),
         )
@@ -263,7 +272,7 @@ class Batches:
         """The definition as its view would show it: what two definitions are compared by."""
         columns = {
             "stock_left": None, "budget_used_minor": 0, "issued": 0, "created_at": 0, "opened_at": None,
-            "closed_at": None, "state": "draft", **definition.columns,
+            "closed_at": None, "state": "draft", "pause_reason": "", **definition.columns,
         }  # fmt: skip
         return definition_view(Batch(id=0, code=definition.code, **columns), self.brand.zone)
 

@@ -48,6 +48,11 @@ def definition_view(batch: Batch, zone: ZoneInfo) -> dict[str, Any]:
             "per_device": batch.per_device,
             "per_network_day": batch.per_network_day,
         },
+        "brakes": {
+            "per_minute": batch.per_minute,
+            "speed_bp": batch.speed_bp,
+            "from_minor": batch.speed_from_minor,
+        },
         "budget_minor": batch.budget_minor,
         "promise": bool(batch.promise),
         "promise_minor": batch.promise_minor if batch.promise else None,
@@ -62,6 +67,7 @@ def batch_view(batch: Batch, zone: ZoneInfo) -> dict[str, Any]:
     return {
         **definition_view(batch, zone),
         "state": batch.state,
+        "pause_reason": batch.pause_reason,
         "issued": batch.issued,
         "stock_total": batch.stock_total,
         "stock_left": batch.stock_left,

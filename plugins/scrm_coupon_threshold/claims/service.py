@@ -17,20 +17,21 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from scrm_core.api import Conflict, Forbidden, Invalid, NotFound, clean_text, execute, iso
 
+from ..batches.breaker import Breaker
 from ..batches.codes import HANDED_OUT, MADE
 from ..batches.pool import give_code_back, take_code, take_this_code
 from ..batches.validity import Validity
 from ..gates.definition import read_gate
 from ..gates.service import Gates
+from ..models import NAME as NAME
 from ..rules import new_code
 from . import views
-from .counting import counting, give_counts_back, take_counts
+from .counting import MINUTE_MS, counting, give_counts_back, take_counts
 from .views import CouponView
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
 
-NAME = "coupon-threshold"
 SOURCES = ("page", "api", "staff", "reward")
 UNGATED_SOURCES = ("staff", "reward")
 """Sources that decide by themselves whom they give a coupon: the gate is not asked."""
@@ -44,7 +45,8 @@ _TAKE = (
     "AND (claim_from IS NULL OR claim_from <= ?) AND (claim_to IS NULL OR claim_to > ?) "
     "AND (valid_to IS NULL OR valid_to > ?) "
     "AND (promise = 0 OR budget_used_minor + promise_minor <= budget_minor) "
-    "RETURNING id, code, title, codes, per_person, per_person_day, per_day, per_device, per_network_day, gate, "
+    "RETURNING id, code, title, codes, per_person, per_person_day, per_day, per_device, per_network_day, per_minute, "
+    "speed_bp, gate, "
     "validity, valid_from, valid_to, valid_days, promise_minor, coalesce(claim_from, opened_at)"
 )
 _GIVE_BACK = (
@@ -90,6 +92,8 @@ class _Taken:
     per_day: int | None
     per_device: int | None
     per_network_day: int | None
+    per_minute: int | None
+    speed_bp: int | None
     gate: str | None
     validity: str
     valid_from: int | None
@@ -105,6 +109,7 @@ class Claims:
     def __init__(self, brand: Brand) -> None:
         self.brand = brand
         self.gates = Gates(brand)
+        self.breaker = Breaker(brand)
 
     def claim(
         self, batch: str, contact_id: int, *, key: str, source: str = "page", actor: str = "", reason: str = "",
@@ -119,7 +124,7 @@ class Claims:
         person entered, for a batch whose codes were handed out
         (:class:`..claims.typed.TypedCodes`). Many claims share a commit. Refusals are Conflict with the code
         not_open, closed, sold_out, day_sold_out, budget, limit, day_limit,
-        device_limit, network_limit, by_code or grant_key_used, Forbidden with the code gate, NotFound for an
+        device_limit, network_limit, slow_down, by_code or grant_key_used, Forbidden with the code gate, NotFound for an
         unknown batch or a person who is unknown or erased, and Invalid.
         """
         if source not in SOURCES:
@@ -185,6 +190,8 @@ class Claims:
                 raise
             if coupon is not None:
                 self._tell(coupon)
+                if taken.speed_bp is not None:
+                    self.breaker.check(taken.id)
                 return coupon
             execute(_GIVE_BACK, (taken.id,))
             found = self._replayed(wish)
@@ -205,7 +212,8 @@ class Claims:
         day = self.brand.day(now)
         gated = self._check_gate(wish, taken, now)
         nth = self._number(wish, taken, day)
-        counted = counting(taken.id, day, taken, wish.device, wish.network)
+        minute = None if wish.source in UNGATED_SOURCES else now // MINUTE_MS
+        counted = counting(taken.id, day, minute, taken, wish.device, wish.network)
         take_counts(counted)
         code = self._code(wish, taken)
         if code is None:

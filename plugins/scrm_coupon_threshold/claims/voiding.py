@@ -74,9 +74,9 @@ class Voiding:
     def expire(self) -> int:
         """Expire claimed coupons whose validity is over, in chunks of a transaction each; returns how many.
 
-        What closed batches counted of devices and networks is deleted on the way.
+        Counts of devices and networks of closed batches are deleted on the way, and those of minutes.
         """
-        forget_marks()
+        forget_marks(self.brand.now())
         expired = 0
         while True:
             done = self._expire_chunk()

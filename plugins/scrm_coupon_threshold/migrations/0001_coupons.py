@@ -48,6 +48,10 @@ def up(migrator, db):
         per_day = pw.BigIntegerField(null=True, constraints=[pw.Check("per_day >= 0")])
         per_device = pw.BigIntegerField(null=True, constraints=[pw.Check("per_device >= 0")])
         per_network_day = pw.BigIntegerField(null=True, constraints=[pw.Check("per_network_day >= 0")])
+        per_minute = pw.BigIntegerField(null=True, constraints=[pw.Check("per_minute > 0")])
+        speed_bp = pw.BigIntegerField(null=True, constraints=[pw.Check("speed_bp >= 10000")])
+        speed_from_minor = pw.BigIntegerField(null=True, constraints=[pw.Check("speed_from_minor >= 0")])
+        pause_reason = pw.TextField()
         budget_minor = pw.BigIntegerField(null=True, constraints=[pw.Check("budget_minor >= 0")])
         budget_used_minor = pw.BigIntegerField(constraints=[pw.Check("budget_used_minor >= 0")])
         promise = pw.BigIntegerField(constraints=[pw.Check("promise IN (0, 1)")])
@@ -65,6 +69,8 @@ def up(migrator, db):
                 pw.Check("(stock_total IS NULL) = (stock_left IS NULL)"),
                 pw.Check("stock_left <= stock_total"),
                 pw.Check("budget_used_minor <= budget_minor"),
+                pw.Check("(speed_bp IS NULL) = (speed_from_minor IS NULL)"),
+                pw.Check("speed_bp IS NULL OR (budget_minor IS NOT NULL AND coalesce(claim_to, valid_to) IS NOT NULL)"),
                 pw.Check("valid_from < valid_to"),
                 pw.Check("claim_from < claim_to"),
                 pw.Check("(validity = 'absolute') = (valid_days IS NULL)"),
@@ -84,12 +90,12 @@ def up(migrator, db):
         id = pw.BigAutoField()
         batch = pw.ForeignKeyField(Batch, index=False)
         subject = pw.TextField()
-        day = pw.BigIntegerField()
+        period = pw.BigIntegerField()
         issued = pw.BigIntegerField(constraints=[pw.Check("issued >= 0")])
 
         class Meta:
             table_name = "coupon_threshold_mark"
-            indexes = ((("batch", "subject", "day"), True),)
+            indexes = ((("batch", "subject", "period"), True),)
 
     class PoolCode(Frozen):
         id = pw.BigAutoField()

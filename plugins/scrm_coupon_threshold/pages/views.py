@@ -79,6 +79,8 @@ class Sights:
             return "closed"
         if batch.per_person is not None and has >= batch.per_person:
             return "limit"
+        if batch.state == "paused":
+            return "paused"
         if batch.state != "open" or (batch.claim_from is not None and batch.claim_from > now):
             return "not_open"
         return "sold_out" if batch.stock_left is not None and batch.stock_left <= 0 else "open"
