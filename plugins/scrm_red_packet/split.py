@@ -13,6 +13,9 @@ from collections.abc import Callable
 
 from scrm_core.api import Invalid
 
+TRIES = 200
+"""Splits that are drawn before a limit counts as out of reach."""
+
 
 def split_packet(total_minor: int, people: int, below: Callable[[int], int] = secrets.randbelow) -> list[int]:
     """Shares in minor units, one per person, each at least 1, with the sum ``total_minor``.
@@ -31,3 +34,30 @@ def split_packet(total_minor: int, people: int, below: Callable[[int], int] = se
         shares.append(1 + below(highest))
         left -= shares[-1]
     return [*shares, left]
+
+
+def split_within(
+    total_minor: int, people: int, least: int, most: int, below: Callable[[int], int] = secrets.randbelow
+) -> list[int]:
+    """Shares of at least ``least`` and at most ``most`` minor units each, with the sum ``total_minor``.
+
+    Everybody gets ``least`` - 1 for certain and the rest is split by the
+    double-mean method. A split with a share above ``most`` is thrown away and
+    drawn anew, whole, so that no place is favoured. Raises Invalid when people
+    cannot all get ``least``, or when a share above ``most`` is all but certain.
+    """
+    certain = least - 1
+    if people >= 1 and total_minor < people * least:
+        raise Invalid(
+            f"{total_minor} minor units are not enough for {people} people of at least {least} each",
+            field="total_minor",
+        )
+    for _ in range(TRIES):
+        shares = [certain + share for share in split_packet(total_minor - people * certain, people, below)]
+        if max(shares) <= most:
+            return shares
+    raise Invalid(
+        f"with {total_minor} minor units for {people} people somebody would get more than the most of {most}; "
+        "let more people share it, or make it smaller",
+        field="total_minor",
+    )

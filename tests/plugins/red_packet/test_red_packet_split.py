@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scrm_core.api import Invalid
-from scrm_interaction_games.games.redpacket import split_packet
+from scrm_red_packet.split import TRIES, split_packet, split_within
 
 
 def fractions(*given_ones: Fraction):
@@ -55,3 +55,32 @@ def test_fewer_units_than_people_are_refused():
         split_packet(4, 5)
     with pytest.raises(Invalid, match="at least one person"):
         split_packet(4, 0)
+
+
+@given(packets(), st.integers(1, 50), st.randoms(use_true_random=False))
+def test_a_least_amount_is_for_everybody_and_the_sum_stays_exact(packet, least, random):
+    total, people = packet
+    total += people * (least - 1)
+    shares = split_within(total, people, least, total, random.randrange)
+    assert (len(shares), sum(shares)) == (people, total)
+    assert min(shares) >= least
+
+
+def test_with_a_least_amount_only_what_is_above_it_is_drawn():
+    # 100 x 5 are certain but one unit each; the worked vector is what remains.
+    u = [Fraction(1, 2), Fraction(1, 4), Fraction(9, 10), Fraction(1, 10)]
+    assert split_within(1_495, 5, 100, 1_000, fractions(*u)) == [299, 199, 518, 128, 351]
+
+
+def test_no_share_is_above_the_most_and_what_cannot_be_is_refused():
+    for _ in range(50):
+        shares = split_within(1_000, 10, 1, 250)
+        assert sum(shares) == 1_000 and max(shares) <= 250
+    with pytest.raises(Invalid, match="more than the most of 99"):
+        split_within(1_000, 10, 1, 99)
+    with pytest.raises(Invalid, match="at least 30 each"):
+        split_within(299, 10, 30, 250)
+    tries = []
+    with pytest.raises(Invalid, match="more than the most of 398"):
+        split_within(1_000, 5, 1, 398, lambda n: tries.append(n) or n - 1)  # the first always gets 399
+    assert len(tries) == 4 * TRIES
