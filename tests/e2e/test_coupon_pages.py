@@ -265,3 +265,44 @@ def test_a_visitor_joins_by_a_code_without_script_and_comes_back_to_the_task(sho
     assert "Check in on 3 days" in phone.inner_text("main") and "0/3" in phone.inner_text("main")
     keep(phone, "task-progress-dark")
     assert phone.locator("button.big").is_disabled()
+
+
+def test_a_code_from_a_parcel_is_entered_on_a_phone(shop, new_phone, keep):
+    contact = owner_of(shop, "13800138077", "李雷")
+    with shop.brand as brand:
+        here = coupons_of(brand)
+        here.batches.create(
+            {
+                "code": "PARCEL",
+                "title": "包裹卡兑换券",
+                "rule": {"kind": "cash", "off_minor": 1_000},
+                "validity": {"kind": "natural", "days": 30},
+                "codes": "handed-out",
+            }
+        )
+        here.pools.draw("PARCEL", 1)
+        here.batches.open("PARCEL")
+        (printed,) = here.pools.printed("PARCEL")
+        link = brand.consumers.link(contact, "coupon-threshold/b/PARCEL")
+    phone = new_phone()
+    phone.goto(link)
+    phone.fill("[name=digits]", "8077")
+    phone.locator("form button").tap()
+    phone.wait_for_url("**/b/PARCEL")
+    keep(phone, "code-offer")
+    phone.goto(f"{shop.base}/p/acme/coupon-threshold/mine")
+    phone.fill("[name=code]", printed[:-1] + ("2" if printed[-1] != "2" else "3"))
+    phone.locator("main form button").tap()
+    phone.wait_for_selector("[role=alert]")
+    assert "请逐位核对" in phone.inner_text("[role=alert]")
+    keep(phone, "code-wrong")
+    phone.fill("[name=code]", printed.lower())
+    phone.locator("main form button").dblclick()
+    phone.wait_for_url("**/c/*")
+    assert printed in phone.inner_text("main")
+    keep(phone, "code-coupon")
+    phone.goto(f"{shop.base}/p/acme/coupon-threshold/mine")
+    assert "包裹卡兑换券" in phone.inner_text("main")
+    keep(phone, "code-mine")
+    with shop.brand:
+        assert execute("SELECT count(*) FROM coupon_threshold_coupon WHERE contact_id = ?", (contact,)).fetchone() == (1,)
