@@ -140,11 +140,11 @@ def steps(installation: Installation, brands: list[ShownBrand]) -> list[Step]:
 
 
 def _switch(installation: Installation, brands: list[ShownBrand]) -> _Switch | None:
-    used = {plugin.name for brand in brands for plugin in brand.plugins}
+    used = dict.fromkeys(plugin.name for brand in brands for plugin in brand.plugins)
     for brand in brands:
-        for name in brand.available:
+        for name in used:
             # A table that is there but disabled cannot be appended a second time.
-            if name not in used or name in installation.brand(brand.id).config.plugins:
+            if name not in brand.available or name in installation.brand(brand.id).config.plugins:
                 continue
             route = _plain_route(installation.loader.load(name))
             if route is not None:

@@ -83,7 +83,7 @@ def readme_commands(demo):
 
 
 def test_the_commands_of_the_readme_do_what_it_says(readme_commands):
-    assert readme_commands("README.md") == 4
+    assert readme_commands("README.md") == 5
 
 
 def test_the_chinese_readme_gives_the_same_commands():
