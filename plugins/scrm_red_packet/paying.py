@@ -33,7 +33,7 @@ SOON_MS = 60_000
 LATER_MS = 600_000
 LONGEST_MS = 3_600_000
 ROUND = 200
-ROUND_MS = 600_000
+ROUND_MS = 120_000
 _MOST_SILENT = 3
 """Calls without an answer after which the gateway is left alone until the next time."""
 
