@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from red_packet_scene import Scene, WechatPay, wechat_table
+from red_packet_scene import FREE, Scene, WechatPay, wechat_table
 
 from scrm_red_packet import RedPacket
-
-FREE = "\n[plugins.red-packet]\nmin_minor = 1\nmax_minor = 100000\n"
 
 
 @pytest.fixture

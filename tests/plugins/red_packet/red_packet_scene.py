@@ -20,6 +20,9 @@ from scrm_core.db.bulk import execute
 from scrm_core.services.contacts import IdentityIn, LeadIn
 from scrm_red_packet.service import RedPackets
 
+FREE = "\n[plugins.red-packet]\nmin_minor = 1\nmax_minor = 100000\n"
+"""Settings of a brand that gives packets of every size."""
+
 PATH = "/v3/fund-app/mch-transfer/transfer-bills"
 _AUTHORIZATION = re.compile(r'(\w+)="([^"]*)"')
 

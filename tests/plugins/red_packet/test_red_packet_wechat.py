@@ -8,14 +8,13 @@ import sys
 from collections import Counter
 
 import pytest
-from red_packet_scene import MERCHANT, OTHER_KEY, Scene, private_pem, wechat_table
+from red_packet_scene import FREE, MERCHANT, OTHER_KEY, Scene, private_pem, wechat_table
 
 from scrm_core.brands import Installation
 from scrm_core.clock import ManualClock, SystemClock
 from scrm_core.db.bulk import execute
 from scrm_core.errors import ConfigError, Conflict, Veto
 
-FREE = "\n[plugins.red-packet]\nmin_minor = 1\nmax_minor = 100000\n"
 # The engine matters where claims and leases do; answers are read alike on both.
 on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
