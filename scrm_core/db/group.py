@@ -4,7 +4,8 @@ A durable commit waits for the disk, and SQLite has one writer: 64 threads that
 each claim a coupon wait for 64 disks one after the other. Here a thread that
 finds nobody writing leads: it takes everybody's work that waits, runs each in a
 savepoint of its own, commits once and wakes the others. While it commits, the
-next group gathers.
+next group gathers. A commit that nobody knows the outcome of (the database went
+away in it) is an error for all of its group: nothing is done a second time.
 
 Work runs in the leading thread, with the context variables of the thread that
 asked (its brand, its request). A fault of the database in the middle rolls the
@@ -22,8 +23,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from .faults import is_fault
-from .router import STATE, BrandHandle, brand_db, transactional
+from .bulk import execute
+from .faults import is_fault, is_transient, translate
+from .router import STATE, BrandHandle, brand_db, current_handle, transactional
 
 I = TypeVar("I")  # noqa: E741
 R = TypeVar("R")
@@ -143,17 +145,26 @@ _MAKING = threading.Lock()
 
 def _commit(group: list[_Work]) -> None:
     """Run a group in one transaction. Works that are not settled afterwards have had no effect."""
+    committing = False
     try:
         with brand_db.atomic():
             if len(group) == 1:
                 group[0].run()
             else:
+                _one_group_at_a_time()
                 for works in _alike(group):
                     if len(works) > 1:
                         _at_once(works)
                     else:
                         _apart(works[0])
+            committing = True
     except BaseException as error:
+        if committing and is_fault(error) and not is_transient(error):
+            # Nobody can say whether this commit took effect: nothing of it may be done again.
+            fault = translate(error) or error
+            for work in group:
+                work.answer, work.error, work.settled = None, fault, True
+            return
         alone = len(group) == 1 and group[0].error is error and not is_fault(error)
         if not alone:
             for work in group:
@@ -163,6 +174,18 @@ def _commit(group: list[_Work]) -> None:
             return
     for work in group:
         work.settled = True
+
+
+def _one_group_at_a_time() -> None:
+    """Let no other process's group of this brand run beside this one.
+
+    A group locks the rows of many works in the order in which they came, and
+    keeps them until its commit: two of them would wait for each other's rows. On
+    SQLite the transaction itself is the only one.
+    """
+    handle = current_handle()
+    if handle.engine != "sqlite":
+        execute("SELECT pg_advisory_xact_lock(hashtext('scrm group'), hashtext(?))", (handle.schema or handle.name,))
 
 
 def _alike(group: list[_Work]) -> list[list[_Work]]:

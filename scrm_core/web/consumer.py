@@ -133,6 +133,11 @@ class Visit:
         self._session = ""
         self.__dict__["_consumer"] = None
 
+    def begin_again(self) -> None:
+        """Forget what a run of the view made of the visit: it was rolled back, or this is the first one."""
+        self._session = None
+        self.__dict__.pop("_consumer", None)
+
     # Answering ---------------------------------------------------------------
 
     def once(self, view: Callable[[], Response]) -> Callable[[], Response]:

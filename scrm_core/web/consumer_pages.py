@@ -178,12 +178,16 @@ def use_link(token: str) -> Response:
 # Sign-ins elsewhere --------------------------------------------------------------
 
 
-@pages.get("/with/<name>")
+@pages.post("/with/<name>")
 def sign_in_with(name: str) -> Response:
-    """On to another service; a page in between, since a form of ours may lead nowhere else."""
+    """On to another service; a page in between, since a form of ours may lead nowhere else.
+
+    A POST of our own form: an address that somebody else wrote must not say what a person agreed to.
+    """
     brand, visit = current_brand(), _visit()
-    place = _next(request.args.get("next", ""))
-    agreement = _agreement(request.args, place)
+    visit.demand_genuine()
+    place = _next(request.form.get("next", ""))
+    agreement = _agreement(request.form, place)
     address, nonce = brand.consumers.begin_sign_in(name, device=visit.device)
     title = dict(brand.consumers.sign_ins(request.headers.get("User-Agent", ""))).get(name, name)
     answer = consumer_page("consumer/leaving.html", address=address, title=title)

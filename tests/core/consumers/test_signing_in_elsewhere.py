@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from consumer_scene import Shop, person
-from signing import PAGE
+from signing import PAGE, fields
 
 from scrm_core.api import Plugin, PluginError, SignIn, VerifiedIdentity
 from scrm_core.services.contacts import IdentityIn
@@ -14,11 +14,17 @@ from scrm_core.services.contacts import IdentityIn
 AGREED = {"next": "/p/acme/shop/private", "language": "zh"}
 
 
+def press(browser, name="elsewhere", **more):
+    """Send the join page's form to a sign-in."""
+    form = fields(browser.get("/p/acme/-/join"), "/-/with/", **AGREED)
+    return browser.post(f"/p/acme/-/with/{name}", data={**form, **more})
+
+
 def leave(browser, brand, **more):
     """Press the button; returns the state that travels with the browser."""
     with brand:
         privacy, _ = brand.consumers.texts("zh")
-    page = browser.get("/p/acme/-/with/elsewhere", query_string={**AGREED, "privacy": privacy.version, **more})
+    page = press(browser, **{"privacy": privacy.version, **more})
     assert page.status_code == 200, page.text
     address = page.text.partition('http-equiv="refresh" content="0; url=')[2].partition('">')[0].replace("&amp;", "&")
     query = parse_qs(urlsplit(address).query)
@@ -81,11 +87,22 @@ def test_a_state_is_refused_when_it_is_forged_foreign_old_or_used(acme, browser,
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_nobody_comes_in_without_an_identity_or_consent(acme, browser):
     assert come_back(browser, leave(browser, acme), "refused").status_code == 403
-    for query in (AGREED, {**AGREED, "privacy": "x", "language": "fr"}):
-        assert browser.get("/p/acme/-/with/elsewhere", query_string=query).status_code == 422
-    assert browser.get("/p/acme/-/with/nowhere", query_string={**AGREED, "privacy": "1"}).status_code == 404
+    for wrong in ({}, {"privacy": "x", "language": "fr"}):
+        assert press(browser, **wrong).status_code == 422
+    assert press(browser, "nowhere", privacy="1").status_code == 404
     assert come_back(browser, leave(browser, acme, privacy="old words")).status_code == 409
     assert browser.get("/p/acme/shop/look").json["contact"] is None
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_nobody_consents_by_following_a_link(acme, browser):
+    with acme:
+        privacy, marketing = acme.consumers.texts("zh")
+    query = {**AGREED, "privacy": privacy.version, "marketing": marketing.version}
+    assert browser.get("/p/acme/-/with/elsewhere", query_string=query).status_code == 405
+    assert browser.post("/p/acme/-/with/elsewhere", data=query).status_code == 403
+    with acme:
+        assert acme.contacts.page() == []
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

@@ -11,7 +11,7 @@ import pytest
 from scrm_core.brands import current_brand
 from scrm_core.db.bulk import execute
 from scrm_core.db.router import brand_db
-from scrm_core.errors import Conflict, StorageFull
+from scrm_core.errors import Busy, Conflict, StorageFull
 
 
 def note(key):
@@ -233,6 +233,67 @@ def test_alone_and_inside_a_transaction_one_item_is_many(brand):
         with brand.transaction():
             assert brand.group_many(note_all, "g-2") == "g-2!"
     assert kept(brand) == ["g-1", "g-2"]
+
+
+def test_a_commit_of_unknown_outcome_is_done_by_nobody_again(brand, hold, monkeypatch):
+    first, inside, go = hold
+    runs: list[int] = []
+    database = brand.handle.database
+    original = database.commit
+
+    def lost(*args, **kwargs):
+        monkeypatch.setattr(database, "commit", original)
+        original(*args, **kwargs)
+        raise peewee.OperationalError("server closed the connection unexpectedly")
+
+    def work(n):
+        runs.append(n)
+        return note(f"g-{n}")
+
+    with ThreadPoolExecutor(8) as pool:
+        led = pool.submit(enter, brand, first)
+        assert inside.wait(20)
+        rest = [pool.submit(enter, brand, lambda n=n: work(n)) for n in (1, 2)]
+        gathered(brand, 2)
+        monkeypatch.setattr(database, "commit", lost)
+        go.set()
+        with pytest.raises(Busy):
+            led.result(20)
+        assert [each.result(20) for each in rest] == ["g-1", "g-2"]
+    assert runs == [1, 2]
+    assert kept(brand) == ["g-0", "g-1", "g-2"]
+
+
+ROWS = """
+from concurrent.futures import ThreadPoolExecutor
+from scrm_core.db.bulk import execute
+
+def run(brand, worker):
+    def take(n):
+        with brand:
+            key = f"row-{(n * 7 + worker) % 4}"
+            def work():
+                execute("UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = ?", (key,))
+            brand.group(work)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(take, range(100)))
+    return brand.handle.engine
+"""
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_groups_of_several_processes_never_wait_for_each_others_rows(installation, brand, together):
+    with brand:
+        for n in range(4):
+            execute("INSERT INTO meta (key, value) VALUES (?, '0')", (f"row-{n}",))
+        (before,) = execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").fetchone()
+    together(installation, ROWS, 2)
+    with brand:
+        rows = execute("SELECT value FROM meta WHERE key LIKE 'row-_'").fetchall()
+        assert sum(int(value) for (value,) in rows) == 200
+        (after,) = execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").fetchone()
+    assert after == before
 
 
 COUNT = """

@@ -38,9 +38,9 @@ def leave(browser, brand, name):
     assert f'formaction="{action}"' in join.text and join.text.count('name="privacy"') == 1
     with brand:
         privacy, _ = brand.consumers.texts("zh")
-    query = fields(join, "/-/with/", privacy=privacy.version)
-    assert query["next"] == "/p/acme/-/me" and set(query) == {"next", "language", "privacy"}
-    page = browser.get(action, query_string=query, headers=IN_WECHAT)
+    form = fields(join, "/-/with/", privacy=privacy.version)
+    assert form["next"] == "/p/acme/-/me" and set(form) == {"csrf", "back", "next", "language", "privacy"}
+    page = browser.post(action, data=form, headers=IN_WECHAT)
     return page.text.partition('content="0; url=')[2].partition('">')[0].replace("&amp;", "&")
 
 
