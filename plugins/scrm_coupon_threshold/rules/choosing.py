@@ -7,7 +7,7 @@ were added.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scrm_core.api import CartLine, Invalid
 
@@ -93,26 +93,28 @@ def _choose(lines: Sequence[CartLine], offers: Sequence[Offer], place: _Place, *
         raise Invalid(f"{len(offers)} offers; a cart has at most {MOST_OFFERS}", field="offers")
     if len({offer.id for offer in offers}) != len(offers):
         raise Invalid("two offers have the same id", field="offers")
-    here: list[tuple[int, Offer]] = []
+    bare = [replace(line, floor_minor=None) for line in lines]
+    here: list[tuple[int, int, Offer]] = []
     refused: list[Refused] = []
     for offer in offers:
         elsewhere = _elsewhere(offer, place.channel, place.store)
         if elsewhere is not None:
             refused.append(Refused(offer, elsewhere))
             continue
-        here.append((place.price(lines, (offer,)).discount_minor, offer))
+        most = place.price(bare, (offer,)).discount_minor
+        here.append((place.price(lines, (offer,)).discount_minor, most, offer))
     # The most valuable first, so that a cap on combinations leaves out the least promising.
-    here.sort(key=lambda each: (-each[0], each[1].order))
-    ordered = [offer for _, offer in here]
-    most = max(LEAST_COMBINATIONS, min(MOST_COMBINATIONS, MOST_STEPS // max(1, len(lines) * len(ordered))))
-    search = _Search(ordered, [value for value, _ in here], optional=optional)
+    here.sort(key=lambda each: (-each[0], each[2].order))
+    ordered = [offer for _, _, offer in here]
+    allowed = max(LEAST_COMBINATIONS, min(MOST_COMBINATIONS, MOST_STEPS // max(1, len(lines) * len(ordered))))
+    search = _Search(ordered, [most for _, most, _ in here], optional=optional)
     chosen: Priced | None = None
     count = 0
     for combination in search.combinations():
         if combination is None:
             continue
         count += 1
-        if count > most:
+        if count > allowed:
             break
         priced = place.price(lines, combination)
         if chosen is None or _merit(priced) < _merit(chosen):
@@ -121,7 +123,8 @@ def _choose(lines: Sequence[CartLine], offers: Sequence[Offer], place: _Place, *
     assert chosen is not None
     refused += _left_out(lines, ordered, chosen, place)
     refused.sort(key=lambda each: each.offer.order)
-    return Quote(chosen.applied, tuple(refused), chosen.left, chosen.shipping_minor, count > most or search.exhausted)
+    capped = count > allowed or search.exhausted
+    return Quote(chosen.applied, tuple(refused), chosen.left, chosen.shipping_minor, capped)
 
 
 def _elsewhere(offer: Offer, channel: str, store: str) -> Unmet | None:
@@ -137,9 +140,10 @@ class _Search:
     """Goes through the sets of offers that go together.
 
     An offer may only be left out when it is optional or something excludes it.
-    ``values`` is what each offer takes off alone. In company it never takes off
-    more, since it then meets lower prices; so sets that cannot reach ``least``,
-    the best discount found so far, are passed over.
+    ``values`` is what each offer would take off alone if no line had a floor. In
+    company it never takes off more, since it then meets lower prices (under
+    floors it may: a lower price can move it to a line that has room). So sets
+    that cannot reach ``least``, the best discount found so far, are passed over.
     """
 
     def __init__(self, offers: Sequence[Offer], values: Sequence[int], *, optional: bool) -> None:
