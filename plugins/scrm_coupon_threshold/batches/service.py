@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, Invalid, NotFound, execute, transactional
 
+from ..claims.voiding import lock_batch
 from ..gates.definition import Gate, read_gate
 from ..models import Batch as BatchModel
 from .codes import HANDED_OUT
@@ -117,9 +118,10 @@ class Batches:
     def update(self, code: str, changes: Any) -> Batch:
         """Change members of a batch's definition; what is not named stays.
 
-        Everything may change until the first coupon is out; after that the
-        title, the brakes, and a validity that takes nothing from anybody. Raises Conflict
-        (``frozen``) for other changes, and Invalid.
+        Everything may change until the first coupon is out, or the first cart
+        has used the promotion; after that the title, the brakes, and a validity
+        that takes nothing from anybody. Raises Conflict (``frozen``) for other
+        changes, and Invalid.
         """
         if not isinstance(changes, dict) or not changes:
             raise Invalid("name at least one member of the definition to change")
@@ -178,8 +180,12 @@ class Batches:
         _stock_gift(batch.id, definition)
 
     def _when_unissued(self, batch: Batch, assignments: str, values: tuple[Any, ...]) -> None:
+        # Locked first, in a statement of its own: what others have written until then is seen by the next one.
+        lock_batch(batch.id)
         changed = execute(
-            f"UPDATE coupon_threshold_batch SET {assignments} WHERE id = ? AND issued = 0 AND state <> 'closed'",
+            f"UPDATE coupon_threshold_batch SET {assignments} WHERE id = ? AND issued = 0 AND state <> 'closed' "
+            # A promotion counts no claims: each use of it is a coupon.
+            "AND NOT EXISTS (SELECT 1 FROM coupon_threshold_coupon c WHERE c.batch_id = coupon_threshold_batch.id)",
             (*values, batch.id),
         ).rowcount
         if not changed:

@@ -12,9 +12,9 @@ from scrm_core.api import Cart, Conflict, Invalid, NotFound, clean_text, execute
 
 from ..claims.service import NAME
 from ..models import Hold as HoldModel
-from ..rules.units import GiftRule
 from .basket import cart_view, check_lines, sale_lines
-from .offers import PROMOTION, batches_by_id, choice_of, find_coupon
+from .offers import PROMOTION, Choice, batches_by_id, choice_of, find_coupon, kept_offer
+from .pricing import policy_of
 from .reserving import GiftTaken, Holder, Use, give_back, lock_batches, take
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ class Holds:
         if row is None:
             return self._again(key, asked)
         self._end_stale(cart.codes, now)
-        priced, uses, gifts = self._settled(cart)
+        priced, choices, uses = self._settled(cart)
+        gifts = _gifts(choices)
         refused = [each for each in priced.refusals if each.code in cart.codes]
         if refused:
             told = "; ".join(f"{each.code}: {each.message}" for each in refused)
@@ -140,6 +141,8 @@ class Holds:
             "channel": priced.channel,
             "store": priced.store,
             "uses": [use.as_dict() for use in uses],
+            "offers": [kept_offer(choice.offer) for choice in choices],
+            "pricing": asdict(policy_of(self.settings)),
         }
         execute(
             "UPDATE coupon_threshold_hold SET lines = ?, gifts = ?, answer = ? WHERE id = ?",
@@ -154,15 +157,20 @@ class Holds:
             raise Conflict(f"the key {key!r} holds another cart; use a new key for a new checkout", code="hold_key")
         return {**found.answer, "state": found.state}
 
-    def _settled(self, cart: Cart) -> tuple[Cart, list[Use], list[GiftTaken]]:
+    def _settled(self, cart: Cart) -> tuple[Cart, list[Choice], list[Use]]:
         """The cart priced while every batch it uses is locked, so that what is quoted is there to take."""
         locked: set[int] = set()
         for _ in range(ROUNDS):
             priced = self.brand.carts.quote(cart)
-            uses, gifts = _uses(priced)
-            batches = {use.batch_id for use in uses}
+            mine = [each for each in priced.discounts if each.plugin == NAME]
+            choices = _choices([each.offer for each in mine])
+            batches = {choice.batch.id for choice in choices}
             if batches <= locked:
-                return priced, uses, gifts
+                uses = [
+                    Use(each.offer, choice.batch.id, each.shares, each.shipping_minor)
+                    for each, choice in zip(mine, choices, strict=True)
+                ]
+                return priced, choices, uses
             lock_batches(batches - locked)
             locked |= batches
         raise Conflict("the promotions of this cart keep changing; try again", code="busy")
@@ -225,31 +233,23 @@ class Holds:
         return self.end(hold_id, "expired", now)
 
 
-def _uses(priced: Cart) -> tuple[list[Use], list[GiftTaken]]:
-    """What this plugin's discounts and gifts of a priced cart use."""
-    mine = [each for each in priced.discounts if each.plugin == NAME]
-    found = _batch_ids([each.offer for each in mine])
-    uses = [Use(each.offer, found[each.offer], each.shares, each.shipping_minor) for each in mine]
-    batches = batches_by_id([use.batch_id for use in uses])
-    gifts = []
-    for use in uses:
-        rule = choice_of(batches[use.batch_id], None).offer.rule
-        if isinstance(rule, GiftRule) and rule.stock is not None:
-            gifts.append(GiftTaken(use.batch_id, rule.gift_sku, rule.qty))
-    return uses, sorted(gifts, key=lambda gift: (gift.batch_id, gift.sku))
-
-
-def _batch_ids(offers: Sequence[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
+def _choices(offers: Sequence[str]) -> list[Choice]:
+    """This plugin's offers in a priced cart, as they stand now."""
+    coupons = {offer: find_coupon(offer) for offer in offers if not offer.startswith(PROMOTION)}
+    ids = {offer: coupon.batch_id for offer, coupon in coupons.items() if coupon is not None}
     for offer in offers:
-        if offer.startswith(PROMOTION):
-            row = execute(
-                "SELECT id FROM coupon_threshold_batch WHERE code = ?", (offer.removeprefix(PROMOTION),)
-            ).fetchone()
-        else:
-            row = execute("SELECT batch_id FROM coupon_threshold_coupon WHERE uid = ?", (offer,)).fetchone()
-        found[offer] = row[0]
-    return found
+        if offer not in coupons:
+            code = offer.removeprefix(PROMOTION)
+            ids[offer] = execute("SELECT id FROM coupon_threshold_batch WHERE code = ?", (code,)).fetchone()[0]
+    batches = batches_by_id(list(ids.values()))
+    return [choice_of(batches[ids[offer]], coupons.get(offer)) for offer in offers]
+
+
+def _gifts(choices: Sequence[Choice]) -> list[GiftTaken]:
+    gifts = [
+        GiftTaken(choice.batch.id, rule.gift_sku, rule.qty) for choice in choices if (rule := choice.gift) is not None
+    ]
+    return sorted(gifts, key=lambda gift: (gift.batch_id, gift.sku))
 
 
 def _asked(cart: Cart) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Cart, execute, fetch_in
 
@@ -82,6 +82,23 @@ def choice_of(batch: Batch, coupon: CouponView | None, asked: str = "") -> Choic
         title=batch.title,
     )
     return Choice(offer, batch, coupon, asked)
+
+
+def kept_offer(offer: Offer) -> dict[str, Any]:
+    """An offer as a hold and a sale keep it: refunds go by the terms of the day of the order."""
+    scope = {**offer.scope.as_dict(), "channels": list(offer.scope.channels), "stores": list(offer.scope.stores)}
+    return {
+        "id": offer.id, "rule": offer.rule.as_dict(), "scope": scope, "step": offer.step, "group": offer.group,
+        "exclusive": offer.exclusive, "basis": offer.basis, "expires_at": offer.expires_at,
+    }  # fmt: skip
+
+
+def offer_kept(kept: dict[str, Any]) -> Offer:
+    """The offer of what :func:`kept_offer` made."""
+    lists = ("channels", "stores")
+    scope = read_scope({name: value for name, value in kept["scope"].items() if name not in lists})
+    scope = replace(scope, **{name: tuple(kept["scope"][name]) for name in lists})
+    return Offer(**{**kept, "rule": read_rule(kept["rule"]), "scope": scope})
 
 
 class Offers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Cart, CartDiscount, CartLine, CartRefusal, execute, fetch_in
@@ -39,6 +39,11 @@ class Priced:
     capped: bool = False
 
 
+def policy_of(settings: dict[str, Any]) -> Policy:
+    """How a brand with these settings prices."""
+    return Policy(**{field.name: settings[field.name] for field in fields(Policy)})
+
+
 class Pricing:
     """Prices carts of one brand; call it inside ``with brand:``."""
 
@@ -46,11 +51,7 @@ class Pricing:
         self.brand = brand
         self.words = Words(brand)
         self.offers = Offers(brand, self.words)
-        self.policy = Policy(
-            parallel=settings["parallel"],
-            redistribute=settings["redistribute"],
-            min_payable_minor=settings["min_payable_minor"],
-        )
+        self.policy = policy_of(settings)
 
     def price(self, cart: Cart, *, choose_best: bool = False) -> Priced:
         """The cart with its discounts, gifts and refusals.

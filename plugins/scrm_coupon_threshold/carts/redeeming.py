@@ -277,7 +277,8 @@ class Redeeming:
         paid = sum(line["paid_minor"] for line in lines) + kept["shipping_paid_minor"]
         body = {
             "lines": lines,
-            "offers": [{"offer": use.offer, "batch": use.batch_id} for use in hold.uses],
+            "offers": kept["offers"],
+            "pricing": kept["pricing"],
             "shipping_paid_minor": kept["shipping_paid_minor"],
             "channel": kept["channel"],
             "store": kept["store"],

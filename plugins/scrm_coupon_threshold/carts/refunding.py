@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import Conflict, NotFound, clean_text, execute, iso, transactional
 
 from ..models import Sale as SaleModel
-from ..rules import Offer, Policy, SoldLine, refund_by_allocation, refund_by_recompute
+from ..rules import Policy, SoldLine, refund_by_allocation, refund_by_recompute
 from .basket import line_of
-from .offers import PROMOTION, batches_by_id, choice_of, find_coupon
+from .offers import offer_kept
 from .reversing import Reversing
 
 if TYPE_CHECKING:
@@ -25,7 +25,11 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class SaleView:
-    """An order that used coupons; ``body`` holds its lines with what was paid and came back of each."""
+    """An order that used coupons.
+
+    ``body`` holds its lines with what was paid and came back of each, and the
+    offers and the way of pricing that were in force when it was made.
+    """
 
     id: int
     source: str
@@ -51,9 +55,8 @@ class SaleView:
 class Refunding:
     """Works out and records refunds of one brand's orders; call it inside ``with brand:``."""
 
-    def __init__(self, brand: Brand, settings: dict[str, Any], policy: Policy) -> None:
+    def __init__(self, brand: Brand, settings: dict[str, Any]) -> None:
         self.brand = brand
-        self.policy = policy
         self.reversing = Reversing(brand, settings)
 
     def sale(self, source: str, order_number: str) -> SaleView:
@@ -137,26 +140,15 @@ class Refunding:
             goods = refund_by_recompute(
                 sold,
                 returned,
-                self._offers(sale),
+                [offer_kept(each) for each in sale.body["offers"]],
                 refunded_minor=int(refunded),
                 channel=sale.body["channel"],
                 store=sale.body["store"],
-                policy=self.policy,
+                policy=Policy(**sale.body["pricing"]),
             ).amount_minor
         else:
             goods = refund_by_allocation(sold, returned).amount_minor
         return goods, sale.body["shipping_paid_minor"] if shipping else 0
-
-    @staticmethod
-    def _offers(sale: SaleView) -> list[Offer]:
-        """The offers of the order as they were: a batch's rule is frozen with its first coupon."""
-        kept = sale.body["offers"]
-        batches = batches_by_id([each["batch"] for each in kept])
-        offers = []
-        for each in kept:
-            coupon = None if each["offer"].startswith(PROMOTION) else find_coupon(each["offer"])
-            offers.append(choice_of(batches[each["batch"]], coupon).offer)
-        return offers
 
     def _answer(self, sale: SaleView, goods: int, post: int, at: int) -> dict[str, Any]:
         return {

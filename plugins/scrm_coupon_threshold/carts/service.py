@@ -50,7 +50,7 @@ class Carts:
     @cached_property
     def refunding(self) -> Refunding:
         """Refunds of orders that used coupons."""
-        return Refunding(self.brand, self.settings, self.pricing.policy)
+        return Refunding(self.brand, self.settings)
 
     @cached_property
     def stores(self) -> Stores:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from itertools import combinations, product
 
 import pytest
+from cart_scene import OPEN_END, CartScene
 
-from scrm_core.api import CartLine
+from scrm_core.api import CartLine, Conflict
+from scrm_core.db.bulk import execute
 from scrm_coupon_threshold.rules import Offer, Policy, best, quote, read_rule, read_scope
 from scrm_coupon_threshold.rules.choosing import conflict
 from scrm_coupon_threshold.rules.pricing import price
@@ -71,3 +73,49 @@ def test_under_price_floors_too_the_best_is_what_trying_every_set_would_find(car
             if all(each in chosen or any(conflict(each, other) for other in chosen) for each in given_offers)
         ]
         assert quote(cart, given_offers, policy=policy).discount_minor == max(full), named
+
+
+# Carts --------------------------------------------------------------------------------
+
+AUTOMATIC = {"scope": {"automatic": True}, "validity": OPEN_END}
+GIFT = {"kind": "gift", "min_minor": 1_000, "gift_sku": "G", "stock": 1}
+CASH = {"kind": "cash", "off_minor": 1_000}
+
+
+@pytest.fixture
+def shop(scene):
+    return CartScene(scene)
+
+
+def test_a_promotion_is_frozen_as_soon_as_a_cart_has_used_it(shop):
+    scene = shop.scene
+    off_10 = {"kind": "threshold", "min_minor": 10_000, "off_minor": 1_000}
+    scene.open("GIFT", rule=GIFT, **AUTOMATIC)
+    scene.open("OFF", rule=off_10, budget_minor=9_000, **AUTOMATIC)
+    with scene.acme:  # nothing used yet: everything may change
+        scene.coupons().batches.update("OFF", {"budget_minor": 5_000})
+    shop.hold("h", 10_000, 10_000)
+    shop.redeem("h", "1", policy="recompute")
+    with scene.acme:
+        batches = scene.coupons().batches
+        for code, change in (
+            ("GIFT", {"terms": "x"}), ("OFF", {"rule": {**off_10, "off_minor": 9_000}}), ("OFF", {"budget_minor": 10}),
+        ):  # fmt: skip
+            with pytest.raises(Conflict) as refused:
+                batches.update(code, change)
+            assert refused.value.code == "frozen"
+        assert batches.update("OFF", {"title": "满百减十"}).title == "满百减十"
+    assert scene.rows("SELECT stock_total, stock_left FROM coupon_threshold_gift") == [(1, 0)]
+    shop.sound()
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_an_order_is_refunded_by_the_terms_it_was_made_under(shop):
+    scene = shop.scene
+    scene.open("OFF", rule={"kind": "threshold", "min_minor": 10_000, "off_minor": 1_000}, **AUTOMATIC)
+    shop.hold("h", 10_000, 10_000)
+    shop.redeem("h", "1", policy="recompute")
+    with scene.acme:
+        assert shop.carts.refunding.preview("shop", "1", {"B": 1}) == 10_000
+        execute("UPDATE coupon_threshold_batch SET rule = ?", ('{"kind":"cash","off_minor":9000}',))
+        assert shop.carts.refunding.preview("shop", "1", {"B": 1}) == 10_000
