@@ -56,9 +56,12 @@ class Remote:
         if not isinstance(told, dict):
             raise Away("WeChat does not answer; try again in a moment")
         errcode = told.get("errcode", 0)
+        if type(errcode) is not int:
+            log.warning("%s%s: an errcode that is no number", self._base, path)
+            raise Away("WeChat does not answer; try again in a moment")
         if errcode:
             log.warning("%s%s: errcode %s %s", self._base, path, errcode, str(told.get("errmsg", ""))[:200])
-            raise ProviderError(int(errcode), str(told.get("errmsg", "")))
+            raise ProviderError(errcode, str(told.get("errmsg", "")))
         return told
 
 

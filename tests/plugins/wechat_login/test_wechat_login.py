@@ -146,6 +146,7 @@ def test_a_code_that_is_invalid_used_or_missing_signs_nobody_in(acme, browser, w
     [
         (200, b"not json"), (200, b"[]"), (200, b'{"errcode": 0}'), (200, b'{"openid": 7}'), (500, b"{}"), (302, b"{}"),
         (200, b'{"errcode": -1, "errmsg": "system error"}'), (200, b'{"errcode": 40125, "errmsg": "invalid appsecret"}'),
+        (200, b'{"errcode": "boom"}'), (200, b'{"errcode": [1]}'), (200, b'{"errcode": true}'), (200, b'{"errcode": 1.5}'),
         (200, b'{"openid": "' + b"x" * 300 + b'"}'),
     ],
 )  # fmt: skip
