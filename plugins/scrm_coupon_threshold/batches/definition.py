@@ -26,6 +26,8 @@ from .validity import ABSOLUTE, KINDS, MOST_DAYS, Validity
 CODE = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}\Z"
 MOST = 2**53
 BP = 10_000
+UNSAID = -1
+"""A limit that a definition does not name."""
 BRAKES = ("per_minute", "speed_bp", "speed_from_minor")
 """The columns of a batch's brakes."""
 RETURN_POLICIES = {
@@ -47,7 +49,9 @@ class ValiditySchema(Strict):
 class LimitsSchema(Strict):
     """Coupons per person, day, device and network; null: no limit, 0: none."""
 
-    per_person = whole(0, 10_000, "in a lifetime", load_default=1, allow_none=True)
+    per_person = whole(
+        0, 10_000, "in a lifetime; 1 unless named, none for a promotion", load_default=UNSAID, allow_none=True
+    )
     per_person_day = whole(0, 10_000, "on one calendar day of the brand", load_default=None, allow_none=True)
     per_day = whole(0, MOST, "of all persons on one calendar day of the brand", load_default=None, allow_none=True)
     per_device = whole(0, 10_000, "from one browser", load_default=None, allow_none=True)
@@ -122,6 +126,12 @@ def read_definition(value: Any, zone: ZoneInfo) -> Definition:
     rule = rule_of(body["rule"])
     scope = scope_of(body["scope"])
     stacking = stacking_of(body["stacking"], rule)
+    automatic = bool(scope.get("automatic"))
+    limits = body["limits"]
+    if limits["per_person"] == UNSAID:
+        limits["per_person"] = None if automatic else 1
+    if automatic:
+        _refuse_claiming(body)
     gate = None if body["gate"] is None else read_gate(body["gate"])
     codes = list(CODES).index(body["codes"])
     if codes != MADE and body["stock"] is not None:
@@ -131,7 +141,6 @@ def read_definition(value: Any, zone: ZoneInfo) -> Definition:
     if (returns["policy"] == "extend") != (returns["extend_days"] > 0):
         field = "returns.extend_days"
         raise Invalid(f"{field}: is needed by the policy extend, and by it alone", field=field)
-    limits = body["limits"]
     columns = {
         "title": clean_text(body["title"], field="title", max_length=100),
         "terms": clean_text(body["terms"], field="terms", max_length=4_000, multiline=True),
@@ -187,6 +196,27 @@ def _validity(body: dict[str, Any], zone: ZoneInfo) -> Validity:
         field = "validity.from" if since is not None else "validity.to"
         raise Invalid(f"{field}: the kind {kind} counts days from the claim and has no dates", field=field)
     return Validity(kind, days=days)
+
+
+def _refuse_claiming(body: dict[str, Any]) -> None:
+    """Raise Invalid for what only claimed coupons have: a promotion takes part in every cart, and nobody claims it."""
+    named = {
+        **{name: body[name] is not None for name in ("gate", "claim_from", "claim_to", "stock")},
+        "codes": body["codes"] != list(CODES)[MADE],
+        **{f"limits.{name}": value is not None for name, value in body["limits"].items()},
+        "brakes.per_minute": body["brakes"]["per_minute"] is not None,
+        "promise": body["promise"],
+        "promise_minor": body["promise_minor"] is not None,
+        "validity.kind": body["validity"]["kind"] != ABSOLUTE,
+    }
+    field = next((name for name, given in named.items() if given), None)
+    if field is not None:
+        raise Invalid(
+            f"{field}: an automatic promotion is not claimed, so this would hold nothing back; leave it out, or "
+            "make a batch of coupons (scope.automatic false). budget_minor limits a promotion, and validity with "
+            "dates says when it runs",
+            field=field,
+        )
 
 
 def _brakes(body: dict[str, Any], until: int | None) -> dict[str, int | None]:

@@ -58,7 +58,8 @@ def choice_of(batch: Batch, coupon: CouponView | None, asked: str = "") -> Choic
     """The offer that a coupon, or an automatic batch, makes."""
     rule: Rule = read_rule(batch.rule)
     scope = replace(read_scope(batch.scope), channels=tuple(batch.channels), stores=tuple(batch.stores))
-    group = batch.stack_group
+    # Coupons of one batch exclude each other, and the promotion of that batch excludes them.
+    group = batch.stack_group or f"batch:{batch.code}:{'' if coupon is None else coupon.sku}"
     if coupon is None:
         name, ends = PROMOTION + batch.code, batch.valid_to
     else:
@@ -67,8 +68,6 @@ def choice_of(batch: Batch, coupon: CouponView | None, asked: str = "") -> Choic
         scope = replace(scope, automatic=False)
         if isinstance(rule, Exchange) and coupon.sku:
             rule = replace(rule, sku=coupon.sku)
-        if not group:
-            group = f"batch:{batch.code}:{coupon.sku}"
     offer = Offer(
         name,
         rule,
@@ -95,9 +94,9 @@ def kept_offer(offer: Offer) -> dict[str, Any]:
 
 def offer_kept(kept: dict[str, Any]) -> Offer:
     """The offer of what :func:`kept_offer` made."""
-    lists = ("channels", "stores")
-    scope = read_scope({name: value for name, value in kept["scope"].items() if name not in lists})
-    scope = replace(scope, **{name: tuple(kept["scope"][name]) for name in lists})
+    lines = dict(kept["scope"])
+    channels, stores = tuple(lines.pop("channels")), tuple(lines.pop("stores"))
+    scope = replace(read_scope(lines), channels=channels, stores=stores)
     return Offer(**{**kept, "rule": read_rule(kept["rule"]), "scope": scope})
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from itertools import combinations, product
+from zoneinfo import ZoneInfo
 
 import pytest
 from cart_scene import OPEN_END, CartScene
+from coupon_scene import definition
 
-from scrm_core.api import CartLine, Conflict
+from scrm_core.api import CartLine, Conflict, Invalid
 from scrm_core.db.bulk import execute
+from scrm_coupon_threshold.batches.definition import read_definition
 from scrm_coupon_threshold.rules import Offer, Policy, best, quote, read_rule, read_scope
 from scrm_coupon_threshold.rules.choosing import conflict
 from scrm_coupon_threshold.rules.pricing import price
@@ -119,3 +122,40 @@ def test_an_order_is_refunded_by_the_terms_it_was_made_under(shop):
         assert shop.carts.refunding.preview("shop", "1", {"B": 1}) == 10_000
         execute("UPDATE coupon_threshold_batch SET rule = ?", ('{"kind":"cash","off_minor":9000}',))
         assert shop.carts.refunding.preview("shop", "1", {"B": 1}) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("member", "field"),
+    [
+        ({"stock": 1}, "stock"), ({"codes": "pool"}, "codes"), ({"gate": {"tasks": [{"task": "joined"}]}}, "gate"),
+        ({"promise": True, "budget_minor": 9_000}, "promise"), ({"claim_to": "2026-02-01"}, "claim_to"),
+        ({"validity": {"kind": "natural", "days": 7}}, "validity.kind"), ({"brakes": {"per_minute": 9}}, "brakes.per_minute"),
+        *[({"limits": {name: 1}}, f"limits.{name}") for name in (
+            "per_person", "per_person_day", "per_day", "per_device", "per_network_day")],
+    ],
+)  # fmt: skip
+def test_a_promotion_takes_no_limit_that_only_claims_are_held_to(member, field):
+    with pytest.raises(Invalid) as refused:
+        read_definition(definition("P", **{**AUTOMATIC, **member}), ZoneInfo("Asia/Shanghai"))
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_promotion_has_no_limit_per_person_and_stands_in_for_coupons_of_its_batch(shop):
+    scene = shop.scene
+    scene.open("P", rule=CASH, **AUTOMATIC)
+    scene.open("C", rule=CASH, validity=OPEN_END)
+    owner = scene.person()
+    coupon = scene.claim("C", owner)
+    with scene.acme:
+        assert scene.coupons().batches.get("P").per_person is None
+        assert scene.coupons().batches.get("C").per_person == 1
+        batches = scene.coupons().batches
+        assert batches.create(definition("P", rule=CASH, **AUTOMATIC)).code == "P"  # the same again
+        # A batch of coupons that became a promotion by hand in the database still gives its discount once.
+        execute("UPDATE coupon_threshold_batch SET scope = ? WHERE code = 'C'", ('{"automatic":true}',))
+    cart = shop.quote(9_000, contact=owner, codes=(coupon.code,))
+    assert sorted(each.offer.partition(":")[0] for each in cart.discounts) in (
+        ["promotion", "promotion"], sorted(["promotion", coupon.uid]),
+    )  # fmt: skip
+    assert cart.discount_minor == 2_000
