@@ -15,9 +15,11 @@ class Campaign(BrandModel):
     what the brand wrote, without prizes; ``settings`` is the game's own part
     of it. ``spent_minor`` counts prizes granted, held and reserved and never
     passes ``budget_minor`` (null: no budget). ``draws`` counts draws that cost
-    a chance where all draws together are limited. ``version`` moves whenever the definition changes. The seed of
-    its draws lies in a table of its own, so that nothing that reads a
-    campaign can show it.
+    a chance where all draws together are limited. ``version`` moves whenever the definition changes.
+    ``ruleset`` is the whole of its rules as they were published, in one canonical text, and
+    ``rules_hash`` the text's SHA-256. ``moves`` numbers, from 1, everything that took from stock,
+    budget or a limit of prizes, or gave back. The seed of its draws lies in a table of its own, so
+    that nothing that reads a campaign can show it.
     """
 
     id = pw.BigAutoField()
@@ -39,6 +41,9 @@ class Campaign(BrandModel):
     draws = pw.BigIntegerField(default=0)
     commitment = pw.TextField(default="")
     table_hash = pw.TextField(default="")
+    ruleset = pw.TextField(default="")
+    rules_hash = pw.TextField(default="")
+    moves = pw.BigIntegerField(default=0)
     version = pw.BigIntegerField(default=1)
     created_by = pw.TextField(default="")
     created_at = InstantField()
@@ -105,6 +110,30 @@ class PrizeDay(BrandModel):
         table_name = "interaction_games_prize_day"
 
 
+class Move(BrandModel):
+    """What moved stock or budget of a campaign besides draws and awards, which carry their own number.
+
+    ``what``: returned (a win that was taken back or a reservation that ended),
+    reserved, stock or budget (added, ``amount``), or erased: the draw or award of
+    a person who was erased, of which this is all that is left. ``draw`` is the uid
+    of the draw that was returned or erased; ``day`` the brand-local day on which
+    the win had been taken.
+    """
+
+    id = pw.BigAutoField()
+    campaign = pw.ForeignKeyField(Campaign)
+    move = pw.BigIntegerField()
+    what = pw.TextField()
+    prize = pw.ForeignKeyField(Prize, null=True)
+    amount = pw.BigIntegerField(default=1)
+    day = pw.BigIntegerField()
+    draw = pw.TextField(default="")
+    at = InstantField()
+
+    class Meta:
+        table_name = "interaction_games_move"
+
+
 class Player(BrandModel):
     """A person in a campaign: one row, which every write of theirs locks first.
 
@@ -165,7 +194,8 @@ class Draw(BrandModel):
     the reveal. ``picked`` is the prize that x points to, ``prize`` the one
     that was given and ``why`` what came between them: sold_out, paced, budget,
     per_day, per_person, cool_down, guarantee, fallback, substitute, or nothing.
-    ``counted`` is 0 when the chance was given back.
+    ``counted`` is 0 when the chance was given back. ``move`` is its number among the
+    campaign's moves of stock and budget; null when it asked for nothing that is limited.
 
     ``state``: none, won (to be granted), held (under review), granted, failed
     (granting failed too often) or void. ``deadline`` is when a prize that has to be
@@ -187,6 +217,7 @@ class Draw(BrandModel):
     why = pw.TextField(default="")
     state = pw.TextField()
     counted = pw.BigIntegerField(default=1)
+    move = pw.BigIntegerField(null=True)
     value_minor = MinorField(default=0)
     reason = pw.TextField(default="")
     reward = pw.TextField(default="")
@@ -268,5 +299,5 @@ class CampaignLog(BrandModel):
 
 
 ENGINE_MODELS = (
-    Campaign, Seed, Prize, PrizeDay, Player, Ticket, Draw, Review, Reservation, Act, CampaignLog,
+    Campaign, Seed, Prize, PrizeDay, Move, Player, Ticket, Draw, Review, Reservation, Act, CampaignLog,
 )  # fmt: skip

@@ -150,8 +150,8 @@ class Campaigns:
         row = execute(
             "INSERT INTO interaction_games_campaign (code, game, title, surface, state, starts_at, ends_at, rules, "
             "organiser, organiser_contact, settings, definition, total_weight, budget_minor, spent_minor, draws, "
-            "commitment, table_hash, version, created_by, created_at) "
-            "VALUES (?, ?, ?, ?, 'draft', ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', '', 1, ?, ?) "
+            "commitment, table_hash, ruleset, rules_hash, moves, version, created_by, created_at) "
+            "VALUES (?, ?, ?, ?, 'draft', ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', '', '', '', 0, 1, ?, ?) "
             "ON CONFLICT (code) DO NOTHING RETURNING id",
             (
                 made.code, made.game, made.title, made.surface, made.starts_at, made.ends_at, made.rules,

@@ -38,6 +38,9 @@ def up(migrator, db):
         draws = pw.BigIntegerField(constraints=[pw.Check("draws >= 0")])
         commitment = pw.TextField()
         table_hash = pw.TextField()
+        ruleset = pw.TextField()
+        rules_hash = pw.TextField()
+        moves = pw.BigIntegerField(constraints=[pw.Check("moves >= 0")])
         version = pw.BigIntegerField()
         created_by = pw.TextField()
         created_at = pw.BigIntegerField()
@@ -99,6 +102,23 @@ def up(migrator, db):
             table_name = "interaction_games_prize_day"
             indexes = ((("prize", "day"), True),)
 
+    class Move(Frozen):
+        id = pw.BigAutoField()
+        campaign = pw.ForeignKeyField(Campaign, index=False)
+        move = pw.BigIntegerField(constraints=[pw.Check("move >= 1")])
+        what = pw.TextField(
+            constraints=[pw.Check("what IN ('returned', 'reserved', 'stock', 'budget', 'erased')")]
+        )
+        prize = pw.ForeignKeyField(Prize, null=True, index=False)
+        amount = pw.BigIntegerField()
+        day = pw.BigIntegerField()
+        draw = pw.TextField()
+        at = pw.BigIntegerField()
+
+        class Meta:
+            table_name = "interaction_games_move"
+            indexes = ((("campaign", "move"), True),)
+
     class Player(Frozen):
         id = pw.BigAutoField()
         campaign = pw.ForeignKeyField(Campaign, index=False)
@@ -152,6 +172,7 @@ def up(migrator, db):
             constraints=[pw.Check("state IN ('none', 'won', 'held', 'granted', 'failed', 'void')")]
         )
         counted = pw.BigIntegerField(constraints=[pw.Check("counted IN (0, 1)")])
+        move = pw.BigIntegerField(null=True)
         value_minor = pw.BigIntegerField()
         reason = pw.TextField()
         reward = pw.TextField()
@@ -229,7 +250,8 @@ def up(migrator, db):
             table_name = "interaction_games_log"
 
     db.create_tables(
-        [Campaign, Seed, Prize, PrizeDay, Player, Ticket, Draw, Review, Reservation, Act, CampaignLog], safe=False
+        [Campaign, Seed, Prize, PrizeDay, Move, Player, Ticket, Draw, Review, Reservation, Act, CampaignLog],
+        safe=False,
     )
     # What jobs and people look for is always few rows of many.
     db.execute_sql("CREATE INDEX interaction_games_draw_open ON interaction_games_draw (state, id) "
