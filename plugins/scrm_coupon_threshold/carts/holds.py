@@ -13,7 +13,7 @@ from scrm_core.api import Cart, Conflict, Invalid, NotFound, clean_text, execute
 from ..claims.service import NAME
 from ..models import Hold as HoldModel
 from .basket import cart_view, check_lines, sale_lines
-from .offers import PROMOTION, Choice, batches_by_id, choice_of, find_coupon, kept_offer
+from .offers import PROMOTION, Choice, batches_by_id, choice_of, could_be_ours, find_coupon, kept_offer
 from .pricing import policy_of
 from .reserving import GiftTaken, Holder, Use, give_back, lock_batches, take
 
@@ -94,8 +94,8 @@ class Holds:
         """Price a cart and keep for it all that it uses, for ``hold_minutes``; the same key answers the first time's.
 
         Validity is checked now, when the order is made; a payment within the
-        hold is honoured. All codes are held or none: raises Conflict
-        (``coupon_refused``) naming each code's reason, ``price_changed`` when
+        hold is honoured. All coupons are held or none: raises Conflict
+        (``coupon_refused``) naming each one's reason, ``price_changed`` when
         ``expect_payable_minor`` is not what the cart costs, and ``hold_key`` for
         a key that held another cart. A promotion whose gift or budget is gone
         is left out and told in ``refusals``.
@@ -121,7 +121,8 @@ class Holds:
         self._end_stale(cart.codes, now)
         priced, choices, uses = self._settled(cart)
         gifts = _gifts(choices)
-        refused = [each for each in priced.refusals if each.code in cart.codes]
+        used = {use.offer for use in uses}
+        refused = [each for each in priced.refusals if each.code in cart.codes and _is_ours(each.code, used)]
         if refused:
             told = "; ".join(f"{each.code}: {each.message}" for each in refused)
             raise Conflict(f"not every coupon can be held: {told}", code="coupon_refused")
@@ -231,6 +232,12 @@ class Holds:
     @transactional
     def _expire_one(self, hold_id: int, now: int) -> bool:
         return self.end(hold_id, "expired", now)
+
+
+def _is_ours(asked: str, used: set[str]) -> bool:
+    """Whether it is this plugin that refused a code; what others refuse is told in the answer and stops no hold."""
+    coupon = find_coupon(asked)
+    return could_be_ours(asked) if coupon is None else coupon.uid not in used
 
 
 def _choices(offers: Sequence[str]) -> list[Choice]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Cart, execute, fetch_in
 
+from ..batches.codes import import_problem
 from ..batches.service import Batch, batch_of
 from ..claims.views import SELECT, CouponView
 from ..models import Batch as BatchModel
@@ -108,7 +109,10 @@ class Offers:
         self.words = words
 
     def of_cart(self, cart: Cart) -> tuple[list[Choice], list[Denied]]:
-        """The promotions and chosen coupons that may apply, and the codes that do not, each with its reason."""
+        """The promotions and chosen coupons that may apply, and the codes that do not, each with its reason.
+
+        A text that cannot be a code of this plugin is not answered.
+        """
         choices = self.promotions(cart.at)
         denied: list[Denied] = []
         seen: set[int] = set()
@@ -116,6 +120,8 @@ class Offers:
         wanted: list[tuple[str, CouponView]] = []
         for asked in dict.fromkeys(cart.codes):
             coupon = find_coupon(asked)
+            if coupon is None and not could_be_ours(asked):
+                continue  # points, a gift card: another plugin's to answer
             problem = unknown(asked) if coupon is None else self.unusable(coupon, cart.at, owner, asked)
             if problem is not None:
                 denied.append(problem)
@@ -178,6 +184,11 @@ def find_coupon(asked: str) -> CouponView | None:
     text = asked.strip()
     row = execute(f"{SELECT}WHERE c.code = ? OR c.uid = ?", (normalise_code(text), text)).fetchone()
     return None if row is None else CouponView(*row)
+
+
+def could_be_ours(asked: str) -> bool:
+    """Whether a text has the shape of a coupon's code or uid; whatever has not belongs to another plugin."""
+    return import_problem(normalise_code(asked)) is None
 
 
 def unknown(asked: str) -> Denied:

@@ -169,7 +169,7 @@ def test_shops_and_clerks_are_kept_over_http_and_no_pin_leaves(shop, call):
 def test_commands_price_redeem_and_reverse(shop, scrm, tmp_path):
     coupon, owner = claimed(shop)
     file = tmp_path / "cart.json"
-    file.write_text(json.dumps({**CART, "contact": owner, "codes": [coupon.code, "WRONG"]}), "utf-8")
+    file.write_text(json.dumps({**CART, "contact": owner, "codes": [coupon.code, new_code()]}), "utf-8")
     told = scrm("quote", "acme", str(file))
     assert told.exit_code == 0 and "37,000" in told.output and "unknown" in told.output
     quoted = json.loads(scrm("quote", "acme", str(file), "--json").output)

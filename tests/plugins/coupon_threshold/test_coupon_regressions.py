@@ -7,14 +7,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from cart_scene import OPEN_END, CartScene
-from coupon_scene import definition
+from coupon_scene import PLUGIN, PLUGINS, CouponScene, definition
 
 from scrm_core.api import CartLine, Conflict, Invalid
 from scrm_core.db.bulk import execute
 from scrm_coupon_threshold.batches.definition import read_definition
-from scrm_coupon_threshold.rules import Offer, Policy, best, quote, read_rule, read_scope
+from scrm_coupon_threshold.rules import Offer, Policy, best, new_code, quote, read_rule, read_scope
 from scrm_coupon_threshold.rules.choosing import conflict
 from scrm_coupon_threshold.rules.pricing import price
+from scrm_points import Points
 
 
 def offer(name, rule, **more):
@@ -159,3 +160,53 @@ def test_a_promotion_has_no_limit_per_person_and_stands_in_for_coupons_of_its_ba
         ["promotion", "promotion"], sorted(["promotion", coupon.uid]),
     )  # fmt: skip
     assert cart.discount_minor == 2_000
+
+
+# Points beside coupons ----------------------------------------------------------------
+
+POINTS = "\n[plugins.points]\nredeem_minor = 1\nearn_points = 0\n"
+
+
+@pytest.mark.parametrize("order", ["coupons first", "points first"])
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_points_and_a_coupon_pay_for_one_order(new_installation, clock, order):
+    both = PLUGIN + POINTS if order == "coupons first" else POINTS + PLUGIN
+    scene = CouponScene(new_installation(plugins=(*PLUGINS, Points), acme=both, moonco=PLUGIN), clock)
+    shop, owner = CartScene(scene), scene.person()
+    scene.open("C", rule=CASH)
+    coupon = scene.claim("C", owner)
+    with scene.acme:
+        scene.acme.rewards.grant("points", owner, grant_key="g", quantity=500)
+        book = scene.acme.plugins["points"].book
+    codes = (coupon.code, "points:400")
+    for given in ((coupon.code, "points"), codes):
+        cart = shop.quote(5_000, contact=owner, codes=given)
+        assert cart.refusals == () and cart.payable_minor == 5_000 - 1_000 - (500 if "points" in given else 400)
+    held = shop.hold("h", 5_000, contact=owner, codes=codes, expect_payable_minor=3_600)
+    assert {each["plugin"]: each["discount_minor"] for each in held["discounts"]} == {
+        "coupon-threshold": 1_000, "points": 400,
+    }  # fmt: skip
+    with scene.acme:
+        book.hold(owner, 400, key="h")
+    assert shop.redeem("h", "1")["payable_minor"] == 3_600
+    with scene.acme:
+        assert book.capture("h", "shop", "1").state == "spent"
+        assert book.balance(owner).balance == 100
+    # Only money comes back as money; the points' share is theirs to return.
+    assert shop.refund("1", "r", {"A": 1})["refund_minor"] == 3_600
+    # What points refuse is theirs to say, and no reason to refuse the coupon.
+    (back,) = scene.rows("SELECT code FROM coupon_threshold_coupon WHERE returns_id IS NOT NULL")[0]
+    short = shop.hold("h2", 5_000, contact=owner, codes=(back, "points:9999"))
+    assert ([each["reason"] for each in short["refusals"]], short["payable_minor"]) == (["not_enough_points"], 4_000)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_only_what_could_be_one_of_its_codes_is_denied(shop):
+    foreign = ("points", "points:500", "WELCOME", "gift card 7", "券")
+    ours = (new_code(), "f" * 24, "LETTERS2345")  # the last one is a letter short of what a pool takes
+    told = shop.quote(5_000, contact=shop.scene.person(), codes=(*foreign, *ours))
+    assert [(each.code, each.reason) for each in told.refusals] == [(ours[0], "unknown"), (ours[1], "unknown")]
+    assert shop.hold("h", 5_000, codes=foreign)["state"] == "held"
+    with pytest.raises(Conflict) as refused:
+        shop.hold("h2", 5_000, codes=ours)
+    assert refused.value.code == "coupon_refused"
