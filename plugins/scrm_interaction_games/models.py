@@ -239,13 +239,18 @@ class Draw(BrandModel):
 
 
 class Review(BrandModel):
-    """A person's word on a held prize: approved or rejected, with reason; one per draw and person."""
+    """A person's word on a held prize: approved or rejected, with reason; one per draw and person.
+
+    ``actor`` is the name as it was given, ``person`` what tells the person from
+    others: two spellings of one name are one person.
+    """
 
     id = pw.BigAutoField()
     draw = pw.ForeignKeyField(Draw)
     verdict = pw.TextField()
     reason = pw.TextField()
     actor = pw.TextField()
+    person = pw.TextField()
     at = InstantField()
 
     class Meta:

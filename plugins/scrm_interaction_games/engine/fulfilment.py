@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, PluginError, Veto, clean_text, execute
+from scrm_core.api import Conflict, Invalid, NotFound, PluginError, Veto, clean_text, execute, transactional
 
 from .stock import Stock
 
@@ -94,61 +94,83 @@ class Fulfilment:
         """Try a failed (or waiting) prize again now, by hand; returns its state. The grant is never made twice."""
         return self._again(uid, ("won", "failed"))
 
+    @transactional
     def _again(self, uid: str, states: tuple[str, ...]) -> str:
-        with self.brand.transaction():
-            row = self.locked(uid)
-            if row["state"] not in states:
-                raise Conflict(f"draw {uid!r} is {row['state']}", code="state")
-            if row["deadline"] is not None and row["claimed_at"] is None:
-                raise Conflict(f"draw {uid!r} waits for the winner's address", code="unclaimed")
-            campaign = self.campaigns.by_id(row["campaign_id"])
-            state = self.grant(
-                uid, row["contact_id"], _prize(campaign, row["prize_id"]), campaign, row["value_minor"], row["attempts"]
-            )
-        return state
+        row = self.locked(uid)
+        if row["state"] not in states:
+            raise Conflict(f"draw {uid!r} is {row['state']}", code="state")
+        if row["deadline"] is not None and row["claimed_at"] is None:
+            raise Conflict(f"draw {uid!r} waits for the winner's address", code="unclaimed")
+        campaign = self.campaigns.by_id(row["campaign_id"])
+        return self.grant(
+            uid, row["contact_id"], _prize(campaign, row["prize_id"]), campaign, row["value_minor"], row["attempts"]
+        )
 
     def claim(self, uid: str, contact_id: int, address: str) -> str:
         """The winner gives the address of a prize that has to be claimed; returns the state.
 
+        A prize under review takes it at any time: its days begin with the approval.
         Raises NotFound for a draw of somebody else's, Conflict when there is
         nothing to claim or the deadline has passed.
         """
         text = clean_text(address, field="address", max_length=500, multiline=True)
         if not text:
             raise Invalid("address: say where the prize is to be sent", field="address")
-        with self.brand.transaction():
-            row = self.locked(uid)
-            if row["contact_id"] != contact_id:
-                raise NotFound(f"no draw {uid!r}")
-            if row["deadline"] is None or row["state"] not in ("won", "held"):
-                raise Conflict("this prize has nothing to claim", code="nothing_to_claim")
-            if row["deadline"] <= self.brand.now():
-                raise Conflict("the time to claim this prize has passed", code="forfeited")
-            execute(
-                f"{_CHANGE}address = ?, claimed_at = coalesce(claimed_at, ?) WHERE uid = ?",
-                (text, self.brand.now(), uid),
-            )
-            if row["state"] == "held":
-                return "held"
-            campaign = self.campaigns.by_id(row["campaign_id"])
-            state = self.grant(
-                uid, contact_id, _prize(campaign, row["prize_id"]), campaign, row["value_minor"], row["attempts"]
-            )
-        return state
+        return self._claim(uid, contact_id, text)
 
+    @transactional
+    def _claim(self, uid: str, contact_id: int, address: str) -> str:
+        row = self.locked(uid)
+        if row["contact_id"] != contact_id:
+            raise NotFound(f"no draw {uid!r}")
+        if row["deadline"] is None or row["state"] not in ("won", "held"):
+            raise Conflict("this prize has nothing to claim", code="nothing_to_claim")
+        if row["state"] == "won" and row["deadline"] <= self.brand.now():
+            raise Conflict("the time to claim this prize has passed", code="forfeited")
+        execute(
+            f"{_CHANGE}address = ?, claimed_at = coalesce(claimed_at, ?) WHERE uid = ?",
+            (address, self.brand.now(), uid),
+        )
+        if row["state"] == "held":
+            return "held"
+        campaign = self.campaigns.by_id(row["campaign_id"])
+        return self.grant(
+            uid, contact_id, _prize(campaign, row["prize_id"]), campaign, row["value_minor"], row["attempts"]
+        )
+
+    @transactional
     def void(self, uid: str, *, reason: str, actor: str) -> None:
         """Take a prize back before it was granted, for a reason that the player is told; stock and budget return.
 
-        Raises Conflict for a prize that was granted: it is reversed as a reward.
+        Raises Conflict for a prize that was granted: :meth:`take_back` reverses its reward.
         """
         why = clean_text(reason, field="reason", max_length=500)
         if not why:
             raise Invalid("reason: say why, the player is told", field="reason")
-        with self.brand.transaction():
-            row = self.locked(uid)
-            if row["state"] not in ("won", "held", "failed"):
-                raise Conflict(f"draw {uid!r} is {row['state']}; only what is not granted yet is voided", code="state")
-            self.void_row(row, why, actor)
+        row = self.locked(uid)
+        if row["state"] not in ("won", "held", "failed"):
+            raise Conflict(f"draw {uid!r} is {row['state']}; only what is not granted yet is voided", code="state")
+        self.void_row(row, why, actor)
+
+    @transactional
+    def take_back(self, uid: str, *, reason: str, actor: str) -> bool:
+        """Take a prize back, granted or not; its stock, its day's count and its money return to the campaign.
+
+        True for one that is void already. False, with nothing changed, when its
+        reward cannot be reversed (a coupon that was used, points that were spent):
+        the brand bears the loss.
+        """
+        row = self.locked(uid)
+        if row["state"] in ("none", "void"):
+            return True
+        if row["state"] == "granted":
+            try:
+                with self.brand.transaction():
+                    self.brand.rewards.reverse(f"draw:{uid}", reason=reason, actor=actor)
+            except (Conflict, PluginError, Veto):
+                return False
+        self.void_row(row, reason, actor)
+        return True
 
     def void_row(self, row: dict[str, Any], reason: str, actor: str) -> None:
         """Void a locked draw; call it in a transaction."""
@@ -167,12 +189,15 @@ class Fulfilment:
             "ORDER BY id LIMIT ?",
             (self.brand.now(), BATCH),
         ).fetchall()
-        for (uid,) in rows:
-            with self.brand.transaction():
-                row = self.locked(uid)
-                if row["state"] == "won" and row["claimed_at"] is None:
-                    self.void_row(row, "not claimed in time", "deadline")
-        return len(rows)
+        return sum(self._forfeit(uid) for (uid,) in rows)
+
+    @transactional
+    def _forfeit(self, uid: str) -> bool:
+        row = self.locked(uid)
+        if row["state"] != "won" or row["claimed_at"] is not None:
+            return False
+        self.void_row(row, "not claimed in time", "deadline")
+        return True
 
     def failed(self, *, after: int = 0, limit: int = 100) -> list[dict[str, Any]]:
         """Prizes whose granting failed, or is waiting for the next try, first to last."""
@@ -198,7 +223,6 @@ class Fulfilment:
         if row is None:
             raise NotFound(f"no draw {uid!r}")
         return dict(zip(names, row, strict=True))
-
 
 
 def _prize(campaign: CampaignView, prize_id: int) -> PrizeView:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, clean_text, execute
+from scrm_core.api import Conflict, Invalid, clean_text, execute, transactional
+
+from .tickets import DAY_MS
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -52,33 +55,39 @@ class Reviews:
     def approve(self, uid: str, *, actor: str, reason: str = "") -> str:
         """A person approves; the prize is granted once as many agree as its value needs. Returns its state.
 
-        Raises Conflict (``four_eyes``) when the same person approves twice, and
-        for a prize that is not held.
+        The days to claim it begin now. Raises Conflict (``four_eyes``) when the
+        same person approves twice, however they write their name, and for a prize
+        that is not held.
         """
-        actor, reason = self._named(actor), clean_text(reason, field="reason", max_length=500)
-        with self.brand.transaction():
-            row = self._held(uid)
-            if not self._word(row["id"], "approved", actor, reason):
-                raise Conflict(f"{actor!r} has spoken already; another person is needed", code="four_eyes")
-            if len(self._approvers(row["id"])) < self.needed(row["value_minor"]):
-                return "held"
-            execute("UPDATE interaction_games_draw SET state = 'won' WHERE uid = ?", (uid,))
-            if row["deadline"] is not None and row["claimed_at"] is None:
-                return "won"
-            campaign = self.campaigns.by_id(row["campaign_id"])
-            prize = next(each for each in campaign.prizes if each.id == row["prize_id"])
-            state = self.fulfilment.grant(uid, row["contact_id"], prize, campaign, row["value_minor"])
-        return state
+        return self._approve(uid, self._named(actor), clean_text(reason, field="reason", max_length=500))
+
+    @transactional
+    def _approve(self, uid: str, actor: str, reason: str) -> str:
+        row = self._held(uid)
+        if not self._word(row["id"], "approved", actor, reason):
+            raise Conflict(f"{actor!r} has spoken already; another person is needed", code="four_eyes")
+        if len(self._approvers(row["id"])) < self.needed(row["value_minor"]):
+            return "held"
+        campaign = self.campaigns.by_id(row["campaign_id"])
+        prize = next(each for each in campaign.prizes if each.id == row["prize_id"])
+        deadline = None if prize.claim_days is None else self.brand.now() + prize.claim_days * DAY_MS
+        execute("UPDATE interaction_games_draw SET state = 'won', deadline = ? WHERE uid = ?", (deadline, uid))
+        if deadline is not None and row["claimed_at"] is None:
+            return "won"
+        return self.fulfilment.grant(uid, row["contact_id"], prize, campaign, row["value_minor"])
 
     def reject(self, uid: str, *, actor: str, reason: str) -> str:
         """A person rejects: the prize is void, stock and budget return, and the player is told the reason."""
         actor, reason = self._named(actor), clean_text(reason, field="reason", max_length=500)
         if not reason:
             raise Invalid("reason: say why, the player is told", field="reason")
-        with self.brand.transaction():
-            row = self._held(uid)
-            self._word(row["id"], "rejected", actor, reason)
-            self.fulfilment.void_row(row, reason, actor)
+        return self._reject(uid, actor, reason)
+
+    @transactional
+    def _reject(self, uid: str, actor: str, reason: str) -> str:
+        row = self._held(uid)
+        self._word(row["id"], "rejected", actor, reason)
+        self.fulfilment.void_row(row, reason, actor)
         return "void"
 
     def words(self, uid: str) -> list[dict[str, Any]]:
@@ -98,9 +107,9 @@ class Reviews:
 
     def _word(self, draw_id: int, verdict: str, actor: str, reason: str) -> bool:
         said = execute(
-            "INSERT INTO interaction_games_review (draw_id, verdict, reason, actor, at) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT (draw_id, actor) DO NOTHING",
-            (draw_id, verdict, reason, actor, self.brand.now()),
+            "INSERT INTO interaction_games_review (draw_id, verdict, reason, actor, person, at) "
+            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (draw_id, person) DO NOTHING",
+            (draw_id, verdict, reason, actor, same_person(actor), self.brand.now()),
         ).rowcount
         return bool(said)
 
@@ -117,3 +126,8 @@ class Reviews:
         if not text:
             raise Invalid("actor: a review has a person who answers for it", field="actor")
         return text
+
+
+def same_person(actor: str) -> str:
+    """What tells a reviewer from others: the name without capitals, spaces and forms of letters (Mia is mia)."""
+    return "".join(unicodedata.normalize("NFKC", actor).casefold().split())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, PluginError, Veto, execute
+from scrm_core.api import Conflict
 
 if TYPE_CHECKING:
     from ..engine.draws import AwardView
@@ -42,7 +42,8 @@ def hand(place: Turn | Desk, contact_id: int, prize: str, key: str, reason: str)
 
 
 def take_back(place: Turn | Desk, contact_id: int, key: str, reason: str, actor: str) -> bool:
-    """Take an award back in the open transaction: one not granted yet is voided, a granted one reversed.
+    """Take an award back in the open transaction, with its stock and money: one not granted yet is voided,
+    a granted one reversed.
 
     False when that cannot be done (a coupon that was used, points that were
     spent): the brand bears the loss.
@@ -50,17 +51,4 @@ def take_back(place: Turn | Desk, contact_id: int, key: str, reason: str, actor:
     turn = turn_for(place, contact_id, key)
     draws = turn.engine_draws
     award = draws.find(turn.contact_id, f"award:{key}")
-    if award is None or award.state == "void":
-        return True
-    if award.state != "granted":
-        draws.fulfilment.void(award.uid, reason=reason, actor=actor)
-        return True
-    try:
-        with turn.brand.transaction():
-            turn.brand.rewards.reverse(f"draw:{award.uid}", reason=reason, actor=actor)
-    except (Conflict, PluginError, Veto):
-        return False
-    execute(
-        "UPDATE interaction_games_draw SET state = 'void', reason = ? WHERE uid = ?", (reason, award.uid)
-    )
-    return True
+    return award is None or draws.fulfilment.take_back(award.uid, reason=reason, actor=actor)

@@ -204,11 +204,12 @@ def up(migrator, db):
         verdict = pw.TextField(constraints=[pw.Check("verdict IN ('approved', 'rejected')")])
         reason = pw.TextField()
         actor = pw.TextField()
+        person = pw.TextField()
         at = pw.BigIntegerField()
 
         class Meta:
             table_name = "interaction_games_review"
-            indexes = ((("draw", "actor"), True),)
+            indexes = ((("draw", "person"), True),)
 
     class Reservation(Frozen):
         id = pw.BigAutoField()

@@ -151,7 +151,10 @@ def result(code: str, uid: str) -> Any:
         raise NotFound(f"no draw {uid!r}")
     if _script():
         return flask.jsonify(draw.shown())
-    return _page("games_result.html", campaign, draw=draw, deadline=_local(draw.deadline))
+    return _page(
+        "games_result.html", campaign, draw=draw, claimable=_claimable(draw),
+        deadline=_local(draw.deadline) if draw.state == "won" else "",
+    )  # fmt: skip
 
 
 @pages.get("/prizes")
@@ -166,8 +169,8 @@ def prizes() -> Any:
             "campaign": campaign,
             "draw": draw,
             "at": _local(draw.at),
-            "deadline": _local(draw.deadline),
-            "claimable": draw.deadline is not None and draw.state == "won" and draw.deadline > current_brand().now(),
+            "deadline": _local(draw.deadline) if draw.state == "won" else "",
+            "claimable": _claimable(draw),
         }
         for campaign, draw in found
     ]
@@ -182,6 +185,13 @@ def claim(uid: str) -> Any:
     person = need_consumer()
     state = games_here().fulfilment.claim(uid, person.contact_id, flask.request.form.get("address", ""))
     return consumer_answer({"state": state}, f"{root()}/prizes")
+
+
+def _claimable(draw: drawing.DrawView) -> bool:
+    """Whether its winner may give an address now; the days to do so begin when a held prize is approved."""
+    if draw.deadline is None:
+        return False
+    return draw.state == "held" or (draw.state == "won" and draw.deadline > current_brand().now())
 
 
 def published(games: Games, campaign: CampaignView) -> dict[str, Any]:

@@ -1,0 +1,171 @@
+"""Defects of the engine that were found once, each held by the scene that showed it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from games_scene import Scene
+from signing import PAGE, fields, sign_in
+
+from scrm_core.api import Conflict
+from scrm_core.db.bulk import execute
+from scrm_core.web.app import create_app
+from scrm_interaction_games.games import handing
+
+SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+BASE = "/p/acme/interaction-games"
+POSTGRESQL = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+
+# The first change of a draw fails as if another transaction had won the race; a sequence does not roll back.
+_CONTENDED_ONCE = """
+CREATE SEQUENCE contended_once;
+CREATE FUNCTION contend() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  IF nextval('contended_once') = 1 THEN RAISE EXCEPTION 'contended' USING ERRCODE = '40P01'; END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER contended BEFORE UPDATE ON interaction_games_draw FOR EACH ROW EXECUTE FUNCTION contend();
+"""
+
+
+def state_of(uid: str) -> str:
+    return str(execute("SELECT state FROM interaction_games_draw WHERE uid = ?", (uid,)).fetchone()[0])
+
+
+def sure(scene: Scene, **more: object) -> str:
+    """A wheel on which every draw wins a tea."""
+    return scene.campaign("wheel", [scene.prize("tea", item="tea", weight=1, **more)], chances={"start": 50})
+
+
+# Contention ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def contend(scene: Scene) -> Iterator[Callable[[], None]]:
+    """A function that lets the next change of a draw fail as a deadlock does."""
+
+    def make() -> None:
+        drop()
+        execute(_CONTENDED_ONCE)
+
+    def drop() -> None:
+        execute("DROP TRIGGER IF EXISTS contended ON interaction_games_draw")
+        execute("DROP FUNCTION IF EXISTS contend()")
+        execute("DROP SEQUENCE IF EXISTS contended_once")
+
+    yield make
+    drop()
+
+
+@POSTGRESQL
+def test_a_deadlock_in_deciding_over_a_prize_is_tried_again(scene: Scene, contend: Callable[[], None]) -> None:
+    fulfilment, reviews = scene.games.fulfilment, scene.games.reviews
+    decisions: dict[str, tuple[str, Callable[[str, int], object]]] = {
+        "approve": ("granted", lambda uid, _: reviews.approve(uid, actor="kim")),
+        "reject": ("void", lambda uid, _: reviews.reject(uid, actor="kim", reason="同一设备")),
+        "void": ("void", lambda uid, _: fulfilment.void(uid, reason="账号异常", actor="kim")),
+        "claim": ("granted", lambda uid, anna: fulfilment.claim(uid, anna, "上海市")),
+        "replay": ("granted", lambda uid, _: fulfilment.replay(uid)),
+        "retry": ("granted", lambda *_: fulfilment.retry()),
+        "forfeit": ("void", lambda *_: fulfilment.forfeit()),
+        "take back": ("void", lambda uid, _: fulfilment.take_back(uid, reason="退款", actor="kim")),
+    }
+    for word, (left, decide) in decisions.items():
+        anna = scene.person()
+        claimed = {"claim_days": 7} if word in ("claim", "forfeit") else {}
+        code = sure(scene, stock=3, value_minor=100, review=word in ("approve", "reject"), **claimed)
+        scene.break_issuer(word in ("replay", "retry", "void"))
+        draw = scene.draw(code, anna)
+        scene.break_issuer(False)
+        scene.clock.advance(days=8 if word == "forfeit" else 1)
+        contend()
+        decide(draw.uid, anna)
+        assert execute("SELECT last_value FROM contended_once").fetchone()[0] > 1, word
+        assert state_of(draw.uid) == left, word
+        assert (scene.stock(code, "tea"), scene.spent(code)) == ((3, 0) if left == "void" else (2, 100)), word
+        # What was taken back has its reversal in the ledger.
+        assert len(scene.rewards(anna)) == {"granted": 1, "void": 0}[left] + 2 * (word == "take back"), word
+
+
+# Prizes that wait ------------------------------------------------------------------
+
+
+@SQLITE
+def test_the_days_to_claim_a_prize_begin_when_it_is_approved_and_it_may_be_claimed_before(scene: Scene) -> None:
+    anna, berta = scene.people(2)
+    code = sure(scene, stock=2, review=True, claim_days=7)
+    first, second = scene.draw(code, anna), scene.draw(code, berta)
+    scene.clock.advance(days=10)
+    fulfilment, reviews = scene.games.fulfilment, scene.games.reviews
+    # The review takes long: an address may be given meanwhile, however long ago the win was.
+    assert fulfilment.claim(second.uid, berta, "上海市") == "held"
+    assert scene.games.settle()["forfeited"] == 0
+    assert reviews.approve(second.uid, actor="kim") == "granted"
+    assert reviews.approve(first.uid, actor="kim") == "won"
+    scene.clock.advance(days=6)
+    assert scene.games.settle()["forfeited"] == 0
+    assert fulfilment.claim(first.uid, anna, "北京市") == "granted"
+    assert len(scene.rewards(anna)) == len(scene.rewards(berta)) == 1
+
+
+@SQLITE
+def test_an_approved_prize_that_nobody_claims_is_forfeited_in_its_own_time(scene: Scene) -> None:
+    anna = scene.person()
+    code = sure(scene, stock=2, review=True, claim_days=7)
+    draw = scene.draw(code, anna)
+    scene.clock.advance(days=10)
+    scene.games.reviews.approve(draw.uid, actor="kim")
+    scene.clock.advance(days=7)
+    assert scene.games.settle()["forfeited"] == 1
+    assert (state_of(draw.uid), scene.stock(code, "tea")) == ("void", 2)
+
+
+@SQLITE
+def test_a_prize_under_review_offers_its_form_and_names_no_day_before_it_is_approved(scene: Scene) -> None:
+    anna = scene.person()
+    code = sure(scene, stock=2, review=True, claim_days=7)
+    draw = scene.draw(code, anna)
+    client = create_app(scene.brand.installation).test_client()
+    sign_in(client, scene.brand, anna)
+    scene.clock.advance(days=8)
+    page = client.get(f"{BASE}/prizes?lang=en", headers=PAGE)
+    text = page.get_data(as_text=True)
+    assert "Being checked" in text and "Please answer before" not in text
+    form = fields(page, "/claim", address="王小明 上海市")
+    assert client.post(f"{BASE}/prizes/{draw.uid}/claim", data=form, headers=PAGE).status_code == 303
+    shown = client.get(f"{BASE}/g/{code}/result/{draw.uid}?lang=en", headers=PAGE).get_data(as_text=True)
+    assert "Please answer before" not in shown
+    assert scene.games.reviews.approve(draw.uid, actor="kim") == "granted"
+    assert "/claim" not in client.get(f"{BASE}/prizes?lang=en", headers=PAGE).get_data(as_text=True)
+
+
+@SQLITE
+def test_one_person_under_two_spellings_is_still_one(scene: Scene) -> None:
+    anna = scene.person()
+    code = sure(scene, value_minor=100_000, review=True)
+    draw = scene.draw(code, anna)
+    reviews = scene.games.reviews
+    assert reviews.approve(draw.uid, actor="Mia Ma") == "held"
+    for same in ("mia ma", "MIA  MA", "Mia\u00a0Ma", "ＭＩＡ ma", "miama"):
+        with pytest.raises(Conflict) as refused:
+            reviews.approve(draw.uid, actor=same)
+        assert refused.value.code == "four_eyes"
+    assert [word["actor"] for word in reviews.words(draw.uid)] == ["Mia Ma"]
+    assert reviews.approve(draw.uid, actor="Kim") == "granted"
+
+
+@SQLITE
+def test_an_award_that_is_taken_back_returns_its_stock_its_day_and_its_money(scene: Scene) -> None:
+    anna, berta = scene.people(2)
+    code = scene.campaign(
+        "wheel", [scene.prize("tea", weight=1, stock=2, value_minor=300, per_day=1, per_person=1)], budget_minor=300
+    )
+    scene.award(code, anna, "tea", "rung:1")
+    assert (scene.stock(code, "tea"), scene.spent(code)) == (1, 300)
+    with scene.brand.transaction():
+        turn = scene.games.turn(code, berta, "k")
+        assert handing.take_back(turn, anna, "rung:1", "the order was refunded", "shop")
+        assert handing.take_back(turn, anna, "rung:1", "told again", "shop")
+    assert (scene.stock(code, "tea"), scene.spent(code)) == (2, 0)
+    assert [quantity for _, _, quantity in scene.rewards(anna)] == [1, -1]
+    assert scene.award(code, berta, "tea", "rung:1").state == "granted"
