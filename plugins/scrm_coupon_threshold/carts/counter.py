@@ -142,7 +142,7 @@ class Counter:
             phone,
             choice.offer.scope.stores,
         )
-        reason = standing(coupon, now)
+        reason = standing(coupon, now) or ("void" if coupon.contact_id is None else None)
         if reason == "used":
             first = redemptions("r.coupon_id = ? AND r.reverses_id IS NULL", coupon.id)
             return replace(

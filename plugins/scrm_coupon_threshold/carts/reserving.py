@@ -142,21 +142,25 @@ def take_budget(batch_id: int, amount_minor: int) -> None:
 
 
 def give_back(hold_id: int, gifts: Sequence[GiftTaken], now: int) -> None:
-    """Undo :func:`take` for a hold that ends unused: coupons are their owners' again, promotions never were."""
+    """Undo :func:`take` for a hold that ends unused: coupons are their owners' again, promotions never were.
+
+    A coupon whose owner was erased meanwhile is nobody's: it is void.
+    """
     rows = execute(
-        "SELECT c.id, c.batch_id, c.source, c.reserved_minor, b.promise, b.promise_minor "
+        "SELECT c.id, c.batch_id, c.source = 'promotion' OR c.contact_id IS NULL, c.reserved_minor, b.promise, "
+        "b.promise_minor "
         "FROM coupon_threshold_coupon c JOIN coupon_threshold_batch b ON b.id = c.batch_id "
         "WHERE c.hold_id = ? AND c.state = 'held' ORDER BY c.batch_id, c.id",
         (hold_id,),
     ).fetchall()
     lock_batches(row[1] for row in rows)
-    for coupon_id, batch_id, source, reserved, promise, promised in rows:
-        kept = min(reserved, promised) if promise and source != "promotion" else 0
-        state = "void" if source == "promotion" else "claimed"
+    for coupon_id, batch_id, nobodys, reserved, promise, promised in rows:
+        kept = min(reserved, promised) if promise and not nobodys else 0
+        state, number, ended = ("void", "-id", now) if nobodys else ("claimed", "nth", None)
         changed = execute(
-            "UPDATE coupon_threshold_coupon SET state = ?, hold_id = NULL, held_until = NULL, reserved_minor = ?, "
-            "ended_at = ? WHERE id = ? AND state = 'held' AND hold_id = ? AND reserved_minor = ?",
-            (state, kept, now if state == "void" else None, coupon_id, hold_id, reserved),
+            f"UPDATE coupon_threshold_coupon SET state = ?, nth = {number}, hold_id = NULL, held_until = NULL, "
+            "reserved_minor = ?, ended_at = ? WHERE id = ? AND state = 'held' AND hold_id = ? AND reserved_minor = ?",
+            (state, kept, ended, coupon_id, hold_id, reserved),
         ).rowcount
         if changed:
             take_budget(batch_id, kept - reserved)

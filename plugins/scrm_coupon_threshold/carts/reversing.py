@@ -38,6 +38,7 @@ class Reversing:
         names the used one, if that has not expired; when the batch says ``extend``
         also an expired one, for its days more, and when it says ``never`` none.
         With ``undo`` the redemption was a mistake, so ``never`` does not count.
+        A customer who was erased gets none.
         Raises NotFound, and Invalid without a reason or for a reversal itself.
         """
         reason = clean_text(reason, field="reason", max_length=200)
@@ -84,15 +85,17 @@ class Reversing:
         return redemption(written[1])
 
     def _give_back(self, entry: RedemptionView, now: int, *, actor: str, reason: str, undo: bool) -> None:
-        reserved, valid_to, promise, promised, policy, days = execute(
-            "SELECT c.reserved_minor, c.valid_to, b.promise, b.promise_minor, b.return_policy, b.extend_days "
+        reserved, valid_to, owner, promise, promised, policy, days = execute(
+            "SELECT c.reserved_minor, c.valid_to, c.contact_id, b.promise, b.promise_minor, b.return_policy, "
+            "b.extend_days "
             "FROM coupon_threshold_coupon c JOIN coupon_threshold_batch b ON b.id = c.batch_id WHERE c.id = ?",
             (entry.coupon_id,),
         ).fetchone()
         execute(
             "UPDATE coupon_threshold_coupon SET reserved_minor = 0 WHERE id = ? AND state = 'used'", (entry.coupon_id,)
         )
-        comes_back = entry.coupon_source != "promotion" and (undo or policy != "never")
+        # Nobody is there to get it when the owner was erased.
+        comes_back = owner is not None and entry.coupon_source != "promotion" and (undo or policy != "never")
         if comes_back and policy == "extend" and valid_to is not None and valid_to <= now:
             valid_to = now + days * DAY_MS
         if not comes_back or (valid_to is not None and valid_to <= now):

@@ -210,3 +210,36 @@ def test_only_what_could_be_one_of_its_codes_is_denied(shop):
     with pytest.raises(Conflict) as refused:
         shop.hold("h2", 5_000, codes=ours)
     assert refused.value.code == "coupon_refused"
+
+
+# Erased owners ------------------------------------------------------------------------
+
+
+def test_coupons_of_an_erased_person_never_come_alive_again(shop):
+    scene = shop.scene
+    shop.open_shops()
+    scene.open("C", rule=CASH, validity={"kind": "absolute"}, budget_minor=10_000, promise=True)
+    people = [scene.person() for _ in range(4)]
+    used, held, kept, bought = coupons = [scene.claim("C", person) for person in people]
+    for name, coupon in (("used", used), ("held", held), ("kept", kept), ("bought", bought)):
+        shop.hold(name, 5_000, contact=coupon.contact_id, codes=(coupon.code,))
+    shop.redeem("used", "1")
+    with scene.acme:
+        for person in people:
+            scene.acme.privacy.erase(person, actor="test")
+        shop.carts.reversing.reverse_order("shop", "1", reason="refund")
+    assert scene.rows("SELECT count(*) FROM coupon_threshold_coupon WHERE returns_id IS NOT NULL") == [(0,)]
+    # A checkout in flight is paid all the same; one that is not leaves nothing behind.
+    assert shop.redeem("bought", "2")["state"] == "redeemed"
+    shop.release("held")
+    scene.clock.advance(seconds=30 * 60)
+    assert shop.press(kept.code, "1", 5_000).scan.reason == "void"
+    with scene.acme:
+        assert shop.carts.holds.expire() == 1
+    assert [shop.state(coupon.uid) for coupon in coupons] == [("used", 0), ("void", 0), ("void", 0), ("used", 1_000)]
+    assert shop.budget("C") == 1_000
+    assert [shop.press(coupon.code, "1", 5_000).scan.reason for coupon in coupons] == ["used", "void", "void", "used"]
+    with pytest.raises(Conflict) as gone:
+        shop.redeem("kept", "3", paid_at=scene.at("2026-01-01T08:00"))
+    assert gone.value.code == "hold_expired"
+    shop.sound()
