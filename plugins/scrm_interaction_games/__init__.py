@@ -117,6 +117,7 @@ class InteractionGames(Plugin):
     @hookimpl
     def on_contact_merged(self, event: ContactMerged) -> None:
         self.games.take_merge(event)
+        self.games.hear("on_contact_merged", event)
 
     @hookimpl
     def on_message_in(self, event: MessageReceived) -> None:

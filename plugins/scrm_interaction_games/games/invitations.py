@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import day_start, execute
 
 from .ladder import Rung
+from .persons import SAME, standing
 from .social_schemas import GATES
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
 
 GATE_ORDER = GATES
+_EVER = 2**53
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _CODE_LENGTH = 12
-_RELATION = "id, inviter_id, contact_id, state, bound_at, qualified_at, reversible_until"
+PAGE = 500
+"""Invitees who are read at a time by the periodic look."""
+_RELATION = "id, campaign_id, inviter_id, contact_id, state, bound_at, qualified_at, reversible_until"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class RelationView:
     """An invitee (``contact_id``) and whose they are; ``state`` is locked, qualified or void."""
 
     id: int
+    campaign_id: int
     inviter_id: int
     contact_id: int
     state: str
@@ -107,11 +113,12 @@ def count(inviter_id: int, change: int) -> int:
 def _inviter(where: str, params: tuple[Any, ...]) -> InviterView | None:
     # A row that a merge could not move stays with the merged contact: it stands for the one who stays.
     row = execute(
-        "SELECT i.id, coalesce(c.merged_into_id, c.id), i.code, i.qualified FROM interaction_games_inviter i "
-        f"JOIN contact c ON c.id = i.contact_id WHERE {where}",
-        params,
+        f"SELECT i.id, i.contact_id, i.code, i.qualified FROM interaction_games_inviter i WHERE {where}", params
     ).fetchone()
-    return InviterView(*row) if row is not None else None
+    if row is None:
+        return None
+    inviter_id, contact_id, code, qualified = row
+    return InviterView(inviter_id, standing(contact_id), code, qualified)
 
 
 # Invitees ----------------------------------------------------------------------
@@ -122,13 +129,16 @@ def hold_campaign(campaign_id: int) -> None:
     execute("UPDATE interaction_games_campaign SET version = version WHERE id = ?", (campaign_id,))
 
 
-def is_new(contact_id: int, since: int) -> bool:
-    """Whether a person is new: no valid order ever, and no membership or friendship that began before ``since``."""
+def is_new(contact_id: int, since: int, *, ordered_since: int | None = None) -> bool:
+    """Whether a person is new: no valid order, and no membership or friendship that began before ``since``.
+
+    Orders count from all times, or only those that were paid before ``ordered_since``.
+    """
     row = execute(
-        "SELECT 1 FROM orders WHERE contact_id = ? AND valid = 1 "
+        "SELECT 1 FROM orders WHERE contact_id = ? AND valid = 1 AND paid_at < ? "
         "UNION ALL SELECT 1 FROM membership WHERE contact_id = ? AND joined_at < ? "
         "UNION ALL SELECT 1 FROM contact WHERE id = ? AND lead_at < ? LIMIT 1",
-        (contact_id, contact_id, since, contact_id, since),
+        (contact_id, _EVER if ordered_since is None else ordered_since, contact_id, since, contact_id, since),
     ).fetchone()
     return row is None
 
@@ -136,20 +146,35 @@ def is_new(contact_id: int, since: int) -> bool:
 def leads_to(campaign_id: int, contact_id: int, searched: int) -> bool:
     """Whether the chain of those who invited a person leads up to ``searched``."""
     seen = {contact_id}
-    at: int | None = contact_id
-    while at is not None:
-        row = execute(
-            "SELECT coalesce(c.merged_into_id, c.id) FROM interaction_games_relation r "
-            "JOIN interaction_games_inviter i ON i.id = r.inviter_id JOIN contact c ON c.id = i.contact_id "
-            "WHERE r.campaign_id = ? AND r.contact_id = ? AND r.state <> 'void'",
-            (campaign_id, at),
-        ).fetchone()
-        at = row[0] if row is not None and row[0] not in seen else None
-        if at == searched:
+    bound = relation_of(campaign_id, contact_id)
+    while bound is not None and bound.state != "void":
+        above = inviter(bound.inviter_id).contact_id
+        if above == searched:
             return True
-        if at is not None:
-            seen.add(at)
+        if above in seen:
+            return False
+        seen.add(above)
+        bound = relation_of(campaign_id, above)
     return False
+
+
+def obstacle(found: RelationView, since: int) -> str:
+    """Why an invitation does not count, as people are known now; an empty text when it may.
+
+    ``self``: inviter and invitee are one person. ``twice``: the person was
+    invited before, as somebody else. ``not_new``: they were a customer, member
+    or friend before ``since``. ``circle``: they invited their inviter.
+    """
+    person = standing(found.contact_id)
+    above = inviter(found.inviter_id).contact_id
+    if above == person:
+        return "self"
+    first = relation_of(found.campaign_id, person)
+    if first is not None and first.id != found.id and first.state != "void":
+        return "twice"
+    if not is_new(person, since, ordered_since=since):
+        return "not_new"
+    return "circle" if leads_to(found.campaign_id, above, person) else ""
 
 
 def bind(
@@ -179,12 +204,19 @@ def relation(relation_id: int) -> RelationView:
 
 
 def relation_of(campaign_id: int, contact_id: int) -> RelationView | None:
-    """Who invited this person, or None."""
-    row = execute(
-        f"SELECT {_RELATION} FROM interaction_games_relation WHERE campaign_id = ? AND contact_id = ?",
-        (campaign_id, contact_id),
-    ).fetchone()
-    return RelationView(*row) if row is not None else None
+    """Who invited this person first, or None; one that came to nothing only when there is no other."""
+    found = relations_of(campaign_id, contact_id)
+    return found[0] if found else None
+
+
+def relations_of(campaign_id: int, contact_id: int) -> list[RelationView]:
+    """Every invitation that this person accepted as whatever contact, the one that stands first."""
+    rows = execute(
+        f"{SAME}SELECT {_RELATION} FROM interaction_games_relation WHERE campaign_id = ? "
+        "AND contact_id IN (SELECT id FROM same) ORDER BY CASE state WHEN 'void' THEN 1 ELSE 0 END, bound_at, id",
+        (contact_id, campaign_id),
+    ).fetchall()
+    return [RelationView(*row) for row in rows]
 
 
 def invitees(inviter_id: int, limit: int = 50) -> list[RelationView]:
@@ -196,13 +228,35 @@ def invitees(inviter_id: int, limit: int = 50) -> list[RelationView]:
     return [RelationView(*row) for row in rows]
 
 
-def waiting(campaign_id: int) -> list[RelationView]:
-    """Invitees who do not count yet."""
+def waiting(
+    campaign_id: int, gates: Sequence[str], *, fresh_ms: int, until: int, after: int = 0
+) -> list[RelationView]:
+    """A page of invitees who do not count yet and of whom something is known that was not noted; ids above ``after``.
+
+    It is what happened from ``fresh_ms`` before they accepted until ``until``.
+    Invitees who were merged since are read always.
+    """
+    news = " OR ".join(f"{_NOT_NOTED} AND EXISTS ({_NEWS[gate]}))" for gate in gates)
+    params = [value for gate in gates for value in (gate, fresh_ms, until)]
     rows = execute(
-        f"SELECT {_RELATION} FROM interaction_games_relation WHERE campaign_id = ? AND state = 'locked' ORDER BY id",
-        (campaign_id,),
+        f"SELECT {_RELATION} FROM interaction_games_relation r WHERE campaign_id = ? AND state = 'locked' AND id > ? "
+        f"AND ({news} OR EXISTS (SELECT 1 FROM contact m WHERE m.id = r.contact_id AND m.merged_into_id IS NOT NULL)) "
+        "ORDER BY id LIMIT ?",
+        (campaign_id, after, *params, PAGE),
     ).fetchall()
     return [RelationView(*row) for row in rows]
+
+
+_NOT_NOTED = (
+    "(NOT EXISTS (SELECT 1 FROM interaction_games_relation_step s WHERE s.relation_id = r.id AND s.gate = ?)"
+)
+_NEWS = {
+    "joined": "SELECT 1 FROM contact p WHERE p.id = r.contact_id AND p.lead_at >= r.bound_at - ? AND p.lead_at < ?",
+    "member": "SELECT 1 FROM membership p WHERE p.contact_id = r.contact_id AND p.left_at IS NULL "
+    "AND p.joined_at >= r.bound_at - ? AND p.joined_at < ?",
+    "first_order": "SELECT 1 FROM orders p WHERE p.contact_id = r.contact_id AND p.valid = 1 "
+    "AND p.paid_at >= r.bound_at - ? AND p.paid_at < ?",
+}
 
 
 def qualify(relation_id: int, at: int, reversible_until: int) -> bool:
@@ -217,12 +271,40 @@ def qualify(relation_id: int, at: int, reversible_until: int) -> bool:
     )
 
 
-def void(relation_id: int, reason: str) -> None:
-    """A relation that never counts."""
-    execute(
+def void(relation_id: int, reason: str) -> bool:
+    """Let an invitee who did not count never count; False when they do."""
+    done = execute(
         "UPDATE interaction_games_relation SET state = 'void', reason = ? WHERE id = ? AND state = 'locked'",
         (reason, relation_id),
+    ).rowcount
+    if done:
+        _forget_steps(relation_id)
+    return bool(done)
+
+
+def revoke(relation_id: int, reason: str, at: int, window_ms: int) -> bool:
+    """Let an invitee who counted count no more; False when they did not, or have for longer than ``window_ms``."""
+    done = execute(
+        "UPDATE interaction_games_relation SET state = 'void', reason = ?, qualified_at = NULL, "
+        "reversible_until = NULL WHERE id = ? AND state = 'qualified' "
+        "AND (reversible_until > ? OR qualified_at + ? > ?)",
+        (reason, relation_id, at, window_ms, at),
+    ).rowcount
+    if done:
+        _forget_steps(relation_id)
+    return bool(done)
+
+
+def reopen(relation_id: int) -> None:
+    """What kept an invitee from counting is no longer so: they may count again."""
+    execute(
+        "UPDATE interaction_games_relation SET state = 'locked', reason = '' WHERE id = ? AND state = 'void'",
+        (relation_id,),
     )
+
+
+def _forget_steps(relation_id: int) -> None:
+    execute("DELETE FROM interaction_games_relation_step WHERE relation_id = ?", (relation_id,))
 
 
 def withdraw(found: RelationView, at: int) -> str:
@@ -269,7 +351,8 @@ def evidence(gate: str, contact_id: int) -> Step | None:
 
 _PROOFS = {
     "joined": "SELECT lead_at, 'lead' FROM contact WHERE id = ? AND lead_at IS NOT NULL",
-    "member": "SELECT joined_at, 'member', identity FROM membership WHERE contact_id = ? AND left_at IS NULL",
+    "member": "SELECT joined_at, 'member', identity FROM membership WHERE contact_id = ? AND left_at IS NULL "
+    "ORDER BY joined_at, id LIMIT 1",
     "first_order": "SELECT paid_at, 'order', source, number FROM orders WHERE contact_id = ? AND valid = 1 "
     "ORDER BY paid_at, id LIMIT 1",
 }
@@ -277,12 +360,15 @@ _PROOFS = {
 
 def of_order(campaign_id: int, source: str, number: str) -> RelationView | None:
     """The relation that an order was the proof of."""
-    row = execute(
-        "SELECT s.relation_id FROM interaction_games_relation_step s JOIN interaction_games_relation r "
-        "ON r.id = s.relation_id WHERE r.campaign_id = ? AND s.gate = 'first_order' AND s.evidence = ?",
-        (campaign_id, f"order {source} {number}"),
-    ).fetchone()
+    row = execute(OF_ORDER, (f"order {source} {number}", campaign_id)).fetchone()
     return relation(row[0]) if row is not None else None
+
+
+OF_ORDER = (
+    "SELECT s.relation_id FROM interaction_games_relation_step s JOIN interaction_games_relation r "
+    "ON r.id = s.relation_id WHERE s.gate = 'first_order' AND s.evidence = ? AND r.campaign_id = ?"
+)
+"""Asked at every refund of the brand: an index leads to the few steps with this evidence."""
 
 
 # Rungs -------------------------------------------------------------------------

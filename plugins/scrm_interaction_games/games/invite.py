@@ -6,7 +6,16 @@ import base64
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Forbidden, MemberJoined, NotFound, OrderPaid, RefundMade, consumer_language
+from scrm_core.api import (
+    Conflict,
+    ContactMerged,
+    Forbidden,
+    MemberJoined,
+    NotFound,
+    OrderPaid,
+    RefundMade,
+    consumer_language,
+)
 
 from ..poster import Poster, draw_poster
 from . import invitations
@@ -14,6 +23,7 @@ from .certain import unknown_prizes
 from .handing import hand, take_back
 from .invitations import GATE_ORDER, InviterView, RelationView
 from .ladder import Rung, lost, next_rung, owed
+from .persons import standing
 from .social_schemas import InviteSettings, rungs_of
 from .social_words import INVITE
 
@@ -125,8 +135,7 @@ class Invite:
             return {"accepted": True, "state": bound.state}
         if bound is not None:
             raise Conflict("somebody else invited you first, and that stays", code="invited_already")
-        since = turn.now - turn.settings["fresh_hours"] * _MS_PER_HOUR
-        if not invitations.is_new(turn.contact_id, since):
+        if not invitations.is_new(turn.contact_id, turn.now - _fresh(turn)):
             raise Forbidden("invitations are for people who are no customers yet", code="not_new")
         if invitations.leads_to(turn.campaign.id, inviter.contact_id, turn.contact_id):
             raise Conflict("you invited this person yourself, straight or through others", code="invite_circle")
@@ -153,9 +162,14 @@ class Invite:
     def settle(self, desk: Desk) -> int:
         """Periodic: gates passed without an event of ours, and the ladders that are paid at the end; how many."""
         done = 0
-        for relation in invitations.waiting(desk.campaign.id):
-            with desk.brand.transaction():
-                done += self._look(desk, relation)
+        after = 0
+        while found := invitations.waiting(
+            desk.campaign.id, desk.settings["gates"], fresh_ms=_fresh(desk), until=_until(desk), after=after
+        ):
+            after = found[-1].id
+            for relation in found:
+                with desk.brand.transaction():
+                    done += self._look(desk, relation)
         over = desk.campaign.ends_at + (desk.settings["grace_days"] + desk.settings["refund_days"]) * _MS_PER_DAY
         if desk.settings["mode"] == "highest" and desk.now >= over:
             for inviter in invitations.unpaid_inviters(desk.campaign.id):
@@ -170,20 +184,24 @@ class Invite:
 
     def _look(self, desk: Turn | Desk, relation: RelationView) -> int:
         """Note the gates that were passed, in whatever order; 1 when that made the invitee count."""
-        until = desk.campaign.ends_at + desk.settings["grace_days"] * _MS_PER_DAY
+        person, since = standing(relation.contact_id), relation.bound_at - _fresh(desk)
         passed = invitations.steps(relation.id)
         for gate in desk.settings["gates"]:
             if gate in passed:
                 continue
-            step = invitations.evidence(gate, relation.contact_id)
-            if step is not None and step.at < until:
+            step = invitations.evidence(gate, person)
+            if step is not None and step.at < since:
+                # What became known meanwhile: they were no new person when they accepted.
+                invitations.void(relation.id, "not_new")
+                return 0
+            if step is not None and step.at < _until(desk):
                 invitations.add_step(relation.id, gate, step)
                 passed[gate] = step
         if any(gate not in passed for gate in desk.settings["gates"]):
             return 0
-        inviter = invitations.inviter(relation.inviter_id)
-        if inviter.contact_id == relation.contact_id:
-            invitations.void(relation.id, "self")  # a merge has shown that both are one person
+        why = invitations.obstacle(relation, since)
+        if why:
+            invitations.void(relation.id, why)
             return 0
         at = max(passed[gate].at for gate in desk.settings["gates"])
         refundable = at
@@ -191,14 +209,42 @@ class Invite:
             refundable = passed["first_order"].at + desk.settings["refund_days"] * _MS_PER_DAY
         if not invitations.qualify(relation.id, at, refundable):
             return 0
-        qualified = invitations.count(inviter.id, 1)
-        desk.brand.emit(
-            "interaction-games", "invited", inviter.contact_id,
-            {"campaign": desk.campaign.code, "qualified": qualified},
-        )  # fmt: skip
+        qualified = invitations.count(relation.inviter_id, 1)
+        inviter = invitations.inviter(relation.inviter_id)
+        self._tell(desk, "invited", inviter, relation)
         if desk.settings["mode"] == "cumulative":
             self._pay(desk, inviter, owed(rungs_of(desk.settings), qualified, "cumulative"))
         return 1
+
+    def on_contact_merged(self, desk: Desk, event: ContactMerged) -> None:
+        """Two contacts became one person, or two again: whoever cannot be an invitee any more counts no more.
+
+        What counted is taken back within ``refund_days``.
+        """
+        people = dict.fromkeys(standing(each) for each in (event.winner_id, event.loser_id))
+        for person in people:
+            for relation in reversed(invitations.relations_of(desk.campaign.id, person)):
+                self._reconsider(desk, relation, event.at)
+
+    def _reconsider(self, desk: Desk, relation: RelationView, at: int) -> None:
+        why = invitations.obstacle(relation, relation.bound_at - _fresh(desk))
+        if why and invitations.void(relation.id, why):
+            return
+        if why and invitations.revoke(relation.id, why, at, desk.settings["refund_days"] * _MS_PER_DAY):
+            self._uncount(desk, relation, "merged")
+            return
+        if not why and relation.state == "void":
+            invitations.reopen(relation.id)
+        if not why and relation.state != "qualified":
+            self._look(desk, relation)
+
+    @staticmethod
+    def _tell(desk: Turn | Desk, name: str, inviter: InviterView, relation: RelationView) -> None:
+        """Tell all plugins that a friend counts, or does no more; ``friend`` is the contact's id."""
+        desk.brand.emit(
+            "interaction-games", name, inviter.contact_id,
+            {"campaign": desk.campaign.code, "qualified": inviter.qualified, "friend": relation.contact_id},
+        )  # fmt: skip
 
     # Ladder --------------------------------------------------------------------
 
@@ -223,22 +269,39 @@ class Invite:
         if relation is None:
             return
         was = invitations.withdraw(relation, event.at)
-        if was != "qualified":
-            return
+        if was == "qualified":
+            self._uncount(desk, relation, "refunded")
+
+    def _uncount(self, desk: Desk, relation: RelationView, why: str) -> None:
+        """An invitee counts no more: rungs that are reached no longer go back."""
         qualified = invitations.count(relation.inviter_id, -1)
         inviter = invitations.inviter(relation.inviter_id)
-        desk.brand.emit(
-            "interaction-games", "invite-revoked", inviter.contact_id,
-            {"campaign": desk.campaign.code, "qualified": qualified},
-        )  # fmt: skip
+        self._tell(desk, "invite-revoked", inviter, relation)
         paid = {at for at, state in invitations.rungs_paid(inviter.id).items() if state == "granted"}
         for rung in lost(rungs_of(desk.settings), qualified, paid):
-            self._take_back(desk, inviter, rung)
+            self._take_back(desk, inviter, rung, _REASONS[why])
 
-    def _take_back(self, desk: Desk, inviter: InviterView, rung: Rung) -> None:
+    @staticmethod
+    def _take_back(desk: Desk, inviter: InviterView, rung: Rung, reason: str) -> None:
         key = f"rung:{rung.invites}:{invitations.rung_nth(inviter.id, rung.invites)}"
-        back = take_back(desk, inviter.contact_id, key, "an invitee's first order was refunded", "interaction-games")
+        back = take_back(desk, inviter.contact_id, key, reason, "interaction-games")
         invitations.rung_state(inviter.id, rung.invites, "revoked" if back else "lost")
+
+
+_REASONS = {
+    "refunded": "an invitee's first order was refunded",
+    "merged": "an invitee turned out to be no new person of their own",
+}
+
+
+def _fresh(desk: Turn | Desk) -> int:
+    """How long before accepting a new person may have come, in milliseconds."""
+    return int(desk.settings["fresh_hours"]) * _MS_PER_HOUR
+
+
+def _until(desk: Turn | Desk) -> int:
+    """The instant from which on gates count no more."""
+    return int(desk.campaign.ends_at + desk.settings["grace_days"] * _MS_PER_DAY)
 
 
 def _poster(turn: Turn, inviter: InviterView) -> str:

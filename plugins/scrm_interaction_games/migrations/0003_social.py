@@ -224,3 +224,12 @@ def up(migrator, db):
     db.execute_sql(
         "CREATE INDEX interaction_games_payment_due ON interaction_games_payment (id) WHERE state = 'refund_due'"
     )
+    db.execute_sql(
+        "CREATE INDEX interaction_games_relation_waiting ON interaction_games_relation (campaign_id, id) "
+        "WHERE state = 'locked'"
+    )
+    # Every refund of the brand asks whether its order was the proof of an invitation.
+    db.execute_sql(
+        "CREATE INDEX interaction_games_relation_step_order ON interaction_games_relation_step (evidence) "
+        "WHERE gate = 'first_order'"
+    )
