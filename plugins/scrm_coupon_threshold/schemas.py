@@ -44,6 +44,10 @@ class Settings(Strict):
     undo_minutes = whole(
         0, 10_080, "minutes within which a manager may undo a redemption in a shop; 0: never", load_default=30
     )
+    counter_channel = text(
+        1, 40, load_default="store",
+        metadata={"description": "the channel that counters of shops sell in; coupons of other channels are refused"},
+    )  # fmt: skip
     guesses = whole(3, 100, "wrong codes after which one account or address is locked", load_default=10)
     lock_minutes = whole(1, 1_440, "minutes for which it is locked", load_default=60)
     min_payable_minor = whole(

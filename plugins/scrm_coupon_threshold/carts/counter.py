@@ -14,7 +14,7 @@ from scrm_core.api import CartLine, Conflict, Forbidden, Invalid, clean_text, ex
 
 from ..claims.views import CouponView
 from ..claims.voiding import lock_batch
-from ..rules import Policy, Quote, Unmet, normalise_code, quote
+from ..rules import Policy, Quote, elsewhere, normalise_code, quote
 from ..rules.units import Exchange
 from .basket import check_lines
 from .guessing import Guesses
@@ -111,19 +111,22 @@ class Counter:
             message = self.words.refusal("locked", {"until": self.words.time(until)}, language)
             return Scan(False, "locked", message, locked_until=until)
         text = text.strip()[:500]
-        if text.startswith(PREFIX):
-            coupon, in_time = self.tokens.read(text)
-            if coupon is not None and not in_time:
-                return Scan(False, "token_expired", self.words.refusal("token_expired", None, language))
-        else:
-            coupon = find_coupon(text)
-            if coupon is not None and normalise_code(text) != coupon.code:
-                coupon = None  # an id inside addresses is no code that a clerk may redeem by
+        coupon, in_time = self._named(text)
+        if coupon is not None and not in_time:
+            return Scan(False, "token_expired", self.words.refusal("token_expired", None, language))
         if coupon is None:
             self.guesses.failed(subjects)
             reason = "unknown" if text.startswith(PREFIX) else unknown(text).reason
             return Scan(False, reason, self.words.refusal(reason, None, language))
         return self._seen(coupon, shop, language)
+
+    def _named(self, text: str) -> tuple[CouponView | None, bool]:
+        """(coupon, in time) of a token or code, of whoever and in whatever state."""
+        if text.startswith(PREFIX):
+            return self.tokens.read(text)
+        coupon = find_coupon(text)
+        # An id inside addresses is no code that a clerk may redeem by.
+        return (coupon if coupon is not None and normalise_code(text) == coupon.code else None), True
 
     def _seen(self, coupon: CouponView, shop: StoreView, language: str | None) -> Scan:
         now = self.brand.now()
@@ -152,9 +155,10 @@ class Counter:
                 message=self._first(first[0] if first else None, language),
                 first=first[0] if first else None,
             )
-        if reason is None and choice.offer.scope.stores and shop.code not in choice.offer.scope.stores:
-            message = self._elsewhere(choice, language)
-            return replace(scan, usable=False, reason="store", message=message)
+        unmet = elsewhere(choice.offer, self.settings["counter_channel"], shop.code) if reason is None else None
+        if unmet is not None:
+            message = self.words.unmet(unmet, language)
+            return replace(scan, usable=False, reason=unmet.reason, message=message)
         if reason is None and choice.offer.scope.first_order and self.offers.has_ordered(coupon.contact_id):
             reason = "first_order"
         if reason is not None:
@@ -176,9 +180,6 @@ class Counter:
         if chinese:
             return f"这张券已于{when}在{where}核销" + (f"，经手人{by}" if by else "")
         return f"the coupon was redeemed at {when} in {where}" + (f" by {by}" if by else "")
-
-    def _elsewhere(self, choice: Choice, language: str | None) -> str:
-        return self.words.unmet(Unmet("store", {"stores": ", ".join(choice.offer.scope.stores)}), language)
 
     def _owner(self, coupon: CouponView) -> tuple[str, str]:
         """Name and phone of the owner, masked."""
@@ -203,7 +204,6 @@ class Counter:
         lines: Sequence[CartLine] = (),
         network: str = "",
         device: str = "",
-        channel: str = "",
         language: str | None = None,
     ) -> Redeemed:
         """Redeem a coupon on a ticket of a till, once: a second press answers the first.
@@ -226,9 +226,13 @@ class Counter:
             check_lines(lines)
             if sum(line.amount_minor for line in lines) != amount_minor:
                 raise Invalid("amount_minor: is not the sum of the lines", field="amount_minor")
+        before = self._of_ticket(till.id, ticket)
+        named = None if before is None else self._named(text.strip()[:500])[0]
+        if before is not None and named is not None and named.id == before.coupon_id:
+            # Before anything is looked at that may have changed since: the token's minute, the lock, the coupon.
+            return self._again(before, named, self._seen(named, shop, language), language)
         scan = self._scan(text, shop, _subjects(terminal, network), language)
         coupon = scan.coupon
-        before = self._of_ticket(till.id, ticket)
         if before is not None:
             return self._again(before, coupon, scan, language)
         if not scan.usable or coupon is None:
@@ -239,7 +243,7 @@ class Counter:
                 raise Forbidden("a clerk does not redeem a coupon of their own", code="own_coupon")
         choice = choice_of(batches_by_id([coupon.batch_id])[coupon.batch_id], coupon)
         quoted = self._quote(
-            choice, lines or (self._ticket_line(choice, amount_minor),), shop, channel, given=bool(lines)
+            choice, lines or (self._ticket_line(choice, amount_minor),), shop, given=bool(lines)
         )
         if not quoted.applied:
             unmet = quoted.refused[0].unmet
@@ -259,14 +263,13 @@ class Counter:
         self.redeeming.tell("redeemed", uid)
         return Redeemed(True, scan, redemption(uid), amount_minor - applied.discount_minor)
 
-    def _quote(self, choice: Choice, lines: Sequence[CartLine], shop: StoreView, channel: str, *, given: bool) -> Quote:
+    def _quote(self, choice: Choice, lines: Sequence[CartLine], shop: StoreView, *, given: bool) -> Quote:
         offer = choice.offer
         if not given:
             # The clerk has entered what the eligible goods cost; there are no lines to hold a scope to.
             offer = replace(offer, scope=replace(offer.scope, skus=(), categories=(), exclude_special=False))
-        return quote(
-            lines, [offer], channel=channel or (offer.scope.channels or ("",))[0], store=shop.code, policy=self.policy
-        )
+        channel = self.settings["counter_channel"]
+        return quote(lines, [offer], channel=channel, store=shop.code, policy=self.policy)
 
     @staticmethod
     def _ticket_line(choice: Choice, amount_minor: int) -> CartLine:

@@ -2,7 +2,7 @@
 
 from .arithmetic import allocate, half_up, spread, units_paid
 from .basket import Gift, Unmet
-from .choosing import best, quote
+from .choosing import best, elsewhere, quote
 from .codes import is_code, new_code, normalise_code, shown_code
 from .kinds import Rule
 from .offers import BASES, STEPS, Applied, Offer, Policy, Quote, Refused
@@ -32,6 +32,7 @@ __all__ = [
     "best",
     "describe",
     "discount_bp",
+    "elsewhere",
     "explain",
     "half_up",
     "is_code",

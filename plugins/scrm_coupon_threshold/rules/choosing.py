@@ -97,9 +97,9 @@ def _choose(lines: Sequence[CartLine], offers: Sequence[Offer], place: _Place, *
     here: list[tuple[int, int, Offer]] = []
     refused: list[Refused] = []
     for offer in offers:
-        elsewhere = _elsewhere(offer, place.channel, place.store)
-        if elsewhere is not None:
-            refused.append(Refused(offer, elsewhere))
+        unmet = elsewhere(offer, place.channel, place.store)
+        if unmet is not None:
+            refused.append(Refused(offer, unmet))
             continue
         most = place.price(bare, (offer,)).discount_minor
         here.append((place.price(lines, (offer,)).discount_minor, most, offer))
@@ -127,7 +127,8 @@ def _choose(lines: Sequence[CartLine], offers: Sequence[Offer], place: _Place, *
     return Quote(chosen.applied, tuple(refused), chosen.left, chosen.shipping_minor, capped)
 
 
-def _elsewhere(offer: Offer, channel: str, store: str) -> Unmet | None:
+def elsewhere(offer: Offer, channel: str, store: str) -> Unmet | None:
+    """Why an offer is not for this channel or shop; None when it is."""
     scope = offer.scope
     if scope.channels and channel not in scope.channels:
         return Unmet("channel", {"channels": ", ".join(scope.channels)})

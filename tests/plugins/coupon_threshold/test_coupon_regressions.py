@@ -243,3 +243,64 @@ def test_coupons_of_an_erased_person_never_come_alive_again(shop):
         shop.redeem("kept", "3", paid_at=scene.at("2026-01-01T08:00"))
     assert gone.value.code == "hold_expired"
     shop.sound()
+
+
+# Counters -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def till(shop):
+    shop.scene.go_to("2026-01-10T10:00")
+    shop.open_shops()
+    return shop
+
+
+def claimed(shop, code="C", **more):
+    shop.scene.open(code, rule=CASH, **{"validity": OPEN_END, **more})
+    return shop.scene.claim(code, shop.scene.person())
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_coupon_of_other_channels_is_not_taken_at_the_counter(till):
+    live, both = claimed(till, "LIVE", channels=["live"]), claimed(till, "BOTH", channels=["live", "store"])
+    for scan in (till.scan(live.code), till.press(live.code, "1", 5_000).scan):
+        assert (scan.usable, scan.reason, scan.message) == (False, "channel", "此渠道不可用，限live")
+    assert till.press(both.code, "1", 5_000).redeemed
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_the_channel_of_counters_is_a_setting(new_installation, clock):
+    settings = PLUGIN + 'counter_channel = "live"\n'
+    shop = CartScene(CouponScene(new_installation(plugins=PLUGINS, acme=settings, moonco=PLUGIN), clock))
+    shop.open_shops()
+    live, store = claimed(shop, "LIVE", channels=["live"]), claimed(shop, "STORE", channels=["store"])
+    assert shop.press(live.code, "1", 5_000).redeemed
+    assert shop.press(store.code, "2", 5_000).scan.reason == "channel"
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_second_press_of_a_ticket_is_answered_as_the_first_whatever_happened_meanwhile(till):
+    coupon, other = claimed(till), claimed(till, "O")
+    with till.brand:
+        shown = till.carts.tokens.issue(coupon.uid, coupon.contact_id)
+    first = till.press(shown, "1", 5_000)
+    assert first.redeemed
+    till.scene.clock.advance(seconds=61)
+    again = till.press(shown, "1", 5_000)
+    assert (again.redeemed, again.replayed, again.redemption) == (True, True, first.redemption)
+    for _ in range(10):
+        till.press(new_code(), "2", 5_000)
+    assert till.press(other.code, "2", 5_000).scan.reason == "locked"
+    for text in (shown, coupon.code):
+        again = till.press(text, "1", 5_000)
+        assert (again.redeemed, again.replayed, again.redemption) == (True, True, first.redemption)
+    # Another code on this ticket learns nothing while the till is locked, and is counted afterwards.
+    for text in (other.code, new_code()):
+        assert till.press(text, "1", 5_000).scan.reason == "locked"
+    till.scene.clock.advance(hours=1)
+    assert till.press(other.code, "1", 5_000).scan.reason == "ticket_used"
+    assert till.press(new_code(), "1", 5_000).scan.reason == "unknown"
+    with till.brand:
+        till.carts.counter.reversing.reverse(first.redemption.uid, reason="wrong", undo=True)
+    assert till.press(shown, "1", 5_000).scan.reason == "undone"
+    assert till.scene.rows("SELECT count(*) FROM coupon_threshold_redemption WHERE reverses_id IS NULL") == [(1,)]
