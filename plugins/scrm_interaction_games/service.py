@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, NotFound, ScrmError, execute
 
-from .engine import players, registry, verifying
+from .engine import merging, players, registry, verifying
 from .engine.acts import Acts
 from .engine.campaigns import Campaigns
 from .engine.fulfilment import Fulfilment
@@ -193,9 +193,14 @@ class Games:
             return None
 
     def take_merge(self, event: Any) -> None:
-        """Two players became one: their counters are added up. Undoing a merge leaves the counters as they are."""
+        """Two players became one: their draws lie together and their counters are added up.
+
+        Undoing a merge gives the draws back and leaves the counters as they are.
+        """
         if event.undone:
+            merging.hand_back(event.merge_id, event.winner_id, event.loser_id)
             return
+        merging.take_over(event.merge_id, event.winner_id, event.loser_id)
         for each in players.fold(event.winner_id, event.loser_id):
             detail = {"person": each.uid, "after": each.after, "misses": each.misses}
             self.campaigns.note(each.campaign_id, CARRIED, NAME, detail=detail)

@@ -193,7 +193,8 @@ def up(migrator, db):
             table_name = "interaction_games_draw"
             indexes = (
                 (("campaign", "player", "n"), True),
-                (("contact", "campaign", "key"), True),
+                # Two contacts may have used one key each: a merge moves the draws of both to one of them.
+                (("contact", "campaign", "key", "player"), True),
                 (("campaign", "day"), False),
                 (("prize", "contact"), False),
             )

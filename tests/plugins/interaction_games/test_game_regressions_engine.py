@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
-from games_scene import Scene
+from games_scene import DAY_MS, Scene
 from signing import PAGE, fields, sign_in
+from social_scene import bargain, group, join, order
 
-from scrm_core.api import Conflict
+from scrm_core.api import Conflict, Plugin
 from scrm_core.db.bulk import execute
 from scrm_core.web.app import create_app
+from scrm_interaction_games.engine import draws as drawing
 from scrm_interaction_games.games import handing
 
 SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -169,3 +173,70 @@ def test_an_award_that_is_taken_back_returns_its_stock_its_day_and_its_money(sce
     assert (scene.stock(code, "tea"), scene.spent(code)) == (2, 0)
     assert [quantity for _, _, quantity in scene.rewards(anna)] == [1, -1]
     assert scene.award(code, berta, "tea", "rung:1").state == "granted"
+
+
+# Merges ----------------------------------------------------------------------------
+
+
+def merge(scene: Scene, winner: int, loser: int) -> int:
+    merged = scene.brand.contacts.merge(winner, loser, actor="mia", reason="one person")
+    scene.deliver()
+    return int(merged)
+
+
+def mine(scene: Scene, person: int) -> list[str]:
+    return sorted(draw.uid for _, draw in drawing.of_person(scene.games.campaigns, person))
+
+
+def test_what_two_contacts_won_under_one_key_is_the_one_persons_after_a_merge_and_goes_back_exactly(
+    scene: Scene,
+) -> None:
+    anna, twin = scene.people(2)
+    code = sure(scene, stock=9, per_person=2, claim_days=7)
+    # A page that was opened before the first draw names it so; both contacts opened such a page.
+    one = scene.act(code, "play", anna, after="0")["draw"]
+    two = scene.act(code, "play", twin, after="0")["draw"]
+    merged = merge(scene, anna, twin)
+    assert mine(scene, anna) == sorted((one, two))
+    assert scene.games.fulfilment.claim(two, anna, "上海市") == "granted"
+    # Two of two are had: the merge opens no second share.
+    assert scene.act(code, "play", anna)["won"] is False
+    # The next key of the one person goes on behind both.
+    again = scene.act(code, "play", anna, after="3")["draw"]
+    scene.brand.contacts.undo_merge(merged, actor="mia")
+    scene.deliver()
+    assert (mine(scene, anna), mine(scene, twin)) == ([one], [two])
+    # What was played in between is the winner's; the other one goes on with the same words.
+    last = scene.act(code, "play", twin, after="1")["draw"]
+    assert last not in (again, two)
+    merge(scene, anna, twin)
+    assert mine(scene, anna) == sorted((one, two, last))
+
+
+def test_an_award_that_was_had_before_a_merge_is_not_given_again(scene: Scene) -> None:
+    anna, twin = scene.people(2)
+    code = sure(scene, stock=9)
+    first, second = (scene.award(code, person, "tea", "day:5").uid for person in (anna, twin))
+    merge(scene, anna, twin)
+    assert scene.award(code, anna, "tea", "day:5").uid in (first, second)
+    assert scene.award(code, twin, "tea", "day:5").uid in (first, second)
+    assert scene.stock(code, "tea") == 7
+
+
+def test_people_who_were_merged_parted_and_merged_again_lose_nothing(scene: Scene) -> None:
+    anna, twin = scene.people(2)
+    code = sure(scene, stock=9)
+    uids = [scene.award(code, twin, "tea", "day:1").uid]
+    merged = merge(scene, anna, twin)
+    # Anna plays under the player that was her twin's, and after the parting both have an award of the same key.
+    uids.append(scene.award(code, anna, "tea", "day:2").uid)
+    scene.brand.contacts.undo_merge(merged, actor="mia")
+    scene.deliver()
+    uids.append(scene.award(code, twin, "tea", "day:2").uid)
+    merged = merge(scene, anna, twin)
+    assert mine(scene, anna) == sorted(uids)
+    scene.brand.contacts.undo_merge(merged, actor="mia")
+    scene.deliver()
+    assert (mine(scene, anna), mine(scene, twin)) == ([uids[1]], sorted((uids[0], uids[2])))
+    # The award is known under its own key again.
+    assert scene.award(code, twin, "tea", "day:2").uid == uids[2]
