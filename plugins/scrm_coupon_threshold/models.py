@@ -377,7 +377,7 @@ class Evidence(BrandModel):
 
     ``task``: joined, first-order, checked-in, invited, answered or played, in
     ``campaign`` where the event names one. ``ref`` is what it is about: an
-    order's id, an invited person. ``day`` is the brand-local day it counts for.
+    order's id, an invited friend (``contact 77``). ``day`` is the brand-local day it counts for.
     ``contact`` is null while the buyer of an order is unknown.
     """
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from scrm_core.api import MemberJoined, NotFound, OrderPaid, PluginEvent, RefundMade, execute
 
+from . import friends
+
 if TYPE_CHECKING:
     from scrm_core.api import Brand
 
@@ -66,7 +68,8 @@ class EvidenceBook:
             return
         fields = event.fields
         day = _day(fields.get("day"), self.brand.day(event.at))
-        ref = str(fields.get("friend", fields.get("invited", event.event_id)))
+        friend = fields.get("friend", fields.get("invited"))
+        ref = f"event {event.event_id}" if friend is None else _friend(friend)
         self._add(
             event.event_id, event.contact_id, event.name, event.at, day,
             campaign=str(fields.get("campaign", ""))[:200], ref=ref[:200],
@@ -79,13 +82,20 @@ class EvidenceBook:
             contact_id = self.brand.contacts.survivor(event.contact_id)
         except NotFound:
             return  # erased meanwhile
-        friend = str(event.fields.get("friend", ""))
-        execute(
-            "UPDATE coupon_threshold_evidence SET revoked_at = ? WHERE id = (SELECT max(id) "
-            "FROM coupon_threshold_evidence WHERE contact_id = ? AND task = 'invited' AND campaign = ? "
-            f"AND revoked_at IS NULL{' AND ref = ?' if friend else ''})",
-            (event.at, contact_id, str(event.fields.get("campaign", "")), *((friend,) if friend else ())),
-        )
+        rows = execute(
+            "SELECT id, ref FROM coupon_threshold_evidence WHERE contact_id = ? AND task = 'invited' "
+            "AND campaign = ? AND revoked_at IS NULL ORDER BY id DESC",
+            (contact_id, str(event.fields.get("campaign", ""))),
+        ).fetchall()
+        told = event.fields.get("friend")
+        if told is not None:
+            # The friend may have been merged since the invitation was told: then it is the same person's.
+            friend, standing = _friend(told), friends.standing([ref for _, ref in rows] + [_friend(told)])
+            rows = [row for row in rows if row[1] == friend] or [
+                row for row in rows if standing[row[1]] == standing[friend]
+            ]
+        if rows:
+            execute("UPDATE coupon_threshold_evidence SET revoked_at = ? WHERE id = ?", (event.at, rows[0][0]))
 
     def settle(self) -> int:
         """Give the proof of orders to buyers who became known since; returns how many."""
@@ -110,6 +120,12 @@ class EvidenceBook:
         elif not waits:
             return
         execute(_ADD, (event_id, contact_id, task, campaign, ref, at, day, revoked_at))
+
+
+def _friend(told: str | int) -> str:
+    """How a friend is noted: the number of a contact, or whatever else a game calls its people."""
+    known = isinstance(told, int) and 0 < told < 2**63
+    return f"{friends.CONTACT}{int(told)}" if known else f"friend {told}"[:200]
 
 
 def _day(value: str | int | None, otherwise: int) -> int:

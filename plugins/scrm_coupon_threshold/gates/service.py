@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import execute
 
+from . import friends
 from .definition import EVER, SINCE_CLAIMS, TASKS, Gate, Task
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ _COUNT = {
     "joined": "count(*)",
     "first-order": "count(*)",
     "checked-in": "count(DISTINCT day)",
-    "invited": "count(DISTINCT ref)",
     "answered": "count(*)",
     "played": "count(*)",
 }
@@ -94,10 +94,12 @@ class Gates:
         if task.campaign:
             where = " AND campaign = ?"
             values.append(task.campaign)
+        proven = f"contact_id = ? AND task = ? AND at >= ? AND revoked_at IS NULL{where}"
+        if task.task == "invited":
+            rows = execute(f"SELECT DISTINCT ref FROM coupon_threshold_evidence WHERE {proven}", values).fetchall()
+            return len(set(friends.standing(row[0] for row in rows).values()))
         (done,) = execute(
-            f"SELECT {_COUNT[task.task]} FROM coupon_threshold_evidence WHERE contact_id = ? AND task = ? "
-            f"AND at >= ? AND revoked_at IS NULL{where}",
-            values,
+            f"SELECT {_COUNT[task.task]} FROM coupon_threshold_evidence WHERE {proven}", values
         ).fetchone()
         return int(done)
 

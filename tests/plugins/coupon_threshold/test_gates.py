@@ -200,3 +200,30 @@ def test_proof_counts_once_per_event_and_follows_a_merge(scene: CouponScene) -> 
         brand.contacts.undo_merge(merge, actor="lin")
     scene.deliver()
     assert progress(scene, "three", ann) == [(2, 3)] and progress(scene, "three", ann_too) == [(2, 3)]
+
+
+def test_friends_are_counted_as_people_whatever_contacts_they_were_invited_as(scene: CouponScene) -> None:
+    scene.open("host", gate=gate({"task": "invited", "times": 9}))
+    ann, one, two, old, new = (scene.person() for _ in range(5))
+    told(scene, "invited", ann, campaign="i")
+    scene.deliver()
+    ((event,),) = scene.rows("SELECT event_id FROM coupon_threshold_evidence")
+    # The number of an event is no number of a friend.
+    told(scene, "invited", ann, campaign="i", friend=event)
+    scene.deliver()
+    assert progress(scene, "host", ann) == [(2, 9)]
+    for campaign, friend in (("i", one), ("another", one), ("i", two), ("i", old)):
+        told(scene, "invited", ann, campaign=campaign, friend=friend)
+    scene.deliver()
+    assert progress(scene, "host", ann) == [(5, 9)]
+    with scene.acme as brand:
+        brand.contacts.merge(one, two, actor="lin", reason="same phone")
+        brand.contacts.merge(new, old, actor="lin", reason="same phone")
+    assert progress(scene, "host", ann) == [(4, 9)]
+    # One of the invitations of a friend goes, the others of the same person still count.
+    told(scene, "invite-revoked", ann, campaign="i", friend=two)
+    scene.deliver()
+    assert progress(scene, "host", ann) == [(4, 9)]
+    told(scene, "invite-revoked", ann, campaign="i", friend=new)
+    scene.deliver()
+    assert progress(scene, "host", ann) == [(3, 9)]
