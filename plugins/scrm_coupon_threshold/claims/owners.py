@@ -64,7 +64,13 @@ class Owners:
 
     @staticmethod
     def _move(coupon_id: int, batch_id: int, owner: int, wanted: int) -> None:
-        """Give a coupon to an owner, under the wanted number or the next free one; a negative number is its own."""
+        """Give a coupon to an owner, under the wanted number or the next free one; a negative number is its own.
+
+        One that was voided since then keeps the negative number that freed its place.
+        """
+        (number,) = execute("SELECT nth FROM coupon_threshold_coupon WHERE id = ?", (coupon_id,)).fetchone()
+        if number < 0:
+            wanted = number
         if wanted > 0:
             rows = execute(
                 "SELECT nth FROM coupon_threshold_coupon WHERE batch_id = ? AND contact_id = ? AND nth > 0",

@@ -57,19 +57,8 @@ class Voiding:
         if not execute(_VOID, (self.brand.now(), reason, actor, coupon.id)).rowcount:
             state = views.by_uid(uid).state
             raise Conflict(f"the coupon is {state} and cannot be voided", code=state)
-        self._close_gap(coupon)
         give_budget_back(batch_id, coupon.reserved_minor)
         return views.by_uid(uid)
-
-    @staticmethod
-    def _close_gap(coupon: CouponView) -> None:
-        """Let the person's last coupon of the batch take the number that is free now: n coupons have 1 to n."""
-        if coupon.nth > 0 and coupon.contact_id is not None:
-            execute(
-                "UPDATE coupon_threshold_coupon SET nth = ? WHERE id = (SELECT id FROM coupon_threshold_coupon "
-                "WHERE batch_id = ? AND contact_id = ? AND nth > ? ORDER BY nth DESC LIMIT 1)",
-                (coupon.nth, coupon.batch_id, coupon.contact_id, coupon.nth),
-            )
 
     def expire(self) -> int:
         """Expire claimed coupons whose validity is over, in chunks of a transaction each; returns how many.

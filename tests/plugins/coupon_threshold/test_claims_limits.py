@@ -139,6 +139,16 @@ def test_only_an_open_batch_in_its_time_gives_coupons_to_people_who_are_there(sc
     assert refused(scene, "later", scene.person()) == "closed"
 
 
+def test_a_promotion_that_applies_by_itself_has_no_coupons_to_claim(scene: CouponScene) -> None:
+    scene.open("auto", scope={"automatic": True}, validity={"kind": "absolute"})
+    scene.open("plain", scope={"skus": ['"automatic":true']})
+    ann = scene.person()
+    for source in ("page", "api", "staff", "reward"):
+        assert refused(scene, "auto", ann, source=source) == "closed"
+    assert scene.claim("plain", ann).state == "claimed"
+    assert scene.rows("SELECT code, issued FROM coupon_threshold_batch ORDER BY id") == [("auto", 0), ("plain", 1)]
+
+
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_a_claim_costs_the_database_three_statements(scene: CouponScene, monkeypatch: pytest.MonkeyPatch) -> None:
     scene.open("fast", stock=5)

@@ -62,9 +62,51 @@ def test_a_voided_coupon_of_a_merged_owner_frees_one_place_and_no_second(scene: 
     scene.deliver()
     with scene.acme:
         scene.coupons().voiding.void(first.uid, reason="one is enough")
-    assert owners(scene) == [(ann, -first.id, "void"), (ann, 1, "claimed")]
+    assert owners(scene) == [(ann, -first.id, "void"), (ann, 2, "claimed")]
     with pytest.raises(Conflict) as refusal:
         scene.claim("b", ann)
+    assert refusal.value.code == "limit"
+
+
+def test_a_coupon_voided_while_its_owners_were_one_stays_void_and_frees_its_place_when_they_part(
+    scene: CouponScene,
+) -> None:
+    scene.open("b")
+    ann, too = scene.person(), scene.person()
+    kept = scene.claim("b", ann)
+    voided = scene.claim("b", too)
+    with scene.acme as brand:
+        merge = brand.contacts.merge(ann, too, actor="lin", reason="same phone")
+    scene.deliver()
+    with scene.acme as brand:
+        scene.coupons().voiding.void(voided.uid, reason="one is enough")
+        brand.contacts.undo_merge(merge, actor="lin")
+    scene.deliver()
+    assert owners(scene) == [(ann, 1, "claimed"), (too, -voided.id, "void")]
+    # Whose only coupon is void may have another; who kept theirs may not.
+    assert scene.claim("b", too).nth == 1
+    with pytest.raises(Conflict) as refusal:
+        scene.claim("b", ann)
+    assert refusal.value.code == "limit" and kept.nth == 1
+
+
+def test_a_coupon_voided_before_a_merge_is_followed_does_not_keep_it_from_being_undone(scene: CouponScene) -> None:
+    scene.open("b", limits={"per_person": 2})
+    ann, too = scene.person(), scene.person()
+    first, second = scene.claim("b", too), scene.claim("b", too)
+    own = scene.claim("b", ann)
+    with scene.acme as brand:
+        # The second coupon moves at once, the first waits for a number of its own.
+        merge = brand.contacts.merge(ann, too, actor="lin", reason="same phone")
+        assert owners(scene) == [(too, 1, "claimed"), (ann, 2, "claimed"), (ann, 1, "claimed")]
+        scene.coupons().voiding.void(own.uid, reason="given by mistake")
+        brand.contacts.undo_merge(merge, actor="lin")
+    scene.deliver()
+    assert owners(scene) == [(too, 1, "claimed"), (too, 2, "claimed"), (ann, -own.id, "void")]
+    assert (first.nth, second.nth) == (1, 2)
+    assert [scene.claim("b", ann).nth for _ in range(2)] == [1, 2]
+    with pytest.raises(Conflict) as refusal:
+        scene.claim("b", too)
     assert refusal.value.code == "limit"
 
 

@@ -1,0 +1,104 @@
+"""Coupons as rows: each is inserted only for somebody who is there, once per key, number and code."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from scrm_core.api import execute
+
+from ..batches.validity import Validity
+from ..rules import new_code
+from .taking import Taken
+from .views import CouponView
+from .wishes import Wish
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+_COLUMNS = (
+    "uid, code, batch_id, contact_id, nth, state, valid_from, valid_to, claimed_at, day, source, actor, reason, "
+    "grant_key, gated, sku, reserved_minor"
+)
+# Selected from the contact, so that a coupon only ever goes to somebody who is there.
+_INSERT = (
+    f"INSERT INTO coupon_threshold_coupon ({_COLUMNS}) "
+    "SELECT ?, ?, CAST(? AS BIGINT), c.id, CAST(? AS BIGINT), 'claimed', CAST(? AS BIGINT), CAST(? AS BIGINT), "
+    "CAST(? AS BIGINT), CAST(? AS BIGINT), ?, ?, ?, ?, CAST(? AS BIGINT), ?, CAST(? AS BIGINT) "
+    "FROM contact c WHERE c.id = ? AND c.state = 'active' {only}ON CONFLICT DO NOTHING RETURNING id"
+)
+# Merges leave coupons under numbers above 1: the number alone would not hold the limit of one.
+_HAS_NONE = (
+    "AND NOT EXISTS (SELECT 1 FROM coupon_threshold_coupon k WHERE k.batch_id = ? AND k.contact_id = c.id "
+    "AND k.nth > 0) "
+)
+_INSERT_ANY = _INSERT.format(only="")
+_INSERT_ONLY = _INSERT.format(only=_HAS_NONE)
+# PostgreSQL is asked once for all: it is a journey away. SQLite keeps the statement of one row prepared.
+_INSERT_MANY = (
+    f"INSERT INTO coupon_threshold_coupon ({_COLUMNS}) "
+    "SELECT w.uid, w.code, CAST(? AS BIGINT), c.id, 1, 'claimed', CAST(? AS BIGINT), CAST(? AS BIGINT), "
+    "CAST(? AS BIGINT), CAST(? AS BIGINT), w.source, w.actor, w.reason, w.grant_key, 0, w.sku, CAST(? AS BIGINT) "
+    "FROM unnest(?::text[], ?::text[], ?::bigint[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[]) "
+    "AS w (uid, code, contact_id, source, actor, reason, grant_key, sku) "
+    f"JOIN contact c ON c.id = w.contact_id WHERE c.state = 'active' {_HAS_NONE}"
+    "ON CONFLICT DO NOTHING RETURNING id, uid"
+)
+
+
+class Inserting:
+    """Inserts the coupons of pieces that a batch gave away at one instant."""
+
+    def __init__(self, brand: Brand, taken: Taken, now: int) -> None:
+        self.brand, self.taken, self.now = brand, taken, now
+        self.day = brand.day(now)
+        validity = Validity(taken.validity, taken.valid_from, taken.valid_to, taken.valid_days)
+        self.valid_from, self.valid_to = validity.span(now, brand.zone)
+
+    def one(self, wish: Wish, code: str, nth: int, gated: bool) -> CouponView | None:
+        """The coupon of a wish; None when a unique key or the contact's state refused it, with nothing written."""
+        taken, uid = self.taken, secrets.token_hex(12)
+        values = (
+            uid, code, taken.id, nth, self.valid_from, self.valid_to, self.now, self.day, wish.source, wish.actor,
+            wish.reason, wish.grant_key, int(gated), wish.sku, taken.promise_minor, wish.contact_id,
+        )  # fmt: skip
+        if taken.per_person == 1:
+            row = execute(_INSERT_ONLY, (*values, taken.id)).fetchone()
+        else:
+            row = execute(_INSERT_ANY, values).fetchone()
+        return None if row is None else self._view(row[0], uid, code, wish, nth, int(gated))
+
+    def first(self, wishes: Sequence[Wish]) -> list[CouponView | None]:
+        """Everybody's first coupon of a plain batch, in order; None for a wish that was refused."""
+        if self.brand.handle.engine == "sqlite":
+            return [self.one(wish, new_code(), 1, False) for wish in wishes]
+        taken = self.taken
+        rows = [
+            (secrets.token_hex(12), new_code(), w.contact_id, w.source, w.actor, w.reason, w.grant_key, w.sku)
+            for w in wishes
+        ]
+        # Merges lock contacts in the order of their ids.
+        columns = [list(column) for column in zip(*sorted(rows, key=lambda row: row[2]), strict=True)]
+        made: dict[str, int] = {
+            uid: coupon_id
+            for coupon_id, uid in execute(
+                _INSERT_MANY,
+                (
+                    taken.id, self.valid_from, self.valid_to, self.now, self.day, taken.promise_minor, *columns,
+                    taken.id,
+                ),
+            ).fetchall()
+        }  # fmt: skip
+        return [
+            self._view(made[uid], uid, code, wish, 1, 0) if uid in made else None
+            for (uid, code, *_), wish in zip(rows, wishes, strict=True)
+        ]
+
+    def _view(self, coupon_id: int, uid: str, code: str, wish: Wish, nth: int, gated: int) -> CouponView:
+        taken = self.taken
+        return CouponView(
+            coupon_id, uid, code, taken.id, taken.code, taken.title, wish.contact_id, nth, "claimed", self.valid_from,
+            self.valid_to, self.now, wish.source, wish.actor, wish.reason, wish.grant_key, gated, wish.sku,
+            taken.promise_minor, None, None,
+        )  # fmt: skip
