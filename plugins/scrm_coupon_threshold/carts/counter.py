@@ -21,7 +21,7 @@ from .guessing import Guesses
 from .holds import Holds
 from .offers import Choice, Offers, batches_by_id, choice_of, find_coupon, standing, unknown
 from .redeeming import Redeeming, RedemptionIn, RedemptionView, record, redemption, redemptions
-from .reserving import take_budget
+from .reserving import gifts_of, take_budget, take_gifts
 from .reversing import Reversing
 from .stores import ClerkView, Stores, StoreView
 from .tokens import PREFIX, Tokens
@@ -257,7 +257,7 @@ class Counter:
         )
         try:
             with self.brand.transaction():
-                uid = self._take(entry, coupon)
+                uid = self._take(entry, coupon, choice)
         except _Taken as quicker:
             return self._lost(quicker.reason, till.id, ticket, coupon, shop, language)
         self.redeeming.tell("redeemed", uid)
@@ -294,7 +294,7 @@ class Counter:
             actor=f"clerk:{person.code}",
         )  # fmt: skip
 
-    def _take(self, entry: RedemptionIn, coupon: CouponView) -> str:
+    def _take(self, entry: RedemptionIn, coupon: CouponView, choice: Choice) -> str:
         """Use the coupon: exactly one of all who try gets through. Raises _Taken."""
         lock_batch(coupon.batch_id)
         if coupon.state == "held":
@@ -309,8 +309,9 @@ class Counter:
         ).fetchone()
         try:
             take_budget(entry.batch_id, entry.discount_minor - reserved)
-        except Conflict:
-            raise _Taken("budget") from None
+            take_gifts(gifts_of([choice]))
+        except Conflict as gone:
+            raise _Taken(gone.code) from None
         used = execute(
             "UPDATE coupon_threshold_coupon SET state = 'used', reserved_minor = ?, ended_at = ? "
             "WHERE id = ? AND state = 'claimed' AND reserved_minor = ?",
@@ -328,7 +329,7 @@ class Counter:
         if before is not None:
             return self._again(before, coupon, scan, language)
         if scan.usable:
-            told = "budget" if reason == "budget" else "coupon_reserved"
+            told = reason if reason in ("budget", "gift_out_of_stock") else "coupon_reserved"
             scan = replace(scan, usable=False, reason=told, message=self.words.refusal(told, None, language))
         return Redeemed(False, scan)
 

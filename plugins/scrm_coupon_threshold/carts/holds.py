@@ -15,7 +15,7 @@ from ..models import Hold as HoldModel
 from .basket import cart_view, check_lines, sale_lines
 from .offers import PROMOTION, Choice, batches_by_id, choice_of, could_be_ours, find_coupon, kept_offer
 from .pricing import policy_of
-from .reserving import GiftTaken, Holder, Use, give_back, lock_batches, take
+from .reserving import GiftTaken, Holder, Use, gifts_of, give_back, lock_batches, take
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -120,7 +120,7 @@ class Holds:
             return self._again(key, asked)
         self._end_stale(cart.codes, now)
         priced, choices, uses = self._settled(cart)
-        gifts = _gifts(choices)
+        gifts = gifts_of(choices)
         used = {use.offer for use in uses}
         refused = [each for each in priced.refusals if each.code in cart.codes and _is_ours(each.code, used)]
         if refused:
@@ -250,13 +250,6 @@ def _choices(offers: Sequence[str]) -> list[Choice]:
             ids[offer] = execute("SELECT id FROM coupon_threshold_batch WHERE code = ?", (code,)).fetchone()[0]
     batches = batches_by_id(list(ids.values()))
     return [choice_of(batches[ids[offer]], coupons.get(offer)) for offer in offers]
-
-
-def _gifts(choices: Sequence[Choice]) -> list[GiftTaken]:
-    gifts = [
-        GiftTaken(choice.batch.id, rule.gift_sku, rule.qty) for choice in choices if (rule := choice.gift) is not None
-    ]
-    return sorted(gifts, key=lambda gift: (gift.batch_id, gift.sku))
 
 
 def _asked(cart: Cart) -> dict[str, Any]:

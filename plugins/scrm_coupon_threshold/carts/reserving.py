@@ -14,7 +14,7 @@ from typing import Any
 from scrm_core.api import Conflict, execute
 
 from ..claims.voiding import lock_batch
-from .offers import PROMOTION
+from .offers import PROMOTION, Choice
 
 _TAKE_COUPON = (
     "UPDATE coupon_threshold_coupon SET state = 'held', hold_id = ?, held_until = ?, reserved_minor = ? "
@@ -31,6 +31,10 @@ _TAKE_BUDGET = (
 )
 _TAKE_GIFT = (
     "UPDATE coupon_threshold_gift SET stock_left = stock_left - ? WHERE batch_id = ? AND sku = ? AND stock_left >= ?"
+)
+_GIVE_GIFT_BACK = (
+    "UPDATE coupon_threshold_gift SET stock_left = stock_left + ? WHERE batch_id = ? AND sku = ? "
+    "AND stock_left + ? <= stock_total"
 )
 
 
@@ -100,9 +104,28 @@ def take(holder: Holder, uses: Sequence[Use], gifts: Sequence[GiftTaken]) -> Non
             _take_promotion(holder, use)
         else:
             _take_coupon(holder, use)
+    take_gifts(gifts)
+
+
+def gifts_of(choices: Iterable[Choice]) -> list[GiftTaken]:
+    """The gifts out of a limited stock that offers give, in the order in which they are taken."""
+    gifts = [
+        GiftTaken(choice.batch.id, rule.gift_sku, rule.qty) for choice in choices if (rule := choice.gift) is not None
+    ]
+    return sorted(gifts, key=lambda gift: (gift.batch_id, gift.sku))
+
+
+def take_gifts(gifts: Sequence[GiftTaken]) -> None:
+    """Take gifts off their stock; raises Conflict when there are not enough."""
     for gift in gifts:
         if not execute(_TAKE_GIFT, (gift.qty, gift.batch_id, gift.sku, gift.qty)).rowcount:
             raise Conflict(f"gift out of stock: {gift.sku}", code="gift_out_of_stock")
+
+
+def give_gifts_back(gifts: Sequence[GiftTaken]) -> None:
+    """Put gifts back on the shelf; never more than there ever were."""
+    for gift in gifts:
+        execute(_GIVE_GIFT_BACK, (gift.qty, gift.batch_id, gift.sku, gift.qty))
 
 
 def _take_coupon(holder: Holder, use: Use) -> None:
@@ -164,8 +187,4 @@ def give_back(hold_id: int, gifts: Sequence[GiftTaken], now: int) -> None:
         ).rowcount
         if changed:
             take_budget(batch_id, kept - reserved)
-    for gift in gifts:
-        execute(
-            "UPDATE coupon_threshold_gift SET stock_left = stock_left + ? WHERE batch_id = ? AND sku = ?",
-            (gift.qty, gift.batch_id, gift.sku),
-        )
+    give_gifts_back(gifts)

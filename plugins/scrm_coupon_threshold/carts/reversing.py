@@ -9,7 +9,9 @@ from scrm_core.api import Invalid, RefundMade, clean_text, execute, transactiona
 
 from ..claims.voiding import give_budget_back, lock_batch
 from ..rules import new_code
+from .offers import batches_by_id, choice_of
 from .redeeming import Redeeming, RedemptionIn, RedemptionView, record, redemption, redemptions
+from .reserving import gifts_of, give_gifts_back
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -21,6 +23,9 @@ _RETURN = (
     "SELECT ?, ?, batch_id, contact_id, -id, 'claimed', valid_from, ?, ?, ?, 'return', ?, ?, ?, gated, sku, ?, id "
     "FROM coupon_threshold_coupon WHERE id = ? ON CONFLICT DO NOTHING"
 )
+
+_SENT = ("part_shipped", "shipped", "completed")
+"""What an order is called whose gifts are out of the house."""
 
 
 class Reversing:
@@ -38,7 +43,8 @@ class Reversing:
         names the used one, if that has not expired; when the batch says ``extend``
         also an expired one, for its days more, and when it says ``never`` none.
         With ``undo`` the redemption was a mistake, so ``never`` does not count.
-        A customer who was erased gets none.
+        A customer who was erased gets none. Its gift is in stock again, unless
+        the order is known to have been sent.
         Raises NotFound, and Invalid without a reason or for a reversal itself.
         """
         reason = clean_text(reason, field="reason", max_length=200)
@@ -81,6 +87,8 @@ class Reversing:
         if written is None:
             return redemptions("r.reverses_id = ?", entry.id)[0]
         self._give_back(entry, now, actor=actor, reason=reason, undo=undo)
+        if not _sent(entry):
+            give_gifts_back(gifts_of([choice_of(batches_by_id([entry.batch_id])[entry.batch_id], None)]))
         self.redeeming.tell("redemption-reversed", written[1])
         return redemption(written[1])
 
@@ -119,3 +127,10 @@ class Reversing:
         """``on_refund``: an order refunded in full gives its coupons back; a part of it does not."""
         if event.full:
             self.reverse_order(event.source, event.number, reason=f"refund {event.refund}"[:200], actor="refund")
+
+
+def _sent(entry: RedemptionView) -> bool:
+    row = execute(
+        "SELECT status FROM orders WHERE source = ? AND number = ?", (entry.source, entry.order_number)
+    ).fetchone()
+    return row is not None and row[0] in _SENT

@@ -11,6 +11,7 @@ from coupon_scene import PLUGIN, PLUGINS, CouponScene, definition
 
 from scrm_core.api import CartLine, Conflict, Invalid
 from scrm_core.db.bulk import execute
+from scrm_core.services.orders import OrderIn
 from scrm_coupon_threshold.batches.definition import read_definition
 from scrm_coupon_threshold.rules import Offer, Policy, best, new_code, quote, read_rule, read_scope
 from scrm_coupon_threshold.rules.choosing import conflict
@@ -255,8 +256,8 @@ def till(shop):
     return shop
 
 
-def claimed(shop, code="C", **more):
-    shop.scene.open(code, rule=CASH, **{"validity": OPEN_END, **more})
+def claimed(shop, code="C", rule=CASH, **more):
+    shop.scene.open(code, rule=rule, **{"validity": OPEN_END, **more})
     return shop.scene.claim(code, shop.scene.person())
 
 
@@ -304,3 +305,63 @@ def test_a_second_press_of_a_ticket_is_answered_as_the_first_whatever_happened_m
         till.carts.counter.reversing.reverse(first.redemption.uid, reason="wrong", undo=True)
     assert till.press(shown, "1", 5_000).scan.reason == "undone"
     assert till.scene.rows("SELECT count(*) FROM coupon_threshold_redemption WHERE reverses_id IS NULL") == [(1,)]
+
+
+# Clocks and gifts ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_clock_that_was_moved_back_refuses_no_paid_order(shop):
+    scene = shop.scene
+    scene.go_to("2026-01-10T12:00")
+    first, second = claimed(shop, "A"), claimed(shop, "B")
+    for key, coupon in (("h1", first), ("h2", second)):
+        shop.hold(key, 5_000, contact=coupon.contact_id, codes=(coupon.code,))
+    paid = shop.redeem("h1", "1")
+    scene.go_to("2026-01-10T11:00")
+    assert shop.redeem("h1", "1") == paid
+    assert shop.redeem("h1", "1", paid_at=scene.at("2026-01-09T00:00")) == paid
+    for moment in ("2026-01-10T11:59", "2026-01-10T12:01"):
+        with pytest.raises(Invalid) as wrong:
+            shop.redeem("h2", "2", paid_at=scene.at(moment))
+        assert wrong.value.field == "paid_at"
+    late = shop.redeem("h2", "2")
+    assert late["redemptions"][0]["at"] == "2026-01-10T12:00:00+08:00"  # never before its hold
+    shop.sound()
+
+
+def test_an_order_that_is_taken_back_before_shipping_gives_its_gifts_back(shop):
+    scene = shop.scene
+    scene.open("AUTO", rule={**GIFT, "gift_sku": "P"}, **AUTOMATIC)
+    coupon = claimed(shop, "GIFT", rule=GIFT)
+    stock = "SELECT sku, stock_left FROM coupon_threshold_gift ORDER BY sku"
+    shop.hold("h", 2_000, contact=coupon.contact_id, codes=(coupon.code,))
+    shop.redeem("h", "1")
+    assert scene.rows(stock) == [("G", 0), ("P", 0)]
+    for _ in range(2):
+        with scene.acme:
+            shop.carts.reversing.reverse_order("shop", "1", reason="cancelled")
+        assert scene.rows(stock) == [("G", 1), ("P", 1)]
+    (code,) = scene.rows("SELECT code FROM coupon_threshold_coupon WHERE returns_id IS NOT NULL")[0]
+    shop.hold("h2", 2_000, contact=coupon.contact_id, codes=(code,))
+    shop.redeem("h2", "2")
+    # What was sent is gone: the stock knows only what lies on the shelf.
+    with scene.acme:
+        scene.acme.orders.upsert(OrderIn("shop", "2", "shipped", scene.acme.now(), 2_000))
+        shop.carts.reversing.reverse_order("shop", "2", reason="refund")
+    assert scene.rows(stock) == [("G", 0), ("P", 0)]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_gift_at_the_counter_comes_off_its_stock_and_undoing_puts_it_back(till):
+    coupon = claimed(till, "GIFT", rule={**GIFT, "min_minor": 0}, limits={"per_person": None})
+    late = till.scene.claim("GIFT", coupon.contact_id)
+    stock = "SELECT stock_left FROM coupon_threshold_gift"
+    done = till.press(coupon.code, "1", 5_000)
+    assert done.redeemed and till.scene.rows(stock) == [(0,)]
+    assert till.press(late.code, "2", 5_000).scan.reason == "gift_out_of_stock"
+    assert till.state(late.uid)[0] == "claimed"
+    with till.brand:
+        till.carts.counter.undo(done.redemption.uid, store="S1", manager="mona", reason="wrong")
+    assert till.scene.rows(stock) == [(1,)]
+    assert till.press(late.code, "2", 5_000).redeemed
