@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, NotFound, ScrmError, execute
+from scrm_core.api import Conflict, NotFound, execute
 
-from .engine import merging, players, registry, verifying
+from .engine import merging, players, verifying
 from .engine.acts import Acts
 from .engine.campaigns import Campaigns
+from .engine.desks import Desks
 from .engine.fulfilment import Fulfilment
 from .engine.reviews import Reviews
-from .engine.turns import Desk, Engine, Turn
+from .engine.turns import Engine, Turn
 from .engine.verifying import CARRIED, Check
 from .schemas import NAME
 
@@ -23,11 +23,7 @@ if TYPE_CHECKING:
 
     from .engine.definition import CampaignView
 
-log = logging.getLogger(f"scrm.plugin.{NAME}")
-
 HOUR_MS = 3_600_000
-SETTLED_FOR_MS = 60 * 24 * HOUR_MS
-"""Games settle a campaign's loose ends for sixty days after its end."""
 
 
 class Games:
@@ -45,6 +41,11 @@ class Games:
     def acts(self) -> Acts:
         """Acting and looking."""
         return Acts(self.engine)
+
+    @cached_property
+    def desks(self) -> Desks:
+        """Games at work without a person."""
+        return Desks(self.engine)
 
     # Campaigns ---------------------------------------------------------------
 
@@ -121,25 +122,9 @@ class Games:
 
     # Events ------------------------------------------------------------------
 
-    def desks(self, *, kinds: tuple[str, ...] = (), running: bool = False) -> list[tuple[Any, Desk]]:
-        """Each published campaign's game with its desk: of games that implement one of ``kinds`` when given."""
-        now = self.brand.now()
-        known = registry.games(self.brand)
-        found = []
-        for campaign in self.campaigns.list(states=("published", "paused", "ended", "revealed")):
-            game = known.get(campaign.game)
-            if game is None or campaign.ends_at + SETTLED_FOR_MS < now:
-                continue
-            if running and campaign.phase(now) != "running":
-                continue
-            if not kinds or any(hasattr(game, kind) for kind in kinds):
-                found.append((game, Desk(self.engine, campaign, now)))
-        return found
-
     def hear(self, hook: str, event: Any) -> None:
-        """Tell the games of all campaigns an event that they listen to."""
-        for game, desk in self.desks(kinds=(hook,)):
-            getattr(game, hook)(desk, event)
+        """Tell the games of all campaigns an event that they listen to; see :meth:`Desks.hear`."""
+        self.desks.hear(hook, event)
 
     def take_order(self, event: Any) -> None:
         """Chances for a paid order: one entry per order and campaign, for orders paid while it runs."""
@@ -209,22 +194,10 @@ class Games:
 
     def settle(self) -> dict[str, int]:
         """What time brings: retries of grants, forfeits, expired reservations, reveals, and the games' own work."""
-        now = self.brand.now()
-        done = {"granted": self.fulfilment.retry(), "forfeited": self.fulfilment.forfeit(), "released": 0, "settled": 0}
-        for game, desk in self.desks():
-            done["released"] += self.engine.draws(desk.campaign, now).release_expired()
-            if hasattr(game, "settle"):
-                done["settled"] += self._settle(game, desk)
-        done["revealed"] = self._reveal_due(now)
+        done = {"granted": self.fulfilment.retry(), "forfeited": self.fulfilment.forfeit()}
+        done["released"], done["settled"], done["failed"] = self.desks.settle()
+        done["revealed"] = self._reveal_due(self.brand.now())
         return done
-
-    def _settle(self, game: Any, desk: Desk) -> int:
-        try:
-            return int(game.settle(desk) or 0)
-        except ScrmError as exc:
-            # One campaign's trouble must not keep the others from being settled.
-            log.error("campaign %s: the game %s could not settle: %s", desk.campaign.code, game.kind, exc)
-            return 0
 
     def _reveal_due(self, now: int) -> int:
         due = 0

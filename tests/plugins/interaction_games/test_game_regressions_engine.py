@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import peewee
 import pytest
 from games_scene import DAY_MS, Scene
 from signing import PAGE, fields, sign_in
-from social_scene import bargain, group, join, order
+from social_scene import bargain, order
 
-from scrm_core.api import Conflict, Plugin
+from scrm_core.api import Conflict, Invalid, Plugin
 from scrm_core.db.bulk import execute
+from scrm_core.services.orders import RefundIn
 from scrm_core.web.app import create_app
 from scrm_interaction_games.engine import draws as drawing
+from scrm_interaction_games.engine import registry
 from scrm_interaction_games.games import handing
 
 SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -240,3 +242,149 @@ def test_people_who_were_merged_parted_and_merged_again_lose_nothing(scene: Scen
     assert (mine(scene, anna), mine(scene, twin)) == ([uids[1]], sorted((uids[0], uids[2])))
     # The award is known under its own key again.
     assert scene.award(code, twin, "tea", "day:2").uid == uids[2]
+
+
+# Games at work ----------------------------------------------------------------------
+
+
+@SQLITE
+def test_a_ladder_that_is_paid_months_after_the_end_is_paid(scene: Scene) -> None:
+    anna, berta = scene.people(2)
+    settings = {
+        "gates": ["first_order"], "mode": "highest", "refund_days": 120, "grace_days": 10,
+        "rungs": [{"invites": 1, "prize": "tea"}],
+    }  # fmt: skip
+    code = scene.campaign("invite", [scene.prize("tea", item="tea")], settings=settings, surface="offline_code")
+    scene.act(code, "accept", berta, by=scene.act(code, "start", anna)["code"])
+    order(scene, "A1", berta, 500)
+    scene.deliver()
+    scene.clock.advance(days=30 + 130)
+    scene.games.settle()
+    assert scene.rewards(anna) == [("points", "tea", 1)]
+    # And settling ends some time: nothing of it is asked for ever.
+    scene.clock.advance(days=61)
+    assert [desk.campaign.code for _, desk in scene.games.desks.open()] == []
+
+
+class Shaky:
+    """A game of somebody else's that fails in whatever happens elsewhere."""
+
+    kind = "shaky"
+    title = {"zh": "摇", "en": "Shaky"}
+    mechanics: frozenset[str] = frozenset()
+    draws = False
+    Settings = None
+    actions: dict[str, str] = {}
+    page = "shaky.html"
+
+    def view(self, turn: Any) -> dict[str, Any]:
+        return {}
+
+    def on_order(self, desk: Any, event: Any) -> None:
+        desk.turn(event.contact_id, "k").tickets.grant(1, "staff", f"half:{event.order_id}")
+        raise LookupError("half done")
+
+    def on_refund(self, desk: Any, event: Any) -> None:
+        execute("INSERT INTO interaction_games_seed (campaign_id, seed) VALUES (?, NULL)", (desk.campaign.id,))
+
+    def settle(self, desk: Any) -> int:
+        raise ZeroDivisionError("the sum of nothing")
+
+
+class ShakyGames(Plugin):
+    name = "shaky"
+    version = "1"
+    summary = "Test plugin with a game that fails"
+    requires_core = ">=0.1.0.dev0"
+    extensions = {"interaction-games.games": (Shaky,)}
+
+
+@pytest.fixture
+def shaky(games_installation: Callable[..., Any]) -> Iterator[Scene]:
+    with games_installation(plugins=(ShakyGames,), more="[plugins.shaky]\n").brand("acme") as brand:
+        yield Scene(brand)
+
+
+def test_a_game_that_fails_stops_neither_events_nor_the_settling_of_others(
+    shaky: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    anna, berta = shaky.people(2)
+    broken = shaky.campaign("shaky", [shaky.prize("tea")], ends_at=shaky.brand.now() + DAY_MS)
+    wheel = shaky.campaign("wheel", [shaky.prize("tea", weight=1)], chances={"order": 2}, budget_minor=500,
+                           ends_at=shaky.brand.now() + DAY_MS)  # fmt: skip
+    late = bargain(shaky)
+    shaky.act(late, "open", berta)
+    order(shaky, "A1", anna, 500)
+    shaky.deliver()
+    shaky.brand.orders.refund(RefundIn("shop", "A1", "R1", 500, shaky.brand.now()))
+    shaky.deliver()
+    # The wheel's chances came and went; what the failing game had begun is rolled back alone.
+    entries = execute("SELECT c.code, t.delta, t.source FROM interaction_games_ticket t "
+                      "JOIN interaction_games_campaign c ON c.id = t.campaign_id ORDER BY t.id").fetchall()  # fmt: skip
+    assert [tuple(row) for row in entries] == [(wheel, 2, "order"), (wheel, -2, "revoked")]
+    failures = [each for each in shaky.games.campaigns.log(shaky.games.campaigns.get(broken).id)
+                if each["what"] == "failed"]  # fmt: skip
+    assert [each["detail"]["hook"] for each in failures] == ["on_order", "on_refund"]
+    assert failures[0]["reason"] == "LookupError"
+    shaky.clock.advance(days=3)
+    done = shaky.games.settle()
+    # The bargain after it is settled, and seeds are revealed.
+    assert (done["settled"], done["failed"], done["revealed"]) == (1, 1, 2)
+    assert "the sum of nothing" in caplog.text and "half done" in caplog.text
+
+
+def test_a_fault_of_the_database_in_a_game_is_no_failure_of_the_game(shaky: Scene) -> None:
+    anna = shaky.person()
+    shaky.campaign("shaky", [shaky.prize("tea")])
+
+    class Waits(Shaky):
+        def settle(self, desk: Any) -> int:
+            raise peewee.OperationalError("database is locked")
+
+    shaky.games.engine.games["shaky"] = Waits()
+    with pytest.raises(peewee.OperationalError):
+        shaky.games.settle()
+    assert shaky.rewards(anna) == []
+
+
+@SQLITE
+def test_a_game_that_cannot_be_made_is_missing_alone(shaky: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: Any) -> None:
+        raise OSError("its file is gone")
+
+    shaky.campaign("shaky", [shaky.prize("tea")])
+    monkeypatch.setattr(Shaky, "__init__", broken)
+    shaky.games.engine.__dict__.pop("games", None)
+    assert "shaky" not in registry.games(shaky.brand)
+    wheel = shaky.campaign("wheel", [shaky.prize("tea", weight=1)], chances={"start": 1})
+    assert shaky.act(wheel, "play", shaky.person())["won"] is True
+    with pytest.raises(Invalid) as refused:
+        shaky.campaign("shaky", [shaky.prize("tea")])
+    assert "its file is gone" in refused.value.message
+    (problem,) = registry.problems(shaky.brand)
+    assert "shaky" in problem and "its file is gone" in problem
+
+
+def test_orders_of_merged_people_count_for_who_they_are_and_of_erased_ones_for_nobody(scene: Scene) -> None:
+    anna, twin, gone = scene.people(3)
+    cut = bargain(scene)
+    ticket = scene.act(cut, "open", anna)
+    care = scene.campaign(
+        "nurture", [scene.prize("tea", item="tea")],
+        settings={"stages": [20, 40], "prize": "tea",
+                  "sources": [{"code": "daily", "kind": "daily", "title": "每日", "amount": 9},
+                              {"code": "order", "kind": "order", "title": "下单", "amount": 90, "per_day": 9}]},
+    )  # fmt: skip
+    scene.view(care, anna)
+    price = ticket["price_minor"]
+    order(scene, "T1", twin, price, "BIKE")
+    order(scene, "G1", gone, price, "BIKE")
+    scene.brand.contacts.merge(anna, twin, actor="mia", reason="one person")
+    scene.brand.privacy.erase(gone, actor="mia")
+    scene.deliver()
+    assert scene.view(cut, anna)["bargain"]["state"] == "bought"
+    scene.brand.orders.refund(RefundIn("shop", "T1", "R1", price, scene.brand.now()))
+    scene.brand.privacy.erase(anna, actor="mia")
+    scene.deliver()
+    # What the shop paid back is off the list, whoever the buyer was.
+    assert execute("SELECT state FROM interaction_games_payment").fetchall()[0][0] == "refunded"
