@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
-from scrm_core.api import Brand, CommandSession, Invalid, json_option
+from scrm_core.api import Brand, CommandSession, Conflict, Invalid, json_option
 
 from ..schemas import load
 from ..service import coupons_of
@@ -72,19 +71,19 @@ def redeem(
     amount_minor: int,
     as_json: bool,
 ) -> None:
-    """Redeem a coupon in a shop 到店核销; the same ticket again answers the same."""
+    """Redeem a coupon in a shop 到店核销; the same ticket again answers the same.
+
+    What cannot be redeemed ends the command with the reason and its message.
+    """
     with session.brand(brand_id) as brand:
         done = _carts(brand).counter.redeem_in_store(
             code, store=store, clerk=clerk, terminal=terminal, ticket=ticket, amount_minor=amount_minor
         )
+        if not done.redeemed:
+            raise Conflict(f"{done.scan.reason}: {done.scan.message}", code=done.scan.reason)
         view = redeemed_view(done, brand.zone)
-    _show(session, view, as_json)
-
-
-def _show(session: CommandSession, view: dict[str, Any], as_json: bool) -> None:
     if not as_json:
-        inner = view.pop("redemption", None) or view.pop("scan", None) or {}
-        view = {**view, **inner}
+        view = {**view, **view.pop("redemption")}
     session.show_record(view, as_json=as_json)
 
 

@@ -88,7 +88,7 @@ def sign_in() -> Any:
     until = current_brand().now() + HOURS * 3_600_000
     answer.set_cookie(
         COOKIE,
-        str(_seal().dumps([clerk.code, shop, until])),
+        str(_seal().dumps([clerk.code, shop, until, stores.pin_mark(clerk.code)])),
         max_age=HOURS * 3_600,
         path=root(),
         httponly=True,
@@ -111,18 +111,20 @@ def _seal() -> itsdangerous.URLSafeSerializer:
 
 
 def _on_duty() -> OnDuty | None:
-    """Who is signed in; nobody once the shift is over, the clerk disabled or the shop closed."""
+    """Who is signed in; nobody once the shift is over, the clerk disabled or given a new PIN, or the shop closed."""
     given = flask.request.cookies.get(COOKIE, "")
     if not given:
         return None
     try:
-        code, shop, until = _seal().loads(given)
+        code, shop, until, mark = _seal().loads(given)
     except (itsdangerous.BadData, TypeError, ValueError):
         return None
     if until <= current_brand().now():
         return None
     stores = coupons().carts.stores
     try:
+        if stores.pin_mark(code) != mark:
+            return None
         store = stores.store(shop)
         return OnDuty(stores.at_work(code, store), store)
     except ScrmError:

@@ -7,11 +7,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from cart_scene import OPEN_END, CartScene
+from click.testing import CliRunner
 from coupon_scene import PLUGIN, PLUGINS, CouponScene, definition
+from pages_scene import ROOT, enter, on_duty, staff
 
 from scrm_core.api import CartLine, Conflict, Invalid
+from scrm_core.cli.root import root
+from scrm_core.cli.session import Session
 from scrm_core.db.bulk import execute
 from scrm_core.services.orders import OrderIn
+from scrm_core.web import create_app
 from scrm_coupon_threshold.batches.definition import read_definition
 from scrm_coupon_threshold.rules import Offer, Policy, best, new_code, quote, read_rule, read_scope
 from scrm_coupon_threshold.rules.choosing import conflict
@@ -365,3 +370,42 @@ def test_a_gift_at_the_counter_comes_off_its_stock_and_undoing_puts_it_back(till
         till.carts.counter.undo(done.redemption.uid, store="S1", manager="mona", reason="wrong")
     assert till.scene.rows(stock) == [(1,)]
     assert till.press(late.code, "2", 5_000).redeemed
+
+
+# Clerks -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_new_pin_ends_the_shifts_that_the_old_one_began(scene):
+    app = create_app(scene.installation)
+    staff(scene)
+    staff(scene, code="wang")
+    old, other = on_duty(app), on_duty(app, code="wang")
+    with scene.acme:
+        scene.coupons().carts.stores.add_clerk("li", "908354", name="Li", store="sh01")
+    assert "个人密码" in old.get(f"{ROOT}clerk").text
+    assert "个人密码" not in other.get(f"{ROOT}clerk").text
+    assert enter(app.test_client()).status_code == 200
+    assert "个人密码" not in on_duty(app, pin="908354").get(f"{ROOT}clerk").text
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_redemption_that_is_refused_ends_the_command_with_its_reason(till):
+    coupon = claimed(till, "C", rule={"kind": "threshold", "min_minor": 9_900, "off_minor": 1_000})
+
+    def redeem(code, amount, *more):
+        session = Session(till.scene.installation.config.root, clock=till.scene.clock)
+        try:
+            arguments = ["coupon-threshold", "redeem", "acme", code, "--store", "S1", "--clerk", "anna", "--terminal",
+                         "T1", "--ticket", "1", "--amount", str(amount), *more]  # fmt: skip
+            return CliRunner().invoke(root, arguments, obj=session)
+        finally:
+            session.close()
+
+    short = redeem(coupon.code, 9_800)
+    assert (short.exit_code, short.output) == (1, "Error: threshold: 还差1.00可用（满99.00）\n")
+    assert redeem(coupon.code, 9_900).exit_code == 0
+    for _ in range(10):  # each of them stays counted
+        wrong = redeem(new_code(), 9_900, "--json")
+        assert (wrong.exit_code, wrong.output) == (1, "Error: unknown: 没有这张券\n")
+    assert redeem(new_code(), 9_900).output.startswith("Error: locked: ")
