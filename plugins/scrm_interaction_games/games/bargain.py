@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, Forbidden, Invalid, NotFound, OrderPaid, RefundMade, execute
 
 from ..poster import code_picture
-from . import payments
+from . import bargains, payments
+from .bargains import BargainView
 from .cuts import split_cuts
 from .goods import give_back, pieces_left, take_piece
+from .persons import same_person, standing
 from .shop import moment, price, shop_link, shop_problems
 from .social_schemas import BargainSettings
 from .social_words import BARGAIN
@@ -22,33 +23,6 @@ if TYPE_CHECKING:
     from ..engine.turns import Desk, Turn
 
 _MS_PER_MINUTE = 60_000
-_COLUMNS = (
-    "id, uid, contact_id, nth, list_minor, floor_minor, cuts, applied, cut_minor, state, expires_at, held_until, "
-    "campaign_id"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class BargainView:
-    """A bargain as it stands; amounts in minor units, ``cuts`` with the owner's first."""
-
-    id: int
-    uid: str
-    contact_id: int
-    nth: int
-    list_minor: int
-    floor_minor: int
-    cuts: list[int]
-    applied: int
-    cut_minor: int
-    state: str
-    expires_at: int
-    held_until: int | None
-    campaign_id: int
-
-    @property
-    def price_minor(self) -> int:
-        return self.list_minor - self.cut_minor
 
 
 class Bargain:
@@ -76,7 +50,7 @@ class Bargain:
         own = _own(turn)
         asked = turn.data.get("bargain", "")
         # Without a script the helper comes back to the page without the bargain in its address.
-        shown = _find(turn, asked) if asked else own or _helped_last(turn)
+        shown = bargains.find(turn.campaign.id, asked) if asked else own or _helped_last(turn)
         settings = turn.settings
         answer = {
             "now": turn.now,
@@ -130,7 +104,7 @@ class Bargain:
         that is over, ordered or at its floor, and when the day's helps are used up.
         """
         bargain = _known(turn)
-        if bargain.contact_id == turn.contact_id:
+        if same_person(bargain.contact_id, turn.contact_id):
             raise Forbidden("nobody helps with their own bargain", code="own_bargain")
         # The row is locked by this update, so helpers who come together get cuts one after the other.
         row = execute(
@@ -154,7 +128,7 @@ class Bargain:
             "UPDATE interaction_games_bargain SET cut_minor = cut_minor + ? WHERE id = ?", (minor, bargain.id)
         )
         turn.emit("played", {"campaign": turn.campaign.code, "game": self.kind})
-        after = _by_id(bargain.id)
+        after = bargains.by_id(bargain.id)
         return {
             "cut_minor": minor,
             "cut": price(turn.brand, minor),
@@ -171,23 +145,18 @@ class Bargain:
         bargain = _known(turn) if turn.data.get("bargain") else _own(turn)
         if bargain is None:
             raise NotFound("you have no bargain here; open one first")
-        if bargain.contact_id != turn.contact_id:
+        if not same_person(bargain.contact_id, turn.contact_id):
             raise Forbidden("only its owner buys at a bargain's price", code="not_owner")
         settings = turn.settings
         if bargain.state == "ordered" and bargain.held_until is not None and turn.now < bargain.held_until:
             return _order(turn, bargain)
         until = turn.now + settings["hold_minutes"] * _MS_PER_MINUTE
-        held = execute(
-            "UPDATE interaction_games_bargain SET state = 'ordered', held_until = ? "
-            "WHERE id = ? AND state = 'open' AND expires_at > ?",
-            (until, bargain.id, turn.now),
-        )
-        if held.rowcount != 1:
+        if not bargains.hold(bargain.id, turn.now, until):
             code = {"bought": "bought_already", "ordered": "hold_lapsed"}.get(bargain.state, "bargain_over")
             raise Conflict("this bargain is over", code=code)
         if not take_piece(turn.campaign.id, settings["stock"]):
             raise Conflict("it is sold out", code="goods_gone")
-        return _order(turn, _by_id(bargain.id))
+        return _order(turn, bargains.by_id(bargain.id))
 
     def settle(self, desk: Desk) -> int:
         """Periodic: holds that nobody paid lapse, bargains whose time is over are closed. Returns how many."""
@@ -206,43 +175,49 @@ class Bargain:
         return int(lapsed + closed)
 
     def on_order(self, desk: Desk, event: OrderPaid) -> None:
-        """An order of the owner with the goods at the bargain's price buys it."""
-        if event.contact_id is None:
+        """An order of the owner with the goods at the bargain's price buys it, whenever it is heard of."""
+        if event.contact_id is None or payments.of_order(event.source, event.number) is not None:
             return
-        row = execute(
-            f"SELECT {_COLUMNS} FROM interaction_games_bargain WHERE campaign_id = ? AND contact_id = ? "
-            "AND state IN ('open', 'ordered')",
-            (desk.campaign.id, event.contact_id),
-        ).fetchone()
-        bargain = _read(row) if row is not None else None
-        if bargain is None or payments.of_order(event.source, event.number) is not None:
-            return
-        sku, price = desk.settings["sku"], bargain.price_minor
-        if price and any((line.sku, line.qty, line.paid_minor) == (sku, 1, price) for line in event.lines):
-            self.pay(desk, bargain.uid, payments.Paid(event.source, event.number, price, event.at))
+        prices = {line.paid_minor for line in event.lines if (line.sku, line.qty) == (desk.settings["sku"], 1)} - {0}
+        late = None
+        for bargain in bargains.of_person(desk.campaign.id, standing(event.contact_id)):
+            if bargain.state == "bought" or event.at < bargain.opened_at:
+                continue
+            for minor in prices:
+                why = bargains.too_late(bargain, minor, event.at)
+                paid = payments.Paid(event.source, event.number, minor, event.at)
+                if why == "":
+                    self.pay(desk, bargain.uid, paid)
+                    return
+                if why == "hold_lapsed":
+                    late = late or (bargain.uid, paid)
+        if late is not None:
+            # It was ordered here, at the price that was held: the money is told to be due.
+            self.pay(desk, *late)
 
     def on_refund(self, desk: Desk, event: RefundMade) -> None:
-        """The shop paid an order back: its payment is off the list."""
+        """The shop paid an order back: its payment is off the list, and the piece it had is there again."""
         payment = payments.of_order(event.source, event.number)
-        if payment is not None and payment.campaign_id == desk.campaign.id and event.full:
-            payments.refunded_by_shop(desk.brand, payment)
+        if payment is None or payment.campaign_id != desk.campaign.id or not event.full:
+            return
+        sold = payment.state == "paid"
+        if payments.refunded_by_shop(desk.brand, payment) and sold and bargains.paid_back(payment.thing_uid):
+            give_back(desk.campaign.id, desk.settings["stock"])
 
     def pay(self, desk: Desk, uid: str, paid: payments.Paid) -> dict[str, Any]:
         """An order paid for a bargain, in the open transaction: it is bought, or the money is due back.
 
-        The same order told again changes nothing. Raises NotFound for an unknown
-        bargain, Invalid (``amount_minor``) for another amount than its price.
+        What counts is when it was paid, not when it is told: within a hold the
+        price that was held, until the bargain's end the price that it has. The
+        same order told again changes nothing. Raises NotFound for an unknown
+        bargain, Invalid (``amount_minor``) for an amount that never was its price.
         """
-        row = execute(
-            f"SELECT {_COLUMNS} FROM interaction_games_bargain WHERE campaign_id = ? AND uid = ?",
-            (desk.campaign.id, uid),
-        ).fetchone()
-        if row is None:
+        bargain = bargains.find(desk.campaign.id, uid)
+        if bargain is None:
             raise NotFound(f"no bargain {uid!r}")
-        bargain = _read(row)
         payment = payments.record(desk.brand, desk.campaign.id, "bargain", uid, paid)
         if payment is None:
-            return {"ticket": uid, "state": _by_id(bargain.id).state}
+            return {"ticket": uid, "state": bargains.by_id(bargain.id).state}
         why = self._bought(desk, bargain, paid)
         if why:
             payments.owe_refund(desk.brand, payment, why, bargain.contact_id, desk.campaign.code)
@@ -255,72 +230,39 @@ class Bargain:
 
     def _bought(self, desk: Desk, bargain: BargainView, paid: payments.Paid) -> str:
         """Mark a bargain bought; the reason why it cannot be, or an empty text."""
-        if paid.amount_minor != bargain.price_minor:
+        why = bargains.too_late(bargain, paid.amount_minor, paid.at)
+        if why is None:
             raise Invalid(
                 f"the bargain's price is {bargain.price_minor} minor units, not {paid.amount_minor}",
                 field="amount_minor",
             )
-        bought = "UPDATE interaction_games_bargain SET state = 'bought', bought_at = ?, held_until = NULL WHERE id = ? "
-        if execute(bought + "AND state = 'ordered'", (paid.at, bargain.id)).rowcount == 1:
-            return ""
-        # The hold lapsed, but the price still stands: whoever paid it gets it while there is a piece.
-        fresh = execute(bought + "AND state = 'open' AND expires_at > ?", (paid.at, bargain.id, paid.at))
-        if fresh.rowcount != 1:
-            return "bought_already" if _by_id(bargain.id).state == "bought" else "bargain_over"
+        if why or bargains.buy_held(bargain.id, paid.amount_minor, paid.at):
+            return why
+        # No piece is held any more, but the price stands: whoever paid it in time gets it while there is one.
+        was = bargains.buy_fresh(bargain.id, paid.amount_minor, paid.at)
+        if not was:
+            return "bought_already"
         if not take_piece(desk.campaign.id, desk.settings["stock"]):
-            execute(
-                "UPDATE interaction_games_bargain SET state = 'open', bought_at = NULL WHERE id = ?", (bargain.id,)
-            )
+            bargains.not_bought(bargain.id, was)
             return "goods_gone"
         return ""
 
 
 def _own(turn: Turn) -> BargainView | None:
-    """The player's latest bargain in the campaign."""
-    if turn.contact_id is None:
-        return None
-    row = execute(
-        f"SELECT {_COLUMNS} FROM interaction_games_bargain WHERE campaign_id = ? AND contact_id = ? "
-        "ORDER BY nth DESC LIMIT 1",
-        (turn.campaign.id, turn.contact_id),
-    ).fetchone()
-    return _read(row) if row is not None else None
-
-
-def _find(turn: Turn, uid: str) -> BargainView | None:
-    row = execute(
-        f"SELECT {_COLUMNS} FROM interaction_games_bargain WHERE campaign_id = ? AND uid = ?",
-        (turn.campaign.id, uid[:64]),
-    ).fetchone()
-    return _read(row) if row is not None else None
+    """The player's bargain that runs in the campaign, else their latest."""
+    found = bargains.of_person(turn.campaign.id, turn.contact_id) if turn.contact_id is not None else []
+    return found[0] if found else None
 
 
 def _helped_last(turn: Turn) -> BargainView | None:
-    if turn.contact_id is None:
-        return None
-    row = execute(
-        "SELECT b.uid FROM interaction_games_bargain_cut k JOIN interaction_games_bargain b ON b.id = k.bargain_id "
-        "WHERE b.campaign_id = ? AND k.contact_id = ? ORDER BY k.id DESC LIMIT 1",
-        (turn.campaign.id, turn.contact_id),
-    ).fetchone()
-    return _find(turn, row[0]) if row is not None else None
+    return bargains.helped_last(turn.campaign.id, turn.contact_id) if turn.contact_id is not None else None
 
 
 def _known(turn: Turn) -> BargainView:
-    found = _find(turn, turn.data.get("bargain", ""))
+    found = bargains.find(turn.campaign.id, turn.data.get("bargain", ""))
     if found is None:
         raise NotFound("this bargain does not exist; ask your friend for the code again")
     return found
-
-
-def _by_id(bargain_id: int) -> BargainView:
-    row = execute(f"SELECT {_COLUMNS} FROM interaction_games_bargain WHERE id = ?", (bargain_id,)).fetchone()
-    return _read(row)
-
-
-def _read(row: tuple[Any, ...]) -> BargainView:
-    before, cuts, after = row[:6], json.loads(row[6]), row[7:]
-    return BargainView(*(*before, cuts, *after))
 
 
 def _may_open(turn: Turn, own: BargainView | None) -> bool:
@@ -345,7 +287,7 @@ def _count_help(turn: Turn) -> None:
 
 
 def _refuse_help(turn: Turn, bargain: BargainView) -> None:
-    now = _by_id(bargain.id)
+    now = bargains.by_id(bargain.id)
     helped = execute(
         "SELECT 1 FROM interaction_games_bargain_cut WHERE bargain_id = ? AND contact_id = ?",
         (bargain.id, turn.contact_id),
@@ -375,7 +317,7 @@ def _shown(turn: Turn, bargain: BargainView) -> dict[str, Any]:
     rows = execute(
         "SELECT contact_id, minor FROM interaction_games_bargain_cut WHERE bargain_id = ? ORDER BY k", (bargain.id,)
     ).fetchall()
-    mine = bargain.contact_id == turn.contact_id
+    mine = same_person(bargain.contact_id, turn.contact_id)
     state = bargain.state
     if state == "open" and turn.now >= bargain.expires_at:
         state = "closed"

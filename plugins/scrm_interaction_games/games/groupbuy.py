@@ -13,6 +13,7 @@ from . import payments, teams
 from .certain import unknown_prizes
 from .goods import give_back, pieces_left, take_piece
 from .handing import hand
+from .persons import standing
 from .seats import Decision, TeamRules, ending, obstacle, settle_payment
 from .shop import moment, price, shop_link, shop_problems
 from .social_schemas import GroupBuySettings
@@ -145,7 +146,7 @@ class GroupBuy:
         """An order with the goods at the team's price pays for the buyer's waiting seat."""
         if event.contact_id is None or payments.of_order(event.source, event.number) is not None:
             return
-        seat = teams.awaiting(desk.campaign.id, event.contact_id, event.at)
+        seat = teams.awaiting(desk.campaign.id, standing(event.contact_id), event.at)
         if seat is None:
             return
         sku = desk.settings["sku"]

@@ -178,7 +178,7 @@ class Invite:
         return done
 
     def _look_at(self, desk: Desk, contact_id: int | None) -> None:
-        relation = invitations.relation_of(desk.campaign.id, contact_id) if contact_id is not None else None
+        relation = invitations.relation_of(desk.campaign.id, standing(contact_id)) if contact_id is not None else None
         if relation is not None and relation.state == "locked":
             self._look(desk, relation)
 

@@ -23,6 +23,7 @@ from .care import (
 from .certain import award, title_of, unknown_prizes
 from .days_schemas import NurtureSettings
 from .growth import Curve, Source, days_to_finish, idle_production, idle_spent
+from .persons import standing
 
 if TYPE_CHECKING:
     from ..engine.turns import Desk, Turn
@@ -218,7 +219,7 @@ class Nurture:
         sources = [source for source in desk.campaign.settings["sources"] if source["kind"] == "order"]
         if event.contact_id is None or not sources:
             return
-        turn = desk.turn(event.contact_id, f"order:{event.order_id}")
+        turn = desk.turn(standing(event.contact_id), f"order:{event.order_id}")
         plant = read_plant(turn)
         if plant is None or plant.finished_at is not None:
             return

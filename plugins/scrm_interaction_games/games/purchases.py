@@ -25,7 +25,7 @@ _TICKET = (
 
 _TERMS = (
     "SELECT 'seat', campaign_id, state, price_minor, until FROM interaction_games_seat WHERE uid = ? "
-    "UNION ALL SELECT 'bargain', campaign_id, state, list_minor - cut_minor, held_until "
+    "UNION ALL SELECT 'bargain', campaign_id, state, coalesce(bought_minor, list_minor - cut_minor), held_until "
     "FROM interaction_games_bargain WHERE uid = ?"
 )
 

@@ -30,7 +30,8 @@ class Bargain(BrandModel):
     ``cuts`` are all cuts in minor units, fixed at the opening: cut 0 is the
     owner's, cut k the k-th helper's. ``applied`` of them, worth ``cut_minor``,
     have been made. ``state``: open, ordered (price and one piece are held until
-    ``held_until``), bought or closed (its time was over).
+    ``held_until``), bought for ``bought_minor`` or closed (its time was over, or
+    the money went back).
     """
 
     id = pw.BigAutoField()
@@ -48,9 +49,23 @@ class Bargain(BrandModel):
     expires_at = InstantField()
     held_until = InstantField(null=True)
     bought_at = InstantField(null=True)
+    bought_minor = MinorField(null=True)
 
     class Meta:
         table_name = "interaction_games_bargain"
+
+
+class BargainHold(BrandModel):
+    """A price of a bargain that was held for an order from ``at`` until ``until``; kept when it has lapsed."""
+
+    id = pw.BigAutoField()
+    bargain = pw.ForeignKeyField(Bargain)
+    price_minor = MinorField()
+    at = InstantField()
+    until = InstantField()
+
+    class Meta:
+        table_name = "interaction_games_bargain_hold"
 
 
 class BargainCut(BrandModel):
@@ -249,6 +264,6 @@ class RungPaid(BrandModel):
 
 
 SOCIAL_MODELS = (
-    Goods, Bargain, BargainCut, HelperDay, Team, Seat, Payment, MemberGift, GiftKey, Inviter, Relation, RelationStep,
-    RungPaid,
+    Goods, Bargain, BargainHold, BargainCut, HelperDay, Team, Seat, Payment, MemberGift, GiftKey, Inviter, Relation,
+    RelationStep, RungPaid,
 )  # fmt: skip

@@ -39,10 +39,21 @@ def up(migrator, db):
         expires_at = pw.BigIntegerField()
         held_until = pw.BigIntegerField(null=True)
         bought_at = pw.BigIntegerField(null=True)
+        bought_minor = pw.BigIntegerField(null=True)
 
         class Meta:
             table_name = "interaction_games_bargain"
             indexes = ((("campaign_id", "contact", "nth"), True),)
+
+    class BargainHold(Frozen):
+        id = pw.BigAutoField()
+        bargain = pw.ForeignKeyField(Bargain, on_delete="CASCADE")
+        price_minor = pw.BigIntegerField()
+        at = pw.BigIntegerField()
+        until = pw.BigIntegerField(constraints=[pw.Check("until > at")])
+
+        class Meta:
+            table_name = "interaction_games_bargain_hold"
 
     class BargainCut(Frozen):
         id = pw.BigAutoField()
@@ -198,8 +209,8 @@ def up(migrator, db):
 
     db.create_tables(
         [
-            Goods, Bargain, BargainCut, HelperDay, Team, Seat, Payment, MemberGift, GiftKey, Inviter, Relation,
-            RelationStep, RungPaid,
+            Goods, Bargain, BargainHold, BargainCut, HelperDay, Team, Seat, Payment, MemberGift, GiftKey, Inviter,
+            Relation, RelationStep, RungPaid,
         ],
         safe=False,
     )  # fmt: skip

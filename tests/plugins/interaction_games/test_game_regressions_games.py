@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from games_scene import Scene
-from social_scene import DAY, join, order, told
+from social_scene import DAY, HOUR, MINUTE, bargain, due, group, join, order, pay, told
 
 from scrm_core.api import Conflict, Forbidden, NotFound
 from scrm_core.db.bulk import execute
@@ -201,3 +201,182 @@ def test_a_refund_finds_its_invitation_through_an_index(scene):
 
     rows = execute("EXPLAIN QUERY PLAN " + invitations.OF_ORDER, ("order shop A1", 1)).fetchall()
     assert "interaction_games_relation_step_order" in str([tuple(row) for row in rows])
+
+
+# Bargains and teams ------------------------------------------------------------
+
+
+def bargains() -> list[str]:
+    """The state of every bargain, first to last."""
+    return [row[0] for row in execute("SELECT state FROM interaction_games_bargain ORDER BY id").fetchall()]
+
+
+def pieces(scene: Scene, code: str) -> int:
+    """What is left of the goods of a campaign."""
+    (left,) = execute(
+        "SELECT stock_left FROM interaction_games_goods WHERE campaign_id = ?", (scene.games.campaigns.get(code).id,)
+    ).fetchone()
+    return int(left)
+
+
+def order_at(scene: Scene, number: str, person: int, paid: int, at: int, sku: str = "BIKE") -> None:
+    """The shop tells now of an order that was paid at an instant before."""
+    now = scene.brand.now()
+    scene.clock.set(at)
+    order(scene, number, person, paid, sku=sku)
+    scene.clock.set(now)
+
+
+def test_a_payment_in_time_at_the_held_price_buys_whenever_it_is_heard_of(scene):
+    code = bargain(scene, stock=2)
+    owner, helper, second, third = scene.people(4)
+    uid = scene.act(code, "open", owner)["bargain"]
+    held = scene.act(code, "buy", owner)
+    in_time, late = held["held_until"] - 1, held["held_until"]
+    scene.clock.set(late)
+    scene.games.settle()
+    # The hold is over and the price has fallen since.
+    assert scene.act(code, "help", helper, bargain=uid)["price_minor"] < held["price_minor"]
+    assert pay(scene, uid, held["price_minor"], "A1", paid_at=late) == {
+        "ticket": uid, "state": "refund_due", "reason": "hold_lapsed",
+    }  # fmt: skip
+    assert pay(scene, uid, held["price_minor"], "A2", paid_at=in_time)["state"] == "bought"
+    assert due(scene) == [("A1", held["price_minor"], "hold_lapsed")]
+    assert pieces(scene, code) == 1
+    # The same through an order of the shop, after the bargain was closed.
+    scene.act(code, "open", second)
+    held = scene.act(code, "buy", second)
+    paid_at = scene.brand.now() + MINUTE
+    scene.clock.advance(hours=25)
+    scene.games.settle()
+    assert bargains() == ["bought", "closed"]
+    order_at(scene, "A3", second, held["price_minor"], paid_at)
+    scene.deliver()
+    assert bargains() == ["bought", "bought"] and pieces(scene, code) == 0
+    # Goods that are gone meanwhile are paid back, however well it was in time.
+    extra = bargain(scene, stock=1)
+    mine = scene.act(extra, "open", third)["bargain"]
+    held = scene.act(extra, "buy", third)
+    scene.clock.set(held["held_until"])
+    scene.games.settle()
+    scene.act(extra, "open", owner)
+    scene.act(extra, "buy", owner)
+    assert pay(scene, mine, held["price_minor"], "A4", paid_at=held["held_until"] - 1)["reason"] == "goods_gone"
+
+
+@on_sqlite
+def test_a_payment_while_the_bargain_ran_counts_after_it_was_closed_and_one_after_it_is_paid_back(scene):
+    code = bargain(scene)
+    owner, second, third = scene.people(3)
+    tickets = [scene.act(code, "open", person)["bargain"] for person in (owner, second, third)]
+    prices = [scene.games.view(code, None, data={"bargain": uid})["view"]["bargain"]["price_minor"] for uid in tickets]
+    ends = scene.brand.now() + 24 * HOUR
+    scene.clock.set(ends - 10 * MINUTE)
+    until = scene.act(code, "buy", third)["held_until"]
+    assert until > ends
+    scene.clock.set(until)
+    assert pay(scene, tickets[2], prices[2], "B3", paid_at=until)["state"] == "refund_due"
+    scene.games.settle()
+    assert bargains() == ["closed", "closed", "closed"]
+    assert pay(scene, tickets[0], prices[0], "B1", paid_at=ends - 1)["state"] == "bought"
+    assert pay(scene, tickets[1], prices[1], "B2", paid_at=ends)["reason"] == "bargain_over"
+    assert pay(scene, tickets[2], prices[2], "B4", paid_at=until - 1)["state"] == "bought"
+
+
+def test_a_bargain_that_was_paid_back_gives_its_piece_to_the_next(scene):
+    code = bargain(scene, stock=1)
+    owner, second = scene.people(2)
+    scene.act(code, "open", owner)
+    held = scene.act(code, "buy", owner)
+    order(scene, "A1", owner, held["price_minor"], sku="BIKE")
+    scene.deliver()
+    assert pieces(scene, code) == 0
+    scene.brand.orders.refund(RefundIn("shop", "A1", "R1", held["price_minor"], scene.brand.now()))
+    scene.deliver()
+    assert bargains() == ["closed"] and pieces(scene, code) == 1
+    scene.act(code, "open", second)
+    assert scene.act(code, "buy", second)["price_minor"] > 0
+    # Told again, the same refund gives nothing more; one of money that bought nothing gives nothing at all.
+    scene.brand.orders.refund(RefundIn("shop", "A1", "R1", held["price_minor"], scene.brand.now()))
+    scene.deliver()
+    assert pieces(scene, code) == 0
+
+
+@on_sqlite
+def test_a_bargain_of_a_merged_contact_is_its_owners_still(scene):
+    code = bargain(scene)
+    one, twin = scene.people(2)
+    scene.act(code, "open", one)
+    uid = scene.act(code, "open", twin)["bargain"]
+    held = scene.act(code, "buy", twin)
+    merge(scene, one, twin)
+    scene.deliver()
+    # Both have one, so the second could not move with its owner.
+    assert refused(scene, code, "help", one, bargain=uid) == "own_bargain"
+    assert scene.act(code, "buy", one, bargain=uid)["ticket"] == uid
+    order(scene, "A1", one, held["price_minor"], sku="BIKE")
+    scene.deliver()
+    assert bargains() == ["open", "bought"]
+
+
+@on_sqlite
+def test_orders_of_merged_contacts_pay_and_those_of_erased_ones_stop_nobody(scene):
+    teams, price = group(scene), 3_990
+    plants = scene.campaign(
+        "nurture", [scene.prize("tea")], settings={
+            "stages": [10, 20], "pour": 20, "prize": "tea", "keep_days": 20, "sources": [
+                {"code": "o", "kind": "order", "title": "o", "amount": 5, "per_day": 5},
+                {"code": "d", "kind": "daily", "title": "d", "amount": 15},
+            ],
+        },
+    )  # fmt: skip
+    bikes = bargain(scene)
+    leader, stays, gone = scene.people(3)
+    scene.act(teams, "lead", leader)
+    scene.act(bikes, "open", leader)
+    held = scene.act(bikes, "buy", leader)["price_minor"]
+    scene.act(plants, "collect", leader, source="d")
+    order(scene, "G1", leader, price, sku="WIPES")
+    order(scene, "B1", leader, held, sku="BIKE")
+    order(scene, "X1", gone, price, sku="WIPES")
+    merge(scene, stays, leader)
+    scene.brand.privacy.erase(gone, actor="ann")
+    scene.deliver()
+    assert [row[0] for row in execute("SELECT state FROM interaction_games_seat").fetchall()] == ["paid"]
+    assert bargains() == ["bought"]
+    assert scene.view(plants, stays)["water"] == 15 + 2 * 5
+
+
+@on_sqlite
+def test_a_seat_that_could_not_move_with_a_merge_is_paid_by_its_person(scene):
+    teams = group(scene)
+    one, twin = scene.people(2)
+    scene.act(teams, "lead", one)
+    scene.clock.advance(seconds=60)
+    scene.act(teams, "lead", twin)
+    merge(scene, one, twin)
+    for number in ("G1", "G2"):
+        order(scene, number, one, 3_990, sku="WIPES")
+        scene.deliver()
+    assert [row[0] for row in execute("SELECT state FROM interaction_games_seat").fetchall()] == ["paid", "paid"]
+
+
+def test_a_prize_that_was_taken_back_is_there_for_the_next(scene):
+    code = scene.campaign(
+        "invite", [scene.prize("tea", item="tea", stock=1, value_minor=500)],
+        settings={"gates": ["first_order"], "rungs": [{"invites": 1, "prize": "tea"}]},
+        surface="offline_code", budget_minor=500,
+    )  # fmt: skip
+    one, two, friend, other = scene.people(4)
+    for inviter, invitee in ((one, friend), (two, other)):
+        scene.act(code, "accept", invitee, by=code_of(scene, code, inviter))
+    order(scene, "A1", friend, 500)
+    scene.deliver()
+    assert (scene.stock(code, "tea"), scene.spent(code)) == (0, 500)
+    scene.brand.orders.refund(RefundIn("shop", "A1", "R1", 500, scene.brand.now()))
+    scene.deliver()
+    assert (scene.stock(code, "tea"), scene.spent(code)) == (1, 0)
+    order(scene, "A2", other, 500)
+    scene.deliver()
+    assert items(scene, one) == [("tea", 1), ("tea", -1)] and items(scene, two) == [("tea", 1)]
+    assert (scene.stock(code, "tea"), scene.spent(code)) == (0, 500)
