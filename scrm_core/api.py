@@ -38,6 +38,7 @@ from .hooks import hookimpl
 from .intake.csvfile import CsvFile, normalise_header
 from .intake.csvfile import Reject as CsvReject
 from .intake.dates import date_reader
+from .intake.loading import load_body
 from .models import Channel, Contact, ContactTag, Link, Order, OrderLine, Product, Tag, Visit
 from .outreach.types import (
     DispatchOutcome,
@@ -71,6 +72,7 @@ from .stats import ComparedArm, Interval, ShareTest, compare_arms, sample_ratio,
 from .values.identities import is_mobile, normalise_phone
 from .values.masking import mask
 from .values.money import format_minor
+from .values.shares import allocate
 from .values.text import clean_text, csv_cell
 from .web.consumer import (
     consumer,
@@ -158,6 +160,7 @@ __all__ = [
     "VerifiedIdentity",
     "Veto",
     "Visit",
+    "allocate",
     "buffered",
     "clean_text",
     "compare_arms",
@@ -184,6 +187,7 @@ __all__ = [
     "is_mobile",
     "iso",
     "json_option",
+    "load_body",
     "local_instant",
     "mask",
     "need_consumer",

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
-from scrm_core.api import Brand, CommandSession, CsvFile, CsvReject, Invalid, json_option
+from scrm_core.api import Brand, CommandSession, CsvFile, CsvReject, Invalid, json_option, load_body
 
 from .charts import VIEWS, chart, save
 from .report import BY, full_report
-from .schemas import ShipmentBody, campaign_view, load, outcome_view, shipment
+from .schemas import ShipmentBody, campaign_view, outcome_view, shipment
 from .steps.commands import add_commands as add_step_commands
 from .stock.commands import add_commands as add_stock_commands
 from .stock.commands import cards_of_brand
@@ -222,7 +222,7 @@ class _WarehouseFile:
                 continue
             line, cells = record
             try:
-                row = load(schema, {field: cells[place].strip() for field, place in self._places.items()})
+                row = load_body(schema, {field: cells[place].strip() for field, place in self._places.items()})
                 read = shipment(row, self._zone)
             except Invalid as exc:
                 self.rejected.append((line, exc.message))

@@ -6,7 +6,7 @@ from typing import Any
 
 import flask
 
-from scrm_core.api import permission
+from scrm_core.api import load_body, permission
 
 from .charts import chart, svg
 from .report import full_report
@@ -16,7 +16,6 @@ from .schemas import (
     ShipmentsBody,
     campaign_arguments,
     campaign_view,
-    load,
     outcome_view,
     shipment,
 )
@@ -56,7 +55,7 @@ def campaigns() -> Any:
 @permission(WRITE)
 def create_campaign() -> Any:
     """Create a campaign; the same one again answers the same."""
-    body = load(CampaignBody(), flask.request.get_json())
+    body = load_body(CampaignBody(), flask.request.get_json())
     campaign = cards_here().create_campaign(**campaign_arguments(body))
     return flask.jsonify(campaign_view(campaign)), 201
 
@@ -65,7 +64,7 @@ def create_campaign() -> Any:
 @permission(WRITE)
 def create_link(code: str) -> Any:
     """Create a tracked link of a campaign for a channel and a variant."""
-    body = load(LinkBody(), flask.request.get_json())
+    body = load_body(LinkBody(), flask.request.get_json())
     link = cards_here().add_link(code, body["channel"], body["target"], variant=body["variant"])
     answer = {"code": link.code, "path": f"/l/{link.code}", "channel": body["channel"], "variant": body["variant"]}
     return flask.jsonify(answer), 201
@@ -75,7 +74,7 @@ def create_link(code: str) -> Any:
 @permission(WRITE)
 def ship(code: str) -> Any:
     """Record shipped cards; the same ones again change nothing."""
-    body = load(ShipmentsBody(), flask.request.get_json())
+    body = load_body(ShipmentsBody(), flask.request.get_json())
     cards = cards_here()
     given = [shipment(row, cards.brand.zone) for row in body["shipments"]]
     outcome = cards.ship(code, given, dry_run=body["dry_run"])

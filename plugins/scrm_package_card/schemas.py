@@ -144,23 +144,6 @@ class SpendBody(_Strict):
     actor = _text(0, 200, load_default="")
 
 
-def load(schema: Schema, value: Any) -> dict[str, Any]:
-    """The checked value; raises Invalid naming the first field at fault."""
-    try:
-        loaded: dict[str, Any] = schema.load(value)
-    except ValidationError as exc:
-        field, text = _first(exc.messages)
-        raise Invalid(f"{field}: {text}" if field else text, field=field or None) from None
-    return loaded
-
-
-def _first(messages: Any, path: tuple[str, ...] = ()) -> tuple[str, str]:
-    if isinstance(messages, dict):
-        key, value = next(iter(messages.items()))
-        return _first(value, path if key == "_schema" else (*path, str(key)))
-    return ".".join(path), str(messages[0] if isinstance(messages, list) else messages)
-
-
 def campaign_arguments(body: dict[str, Any]) -> dict[str, Any]:
     """A loaded :class:`CampaignBody` as keyword arguments of ``create_campaign``."""
     arguments = dict(body)

@@ -11,10 +11,9 @@ largest remainder (最大余额法).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scrm_core.api import Cart, CartDiscount, CartRefusal
+from scrm_core.api import Cart, CartDiscount, CartRefusal, allocate
 
 WHOLE_BP = 10_000
 CODE = re.compile(r"points(?::([0-9]{1,13}))?\Z", re.ASCII | re.IGNORECASE)
@@ -38,22 +37,6 @@ def usable(have: int, payable_minor: int, worth: Worth, asked: int | None = None
     if asked is not None:
         most = min(most, asked)
     return most - most % worth.step
-
-
-def allocate(amount: int, weights: Sequence[int]) -> tuple[int, ...]:
-    """An amount shared by weights: whole parts first, then one each by largest remainder.
-
-    Ties go to the larger weight, then to the earlier line. The shares sum to
-    ``amount`` and none exceeds its weight, if the weights sum to it at least.
-    """
-    total = sum(weights)
-    if not total:
-        return tuple(0 for _ in weights)
-    shares = [amount * weight // total for weight in weights]
-    order = sorted(range(len(weights)), key=lambda line: (-(amount * weights[line] % total), -weights[line], line))
-    for line in order[: amount - sum(shares)]:
-        shares[line] += 1
-    return tuple(shares)
 
 
 def price(cart: Cart, worth: Worth, have: int, name: str) -> Cart | None:

@@ -6,11 +6,11 @@ from typing import Any
 
 import flask
 
-from scrm_core.api import Brand, Invalid, contended, current_actor, current_brand, iso, permission
+from scrm_core.api import Brand, Invalid, contended, current_actor, current_brand, iso, load_body, permission
 
 from .ledger import Entry
 from .report import points_report
-from .schemas import AdjustBody, CaptureBody, HoldBody, load
+from .schemas import AdjustBody, CaptureBody, HoldBody
 from .service import NAME, Hold, PointsBook
 
 blueprint = flask.Blueprint("points", __name__)
@@ -116,7 +116,7 @@ def entries(uid: str) -> Any:
 @permission(ADJUST)
 def adjust() -> Any:
     """Give or take points by hand, once per key; the key of the request is the actor."""
-    body = load(AdjustBody(), flask.request.get_json())
+    body = load_body(AdjustBody(), flask.request.get_json())
     book = _book()
     entry = book.adjust(
         book.brand.contacts.get(body["contact"]).id,
@@ -133,7 +133,7 @@ def adjust() -> Any:
 @contended
 def hold() -> Any:
     """Set points aside for a checkout, once per key."""
-    body = load(HoldBody(), flask.request.get_json())
+    body = load_body(HoldBody(), flask.request.get_json())
     book = _book()
     made = book.hold(
         book.brand.contacts.get(body["contact"]).id, body["points"], key=body["key"], minutes=body["minutes"]
@@ -153,7 +153,7 @@ def held(key: str) -> Any:
 @permission(SPEND)
 def capture(key: str) -> Any:
     """Spend held points on an order."""
-    body = load(CaptureBody(), flask.request.get_json())
+    body = load_body(CaptureBody(), flask.request.get_json())
     book = _book()
     return flask.jsonify(hold_view(book.capture(key, body["source"], body["number"]), book.brand))
 

@@ -6,8 +6,6 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
-from scrm_core.api import Invalid
-
 from .ledger import MOST_POINTS
 from .service import MOST_MINUTES
 
@@ -77,20 +75,3 @@ class CaptureBody(_Strict):
 
     source = _text(1, 200, required=True)
     number = _text(1, 200, required=True)
-
-
-def load(schema: Schema, value: Any) -> dict[str, Any]:
-    """The checked value; raises Invalid naming the first field at fault."""
-    try:
-        loaded: dict[str, Any] = schema.load(value)
-    except ValidationError as exc:
-        messages: Any = exc.messages
-        path: list[str] = []
-        while isinstance(messages, dict):
-            key, messages = next(iter(messages.items()))
-            if key != "_schema":
-                path.append(str(key))
-        text = str(messages[0] if isinstance(messages, list) else messages)
-        field = ".".join(path)
-        raise Invalid(f"{field}: {text}" if field else text, field=field or None) from None
-    return loaded

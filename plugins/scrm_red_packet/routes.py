@@ -9,11 +9,11 @@ from typing import Any
 
 import flask
 
-from scrm_core.api import Brand, Invalid, current_actor, current_brand, permission
+from scrm_core.api import Brand, Invalid, current_actor, current_brand, load_body, permission
 
 from .payouts import Confirmation
 from .report import red_packet_report
-from .schemas import ConfirmationsBody, ConfirmBody, FileBody, FundBody, PacketBody, ReasonBody, load
+from .schemas import ConfirmationsBody, ConfirmBody, FileBody, FundBody, PacketBody, ReasonBody
 from .service import NAME, RedPackets
 from .views import budget_view, entry_view, packet_view, payout_view, step_view
 
@@ -31,7 +31,7 @@ def _here() -> tuple[Brand, RedPackets]:
 
 
 def _body(schema: Any) -> dict[str, Any]:
-    return load(schema, flask.request.get_json())
+    return load_body(schema, flask.request.get_json())
 
 
 def _number(name: str, default: int) -> int:

@@ -7,8 +7,6 @@ from urllib.parse import urlsplit
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
-from scrm_core.api import Invalid
-
 MOST_HOURS = 24 * 30
 MOST_PEOPLE = 10_000
 MOST_CONFIRMED = 1_000
@@ -149,20 +147,3 @@ class ReasonBody(_Strict):
     """Why something is done."""
 
     reason = _text(1, 500, required=True)
-
-
-def load(schema: Schema, value: Any) -> dict[str, Any]:
-    """The checked value; raises Invalid naming the first field at fault."""
-    try:
-        loaded: dict[str, Any] = schema.load(value)
-    except ValidationError as exc:
-        messages: Any = exc.messages
-        path: list[str] = []
-        while isinstance(messages, dict):
-            key, messages = next(iter(messages.items()))
-            if key != "_schema":
-                path.append(str(key))
-        text = str(messages[0] if isinstance(messages, list) else messages)
-        field = ".".join(path)
-        raise Invalid(f"{field}: {text}" if field else text, field=field or None) from None
-    return loaded

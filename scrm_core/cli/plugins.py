@@ -217,13 +217,13 @@ def hooks_command(session: Session, name: str | None, as_json: bool) -> None:
 def _hook(name: str) -> dict[str, Any]:
     """A hook as data: its argument's class and fields, and the words of its contract."""
     import dataclasses
+    import typing
 
-    from .. import facts
     from ..hooks import HookSpecs
 
     function = getattr(HookSpecs, name)
     (parameter,) = list(inspect.signature(function).parameters.values())[1:]
-    cls = getattr(facts, str(parameter.annotation))
+    cls = typing.get_type_hints(function)[parameter.name]
     return {
         "name": name,
         "parameter": parameter.name,

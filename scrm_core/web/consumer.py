@@ -27,7 +27,7 @@ from ..brands import Brand, current_brand
 from ..consumers import Consumer, SignInNeeded
 from ..consumers.places import safe_place
 from ..consumers.sealing import same
-from ..errors import Forbidden, ScrmError
+from ..errors import Forbidden, Malformed, ScrmError
 from ..services.idempotency import run_once
 from . import problems
 from .consumer_words import WORDS
@@ -77,9 +77,20 @@ class Visit:
         return same(given, self.csrf)
 
     def demand_genuine(self) -> None:
-        """Raise Forbidden for a POST that did not come from a form of this browser's pages."""
+        """Raise Forbidden for a POST that did not come from a form of this browser's pages.
+
+        Raises Malformed for a NUL character, which no text in PostgreSQL can hold.
+        Pages for other services (a gateway's callback) do not come here: they take
+        what they are sent.
+        """
+        if any("\0" in part for pair in self._texts() for part in pair):
+            raise Malformed("text holds no NUL characters")
         if not self.genuine:
             raise Forbidden("this form is not from a page opened here; open the page again and retry", code="csrf")
+
+    def _texts(self) -> list[tuple[str, str]]:
+        given = list(self.request.args.items(multi=True))
+        return given if self.request.method == "GET" else [*given, *self.request.form.items(multi=True)]
 
     @cached_property
     def language(self) -> str:

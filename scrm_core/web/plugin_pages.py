@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Response, request
 
 from ..brands import Brand, Installation
-from ..errors import Malformed, NotFound, ScrmError
+from ..errors import NotFound, ScrmError
 from . import consumer
 from .consumer_pages import CorePages
 from .dispatch import NOTHING_HERE
@@ -72,12 +72,13 @@ def _serve(installation: Installation, mounts: Mounts, brand_id: str, name: str,
 
 
 def _answer(brand: Brand, mounted: Flask, name: str, rest: str) -> Response:
+    if "\0" in rest:
+        raise NotFound(NOTHING_HERE)  # PostgreSQL has no text that holds one
     body = request.get_data()
     with mounted.request_context(below(request.environ, f"/p/{brand.id}/{name}", rest, body)) as context:
         if context.request.routing_exception is not None:
             raise context.request.routing_exception
         visit = consumer.begin(brand, core=name == consumer.CORE)
-        _refuse_nul(context.request, rest)
 
         def act() -> Response:
             visit.begin_again()
@@ -97,14 +98,3 @@ def _answer(brand: Brand, mounted: Flask, name: str, rest: str) -> Response:
         except ScrmError as error:
             response = visit.refuse(error)
         return visit.finish(response)
-
-
-def _refuse_nul(asked: Request, rest: str) -> None:
-    """No page is asked for something with a NUL character: PostgreSQL has no text that holds one.
-
-    Raises NotFound for an address, Malformed for a form.
-    """
-    if "\0" in rest or any("\0" in part for pair in asked.args.items(multi=True) for part in pair):
-        raise NotFound(NOTHING_HERE)
-    if any("\0" in part for pair in asked.form.items(multi=True) for part in pair):
-        raise Malformed("a form holds text without NUL characters")

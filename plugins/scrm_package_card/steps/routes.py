@@ -13,10 +13,9 @@ from typing import Any
 import flask
 from marshmallow import Schema
 
-from scrm_core.api import Brand, Invalid, current_actor, current_brand, permission
+from scrm_core.api import Brand, Invalid, current_actor, current_brand, load_body, permission
 
 from ..claims import NAME
-from ..schemas import load
 from . import schemas, views
 from .fit import FitIn, fit_view
 from .machine import Steps
@@ -37,7 +36,7 @@ def _steps() -> Steps:
 
 def _body(schema: Schema) -> tuple[dict[str, Any], By]:
     """The checked body without ``by``, and who acts."""
-    body = load(schema, flask.request.get_json())
+    body = load_body(schema, flask.request.get_json())
     return body, By(body.pop("by"), current_actor())
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import flask
 
-from scrm_core.api import Invalid, current_brand, iso, permission
+from scrm_core.api import Invalid, current_brand, iso, load_body, permission
 
 from ..claims import NAME
-from ..schemas import BatchBody, MoveBody, SpendBody, instant, load
+from ..schemas import BatchBody, MoveBody, SpendBody, instant
 from ..service import PackageCards
 from .batches import BatchIn
 from .cards import cards_of
@@ -71,7 +71,7 @@ def batches() -> Any:
 @permission(WRITE)
 def create_batch() -> Any:
     """Enter a print batch with its links, or tell what that would cost (``dry_run``)."""
-    body = load(BatchBody(), flask.request.get_json())
+    body = load_body(BatchBody(), flask.request.get_json())
     dry_run = body.pop("dry_run")
     stock = cards_here().stock
     if dry_run:
@@ -95,7 +95,7 @@ def moves(code: str) -> Any:
 @permission(WRITE)
 def move(code: str) -> Any:
     """Record that cards were received, damaged or counted differently."""
-    body = load(MoveBody(), flask.request.get_json())
+    body = load_body(MoveBody(), flask.request.get_json())
     cards = cards_here()
     body["at"] = instant(body["at"], cards.brand.zone, "at") if body["at"] else None
     return flask.jsonify(batch_view(cards.move_stock(code, **body))), 201
@@ -155,7 +155,7 @@ def spends(code: str) -> Any:
 @permission(WRITE)
 def spend(code: str) -> Any:
     """Note a cost of a campaign, once per key."""
-    body = load(SpendBody(), flask.request.get_json())
+    body = load_body(SpendBody(), flask.request.get_json())
     cards = cards_here()
     made = cards.spending.record(cards.campaign(code), **body)
     return flask.jsonify({"created": made}), 201

@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from scrm_core.api import Brand, CommandSession, Invalid, NotFound, json_option
+from scrm_core.api import Brand, CommandSession, Invalid, NotFound, json_option, load_body
 
 from ..schemas import NAME
 from .book import PlanView
-from .schemas import CopyBody, arms_of, dry_run_record, entry_record, load, plan_record, summary
+from .schemas import CopyBody, arms_of, dry_run_record, entry_record, plan_record, summary
 from .service import Plans
 from .steps import HOOKS, STEPS, Arm, Policy
 
@@ -284,7 +284,7 @@ def _arms_of_file(file: Path) -> list[Arm]:
         given = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise Invalid(f"{file} cannot be read as JSON: {error}", field="file") from None
-    return arms_of(load(CopyBody(only=("arms",)), given))
+    return arms_of(load_body(CopyBody(only=("arms",)), given))
 
 
 @plan.command("back")

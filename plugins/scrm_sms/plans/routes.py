@@ -7,7 +7,7 @@ from typing import Any
 import flask
 from marshmallow import Schema
 
-from scrm_core.api import Invalid, current_actor, current_brand, permission
+from scrm_core.api import Invalid, current_actor, current_brand, load_body, permission
 
 from ..schemas import NAME
 from .book import PlanView
@@ -26,7 +26,6 @@ from .schemas import (
     arms_of,
     dry_run_record,
     entry_record,
-    load,
     plan_record,
     policy_of,
     summary,
@@ -69,7 +68,7 @@ def _plans() -> Plans:
 
 def _body(schema: Schema) -> dict[str, Any]:
     """The checked body; a request without one is like an empty object."""
-    return load(schema, flask.request.get_json() if flask.request.get_data() else {})
+    return load_body(schema, flask.request.get_json() if flask.request.get_data() else {})
 
 
 def _nothing_but_actor() -> str:

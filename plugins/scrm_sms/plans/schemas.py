@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
-from scrm_core.api import Invalid, iso
+from scrm_core.api import iso
 
 from .book import PlanView
 from .dryrun import DryRun
@@ -124,23 +124,6 @@ class BackBody(_Strict):
 
     step = fields.String(required=True, validate=validate.OneOf(STEPS))
     reason = _text(200, load_default="")
-
-
-def load(schema: Schema, value: Any) -> dict[str, Any]:
-    """The checked value; raises Invalid naming the first field at fault."""
-    try:
-        loaded: dict[str, Any] = schema.load(value)
-    except ValidationError as exc:
-        field, text = _first(exc.messages)
-        raise Invalid(f"{field}: {text}" if field else text, field=field or None) from None
-    return loaded
-
-
-def _first(messages: Any, path: tuple[str, ...] = ()) -> tuple[str, str]:
-    if isinstance(messages, dict):
-        key, value = next(iter(messages.items()))
-        return _first(value, path if key == "_schema" else (*path, str(key)))
-    return ".".join(path), str(messages[0] if isinstance(messages, list) else messages)
 
 
 def policy_of(body: dict[str, Any]) -> Policy:

@@ -10,9 +10,18 @@ from typing import TextIO
 
 import click
 
-from scrm_core.api import Brand, CommandSession, CsvFile, CsvReject, Invalid, NotFound, ReportTable, json_option
+from scrm_core.api import (
+    Brand,
+    CommandSession,
+    CsvFile,
+    CsvReject,
+    Invalid,
+    NotFound,
+    ReportTable,
+    json_option,
+    load_body,
+)
 
-from ..plans.schemas import load
 from . import export, landing
 from .arms import MEASURES
 from .requests import RequestIn
@@ -279,7 +288,7 @@ def add_request(
     """Record one request, or the answer to it; the same again changes nothing."""
     given = {"phone": phone, "at": at, "staff": staff, "result": result or "", "decided_at": decided_at}
     with session.brand(brand_id) as brand:
-        row = request_of(load(RequestBody(), given), brand.zone)
+        row = request_of(load_body(RequestBody(), given), brand.zone)
         outcome = _results(brand).requests.record(code, [row], actor=actor)
     for _, reason in outcome.rejected:
         raise Invalid(reason)
@@ -347,7 +356,7 @@ class _RequestFile:
             line, cells = record
             try:
                 given = {name: cells[place].strip() for name, place in places.items()}
-                row = request_of(load(schema, given), self._zone)
+                row = request_of(load_body(schema, given), self._zone)
             except Invalid as error:
                 self.rejected.append((line, error.message))
                 continue

@@ -6,9 +6,18 @@ from typing import Any
 
 import flask
 
-from scrm_core.api import Brand, Invalid, NotFound, ReportTable, current_actor, current_brand, iso, permission
+from scrm_core.api import (
+    Brand,
+    Invalid,
+    NotFound,
+    ReportTable,
+    current_actor,
+    current_brand,
+    iso,
+    load_body,
+    permission,
+)
 
-from ..plans.schemas import load
 from . import export, landing
 from .pages import render
 from .schemas import EndBody, ExportBody, LandingBody, RequestsBody, instant_of, request_of
@@ -85,7 +94,7 @@ def show_landing(code: str) -> Any:
 @permission(WRITE)
 def write_landing(code: str) -> Any:
     """Write the landing page of a plan; the same again changes nothing."""
-    brand, body = current_brand(), load(LandingBody(), flask.request.get_json())
+    brand, body = current_brand(), load_body(LandingBody(), flask.request.get_json())
     for name in ("starts_at", "ends_at"):
         body[name] = instant_of(body[name], name, brand.zone)
     body["actor"] = _actor(body)
@@ -95,7 +104,7 @@ def write_landing(code: str) -> Any:
 @permission(WRITE)
 def move_end(code: str) -> Any:
     """Let the activity of a plan end at another time."""
-    brand, body = current_brand(), load(EndBody(), flask.request.get_json())
+    brand, body = current_brand(), load_body(EndBody(), flask.request.get_json())
     ends_at = instant_of(body["ends_at"], "ends_at", brand.zone)
     return flask.jsonify(landing_record(brand, landing.move_end(brand, code, ends_at, actor=_actor(body))))
 
@@ -151,7 +160,7 @@ def rescue() -> Any:
 @permission(WRITE)
 def record_requests(code: str) -> Any:
     """Record friend requests that staff sent by number, and their answers; the same again changes nothing."""
-    body = load(RequestsBody(), flask.request.get_json())
+    body = load_body(RequestsBody(), flask.request.get_json())
     results = _results()
     rows = [request_of(row, results.brand.zone) for row in body["requests"]]
     outcome = results.requests.record(code, rows, actor=_actor(body))
@@ -165,7 +174,7 @@ def record_requests(code: str) -> Any:
 def masked_recipients(code: str) -> Any:
     """Recipients as CSV with masked numbers; ``Scrm-Next`` is the ``after`` of the next page."""
     given = {name: _whole(text, name) for name, text in flask.request.args.items() if name in ("after", "limit")}
-    found = load(ExportBody(), given)
+    found = load_body(ExportBody(), given)
     return _csv(code, found["after"], found["limit"], "")
 
 
@@ -177,7 +186,7 @@ def clear_recipients(code: str) -> Any:
     """
     if "Idempotency-Key" in flask.request.headers:
         raise Invalid("an export of clear numbers takes no Idempotency-Key", field="Idempotency-Key")
-    body = load(ExportBody(), flask.request.get_json())
+    body = load_body(ExportBody(), flask.request.get_json())
     actor = _actor(body)
     if not actor:
         raise Invalid("say who acts: a name of 1 to 100 characters", field="actor")

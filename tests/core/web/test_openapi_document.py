@@ -94,7 +94,7 @@ def test_pages_load_nothing_from_elsewhere_and_run_no_inline_script(client, path
 
 
 def test_static_files_name_no_other_host():
-    for path in [*WEB.glob("static/*"), *WEB.glob("templates/*")]:
+    for path in [*WEB.glob("static/*"), *WEB.rglob("templates/**/*.html")]:
         text = path.read_text("utf-8").replace('xmlns="http://www.w3.org/2000/svg"', "").replace("// ", "")
         assert not re.search(r"https?://|//[a-z]", text), path.name
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from scrm_core.carts import Cart, CartDiscount, CartLine
 from scrm_core.errors import Conflict
-from scrm_points.carts import Worth, allocate, usable
+from scrm_points.carts import Worth, usable
 
 CAPPED = "\n[plugins.points]\nredeem_minor = 1\nredeem_cap_bp = 3000\nredeem_step = 10\n"
 
@@ -201,14 +199,6 @@ def test_a_code_that_does_not_apply_is_answered_with_its_reason(scenes):
     assert reasons(1_000, contact=ann, codes=("points:57",)) == ["points:50"]
     assert reasons(1_000, contact=ann, codes=("POINTS",)) == ["points:100"]
     assert reasons(1_000, contact=ann, codes=("pointless",)) == []
-
-
-@given(st.lists(st.integers(0, 10**7), min_size=1, max_size=8), st.integers(0, 10**8))
-def test_shares_sum_to_the_amount_and_none_exceeds_its_line(weights, amount):
-    amount = min(amount, sum(weights))
-    shares = allocate(amount, weights)
-    assert sum(shares) == (amount if sum(weights) else 0)
-    assert all(0 <= share <= weight for share, weight in zip(shares, weights, strict=True))
 
 
 def test_usable_points_stop_at_what_is_there_at_the_cap_and_at_the_step():
