@@ -43,7 +43,9 @@ class _Work:
     def __init__(self, call: Callable[[], Any], many: Many | None = None, item: Any = None) -> None:
         self.call, self.many, self.item = call, many, item
         self.context = contextvars.copy_context()
-        self.turn = threading.Event()
+        # Released once, when the work is done or has to lead: a lock is much cheaper than an Event.
+        self.turn = threading.Lock()
+        self.turn.acquire()
         self.leads = False
         self.settled = False
         self.answer: Any = None
@@ -104,7 +106,7 @@ class Group:
             self._waiting.append(work)
             work.leads, self._led = not self._led, True
         if not work.leads:
-            work.turn.wait()
+            work.turn.acquire()
         if work.leads:
             self._lead()
         if not work.settled:
@@ -115,19 +117,25 @@ class Group:
         return work.answer
 
     def _lead(self) -> None:
-        with self._lock:
-            group, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        group: list[_Work] = []
         try:
-            _commit(group)
+            _commit(group, self._gather)
         finally:
             with self._lock:
                 following = self._waiting[0] if self._waiting else None
                 self._led = following is not None
             if following is not None:
                 following.leads = True
-                following.turn.set()
-            for work in group:
-                work.turn.set()
+                following.turn.release()
+            for work in group[1:]:  # the first is the leader's own
+                work.turn.release()
+
+    def _gather(self, group: list[_Work]) -> None:
+        """Take what waits into a group, the leader's own first."""
+        with self._lock:
+            room = MOST - len(group)
+            group += self._waiting[:room]
+            self._waiting = self._waiting[room:]
 
 
 def group_of(handle: BrandHandle) -> Group:
@@ -143,15 +151,20 @@ def group_of(handle: BrandHandle) -> Group:
 _MAKING = threading.Lock()
 
 
-def _commit(group: list[_Work]) -> None:
-    """Run a group in one transaction. Works that are not settled afterwards have had no effect."""
+def _commit(group: list[_Work], gather: Callable[[list[_Work]], None]) -> None:
+    """Gather a group and run it in one transaction. Works that are not settled afterwards have had no effect.
+
+    Whoever comes while the leader waits for other writers is taken along.
+    """
     committing = False
     try:
         with brand_db.atomic():
+            gather(group)
             if len(group) == 1:
                 group[0].run()
             else:
-                _one_group_at_a_time()
+                if _one_group_at_a_time():
+                    gather(group)
                 for works in _alike(group):
                     if len(works) > 1:
                         _at_once(works)
@@ -159,6 +172,8 @@ def _commit(group: list[_Work]) -> None:
                         _apart(works[0])
             committing = True
     except BaseException as error:
+        if not group:
+            gather(group)  # no transaction began: each is told alone
         if committing and is_fault(error) and not is_transient(error):
             # Nobody can say whether this commit took effect: nothing of it may be done again.
             fault = translate(error) or error
@@ -176,16 +191,18 @@ def _commit(group: list[_Work]) -> None:
         work.settled = True
 
 
-def _one_group_at_a_time() -> None:
-    """Let no other process's group of this brand run beside this one.
+def _one_group_at_a_time() -> bool:
+    """Let no other process's group of this brand run beside this one; True when that may have taken a while.
 
     A group locks the rows of many works in the order in which they came, and
     keeps them until its commit: two of them would wait for each other's rows. On
     SQLite the transaction itself is the only one.
     """
     handle = current_handle()
-    if handle.engine != "sqlite":
-        execute("SELECT pg_advisory_xact_lock(hashtext('scrm group'), hashtext(?))", (handle.schema or handle.name,))
+    if handle.engine == "sqlite":
+        return False
+    execute("SELECT pg_advisory_xact_lock(hashtext('scrm group'), hashtext(?))", (handle.schema or handle.name,))
+    return True
 
 
 def _alike(group: list[_Work]) -> list[list[_Work]]:

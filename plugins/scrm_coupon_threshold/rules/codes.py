@@ -12,19 +12,21 @@ import unicodedata
 
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 RANDOM_CHARS = 12
+_LETTER = ALPHABET * 8
 _VALUE = {letter: value for value, letter in enumerate(ALPHABET)}
 _POLYNOMIAL = 0b100101  # x^5 + x^2 + 1, primitive over GF(2)
 
 
 def new_code() -> str:
     """A code of 12 random letters and a check character: 60 bits that nobody guesses."""
-    body = "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_CHARS))
+    # A byte has eight times as many values as there are letters: each letter is as likely as the others.
+    body = "".join([_LETTER[byte] for byte in secrets.token_bytes(RANDOM_CHARS)])
     return body + check_character(body)
 
 
 def check_character(body: str) -> str:
     """The letter that makes ``body`` a code; raises KeyError for a letter outside the alphabet."""
-    return ALPHABET[_times_alpha(_remainder(body))]
+    return ALPHABET[_ALPHA_TIMES[_remainder(body)]]
 
 
 def is_code(text: str) -> bool:
@@ -46,10 +48,13 @@ def shown_code(code: str) -> str:
 def _remainder(text: str) -> int:
     value = 0
     for letter in text:
-        value = _times_alpha(value) ^ _VALUE[letter]
+        value = _ALPHA_TIMES[value] ^ _VALUE[letter]
     return value
 
 
 def _times_alpha(value: int) -> int:
     value <<= 1
     return value ^ _POLYNOMIAL if value & 0b100000 else value
+
+
+_ALPHA_TIMES = tuple(_times_alpha(value) for value in range(len(ALPHABET)))
