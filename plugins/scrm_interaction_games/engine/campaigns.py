@@ -14,7 +14,7 @@ from scrm_core.api import Conflict, Invalid, NotFound, ScrmError, clean_text, ex
 
 from ..schemas import loaded
 from . import definition as definitions
-from . import fairness, odds, registry, surfaces
+from . import fairness, moves, odds, registry, rules, surfaces
 from .definition import CampaignView, Definition, PrizeView
 
 if TYPE_CHECKING:
@@ -100,14 +100,14 @@ class Campaigns:
         known = self._cache.get(key)
         if known is not None:
             return definitions.again(known, row)
-        raw, settings = execute(
-            "SELECT definition, settings FROM interaction_games_campaign WHERE id = ?", (row[0],)
+        raw, settings, ruleset, rules_hash = execute(
+            "SELECT definition, settings, ruleset, rules_hash FROM interaction_games_campaign WHERE id = ?", (row[0],)
         ).fetchone()
         try:
             read = game_settings(registry.game(self.brand, row[2]), json.loads(settings))
         except ScrmError:
             read = json.loads(settings)  # its plugin is switched off: it can be looked at but not played
-        view = definitions.view(row, self.prizes(row[0]), json.loads(raw), read)
+        view = definitions.view(row, self.prizes(row[0]), json.loads(raw), read, ruleset, rules_hash)
         if view.state != "draft":
             self._cache.put(key, view)
         return view
@@ -218,15 +218,14 @@ class Campaigns:
         """Publish a draft: from now on its odds, quantities, rules and commitment are told and stand.
 
         A campaign that was published already answers what was told then.
-        Returns the commitment, the table's hash and the expected cost. Raises
+        Returns the commitment, the hashes of table and rules, and the expected cost. Raises
         Invalid naming what a draw still lacks, and Conflict (``overspend``) when
         the expected spend passes the budget and ``confirm`` is not given.
         """
         actor = clean_text(actor, field="actor")
         campaign = self.get(code)
         if campaign.state == "published":
-            told = {"code": campaign.code, "commitment": campaign.commitment, "table_hash": campaign.table_hash}
-            return {**told, **self.cost(campaign)}
+            return {**_told(campaign), **self.cost(campaign)}
         game = registry.game(self.brand, campaign.game)
         self._check_public(campaign, game)
         cost = self.cost(campaign)
@@ -245,19 +244,24 @@ class Campaigns:
         seed = fairness.new_seed() if draws else ""
         commit = fairness.commitment(seed) if draws else ""
         hashed = fairness.table_hash(table) if draws else ""
+        starts_at = campaign.starts_at if campaign.starts_at is not None else now
+        text = rules.rule_set(
+            self.brand, campaign, seed=seed, starts_at=starts_at, minutes=self.settings["release_minutes"]
+        )
         changed = execute(
-            "UPDATE interaction_games_campaign SET state = 'published', published_at = ?, "
-            "starts_at = coalesce(starts_at, ?), commitment = ?, table_hash = ?, version = version + 1 "
-            "WHERE id = ? AND state = 'draft'",
-            (now, now, commit, hashed, campaign.id),
+            "UPDATE interaction_games_campaign SET state = 'published', published_at = ?, starts_at = ?, "
+            "commitment = ?, table_hash = ?, ruleset = ?, rules_hash = ?, version = version + 1 "
+            "WHERE id = ? AND state = 'draft' AND version = ?",
+            (now, starts_at, commit, hashed, text, rules.digest(text), campaign.id, campaign.version),
         ).rowcount
         if not changed:
-            raise Conflict(f"campaign {campaign.code!r} is {campaign.state}; only a draft is published", code="state")
+            raise Conflict(f"campaign {campaign.code!r} has changed meanwhile; look at it again", code="state")
         if draws:
             execute("INSERT INTO interaction_games_seed (campaign_id, seed) VALUES (?, ?)", (campaign.id, seed))
-        detail = {"commitment": commit, "table_hash": hashed, "table": [list(row) for row in table] if draws else []}
+        told = _told(self.by_id(campaign.id))
+        detail = {**told, "table": [list(row) for row in table] if draws else []}
         self.note(campaign.id, "published", actor, detail=detail)
-        return {"code": campaign.code, "commitment": commit, "table_hash": hashed}
+        return told
 
     def _check_public(self, campaign: CampaignView, game: Any) -> None:
         now = self.brand.now()
@@ -409,12 +413,12 @@ class Campaigns:
             raise Conflict(f"campaign {code!r} is over", code="state")
         if found.stock_total is None:
             raise Conflict(f"prize {prize!r} is without limit; there is nothing to add to", code="no_stock")
+        self._move(campaign.id, moves.STOCK, more, prize_id=found.id)
         execute(
             "UPDATE interaction_games_prize SET stock_total = stock_total + ?, stock_left = stock_left + ? "
             "WHERE id = ?",
             (more, more, found.id),
         )
-        execute("UPDATE interaction_games_campaign SET version = version + 1 WHERE id = ?", (campaign.id,))
         self.note(campaign.id, "stock added", actor, detail={"prize": prize, "more": more})
         return self.by_id(campaign.id)
 
@@ -425,12 +429,23 @@ class Campaigns:
         _more(more_minor, "more_minor")
         if campaign.budget_minor is None:
             raise Conflict(f"campaign {code!r} has no budget to add to", code="no_budget")
+        self._move(campaign.id, moves.BUDGET, more_minor)
         execute(
             "UPDATE interaction_games_campaign SET budget_minor = budget_minor + ? WHERE id = ?",
             (more_minor, campaign.id),
         )
         self.note(campaign.id, "budget added", actor, detail={"more_minor": more_minor})
         return self.by_id(campaign.id)
+
+    def _move(self, campaign_id: int, what: str, amount: int, *, prize_id: int | None = None) -> None:
+        """Lock a campaign that becomes larger; once it is published, that is one of its moves."""
+        (state,) = execute(
+            "UPDATE interaction_games_campaign SET version = version + 1 WHERE id = ? RETURNING state", (campaign_id,)
+        ).fetchone()
+        if state != "draft":
+            now = self.brand.now()
+            number = moves.next_of(campaign_id)
+            moves.write(moves.Move(campaign_id, number, what, self.brand.day(now), now, prize_id, amount))
 
     def log(self, campaign_id: int) -> Iterator[dict[str, Any]]:
         """What was done to a campaign, first to last."""
@@ -467,6 +482,16 @@ class Campaigns:
                         self.brand.rewards.check(prize.kind, prize.item)
                     except ScrmError as exc:
                         yield f"campaign {campaign.code!r}, prize {prize.code!r}: {exc.message}"
+
+
+def _told(campaign: CampaignView) -> dict[str, Any]:
+    """What publishing tells: the fingerprints of seed, table and rules."""
+    return {
+        "code": campaign.code,
+        "commitment": campaign.commitment,
+        "table_hash": campaign.table_hash,
+        "rules_hash": campaign.rules_hash,
+    }
 
 
 def game_settings(game: Any, settings: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -155,6 +156,12 @@ class CampaignView:
     published_at: int | None
     ended_at: int | None
     revealed_at: int | None
+    ruleset: str = ""
+    """The rule set as it was published, see :mod:`rules`; empty for a draft."""
+    rules_hash: str = ""
+    paced_until: int | None = None
+    """When the last evenly released stock is unlocked: the end as it was published, however often it is moved."""
+    release_minutes: int | None = None
 
     def phase(self, now: int) -> str:
         """draft, waiting, running, paused, over or revealed at an instant."""
@@ -306,7 +313,12 @@ def _fields(part: Any) -> dict[str, Any]:
 
 
 def view(
-    row: tuple[Any, ...], prizes: tuple[PrizeView, ...], raw: dict[str, Any], settings: dict[str, Any]
+    row: tuple[Any, ...],
+    prizes: tuple[PrizeView, ...],
+    raw: dict[str, Any],
+    settings: dict[str, Any],
+    ruleset: str,
+    rules_hash: str,
 ) -> CampaignView:
     """A campaign from its row (see ``campaigns.COLUMNS``) and the parts that were read with it."""
     (
@@ -314,11 +326,13 @@ def view(
         budget, spent, total_weight, commitment, table_hash, draws, version, published_at, ended_at, revealed_at,
     ) = row  # fmt: skip
     guarantee = raw["guarantee"]
+    published = json.loads(ruleset) if ruleset else {}
     return CampaignView(
         campaign_id, code, game, title, surface, state, starts_at, ends_at, settings, rules,
         organiser, organiser_contact, budget, spent, total_weight, raw["expected_draws"], Limits(**raw["limits"]),
         Chances(**raw["chances"]), Guarantee(**guarantee) if guarantee else None, prizes, commitment, table_hash,
-        draws, version, published_at, ended_at, revealed_at,
+        draws, version, published_at, ended_at, revealed_at, ruleset, rules_hash, published.get("ends_at"),
+        published.get("release_minutes"),
     )  # fmt: skip
 
 

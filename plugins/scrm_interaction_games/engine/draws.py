@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute
 
-from . import fairness, players
+from . import fairness, moves, players
 from .fulfilment import Outcome
 from .screening import screen
 from .stock import PER_PERSON, SHORT, Stock
-from .tickets import DAY_MS, Tickets
+from .tickets import DAY_MS, NO_TICKET, Tickets
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
 
     from .campaigns import Campaigns
-    from .definition import CampaignView, PrizeView
+    from .definition import CampaignView, Guarantee, PrizeView
     from .fulfilment import Fulfilment
     from .players import PlayerRow
 
@@ -28,7 +28,7 @@ HOUR_MS = 3_600_000
 _CLIENT_SEED = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _COLUMNS = (
     "d.id, d.uid, d.campaign_id, d.contact_id, d.player, d.kind, d.n, d.client_seed, d.x, d.picked, p.code, d.why, "
-    "d.state, d.counted, d.value_minor, d.reason, d.deadline, d.at, d.signals"
+    "d.state, d.counted, d.value_minor, d.reason, d.deadline, d.at, d.move"
 )
 _FROM = f"SELECT {_COLUMNS} FROM interaction_games_draw d LEFT JOIN interaction_games_prize p ON p.id = d.prize_id "
 
@@ -128,7 +128,8 @@ class Draws:
 
         Raises Conflict: ``no_ticket``, ``day_limit``, ``person_limit``,
         ``total_limit``, ``cool_down`` (after a win), ``sold_out`` (nothing is left
-        to win). Nothing is written then and the chance stays.
+        to win). Nothing is written then, no number is made and the chance stays.
+        Once there is a number, the draw is written down whatever becomes of it.
         """
         seed_of_client = _client_seed(client_seed)
         if not fresh:
@@ -145,12 +146,14 @@ class Draws:
         self, contact_id: int, key: str, client_seed: str, ticket: bool, device: str, network: str
     ) -> DrawView:
         campaign = self.campaign
-        player = players.begin_draw(campaign.id, contact_id, self.now, self.day)
+        self.stock.begin()
+        player = players.begin_draw(campaign.id, contact_id, self.now, self.day, self.stock.winnable())
         self._hold_limits(player)
-        if player.day_draws == 1:
-            self.tickets.free(contact_id)
+        if not player.left:
+            # Before there is a number: whoever is refused learns nothing of what it would have been.
+            raise Conflict("every prize of this game is gone; the chance is kept", code="sold_out")
         uid = secrets.token_hex(12)
-        lot = self.tickets.spend(contact_id, uid) if ticket else None
+        lot = self._spend_one(contact_id, uid, first=player.day_draws == 1) if ticket else None
         x = fairness.number(
             self.campaigns.secret_seed(campaign.id), campaign.code, player.uid, player.n, client_seed,
             campaign.total_weight,
@@ -165,10 +168,19 @@ class Draws:
         facts = _Facts(uid, contact_id, player.uid, "draw", player.n, key, client_seed, x, picked.code, why, counted)
         return self._record(facts, prize, device, network)
 
+    def _spend_one(self, contact_id: int, uid: str, *, first: bool) -> int:
+        """Spend a chance; on a day's first draw, or when there is none, those that everybody has are given first."""
+        if not first:
+            try:
+                return self.tickets.spend(contact_id, uid)
+            except Conflict as refused:
+                if refused.code != NO_TICKET:
+                    raise
+        self.tickets.free(contact_id)
+        return self.tickets.spend(contact_id, uid)
+
     def _uncount(self, player: PlayerRow, contact_id: int, lot: int | None, uid: str) -> None:
-        """The shop was out of what was drawn: the chance returns; raises Conflict when nothing at all is left."""
-        if not self.stock.any_left():
-            raise Conflict("every prize of this game is gone; the chance is kept", code="sold_out")
+        """The shop was out of what was drawn: the chance returns, and the number stays used."""
         players.uncount(player)
         if lot is not None:
             self.tickets.give_back(contact_id, lot, uid)
@@ -214,32 +226,37 @@ class Draws:
         """The prize that is given and why it is not simply the picked one.
 
         What is out becomes its fallback or nothing; the odds of the others stay
-        as published.
+        as published. A promise that cannot be kept now stays due, and what the
+        number points to is decided as on any other draw.
         """
         promised = self.campaign.guarantee
-        due = promised is not None and player.misses >= promised.draws
-        if due and promised is not None and picked.grade != promised.grade:
-            return self._forced(picked, contact_id)
+        if promised is None or player.misses < promised.draws:
+            return self._plain(picked, contact_id)
+        if picked.grade == promised.grade and not self.stock.take(picked, contact_id):
+            return picked, ""
+        prize, why = self._promised(promised, contact_id)
+        if prize is not None:
+            return prize, why
+        prize, rest = self._plain(picked, contact_id)
+        return prize, f"{why} picked {rest}".rstrip()
+
+    def _plain(self, picked: PrizeView, contact_id: int) -> tuple[PrizeView | None, str]:
+        """What the number points to, or its fallback when it is out."""
         if not picked.wins:
             return None, ""
         why = self.stock.take(picked, contact_id)
-        if not why:
-            return picked, ""
-        return self._forced(picked, contact_id) if due else self._fallback(picked, why, contact_id)
+        return self._fallback(picked, why, contact_id) if why else (picked, "")
 
-    def _forced(self, picked: PrizeView, contact_id: int) -> tuple[PrizeView | None, str]:
-        """The promised win, its substitute, or, when both are out, what the number points to anyway."""
-        promised = self.campaign.guarantee
-        assert promised is not None
-        why = self.stock.take(self.campaign.prize(promised.prize), contact_id)
+    def _promised(self, promised: Guarantee, contact_id: int) -> tuple[PrizeView | None, str]:
+        """The promised win, or its substitute; none when both are out."""
+        prize, substitute = self.campaign.prize(promised.prize), self.campaign.prize(promised.substitute)
+        why = self.stock.take(prize, contact_id)
         if not why:
-            return self.campaign.prize(promised.prize), "guarantee"
-        again = self.stock.take(self.campaign.prize(promised.substitute), contact_id)
+            return prize, "guarantee"
+        again = self.stock.take(substitute, contact_id)
         if not again:
-            return self.campaign.prize(promised.substitute), f"guarantee {why} substitute"
-        if picked.wins and picked.grade != promised.grade and not self.stock.take(picked, contact_id):
-            return picked, f"guarantee {again} picked"
-        return None, f"guarantee {again}"
+            return substitute, f"guarantee {why} substitute"
+        return None, f"guarantee {why} {again}"
 
     def _fallback(self, prize: PrizeView, why: str, contact_id: int) -> tuple[PrizeView | None, str]:
         step = prize
@@ -273,6 +290,7 @@ class Draws:
             known = self.find(contact_id, f"award:{key}")
             if known is not None:
                 return known
+            self.stock.begin()
             if not self._use_reservation(prize, contact_id, key):
                 self._take_or_refuse(prize, contact_id)
             uid = secrets.token_hex(12)
@@ -297,7 +315,12 @@ class Draws:
             ).fetchone()
             if row is not None and row[1] != "released":
                 return
+            self.stock.begin()
             self._take_or_refuse(prize, contact_id)
+            if self.stock.move is not None:
+                moves.write(
+                    moves.Move(self.campaign.id, self.stock.move, moves.RESERVED, self.day, self.now, prize.id)
+                )
             if row is not None:
                 execute(
                     "UPDATE interaction_games_reservation SET state = 'open', prize_id = ?, until = ?, at = ? "
@@ -376,18 +399,18 @@ class Draws:
                 outcome = self.fulfilment.attempt(facts.uid, facts.contact_id, prize, self.campaign, prize.value_minor)
         execute(
             "INSERT INTO interaction_games_draw (uid, campaign_id, contact_id, player, kind, n, key, client_seed, x, "
-            "picked, prize_id, why, state, counted, value_minor, reason, reward, error, attempts, retry_at, deadline, "
-            "address, device, network, score, signals, at, day) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?)",
+            "picked, prize_id, why, state, counted, move, value_minor, reason, reward, error, attempts, retry_at, "
+            "deadline, address, device, network, score, signals, at, day) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?)",
             (
                 facts.uid, self.campaign.id, facts.contact_id, facts.player, facts.kind, facts.n, facts.key,
                 facts.client_seed, facts.x, facts.picked, prize.id if prize else None, facts.why, outcome.state,
-                int(facts.counted), prize.value_minor if prize else 0, facts.reason, outcome.reward, outcome.error,
-                outcome.attempts, outcome.retry_at, deadline, device, network, score,
+                int(facts.counted), self.stock.move, prize.value_minor if prize else 0, facts.reason, outcome.reward,
+                outcome.error, outcome.attempts, outcome.retry_at, deadline, device, network, score,
                 json.dumps(signals) if signals else None, self.now, self.day,
             ),
         )  # fmt: skip
-        return _view(self.campaign, facts, prize, outcome.state, deadline, self.now)
+        return _view(self.campaign, facts, prize, outcome.state, deadline, self.now, self.stock.move)
 
     def _screened(self, prize: PrizeView | None, contact_id: int, device: str, network: str) -> tuple[int, list[str]]:
         if prize is None or prize.value_minor < self.settings["screen_from_minor"]:
@@ -440,22 +463,28 @@ def draw_view(row: tuple[Any, ...], campaign: CampaignView) -> DrawView:
     """A draw from its row."""
     (
         _, uid, _, contact_id, player, kind, n, client_seed, x, picked, prize, why, state, counted, _, reason,
-        deadline, at, _,
+        deadline, at, move,
     ) = row  # fmt: skip
     facts = _Facts(uid, contact_id, player, kind, n, "", client_seed, x, picked, why, bool(counted), reason)
-    return _view(campaign, facts, campaign.prize(prize) if prize else None, state, deadline, at)
+    return _view(campaign, facts, campaign.prize(prize) if prize else None, state, deadline, at, move)
 
 
 def _view(
-    campaign: CampaignView, facts: _Facts, prize: PrizeView | None, state: str, deadline: int | None, at: int
+    campaign: CampaignView,
+    facts: _Facts,
+    prize: PrizeView | None,
+    state: str,
+    deadline: int | None,
+    at: int,
+    move: int | None,
 ) -> DrawView:
     proof = {}
     if facts.kind == "draw":
         proof = {
             "campaign": campaign.code, "person": facts.player, "n": facts.n, "client_seed": facts.client_seed,
             "x": facts.x, "total_weight": campaign.total_weight, "picked": facts.picked,
-            "given": prize.code if prize else None, "why": facts.why, "commitment": campaign.commitment,
-            "table_hash": campaign.table_hash,
+            "given": prize.code if prize else None, "why": facts.why, "move": move,
+            "commitment": campaign.commitment, "table_hash": campaign.table_hash, "rules_hash": campaign.rules_hash,
         }  # fmt: skip
     return DrawView(
         facts.uid, facts.contact_id, facts.kind, facts.n, prize, state,
@@ -475,10 +504,12 @@ def _word(state: str, counted: bool, reason: str) -> str:
 
 
 def _client_seed(text: str) -> str:
-    """The browser's part of the number, or a random one; raises Invalid for anything but 64 plain characters."""
-    if not text:
-        return secrets.token_hex(8)
-    if not _CLIENT_SEED.match(text):
+    """The player's part of the number, as the player's own device made it; raises Invalid for anything else.
+
+    Without one it is empty and never made here: who knows the seed could look for a
+    part that does not win.
+    """
+    if text and not _CLIENT_SEED.match(text):
         raise Invalid("client_seed: 1 to 64 letters, digits, _ and - are expected", field="client_seed")
     return text
 

@@ -39,7 +39,9 @@ def digest(seed: str, message: str) -> bytes:
 
 
 def number(seed: str, campaign: str, person: str, n: int, client_seed: str, total: int) -> int:
-    """The number in [0, total) of a person's n-th draw."""
+    """The number in [0, total) of a person's n-th draw; raises ValueError for a total that no word can reach."""
+    if not 1 <= total <= _WORD:
+        raise ValueError(f"a total weight from 1 to 2^64 is expected, not {total}")
     message = f"{campaign}:{person}:{n}:{client_seed}"
     limit = _WORD - _WORD % total
     for again in count():
@@ -67,9 +69,11 @@ class OddsTable:
     __slots__ = ("_codes", "_ends", "total")
 
     def __init__(self, table: Sequence[tuple[str, int]]) -> None:
+        if not table or any(type(weight) is not int or weight < 0 for _, weight in table):
+            raise ValueError("a table has at least one prize, and weights are whole numbers from 0")
         self._codes = [code for code, _ in table]
         self._ends = list(accumulate(weight for _, weight in table))
-        self.total = self._ends[-1] if self._ends else 0
+        self.total = self._ends[-1]
 
     def pick(self, x: int) -> str:
         """The code of the prize that ``x`` in [0, total) points to; a weight of 0 is never pointed to."""

@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from scrm_core.api import execute
 
 _COLUMNS = "id, uid, n, draws, day, day_draws, misses, last_win_at"
+# Whether one of some prizes is there and the budget pays it.
+_LEFT = (
+    ", EXISTS (SELECT 1 FROM interaction_games_prize p JOIN interaction_games_campaign c ON c.id = p.campaign_id "
+    "WHERE p.id IN ({marks}) AND (p.stock_left IS NULL OR p.stock_left > 0) "
+    "AND (c.budget_minor IS NULL OR c.spent_minor + p.value_minor <= c.budget_minor))"
+)
 # One statement makes the row or locks it. Who plays again after a merge was undone goes on behind the
 # numbers that draws already have.
 _UPSERT = (
@@ -44,6 +50,8 @@ class PlayerRow:
     day_draws: int
     misses: int
     last_win_at: int | None
+    left: bool = True
+    """Whether anything was left to win as this statement began."""
 
 
 def lock(campaign_id: int, contact_id: int, now: int) -> PlayerRow:
@@ -51,9 +59,14 @@ def lock(campaign_id: int, contact_id: int, now: int) -> PlayerRow:
     return PlayerRow(*execute(_LOCK, (campaign_id, campaign_id, now, contact_id)).fetchone())
 
 
-def begin_draw(campaign_id: int, contact_id: int, now: int, day: int) -> PlayerRow:
-    """Like :func:`lock`, with one more draw counted: today's, the person's and since the last win."""
-    return PlayerRow(*execute(_DRAW, (campaign_id, campaign_id, day, now, contact_id)).fetchone())
+def begin_draw(campaign_id: int, contact_id: int, now: int, day: int, winnable: tuple[int, ...]) -> PlayerRow:
+    """Like :func:`lock`, with one more draw counted: today's, the person's and since the last win.
+
+    ``winnable`` are the prizes of which one has to be there (none: one always is).
+    """
+    sql = _DRAW + (_LEFT.format(marks=", ".join("?" * len(winnable))) if winnable else "")
+    *row, left = (*execute(sql, (campaign_id, campaign_id, day, now, contact_id, *winnable)).fetchone(), True)[:9]
+    return PlayerRow(*row, left=bool(left))
 
 
 def uncount(player: PlayerRow) -> None:
@@ -73,10 +86,11 @@ def won(player: PlayerRow, now: int, *, guaranteed: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What a merge added to a player of a campaign: from draw ``after`` + 1 on there are at least ``misses``."""
+    """Player ``other`` of a campaign became ``uid``: from draw ``after`` + 1 on there are at least ``misses``."""
 
     campaign_id: int
     uid: str
+    other: str
     after: int
     misses: int
 
@@ -85,19 +99,18 @@ def fold(winner_id: int, loser_id: int) -> list[Carried]:
     """After a merge: where both had played, the remaining row counts for both of them.
 
     Draws were re-pointed with the contact; the counters are those of one
-    person now. Call it in a transaction. Returns the misses that were carried
-    over, which checking the draws has to know.
+    person now. Call it in a transaction. Returns who became whom with which
+    misses, which checking the draws has to know.
     """
     carried = []
     rows = execute(
-        "SELECT w.campaign_id, w.uid, w.n, w.misses, w.id, l.draws, l.day, l.day_draws, l.misses, l.last_win_at "
+        "SELECT w.campaign_id, w.uid, l.uid, w.n, w.misses, w.id, l.draws, l.day, l.day_draws, l.misses, l.last_win_at "
         "FROM interaction_games_player w JOIN interaction_games_player l ON l.campaign_id = w.campaign_id "
         "WHERE w.contact_id = ? AND l.contact_id = ?",
         (winner_id, loser_id),
     ).fetchall()
-    for campaign_id, uid, n, had, row_id, draws, day, day_draws, misses, last_win in rows:
-        if misses > had:
-            carried.append(Carried(campaign_id, uid, n, misses))
+    for campaign_id, uid, other, n, had, row_id, draws, day, day_draws, misses, last_win in rows:
+        carried.append(Carried(campaign_id, uid, other, n, max(misses, had)))
         execute(
             "UPDATE interaction_games_player SET draws = draws + ?, "
             "day_draws = CASE WHEN day = ? THEN day_draws + ? WHEN day < ? THEN ? ELSE day_draws END, "

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from scrm_core.api import execute
 
+from . import moves
+
 if TYPE_CHECKING:
     from .definition import CampaignView, PrizeView
 
@@ -35,59 +37,98 @@ def released(total: int, starts_at: int, ends_at: int, now: int, bucket_minutes:
     return -(-total * begun // buckets)
 
 
+def limited(prize: PrizeView) -> bool:
+    """Whether a prize can be out for somebody: it has a stock, a value, or a number per day or person."""
+    return bool(prize.value_minor) or any(
+        limit is not None for limit in (prize.stock_total, prize.per_day, prize.per_person)
+    )
+
+
 class Stock:
-    """Takes prizes of one campaign and gives them back; call it in a transaction."""
+    """Takes prizes of one campaign and gives them back; call it in a transaction.
+
+    Rows are locked in one order: the campaign, the prize's day, the prize. What
+    takes from a limited prize is numbered while the campaign's row is held;
+    ``move`` is the number of what was begun last, None while it asked for nothing
+    that is limited.
+    """
 
     def __init__(self, campaign: CampaignView, now: int, day: int, bucket_minutes: int) -> None:
         self.campaign = campaign
         self.now = now
         self.day = day
-        self.bucket_minutes = bucket_minutes
+        self.bucket_minutes = campaign.release_minutes or bucket_minutes
+        self.move: int | None = None
+
+    def begin(self) -> None:
+        """A new draw, award or reservation: the first limited prize that it asks for gives it a number of its own."""
+        self.move = None
 
     def take(self, prize: PrizeView, contact_id: int) -> str:
         """Take one win of a prize for a person; an empty text, or why it is not to be had."""
-        why = self._beyond_person(prize, contact_id) or self._take_day(prize)
-        if why:
-            return why
-        why = self._take_budget(prize)
+        if not limited(prize):
+            return ""
+        short = self._enter(prize)
+        why = self._beyond_person(prize, contact_id) or short or self._take_day(prize)
         if not why:
             why = self._take_stock(prize)
             if why:
-                self._return_budget(prize)
-        if why:
-            self._return_day(prize, self.day)
+                self._return_day(prize, self.day)
+        if why and not short:
+            self._return_budget(prize)
         return why
 
-    def give_back(self, prize: PrizeView, day: int) -> None:
-        """Put one win of a prize back that was taken on ``day``: stock, day and budget."""
+    def give_back(self, prize: PrizeView, day: int, draw: str = "") -> None:
+        """Put back one win that was taken on ``day``, by the ``draw`` with this uid: stock, day and budget."""
+        if not limited(prize):
+            return
+        (number,) = execute(
+            "UPDATE interaction_games_campaign SET moves = moves + 1, spent_minor = spent_minor - ? WHERE id = ? "
+            "RETURNING moves",
+            (prize.value_minor, self.campaign.id),
+        ).fetchone()
+        self._return_day(prize, day)
         if prize.stock_total is not None:
             execute(
                 "UPDATE interaction_games_prize SET stock_left = stock_left + 1 WHERE id = ? "
                 "AND stock_left < stock_total",
                 (prize.id,),
             )
-        self._return_day(prize, day)
-        self._return_budget(prize)
+        moves.write(moves.Move(self.campaign.id, number, moves.RETURNED, day, self.now, prize.id, 1, draw))
 
-    def any_left(self) -> bool:
-        """Whether any prize of the campaign has stock now that the budget can still pay."""
-        left = self.campaign.budget_minor
-        if left is not None:
-            (spent,) = execute(
-                "SELECT spent_minor FROM interaction_games_campaign WHERE id = ?", (self.campaign.id,)
-            ).fetchone()
-            left -= spent
-        rows = execute(
-            "SELECT code, weight, value_minor, stock_left FROM interaction_games_prize WHERE campaign_id = ? "
-            "AND kind <> 'none'",
-            (self.campaign.id,),
-        ).fetchall()
+    def winnable(self) -> tuple[int, ...]:
+        """Ids of the prizes that a draw may end with, each of which can run out; empty when one never does.
+
+        Drawn, promised, or what another one falls back to.
+        """
         promised = self.campaign.guarantee
-        promises = {promised.prize, promised.substitute} if promised else set()
-        return any(
-            (weight or code in promises) and (stock is None or stock > 0) and (left is None or value <= left)
-            for code, weight, value, stock in rows
-        )
+        waiting = [prize.code for prize in self.campaign.prizes if prize.weight and prize.wins]
+        waiting += [promised.prize, promised.substitute] if promised else []
+        found: dict[str, PrizeView] = {}
+        while waiting:
+            prize = self.campaign.prize(waiting.pop())
+            if prize.code not in found:
+                found[prize.code] = prize
+                waiting += [prize.fallback] if prize.fallback else []
+        priced = self.campaign.budget_minor is not None
+        if any(each.stock_total is None and not (priced and each.value_minor) for each in found.values()):
+            return ()
+        return tuple(prize.id for prize in found.values())
+
+    def _enter(self, prize: PrizeView) -> str:
+        """Lock the campaign, number what was begun and take the prize's value out of the budget."""
+        fresh = int(self.move is None)
+        if prize.value_minor or fresh:
+            row = execute(
+                "UPDATE interaction_games_campaign SET moves = moves + ?, spent_minor = spent_minor + ? WHERE id = ? "
+                "AND (budget_minor IS NULL OR spent_minor + ? <= budget_minor) RETURNING moves",
+                (fresh, prize.value_minor, self.campaign.id, prize.value_minor),
+            ).fetchone()
+            if row is None:
+                self.move = moves.next_of(self.campaign.id) if fresh else self.move
+                return BUDGET
+            self.move = row[0]
+        return ""
 
     def _beyond_person(self, prize: PrizeView, contact_id: int) -> str:
         if prize.per_person is None:
@@ -119,16 +160,6 @@ class Stock:
                 (prize.id, day),
             )
 
-    def _take_budget(self, prize: PrizeView) -> str:
-        if not prize.value_minor:
-            return ""
-        taken = execute(
-            "UPDATE interaction_games_campaign SET spent_minor = spent_minor + ? WHERE id = ? "
-            "AND (budget_minor IS NULL OR spent_minor + ? <= budget_minor)",
-            (prize.value_minor, self.campaign.id, prize.value_minor),
-        ).rowcount
-        return "" if taken else BUDGET
-
     def _return_budget(self, prize: PrizeView) -> None:
         if prize.value_minor:
             execute(
@@ -150,7 +181,9 @@ class Stock:
     def _take_released(self, prize: PrizeView) -> str:
         starts_at = self.campaign.starts_at if self.campaign.starts_at is not None else self.now
         (total,) = execute("SELECT stock_total FROM interaction_games_prize WHERE id = ?", (prize.id,)).fetchone()
-        unlocked = released(total, starts_at, self.campaign.ends_at, self.now, self.bucket_minutes)
+        # The end as it was published: a campaign that is lengthened keeps what is unlocked already.
+        ends_at = self.campaign.paced_until or self.campaign.ends_at
+        unlocked = released(total, starts_at, ends_at, self.now, self.bucket_minutes)
         taken = execute(
             "UPDATE interaction_games_prize SET stock_left = stock_left - 1 WHERE id = ? AND stock_left > 0 "
             "AND stock_total - stock_left < ?",

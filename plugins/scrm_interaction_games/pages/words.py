@@ -4,7 +4,8 @@ from __future__ import annotations
 
 WORDS: dict[str, dict[str, str]] = {
     "zh": {
-        "rules": "活动规则与中奖概率", "rules_only": "活动规则", "games": "互动活动", "no_games": "现在没有进行中的活动",
+        "rules": "活动规则与中奖概率", "rules_only": "活动规则", "games": "互动活动",
+        "no_games": "现在没有进行中的活动",
         "prizes": "奖品", "odds": "概率", "quantity": "数量", "unlimited": "不限量",
         "mine": "我的奖品", "back": "返回活动", "period": "活动时间", "organiser": "主办方", "contact": "联系方式",
         "surface": "投放场景", "commitment": "抽奖公证", "commitment_why":
@@ -64,5 +65,7 @@ REFUSALS: dict[str, dict[str, str]] = {
     "key_used": {"zh": "请刷新页面后重试", "en": "Open the page again and retry"},
     "forfeited": {"zh": "已超过领取时间", "en": "The time to claim it has passed"},
     "nothing_to_claim": {"zh": "这个奖品不需要填写地址", "en": "There is nothing to claim"},
+    "open_in_mini_program": {"zh": "请在品牌的小程序中参与", "en": "Please open this in our mini program"},
+    "open_in_app": {"zh": "请在品牌的 App 中参与", "en": "Please open this in our app"},
     "identity": {"zh": "请从活动页面参与", "en": "Please play from the game's page"},
 }

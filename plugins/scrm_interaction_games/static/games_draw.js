@@ -1,5 +1,6 @@
 // Lucky wheel and golden eggs: the form works without this file; with it the answer is shown where it was asked for.
-// The prize is always the one in the server's answer: nothing here draws anything.
+// The prize is always the one in the server's answer: nothing here draws anything, this page only adds a random
+// part of its own to the number.
 (() => {
   "use strict";
   const stage = document.querySelector("[data-stage]");
@@ -78,6 +79,12 @@
     dialog.showModal();
   };
 
+  // This device's part of the draw's number, new for each draw: the server cannot know it beforehand.
+  const seed = (form) => {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    form.elements.client_seed.value = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  };
+
   const play = disc ? wheel : eggs;
   // Before the frame sends the form: a tap while the last answer is still being shown asks for nothing.
   stage.addEventListener("submit", (event) => {
@@ -87,6 +94,7 @@
       return;
     }
     busy = true;
+    seed(event.target);
     play.begin(event.submitter || event.target.querySelector("button"));
   });
   stage.addEventListener("scrm:answer", async (event) => {
