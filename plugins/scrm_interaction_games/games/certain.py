@@ -29,6 +29,17 @@ def award_if_there(turn: Turn, prize: str, key: str, reason: str) -> dict[str, A
         return {"prize": prize, "title": title_of(turn, prize), "state": exc.code}
 
 
+def state_of(turn: Turn, key: str) -> str:
+    """What became of this person's award with a key, as pages tell it; an empty text when there is none.
+
+    granted; won (it will be granted, also when that failed so far); held (under review); void.
+    """
+    found = turn.engine_draws.find(turn.contact_id, f"award:{key}") if turn.contact_id is not None else None
+    if found is None:
+        return ""
+    return "won" if found.state == "failed" else str(found.state)
+
+
 def title_of(turn: Turn, prize: str) -> str:
     """The title of a prize, or its code when the campaign does not have it."""
     return next((each.title for each in turn.prizes() if each.code == prize), prize)

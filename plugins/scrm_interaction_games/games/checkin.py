@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import Conflict, Invalid, execute
 
 from ..engine import players
-from .certain import MISSED, award_if_there, unknown_prizes
+from .certain import MISSED, award_if_there, state_of, unknown_prizes
 from .days_schemas import CheckInSettings
 from .streaks import Cycle, MakeUp, month_of, newly_reached, streak
 
@@ -215,7 +215,7 @@ def _pay_milestones(turn: Turn, cycle: Cycle, book: Book, signed: frozenset[int]
     prizes = {each["days"]: each["prize"] for each in turn.settings["milestones"]}
     given = []
     for milestone in newly_reached(cycle, signed, day, prizes, book.paid):
-        key = f"milestone:{milestone}:{_iso(day)}"
+        key = _milestone_key(milestone, day)
         reward = award_if_there(turn, prizes[milestone], key, f"check-in milestone 签到里程碑 {milestone}")
         execute(
             "INSERT INTO interaction_games_milestone (campaign_id, contact_id, milestone, day, prize, at) "
@@ -307,20 +307,30 @@ def _milestones(
     titles = {prize.code: prize.title for prize in turn.prizes()}
     run = cycle.day(days, today) - (0 if today in book.signed else 1)
     scope = cycle.scope(days, today)
-    had = {milestone for milestone, on in book.paid if scope.holds(on)}
+    had = {milestone: on for milestone, on in book.paid if scope.holds(on)}
     if cycle.mode == "rolling":
         start = today - cycle.day(days, today) + 1
-        had = {milestone for milestone, on in book.paid if on >= start}
+        had = {milestone: on for milestone, on in book.paid if on >= start}
     return [
         {
             "days": each["days"],
             "prize": each["prize"],
             "title": titles.get(each["prize"], each["prize"]),
             "reached": each["days"] in had,
+            "state": _milestone_state(turn, each["days"], had.get(each["days"])),
             "left": max(0, each["days"] - run),
         }
         for each in sorted(turn.settings["milestones"], key=lambda each: each["days"])
     ]
+
+
+def _milestone_state(turn: Turn, days: int, on: int | None) -> str:
+    """What became of a milestone's prize; ``sold_out`` when there was none, empty before it was reached."""
+    return "" if on is None else state_of(turn, _milestone_key(days, on)) or "sold_out"
+
+
+def _milestone_key(days: int, on: int) -> str:
+    return f"milestone:{days}:{_iso(on)}"
 
 
 def _daily_prize(settings: dict[str, Any], cycle_day: int) -> str:

@@ -38,12 +38,14 @@ def _none_slice(turn: Turn, picked: str) -> str | None:
     return nothing[0] if nothing else None
 
 
-def draw_once(turn: Turn, key: str) -> DrawView:
-    """The draw under a key of the game's own: made when it is not there yet, and told to all plugins then.
-
-    The player's row is locked before looking, so two requests at once find one draw.
-    """
+def lock_player(turn: Turn) -> None:
+    """Lock the player's row, so that two of their requests at once look one after the other."""
     players.lock(turn.campaign.id, turn.person(None), turn.now)
+
+
+def draw_once(turn: Turn, key: str) -> DrawView:
+    """The draw under a key of the game's own: made when it is not there yet, and told to all plugins then."""
+    lock_player(turn)
     known = turn.engine_draws.find(turn.person(None), f"draw:{key}")
     return known if known is not None else draw_new(turn, key)
 
@@ -59,7 +61,7 @@ def draw_after(turn: Turn, known: str) -> DrawView:
     """The draw that follows the ``known`` draws of which a page knew when it was opened."""
     if not (known.isascii() and known.isdigit() and len(known) <= LONGEST_NUMBER):
         raise Invalid("after: the number of draws so far is a whole number, as the page showed it", field="after")
-    players.lock(turn.campaign.id, turn.person(None), turn.now)
+    lock_player(turn)
     if int(known) > draws_of(turn):
         raise Invalid("after: so many draws have not been made; open the page again", field="after")
     return draw_once(turn, f"after:{int(known)}")

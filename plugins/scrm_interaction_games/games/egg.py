@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Invalid, execute
 
 from .days_schemas import EggSettings
-from .drawing import draw_once, drawn, told
+from .drawing import draw_new, drawn, lock_player, told
 
 if TYPE_CHECKING:
+    from ..engine.draws import DrawView
     from ..engine.turns import Turn
 
 
 class Egg:
-    """As many draws a day as there are eggs; the egg is the draw's key, so nobody breaks one twice."""
+    """As many draws a day as there are eggs; the egg is the draw's key, so nobody breaks one twice.
+
+    An egg whose prize has just gone is not broken: the chance is kept, and the next stroke is a new draw.
+    """
 
     kind = "egg"
     title = {"zh": "砸金蛋", "en": "Golden egg"}
@@ -36,19 +41,47 @@ class Egg:
         number = turn.data.get("egg", "")
         if number not in {str(each) for each in range(1, most + 1)}:
             raise Invalid(f"choose an egg from 1 to {most}", field="egg")
-        return {"egg": int(number), **told(turn, draw_once(turn, f"egg:{turn.day}:{number}"))}
+        lock_player(turn)
+        return {"egg": int(number), **told(turn, self._strike(turn, int(number)))}
+
+    def _strike(self, turn: Turn, number: int) -> DrawView:
+        """The draw that broke an egg today, or a new one: a draw that did not count broke nothing."""
+        mine = [each for each in self._struck(turn) if each.number == number]
+        counted = next((each for each in mine if each.counted), None)
+        if counted is not None:
+            return turn.engine_draws.get(counted.uid)
+        key = f"egg:{turn.day}:{number}"
+        return draw_new(turn, f"{key}:{max(each.attempt for each in mine) + 1}" if mine else key)
 
     def _broken(self, turn: Turn) -> dict[int, dict[str, Any]]:
         """Egg number -> the prize that was in it, for the eggs this person broke today."""
-        if turn.contact_id is None:
-            return {}
-        begins = f"draw:egg:{turn.day}:"
+        struck = self._struck(turn) if turn.contact_id is not None else []
+        return {each.number: {"title": each.title, "won": each.won} for each in struck if each.counted}
+
+    @staticmethod
+    def _struck(turn: Turn) -> list[Struck]:
+        """This person's draws of today's eggs, first to last; of merged players the draws of all of them."""
         rows = execute(
-            "SELECT d.key, p.title, d.state FROM interaction_games_draw d "
+            "SELECT d.uid, d.key, d.counted, d.state, p.title FROM interaction_games_draw d "
             "LEFT JOIN interaction_games_prize p ON p.id = d.prize_id "
-            "WHERE d.contact_id = ? AND d.campaign_id = ? AND d.key LIKE ?",
-            (turn.contact_id, turn.campaign.id, f"{begins}%"),
+            "WHERE d.contact_id = ? AND d.campaign_id = ? AND d.key LIKE ? ORDER BY d.id",
+            (turn.contact_id, turn.campaign.id, f"%draw:egg:{turn.day}:%"),
         ).fetchall()
-        return {
-            int(key.removeprefix(begins)): {"title": title or "", "won": state != "none"} for key, title, state in rows
-        }
+        found = []
+        for uid, key, counted, state, title in rows:
+            number, attempt = [*key.partition(f"egg:{turn.day}:")[2].split(":"), "0"][:2]
+            won = state not in ("none", "void")
+            found.append(Struck(uid, int(number), int(attempt), bool(counted), won, title if won and title else ""))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """A draw of an egg, the ``attempt``-th after those that did not count; ``title`` is what was won."""
+
+    uid: str
+    number: int
+    attempt: int
+    counted: bool
+    won: bool
+    title: str

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, execute, iso
 
-from .certain import award, title_of, unknown_prizes
+from .certain import award, state_of, title_of, unknown_prizes
 from .days_schemas import GrabSettings, drops_of
 from .drops import Drop, next_drop, open_drop
 
@@ -54,7 +54,9 @@ class Grab:
             "now": turn.now,
             "open": running.at if running is not None else None,
             "next": {"at": coming[0].at, "opens": coming[1], "in_ms": coming[1] - turn.now} if coming else None,
-            "grabbed": None if mine is None else {"prize": mine, "title": title_of(turn, mine)},
+            "grabbed": None
+            if mine is None
+            else {"prize": mine, "title": title_of(turn, mine), "state": state_of(turn, f"grab:{turn.day}")},
             "drops": [self._shown(turn, drop, running) for drop in drops],
         }
 

@@ -19,7 +19,7 @@ from scrm_core.api import (
 
 from ..poster import Poster, draw_poster
 from . import invitations
-from .certain import unknown_prizes
+from .certain import state_of, unknown_prizes
 from .handing import hand, take_back
 from .invitations import GATE_ORDER, InviterView, RelationView
 from .ladder import Rung, lost, next_rung, owed
@@ -76,7 +76,7 @@ class Invite:
                     "invites": rung.invites,
                     "prize": rung.prize,
                     "title": titles.get(rung.prize, rung.prize),
-                    "state": paid.get(rung.invites, "open"),
+                    "state": self._rung_state(turn, inviter, rung, paid),
                 }
                 for rung in rungs_of(settings)
             ],
@@ -91,6 +91,14 @@ class Invite:
             "invitation": self._invitation(turn),
             "poster": _poster(turn, inviter) if inviter and turn.data.get("poster") else "",
         }
+
+    @staticmethod
+    def _rung_state(turn: Turn, inviter: InviterView | None, rung: Rung, paid: dict[int, str]) -> str:
+        """What became of a rung: open, granted, won (on its way), held (in review), void, revoked, lost, sold_out."""
+        state = paid.get(rung.invites, "open")
+        if inviter is None or state != "granted":
+            return state
+        return state_of(turn, _rung_key(rung, invitations.rung_nth(inviter.id, rung.invites))) or state
 
     def _invitation(self, turn: Turn) -> dict[str, Any] | None:
         bound = invitations.relation_of(turn.campaign.id, turn.contact_id) if turn.contact_id is not None else None
@@ -254,7 +262,7 @@ class Invite:
             nth = invitations.take_rung(inviter.id, rung, place.now)
             if nth is None:
                 continue
-            key, why = f"rung:{rung.invites}:{nth}", f"invited 拉好友 {rung.invites}"
+            key, why = _rung_key(rung, nth), f"invited 拉好友 {rung.invites}"
             if hand(place, inviter.contact_id, rung.prize, key, why):
                 paid += 1
             else:
@@ -283,7 +291,7 @@ class Invite:
 
     @staticmethod
     def _take_back(desk: Desk, inviter: InviterView, rung: Rung, reason: str) -> None:
-        key = f"rung:{rung.invites}:{invitations.rung_nth(inviter.id, rung.invites)}"
+        key = _rung_key(rung, invitations.rung_nth(inviter.id, rung.invites))
         back = take_back(desk, inviter.contact_id, key, reason, "interaction-games")
         invitations.rung_state(inviter.id, rung.invites, "revoked" if back else "lost")
 
@@ -292,6 +300,10 @@ _REASONS = {
     "refunded": "an invitee's first order was refunded",
     "merged": "an invitee turned out to be no new person of their own",
 }
+
+
+def _rung_key(rung: Rung, nth: int) -> str:
+    return f"rung:{rung.invites}:{nth}"
 
 
 def _fresh(desk: Turn | Desk) -> int:

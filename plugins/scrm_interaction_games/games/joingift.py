@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, Forbidden, NotFound, execute, insert_rows
 
-from .certain import title_of, unknown_prizes
+from .certain import state_of, title_of, unknown_prizes
 from .social_models import GiftKey
 from .social_schemas import JoinGiftSettings
 from .social_words import JOINGIFT
@@ -48,6 +48,7 @@ class JoinGift:
             "automatic": turn.settings["automatic"],
             "member": False,
             "state": "visitor",
+            "award": state_of(turn, "member-gift"),
         }
         if turn.contact_id is None:
             return answer

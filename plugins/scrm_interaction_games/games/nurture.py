@@ -20,7 +20,7 @@ from .care import (
     ready_at_of,
     source_of,
 )
-from .certain import award, title_of, unknown_prizes
+from .certain import award, state_of, title_of, unknown_prizes
 from .days_schemas import NurtureSettings
 from .growth import Curve, Source, days_to_finish, idle_production, idle_spent
 from .persons import standing
@@ -113,6 +113,7 @@ class Nurture:
             "sources": [_shown(turn, plant, source) for source in settings["sources"]],
             "reserved_until": plant.reserved_until if plant is not None else None,
             "finished": finished,
+            "reward": state_of(turn, plant.reservation) if plant is not None and finished else "",
             "prize": {"code": settings["prize"], "title": title_of(turn, settings["prize"])},
             "days_to_finish": _simulated(settings, max(1, curve.goal - growth)) if not finished else 0,
             "now": turn.now,

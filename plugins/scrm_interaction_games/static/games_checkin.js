@@ -9,8 +9,9 @@
     const words = [made ? place.dataset.made : place.dataset.done];
     const rewards = [answer.reward, ...answer.milestones].filter(Boolean);
     for (const reward of rewards) {
-      const there = reward.state !== "sold_out" && reward.state !== "prize_limit";
-      words.push(there ? place.dataset.reward.replace("{}", reward.title) : place.dataset.sold_out);
+      const missed = reward.state === "sold_out" || reward.state === "prize_limit";
+      const kept = { granted: place.dataset.reward, held: place.dataset.held }[reward.state] || place.dataset.pending;
+      words.push(missed ? place.dataset.sold_out : kept.replace("{}", reward.title));
     }
     return words.join(" · ");
   };

@@ -23,7 +23,9 @@
   if (clock && rush.dataset.in) tick();
 
   rush.addEventListener("scrm:answer", (event) => {
-    scrm.say(`${event.target.dataset.got} ${event.detail.title}`, "good");
+    const words = event.target.dataset;
+    const said = { granted: words.got, held: words.held }[event.detail.state] || words.pending;
+    scrm.say(`${said} ${event.detail.title}`, "good");
     location.replace(location.pathname);
   });
   rush.addEventListener("scrm:refusal", (event) => {

@@ -21,7 +21,9 @@
     garden.querySelector("[data-water]").textContent = String(answer.water);
     garden.querySelector("[data-into]").textContent = String(answer.progress.into);
     garden.querySelector("[data-progress]").value = answer.progress.into;
-    const words = answer.finished ? garden.dataset.finished : answer.grew ? garden.dataset.grew : "";
+    const reward = answer.reward && answer.reward.state;
+    const grown = { granted: garden.dataset.finished, held: garden.dataset.held }[reward] || garden.dataset.pending;
+    const words = answer.finished ? grown : answer.grew ? garden.dataset.grew : "";
     setTimeout(() => {
       garden.classList.remove("pouring");
       if (words) again(words);

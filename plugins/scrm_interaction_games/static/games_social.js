@@ -10,7 +10,8 @@
   }
 
   document.addEventListener("scrm:answer", (event) => {
-    const words = event.target.dataset.said || "";
+    // A prize may be given, on its way or under review: the form has words for what its answer says.
+    const words = event.target.dataset[`said_${event.detail.state}`] || event.target.dataset.said || "";
     const said = words.replace(/\{(\w+)\}/g, (_, name) => String(event.detail[name] ?? ""));
     if (said) sessionStorage.setItem(KEPT, said);
     location.reload();

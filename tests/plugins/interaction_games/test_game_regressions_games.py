@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 from games_scene import Scene
+from signing import PAGE, sign_in
 from social_scene import DAY, HOUR, MINUTE, bargain, due, group, join, order, pay, told
 
 from scrm_core.api import Conflict, Forbidden, NotFound
 from scrm_core.db.bulk import execute
 from scrm_core.services.orders import RefundIn
+from scrm_core.web.app import create_app
 
 on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
@@ -380,3 +384,124 @@ def test_a_prize_that_was_taken_back_is_there_for_the_next(scene):
     scene.deliver()
     assert items(scene, one) == [("tea", 1), ("tea", -1)] and items(scene, two) == [("tea", 1)]
     assert (scene.stock(code, "tea"), scene.spent(code)) == (0, 500)
+
+
+# Draws and awards as their pages tell them -------------------------------------
+
+BASE = "/p/acme/interaction-games"
+
+
+def egg(scene: Scene, *prizes: dict[str, Any], **more: Any) -> str:
+    return scene.campaign("egg", prizes, settings={"eggs": 3}, chances={"daily": 3}, **more)
+
+
+def refill(code: str, stock: int) -> None:
+    execute(
+        "UPDATE interaction_games_prize SET stock_left = ? WHERE code = 'tea' AND campaign_id = (SELECT id "
+        "FROM interaction_games_campaign WHERE code = ?)",
+        (stock, code),
+    )
+
+
+def test_an_egg_whose_prize_was_gone_stays_whole_and_is_broken_by_the_next_draw(scene):
+    anna = scene.person()
+    tea = scene.prize("tea", weight=999_999_999, stock=1)
+    code = egg(scene, tea, scene.prize("cup", weight=1, stock=5))
+    refill(code, 0)
+    gone = [scene.act(code, "play", anna, egg="2") for _ in range(2)]
+    assert [answer["word"] for answer in gone] == ["sold_out", "sold_out"]
+    assert gone[0]["draw"] != gone[1]["draw"]
+    shown = scene.view(code, anna)
+    assert ([each["broken"] for each in shown["eggs"]], shown["eggs_left"], shown["chances"]) == ([None] * 3, 3, 3)
+    refill(code, 1)
+    won = scene.act(code, "play", anna, egg="2")
+    assert (won["prize"], scene.rewards(anna)) == ("tea", [("points", "", 1)])
+    # Broken now: whoever strikes it again sees the same draw.
+    assert scene.act(code, "play", anna, egg="2") == won
+    shown = scene.view(code, anna)
+    assert [each["broken"] for each in shown["eggs"]] == [None, {"title": "TEA", "won": True}, None]
+    assert (shown["eggs_left"], shown["chances"]) == (2, 2)
+
+
+@on_sqlite
+def test_an_egg_whose_prize_was_rejected_shows_no_win_and_merged_players_see_all_they_broke(scene):
+    anna, twin = scene.people(2)
+    code = egg(scene, scene.prize("tea", weight=1, review=True))
+    draw = scene.act(code, "play", anna, egg="1")
+    assert (draw["state"], scene.view(code, anna)["eggs"][0]["broken"]["won"]) == ("held", True)
+    scene.games.reviews.reject(draw["draw"], actor="mia", reason="a robot")
+    assert scene.view(code, anna)["eggs"][0]["broken"] == {"title": "", "won": False}
+    for number in ("1", "3"):
+        scene.act(code, "play", twin, egg=number)
+    merge(scene, anna, twin)
+    scene.deliver()
+    assert [each["broken"] is not None for each in scene.view(code, anna)["eggs"]] == [True, False, True]
+
+
+def held_games(scene: Scene, review: bool) -> dict[str, tuple[str, str, dict[str, str]]]:
+    """A campaign of each game with certain prizes, by its kind: its code, the act that wins, and the act's data."""
+    tea = [scene.prize("tea", review=review)]
+    daily = {"code": "d", "kind": "daily", "title": "d", "amount": 15, "per_day": 5}
+    return {
+        "grab": (
+            scene.campaign("grab", tea, settings={"drops": [{"at": "00:00", "prize": "tea", "stock": 9, "minutes": 1_440}]}),
+            "grab", {},
+        ),
+        "checkin": (scene.campaign("checkin", tea, settings={"daily": ["tea"], "milestones": [{"days": 1, "prize": "tea"}]}),
+                    "sign", {}),
+        "nurture": (
+            scene.campaign("nurture", tea, settings={"stages": [10, 15], "pour": 15, "prize": "tea", "sources": [daily]}),
+            "pour", {},
+        ),
+        "joingift": (scene.campaign("joingift", tea, settings={"prize": "tea", "automatic": False}), "claim", {}),
+    }  # fmt: skip
+
+
+def main_of(client: FlaskClient, code: str) -> str:
+    """What a person reads on the page of a game, in English."""
+    page = client.get(f"{BASE}/g/{code}?lang=en", headers=PAGE).get_data(as_text=True)
+    return re.sub(r"<[^>]+>", " ", page[page.index("<main") : page.index("</main>")])
+
+
+@on_sqlite
+def test_a_prize_under_review_is_never_told_as_given(scene):
+    client = create_app(scene.brand.installation).test_client()
+    anna = scene.person()
+    join(scene, anna)
+    sign_in(client, scene.brand, anna)
+    given = {
+        "grab": "Yours today", "checkin": "Yours", "nurture": "was sent to your account", "joingift": "Yours: see My prizes",
+    }  # fmt: skip
+    for review in (False, True):
+        for kind, (code, action, data) in held_games(scene, review).items():
+            execute("DELETE FROM interaction_games_member_gift")
+            execute("DELETE FROM interaction_games_gift_key")
+            if kind == "nurture":
+                scene.act(code, "collect", anna, source="d")
+            answer = scene.act(code, action, anna, **data)
+            state = (answer.get("reward") or answer)["state"]
+            assert state == ("held" if review else "granted"), kind
+            page = main_of(client, code)
+            assert (given[kind] in page) is not review, (kind, page)
+            assert ("being checked" in page.lower()) is review, (kind, page)
+            if review:
+                (uid,) = execute("SELECT uid FROM interaction_games_draw ORDER BY id DESC LIMIT 1").fetchone()
+                scene.games.reviews.reject(uid, actor="mia", reason="a robot")
+                page = main_of(client, code)
+                assert "withdrawn" in page.lower() and given[kind] not in page, (kind, page)
+
+
+@on_sqlite
+def test_a_rung_whose_prize_is_under_review_says_so(scene):
+    code = scene.campaign(
+        "invite", [scene.prize("tea", review=True)], surface="offline_code",
+        settings={"gates": ["member"], "rungs": [{"invites": 1, "prize": "tea"}, {"invites": 2, "prize": "tea"}]},
+    )  # fmt: skip
+    inviter, friend = scene.people(2)
+    scene.act(code, "accept", friend, by=code_of(scene, code, inviter))
+    join(scene, friend)
+    scene.deliver()
+    client = create_app(scene.brand.installation).test_client()
+    sign_in(client, scene.brand, inviter)
+    assert [rung["state"] for rung in scene.view(code, inviter)["rungs"]] == ["held", "open"]
+    assert "Being checked" in main_of(client, code) and "Yours" not in main_of(client, code)
