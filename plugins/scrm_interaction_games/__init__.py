@@ -15,6 +15,7 @@ from scrm_core.api import (
     MetricsQuery,
     MetricValue,
     OrderPaid,
+    PersonQuery,
     Plugin,
     PluginEvent,
     RefundMade,
@@ -133,6 +134,9 @@ class InteractionGames(Plugin):
     @hookimpl
     def collect_metrics(self, query: MetricsQuery) -> Iterable[MetricValue]:
         return [*report.games_metrics(query), *award_metrics(query)]
+
+    def erase_personal_data(self, query: PersonQuery) -> None:
+        self.games.forget(query.contact_ids)
 
     def campaigns_report(self) -> ReportTable:
         """The report ``interaction-games``: one row per campaign."""

@@ -91,6 +91,13 @@ class ActBody(_Body):
     data = fields.Dict(keys=fields.String(), load_default=dict)
 
 
+class ShareBody(_Body):
+    """``POST /campaigns/<code>/shares``."""
+
+    contact = fields.String(required=True)
+    key = fields.String(required=True)
+
+
 def games_here() -> Games:
     """The service of the request's brand."""
     found: Games = current_brand().plugins[NAME].games  # type: ignore[attr-defined]
@@ -236,6 +243,15 @@ def act(code: str, action: str) -> Any:
     body = loaded(ActBody(), flask.request.get_json())
     answer = games_here().act(code, action, _contact(body["contact"]), key=body["key"], data=body["data"])
     return flask.jsonify(answer)
+
+
+@blueprint.post("/campaigns/<code>/shares")
+@permission(PLAY)
+@contended
+def share(code: str) -> Any:
+    """A person shared the campaign, as a trusted server saw it: their chances for it, once a day."""
+    body = loaded(ShareBody(), flask.request.get_json())
+    return flask.jsonify(games_here().share(code, _contact(body["contact"]), key=body["key"]))
 
 
 @blueprint.get("/campaigns/<code>/view")

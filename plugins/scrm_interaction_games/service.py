@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, NotFound, execute
 
-from .engine import merging, players, verifying
+from .engine import erasing, merging, players, verifying
 from .engine.acts import Acts
 from .engine.campaigns import Campaigns
 from .engine.desks import Desks
@@ -97,6 +97,10 @@ class Games:
         """Let a person act at a game; see :meth:`Acts.act`."""
         return self.acts.act(code, action, contact_id, key=key, data=data, device=device, network=network)
 
+    def share(self, code: str, contact_id: int, *, key: str) -> dict[str, int]:
+        """Chances for sharing, as a trusted server reports it; see :meth:`Acts.share`."""
+        return self.acts.share(code, contact_id, key=key)
+
     def view(self, code: str, contact_id: int | None, *, data: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """What a person sees of a campaign now."""
         return self.acts.view(code, contact_id, data=data)
@@ -146,10 +150,7 @@ class Games:
         All of them when everything went back, or when what is left of the
         payment no longer reaches what an order has to pay for chances.
         """
-        rows = execute(
-            "SELECT t.campaign_id, t.contact_id FROM interaction_games_ticket t WHERE t.key = ? AND t.source = 'order'",
-            (f"order:{event.order_id}",),
-        ).fetchall()
+        rows = execute(*chances_of_order(event.order_id)).fetchall()
         for campaign_id, contact_id in rows:
             campaign = self.campaigns.by_id(campaign_id)
             (paid,) = execute("SELECT paid_minor FROM orders WHERE id = ?", (event.order_id,)).fetchone()
@@ -190,12 +191,17 @@ class Games:
             detail = {"person": each.uid, "after": each.after, "misses": each.misses}
             self.campaigns.note(each.campaign_id, CARRIED, NAME, detail=detail)
 
+    def forget(self, contact_ids: Sequence[int]) -> None:
+        """Before the core deletes a person's rows; see :func:`erasing.forget`."""
+        erasing.forget(self.desks, contact_ids)
+
     # Periodic work -----------------------------------------------------------
 
     def settle(self) -> dict[str, int]:
         """What time brings: retries of grants, forfeits, expired reservations, reveals, and the games' own work."""
         done = {"granted": self.fulfilment.retry(), "forfeited": self.fulfilment.forfeit()}
         done["released"], done["settled"], done["failed"] = self.desks.settle()
+        done["forgotten"] = self.acts.forget()
         done["revealed"] = self._reveal_due(self.brand.now())
         return done
 
@@ -208,3 +214,11 @@ class Games:
                     self.campaigns.mark_revealed(campaign, "interaction-games")
                 due += 1
         return due
+
+
+def chances_of_order(order_id: int) -> tuple[str, tuple[str]]:
+    """The statement for (campaign, contact) of every entry of chances that an order gave."""
+    return (
+        "SELECT t.campaign_id, t.contact_id FROM interaction_games_ticket t WHERE t.key = ? AND t.source = 'order'",
+        (f"order:{order_id}",),
+    )

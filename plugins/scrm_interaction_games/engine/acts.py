@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from .definition import CampaignView
 
 MOST_DATA = 50
+DAY_MS = 86_400_000
+KEPT_DAYS = 30
+"""First answers are kept for repetitions until so many days after a campaign's end."""
+BATCH = 5_000
 _CLOSED = {
     "draft": ("not_published", "is not published yet"),
     "waiting": ("not_started", "has not begun yet"),
@@ -30,6 +34,7 @@ class Acts:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.brand = engine.brand
+        self._kinds: dict[str, str] = {}
 
     def act(
         self,
@@ -50,10 +55,9 @@ class Acts:
         for another action, and whatever the game refuses with; nothing is
         written then.
         """
-        key = clean_text(key, field="key", max_length=100)
-        if not key:
-            raise Invalid("key: an act has a key, new for each thing that a person does", field="key")
+        key = _key(key)
         texts = _texts(data or {})
+        self._ask(code, action, contact_id, key, texts)
 
         def work() -> dict[str, Any]:
             return self._act(code, action, contact_id, key, texts, device, network)
@@ -69,12 +73,9 @@ class Acts:
         method = game.actions.get(action)
         if method is None:
             raise NotFound(f"game {campaign.game!r} has no action {action!r}; it has {', '.join(sorted(game.actions))}")
+        self._kinds[code] = campaign.game
         now = self.brand.now()
-        row = execute(
-            "INSERT INTO interaction_games_act (campaign_id, contact_id, key, action, at) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT (contact_id, campaign_id, key) DO NOTHING RETURNING id",
-            (campaign.id, contact_id, key, action, now),
-        ).fetchone()
+        row = self._begin(campaign, contact_id, key, action, now)
         if row is None:
             return self._first_answer(campaign, contact_id, key, action)
         self._open(campaign, now)
@@ -83,21 +84,109 @@ class Acts:
         answer = getattr(game, method)(turn)
         if turn.refused is not None:
             raise turn.refused
-        execute("UPDATE interaction_games_act SET answer = ? WHERE id = ?", (json_text(answer), row[0]))
+        return self._finish(row, answer)
+
+    def _ask(self, code: str, action: str, contact_id: int, key: str, data: dict[str, str]) -> None:
+        """Let a game that can say no from what it reads do so before anything is locked or written.
+
+        What was answered under this key before is answered again, whatever is true now.
+        """
+        game = self.engine.games.get(self._kinds.get(code, ""))
+        if not hasattr(game, "refuses") or action not in game.actions:
+            return
+        now = self.brand.now()
+        campaign = self.engine.campaigns.get(code)
+        person = self.brand.contacts.survivor(contact_id)
+        if campaign.phase(now) == "running" and self._answered(campaign, person, key) is None:
+            game.refuses(Turn(self.engine, campaign, person, now=now, key=key, data=data))
+
+    def share(self, code: str, contact_id: int, *, key: str) -> dict[str, int]:
+        """A person shared a campaign, as a trusted server saw it: their chances for it, once a day of the brand.
+
+        Answers how many were ``given`` (0 when today's were given before) and how
+        many ``chances`` there are; the same key again gets the first answer. Raises
+        Conflict when the campaign is not running, gives nothing for sharing
+        (``no_share``), or may not on its surface (``surface``).
+        """
+        key = f"share:{_key(key)}"
+
+        def work() -> dict[str, int]:
+            return self._share(code, self.brand.contacts.survivor(contact_id), key)
+
+        return self.brand.group(work)
+
+    def _share(self, code: str, contact_id: int, key: str) -> dict[str, int]:
+        campaign = self.engine.campaigns.get(code)
+        now = self.brand.now()
+        row = self._begin(campaign, contact_id, key, "share", now)
+        if row is None:
+            return self._first_answer(campaign, contact_id, key, "share")
+        self._open(campaign, now)
+        count = campaign.chances.share
+        if not count:
+            raise Conflict(f"campaign {code!r} gives no chances for sharing", code="no_share")
+        tickets = self.engine.draws(campaign, now).tickets
+        given = tickets.grant(contact_id, count, "share", str(self.brand.day(now)))
+        return self._finish(row, {"given": count if given else 0, "chances": tickets.balance(contact_id)})
+
+    def forget(self) -> int:
+        """Forget first answers of campaigns that ended long ago, some thousands at a time; returns how many.
+
+        Nothing can be repeated by then: such a campaign refuses every act.
+        """
+        ended = self.brand.now() - KEPT_DAYS * DAY_MS
+        campaigns = execute(
+            "SELECT c.id FROM interaction_games_campaign c WHERE "
+            "CASE WHEN c.ended_at < c.ends_at THEN c.ended_at ELSE c.ends_at END <= ? "
+            "AND (SELECT min(a.at) FROM interaction_games_act a WHERE a.campaign_id = c.id) IS NOT NULL",
+            (ended,),
+        ).fetchall()
+        return sum(
+            int(
+                execute(
+                    "DELETE FROM interaction_games_act WHERE id IN "
+                    "(SELECT id FROM interaction_games_act WHERE campaign_id = ? LIMIT ?)",
+                    (campaign_id, BATCH),
+                ).rowcount
+            )
+            for (campaign_id,) in campaigns
+        )
+
+    @staticmethod
+    def _begin(campaign: CampaignView, contact_id: int, key: str, action: str, now: int) -> int | None:
+        """The row of a new act; None when there is one with this key."""
+        row = execute(
+            "INSERT INTO interaction_games_act (campaign_id, contact_id, key, action, at) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (contact_id, campaign_id, key) DO NOTHING RETURNING id",
+            (campaign.id, contact_id, key, action, now),
+        ).fetchone()
+        return None if row is None else int(row[0])
+
+    @staticmethod
+    def _finish(row: int, answer: dict[str, Any]) -> dict[str, Any]:
+        execute("UPDATE interaction_games_act SET answer = ? WHERE id = ?", (json_text(answer), row))
         return dict(answer)
 
     def _game(self, campaign: CampaignView) -> Any:
         return self.engine.games.get(campaign.game) or registry.game(self.brand, campaign.game)
 
     def _first_answer(self, campaign: CampaignView, contact_id: int, key: str, action: str) -> dict[str, Any]:
-        before, answer = execute(
-            "SELECT action, answer FROM interaction_games_act WHERE contact_id = ? AND campaign_id = ? AND key = ?",
-            (contact_id, campaign.id, key),
-        ).fetchone()
+        known = self._answered(campaign, contact_id, key)
+        assert known is not None
+        before, answer = known
         if before != action:
             raise Conflict(f"the key {key!r} was used for {before!r}", code="key_used")
         found: dict[str, Any] = json.loads(answer)
         return found
+
+    @staticmethod
+    def _answered(campaign: CampaignView, contact_id: int, key: str) -> tuple[str, str] | None:
+        """(action, answer) of the act with this key, or None."""
+        row = execute(
+            "SELECT action, answer FROM interaction_games_act WHERE contact_id = ? AND campaign_id = ? AND key = ?",
+            (contact_id, campaign.id, key),
+        ).fetchone()
+        return None if row is None else (row[0], row[1])
 
     @staticmethod
     def _open(campaign: CampaignView, now: int) -> None:
@@ -127,6 +216,13 @@ class Acts:
             "prizes": [prize.shown() for prize in campaign.prizes if prize.wins],
             "view": game.view(turn),
         }
+
+
+def _key(key: str) -> str:
+    text = clean_text(key, field="key", max_length=100)
+    if not text:
+        raise Invalid("key: an act has a key, new for each thing that a person does", field="key")
+    return text
 
 
 def _texts(data: Mapping[str, Any]) -> dict[str, str]:

@@ -180,7 +180,7 @@ class Fulfilment:
         )
         campaign = self.campaigns.by_id(row["campaign_id"])
         stock = Stock(campaign, self.brand.now(), row["day"], self.settings["release_minutes"])
-        stock.give_back(_prize(campaign, row["prize_id"]), row["day"])
+        stock.give_back(_prize(campaign, row["prize_id"]), row["day"], row["uid"])
 
     def forfeit(self) -> int:
         """Void prizes that were not claimed in time; returns how many."""

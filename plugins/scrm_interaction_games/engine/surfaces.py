@@ -129,3 +129,23 @@ def refusals(mechanics: Iterable[str], surface: str, language: Language = "en") 
     """Every reason why a game with these mechanics may not run on the surface; empty when it may."""
     found = (refusal(mechanic, surface, language) for mechanic in sorted(mechanics))
     return [reason for reason in found if reason is not None]
+
+
+def opened_as_link(agent: str) -> bool:
+    """Whether a page was opened in WeChat's own browser, by what the browser says of itself.
+
+    The page that a mini program shows says ``miniProgram``: it belongs to the mini program.
+    """
+    return "MicroMessenger" in agent and "miniProgram" not in agent
+
+
+def link_refusal(mechanics: Iterable[str], surface: str, agent: str) -> str | None:
+    """Why a campaign's page may not be used where it was opened, or None.
+
+    A campaign for another surface is an external link once its address is opened
+    in WeChat, and held to the rules for links. A scanned code opens there too and
+    is what its campaign was made for.
+    """
+    if surface == "offline_code" or not opened_as_link(agent):
+        return None
+    return next(iter(refusals(mechanics, "h5")), None)

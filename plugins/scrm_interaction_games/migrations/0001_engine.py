@@ -266,3 +266,6 @@ def up(migrator, db):
                    "WHERE remaining > 0")
     db.execute_sql("CREATE INDEX interaction_games_reservation_open ON interaction_games_reservation (until) "
                    "WHERE state = 'open'")
+    # A refund looks for the chances that its order gave, in whatever campaign.
+    db.execute_sql("CREATE INDEX interaction_games_ticket_order ON interaction_games_ticket (key) "
+                   "WHERE source = 'order'")

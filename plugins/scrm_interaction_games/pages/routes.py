@@ -10,6 +10,7 @@ from urllib.parse import quote
 import flask
 
 from scrm_core.api import (
+    Forbidden,
     NotFound,
     consumer,
     consumer_answer,
@@ -89,7 +90,7 @@ def games() -> Any:
         for campaign in games_here().campaigns.list(states=("published",))
         if campaign.phase(brand.now()) == "running"
         and campaign.game in found
-        and not surfaces.refusals(found[campaign.game].mechanics, "h5")
+        and not surfaces.refusals(_mechanics(campaign), "h5")
     ]
     if _script():
         return flask.jsonify({"games": [{"code": row.code, "title": row.title, "game": row.game} for row in rows]})
@@ -105,6 +106,7 @@ def game(code: str) -> Any:
     games = games_here()
     campaign = _campaign(games, code)
     person = consumer()
+    _hold_surface(campaign)
     contact_id = person.contact_id if person is not None else None
     shown = games.view(code, contact_id, data=_query())
     if _script():
@@ -118,7 +120,9 @@ def act(code: str, action: str) -> Any:
     """Play: once per form. Answers JSON to a script and goes back to a page otherwise."""
     person = need_consumer()
     form = flask.request.form
-    answer = games_here().act(
+    games = games_here()
+    _hold_surface(_campaign(games, code))
+    answer = games.act(
         code,
         action,
         person.contact_id,
@@ -262,6 +266,7 @@ def _page(template: str, campaign: CampaignView, **context: Any) -> Any:
         campaign=campaign,
         draws=bool(found is not None and found.draws),
         phase=campaign.phase(current_brand().now()),
+        copyable=copyable(campaign, _agent()),
         gw=WORDS[consumer_language()],
         here=root(),
         page_url=here,
@@ -278,6 +283,29 @@ def _campaign(games: Games, code: str) -> CampaignView:
     if campaign.state == "draft":
         raise NotFound(f"no campaign {code!r}")
     return campaign
+
+
+def _hold_surface(campaign: CampaignView) -> None:
+    """Raise Forbidden where the page was opened as a link in WeChat and such a link may not do what the game does."""
+    reason = surfaces.link_refusal(_mechanics(campaign), campaign.surface, _agent())
+    if reason is not None:
+        raise Forbidden(reason, code=f"open_in_{campaign.surface}")
+
+
+def copyable(campaign: CampaignView, agent: str) -> bool:
+    """Whether a page may offer its own address to be passed on where it was opened."""
+    return not (surfaces.opened_as_link(agent) and surfaces.refusals(_mechanics(campaign), "h5"))
+
+
+def _mechanics(campaign: CampaignView) -> frozenset[str]:
+    """What a campaign makes people do: its game's mechanics, and sharing where that gives chances."""
+    found = registry.games(current_brand()).get(campaign.game)
+    own = frozenset(found.mechanics) if found is not None else frozenset()
+    return own | {"sharing_reward"} if campaign.chances.share else own
+
+
+def _agent() -> str:
+    return flask.request.headers.get("User-Agent", "")
 
 
 def _playable(campaign: CampaignView, contact_id: int | None) -> bool:

@@ -8,16 +8,20 @@ from typing import Any
 import peewee
 import pytest
 from games_scene import DAY_MS, Scene
-from signing import PAGE, fields, sign_in
+from signing import PAGE, SCRIPT, fields, sign_in
 from social_scene import bargain, order
+from werkzeug.test import TestResponse
 
 from scrm_core.api import Conflict, Invalid, Plugin
 from scrm_core.db.bulk import execute
+from scrm_core.db.router import STATE
 from scrm_core.services.orders import RefundIn
 from scrm_core.web.app import create_app
 from scrm_interaction_games.engine import draws as drawing
 from scrm_interaction_games.engine import registry
 from scrm_interaction_games.games import handing
+from scrm_interaction_games.pages import routes
+from scrm_interaction_games.service import chances_of_order
 
 SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 BASE = "/p/acme/interaction-games"
@@ -388,3 +392,250 @@ def test_orders_of_merged_people_count_for_who_they_are_and_of_erased_ones_for_n
     scene.deliver()
     # What the shop paid back is off the list, whoever the buyer was.
     assert execute("SELECT state FROM interaction_games_payment").fetchall()[0][0] == "refunded"
+
+
+# Erasure ----------------------------------------------------------------------------
+
+
+class Kept:
+    """A game that holds something for people in a place of its own."""
+
+    kind = "kept"
+    title = {"zh": "留", "en": "Kept"}
+    mechanics: frozenset[str] = frozenset()
+    draws = False
+    Settings = None
+    actions = {"keep": "keep"}
+    page = "kept.html"
+    given_back: list[tuple[str, tuple[int, ...]]] = []
+
+    def view(self, turn: Any) -> dict[str, Any]:
+        return {}
+
+    def keep(self, turn: Any) -> dict[str, Any]:
+        turn.reserve("tea", "mine", turn.now + 90 * DAY_MS)
+        return {}
+
+    def forget(self, desk: Any, contact_ids: tuple[int, ...]) -> None:
+        self.given_back.append((desk.campaign.code, tuple(contact_ids)))
+
+
+class KeptGames(Plugin):
+    name = "kept"
+    version = "1"
+    summary = "Test plugin with a game that keeps things"
+    requires_core = ">=0.1.0.dev0"
+    extensions = {"interaction-games.games": (Kept,)}
+
+
+def test_what_an_erased_person_held_goes_back_and_what_they_were_granted_stays_spent(
+    games_installation: Callable[..., Any],
+) -> None:
+    with games_installation(plugins=(KeptGames,), more="[plugins.kept]\n").brand("acme") as brand:
+        scene = Scene(brand)
+        anna, twin, berta = scene.people(3)
+        tea = {"value_minor": 100, "stock": 9, "per_day": 9}
+        kept = scene.campaign("kept", [scene.prize("tea", **tea)], budget_minor=900)
+        wheel = scene.campaign("wheel", [scene.prize("tea", weight=1, **tea)], chances={"start": 9}, budget_minor=900)
+        goods = scene.campaign(
+            "wheel", [scene.prize("tea", weight=1, claim_days=9, **tea)], chances={"start": 9}, budget_minor=900
+        )
+        held = scene.campaign(
+            "wheel", [scene.prize("tea", weight=1, review=True, **tea)], chances={"start": 9}, budget_minor=900
+        )
+        for person in (twin, berta):
+            scene.act(kept, "keep", person)
+        for person in (anna, twin, berta):
+            for code in (wheel, goods, held):
+                scene.draw(code, person)
+        scene.break_issuer()
+        scene.draw(wheel, anna)
+        scene.brand.contacts.merge(anna, twin, actor="mia", reason="one person")
+        scene.deliver()
+        before = {code: (scene.stock(code, "tea"), scene.spent(code)) for code in (kept, wheel, goods, held)}
+        assert before == {kept: (7, 200), wheel: (5, 400), goods: (6, 300), held: (6, 300)}
+        Kept.given_back.clear()
+        # The campaign is long over: its promises are forgotten all the same.
+        scene.clock.advance(days=200)
+        scene.brand.privacy.erase(anna, actor="mia")
+        after = {code: (scene.stock(code, "tea"), scene.spent(code)) for code in (kept, wheel, goods, held)}
+        # Granted prizes are gone, one reservation, one prize on its way and four others are there again.
+        assert after == {kept: (8, 100), wheel: (6, 300), goods: (8, 100), held: (8, 100)}
+        days = execute("SELECT taken FROM interaction_games_prize_day ORDER BY prize_id").fetchall()
+        assert [row[0] for row in days] == [1, 3, 1, 1]
+        assert Kept.given_back == [(kept, (anna, twin))]
+        assert execute("SELECT DISTINCT contact_id FROM interaction_games_draw").fetchall() == [(berta,)]
+
+
+# Surfaces ---------------------------------------------------------------------------
+
+WECHAT = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4) AppleWebKit/605.1.15 Mobile/15E148 MicroMessenger/8.0.49"
+MINI_PROGRAM = f"{WECHAT} NetType/WIFI Language/zh_CN miniProgram/wx0123456789abcdef"
+BROWSER = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4) AppleWebKit/605.1.15 Version/17.4 Safari/604.1"
+CUT = {"sku": "BIKE", "goods": "平衡车", "list_minor": 29_900, "floor_minor": 9_900, "helpers": 4}
+
+
+@SQLITE
+def test_a_page_opened_as_a_link_in_wechat_is_held_to_the_rules_for_links(scene: Scene) -> None:
+    client = create_app(scene.brand.installation).test_client()
+    anna = scene.person()
+    sign_in(client, scene.brand, anna)
+    mini, app, coded = (scene.campaign("bargain", settings=CUT, surface=each)
+                        for each in ("mini_program", "app", "offline_code"))  # fmt: skip
+    wheel = scene.campaign("wheel", [scene.prize("tea", weight=1)], chances={"start": 1})
+    shared = scene.campaign("wheel", [scene.prize("tea", weight=1)], chances={"start": 1, "share": 1})
+
+    def get(code: str, agent: str, accept: dict[str, str] = PAGE) -> TestResponse:
+        return client.get(f"{BASE}/g/{code}", headers={**accept, "User-Agent": agent})
+
+    for code, words in ((mini, "请在品牌的小程序中"), (app, "请在品牌的 App 中"), (shared, "请在品牌的 App 中")):
+        refused = get(code, WECHAT)
+        assert (refused.status_code, words in refused.get_data(as_text=True)) == (403, True), code
+        assert get(code, WECHAT, SCRIPT).status_code == 403
+    allowed = ((mini, MINI_PROGRAM), (mini, BROWSER), (app, BROWSER), (coded, WECHAT), (wheel, WECHAT))
+    assert [get(code, agent).status_code for code, agent in allowed] == [200] * 5
+    # A form that was opened elsewhere does not act there either.
+    form = fields(get(mini, MINI_PROGRAM), "/open")
+    place = f"{BASE}/g/{mini}/open"
+    assert client.post(place, data=form, headers={**SCRIPT, "User-Agent": WECHAT}).status_code == 403
+    assert client.post(place, data=form, headers={**SCRIPT, "User-Agent": MINI_PROGRAM}).status_code == 200
+    # What people need to know stays readable everywhere.
+    assert client.get(f"{BASE}/g/{mini}/rules", headers={**PAGE, "User-Agent": WECHAT}).status_code == 200
+
+
+@SQLITE
+def test_a_page_knows_where_its_own_address_may_be_passed_on(scene: Scene) -> None:
+    code = scene.campaign("bargain", settings=CUT, surface="offline_code")
+    wheel = scene.campaign("wheel", [scene.prize("tea", weight=1)], chances={"start": 1})
+    campaigns = scene.games.campaigns
+    assert [
+        routes.copyable(campaigns.get(each), agent)
+        for each, agent in ((code, WECHAT), (code, MINI_PROGRAM), (code, BROWSER), (wheel, WECHAT))
+    ] == [False, True, True, True]
+
+
+# Shares -----------------------------------------------------------------------------
+
+
+def test_a_share_reported_by_a_trusted_server_gives_its_chances_once_a_day(scene: Scene) -> None:
+    anna, berta = scene.people(2)
+    code = scene.campaign("wheel", [scene.prize("tea", weight=1)], chances={"share": 2})
+    games = scene.games
+    assert games.share(code, anna, key="s1") == {"given": 2, "chances": 2}
+    scene.draw(code, anna)
+    # The same report again, even on another day, is answered as it was.
+    assert games.share(code, anna, key="s1") == {"given": 2, "chances": 2}
+    assert games.share(code, anna, key="s2") == {"given": 0, "chances": 1}
+    assert games.share(code, berta, key="s1") == {"given": 2, "chances": 2}
+    scene.clock.advance(days=1)
+    assert games.share(code, anna, key="s1") == {"given": 2, "chances": 2}
+    assert games.share(code, anna, key="s3") == {"given": 2, "chances": 3}
+    none = scene.campaign("wheel", [scene.prize("tea", weight=1)], surface="h5", chances={"start": 1})
+    with pytest.raises(Conflict) as refused:
+        games.share(none, anna, key="s1")
+    assert refused.value.code == "no_share"
+    with pytest.raises(Invalid):
+        scene.campaign("wheel", [scene.prize("tea", weight=1)], surface="h5", chances={"share": 1})
+    games.end(code, actor="mia", reason="done")
+    with pytest.raises(Conflict) as over:
+        games.share(code, anna, key="s9")
+    assert over.value.code == "ended"
+
+
+@SQLITE
+def test_shares_are_reported_over_http_by_who_may_act_for_people(scene: Scene) -> None:
+    client = create_app(scene.brand.installation).test_client()
+    anna = scene.person()
+    code = scene.campaign("wheel", [scene.prize("tea", weight=1)], chances={"share": 2})
+    body = {"contact": str(scene.brand.contacts.get_by_id(anna).uid), "key": "s1"}
+    place = f"/api/v1/acme/plugins/interaction-games/campaigns/{code}/shares"
+
+    def report(scope: str) -> TestResponse:
+        key = scene.brand.keys.create("test", (scope, "contacts:read"))[1]
+        return client.post(place, json=body, headers={"Authorization": f"Bearer {key}"})
+
+    assert report("interaction-games:write").status_code == 403
+    assert report("interaction-games:play").json == {"given": 2, "chances": 2}
+
+
+# What is kept and read ---------------------------------------------------------------
+
+
+def test_first_answers_are_forgotten_a_month_after_the_end_and_nothing_is_won_again(scene: Scene) -> None:
+    anna = scene.person()
+    early, late, running = (
+        scene.campaign("wheel", [scene.prize("tea", weight=1)], chances={"start": 5},
+                       ends_at=scene.brand.now() + days * DAY_MS)
+        for days in (20, 10, 100)
+    )  # fmt: skip
+    for code in (early, late, running):
+        scene.act(code, "play", anna, key="k")
+    scene.games.end(early, actor="mia", reason="sold")
+    scene.clock.advance(days=30)
+    assert scene.games.settle()["forgotten"] == 1
+    scene.clock.advance(days=10)
+    assert scene.games.settle()["forgotten"] == 1
+    assert scene.games.settle()["forgotten"] == 0
+    assert scene.act(running, "play", anna, key="k")["won"] is True
+    with pytest.raises(Conflict):
+        scene.act(early, "play", anna, key="k")
+    assert len(scene.rewards(anna)) == 3
+
+
+class Asked:
+    """A game that says no from what it reads."""
+
+    kind = "asked"
+    title = {"zh": "问", "en": "Asked"}
+    mechanics: frozenset[str] = frozenset()
+    draws = False
+    Settings = None
+    actions = {"take": "take"}
+    page = "asked.html"
+    inside: list[int] = []
+
+    def view(self, turn: Any) -> dict[str, Any]:
+        return {}
+
+    def take(self, turn: Any) -> dict[str, Any]:
+        return {"state": turn.award("tea", f"take:{turn.key}").state}
+
+    def refuses(self, turn: Any) -> None:
+        self.inside.append(STATE.depth)
+        if not turn.prizes()[0].stock_left:
+            raise Conflict("all gone", code="gone")
+
+
+class AskedGames(Plugin):
+    name = "asked"
+    version = "1"
+    summary = "Test plugin with a game that is asked first"
+    requires_core = ">=0.1.0.dev0"
+    extensions = {"interaction-games.games": (Asked,)}
+
+
+def test_a_game_may_refuse_before_any_transaction_and_what_was_answered_stays_answered(
+    games_installation: Callable[..., Any],
+) -> None:
+    with games_installation(plugins=(AskedGames,), more="[plugins.asked]\n").brand("acme") as brand:
+        scene = Scene(brand)
+        anna, berta = scene.people(2)
+        code = scene.campaign("asked", [scene.prize("tea", stock=1)])
+        first = scene.act(code, "take", anna, key="k")
+        Asked.inside.clear()
+        with pytest.raises(Conflict) as refused:
+            scene.act(code, "take", berta)
+        assert (refused.value.code, Asked.inside) == ("gone", [0])
+        assert scene.act(code, "take", anna, key="k") == first
+        assert Asked.inside == [0]
+        scene.games.end(code, actor="mia", reason="done")
+        with pytest.raises(Conflict) as over:
+            scene.act(code, "take", berta)
+        assert over.value.code == "ended"
+
+
+@SQLITE
+def test_a_refund_finds_its_chances_by_an_index(scene: Scene) -> None:
+    statement, parameters = chances_of_order(7)
+    plan = " ".join(str(row[3]) for row in execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall())
+    assert "interaction_games_ticket_order" in plan and "SCAN" not in plan
