@@ -91,7 +91,7 @@ class Acts:
 
         What was answered under this key before is answered again, whatever is true now.
         """
-        game = self.engine.games.get(self._kinds.get(code, ""))
+        game: Any = self.engine.games.get(self._kinds.get(code, ""))
         if not hasattr(game, "refuses") or action not in game.actions:
             return
         now = self.brand.now()

@@ -110,14 +110,24 @@ class Desks:
         """Let one game work; returns what it failed with. A fault of the database is nobody's failure and passes."""
         try:
             work()
-        except (peewee.OperationalError, peewee.InterfaceError):
-            raise
         except Exception as exc:
-            if isinstance(exc, ScrmError) and exc.status == 503:
+            if _database_fault(exc):
                 raise
             log.exception("campaign %s: the game %s failed in %s", desk.campaign.code, game.kind, what)
             return exc
         return None
+
+
+def _database_fault(exc: Exception) -> bool:
+    """Whether the database is away, full or contended.
+
+    SQLite calls a statement that is wrong an error of operation too.
+    """
+    if isinstance(exc, ScrmError):
+        return exc.status == 503
+    if not isinstance(exc, peewee.OperationalError | peewee.InterfaceError):
+        return False
+    return getattr(exc.__cause__ or exc.__context__, "sqlite_errorname", "") != "SQLITE_ERROR"
 
 
 def open_until(campaign: CampaignView) -> int:

@@ -289,7 +289,7 @@ class Shaky:
         raise LookupError("half done")
 
     def on_refund(self, desk: Any, event: Any) -> None:
-        execute("INSERT INTO interaction_games_seed (campaign_id, seed) VALUES (?, NULL)", (desk.campaign.id,))
+        execute("SELECT what FROM a_table_that_was_never_made")
 
     def settle(self, desk: Any) -> int:
         raise ZeroDivisionError("the sum of nothing")
