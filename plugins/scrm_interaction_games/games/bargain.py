@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, Forbidden, Invalid, NotFound, OrderPaid, RefundMade, execute
@@ -157,6 +157,11 @@ class Bargain:
         if not take_piece(turn.campaign.id, settings["stock"]):
             raise Conflict("it is sold out", code="goods_gone")
         return _order(turn, bargains.by_id(bargain.id))
+
+    def forget(self, desk: Desk, contact_ids: Sequence[int]) -> None:
+        """Before people are erased: the pieces that are held for their orders are there again."""
+        held = bargains.drop_holds(desk.campaign.id, contact_ids)
+        give_back(desk.campaign.id, desk.settings["stock"], held)
 
     def settle(self, desk: Desk) -> int:
         """Periodic: holds that nobody paid lapse, bargains whose time is over are closed. Returns how many."""

@@ -7,6 +7,7 @@ may tell of a payment long after it was made: what counts is when it was paid.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,6 +144,17 @@ def paid_back(uid: str) -> bool:
         "UPDATE interaction_games_bargain SET state = 'closed' WHERE uid = ? AND state = 'bought'", (uid,)
     )
     return bool(done.rowcount == 1)
+
+
+def drop_holds(campaign_id: int, contact_ids: Sequence[int]) -> int:
+    """Close the bargains of people for which a piece is held; returns how many."""
+    marks = ", ".join("?" * len(contact_ids))
+    done = execute(
+        "UPDATE interaction_games_bargain SET state = 'closed', held_until = NULL "
+        f"WHERE campaign_id = ? AND state = 'ordered' AND contact_id IN ({marks})",
+        (campaign_id, *contact_ids),
+    ).rowcount
+    return int(done)
 
 
 def _read(row: tuple[Any, ...]) -> BargainView:

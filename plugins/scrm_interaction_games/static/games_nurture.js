@@ -16,7 +16,8 @@
     const answer = event.detail;
     if (form.hasAttribute("data-begin")) return again("");
     if (form.hasAttribute("data-collect")) {
-      return again(answer.right === false ? garden.dataset.wrong : garden.dataset.got.replace("{}", answer.amount));
+      const got = answer.amount === 1 ? garden.dataset.got_one : garden.dataset.got;
+      return again(answer.right === false ? garden.dataset.wrong : got.replace("{}", answer.amount));
     }
     garden.querySelector("[data-water]").textContent = String(answer.water);
     garden.querySelector("[data-into]").textContent = String(answer.progress.into);
@@ -40,7 +41,8 @@
     const tick = () => {
       const left = Math.ceil((ends - performance.now()) / 1000);
       button.disabled = left > 0;
-      button.textContent = left > 0 ? stay.dataset.words.replace("{}", left) : button.dataset.label;
+      const words = left === 1 ? stay.dataset.words_one : stay.dataset.words;
+      button.textContent = left > 0 ? words.replace("{}", left) : button.dataset.label;
       if (left > 0) setTimeout(tick, 250);
     };
     tick();

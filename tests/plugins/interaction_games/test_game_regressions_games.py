@@ -505,3 +505,53 @@ def test_a_rung_whose_prize_is_under_review_says_so(scene):
     sign_in(client, scene.brand, inviter)
     assert [rung["state"] for rung in scene.view(code, inviter)["rungs"]] == ["held", "open"]
     assert "Being checked" in main_of(client, code) and "Yours" not in main_of(client, code)
+
+
+@on_sqlite
+def test_one_of_a_thing_is_said_in_the_singular(scene):
+    client = create_app(scene.brand.installation).test_client()
+    anna, friend = scene.people(2)
+    tea = [scene.prize("tea", stock=1)]
+    sources = [
+        {"code": "d", "kind": "daily", "title": "d", "amount": 1, "per_day": 2},
+        {"code": "r", "kind": "browse", "title": "r", "amount": 1, "seconds": 1, "text": "t"},
+    ]
+    pages = [
+        bargain(scene, helpers=1, stock=1),
+        group(scene, size=2, hours=1, seat_minutes=1, simulate_from=1),
+        scene.campaign("checkin", tea, settings={
+            "daily": ["tea"], "milestones": [{"days": 1, "prize": "tea"}],
+            "make_up": {"per_month": 1, "days_back": 1, "cost": "ticket"},
+        }),
+        scene.campaign("nurture", tea, settings={
+            "stages": [1, 2], "pour": 1, "prize": "tea", "sources": sources, "idle": {"per_hour": 1, "cap": 1},
+        }),
+        invite(scene, 1, refund_days=1),
+        scene.campaign("wheel", [scene.prize("cup", weight=1)], chances={"daily": 1}),
+        scene.campaign("grab", tea, settings={"drops": [{"at": "00:00", "prize": "tea", "stock": 1, "minutes": 1_440}]}),
+    ]  # fmt: skip
+    scene.act(pages[0], "open", anna)
+    scene.act(pages[2], "sign", anna)
+    scene.act(pages[4], "accept", friend, by=code_of(scene, pages[4], anna))
+    sign_in(client, scene.brand, anna)
+    for code in pages:
+        words = " ".join(main_of(client, code).split())
+        wrong = re.findall(r"(?<![\d.])1 (?:\w+ )?(?:days|friends|people|drops|minutes|hours|seconds|make-ups|chances)\b", words)
+        assert wrong == [], words
+        assert client.get(f"{BASE}/g/{code}?lang=zh", headers=PAGE).status_code == 200
+    raw = client.get(f"{BASE}/g/{pages[3]}?lang=en", headers=PAGE).get_data(as_text=True)
+    assert "1 drop gathered" in raw.replace("{}", "1")
+
+
+@on_sqlite
+def test_an_erased_person_gives_back_the_piece_that_was_held_for_their_bargain(scene):
+    code = bargain(scene, stock=1)
+    owner, second = scene.people(2)
+    for person in (owner, second):
+        scene.act(code, "open", person)
+    scene.act(code, "buy", owner)
+    assert refused(scene, code, "buy", second) == "goods_gone"
+    scene.brand.privacy.erase(owner, actor="ann")
+    scene.games.settle()
+    assert pieces(scene, code) == 1
+    assert scene.act(code, "buy", second)["ticket"]
