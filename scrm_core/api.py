@@ -12,6 +12,7 @@ from .clock import day_start, from_instant, iso, local_instant, to_instant
 from .consumers import Consumer, SignInNeeded, VerifiedIdentity
 from .db import BrandModel, InstantField, JSONField, MinorField, buffered, transactional
 from .db.bulk import execute, fetch_in, insert_model_rows, insert_rows
+from .db.faults import is_fault
 from .errors import Conflict, Forbidden, Invalid, NotFound, PluginError, ScrmError, Veto
 from .facts import (
     ContactMerged,
@@ -184,6 +185,7 @@ __all__ = [
     "hookimpl",
     "insert_model_rows",
     "insert_rows",
+    "is_fault",
     "is_mobile",
     "iso",
     "json_option",

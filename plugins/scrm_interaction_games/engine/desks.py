@@ -11,9 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import peewee
-
-from scrm_core.api import NotFound, ScrmError
+from scrm_core.api import NotFound, is_fault
 
 from .turns import NAME, Desk, Engine
 
@@ -111,23 +109,11 @@ class Desks:
         try:
             work()
         except Exception as exc:
-            if _database_fault(exc):
+            if is_fault(exc):
                 raise
             log.exception("campaign %s: the game %s failed in %s", desk.campaign.code, game.kind, what)
             return exc
         return None
-
-
-def _database_fault(exc: Exception) -> bool:
-    """Whether the database is away, full or contended.
-
-    SQLite calls a statement that is wrong an error of operation too.
-    """
-    if isinstance(exc, ScrmError):
-        return exc.status == 503
-    if not isinstance(exc, peewee.OperationalError | peewee.InterfaceError):
-        return False
-    return getattr(exc.__cause__ or exc.__context__, "sqlite_errorname", "") != "SQLITE_ERROR"
 
 
 def open_until(campaign: CampaignView) -> int:

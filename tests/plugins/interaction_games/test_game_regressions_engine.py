@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -343,7 +344,7 @@ def test_a_fault_of_the_database_in_a_game_is_no_failure_of_the_game(shaky: Scen
 
     class Waits(Shaky):
         def settle(self, desk: Any) -> int:
-            raise peewee.OperationalError("database is locked")
+            raise peewee.OperationalError("database is locked") from sqlite3.OperationalError("database is locked")
 
     shaky.games.engine.games["shaky"] = Waits()
     with pytest.raises(peewee.OperationalError):
