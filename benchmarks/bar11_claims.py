@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
+import secrets
 import sqlite3
 import statistics
 import tempfile
@@ -40,6 +41,13 @@ STOCK = size(2_000, 200)
 PEOPLE = STOCK * 5 // 4
 RUNS = size(5, 2)
 SLOWEST_SECONDS = 2.0
+
+LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+VALID_MS = 7 * 86_400_000
+TOLD = (
+    '{"plugin":"coupon-threshold","name":"claimed","fields":'
+    '{"batch":"%s","coupon":"%s","source":"page","gated":0}}'
+)
 
 Client = Callable[[str, int], bool]
 
@@ -147,6 +155,7 @@ def yardstick_of(root: Path) -> Client:
 
     def claim(batch: str, person: int) -> bool:
         raw, now = connection(), time.time_ns() // 1_000_000
+        uid, code = secrets.token_hex(12), "".join(secrets.choice(LETTERS) for _ in range(13))
         raw.execute("BEGIN IMMEDIATE")
         try:
             row = raw.execute(
@@ -161,7 +170,7 @@ def yardstick_of(root: Path) -> Client:
                 "INSERT INTO coupon_threshold_coupon (uid, code, batch_id, contact_id, nth, state, valid_from, "
                 "valid_to, claimed_at, day, source, actor, reason, grant_key, gated, sku, reserved_minor) "
                 "VALUES (?, ?, ?, ?, 1, 'claimed', ?, ?, ?, 1, 'page', '', '', ?, 0, '', 0) ON CONFLICT DO NOTHING",
-                (f"{batch}-{person}", f"{batch}-{person}", row[0], person, now, now + 1, now, f"{batch}-{person}"),
+                (uid, code, row[0], person, now, now + VALID_MS, now, f"page:{batch}-{person}"),
             ).rowcount
             if not made:
                 raw.execute("ROLLBACK")
@@ -169,7 +178,7 @@ def yardstick_of(root: Path) -> Client:
             raw.execute(
                 "INSERT INTO event (type, contact_id, at, recorded_at, backfill, data) "
                 "VALUES ('plugin.event', ?, ?, ?, 0, ?)",
-                (person, now, now, f'{{"batch": "{batch}", "coupon": "{batch}-{person}"}}'),
+                (person, now, now, TOLD % (batch, uid)),
             )
             raw.execute("COMMIT")
         except BaseException:

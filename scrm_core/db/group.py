@@ -165,11 +165,16 @@ def _commit(group: list[_Work], gather: Callable[[list[_Work]], None]) -> None:
             else:
                 if _one_group_at_a_time():
                     gather(group)
-                for works in _alike(group):
-                    if len(works) > 1:
-                        _at_once(works)
-                    else:
-                        _apart(works[0])
+                kinds = _alike(group)
+                if len(kinds) == 1:
+                    # One kind alone needs no savepoint: what fails takes nobody else's writes with it.
+                    _all(kinds[0])
+                else:
+                    for works in kinds:
+                        if len(works) > 1:
+                            _at_once(works)
+                        else:
+                            _apart(works[0])
             committing = True
     except BaseException as error:
         if not group:
@@ -213,26 +218,30 @@ def _alike(group: list[_Work]) -> list[list[_Work]]:
     return list(found.values())
 
 
-def _at_once(works: list[_Work]) -> None:
-    """Run works of one kind together, or each by itself when that fails; raises for a fault of the database."""
+def _all(works: list[_Work]) -> None:
+    """Run works of one kind together; what it raises has left them as they were."""
     first = works[0]
     assert first.many is not None
-    try:
-        with brand_db.atomic():
-            answers = first.context.run(first.many, [work.item for work in works])
-            if len(answers) != len(works):
-                raise RuntimeError(f"{len(works)} items got {len(answers)} answers")
-    except Exception as error:
-        if is_fault(error):
-            raise
-        for work in works:
-            _apart(work)
-        return
+    answers = first.context.run(first.many, [work.item for work in works])
+    if len(answers) != len(works):
+        raise RuntimeError(f"{len(works)} items got {len(answers)} answers")
     for work, answer in zip(works, answers, strict=True):
         if isinstance(answer, Exception):
             work.error = answer
         else:
             work.answer = answer
+
+
+def _at_once(works: list[_Work]) -> None:
+    """Run works of one kind together, or each by itself when that fails; raises for a fault of the database."""
+    try:
+        with brand_db.atomic():
+            _all(works)
+    except Exception as error:
+        if is_fault(error):
+            raise
+        for work in works:
+            _apart(work)
 
 
 def _apart(work: _Work) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import execute
 
@@ -35,16 +37,32 @@ _HAS_NONE = (
 )
 _INSERT_ANY = _INSERT.format(only="")
 _INSERT_ONLY = _INSERT.format(only=_HAS_NONE)
-# PostgreSQL is asked once for all: it is a journey away. SQLite keeps the statement of one row prepared.
-_INSERT_MANY = (
-    f"INSERT INTO coupon_threshold_coupon ({_COLUMNS}) "
-    "SELECT w.uid, w.code, CAST(? AS BIGINT), c.id, 1, 'claimed', CAST(? AS BIGINT), CAST(? AS BIGINT), "
+# Many first coupons by one statement: every statement more is a journey, or another thread's chance to step in.
+_WISHES = "uid, code, contact_id, source, actor, reason, grant_key, sku"
+_SELECT_MANY = (
+    "w.uid, w.code, CAST(? AS BIGINT), c.id, 1, 'claimed', CAST(? AS BIGINT), CAST(? AS BIGINT), "
     "CAST(? AS BIGINT), CAST(? AS BIGINT), w.source, w.actor, w.reason, w.grant_key, 0, w.sku, CAST(? AS BIGINT) "
+)
+_INSERT_MANY = (
+    f"INSERT INTO coupon_threshold_coupon ({_COLUMNS}) SELECT {_SELECT_MANY}"
     "FROM unnest(?::text[], ?::text[], ?::bigint[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[]) "
-    "AS w (uid, code, contact_id, source, actor, reason, grant_key, sku) "
-    f"JOIN contact c ON c.id = w.contact_id WHERE c.state = 'active' {_HAS_NONE}"
+    f"AS w ({_WISHES}) JOIN contact c ON c.id = w.contact_id WHERE c.state = 'active' {_HAS_NONE}"
     "ON CONFLICT DO NOTHING RETURNING id, uid"
 )
+_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_NOBODY = (None,) * 9
+MOST_ROWS = 128
+
+
+@functools.cache
+def _insert_rows(count: int) -> str:
+    """SQLite's statement for so many rows, ids among them."""
+    return (
+        f"INSERT INTO coupon_threshold_coupon (id, {_COLUMNS}) "
+        f"WITH w (id, {_WISHES}) AS (VALUES {', '.join([_ROW] * count)}) SELECT w.id, {_SELECT_MANY}"
+        f"FROM w CROSS JOIN contact c WHERE c.id = w.contact_id AND c.state = 'active' {_HAS_NONE}"
+        "ON CONFLICT DO NOTHING"
+    )
 
 
 class Inserting:
@@ -71,29 +89,46 @@ class Inserting:
 
     def first(self, wishes: Sequence[Wish]) -> list[CouponView | None]:
         """Everybody's first coupon of a plain batch, in order; None for a wish that was refused."""
-        if self.brand.handle.engine == "sqlite":
-            return [self.one(wish, new_code(), 1, False) for wish in wishes]
-        taken = self.taken
         rows = [
             (secrets.token_hex(12), new_code(), w.contact_id, w.source, w.actor, w.reason, w.grant_key, w.sku)
             for w in wishes
         ]
+        made = self._write_here(rows) if self.brand.handle.engine == "sqlite" else self._write_there(rows)
+        return [
+            self._view(made[row[0]], row[0], row[1], wish, 1, 0) if row[0] in made else None
+            for row, wish in zip(rows, wishes, strict=True)
+        ]
+
+    def _write_here(self, rows: Sequence[tuple[Any, ...]]) -> dict[str, int]:
+        """Insert rows on SQLite; returns the ids of those that were not refused, by uid."""
+        # The batch was changed, so the transaction is the only writer: the next ids are known.
+        (top,) = execute("SELECT coalesce(max(id), 0) FROM coupon_threshold_coupon").fetchone()
+        numbered = [(top + place, *row) for place, row in enumerate(rows, 1)]
+        written = 0
+        for start in range(0, len(numbered), MOST_ROWS):
+            chunk = numbered[start : start + MOST_ROWS]
+            # A power of two, so that few different statements are ever prepared.
+            size = max(4, 1 << (len(chunk) - 1).bit_length())
+            chunk += [_NOBODY] * (size - len(chunk))
+            written += execute(_insert_rows(size), (*chain.from_iterable(chunk), *self._values, self.taken.id)).rowcount
+        ids = {row[1]: row[0] for row in numbered}
+        if written < len(rows):
+            there = execute("SELECT uid FROM coupon_threshold_coupon WHERE id > ?", (top,)).fetchall()
+            return {uid: ids[uid] for (uid,) in there}
+        return ids
+
+    def _write_there(self, rows: Sequence[tuple[Any, ...]]) -> dict[str, int]:
+        """Insert rows on PostgreSQL; returns the ids of those that were not refused, by uid."""
         # Merges lock contacts in the order of their ids.
         columns = [list(column) for column in zip(*sorted(rows, key=lambda row: row[2]), strict=True)]
-        made: dict[str, int] = {
-            uid: coupon_id
-            for coupon_id, uid in execute(
-                _INSERT_MANY,
-                (
-                    taken.id, self.valid_from, self.valid_to, self.now, self.day, taken.promise_minor, *columns,
-                    taken.id,
-                ),
-            ).fetchall()
-        }  # fmt: skip
-        return [
-            self._view(made[uid], uid, code, wish, 1, 0) if uid in made else None
-            for (uid, code, *_), wish in zip(rows, wishes, strict=True)
-        ]
+        made = execute(_INSERT_MANY, (*self._values, *columns, self.taken.id)).fetchall()
+        return {uid: coupon_id for coupon_id, uid in made}
+
+    @property
+    def _values(self) -> tuple[int | None, ...]:
+        """What all coupons of a batch and instant have in common, as the statements for many bind it."""
+        taken = self.taken
+        return taken.id, self.valid_from, self.valid_to, self.now, self.day, taken.promise_minor
 
     def _view(self, coupon_id: int, uid: str, code: str, wish: Wish, nth: int, gated: int) -> CouponView:
         taken = self.taken
