@@ -38,7 +38,8 @@ class ScratchCard:
         return {
             "cover": turn.settings["cover"],
             "cards": turn.tickets.balance() if turn.contact_id is not None else 0,
-            "last": last.prize.title if last is not None and last.prize is not None else "",
+            # What is under review, on its way or withdrawn is not told as given; "my prizes" says how it stands.
+            "last": last.prize.title if last is not None and last.state == "granted" else "",
         }
 
     def scratch(self, turn: Any) -> dict[str, Any]:

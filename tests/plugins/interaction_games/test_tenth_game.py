@@ -76,7 +76,18 @@ def test_its_page_is_its_own_and_plays_once_per_form(table):
     answers = [client.post(f"{BASE}/g/{code}/scratch", data=form, headers=PAGE) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [303, 303]
     assert len(table.rewards(anna)) == 1
-    assert 'data-last>TEA<' in client.get(f"{BASE}/g/{code}", headers=PAGE).get_data(as_text=True)
+    again = client.get(f"{BASE}/g/{code}?lang=en", headers=PAGE).get_data(as_text=True)
+    assert "data-last>TEA<" in again and ">card left<" in again
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_its_page_shows_a_prize_once_it_is_given(table):
+    code = table.campaign("scratch-card", [table.prize("tea", weight=1, review=True)], chances={"daily": 2})
+    anna = table.person()
+    draw = table.act(code, "scratch", anna)
+    assert (draw["word"], table.view(code, anna)["last"]) == ("review", "")
+    table.games.reviews.approve(draw["draw"], actor="mia")
+    assert table.view(code, anna)["last"] == "TEA"
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
