@@ -374,6 +374,7 @@ def campaign_record(games: Games, campaign: CampaignView) -> dict[str, Any]:
         "total_weight": campaign.total_weight,
         "commitment": campaign.commitment,
         "table_hash": campaign.table_hash,
+        "rules_hash": campaign.rules_hash,
         "published_at": iso(campaign.published_at, zone),
     }
 

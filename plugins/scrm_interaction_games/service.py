@@ -188,7 +188,7 @@ class Games:
             return
         merging.take_over(event.merge_id, event.winner_id, event.loser_id)
         for each in players.fold(event.winner_id, event.loser_id):
-            detail = {"person": each.uid, "after": each.after, "misses": each.misses}
+            detail = {"person": each.uid, "other": each.other, "after": each.after, "misses": each.misses}
             self.campaigns.note(each.campaign_id, CARRIED, NAME, detail=detail)
 
     def forget(self, contact_ids: Sequence[int]) -> None:

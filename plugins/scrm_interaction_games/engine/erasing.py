@@ -24,7 +24,7 @@ def forget(desks: Desks, contact_ids: Sequence[int]) -> None:
         game.forget(desk, tuple(contact_ids))
     _release(desks, contact_ids)
     _void(desks, contact_ids)
-    moves.keep(contact_ids)
+    moves.keep(contact_ids, desks.engine.brand.now())
 
 
 def _release(desks: Desks, contact_ids: Sequence[int]) -> None:

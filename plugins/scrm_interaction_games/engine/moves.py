@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ RESERVED = "reserved"
 STOCK = "stock"
 BUDGET = "budget"
 ERASED = "erased"
+PARTLY_ERASED = "draws erased"
+"""What the campaign's log calls draws that are missing since another person was erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ def next_of(campaign_id: int) -> int:
     return int(number)
 
 
-def keep(contact_ids: Sequence[int]) -> None:
+def keep(contact_ids: Sequence[int], now: int) -> None:
     """Before persons' draws are deleted: what they took stays in the campaign's moves, and nothing of the persons."""
     marks = ", ".join("?" * len(contact_ids))
     execute(
@@ -58,6 +61,22 @@ def keep(contact_ids: Sequence[int]) -> None:
         f"WHERE contact_id IN ({marks}) AND move IS NOT NULL",
         tuple(contact_ids),
     )
+    # What they drew as another person, with whom they were merged for a while, is missing among that one's draws.
+    others = execute(
+        "SELECT d.campaign_id, d.player, d.n FROM interaction_games_draw d JOIN interaction_games_player p "
+        "ON p.campaign_id = d.campaign_id AND p.uid = d.player "
+        f"WHERE d.contact_id IN ({marks}) AND d.kind = 'draw' AND p.contact_id NOT IN ({marks}) ORDER BY d.id",
+        (*contact_ids, *contact_ids),
+    ).fetchall()
+    missing: dict[tuple[int, str], list[int]] = {}
+    for campaign_id, player, n in others:
+        missing.setdefault((campaign_id, player), []).append(n)
+    for (campaign_id, player), numbers in missing.items():
+        execute(
+            "INSERT INTO interaction_games_log (campaign_id, what, actor, reason, detail, at) "
+            "VALUES (?, ?, 'interaction-games', '', ?, ?)",
+            (campaign_id, PARTLY_ERASED, json.dumps({"person": player, "numbers": numbers}), now),
+        )
 
 
 def of_campaign(campaign_id: int) -> list[dict[str, object]]:
@@ -69,3 +88,9 @@ def of_campaign(campaign_id: int) -> list[dict[str, object]]:
     ).fetchall()
     names = ("move", "what", "prize", "amount", "day", "draw", "at")
     return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def count(campaign_id: int) -> int:
+    """How many moves a campaign has had."""
+    (number,) = execute("SELECT moves FROM interaction_games_campaign WHERE id = ?", (campaign_id,)).fetchone()
+    return int(number)

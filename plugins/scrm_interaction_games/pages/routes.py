@@ -245,6 +245,8 @@ def published(games: Games, campaign: CampaignView) -> dict[str, Any]:
         },
         "commitment": campaign.commitment,
         "table_hash": campaign.table_hash,
+        "rules_hash": campaign.rules_hash,
+        "ruleset": campaign.ruleset,
         "seed": games.campaigns.revealed_seed(campaign.code),
     }
 

@@ -9,8 +9,10 @@ WORDS: dict[str, dict[str, str]] = {
         "prizes": "奖品", "odds": "概率", "quantity": "数量", "unlimited": "不限量",
         "mine": "我的奖品", "back": "返回活动", "period": "活动时间", "organiser": "主办方", "contact": "联系方式",
         "surface": "投放场景", "commitment": "抽奖公证", "commitment_why":
-        "开始前已公布种子的指纹 (SHA-256) 和概率表的指纹；结束后公布种子，任何人都可以核对每一次抽奖。",
+        "开始前已公布种子、概率表和全部规则的指纹 (SHA-256)；结束后公布种子，任何人都可以核对每一次抽奖。"
+        "每次抽奖的号码还加入了您的设备当场生成的随机数，主办方无法事先得知。",
         "seed": "种子", "seed_later": "活动结束后公布", "table_hash": "概率表指纹", "commit_hash": "种子指纹",
+        "rules_hash": "规则指纹", "ruleset": "全部规则（供核对的原文）",
         "guarantee": "保底：连续 {misses} 次未中，第 {draws} 次必得「{prize}」；若已发完则为「{substitute}」。",
         "sold_out_rule": "抽到的奖品如已发完或本时段已发完，不计次数，机会退还；其余奖品的概率不变。",
         "limits": "参与限制", "per_day": "每人每天 {} 次", "per_person": "每人共 {} 次", "total": "全部共 {} 次",
@@ -29,10 +31,12 @@ WORDS: dict[str, dict[str, str]] = {
         "prizes": "Prizes", "odds": "Odds", "quantity": "Quantity", "unlimited": "unlimited",
         "mine": "My prizes", "back": "Back to the game", "period": "When", "organiser": "Organiser",
         "contact": "Contact", "surface": "Where", "commitment": "How draws are proven", "commitment_why":
-        "The fingerprint (SHA-256) of the seed and of the table of odds was published before the start. The seed is "
-        "published after the end, and anybody can check every draw.",
+        "The fingerprints (SHA-256) of the seed, of the table of odds and of all rules were published before the "
+        "start. The seed is published after the end, and anybody can check every draw. Your own device adds a random "
+        "part to the number of each draw, which the organiser cannot know beforehand.",
         "seed": "Seed", "seed_later": "published after the end", "table_hash": "Fingerprint of the odds",
-        "commit_hash": "Fingerprint of the seed",
+        "commit_hash": "Fingerprint of the seed", "rules_hash": "Fingerprint of the rules",
+        "ruleset": "All rules, the text to check",
         "guarantee": "Guarantee: after {misses} draws without it, draw {draws} wins “{prize}”, or “{substitute}” when "
         "it is gone.",
         "sold_out_rule": "A draw of a prize that is gone, or gone for now, does not count and the chance is returned; "

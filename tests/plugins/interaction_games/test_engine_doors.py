@@ -107,7 +107,7 @@ def test_a_campaign_from_its_file_to_the_check_of_its_draws(
     draws = [scene.act("spring", "play", anna)["draw"] for _ in range(8)]
     for draw in draws:
         checked = scrm("verify", "acme", draw)
-        assert checked.exit_code == 0 and checked.output.count("holds") == 6
+        assert checked.exit_code == 0 and checked.output.count("holds") == 7
     assert "spring" in scrm("campaign", "list", "acme").output
     out = tmp_path / "draws.json"
     assert scrm("draws", "acme", "spring", "--out", str(out)).exit_code == 0

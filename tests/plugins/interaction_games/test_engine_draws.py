@@ -50,7 +50,9 @@ def test_every_draw_has_its_number_and_all_checks_of_it_hold(scene: Scene) -> No
     assert {draw.proof["client_seed"] for draw in draws} == {f"seed-{n}" for n in range(12)}
     for draw in draws:
         _, checks = scene.games.verify(draw.uid)
-        assert [check.name for check in checks] == ["commitment", "table", "total", "number", "prize", "decision"]
+        assert [check.name for check in checks] == [
+            "commitment", "rules", "table", "total", "number", "prize", "decision"
+        ]  # fmt: skip
         assert all(check.holds for check in checks)
 
 

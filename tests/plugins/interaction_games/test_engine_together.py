@@ -9,6 +9,7 @@ from games_scene import Scene
 
 from scrm_core.brands import Installation
 from scrm_core.db.bulk import execute
+from scrm_interaction_games.engine.verifying import verify_file
 
 # Each process plays for its share of the people, one thread per person.
 RUSH = """
@@ -96,7 +97,13 @@ def test_the_budget_and_the_limit_of_all_draws_hold_in_the_same_rush(open_house,
     assert sum(answers.values()) == 31 and set(answers) <= {"sold_out", "none"}
     assert rush(together, installation, few, people, turns=2) == {"granted": 40, "total_limit": 24}
     with installation.brand("acme") as brand:
-        assert Scene(brand).spent(money) == 9_900
+        scene = Scene(brand)
+        assert scene.spent(money) == 9_900
+        # However the draws came together, their published order explains each of them.
+        for code in (money, few):
+            scene.games.end(code, actor="mia", reason="活动结束")
+            scene.games.reveal(code, actor="mia")
+            assert [check for check in verify_file(scene.games.published_file(code)) if not check[1].holds] == []
 
 
 def test_one_chance_in_four_processes_makes_one_draw(open_house, together) -> None:

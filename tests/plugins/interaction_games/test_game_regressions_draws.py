@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
+import hmac
+import html
+import itertools
+import json
+import random
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from games_scene import Scene
 from signing import PAGE, fields, sign_in
 
-from scrm_core.api import Conflict
+from scrm_core.api import Conflict, Invalid
 from scrm_core.db.bulk import execute
 from scrm_core.web.app import create_app
 from scrm_interaction_games.engine import fairness
 from scrm_interaction_games.engine.stock import Stock
+from scrm_interaction_games.engine.verifying import verify_file
 
 SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 HOUR_MS = 3_600_000
@@ -249,3 +259,233 @@ def test_a_draw_and_a_void_of_one_prize_never_wait_for_each_other(scene: Scene, 
     assert waiting.is_set() and failures == []
     assert drawn.state == "held"
     assert (scene.stock(code, "tea"), scene.spent(code)) == (8, 10)
+
+
+# What a published file proves ----------------------------------------------------
+
+
+def told(scene: Scene, code: str) -> dict[str, Any]:
+    """The campaign's published file after its end, as anybody reads it."""
+    scene.games.end(code, actor="mia", reason="活动结束")
+    scene.games.reveal(code, actor="mia")
+    found: dict[str, Any] = json.loads(json.dumps(scene.games.published_file(code)))
+    return found
+
+
+def wrong(file: dict[str, Any]) -> set[str]:
+    """Names of the checks of a file that do not hold."""
+    return {check.name for _, check in verify_file(file) if not check.holds}
+
+
+def resealed(file: dict[str, Any], change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """The file with other rules, its own hash of them made anew as a cheat would."""
+    rule_set = json.loads(file["ruleset"])
+    change(rule_set)
+    text = json.dumps(rule_set, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return {**file, "ruleset": text, "rules_hash": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def aimed(scene: Scene, code: str, person: int, wanted: str) -> Any:
+    """A draw whose number points to the wanted prize: its part of the player's is looked for with the seed."""
+    campaign = scene.games.campaigns.get(code)
+    seed, wheel = scene.games.campaigns.secret_seed(campaign.id), scene.games.campaigns.odds_table(campaign)
+    row = execute(
+        "SELECT uid, n + 1 FROM interaction_games_player WHERE campaign_id = ? AND contact_id = ?",
+        (campaign.id, scene.brand.contacts.survivor(person)),
+    ).fetchone()
+    uid, n = row or (scene.brand.contacts.get_by_id(person).uid, 1)
+    for place in itertools.count():
+        if wheel.pick(fairness.number(seed, code, uid, n, f"s{place}", wheel.total)) == wanted:
+            return scene.draw(code, person, client_seed=f"s{place}")
+
+
+@pytest.fixture
+def honest(scene: Scene) -> dict[str, Any]:
+    """Ten players at a wheel that has every rule at once, and all that happens beside draws."""
+    people = scene.people(10)
+    weights = {"phone": 40, "cup": 150, "tea": 250, "sample": 160, "none": 400}
+    code = scene.campaign(
+        "wheel",
+        [
+            scene.prize("phone", weight=40, stock=3, grade="g", value_minor=900, fallback="bag", per_person=1,
+                        item="phone"),
+            scene.prize("bag", stock=4, grade="g", value_minor=900, review=True),
+            scene.prize("cup", weight=150, per_day=6, value_minor=20, fallback="mug", item="cup"),
+            scene.prize("tea", weight=250, stock=40, release="even", value_minor=10, per_person=4),
+            scene.prize("sample", weight=160),
+            scene.prize("mug", stock=2, value_minor=20),
+            scene.none(400),
+        ],
+        budget_minor=7_300,
+        guarantee={"draws": 6, "grade": "g", "prize": "phone", "substitute": "bag"},
+        limits={"per_day": 40, "per_person": 200},
+        ends_at=scene.brand.now() + 48 * HOUR_MS,
+    )  # fmt: skip
+    for person in people:
+        scene.give_tickets(code, person, 100)
+    dice = random.Random(5)
+
+    def reserve(person: int, prize: str) -> None:
+        with scene.brand.transaction():
+            scene.games.turn(code, person, "k").reserve(prize, "plant", scene.brand.now() + HOUR_MS)
+
+    def merge() -> None:
+        scene.brand.contacts.merge(people[3], people[4], actor="mia", reason="same person")
+        scene.deliver()
+
+    beside: dict[int, Callable[[], object]] = {
+        0: lambda: scene.award(code, people[1], "tea", "sorry"),
+        1: lambda: reserve(people[1], "cup"),
+        31: lambda: (reserve(people[2], "tea"), scene.award(code, people[2], "tea", "plant")),
+        90: merge,
+        100: scene.games.settle,
+        120: lambda: scene.games.campaigns.add_stock(code, "phone", 2, actor="mia"),
+        130: lambda: scene.games.campaigns.add_budget(code, 500, actor="mia"),
+        150: lambda: scene.games.campaigns.lengthen(code, scene.brand.now() + 90 * HOUR_MS, actor="mia"),
+        170: lambda: scene.brand.privacy.erase(people.pop(), actor="kim"),
+    }
+    for place in range(260):
+        beside.get(place, lambda: None)()
+        (wanted,) = dice.choices(list(weights), list(weights.values()))
+        draw = aimed(scene, code, people[dice.randrange(len(people))], wanted)
+        if draw.state == "held" and dice.random() < 0.6:
+            scene.games.reviews.reject(draw.uid, actor="kim", reason="同一设备多个账号")
+        if place % 20 == 10:
+            scene.clock.advance(hours=3)
+    return told(scene, code)
+
+
+@SQLITE
+def test_an_honest_file_holds_with_every_rule_at_once(honest: dict[str, Any]) -> None:
+    found = verify_file(honest)
+    assert [(uid, check) for uid, check in found if not check.holds] == []
+    assert {check.name for uid, check in found if not uid} == {
+        "commitment", "rules", "table", "total", "items", "numbers", "moves", "limits"
+    }  # fmt: skip
+    assert {check.name for uid, check in found if uid} == {"number", "prize", "decision", "stock"}
+    # The scene is what it claims to be: each reason, and each kind of move, is in it.
+    words = {word for draw in honest["draws"] for word in draw["why"].split()}
+    assert words == {
+        "guarantee", "substitute", "picked", "fallback", "sold_out", "paced", "per_day", "per_person", "budget"
+    }  # fmt: skip
+    assert {each["what"] for each in honest["movements"]} == {"returned", "reserved", "stock", "budget", "erased"}
+    assert len(honest["players"]) == 9 and honest["carried"]
+
+
+@SQLITE
+def test_a_cheated_file_is_found_out(honest: dict[str, Any]) -> None:
+    def cheated(change: Callable[[dict[str, Any]], object]) -> set[str]:
+        file = copy.deepcopy(honest)
+        change(file)
+        return wrong(file)
+
+    def draws(keep: Callable[[dict[str, Any]], bool]) -> Callable[[dict[str, Any]], object]:
+        return lambda file: file.update(draws=[draw for draw in file["draws"] if keep(draw)])
+
+    def rewritten(pick: Callable[[dict[str, Any]], bool], **change: Any) -> Callable[[dict[str, Any]], object]:
+        return lambda file: [draw.update(change) for draw in file["draws"] if pick(draw)]
+
+    last = max(honest["draws"], key=lambda draw: draw["n"])
+    won = [draw for draw in honest["draws"] if draw["given"] == "phone"]
+    assert "numbers" in cheated(draws(lambda draw: draw not in won))
+    assert "moves" in cheated(draws(lambda draw: draw["uid"] != won[0]["uid"]))
+    assert "numbers" in cheated(draws(lambda draw: draw["uid"] != last["uid"]))
+    assert "numbers" in cheated(lambda file: file["draws"].append({**file["draws"][0], "uid": "twice"}))
+    # The promise withheld, everywhere or once.
+    kept = [draw for draw in honest["draws"] if draw["why"] == "guarantee"]
+    assert kept and {"decision", "stock"} <= cheated(
+        lambda file: [
+            draw.update(why="", given="" if draw["picked"] == "none" else draw["picked"])
+            for draw in file["draws"] if draw["why"].startswith("guarantee")
+        ]
+    )  # fmt: skip
+    assert "decision" in cheated(rewritten(lambda draw: draw["uid"] == kept[0]["uid"], why="", given=""))
+    # What is without limit is never sold out, and nobody has a share of it.
+    free = next(draw["uid"] for draw in honest["draws"] if draw["given"] == "sample")
+    for word in ("sold_out", "per_person", "per_day", "paced", "budget", "nonsense"):
+        assert "decision" in cheated(rewritten(lambda draw: draw["uid"] == free, why=word, given=""))
+    # What has a stock is sold out only once it is.
+    assert "stock" in cheated(rewritten(lambda draw: draw["uid"] == won[0]["uid"], why="sold_out", given=""))
+    tea = next(draw for draw in honest["draws"] if draw["given"] == "tea")
+    for word in ("sold_out", "per_person", "paced", "budget"):
+        assert "stock" in cheated(rewritten(lambda draw: draw["uid"] == tea["uid"], why=word, given=""))
+    out = next(draw for draw in honest["draws"] if draw["why"] == "per_day fallback")
+    assert "decision" in cheated(rewritten(lambda draw: draw["uid"] == out["uid"], given="sample"))
+    assert "decision" in cheated(rewritten(lambda draw: draw["uid"] == out["uid"], why="budget", given="tea"))
+    # Other rules than those whose hash was published.
+    assert cheated(lambda file: file.update(ruleset=file["ruleset"].replace('"per_day":6', '"per_day":5'))) >= {"rules"}
+    assert cheated(lambda file: file.update(items={**file["items"], "phone": "cup"})) == {"items"}
+    assert cheated(lambda file: file["movements"].pop(0)) >= {"moves"}
+    for change in (
+        lambda rule_set: rule_set.update(guarantee=None),
+        lambda rule_set: rule_set["prizes"][4].update(kind="none"),
+        lambda rule_set: rule_set["prizes"][0].update(stock=2),
+        lambda rule_set: rule_set["prizes"][2].update(per_day=5),
+        lambda rule_set: rule_set.update(budget_minor=7_000),
+        lambda rule_set: rule_set["limits"].update(per_day=1),
+    ):
+        file = resealed(honest, change)
+        assert wrong({**file, "rules_hash": honest["rules_hash"]}) >= {"rules"}
+        # Even with a hash of their own, they do not explain what was drawn.
+        assert wrong(file) - {"rules"}
+
+
+@SQLITE
+def test_a_file_that_is_no_file_of_draws_is_refused_in_words(honest: dict[str, Any]) -> None:
+    def changed_table(table: list[list[Any]], total: int) -> dict[str, Any]:
+        return {**honest, "table": table, "total_weight": total}
+
+    for file in (
+        changed_table([], 0),
+        changed_table([["none", 2**65]], 2**65),
+        changed_table([["none", -1]], -1),
+        {**honest, "ruleset": "{}"},
+        {**honest, "ruleset": "[" * 100_000},
+        {**honest, "draws": [{}]},
+        {**honest, "seed": "x"},
+        {**honest, "movements": [{"move": "1"}]},
+        {key: value for key, value in honest.items() if key != "moves"},
+    ):
+        with pytest.raises(Invalid):
+            verify_file(file)
+
+
+@SQLITE
+def test_the_whole_rule_set_is_published_with_its_hash_before_the_start(scene: Scene) -> None:
+    code = scene.campaign(
+        "wheel",
+        [scene.prize("tea", weight=1, stock=5, item="tea", value_minor=300, per_person=2), scene.none(9)],
+        budget_minor=900, publish=False, limits={"per_day": 3},
+    )  # fmt: skip
+    answer = scene.games.publish(code, "mia")
+    client = create_app(scene.brand.installation).test_client()
+    page = client.get(f"/p/acme/interaction-games/g/{code}/rules", headers=PAGE).get_data(as_text=True)
+    shown = client.get(f"/p/acme/interaction-games/g/{code}/rules", headers={"Accept": "application/json"}).get_json()
+    assert answer["rules_hash"] == shown["rules_hash"] == hashlib.sha256(shown["ruleset"].encode()).hexdigest()
+    assert answer["rules_hash"] in page and html.escape(shown["ruleset"], quote=False) in html.unescape(page)
+    rule_set = json.loads(shown["ruleset"])
+    assert (rule_set["budget_minor"], rule_set["limits"]["per_day"], rule_set["zone"]) == (900, 3, "Asia/Shanghai")
+    tea = rule_set["prizes"][0]
+    assert (tea["stock"], tea["per_person"], tea["value_minor"], tea["kind"]) == (5, 2, 300, "points")
+    # The item is bound and not told: a coupon batch's code would be of use elsewhere.
+    seed = scene.games.campaigns.secret_seed(scene.games.campaigns.get(code).id)
+    assert tea["item"] == hmac.digest(bytes.fromhex(seed), b"item:tea:tea", "sha256").hex()
+    scene.games.campaigns.add_stock(code, "tea", 5, actor="mia")
+    assert scene.games.campaigns.get(code).rules_hash == answer["rules_hash"]
+
+
+@SQLITE
+def test_checking_one_draw_reads_the_draws_of_its_player_alone(scene: Scene, monkeypatch) -> None:
+    anna, berta = scene.people(2)
+    code = scene.campaign("wheel", [scene.prize("tea", weight=1, stock=50), scene.none(1)], chances={"start": 20})
+    mine = [scene.draw(code, anna) for _ in range(3)]
+    for _ in range(20):
+        scene.draw(code, berta)
+    made = []
+    real = fairness.number
+    monkeypatch.setattr(
+        "scrm_interaction_games.engine.verifying.fairness.number", lambda *args: made.append(args[2]) or real(*args)
+    )
+    _, found = scene.games.verify(mine[2].uid)
+    assert all(check.holds for check in found)
+    assert made == [mine[0].proof["person"]] * 3
