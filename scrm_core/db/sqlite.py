@@ -3,7 +3,8 @@
 WAL with ``BEGIN IMMEDIATE``: a deferred transaction that reads and then writes
 fails at once with "database is locked" however long the timeout. Several
 processes on one file take an advisory file lock before they begin, because
-SQLite's own waiting sleeps in growing steps and lets one writer starve.
+SQLite's own waiting sleeps in growing steps and lets one writer starve. Threads
+of one process wait for each other first, without sleeping.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ except ImportError:  # Windows: SQLite's own busy handler is all there is.
     fcntl = None  # type: ignore[assignment]
 
 
+PAUSE_SECONDS = 0.000_25
+"""The longest sleep of a process between two looks at the file of another that writes."""
+
+
 class _Held(threading.local):
     fd: int | None = None
 
@@ -41,6 +46,7 @@ class BrandSqlite(LazyTransactions, peewee.SqliteDatabase):  # type: ignore[misc
         self._engine = engine
         self._held = _Held()
         self._lock_path = f"{path}-lock"
+        self._turn = threading.Lock()
         super().__init__(
             str(path),
             pragmas={
@@ -90,31 +96,44 @@ class BrandSqlite(LazyTransactions, peewee.SqliteDatabase):  # type: ignore[misc
             self._release_lock()
 
     def _take_lock(self) -> None:
+        """Wait for this thread's turn in the process, then for the process's turn at the file.
+
+        Only one thread of a process ever asks for the file, so it may ask often.
+        """
         if fcntl is None or self._held.fd is not None:
             return
-        fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         deadline = time.monotonic() + LIMITS.busy_ms / 1000
-        pause = 0.000_05
-        while True:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    os.close(fd)
-                    raise Busy("the database is busy; try again", code="database_busy") from None
-                time.sleep(pause * (0.5 + random.random()))
-                pause = min(pause * 2, 0.002)
-            except BaseException:
-                os.close(fd)
-                raise
-            else:
-                self._held.fd = fd
-                return
+        if not self._turn.acquire(timeout=LIMITS.busy_ms / 1000):
+            raise Busy("the database is busy; try again", code="database_busy")
+        try:
+            self._held.fd = self._lock_file(deadline)
+        except BaseException:
+            self._turn.release()
+            raise
+
+    def _lock_file(self, deadline: float) -> int:
+        assert fcntl is not None
+        fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        pause = PAUSE_SECONDS / 4
+        try:
+            while True:
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    return fd
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise Busy("the database is busy; try again", code="database_busy") from None
+                    time.sleep(pause * (0.5 + random.random()))
+                    pause = min(pause * 2, PAUSE_SECONDS)
+        except BaseException:
+            os.close(fd)
+            raise
 
     def _release_lock(self) -> None:
         fd, self._held.fd = self._held.fd, None
         if fd is not None:
             os.close(fd)
+            self._turn.release()
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         # peewee's own way here costs more than SQLite's work for a short statement.
