@@ -10,7 +10,7 @@ WORDS: dict[str, dict[str, str]] = {
         "mine": "我的奖品", "back": "返回活动", "period": "活动时间", "organiser": "主办方", "contact": "联系方式",
         "surface": "投放场景", "commitment": "抽奖公证", "commitment_why":
         "开始前已公布种子、概率表和全部规则的指纹 (SHA-256)；结束后公布种子，任何人都可以核对每一次抽奖。"
-        "每次抽奖的号码还加入了您的设备当场生成的随机数，主办方无法事先得知。",
+        "网页脚本可用时，每次抽奖的号码还加入您的设备当场生成的随机数，主办方无法事先得知。",
         "seed": "种子", "seed_later": "活动结束后公布", "table_hash": "概率表指纹", "commit_hash": "种子指纹",
         "rules_hash": "规则指纹", "ruleset": "全部规则（供核对的原文）",
         "guarantee": "保底：连续 {misses} 次未中，第 {draws} 次必得「{prize}」；若已发完则为「{substitute}」。",
@@ -32,8 +32,8 @@ WORDS: dict[str, dict[str, str]] = {
         "mine": "My prizes", "back": "Back to the game", "period": "When", "organiser": "Organiser",
         "contact": "Contact", "surface": "Where", "commitment": "How draws are proven", "commitment_why":
         "The fingerprints (SHA-256) of the seed, of the table of odds and of all rules were published before the "
-        "start. The seed is published after the end, and anybody can check every draw. Your own device adds a random "
-        "part to the number of each draw, which the organiser cannot know beforehand.",
+        "start. The seed is published after the end, and anybody can check every draw. Where the page's script runs, "
+        "your own device adds a random part to the number of each draw, which the organiser cannot know beforehand.",
         "seed": "Seed", "seed_later": "published after the end", "table_hash": "Fingerprint of the odds",
         "commit_hash": "Fingerprint of the seed", "rules_hash": "Fingerprint of the rules",
         "ruleset": "All rules, the text to check",
