@@ -286,6 +286,10 @@ def test_the_wheel_stops_at_the_prize_that_was_recorded(arcade, phone):
     assert prize in page.locator("#result").inner_text()
     mine.shoot(page, "wheel-won", full=False)
     assert arcade.rewards(who) == 1
+    # The phone added a random part of its own to the number.
+    with arcade.brand:
+        (seed,) = execute("SELECT client_seed FROM interaction_games_draw WHERE uid = ?", (uid,)).fetchone()
+    assert len(bytes.fromhex(seed)) == 16
 
 
 def test_two_tabs_reload_and_back_never_draw_twice_or_lose_a_prize(arcade, phone):

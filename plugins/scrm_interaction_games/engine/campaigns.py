@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from marshmallow import RAISE, Schema
 
-from scrm_core.api import Conflict, Invalid, NotFound, ScrmError, clean_text, execute, transactional
+from scrm_core.api import Conflict, Invalid, NotFound, ScrmError, clean_text, execute, load_body, transactional
 
-from ..schemas import loaded
 from . import definition as definitions
 from . import fairness, moves, odds, registry, rules, surfaces
 from .definition import CampaignView, Definition, PrizeView
+from .stock import winnable
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -66,6 +66,7 @@ class Campaigns:
         self._cache = _Cache()
         self._seeds: dict[int, str] = {}
         self._tables: dict[int, fairness.OddsTable] = {}
+        self._winnable: dict[int, tuple[int, ...]] = {}
 
     # Reading -----------------------------------------------------------------
 
@@ -384,6 +385,13 @@ class Campaigns:
             self._tables[campaign.id] = table
         return table
 
+    def winnable(self, campaign: CampaignView) -> tuple[int, ...]:
+        """Prizes of a published campaign of which one has to be left, see :func:`stock.winnable`; found once."""
+        found = self._winnable.get(campaign.id)
+        if found is None:
+            found = self._winnable[campaign.id] = winnable(campaign)
+        return found
+
     # Changes to the players' good --------------------------------------------
 
     @transactional
@@ -497,7 +505,7 @@ def _told(campaign: CampaignView) -> dict[str, Any]:
 def game_settings(game: Any, settings: dict[str, Any]) -> dict[str, Any]:
     """The settings of a game as its schema loads them; raises Invalid(field="settings...")."""
     schema = game.Settings
-    return loaded((schema or _NoSettings)(), settings, at="settings")
+    return load_body((schema or _NoSettings)(), settings, at="settings")
 
 
 def _prize(row: tuple[Any, ...]) -> PrizeView:

@@ -147,7 +147,7 @@ class Draws:
     ) -> DrawView:
         campaign = self.campaign
         self.stock.begin()
-        player = players.begin_draw(campaign.id, contact_id, self.now, self.day, self.stock.winnable())
+        player = players.begin_draw(campaign.id, contact_id, self.now, self.day, self.campaigns.winnable(campaign))
         self._hold_limits(player)
         if not player.left:
             # Before there is a number: whoever is refused learns nothing of what it would have been.

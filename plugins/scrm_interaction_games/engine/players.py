@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from scrm_core.api import execute
 
@@ -64,9 +65,13 @@ def begin_draw(campaign_id: int, contact_id: int, now: int, day: int, winnable: 
 
     ``winnable`` are the prizes of which one has to be there (none: one always is).
     """
-    sql = _DRAW + (_LEFT.format(marks=", ".join("?" * len(winnable))) if winnable else "")
-    *row, left = (*execute(sql, (campaign_id, campaign_id, day, now, contact_id, *winnable)).fetchone(), True)[:9]
-    return PlayerRow(*row, left=bool(left))
+    row = execute(_draw_sql(len(winnable)), (campaign_id, campaign_id, day, now, contact_id, *winnable)).fetchone()
+    return PlayerRow(*row)
+
+
+@cache
+def _draw_sql(winnable: int) -> str:
+    return _DRAW + (_LEFT.format(marks=", ".join("?" * winnable)) if winnable else "")
 
 
 def uncount(player: PlayerRow) -> None:

@@ -39,9 +39,32 @@ def released(total: int, starts_at: int, ends_at: int, now: int, bucket_minutes:
 
 def limited(prize: PrizeView) -> bool:
     """Whether a prize can be out for somebody: it has a stock, a value, or a number per day or person."""
-    return bool(prize.value_minor) or any(
-        limit is not None for limit in (prize.stock_total, prize.per_day, prize.per_person)
+    return (
+        prize.value_minor > 0
+        or prize.stock_total is not None
+        or prize.per_day is not None
+        or prize.per_person is not None
     )
+
+
+def winnable(campaign: CampaignView) -> tuple[int, ...]:
+    """Ids of the prizes that a draw may end with, each of which can run out; empty when one never does.
+
+    Drawn, promised, or what another one falls back to.
+    """
+    promised = campaign.guarantee
+    waiting = [prize.code for prize in campaign.prizes if prize.weight and prize.wins]
+    waiting += [promised.prize, promised.substitute] if promised else []
+    found: dict[str, PrizeView] = {}
+    while waiting:
+        prize = campaign.prize(waiting.pop())
+        if prize.code not in found:
+            found[prize.code] = prize
+            waiting += [prize.fallback] if prize.fallback else []
+    priced = campaign.budget_minor is not None
+    if any(each.stock_total is None and not (priced and each.value_minor) for each in found.values()):
+        return ()
+    return tuple(prize.id for prize in found.values())
 
 
 class Stock:
@@ -95,25 +118,6 @@ class Stock:
                 (prize.id,),
             )
         moves.write(moves.Move(self.campaign.id, number, moves.RETURNED, day, self.now, prize.id, 1, draw))
-
-    def winnable(self) -> tuple[int, ...]:
-        """Ids of the prizes that a draw may end with, each of which can run out; empty when one never does.
-
-        Drawn, promised, or what another one falls back to.
-        """
-        promised = self.campaign.guarantee
-        waiting = [prize.code for prize in self.campaign.prizes if prize.weight and prize.wins]
-        waiting += [promised.prize, promised.substitute] if promised else []
-        found: dict[str, PrizeView] = {}
-        while waiting:
-            prize = self.campaign.prize(waiting.pop())
-            if prize.code not in found:
-                found[prize.code] = prize
-                waiting += [prize.fallback] if prize.fallback else []
-        priced = self.campaign.budget_minor is not None
-        if any(each.stock_total is None and not (priced and each.value_minor) for each in found.values()):
-            return ()
-        return tuple(prize.id for prize in found.values())
 
     def _enter(self, prize: PrizeView) -> str:
         """Lock the campaign, number what was begun and take the prize's value out of the budget."""
