@@ -6,8 +6,6 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
-from scrm_core.api import Invalid
-
 
 class Strict(Schema):
     """A schema that refuses unknown keys."""
@@ -70,20 +68,3 @@ class Settings(Strict):
         10, 1_000_000, "claims each side needs before the report names gated or ungated coupons the winner",
         load_default=200,
     )  # fmt: skip
-
-
-def load(schema: Schema, value: Any) -> dict[str, Any]:
-    """The checked value; raises Invalid naming the first field at fault."""
-    try:
-        loaded: dict[str, Any] = schema.load(value)
-    except ValidationError as exc:
-        field, words = _first(exc.messages)
-        raise Invalid(f"{field}: {words}" if field else words, field=field or None) from None
-    return loaded
-
-
-def _first(messages: Any, path: tuple[str, ...] = ()) -> tuple[str, str]:
-    if isinstance(messages, dict):
-        key, value = next(iter(messages.items()))
-        return _first(value, path if key == "_schema" else (*path, str(key)))
-    return ".".join(path), str(messages[0] if isinstance(messages, list) else messages)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import flask
 from marshmallow import RAISE, Schema, fields
 
-from scrm_core.api import Invalid, ReportTable, contended, current_actor, current_brand, iso, permission
+from scrm_core.api import Invalid, ReportTable, contended, current_actor, current_brand, iso, load_body, permission
 
 from .awards.routes import add_routes as add_award_routes
 from .engine import draws as drawing
@@ -16,7 +16,7 @@ from .games.shop_routes import add_routes as add_shop_routes
 from .pages.routes import published
 from .recommend import Option, goals, recommend
 from .report import campaigns_report, prizes_report
-from .schemas import NAME, MomentField, loaded
+from .schemas import NAME, MomentField
 
 if TYPE_CHECKING:
     from .engine.definition import CampaignView
@@ -154,7 +154,7 @@ def show_draws(code: str) -> Any:
 @permission(PUBLISH)
 def publish_campaign(code: str) -> Any:
     """Publish a draft; ``confirm`` accepts an expected spend above the budget."""
-    body = loaded(PublishBody(), flask.request.get_json() if flask.request.content_length else {})
+    body = load_body(PublishBody(), flask.request.get_json() if flask.request.content_length else {})
     return flask.jsonify(games_here().publish(code, current_actor(), confirm=body["confirm"]))
 
 
@@ -163,7 +163,7 @@ def publish_campaign(code: str) -> Any:
 def pause_campaign(code: str) -> Any:
     """Stop a campaign for a while."""
     games = games_here()
-    body = loaded(ReasonBody(), flask.request.get_json())
+    body = load_body(ReasonBody(), flask.request.get_json())
     return flask.jsonify(campaign_record(games, games.pause(code, actor=current_actor(), reason=body["reason"])))
 
 
@@ -180,7 +180,7 @@ def resume_campaign(code: str) -> Any:
 def end_campaign(code: str) -> Any:
     """End a campaign now."""
     games = games_here()
-    body = loaded(ReasonBody(), flask.request.get_json())
+    body = load_body(ReasonBody(), flask.request.get_json())
     return flask.jsonify(campaign_record(games, games.end(code, actor=current_actor(), reason=body["reason"])))
 
 
@@ -196,7 +196,7 @@ def reveal_campaign(code: str) -> Any:
 def lengthen_campaign(code: str) -> Any:
     """Move the end to later."""
     games = games_here()
-    body = loaded(LengthenBody(), flask.request.get_json())
+    body = load_body(LengthenBody(), flask.request.get_json())
     ends_at = instant_of(games.brand, body["ends_at"])
     return flask.jsonify(campaign_record(games, games.campaigns.lengthen(code, ends_at, actor=current_actor())))
 
@@ -206,7 +206,7 @@ def lengthen_campaign(code: str) -> Any:
 def add_stock(code: str) -> Any:
     """Add to the stock of a prize."""
     games = games_here()
-    body = loaded(StockBody(), flask.request.get_json())
+    body = load_body(StockBody(), flask.request.get_json())
     changed = games.campaigns.add_stock(code, body["prize"], body["more"], actor=current_actor())
     return flask.jsonify(campaign_record(games, changed))
 
@@ -216,7 +216,7 @@ def add_stock(code: str) -> Any:
 def add_budget(code: str) -> Any:
     """Add to the budget."""
     games = games_here()
-    body = loaded(BudgetBody(), flask.request.get_json())
+    body = load_body(BudgetBody(), flask.request.get_json())
     changed = games.campaigns.add_budget(code, body["more_minor"], actor=current_actor())
     return flask.jsonify(campaign_record(games, changed))
 
@@ -226,7 +226,7 @@ def add_budget(code: str) -> Any:
 def give_tickets(code: str) -> Any:
     """Give a person chances once per key; the same key again gives nothing more."""
     games = games_here()
-    body = loaded(TicketsBody(), flask.request.get_json())
+    body = load_body(TicketsBody(), flask.request.get_json())
     expires_at = instant_of(games.brand, body["expires_at"]) if body["expires_at"] is not None else None
     balance = games.grant_tickets(
         code, _contact(body["contact"]), body["count"], key=body["key"], source=body["source"],
@@ -240,7 +240,7 @@ def give_tickets(code: str) -> Any:
 @contended
 def act(code: str, action: str) -> Any:
     """Act for a person, as a trusted server such as a mini program's backend; the same key gets the first answer."""
-    body = loaded(ActBody(), flask.request.get_json())
+    body = load_body(ActBody(), flask.request.get_json())
     answer = games_here().act(code, action, _contact(body["contact"]), key=body["key"], data=body["data"])
     return flask.jsonify(answer)
 
@@ -250,7 +250,7 @@ def act(code: str, action: str) -> Any:
 @contended
 def share(code: str) -> Any:
     """A person shared the campaign, as a trusted server saw it: their chances for it, once a day."""
-    body = loaded(ShareBody(), flask.request.get_json())
+    body = load_body(ShareBody(), flask.request.get_json())
     return flask.jsonify(games_here().share(code, _contact(body["contact"]), key=body["key"]))
 
 
@@ -301,7 +301,7 @@ def list_reviews() -> Any:
 @permission(REVIEW)
 def approve(uid: str) -> Any:
     """Approve a held prize."""
-    body = loaded(WordBody(), flask.request.get_json() if flask.request.content_length else {})
+    body = load_body(WordBody(), flask.request.get_json() if flask.request.content_length else {})
     state = games_here().reviews.approve(uid, actor=current_actor(), reason=body["reason"])
     return flask.jsonify({"uid": uid, "state": state})
 
@@ -310,7 +310,7 @@ def approve(uid: str) -> Any:
 @permission(REVIEW)
 def reject(uid: str) -> Any:
     """Reject a held prize."""
-    body = loaded(ReasonBody(), flask.request.get_json())
+    body = load_body(ReasonBody(), flask.request.get_json())
     state = games_here().reviews.reject(uid, actor=current_actor(), reason=body["reason"])
     return flask.jsonify({"uid": uid, "state": state})
 
@@ -319,7 +319,7 @@ def reject(uid: str) -> Any:
 @permission(REVIEW)
 def void(uid: str) -> Any:
     """Take a prize back before it is granted."""
-    body = loaded(ReasonBody(), flask.request.get_json())
+    body = load_body(ReasonBody(), flask.request.get_json())
     games_here().fulfilment.void(uid, reason=body["reason"], actor=current_actor())
     return flask.jsonify({"uid": uid, "state": "void"})
 

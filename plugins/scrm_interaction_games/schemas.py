@@ -202,19 +202,6 @@ class CampaignBody(Schema):
     prizes = fields.List(fields.Nested(PrizeBody), load_default=list, validate=validate.Length(max=100))
 
 
-def loaded(schema: Schema, body: Any, *, at: str = "") -> dict[str, Any]:
-    """A body as its schema reads it; raises Invalid naming the first field at fault, below ``at``."""
-    if not isinstance(body, dict):
-        raise Invalid("an object is expected", field=at or None)
-    try:
-        answer: dict[str, Any] = schema.load(body)
-    except ValidationError as error:
-        field, text = _first(error.messages)
-        path = ".".join(part for part in (at, field) if part)
-        raise Invalid(f"{path}: {text}" if path else text, field=path or None) from None
-    return answer
-
-
 def moment(text: str, *, field: str) -> Any:
     """An instant as an option or field writes it, for ``definition.instant_of``; raises Invalid."""
     try:
@@ -222,9 +209,3 @@ def moment(text: str, *, field: str) -> Any:
     except ValidationError as error:
         raise Invalid(f"{field}: {error.messages[0]}", field=field) from None
 
-
-def _first(messages: Any, path: tuple[str, ...] = ()) -> tuple[str, str]:
-    if isinstance(messages, dict):
-        key, value = next(iter(messages.items()))
-        return _first(value, path if key == "_schema" else (*path, str(key)))
-    return ".".join(path), str(messages[0] if isinstance(messages, list) else messages)

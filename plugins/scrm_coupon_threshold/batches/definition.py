@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo
 
 from marshmallow import fields, validate
 
-from scrm_core.api import Invalid, clean_text, local_instant, to_instant
+from scrm_core.api import Invalid, clean_text, load_body, local_instant, to_instant
 
 from ..gates.definition import Gate, gate_view, read_gate
 from ..rules import Rule
-from ..schemas import Strict, load, text, whole
+from ..schemas import Strict, text, whole
 from .codes import CODES, MADE
 from .ruling import most_discount, rule_of, scope_of, stacking_of
 from .validity import ABSOLUTE, KINDS, MOST_DAYS, Validity
@@ -116,7 +116,7 @@ def read_definition(value: Any, zone: ZoneInfo) -> Definition:
     promise it needs to know what one coupon can cost: ``promise_minor``, or the
     rule's own most where it has one.
     """
-    body = load(DefinitionSchema(), value)
+    body = load_body(DefinitionSchema(), value)
     validity = _validity(body["validity"], zone)
     claim_from = instant_of(body["claim_from"], zone, "claim_from")
     claim_to = instant_of(body["claim_to"], zone, "claim_to")
@@ -175,7 +175,7 @@ def read_definition(value: Any, zone: ZoneInfo) -> Definition:
 def read_validity(value: Any, zone: ZoneInfo) -> Validity:
     """A validity from its JSON; raises Invalid naming the field."""
     try:
-        return _validity(load(ValiditySchema(), value), zone)
+        return _validity(load_body(ValiditySchema(), value), zone)
     except Invalid as exc:
         name = exc.field or ""
         raise Invalid(str(exc), field=name if name.startswith("validity") else f"validity.{name}") from None

@@ -8,12 +8,12 @@ from typing import Any
 import flask
 from marshmallow import fields, validate
 
-from scrm_core.api import Invalid, current_brand, permission
+from scrm_core.api import Invalid, current_brand, load_body, permission
 
 from ..models import NAME
 from ..report import EVER, comparison_view, coupon_report, expiring, gate_comparison
 from ..requests import PAGE, READ, WRITE, coupons_here, number_asked, page
-from ..schemas import Strict, load, text, whole
+from ..schemas import Strict, text, whole
 from .pool import MOST_CODES, PoolOutcome
 from .service import Batch
 from .views import batch_view
@@ -82,21 +82,21 @@ def change_batch(code: str) -> Any:
 @permission(WRITE)
 def move_batch(code: str) -> Any:
     """Open, pause or close a batch."""
-    body = load(StateBody(), flask.request.get_json())
+    body = load_body(StateBody(), flask.request.get_json())
     return flask.jsonify(_view(getattr(coupons_here().batches, STATES[body["state"]])(code)))
 
 
 @permission(WRITE)
 def raise_stock(code: str) -> Any:
     """Raise a batch's stock to a total; the same total again changes nothing."""
-    body = load(StockBody(), flask.request.get_json())
+    body = load_body(StockBody(), flask.request.get_json())
     return flask.jsonify(_view(coupons_here().batches.raise_stock(code, body["total"])))
 
 
 @permission(WRITE)
 def add_codes(code: str) -> Any:
     """Add codes to a batch's pool, or draw them; every code is added, there already or rejected with its reason."""
-    body = load(CodesBody(), flask.request.get_json())
+    body = load_body(CodesBody(), flask.request.get_json())
     if ("codes" in body) == ("draw" in body):
         raise Invalid("give either codes or draw", field="codes")
     pools = coupons_here().pools
@@ -111,7 +111,7 @@ def add_codes(code: str) -> Any:
 @permission(WRITE)
 def create_link(code: str) -> Any:
     """Create a tracked link to the batch's claim page; without it nobody knows how many saw the coupon."""
-    body = load(LinkBody(), flask.request.get_json())
+    body = load_body(LinkBody(), flask.request.get_json())
     found = coupons_here().batches.get(code)
     link = current_brand().links.create(
         body["channel"], body["target"], variant=body["variant"], owner=NAME, campaign=found.code

@@ -6,12 +6,12 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from scrm_core.api import Invalid
+from scrm_core.api import Invalid, load_body
 
 from ..rules import BASES, STEPS, Rule, read_rule, read_scope
 from ..rules.kinds import Cash, Ladder, Percent, Repeat, Shipping, Threshold
 from ..rules.units import GiftRule
-from ..schemas import Strict, load, text
+from ..schemas import Strict, text
 
 
 class StackingSchema(Strict):
@@ -41,7 +41,7 @@ def scope_of(value: Any) -> dict[str, Any]:
 def stacking_of(value: dict[str, Any], rule: Rule) -> dict[str, Any]:
     """Columns of the batch table from its ``stacking``; raises Invalid naming the field, below ``stacking``."""
     try:
-        body = load(StackingSchema(), value)
+        body = load_body(StackingSchema(), value)
     except Invalid as exc:
         field = f"stacking.{exc.field}" if exc.field else "stacking"
         raise Invalid(f"stacking.{exc}", field=field) from None

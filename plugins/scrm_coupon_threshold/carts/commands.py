@@ -7,9 +7,8 @@ from pathlib import Path
 
 import click
 
-from scrm_core.api import Brand, CommandSession, Conflict, Invalid, json_option
+from scrm_core.api import Brand, CommandSession, Conflict, Invalid, json_option, load_body
 
-from ..schemas import load
 from ..service import coupons_of
 from .basket import cart_view
 from .schemas import QuoteBody, cart_of
@@ -36,7 +35,7 @@ def quote(session: CommandSession, brand_id: str, file: Path, as_json: bool) -> 
             value = json.loads(file.read_text("utf-8"))
         except ValueError as exc:
             raise Invalid(f"{file}: is no JSON: {exc}") from None
-        body = load(QuoteBody(), value)
+        body = load_body(QuoteBody(), value)
         contact = None if body["contact"] is None else brand.contacts.get(body["contact"]).id
         cart = cart_of(body, brand.now(), contact)
         priced = _carts(brand).best(cart).cart if body["best"] else brand.carts.quote(cart)

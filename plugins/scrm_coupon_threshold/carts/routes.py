@@ -11,12 +11,12 @@ from scrm_core.api import (
     contended,
     current_actor,
     current_brand,
+    load_body,
     permission,
 )
 
 from ..batches.definition import instant_of
 from ..requests import MANAGE, READ
-from ..schemas import load
 from ..service import coupons_of
 from .basket import cart_view
 from .redeeming import redemption
@@ -54,7 +54,7 @@ def _contact_id(brand: Brand, uid: str | None) -> int | None:
 @permission(REDEEM)
 def quote() -> Any:
     """Price a cart with the codes it names, or with the best of all its customer's coupons (``best``)."""
-    body = load(QuoteBody(), flask.request.get_json())
+    body = load_body(QuoteBody(), flask.request.get_json())
     carts = carts_here()
     brand = carts.brand
     cart = cart_of(body, brand.now(), _contact_id(brand, body["contact"]))
@@ -68,7 +68,7 @@ def quote() -> Any:
 @contended
 def hold() -> Any:
     """Keep what a cart uses for a checkout in flight; the same key answers the first time's."""
-    body = load(HoldBody(), flask.request.get_json())
+    body = load_body(HoldBody(), flask.request.get_json())
     carts = carts_here()
     brand = carts.brand
     cart = cart_of(body, brand.now(), _contact_id(brand, body["contact"]))
@@ -92,7 +92,7 @@ def release(key: str) -> Any:
 @contended
 def redeem() -> Any:
     """Use what a hold keeps for a paid order; the same order again answers the same."""
-    body = load(RedeemBody(), flask.request.get_json())
+    body = load_body(RedeemBody(), flask.request.get_json())
     carts = carts_here()
     answer = carts.redeeming.redeem(
         body["hold"],
@@ -109,7 +109,7 @@ def redeem() -> Any:
 @contended
 def order() -> Any:
     """Hold and redeem in one step, for an order that is paid at once; the same key answers the same."""
-    body = load(OrderBody(), flask.request.get_json())
+    body = load_body(OrderBody(), flask.request.get_json())
     carts = carts_here()
     brand = carts.brand
     answer = carts.redeeming.redeem_cart(
@@ -132,7 +132,7 @@ def show(uid: str) -> Any:
 @permission(REDEEM)
 def reverse(uid: str) -> Any:
     """Take a redemption back with a linked entry, once; the coupon returns by its batch's terms."""
-    body = load(ReasonBody(), flask.request.get_json())
+    body = load_body(ReasonBody(), flask.request.get_json())
     carts = carts_here()
     entry = carts.reversing.reverse(uid, reason=body["reason"], actor=current_actor())
     return flask.jsonify(redemption_view(entry, carts.brand.zone)), 201
@@ -141,7 +141,7 @@ def reverse(uid: str) -> Any:
 @permission(REDEEM)
 def reverse_order() -> Any:
     """Take every redemption of an order back: it was cancelled, or refunded in full."""
-    body = load(OrderReasonBody(), flask.request.get_json())
+    body = load_body(OrderReasonBody(), flask.request.get_json())
     carts = carts_here()
     entries = carts.reversing.reverse_order(
         body["source"], body["order_number"], reason=body["reason"], actor=current_actor()
@@ -152,7 +152,7 @@ def reverse_order() -> Any:
 @permission(REDEEM)
 def refund() -> Any:
     """What units that came back bring back, recorded once per key; never more than was paid in all."""
-    body = load(RefundBody(), flask.request.get_json())
+    body = load_body(RefundBody(), flask.request.get_json())
     carts = carts_here()
     if body["dry_run"]:
         amount = carts.refunding.preview(body["source"], body["order_number"], body["lines"], shipping=body["shipping"])
@@ -172,7 +172,7 @@ def refund() -> Any:
 @permission(REDEEM)
 def scan() -> Any:
     """What a token or code is, at a shop's till; wrong ones are counted and lock the till."""
-    body = load(ScanBody(), flask.request.get_json())
+    body = load_body(ScanBody(), flask.request.get_json())
     carts = carts_here()
     found = carts.counter.scan(body.pop("code"), **body)
     return flask.jsonify(scan_view(found, carts.brand.zone))
@@ -181,7 +181,7 @@ def scan() -> Any:
 @permission(REDEEM)
 def redeem_in_store() -> Any:
     """Redeem a coupon on a ticket, once per till and ticket; what cannot be redeemed is told in the answer."""
-    body = load(CounterBody(), flask.request.get_json())
+    body = load_body(CounterBody(), flask.request.get_json())
     carts = carts_here()
     done = carts.counter.redeem_in_store(body.pop("code"), **{**body, "lines": lines_of(body["lines"])})
     return flask.jsonify(redeemed_view(done, carts.brand.zone)), 201 if done.redeemed else 200
@@ -190,7 +190,7 @@ def redeem_in_store() -> Any:
 @permission(REDEEM)
 def undo(uid: str) -> Any:
     """Undo a redemption in a shop, by a manager with the PIN."""
-    body = load(UndoBody(), flask.request.get_json())
+    body = load_body(UndoBody(), flask.request.get_json())
     carts = carts_here()
     person = carts.stores.sign_in(body["store"], body["manager"], body["pin"], network=body["network"])
     if person is None:
@@ -209,7 +209,7 @@ def stores() -> Any:
 @permission(MANAGE)
 def add_store() -> Any:
     """Add a shop or rename it."""
-    body = load(StoreBody(), flask.request.get_json())
+    body = load_body(StoreBody(), flask.request.get_json())
     return flask.jsonify(store_view(carts_here().stores.add_store(body["code"], body["name"]))), 201
 
 
@@ -228,7 +228,7 @@ def clerks() -> Any:
 @permission(MANAGE)
 def add_clerk() -> Any:
     """Add a clerk, or give one a new PIN, shop and role."""
-    body = load(ClerkBody(), flask.request.get_json())
+    body = load_body(ClerkBody(), flask.request.get_json())
     return flask.jsonify(clerk_view(carts_here().stores.add_clerk(body.pop("code"), body.pop("pin"), **body))), 201
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import flask
 
-from scrm_core.api import Invalid, contended, current_actor, current_brand, iso, permission
+from scrm_core.api import Invalid, contended, current_actor, current_brand, iso, load_body, permission
 
 from ..gates.service import progress_view
 from ..requests import CLAIM, MANAGE, READ, coupons_here, page
-from ..schemas import Strict, load, text
+from ..schemas import Strict, text
 from .typed import REASONS
 from .views import CouponView, coupon_view
 
@@ -62,7 +62,7 @@ def _view(coupon: CouponView) -> dict[str, Any]:
 @contended
 def claim() -> Any:
     """Claim a coupon for a person; many at once share a commit."""
-    body = load(ClaimBody(), flask.request.get_json())
+    body = load_body(ClaimBody(), flask.request.get_json())
     contact = current_brand().contacts.get(body["contact"])
     coupon = coupons_here().claims.claim(
         body["batch"], contact.id, key=body["key"], source="api", device=body["device"], network=body["network"]
@@ -74,7 +74,7 @@ def claim() -> Any:
 @contended
 def enter_code() -> Any:
     """Claim the coupon of a code that was handed out; what is wrong with the code is told in the answer."""
-    body = load(CodeBody(), flask.request.get_json())
+    body = load_body(CodeBody(), flask.request.get_json())
     contact = current_brand().contacts.get(body["contact"])
     done = coupons_here().typed.claim(
         body["code"], contact.id, source="api", device=body["device"], network=body["network"]
@@ -90,7 +90,7 @@ def enter_code() -> Any:
 @permission(MANAGE)
 def give() -> Any:
     """Give a person a coupon by hand, with the reason (人工发券)."""
-    body = load(GiveBody(), flask.request.get_json())
+    body = load_body(GiveBody(), flask.request.get_json())
     contact = current_brand().contacts.get(body["contact"])
     coupon = coupons_here().claims.claim(
         body["batch"], contact.id, key=body["key"], source="staff", actor=current_actor(), reason=body["reason"],
@@ -123,7 +123,7 @@ def coupon(uid: str) -> Any:
 @permission(MANAGE)
 def void(uid: str) -> Any:
     """Void an unused coupon, with the reason; a void one stays void."""
-    body = load(VoidBody(), flask.request.get_json())
+    body = load_body(VoidBody(), flask.request.get_json())
     return flask.jsonify(_view(coupons_here().voiding.void(uid, reason=body["reason"], actor=current_actor())))
 
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from scrm_core.api import Invalid
+from scrm_core.api import Invalid, load_body
 
-from ..schemas import Strict, load, text, whole
+from ..schemas import Strict, text, whole
 
 TASKS = {
     "joined": "became a member 入会",
@@ -83,7 +83,7 @@ class Gate:
 def read_gate(value: Any) -> Gate:
     """A gate from its JSON; raises Invalid naming the field, below ``gate``."""
     try:
-        body = load(GateSchema(), value)
+        body = load_body(GateSchema(), value)
     except Invalid as exc:
         field = f"gate.{exc.field}" if exc.field else "gate"
         raise Invalid(f"gate.{exc}" if exc.field else f"gate: {exc}", field=field) from None

@@ -1,6 +1,6 @@
 """Rules (优惠规则): pure arithmetic in minor units."""
 
-from .arithmetic import allocate, half_up, spread, units_paid
+from .arithmetic import half_up, spread, units_paid
 from .basket import Gift, Unmet
 from .choosing import best, elsewhere, quote
 from .codes import is_code, new_code, normalise_code, shown_code
@@ -28,7 +28,6 @@ __all__ = [
     "Scope",
     "SoldLine",
     "Unmet",
-    "allocate",
     "best",
     "describe",
     "discount_bp",

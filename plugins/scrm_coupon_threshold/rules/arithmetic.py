@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from scrm_core.api import allocate
+
 FULL_BP = 10_000
 
 
@@ -19,25 +21,6 @@ def half_up(amount: int, rate_bp: int) -> int:
 def half_of(amount: int) -> int:
     """Half of an amount, rounded half up."""
     return (amount + 1) // 2
-
-
-def allocate(amount: int, weights: Sequence[int]) -> tuple[int, ...]:
-    """Shares of ``amount`` by the largest remainder (最大余额法); they sum to it and none exceeds its weight.
-
-    The units that rounding down leaves go to the largest remainders; ties go to
-    the larger weight, then to the earlier place. Raises ValueError unless
-    0 <= amount <= sum(weights).
-    """
-    whole = sum(weights)
-    if not 0 <= amount <= whole:
-        raise ValueError(f"{amount} cannot be shared over weights that sum to {whole}")
-    if amount == 0:
-        return (0,) * len(weights)
-    shares = [amount * weight // whole for weight in weights]
-    order = sorted(range(len(weights)), key=lambda i: (-(amount * weights[i] % whole), -weights[i], i))
-    for place in order[: amount - sum(shares)]:
-        shares[place] += 1
-    return tuple(shares)
 
 
 def spread(amount: int, weights: Sequence[int], rooms: Sequence[int], *, redistribute: bool = False) -> tuple[int, ...]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scrm_core.api import CartLine
+from scrm_core.api import CartLine, allocate
 
-from .arithmetic import allocate, spread
+from .arithmetic import spread
 from .basket import Basket, Effect, Unmet
 from .offers import STEPS, Applied, Offer, Policy, Refused
 

@@ -9,13 +9,23 @@ from typing import Any
 
 import click
 
-from scrm_core.api import Brand, CommandSession, CsvFile, CsvReject, Invalid, NotFound, ScrmError, json_option
+from scrm_core.api import (
+    Brand,
+    CommandSession,
+    CsvFile,
+    CsvReject,
+    Invalid,
+    NotFound,
+    ScrmError,
+    json_option,
+    load_body,
+)
 
 from .content import KINDS
 from .hands import STATES, WHAT, AwardIn
 from .modes import MODES, NAME
 from .routes import award_in, welfare_in
-from .schemas import AwardBody, WelfareBody, load
+from .schemas import AwardBody, WelfareBody
 from .service import Awards
 from .terms import OCCASIONS
 from .views import activation_view, award_view, content_view, gift_view, table_view, uid_of, welfare_view
@@ -73,7 +83,7 @@ def _award_options(command: Any) -> Any:
 def give(session: CommandSession, /, brand_id: str, contact: str, as_json: bool, actor: str, **given: Any) -> None:
     """Give a person an award, once per key."""
     with session.brand(brand_id) as brand:
-        wanted = award_in(brand, load(AwardBody(), {"contact": contact, **given}))
+        wanted = award_in(brand, load_body(AwardBody(), {"contact": contact, **given}))
         view = award_view(_awards(brand).hands.give(wanted, actor=actor), brand)
     session.show_record(view, as_json=as_json)
 
@@ -128,7 +138,7 @@ def _listed(rows: CsvFile, brand: Brand, given: dict[str, Any]) -> tuple[list[in
         try:
             if "quantity" in told:
                 told["quantity"] = _quantity(told["quantity"])
-            wanted.append(award_in(brand, load(AwardBody(), given | told)))
+            wanted.append(award_in(brand, load_body(AwardBody(), given | told)))
         except ScrmError as exc:
             wanted.append(exc)
     return lines, wanted
@@ -214,7 +224,7 @@ def welfare() -> None:
 def create(session: CommandSession, /, brand_id: str, actor: str, as_json: bool, **given: Any) -> None:
     """Make a welfare campaign, as a draft; the same one again changes nothing."""
     with session.brand(brand_id) as brand:
-        wanted = welfare_in(brand, load(WelfareBody(), given))
+        wanted = welfare_in(brand, load_body(WelfareBody(), given))
         view = welfare_view(_awards(brand).welfare.create(wanted, actor=actor), brand)
     session.show_record(view, as_json=as_json)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import flask
 
-from scrm_core.api import Brand, Invalid, ScrmError, contended, current_actor, current_brand, permission
+from scrm_core.api import Brand, Invalid, ScrmError, contended, current_actor, current_brand, load_body, permission
 
 from . import pages  # noqa: F401 - adds the claim page of welfare campaigns to the plugin's pages
 from .hands import AwardIn
@@ -23,7 +23,6 @@ from .schemas import (
     ReasonBody,
     WelfareBody,
     instant,
-    load,
 )
 from .service import Awards
 from .terms import WelfareIn
@@ -80,7 +79,7 @@ def welfare_in(brand: Brand, body: dict[str, Any]) -> WelfareIn:
 
 def _row(brand: Brand, row: Any) -> AwardIn | ScrmError:
     try:
-        return award_in(brand, load(AwardBody(), row))
+        return award_in(brand, load_body(AwardBody(), row))
     except ScrmError as exc:
         return exc
 
@@ -98,7 +97,7 @@ def _add_awards(blueprint: flask.Blueprint) -> None:
     def give_award() -> Any:
         """Give an award by hand, once per key; the key of the request is the actor."""
         here = _here()
-        body = load(AwardBody(), flask.request.get_json())
+        body = load_body(AwardBody(), flask.request.get_json())
         award = here.hands.give(award_in(here.brand, body), actor=current_actor())
         return flask.jsonify(award_view(award, here.brand)), 201
 
@@ -107,7 +106,7 @@ def _add_awards(blueprint: flask.Blueprint) -> None:
     def give_awards() -> Any:
         """Give awards to many, each row with an outcome of its own."""
         here = _here()
-        body = load(AwardsBody(), flask.request.get_json())
+        body = load_body(AwardsBody(), flask.request.get_json())
         rows = [_row(here.brand, row) for row in body["awards"]]
         outcomes = here.hands.give_many(rows, actor=current_actor())
         told = [
@@ -143,7 +142,7 @@ def _add_awards(blueprint: flask.Blueprint) -> None:
     def approve_award(uid: str) -> Any:
         """Approve a proposed award: it is issued once."""
         here = _here()
-        body = load(DecisionBody(), flask.request.get_json())
+        body = load_body(DecisionBody(), flask.request.get_json())
         award = here.hands.approve(uid, actor=current_actor(), reason=body["reason"])
         return flask.jsonify(award_view(award, here.brand))
 
@@ -152,7 +151,7 @@ def _add_awards(blueprint: flask.Blueprint) -> None:
     def refuse_award(uid: str) -> Any:
         """Refuse a proposed award, with a reason."""
         here = _here()
-        body = load(DecisionBody(), flask.request.get_json())
+        body = load_body(DecisionBody(), flask.request.get_json())
         award = here.hands.refuse(uid, actor=current_actor(), reason=body["reason"])
         return flask.jsonify(award_view(award, here.brand))
 
@@ -163,7 +162,7 @@ def _add_welfare(blueprint: flask.Blueprint) -> None:
     def create_welfare() -> Any:
         """Make a welfare campaign, as a draft; the same one again answers the first."""
         here = _here()
-        wanted = welfare_in(here.brand, load(WelfareBody(), flask.request.get_json()))
+        wanted = welfare_in(here.brand, load_body(WelfareBody(), flask.request.get_json()))
         return flask.jsonify(welfare_view(here.welfare.create(wanted, actor=current_actor()), here.brand)), 201
 
     @blueprint.get("/welfare")
@@ -188,7 +187,7 @@ def _add_welfare(blueprint: flask.Blueprint) -> None:
     def open_welfare(code: str) -> Any:
         """Open a campaign, or go on after a stop by hand."""
         here = _here()
-        body = load(ReasonBody(), flask.request.get_json())
+        body = load_body(ReasonBody(), flask.request.get_json())
         opened = here.welfare.open(code, actor=current_actor(), reason=body["reason"])
         return flask.jsonify(welfare_view(opened, here.brand))
 
@@ -197,7 +196,7 @@ def _add_welfare(blueprint: flask.Blueprint) -> None:
     def stop_welfare(code: str) -> Any:
         """Stop a campaign by hand, with a reason."""
         here = _here()
-        body = load(ReasonBody(), flask.request.get_json())
+        body = load_body(ReasonBody(), flask.request.get_json())
         stopped = here.welfare.stop(code, actor=current_actor(), reason=body["reason"])
         return flask.jsonify(welfare_view(stopped, here.brand))
 
@@ -206,7 +205,7 @@ def _add_welfare(blueprint: flask.Blueprint) -> None:
     def raise_welfare_cap(code: str) -> Any:
         """Raise the cap, with a reason; a campaign that stopped at it goes on."""
         here = _here()
-        body = load(CapBody(), flask.request.get_json())
+        body = load_body(CapBody(), flask.request.get_json())
         raised = here.welfare.raise_cap(code, body["cap_minor"], actor=current_actor(), reason=body["reason"])
         return flask.jsonify(welfare_view(raised, here.brand))
 
@@ -216,7 +215,7 @@ def _add_welfare(blueprint: flask.Blueprint) -> None:
     def claim_welfare(code: str) -> Any:
         """Give the gift to somebody who came for it; the same person again gets the first answer."""
         here = _here()
-        body = load(ClaimBody(), flask.request.get_json())
+        body = load_body(ClaimBody(), flask.request.get_json())
         gift = here.welfare.claim(code, here.brand.contacts.get(body["contact"]).id)
         return flask.jsonify(gift_view(gift, here.brand)), 201 if gift.outcome == "granted" else 200
 
@@ -246,7 +245,7 @@ def _add_value(blueprint: flask.Blueprint) -> None:
     def add_content() -> Any:
         """Note a piece of content, once per key."""
         here = _here()
-        body = load(ContentBody(), flask.request.get_json())
+        body = load_body(ContentBody(), flask.request.get_json())
         made = here.content.add(
             body["key"],
             body["day"].toordinal(),
@@ -277,7 +276,7 @@ def _add_value(blueprint: flask.Blueprint) -> None:
     def add_activation() -> Any:
         """Note that a template was used in a group on a day, once per code."""
         here = _here()
-        body = load(ActivationBody(), flask.request.get_json())
+        body = load_body(ActivationBody(), flask.request.get_json())
         made = here.activations.add(
             body["code"], body["template"], body["group"], body["day"].toordinal(), actor=current_actor()
         )

@@ -186,23 +186,6 @@ class ActivationBody(_Strict):
     day = fields.Date(required=True)
 
 
-def load(schema: Schema, value: Any) -> dict[str, Any]:
-    """The checked value; raises Invalid naming the first field at fault."""
-    try:
-        loaded: dict[str, Any] = schema.load(value)
-    except ValidationError as exc:
-        messages: Any = exc.messages
-        path: list[str] = []
-        while isinstance(messages, dict):
-            key, messages = next(iter(messages.items()))
-            if key != "_schema":
-                path.append(str(key))
-        text = str(messages[0] if isinstance(messages, list) else messages)
-        field = ".".join(path)
-        raise Invalid(f"{field}: {text}" if field else text, field=field or None) from None
-    return loaded
-
-
 def instant(text: str, zone: ZoneInfo, field: str) -> int:
     """The instant that a text names, by the brand's wall clock unless it has an offset; raises Invalid."""
     try:

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Invalid, clean_text, format_minor, local_instant, to_instant
+from scrm_core.api import Invalid, clean_text, format_minor, load_body, local_instant, to_instant
 
-from ..schemas import CampaignBody, loaded
+from ..schemas import CampaignBody
 from .odds import PricedPrize, Promise
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def promise(guarantee: Guarantee | None) -> Promise | None:
 
 def read(brand: Brand, body: Any) -> Definition:
     """A definition from what the brand wrote; raises Invalid naming the field at fault."""
-    data = loaded(CampaignBody(), body)
+    data = load_body(CampaignBody(), body)
     for name in ("title", "organiser", "organiser_contact"):
         data[name] = clean_text(data[name], field=name)
     if not data["title"]:

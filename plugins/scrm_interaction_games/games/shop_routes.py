@@ -7,10 +7,10 @@ from typing import Any
 import flask
 from marshmallow import fields, validate
 
-from scrm_core.api import Brand, Invalid, contended, current_actor, current_brand, iso, permission
+from scrm_core.api import Brand, Invalid, contended, current_actor, current_brand, iso, load_body, permission
 
 from ..engine.definition import instant_of
-from ..schemas import NAME, MomentField, loaded
+from ..schemas import NAME, MomentField
 from . import purchases
 from .days_schemas import Strict
 from .payments import PaymentView
@@ -50,7 +50,7 @@ def show_ticket(ticket: str) -> Any:
 @permission(PLAY)
 def pay_ticket(ticket: str) -> Any:
     """An order paid for a ticket; told again, it is answered alike."""
-    body = loaded(PaidBody(), flask.request.get_json())
+    body = load_body(PaidBody(), flask.request.get_json())
     paid_at = None if body["paid_at"] is None else instant_of(current_brand(), body["paid_at"])
     answer = purchases.pay(
         _games(), ticket, source=body["source"], number=body["number"], amount_minor=body["amount_minor"],

@@ -8,12 +8,11 @@ from itertools import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scrm_core.api import CartLine
+from scrm_core.api import CartLine, allocate
 from scrm_coupon_threshold.rules import (
     Offer,
     Policy,
     SoldLine,
-    allocate,
     best,
     is_code,
     new_code,
