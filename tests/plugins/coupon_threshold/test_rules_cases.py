@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from scrm_core.api import CartLine
+from scrm_core.api import CartLine, allocate
 from scrm_coupon_threshold.rules import (
     Offer,
     Policy,
     SoldLine,
-    allocate,
     best,
     discount_bp,
     half_up,
