@@ -65,15 +65,6 @@ def _insert_rows(count: int) -> str:
     )
 
 
-import os
-
-if os.environ.get("UIDP"):
-    def _uid(now):
-        return f"{now // 60_000:08x}{secrets.token_hex(8)}"
-else:
-    def _uid(now):
-        return secrets.token_hex(12)
-
 
 class Inserting:
     """Inserts the coupons of pieces that a batch gave away at one instant."""
@@ -86,7 +77,7 @@ class Inserting:
 
     def one(self, wish: Wish, code: str, nth: int, gated: bool) -> CouponView | None:
         """The coupon of a wish; None when a unique key or the contact's state refused it, with nothing written."""
-        taken, uid = self.taken, _uid(self.now)
+        taken, uid = self.taken, secrets.token_hex(12)
         values = (
             uid, code, taken.id, nth, self.valid_from, self.valid_to, self.now, self.day, wish.source, wish.actor,
             wish.reason, wish.grant_key, int(gated), wish.sku, taken.promise_minor, wish.contact_id,
@@ -100,7 +91,7 @@ class Inserting:
     def first(self, wishes: Sequence[Wish]) -> list[CouponView | None]:
         """Everybody's first coupon of a plain batch, in order; None for a wish that was refused."""
         rows = [
-            (_uid(self.now), new_code(), w.contact_id, w.source, w.actor, w.reason, w.grant_key, w.sku)
+            (secrets.token_hex(12), new_code(), w.contact_id, w.source, w.actor, w.reason, w.grant_key, w.sku)
             for w in wishes
         ]
         made = self._write_here(rows) if self.brand.handle.engine == "sqlite" else self._write_there(rows)
