@@ -113,8 +113,8 @@ class Book:
         sure = sum(self.had[each, code] for each in people)
         possible = sure + sum(self.unplaced[each, code] for each in people)
         if len(people) == 1 and sure == possible and people <= self.known:
-            return sure >= most
-        return claimed and (possible >= most or not people <= self.known)
+            return bool(sure >= most)
+        return claimed and bool(possible >= most or not people <= self.known)
 
 
 @dataclass(frozen=True, slots=True)

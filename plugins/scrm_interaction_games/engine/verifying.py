@@ -192,14 +192,14 @@ def _numbers(told: Mapping[str, Any]) -> Check:
     for person in {*told["players"], *found}:
         numbers = sorted([draw["n"] for draw in found.get(person, [])] + gone.get(person, []))
         erased = person not in told["players"]
-        if len(set(numbers)) < len(numbers) or not (erased or numbers == _run(told["players"][person])):
+        if len(set(numbers)) < len(numbers) or not (erased or _complete(numbers, told["players"][person])):
             wrong.append(person)
     detail = f"missing or doubled draws of {', '.join(sorted(wrong))}" if wrong else "1 to the last of each person"
     return Check("numbers", not wrong, detail)
 
 
-def _run(last: int) -> list[int]:
-    return list(range(1, last + 1))
+def _complete(numbers: Sequence[int], last: int) -> bool:
+    return len(numbers) == last and list(numbers) == list(range(1, len(numbers) + 1))
 
 
 def _moves(told: Mapping[str, Any]) -> Check:
@@ -240,7 +240,7 @@ def _of_persons(told: Mapping[str, Any], rule_set: Mapping[str, Any]) -> Iterato
     case = _Case(rule_set)
     for draws in _by_person(told["draws"]).values():
         misses = 0
-        whole = [draw["n"] for draw in draws] == _run(len(draws))
+        whole = _complete([draw["n"] for draw in draws], len(draws))
         for draw in draws:
             misses = max(misses, carried[draw["person"], draw["n"]])
             due = guarantee is not None and misses + 1 >= guarantee["draws"]
@@ -330,7 +330,7 @@ class _Case:
             PER_PERSON: prize["per_person"] is not None,
             BUDGET: self.budget is not None and prize["value_minor"] > 0,
         }
-        return known.get(word, False)
+        return bool(known.get(word))
 
     def _fallbacks(self, picked: str) -> set[str]:
         found: set[str] = set()

@@ -355,7 +355,6 @@ def honest(scene: Scene) -> dict[str, Any]:
     return told(scene, code)
 
 
-@SQLITE
 def test_an_honest_file_holds_with_every_rule_at_once(honest: dict[str, Any]) -> None:
     found = verify_file(honest)
     assert [(uid, check) for uid, check in found if not check.holds] == []
@@ -370,6 +369,38 @@ def test_an_honest_file_holds_with_every_rule_at_once(honest: dict[str, Any]) ->
     }  # fmt: skip
     assert {each["what"] for each in honest["movements"]} == {"returned", "reserved", "stock", "budget", "erased"}
     assert len(honest["players"]) == 9 and honest["carried"]
+
+
+@SQLITE
+def test_a_person_parted_and_erased_leaves_a_file_that_holds(scene: Scene) -> None:
+    anna, berta, carla = scene.people(3)
+    code = scene.campaign(
+        "wheel",
+        [scene.prize("tea", weight=1, stock=50, per_person=3, grade="g"), scene.none(1)],
+        guarantee={"draws": 3, "grade": "g", "prize": "tea", "substitute": "tea"},
+    )
+    for person in (anna, berta, carla):
+        scene.give_tickets(code, person, 40)
+    for person in (berta, berta, carla):
+        scene.draw(code, person)
+    # Anna plays as Berta for a while; then they are two again, and one of them leaves.
+    merge = scene.brand.contacts.merge(anna, berta, actor="mia", reason="same person")
+    scene.deliver()
+    for _ in range(6):
+        scene.draw(code, anna)
+    scene.brand.contacts.undo_merge(merge, actor="mia")
+    scene.deliver()
+    for person in (anna, berta, anna, berta):
+        scene.draw(code, person)
+    scene.brand.privacy.erase(anna, actor="kim")
+    for _ in range(5):
+        scene.draw(code, berta)
+    file = told(scene, code)
+    assert wrong(file) == set()
+    assert [len(each["numbers"]) for each in file["erased"]] == [6]
+    # What the erased draws were is not told, and no others may be missing.
+    file["draws"] = [draw for draw in file["draws"] if draw["n"] != 1]
+    assert "numbers" in wrong(file)
 
 
 @SQLITE
@@ -390,6 +421,7 @@ def test_a_cheated_file_is_found_out(honest: dict[str, Any]) -> None:
     assert "numbers" in cheated(draws(lambda draw: draw not in won))
     assert "moves" in cheated(draws(lambda draw: draw["uid"] != won[0]["uid"]))
     assert "numbers" in cheated(draws(lambda draw: draw["uid"] != last["uid"]))
+    assert "numbers" in cheated(lambda file: file["players"].update({last["person"]: 10**12}))
     assert "numbers" in cheated(lambda file: file["draws"].append({**file["draws"][0], "uid": "twice"}))
     # The promise withheld, everywhere or once.
     kept = [draw for draw in honest["draws"] if draw["why"] == "guarantee"]
