@@ -47,6 +47,8 @@ class Issuing:
             raise Invalid(f"item: the codes of {batch.code!r} were handed out; it rewards nobody", field="item")
         if batch.state == "closed":
             raise Invalid(f"item: the batch {batch.code!r} is closed", field="item")
+        if batch.scope.get("automatic"):
+            raise Invalid(f"item: {batch.code!r} is a promotion, which nobody claims", field="item")
 
     def issue(self, order: RewardOrder) -> dict[str, Any]:
         """Claim ``quantity`` coupons for the person; raises Veto with the claim's reason, and then claims none."""

@@ -219,14 +219,16 @@ class Campaigns:
         """Publish a draft: from now on its odds, quantities, rules and commitment are told and stand.
 
         A campaign that was published already answers what was told then.
-        Returns the commitment, the hashes of table and rules, and the expected cost. Raises
+        Returns the commitment, the hashes of table and rules, the expected cost and
+        what the game forecasts of itself (a plant: days to finish it). Raises
         Invalid naming what a draw still lacks, and Conflict (``overspend``) when
         the expected spend passes the budget and ``confirm`` is not given.
         """
         actor = clean_text(actor, field="actor")
         campaign = self.get(code)
         if campaign.state == "published":
-            return {**_told(campaign), **self.cost(campaign)}
+            game = registry.games(self.brand).get(campaign.game)
+            return {**_told(campaign), **self.cost(campaign), **_forecast(game, campaign)}
         game = registry.game(self.brand, campaign.game)
         self._check_public(campaign, game)
         cost = self.cost(campaign)
@@ -236,7 +238,8 @@ class Campaigns:
                 f"more than the budget of {campaign.budget_minor}; lower the odds, raise the budget, or confirm it",
                 code="overspend",
             )
-        return {**self._publish(campaign, draws=bool(game.draws), actor=actor), **cost}
+        told = self._publish(campaign, draws=bool(game.draws), actor=actor)
+        return {**told, **cost, **_forecast(game, campaign)}
 
     @transactional
     def _publish(self, campaign: CampaignView, *, draws: bool, actor: str) -> dict[str, Any]:
@@ -490,6 +493,12 @@ class Campaigns:
                         self.brand.rewards.check(prize.kind, prize.item)
                     except ScrmError as exc:
                         yield f"campaign {campaign.code!r}, prize {prize.code!r}: {exc.message}"
+
+
+def _forecast(game: Any, campaign: CampaignView) -> dict[str, Any]:
+    """What a game that can say so expects of its players, for the operator."""
+    forecast = getattr(game, "forecast", None)
+    return dict(forecast(campaign)) if callable(forecast) else {}
 
 
 def _told(campaign: CampaignView) -> dict[str, Any]:

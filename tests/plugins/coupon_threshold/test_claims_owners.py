@@ -160,6 +160,7 @@ def test_a_reward_is_a_coupon_of_its_batch_and_is_taken_back_unused(scene: Coupo
 def test_a_product_voucher_is_bound_to_its_article_and_owner(scene: CouponScene) -> None:
     scene.open("tissue", title="纸巾券", rule=VOUCHER)
     scene.open("any", title="商品券", rule={"kind": "exchange"}, limits={"per_person": None})
+    scene.open("promo", scope={"automatic": True}, validity={"kind": "absolute", "from": "2025-12-01", "to": "2030-01-01"})
     ann = scene.person()
     by_sku = grant(scene, "product-voucher", ann, "a", item="TISSUE")
     assert (by_sku.issued["batch"], by_sku.issued["sku"]) == ("tissue", "TISSUE")
@@ -171,7 +172,7 @@ def test_a_product_voucher_is_bound_to_its_article_and_owner(scene: CouponScene)
         (ann, "TISSUE"), (ann, "TOWEL"),
     ]  # fmt: skip
     with scene.acme as brand:
-        for kind, item in (("coupon", "nothing"), ("coupon", ""), ("product-voucher", "any")):
+        for kind, item in (("coupon", "nothing"), ("coupon", ""), ("product-voucher", "any"), ("coupon", "promo")):
             with pytest.raises(Invalid) as refusal:
                 brand.rewards.check(kind, item)
             assert refusal.value.field == "item"

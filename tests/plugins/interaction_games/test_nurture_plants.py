@@ -273,7 +273,8 @@ def test_publishing_says_how_long_it_takes_and_refuses_what_nobody_can_finish(sc
         "nurture", prizes, settings={**base, "keep_days": 80}, ends_at=scene.brand.now() + 160 * DAY_MS
     )
     scene.games.create(good, actor="a")
-    scene.games.publish(good["code"], "mia")
+    told = scene.games.publish(good["code"], "mia")
+    assert (told["days_to_finish"], told["last_stage_days"], told["campaign_days"]) == (150, 75, 160)
     assert scene.view(good["code"], None)["days_to_finish"] == 150
 
 
