@@ -11,6 +11,7 @@ given back to the batch in the same transaction.
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from scrm_core.api import Brand
 
 _ATTEMPTS = 8
+# Above every id, whose negatives number what was voided or given back.
+_GIVEN = 2**61
 
 
 class Claiming:
@@ -76,7 +79,7 @@ class Claiming:
             survivor = self.brand.contacts.survivor(wish.contact_id)
             if survivor != wish.contact_id:
                 wish = wish._replace(contact_id=survivor)
-            elif taken.per_person == 1:
+            elif taken.per_person == 1 and wish.source not in UNGATED_SOURCES:
                 _refuse_limit(1)
         raise Conflict("too many claims of one person at the same moment; try again", code="busy")
 
@@ -147,7 +150,14 @@ class Claiming:
         return True
 
     def _number(self, wish: Wish, taken: Taken, day: int) -> int:
-        """The number that this coupon gets among the person's coupons of the batch; raises Conflict at a limit."""
+        """The number that this coupon gets among the person's coupons of the batch; raises Conflict at a limit.
+
+        What somebody else decided to give, a prize or a gift by hand, is no claim: it
+        is not held to the person's limits and uses none of them up. Its number is
+        negative, which counts for nothing, and random, for its id is not known yet.
+        """
+        if wish.source in UNGATED_SOURCES:
+            return -(_GIVEN + secrets.randbelow(_GIVEN))
         if taken.per_person == 1 and taken.per_person_day is None:
             return 1  # the INSERT refuses whoever has one
         rows = execute(

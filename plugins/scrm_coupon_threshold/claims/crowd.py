@@ -21,7 +21,7 @@ from .claiming import Claiming
 from .inserting import Inserting
 from .taking import Standing, give_back, refusal, standing, take
 from .views import CouponView
-from .wishes import Wish
+from .wishes import UNGATED_SOURCES, Wish
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -106,7 +106,8 @@ class _Rush:
         people: set[int] = set()
         for place in places:
             wish = self.wishes[place]
-            if wish.code or wish.contact_id in people or wish.grant_key in keys:
+            apart = wish.code or wish.source in UNGATED_SOURCES
+            if apart or wish.contact_id in people or wish.grant_key in keys:
                 later.append(place)
             else:
                 first.append(place)

@@ -65,7 +65,6 @@ def _insert_rows(count: int) -> str:
     )
 
 
-
 class Inserting:
     """Inserts the coupons of pieces that a batch gave away at one instant."""
 
@@ -82,7 +81,7 @@ class Inserting:
             uid, code, taken.id, nth, self.valid_from, self.valid_to, self.now, self.day, wish.source, wish.actor,
             wish.reason, wish.grant_key, int(gated), wish.sku, taken.promise_minor, wish.contact_id,
         )  # fmt: skip
-        if taken.per_person == 1:
+        if taken.per_person == 1 and nth > 0:
             row = execute(_INSERT_ONLY, (*values, taken.id)).fetchone()
         else:
             row = execute(_INSERT_ANY, values).fetchone()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 SOURCES = ("page", "api", "staff", "reward")
 UNGATED_SOURCES = ("staff", "reward")
-"""Sources that decide by themselves whom they give a coupon: the gate is not asked."""
+"""Sources that decide by themselves whom they give a coupon: neither the gate nor the person's limits are asked."""
 
 
 class Wish(NamedTuple):

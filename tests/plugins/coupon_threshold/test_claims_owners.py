@@ -157,6 +157,24 @@ def test_a_reward_is_a_coupon_of_its_batch_and_is_taken_back_unused(scene: Coupo
     assert refusal.value.code == "coupon_used"
 
 
+def test_a_prize_is_not_held_to_what_a_person_may_claim_and_uses_nothing_of_it_up(scene: CouponScene) -> None:
+    scene.open("one", stock=5, limits={"per_person": 1})
+    ann = scene.person()
+    won = [grant(scene, "coupon", ann, key, item="one").issued["coupons"][0] for key in ("a", "b")]
+    claimed = scene.claim("one", ann, "press")
+    assert len({*won, claimed.uid}) == 3
+    with pytest.raises(Conflict) as refused:
+        scene.claim("one", ann, "again")
+    assert refused.value.code == "limit"
+    with scene.acme as brand:
+        brand.rewards.reverse("a", reason="taken back")
+    grant(scene, "coupon", ann, "c", item="one")
+    assert scene.rows("SELECT state, count(*) FROM coupon_threshold_coupon GROUP BY state ORDER BY state") == [
+        ("claimed", 3), ("void", 1),
+    ]  # fmt: skip
+    assert scene.rows("SELECT stock_left FROM coupon_threshold_batch WHERE code = 'one'") == [(1,)]
+
+
 def test_a_product_voucher_is_bound_to_its_article_and_owner(scene: CouponScene) -> None:
     scene.open("tissue", title="纸巾券", rule=VOUCHER)
     scene.open("any", title="商品券", rule={"kind": "exchange"}, limits={"per_person": None})
