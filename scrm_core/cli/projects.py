@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .codes import Failure
 from .session import Session
+
+if TYPE_CHECKING:
+    from ..project import NewBrand
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 DEMO_CAMPAIGN = "SPRING97"
@@ -18,6 +22,7 @@ _DEMO_BRAND = """
 count_zero_orders = true              # the published figures of these orders count them
 
 [consumer]                            # customers sign in with a code; the sender "console" prints it
+title = "Demo Music"
 code_sender = "console"
 membership = true
 
@@ -178,8 +183,19 @@ def _check(text: str, brand_id: str) -> None:
             raise Failure(f"the brand cannot be made:\n{problems}") from None
 
 
+def demo_brands() -> list[NewBrand]:
+    """The two brands of the demo as their files are written."""
+    from ..project import NewBrand
+
+    zone = {"timezone": "America/New_York", "currency": "USD", "locale": "en", "phone_region": "US"}
+    return [
+        NewBrand("demo", "Demo (package cards on)", plugins=_DEMO_BRAND, **zone),
+        NewBrand("quiet", "Quiet (package cards off)", plugins=_QUIET_BRAND, **zone),
+    ]
+
+
 def _make_demo(folder: Path, examples: Path) -> None:
-    from ..project import NewBrand, make_project, store_key
+    from ..project import make_project, store_key
 
     marker = folder / "data" / "demo-complete"
     if marker.exists():
@@ -187,11 +203,7 @@ def _make_demo(folder: Path, examples: Path) -> None:
         return
     if not (examples / "cdnow_sample_orders.csv").is_file():
         raise Failure(f"the demo needs the examples of the source checkout; not found in {examples}: name --examples")
-    zone = {"timezone": "America/New_York", "currency": "USD", "locale": "en", "phone_region": "US"}
-    brands = [
-        NewBrand("demo", "Demo (package cards on)", plugins=_DEMO_BRAND, **zone),
-        NewBrand("quiet", "Quiet (package cards off)", plugins=_QUIET_BRAND, **zone),
-    ]
+    brands = demo_brands()
     make_project(folder, brands, demo=True)
     session = Session(folder)
     try:

@@ -22,6 +22,7 @@ from ..services.survivors import begin_writing
 from ..values.identities import is_mobile
 from . import counting
 from .sealing import same
+from .signature import signature_of
 
 if TYPE_CHECKING:
     from ..brands import Brand
@@ -31,8 +32,8 @@ DIGITS, TRIES, GOOD_MS = 6, 5, 300_000
 _CODE = re.compile(rf"\d{{{DIGITS}}}\Z", re.ASCII)
 _ASKED = re.compile(r"[0-9a-f]{32}\Z")
 _WORDS = {
-    "zh": "【{brand}】您的验证码是 {code}，5 分钟内有效。请勿告诉他人。",
-    "en": "{brand}: your code is {code}. It is good for 5 minutes. Tell it to nobody.",
+    "zh": "【{sign}】您的验证码是 {code}，5 分钟内有效。请勿告诉他人。",
+    "en": "【{sign}】Your code is {code}. It is good for 5 minutes. Tell it to nobody.",
 }
 
 
@@ -129,7 +130,7 @@ def _send(brand: Brand, number: str, code: str, language: str) -> None:
     """Queue the message in a run of today: one run has one message per person, so a second code takes the next."""
     config = brand.config.consumer
     today = date.fromordinal(brand.day(brand.now())).isoformat()
-    body = _WORDS[language].format(brand=config.title or brand.name, code=code)
+    body = _WORDS[language].format(sign=signature_of(config.title, brand.name, brand.id), code=code)
     for nth in range(1, 2 * config.codes_per_day + 2):
         run = brand.outreach.open_run(
             f"codes-{today}-{config.code_sender}-{nth}",

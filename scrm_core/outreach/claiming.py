@@ -36,6 +36,9 @@ log = logging.getLogger("scrm.outreach")
 LEASE_MS = 60_000
 """A send that has not ended after this is unknown: its worker died."""
 
+CORE = "core"
+"""Owner of the runs that no plugin owns, such as those of sign-in codes."""
+
 HEARTBEAT_MS = 10_000
 PUT_OFF = 1_000
 SILENT = 1_000
@@ -348,6 +351,9 @@ def _vetoed(brand: Brand, run: RunView, each: _Queued, text: Rendered) -> str:
     try:
         brand.hooks.check("check_message", draft)
     except Veto as veto:
+        if run.owner == CORE:
+            # No plan of a plugin shows these: a person waits for a code that does not come.
+            log.warning("brand %s: a message of run %s is not sent: %s (%s)", brand.id, run.code, veto, veto.code)
         return f"veto: {veto.code}"
     except PluginError as exc:
         # A guard that cannot answer guards nothing: the message stays back, and says why.
