@@ -17,7 +17,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 HERE = Path(__file__).resolve().parent
 PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -64,11 +64,39 @@ def hooks() -> str:
         hints = {k: v for k, v in get_type_hints(spec).items() if k != "return"}
         ((argument, fact),) = hints.items()
         parts.append(f"### {name}\n\n`def {name}(self, {argument}: {fact.__name__})`\n\n{prose(spec.__doc__)}\n")
-        if fact not in explained:
-            explained.add(fact)
-            fields = [(f"`{f.name}`", f"`{type_name(f.type)}`") for f in dataclasses.fields(fact)]
-            parts.append(f"**{fact.__name__}**: {prose(fact.__doc__ or '')}\n\n{table(('field', 'type'), fields)}")
+        parts.extend(explained_fact(fact, explained))
     return "\n".join(parts)
+
+
+def explained_fact(fact: type[Any], explained: set[type]) -> list[str]:
+    """A dataclass with its fields and what it offers, then the dataclasses it is made of; each once on the page."""
+    if fact in explained:
+        return []
+    explained.add(fact)
+    hints = get_type_hints(fact)
+    fields = [(f"`{f.name}`", f"`{type_name(f.type)}`") for f in dataclasses.fields(fact)]
+    parts = [f"**{fact.__name__}**: {prose(fact.__doc__ or '')}\n\n{table(('field', 'type'), fields)}"]
+    offered = [(f"`{name}`", prose(text)) for name, text in offers(fact)]
+    if offered:
+        parts.append(table((f"a `{fact.__name__}` also has", "meaning"), offered))
+    for field in dataclasses.fields(fact):
+        for part in get_args(hints[field.name]):
+            if dataclasses.is_dataclass(part) and isinstance(part, type):
+                parts.extend(explained_fact(part, explained))
+    return parts
+
+
+def offers(cls: type[Any]) -> list[tuple[str, str]]:
+    """The public properties and methods that a class itself defines, as a caller writes them, with their docstrings."""
+    found = []
+    for name, member in vars(cls).items():
+        if name.startswith("_"):
+            continue
+        if isinstance(member, property):
+            found.append((name, member.__doc__ or ""))
+        elif inspect.isfunction(member):
+            found.append((name + arguments(member), member.__doc__ or ""))
+    return found
 
 
 def settings(schema: type[Any], heading: str) -> str:
@@ -104,6 +132,38 @@ def toml(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key} = {toml(each)}" for key, each in value.items()) + "}"
     return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def plugin_declarations() -> str:
+    """Every declaration of a plugin's class with what it is; the docstring of the class says it."""
+    from scrm_core.plugin import Plugin
+
+    text = inspect.cleandoc(Plugin.__doc__ or "").partition("Declarations (class attributes):")[2]
+    told = dict(re.findall(r"^``(\w+)``\n((?:    .+\n?)+)", text, re.MULTILINE))
+    declared = [name for name in vars(Plugin)["__annotations__"] if not name.startswith("_")]
+    if set(told) != set(declared):
+        raise ValueError(f"declared or explained, but not both: {sorted(set(told) ^ set(declared))}")
+    rows = ((f"`{name}`", default_of(getattr(Plugin, name)), prose(told[name]).replace("\n", " ")) for name in declared)
+    return table(("declaration", "default", "what it is"), rows)
+
+
+def default_of(value: Any) -> str:
+    """What a declaration is when a plugin does not make it; the empty text is one that must be declared."""
+    return "required" if value == "" else f"`{value!r}`"
+
+
+def plugin_methods() -> str:
+    """Every method besides the hooks that a plugin may override."""
+    from scrm_core.plugin import Plugin
+
+    methods = [(name, member) for name, member in vars(Plugin).items() if inspect.isfunction(member)]
+    rows = [(f"`{name}{arguments(member)}`", prose(member.__doc__ or "")) for name, member in methods if name[0] != "_"]
+    return table(("method", "what it does"), rows)
+
+
+def arguments(function: Any) -> str:
+    """The parameters of a method as its caller sees them."""
+    return "(" + ", ".join(list(inspect.signature(function).parameters)[1:]) + ")"
 
 
 def bundled_plugins() -> list[Any]:
@@ -282,6 +342,8 @@ def described(group: Any, name: str) -> str:
 GENERATORS: dict[str, Callable[[], str]] = {
     "limits": limits,
     "hooks": hooks,
+    "plugin-declarations": plugin_declarations,
+    "plugin-methods": plugin_methods,
     "project-settings": project_settings,
     "brand-settings": brand_settings,
     "segment-fields": segment_fields,

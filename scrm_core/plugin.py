@@ -150,18 +150,48 @@ def permission(name: str) -> Callable[[V], V]:
 class Plugin(HookSpecs):
     """Base class of all plugins; one instance per brand that switched the plugin on.
 
-    Declarations (class attributes): ``name`` (lower case, dashes), ``version``,
-    ``summary``, ``requires_core`` (a version specifier), ``Settings`` (a
-    marshmallow schema class: unknown keys are refused), ``models`` and
-    ``migrations`` (a folder beside the module), ``blueprint`` (Flask routes,
-    each with :func:`permission`), ``pages`` (Flask routes for everybody, below
-    ``/p/<brand>/<plugin>/``), ``permissions`` (name -> description),
-    ``commands`` ("module:group", loaded when used), ``jobs``, ``reports``,
-    ``metrics``, ``segment_fields``, ``reward_kinds`` (kind -> description),
-    ``senders`` (name -> :class:`Sender`), ``sign_ins`` (name -> :class:`SignIn`),
-    ``extensions`` (what it offers to other
-    plugins, by the name of the extension point that they document) and
-    ``history`` (True: begin at the start of the log instead of at "now").
+    Declarations (class attributes):
+
+    ``name``
+        Lower case, digits and dashes; tables, routes, commands and settings are named by it.
+    ``version``
+        The plugin's own version, shown by ``scrm plugin list``.
+    ``summary``
+        One line for people.
+    ``requires_core``
+        A version specifier of the framework, such as ``>=0.1,<1``.
+    ``Settings``
+        A marshmallow schema class of the keys of ``[plugins.NAME]`` in a brand's file; unknown keys are refused.
+    ``models``
+        The :class:`scrm_core.api.BrandModel` classes of its tables, whose names begin with the plugin's.
+    ``migrations``
+        The folder beside the module with the migrations that make those tables.
+    ``blueprint``
+        A Flask blueprint below ``/api/v1/BRAND/plugins/NAME/``; each route is marked with :func:`permission`.
+    ``pages``
+        A Flask blueprint for everybody, below ``/p/BRAND/NAME/``.
+    ``permissions``
+        Scope to description, for API keys; each begins with the plugin's name and a colon.
+    ``commands``
+        ``"module:group"``, a click group that becomes ``scrm NAME``; imported when it is used.
+    ``jobs``
+        :class:`Job` values: methods that run periodically, once per slot and brand.
+    ``reports``
+        Name to :class:`Report`: a method whose :class:`ReportTable` ``scrm report`` and the HTTP API show.
+    ``metrics``
+        Name to :class:`Metric`: daily values that ``collect_metrics`` returns.
+    ``segment_fields``
+        Name to :class:`SegmentField`, written ``plugin.field`` in segment expressions.
+    ``reward_kinds``
+        Kind to description: what ``issue_reward`` and ``reverse_reward`` issue and take back.
+    ``senders``
+        Name to :class:`Sender`: a gateway for messages of a channel.
+    ``sign_ins``
+        Name to :class:`SignIn`: a way for customers to sign in elsewhere.
+    ``extensions``
+        What it offers to other plugins, by the name of the extension point that they document.
+    ``history``
+        True: its events begin at the start of the log instead of when it was switched on.
     """
 
     name: ClassVar[str] = ""
