@@ -166,6 +166,7 @@ class Visit:
     def _once(self, view: Callable[[], Response]) -> Callable[[], Response]:
         # Signing in changes the session under a double tap: the core's own forms belong to the browser.
         holder = self.device if self.core else self._signed_session or self.device
+        self._used = True
         digest = f"{self.request.script_root}{self.request.path}"
 
         def work() -> Response:
@@ -336,9 +337,12 @@ def network() -> str:
 
 
 def consumer_answer(result: Mapping[str, Any], back: str) -> Response:
-    """The answer to a form: JSON for a script (``scrm.post``), else 303 to ``back``, a path of this brand."""
+    """The answer to a form: 303 to ``back``, a path of this brand; for a script (``scrm.post``) JSON.
+
+    The JSON is ``result`` with ``back`` added, where the script goes unless the page handles the answer itself.
+    """
     if _visit().wants_json:
-        return flask.jsonify(result)
+        return flask.jsonify({**result, "back": back})
     return flask.redirect(back, 303)  # type: ignore[return-value]
 
 

@@ -52,6 +52,7 @@ WORDS: dict[str, dict[str, Any]] = {
         "done": "已完成",
         "refusals": {
             "csrf": "页面已过期，请重新打开后再试。",
+            "idempotency_mismatch": "此页面上已经做过别的操作，请再试一次。",
             "too_many": "操作太频繁，请稍后再试。",
             "code_gone": "验证码已失效，请重新获取。",
             "text_changed": "说明文字已更新，请重新阅读并同意。",
@@ -118,6 +119,7 @@ WORDS: dict[str, dict[str, Any]] = {
         "done": "Done",
         "refusals": {
             "csrf": "This page is too old. Open it again and retry.",
+            "idempotency_mismatch": "Something else was done on this page meanwhile. Please try again.",
             "too_many": "Too often. Please try again later.",
             "code_gone": "This code is not good any more. Ask for a new one.",
             "text_changed": "The words have changed. Please read and agree again.",

@@ -2,7 +2,9 @@
 (() => {
   "use strict";
   document.addEventListener("scrm:answer", (event) => {
-    if (event.target.dataset.go !== undefined) location.assign(event.detail.location);
+    if (event.target.dataset.go === undefined) return;
+    event.preventDefault();
+    location.assign(event.detail.location);
   });
 
   const box = document.querySelector("[data-fresh]");

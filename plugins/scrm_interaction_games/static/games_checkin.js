@@ -17,6 +17,7 @@
   };
 
   document.addEventListener("scrm:answer", (event) => {
+    event.preventDefault();
     const words = told(event.detail, event.target.hasAttribute("data-make-up"));
     sessionStorage.setItem(KEY, JSON.stringify({ words, day: event.detail.day }));
     location.replace(location.pathname);

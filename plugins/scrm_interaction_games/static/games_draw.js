@@ -98,6 +98,7 @@
     play.begin(event.submitter || event.target.querySelector("button"));
   });
   stage.addEventListener("scrm:answer", async (event) => {
+    event.preventDefault();
     await play.land(event.detail);
     show(event.detail);
   });

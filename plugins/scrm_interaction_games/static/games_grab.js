@@ -23,6 +23,7 @@
   if (clock && rush.dataset.in) tick();
 
   rush.addEventListener("scrm:answer", (event) => {
+    event.preventDefault();
     const words = event.target.dataset;
     const said = { granted: words.got, held: words.held }[event.detail.state] || words.pending;
     scrm.say(`${said} ${event.detail.title}`, "good");

@@ -12,6 +12,7 @@
   garden.addEventListener("submit", () => garden.classList.add("pouring"));
   garden.addEventListener("scrm:refusal", () => garden.classList.remove("pouring"));
   document.addEventListener("scrm:answer", (event) => {
+    event.preventDefault();
     const form = event.target;
     const answer = event.detail;
     if (form.hasAttribute("data-begin")) return again("");

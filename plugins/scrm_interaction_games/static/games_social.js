@@ -10,6 +10,7 @@
   }
 
   document.addEventListener("scrm:answer", (event) => {
+    event.preventDefault();
     // A prize may be given, on its way or under review: the form has words for what its answer says.
     const words = event.target.dataset[`said_${event.detail.state}`] || event.target.dataset.said || "";
     const said = words.replace(/\{(\w+)\}/g, (_, name) => String(event.detail[name] ?? ""));

@@ -1,7 +1,9 @@
 // The consumer frame. Pages work without it; with it a form is sent once and answered in place.
 //
 //   <form data-scrm-post method="post" action="...">   posts by scrm.post; the answer arrives as the event
-//                                                      "scrm:answer" (detail: the JSON) or "scrm:refusal" on the form
+//                                                      "scrm:answer" (detail: the JSON) or "scrm:refusal" on the form;
+//                                                      unless a listener of "scrm:answer" calls preventDefault(), the
+//                                                      browser goes to the answer's "back", as without a script
 //   scrm.post(form)  -> Promise of the JSON; rejects with {code, detail, status}; the form's buttons rest meanwhile
 //   scrm.get(url)    -> Promise of the JSON
 //   scrm.say(text, kind)  writes into #result, which screen readers announce; kind: "good", "bad" or nothing
@@ -24,6 +26,7 @@
       if (form.dataset.busy) return new Promise(() => {});
       form.dataset.busy = "1";
       const data = new URLSearchParams(new FormData(form, form.scrmSubmitter || undefined));
+      const once = form.elements.once && form.elements.once.value;
       const buttons = [...document.querySelectorAll("button")].filter((b) => b.form === form && !b.disabled);
       buttons.forEach((b) => { b.disabled = true; });
       form.setAttribute("aria-busy", "true");
@@ -37,7 +40,10 @@
         throw problem;
       } finally {
         // After an answer the next press is a new one; without an answer it asks for the same answer again.
-        if (settled && form.elements.once) form.elements.once.value = key();
+        // The forms of a page begin with one value: whoever still holds the used one would be refused with it.
+        if (settled && once) {
+          document.querySelectorAll("input[name=once]").forEach((e) => { if (e.value === once) e.value = key(); });
+        }
         buttons.forEach((b) => { b.disabled = false; });
         form.removeAttribute("aria-busy");
         delete form.dataset.busy;
@@ -68,7 +74,13 @@
       form.scrmSubmitter = event.submitter;
       scrm.say(body().working);
       scrm.post(form).then(
-        (json) => { scrm.say(""); form.dispatchEvent(new CustomEvent("scrm:answer", { bubbles: true, detail: json })); },
+        (json) => {
+          scrm.say("");
+          const told = new CustomEvent("scrm:answer", { bubbles: true, cancelable: true, detail: json });
+          if (!form.dispatchEvent(told)) return;
+          if (json.back) location.assign(json.back);
+          else scrm.say(body().done, "good");
+        },
         (problem) => {
           scrm.say(problem.detail, "bad");
           form.dispatchEvent(new CustomEvent("scrm:refusal", { bubbles: true, detail: problem }));

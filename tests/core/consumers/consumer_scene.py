@@ -118,6 +118,20 @@ def take() -> Any:
     return consumer_answer({"taken": int(count)}, f"{current_brand().consumers.root}shop/room")
 
 
+@pages.get("/hall")
+def hall() -> Any:
+    """A page with two forms, which a script sends."""
+    from pathlib import Path
+
+    return consumer_page(str(Path(__file__).with_name("hall.html")))
+
+
+@pages.post("/wave")
+def wave() -> Any:
+    need_consumer()
+    return consumer_answer({"waved": True}, f"{current_brand().consumers.root}shop/room")
+
+
 @pages.post("/callback")
 def callback() -> Any:
     """What another service calls: it has no form of ours and is nobody."""
