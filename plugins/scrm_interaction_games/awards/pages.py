@@ -15,14 +15,13 @@ from scrm_core.api import (
     consumer_answer,
     consumer_language,
     consumer_page,
-    consumer_refusals,
     contended,
     current_brand,
     from_instant,
     need_consumer,
 )
 
-from ..pages.routes import pages, root
+from ..pages.routes import pages, root, say_refusals
 from .service import Awards
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ WORDS = {
     },
 }  # fmt: skip
 
-consumer_refusals(pages, REFUSALS)
+say_refusals(REFUSALS)
 
 
 def _claimable(code: str) -> tuple[Awards, WelfareView]:

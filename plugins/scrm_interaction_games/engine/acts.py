@@ -211,7 +211,7 @@ class Acts:
             "title": campaign.title,
             "phase": campaign.phase(now),
             "starts_at": campaign.starts_at,
-            "ends_at": campaign.ends_at,
+            "ends_at": campaign.closes_at,
             "chances": turn.tickets.balance() if contact_id is not None else None,
             "prizes": [prize.shown() for prize in campaign.prizes if prize.wins],
             "view": game.view(turn),

@@ -163,6 +163,11 @@ class CampaignView:
     """When the last evenly released stock is unlocked: the end as it was published, however often it is moved."""
     release_minutes: int | None = None
 
+    @property
+    def closes_at(self) -> int:
+        """When it really ends: the end as it was defined, or the earlier instant at which it was ended."""
+        return self.ends_at if self.ended_at is None else min(self.ended_at, self.ends_at)
+
     def phase(self, now: int) -> str:
         """draft, waiting, running, paused, over or revealed at an instant."""
         if self.state in ("draft", "paused", "revealed"):
@@ -205,7 +210,7 @@ def read(brand: Brand, body: Any) -> Definition:
     starts_at = instant_of(brand, data["starts_at"]) if data["starts_at"] is not None else None
     ends_at = instant_of(brand, data["ends_at"])
     if starts_at is not None and ends_at <= starts_at:
-        raise Invalid("ends_at: the end lies after the start", field="ends_at")
+        raise Invalid("ends_at: the end must lie after the start", field="ends_at")
     guarantee = Guarantee(**data["guarantee"]) if data["guarantee"] else None
     found = tuple(_prize(place, each) for place, each in enumerate(data["prizes"]))
     definition = Definition(

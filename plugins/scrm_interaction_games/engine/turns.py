@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, day_start, execute, mask
+from scrm_core.api import Conflict, Invalid, consumer_language, day_start, execute, mask
 
 from . import draws as drawing
 from . import registry
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .fulfilment import Fulfilment
 
 NAME = "interaction-games"
+_NAMELESS = {"zh": "一位朋友", "en": "A friend"}
 
 
 class Engine:
@@ -162,10 +163,10 @@ class Turn:
         self.brand.emit(NAME, name, contact_id if contact_id is not None else self.contact_id, told)
 
     def shown_name(self, contact_id: int) -> str:
-        """A person's name as others may see it: masked, and only stars where there is no name."""
+        """A person's name as others may see it: masked, and "a friend" where there is no name."""
         row = execute("SELECT name FROM contact WHERE id = ?", (contact_id,)).fetchone()
         name = row[0] if row is not None else ""
-        return mask("name", name) or "***"
+        return mask("name", name) or _NAMELESS[consumer_language()]
 
     def url(self, path: str = "") -> str:
         """The absolute address of the campaign's page, or of a page below it."""

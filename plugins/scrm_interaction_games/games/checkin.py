@@ -60,11 +60,11 @@ class CheckIn:
     actions = {"sign": "sign", "make-up": "make_up"}
     page = "games_checkin.html"
     refusals = {
-        "signed": {"zh": "今天已经签到了", "en": "You have signed in today"},
+        "signed": {"zh": "今天已经签到了", "en": "You have checked in today"},
         "clock_moved_back": {"zh": "日期有误，请稍后再试", "en": "The date is not right; try again later"},
         "zone_changed": {"zh": "日期有误，请稍后再试", "en": "The date is not right; try again later"},
         "make_up_future": {"zh": "只能补签已经过去的日子", "en": "Only days that have passed can be made up"},
-        "make_up_signed": {"zh": "这一天已经签到了", "en": "That day is signed already"},
+        "make_up_signed": {"zh": "这一天已经签到了", "en": "You checked in on that day already"},
         "make_up_before_joining": {"zh": "不能补签加入之前的日子", "en": "You had not joined on that day"},
         "make_up_before_start": {"zh": "不能补签活动开始之前的日子", "en": "This had not begun on that day"},
         "make_up_too_old": {"zh": "只能补签最近几天", "en": "Only the last few days can be made up"},
@@ -94,13 +94,14 @@ class CheckIn:
             "total": len(book.signed),
             "mode": cycle.mode,
             "cycle_day": cycle.day(days, today),
-            "calendar": _calendar(today, book, open_days),
+            "calendar": _calendar(today, book, open_days, _began(turn, book)),
             "daily": _daily(turn, cycle, cycle.day(days, today), done),
             "milestones": _milestones(turn, cycle, book, days, today),
             "make_up": {
                 "left": max(0, limits.per_month - book.made_this_month),
                 "per_month": limits.per_month,
                 "days_back": limits.days_back,
+                "reach": max(0, min(limits.days_back, today - _began(turn, book))),
                 "cost": turn.settings["make_up"]["cost"],
                 "cards": turn.tickets.balance() if _costs_a_card(turn) and turn.contact_id is not None else 0,
                 "days": [_iso(day) for day in sorted(open_days)],
@@ -248,7 +249,13 @@ def _asked(turn: Turn, book: Book) -> dict[str, Any]:
     }
 
 
-def _calendar(today: int, book: Book, open_days: set[int]) -> list[dict[str, Any]]:
+def _began(turn: Turn, book: Book) -> int:
+    """The first day on which the person could sign: of the campaign, or theirs where they joined later."""
+    starts = int(_asked(turn, book)["starts"])
+    return starts if turn.contact_id is None else max(starts, book.joined)
+
+
+def _calendar(today: int, book: Book, open_days: set[int], began: int) -> list[dict[str, Any]]:
     """The weeks (Monday first) that show this month and the days that can be made up."""
     first, last = month_of(today)
     first = min([first, *open_days])
@@ -259,14 +266,14 @@ def _calendar(today: int, book: Book, open_days: set[int]) -> list[dict[str, Any
             "day": _iso(day),
             "number": date.fromordinal(day).day,
             "month": date.fromordinal(day).month,
-            "state": _state(day, today, book, open_days),
+            "state": _state(day, today, book, open_days, began),
             "today": day == today,
         }
         for day in range(first, last + 1)
     ]
 
 
-def _state(day: int, today: int, book: Book, open_days: set[int]) -> str:
+def _state(day: int, today: int, book: Book, open_days: set[int], began: int) -> str:
     if day in book.made_up:
         return "made_up"
     if day in book.signed:
@@ -275,7 +282,7 @@ def _state(day: int, today: int, book: Book, open_days: set[int]) -> str:
         return "open"
     if day >= today:
         return "today" if day == today else "future"
-    return "past"
+    return "past" if day >= began else "before"
 
 
 def _daily(turn: Turn, cycle: Cycle, cycle_day: int, done: bool) -> list[dict[str, Any]]:

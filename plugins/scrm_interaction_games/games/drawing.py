@@ -9,6 +9,7 @@ from scrm_core.api import Invalid, execute, iso
 from ..engine import players
 
 if TYPE_CHECKING:
+    from ..engine.definition import CampaignView, PrizeView
     from ..engine.draws import DrawView
     from ..engine.turns import Turn
 
@@ -30,9 +31,17 @@ def told(turn: Turn, draw: DrawView) -> dict[str, Any]:
     }
 
 
+def on_wheel(campaign: CampaignView) -> list[PrizeView]:
+    """The prizes that a draw can come to: those with a weight, and what the guarantee or a fallback gives instead."""
+    guarantee = campaign.guarantee
+    instead = {guarantee.prize, guarantee.substitute} if guarantee is not None else set()
+    instead |= {prize.fallback for prize in campaign.prizes}
+    return [prize for prize in campaign.prizes if prize.weight or prize.code in instead]
+
+
 def _none_slice(turn: Turn, picked: str) -> str | None:
     """The slice of "no prize": the picked one, or the first there is when what was picked was gone."""
-    nothing = [prize.code for prize in turn.campaign.prizes if not prize.wins]
+    nothing = [prize.code for prize in on_wheel(turn.campaign) if not prize.wins]
     if picked in nothing:
         return picked
     return nothing[0] if nothing else None

@@ -99,6 +99,7 @@ class Nurture:
         plant = read_plant(turn)
         growth = _withered(settings, curve, plant, turn.day) if plant is not None else 0
         finished = plant is not None and plant.finished_at is not None
+        stay = _stay(turn)
         return {
             "plant": settings["plant"],
             "growth": growth,
@@ -109,8 +110,11 @@ class Nurture:
             "water": plant.water if plant is not None else 0,
             "pour": settings["pour"],
             "idle": _idle(settings, plant, turn.now),
-            "stay": _stay(turn),
-            "sources": [_shown(turn, plant, source) for source in settings["sources"]],
+            "stay": stay,
+            "sources": [
+                _shown(turn, plant, source, stays=stay is not None and stay["source"] == source["code"])
+                for source in settings["sources"]
+            ],
             "reserved_until": plant.reserved_until if plant is not None else None,
             "finished": finished,
             "reward": state_of(turn, plant.reservation) if plant is not None and finished else "",
@@ -373,8 +377,8 @@ def _stay(turn: Turn) -> dict[str, Any] | None:
     return {"source": row[0], "title": source["title"], "text": source["text"], "token": row[1], "left_ms": left}
 
 
-def _shown(turn: Turn, plant: State | None, source: dict[str, Any]) -> dict[str, Any]:
-    """A source as the page shows it; a question's right answer stays on the server."""
+def _shown(turn: Turn, plant: State | None, source: dict[str, Any], *, stays: bool) -> dict[str, Any]:
+    """A source as the page shows it, ``running`` while a stay is; a question's right answer stays on the server."""
     count, last = count_turns(turn, source["code"], turn.day) if plant is not None else (0, None)
     ready_at = ready_at_of(source, last)
     shown = {name: source[name] for name in ("code", "kind", "title", "amount", "per_day")}
@@ -384,5 +388,6 @@ def _shown(turn: Turn, plant: State | None, source: dict[str, Any]) -> dict[str,
     waits = ready_at is not None and ready_at > turn.now
     shown["left"] = max(0, source["per_day"] - count)
     shown["ready_at"] = ready_at if waits else None
-    shown["state"] = "done" if shown["left"] == 0 else "waiting" if waits else "ready"
+    closed = "done" if shown["left"] == 0 else "waiting" if waits else "ready"
+    shown["state"] = "running" if stays else closed
     return shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .days_schemas import WheelSettings
-from .drawing import draw_after, draw_new, drawn, told
+from .drawing import draw_after, draw_new, drawn, on_wheel, told
 from .slices import slices
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ class Wheel:
     page = "games_draw.html"
 
     def view(self, turn: Turn) -> dict[str, Any]:
-        """The slices, the chances that are left and the draws so far; writes nothing."""
+        """The slices of what can be drawn, the chances that are left and the draws so far; writes nothing."""
         return {
             "slices": [
                 {"code": each.code, "path": each.path, "middle": each.middle, "lines": each.lines, "shade": each.shade}
-                for each in slices([(prize.code, prize.title) for prize in turn.campaign.prizes])
+                for each in slices([(prize.code, prize.title) for prize in on_wheel(turn.campaign)])
             ],
             **drawn(turn),
         }

@@ -12,11 +12,11 @@ import flask
 from scrm_core.api import (
     Forbidden,
     NotFound,
+    ScrmError,
     consumer,
     consumer_answer,
     consumer_language,
     consumer_page,
-    consumer_refusals,
     current_brand,
     device,
     from_instant,
@@ -28,11 +28,12 @@ from scrm_core.api import (
 from ..engine import draws as drawing
 from ..engine import registry, surfaces
 from ..engine.definition import money
-from ..games import GAMES
 from ..schemas import NAME
 from .words import REFUSALS, WORDS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..engine.definition import CampaignView
     from ..service import Games
 
@@ -43,9 +44,25 @@ _FRAME_FIELDS = frozenset({"csrf", "once", "back", "key"})
 _CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}\Z")
 
 pages = flask.Blueprint("interaction_games_pages", __name__, template_folder="../templates")
-consumer_refusals(pages, REFUSALS)
-for _game in GAMES:
-    consumer_refusals(pages, getattr(_game, "refusals", {}))
+_said = dict(REFUSALS)
+
+
+def say_refusals(words: Mapping[str, Mapping[str, str]]) -> None:
+    """Say refusals of this plugin's own pages to customers: error code -> {"zh": ..., "en": ...}."""
+    _said.update(words)
+
+
+@pages.errorhandler(ScrmError)
+def worded(error: ScrmError) -> Any:
+    """Raise the error again in the words of the campaign's game, else of this plugin, else as it is.
+
+    Two games may word one code differently, and games of other plugins come
+    with a brand, so the words are looked up when a refusal is answered.
+    """
+    words = {**_said, **getattr(flask.g.get("interaction_game"), "refusals", {})}.get(error.code)
+    if words is not None:
+        error.message = words[consumer_language()]
+    raise error
 
 
 def games_here() -> Games:
@@ -156,7 +173,7 @@ def result(code: str, uid: str) -> Any:
     if _script():
         return flask.jsonify(draw.shown())
     return _page(
-        "games_result.html", campaign, draw=draw, claimable=_claimable(draw),
+        "games_result.html", campaign, draw=draw, claimable=_claimable(draw), kept=_kept(draw),
         deadline=_local(draw.deadline) if draw.state == "won" else "",
     )  # fmt: skip
 
@@ -175,6 +192,7 @@ def prizes() -> Any:
             "at": _local(draw.at),
             "deadline": _local(draw.deadline) if draw.state == "won" else "",
             "claimable": _claimable(draw),
+            "kept": _kept(draw),
         }
         for campaign, draw in found
     ]
@@ -198,6 +216,23 @@ def _claimable(draw: drawing.DrawView) -> bool:
     return draw.state == "held" or (draw.state == "won" and draw.deadline > current_brand().now())
 
 
+def _kept(draw: drawing.DrawView) -> tuple[str, str] | None:
+    """Where its winner finds a prize that was given: address and title of the issuing plugin's page about one's own.
+
+    None where the issuer has no such page, or the prize is not given yet.
+    """
+    if draw.state != "granted" or draw.prize is None:
+        return None
+    brand = current_brand()
+    issuer = next((name for name, plugin in brand.plugins.items() if draw.prize.kind in plugin.reward_kinds), "")
+    if issuer == NAME:
+        return None
+    for plugin, (path, title) in brand.extensions("consumer.me"):
+        if plugin == issuer:
+            return f"/p/{brand.id}/{plugin}/{path}", title[consumer_language()]
+    return None
+
+
 def published(games: Games, campaign: CampaignView) -> dict[str, Any]:
     """What is told about a campaign before its start: rules, odds, quantities, commitment; later its seed."""
     brand = games.brand
@@ -209,7 +244,7 @@ def published(games: Games, campaign: CampaignView) -> dict[str, Any]:
         "game": campaign.game,
         "phase": campaign.phase(brand.now()),
         "starts_at": iso(campaign.starts_at, brand.zone),
-        "ends_at": iso(campaign.ends_at, brand.zone),
+        "ends_at": iso(campaign.closes_at, brand.zone),
         "rules": campaign.rules,
         "organiser": campaign.organiser,
         "organiser_contact": campaign.organiser_contact,
@@ -268,6 +303,7 @@ def _page(template: str, campaign: CampaignView, **context: Any) -> Any:
         campaign=campaign,
         draws=bool(found is not None and found.draws),
         phase=campaign.phase(current_brand().now()),
+        over=campaign.phase(current_brand().now()) in ("over", "revealed"),
         copyable=copyable(campaign, _agent()),
         gw=WORDS[consumer_language()],
         here=root(),
@@ -284,6 +320,7 @@ def _campaign(games: Games, code: str) -> CampaignView:
     campaign = games.campaigns.get(code)
     if campaign.state == "draft":
         raise NotFound(f"no campaign {code!r}")
+    flask.g.interaction_game = registry.games(games.brand).get(campaign.game)
     return campaign
 
 
@@ -335,7 +372,7 @@ def _script() -> bool:
 
 def _period(campaign: CampaignView) -> str:
     first = _local(campaign.starts_at) if campaign.starts_at is not None else ""
-    return f"{first} – {_local(campaign.ends_at)}"
+    return f"{first} – {_local(campaign.closes_at)}"
 
 
 def _local(instant: int | None) -> str:

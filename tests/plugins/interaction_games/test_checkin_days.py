@@ -221,7 +221,7 @@ def test_the_calendar_shows_whole_weeks_and_what_each_day_is(scene: Scene) -> No
     assert (min(days), max(days), len(days)) == ("2026-02-23", "2026-04-05", 42)
     assert date.fromisoformat(min(days)).weekday() == 0
     picked = [days[f"2026-03-0{n}"] for n in range(1, 7)]
-    assert picked == ["past", "signed", "open", "made_up", "today", "future"]
+    assert picked == ["before", "signed", "open", "made_up", "today", "future"]
     assert [each["left"] for each in shown["milestones"]] == [2, 6]
     assert [each["state"] for each in shown["daily"]][:3] == ["past", "today", "future"]
 
