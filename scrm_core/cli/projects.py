@@ -65,7 +65,7 @@ plan = "invite to the members' group"
 """
 
 
-_COUPONS = ("TENTH", "REGULARS")
+_COUPONS = ("TENTH", "REGULARS", "PRIZE")
 _GAMES = {
     "wheel": "wheel",
     "egg": "egg",
