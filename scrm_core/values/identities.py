@@ -125,6 +125,22 @@ def is_mobile(phone: str) -> bool:
     return kind in (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
 
 
+_EXAMPLES = {"CN": "13800138000", "US": "2025550188"}
+
+
+def example_mobile(region: str) -> tuple[str, str]:
+    """Two mobile numbers as people type them: of the region (ISO 3166, two letters), and one of elsewhere in E.164."""
+    elsewhere = "+12025550188" if region == "CN" else "+8613800138000"
+    if region in _EXAMPLES:
+        return _EXAMPLES[region], elsewhere
+    import phonenumbers  # only for numbers abroad
+
+    found = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
+    if found is None:
+        return "+12025550188", elsewhere
+    return phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.NATIONAL), elsewhere
+
+
 def undo_spreadsheet(value: object) -> str:
     """The text inside ``="..."``, behind a leading ``'`` or a leading tab; else the text as it is.
 

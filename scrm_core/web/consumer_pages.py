@@ -16,8 +16,10 @@ from ..consumer_config import LOGO_TYPES
 from ..consumers import Agreement, Challenge, Consumer
 from ..consumers.places import safe_place
 from ..errors import Gone, Invalid, NotFound, ScrmError
+from ..values.identities import example_mobile
 from ..values.masking import mask
 from .consumer import CORE, Visit, consumer_page, current_visit, network
+from .consumer_words import WORDS
 from .dispatch import NOTHING_HERE
 
 pages = Blueprint("consumer", __name__)
@@ -63,6 +65,7 @@ def join() -> Response:
 def _join_page(place: str, *, problem: str = "", status: int = 200) -> Response:
     brand, visit = current_brand(), _visit()
     privacy, marketing = brand.consumers.texts(visit.language)
+    examples = example_mobile(brand.config.phone_region)
     return consumer_page(
         "consumer/join.html",
         status,
@@ -73,6 +76,8 @@ def _join_page(place: str, *, problem: str = "", status: int = 200) -> Response:
         codes=bool(brand.config.consumer.code_sender),
         sign_ins=brand.consumers.sign_ins(request.headers.get("User-Agent", "")),
         problem=problem,
+        example=examples[0],
+        phone_hint=WORDS[visit.language]["phone_hint"].format(*examples),
         phone=request.form.get("phone", "")[:30],
     )
 

@@ -281,3 +281,20 @@ def test_the_sms_console_sender_brings_a_code(new_installation):
         acme.outreach.drain()
         body, state = execute("SELECT body, state FROM message").fetchone()
     assert "验证码" in body and state in ("sent", "delivered")
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_the_page_names_the_form_of_a_number_of_the_brand_s_region(acme, moonco, browser):
+    chinese = browser.get(JOIN).text
+    assert 'placeholder="13800138000"' in chinese and "请加国家代码，例如 +12025550188" in chinese
+    page = browser.get("/p/moonco/-/join")
+    assert 'placeholder="2025550188"' in page.text
+    form = fields(page, "/-/join", phone="12", privacy=box(page, "privacy"))
+    refused = browser.post("/p/moonco/-/join", data=form, headers=PAGE).text
+    assert "Please enter a mobile number. For example 2025550188; a number of another country" in refused
+    assert "+8613800138000" in refused
+    for region in ("CN", "US", "GB", "SG"):
+        from scrm_core.services.contacts import IdentityIn
+        from scrm_core.values.identities import example_mobile, is_mobile
+
+        assert all(is_mobile(IdentityIn.of("phone", each, region=region).value) for each in example_mobile(region))
