@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -71,6 +73,26 @@ def test_toml_blocks_are_toml(page):
 def test_every_page_is_reached_from_the_index():
     pages = {page.name for page in DOCS.glob("*.md")} - {"index.md"}
     assert pages == {t.split("#")[0] for t in targets((DOCS / "index.md").read_text("utf-8")) if "/" not in t}
+
+
+BODY = re.compile(r"^<!-- body: ([\w.]+):(\w+) -->\n```json\n(.*?)^```", re.DOTALL | re.MULTILINE)
+BODIES = [
+    pytest.param(*found, id=f"{identity(page)}:{found[1]}")
+    for page in PAGES
+    for found in BODY.findall(page.read_text("utf-8"))
+]
+
+
+@pytest.mark.parametrize(("module", "schema", "text"), BODIES)
+def test_bodies_shown_are_what_the_routes_take(module, schema, text):
+    given = json.loads(text)
+    loaded = getattr(importlib.import_module(module), schema)().load(given)
+    assert set(given) <= set(loaded)
+
+
+def test_every_body_marked_is_checked():
+    marks = sum(page.read_text("utf-8").count("<!-- body:") for page in PAGES)
+    assert marks == len(BODIES) > 0
 
 
 def test_tests_named_in_the_pages_exist():

@@ -60,7 +60,7 @@ def checked(brand: Brand, wanted: WelfareIn) -> WelfareIn:
     if type(wanted.starts_at) is not int or type(wanted.ends_at) is not int or wanted.starts_at >= wanted.ends_at:
         raise Invalid("the campaign ends before it starts", field="ends_at")
     if not values["audience"] and not wanted.claim:
-        raise Invalid("name an audience, or let people claim", field="audience")
+        raise Invalid("give an audience (--audience), or let people claim (--claim), or both", field="audience")
     if values["audience"]:
         brand.segments.condition(values["audience"])
     return WelfareIn(**values)
