@@ -7,6 +7,7 @@ Models are for foreign keys and reading; only services write core tables.
 from .brands import Brand, current_actor, current_brand, current_plugin
 from .carts import Cart, CartDiscount, CartLine, CartRefusal
 from .cli.output import json_option
+from .cli.people import find_contact
 from .cli.session import Session as CommandSession
 from .clock import day_start, from_instant, iso, local_instant, to_instant
 from .consumers import Consumer, SignInNeeded, VerifiedIdentity
@@ -180,6 +181,7 @@ __all__ = [
     "device",
     "execute",
     "fetch_in",
+    "find_contact",
     "format_minor",
     "from_instant",
     "hookimpl",

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from scrm_core.api import Brand, CommandSession, Invalid, NotFound, iso, json_option
+from scrm_core.api import Brand, CommandSession, Invalid, NotFound, find_contact, iso, json_option
 
 from .awards.commands import add_commands as add_award_commands
 from .engine.definition import instant_of, money
@@ -264,9 +264,9 @@ def tickets() -> None:
 def grant(
     session: CommandSession, /, brand_id: str, code: str, contact: str, count: int, key: str, actor: str, as_json: bool
 ) -> None:
-    """Give CONTACT (a contact's uid) COUNT chances."""
+    """Give CONTACT (a uid, or phone=NUMBER) COUNT chances."""
     with session.brand(brand_id) as brand:
-        person = brand.contacts.get(contact)
+        person = find_contact(brand, contact)
         balance = games_of(brand).grant_tickets(code, person.id, count, key=key, actor=actor)
     session.show_record({"contact": contact, "balance": balance}, as_json=as_json)
 

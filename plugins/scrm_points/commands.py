@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from scrm_core.api import Brand, CommandSession, NotFound, json_option
+from scrm_core.api import Brand, CommandSession, NotFound, find_contact, json_option
 
 from .report import points_report
 from .routes import balance_view, entry_view
@@ -33,7 +33,7 @@ def group() -> None:
 def balance(session: CommandSession, brand_id: str, contact: str, as_json: bool) -> None:
     """What a person can spend now, owes, and what of it lapses next."""
     with session.brand(brand_id) as brand:
-        view = balance_view(_book(brand), brand.contacts.get(contact).id)
+        view = balance_view(_book(brand), find_contact(brand, contact).id)
     session.show_record(view, as_json=as_json)
 
 
@@ -47,7 +47,7 @@ def balance(session: CommandSession, brand_id: str, contact: str, as_json: bool)
 def entries(session: CommandSession, brand_id: str, contact: str, after: int, limit: int, as_json: bool) -> None:
     """A person's entries, oldest first."""
     with session.brand(brand_id) as brand:
-        found = _book(brand).entries(brand.contacts.get(contact).id, after=after, limit=limit)
+        found = _book(brand).entries(find_contact(brand, contact).id, after=after, limit=limit)
         views = [entry_view(entry, brand) for entry in found]
     headings = ["at", "kind", "points", "expires_at", "key", "reverses", "reason", "actor"]
     session.show(headings, [[view[heading] for heading in headings] for view in views], as_json=as_json)
@@ -67,7 +67,7 @@ def adjust(
 ) -> None:
     """Give a person points, or take some: ``adjust BRAND CONTACT -- -50`` takes fifty."""
     with session.brand(brand_id) as brand:
-        entry = _book(brand).adjust(brand.contacts.get(contact).id, points, key=key, reason=reason, actor=actor)
+        entry = _book(brand).adjust(find_contact(brand, contact).id, points, key=key, reason=reason, actor=actor)
         view = entry_view(entry, brand)
     session.show_record(view, as_json=as_json)
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from scrm_core.api import Brand, CommandSession, Invalid, NotFound, json_option
+from scrm_core.api import Brand, CommandSession, Invalid, NotFound, find_contact, json_option
 
 from .files import Answer
 from .payouts import STATES, Confirmation
@@ -186,7 +186,7 @@ def payouts() -> None:
 @payouts.command("list")
 @_of_brand
 @click.option("--state", type=click.Choice(STATES), help="Of this state alone.")
-@click.option("--contact", help="Of this person (uid) alone.")
+@click.option("--contact", help="Of this person (uid, phone=NUMBER) alone.")
 @_paged
 @json_option
 def payout_list(
@@ -195,7 +195,7 @@ def payout_list(
 ) -> None:  # fmt: skip
     """Payouts with the reason why they wait, oldest first."""
     with session.brand(brand_id) as brand:
-        contact_id = brand.contacts.get(contact).id if contact is not None else None
+        contact_id = find_contact(brand, contact).id if contact is not None else None
         found = _of(brand).payouts.page(state=state, contact_id=contact_id, after=after, limit=limit)
         views = [payout_view(payout, brand) for payout in found]
     session.show(PAYOUT, [[view[name] for name in PAYOUT] for view in views], as_json=as_json)

@@ -32,18 +32,25 @@ def contact_command() -> None:
     """
 
 
-def _find(brand: Brand, who: str, source: str) -> ContactView:
-    """The contact meant; raises NotFound, or Invalid for an identity that is none."""
+def find_contact(brand: Brand, who: str, source: str = "") -> ContactView:
+    """The contact that a CONTACT on the command line means: a uid, or an identity ``KIND=VALUE``.
+
+    ``source`` names where a buyer, openid or member means something. Raises
+    NotFound, or Invalid for an identity that is none.
+    """
     kind, equals, value = who.partition("=")
     if not equals:
         return brand.contacts.get(who)
-    from ..services.resolving import IdentityIn
+    from ..services.resolving import WORLDWIDE, IdentityIn
+    from ..values.masking import mask
 
     identity = IdentityIn.of(kind, value, source, region=brand.config.phone_region)
     found = brand.contacts.find(identity.kind, identity.value, identity.namespace)
     if found is None:
-        where = f" of source {source!r}" if source else " (buyer, openid and member need --source)"
-        raise NotFound(f"no contact has this {kind}{where}")
+        where = f" of source {source!r}" if source else ""
+        if kind not in WORLDWIDE and not source:
+            where = "; buyer, openid and member are of a source (--source): name the contact's uid where there is none"
+        raise NotFound(f"no contact has the {kind} {mask(kind, identity.value)}{where}")
     return found
 
 
@@ -57,7 +64,7 @@ def _find(brand: Brand, who: str, source: str) -> ContactView:
 def show(session: Session, brand: str, who: str, source: str, unmask: str | None, as_json: bool) -> None:
     """A contact's profile, identities, tags and touches."""
     with session.core_brand(brand) as opened:
-        contact = _find(opened, who, source)
+        contact = find_contact(opened, who, source)
         if unmask:
             from ..services.audit import record
 
@@ -91,7 +98,7 @@ def link(session: Session, brand: str, who: str, path: str, hours: int, source: 
     from ..services.audit import record
 
     with session.brand(brand) as opened:
-        contact = _find(opened, who, source)
+        contact = find_contact(opened, who, source)
         with opened.transaction():
             address = opened.consumers.link(contact.id, path, hours=hours)
             record(opened, ACTOR, "contact.link", f"contact:{contact.id}", {"path": path, "hours": hours})
@@ -158,7 +165,7 @@ def _profile(brand: Brand, contact: ContactView, *, clear: bool) -> dict[str, An
 def merge(session: Session, brand: str, winner: str, loser: str, source: str, reason: str, as_json: bool) -> None:
     """Merge LOSER into WINNER; recorded, and undone with `scrm contact undo-merge`."""
     with session.brand(brand) as opened, opened.transaction():
-        first, second = _find(opened, winner, source), _find(opened, loser, source)
+        first, second = find_contact(opened, winner, source), find_contact(opened, loser, source)
         merge_id = opened.contacts.merge(first.id, second.id, actor=ACTOR, reason=reason)
     if as_json:
         print_json({"merge": merge_id, "winner": first.uid, "loser": second.uid})
@@ -188,7 +195,7 @@ def export(session: Session, brand: str, who: str, source: str, output: Path | N
     from .exporting import whole_file
 
     with session.brand(brand) as opened:
-        document = opened.privacy.export(_find(opened, who, source).id, actor=ACTOR)
+        document = opened.privacy.export(find_contact(opened, who, source).id, actor=ACTOR)
     with whole_file(output) as file:
         file.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
 
@@ -208,7 +215,7 @@ def erase(session: Session, brand: str, who: str, source: str, yes: bool) -> Non
     with session.brand(brand) as opened:
         receipt = opened.privacy.receipt(who)
         if receipt is None:
-            contact = _find(opened, who, source)
+            contact = find_contact(opened, who, source)
             if not yes:
                 click.confirm(f"Erase {who} of brand {brand} for good?", abort=True, err=True)
             receipt = opened.privacy.erase(contact.id, actor=ACTOR)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from scrm_core.api import Brand, CommandSession, Conflict, Invalid, json_option, load_body
+from scrm_core.api import Brand, CommandSession, Conflict, Invalid, find_contact, json_option, load_body
 
 from ..service import coupons_of
 from .basket import cart_view
@@ -157,7 +157,7 @@ def clerk_group() -> None:
 @click.option("--store", default=None, help="Code of the shop; without it the clerk works in every one.")
 @click.option("--role", type=click.Choice(ROLES), default="clerk", show_default=True, help="A manager may undo.")
 @click.option(
-    "--contact", default=None, help="The clerk as a customer (contact uid): no coupon of their own is redeemed."
+    "--contact", default=None, help="The clerk as a customer (uid, phone=NUMBER): no coupon of their own is redeemed."
 )
 @json_option
 @click.pass_obj
@@ -174,7 +174,8 @@ def add_clerk(
 ) -> None:
     """Add a clerk, or give one a new PIN, shop and role."""
     with session.brand(brand_id) as brand:
-        made = _carts(brand).stores.add_clerk(code, pin, name=name, store=store, role=role, contact=contact)
+        uid = None if contact is None else find_contact(brand, contact).uid
+        made = _carts(brand).stores.add_clerk(code, pin, name=name, store=store, role=role, contact=uid)
     session.show_record(clerk_view(made), as_json=as_json)
 
 

@@ -1,13 +1,13 @@
 """``scrm coupon-threshold``: coupons claimed for people, given, shown, voided and expired by hand.
 
-CONTACT is a contact's uid, or ``phone=13800138000``.
+CONTACT is a contact's uid, or an identity such as ``phone=13800138000``.
 """
 
 from __future__ import annotations
 
 import click
 
-from scrm_core.api import Brand, CommandSession, NotFound, json_option, mask, normalise_phone
+from scrm_core.api import CommandSession, NotFound, find_contact, json_option
 
 from ..gates.service import progress_view
 from ..service import coupons_of
@@ -15,18 +15,6 @@ from .typed import REASONS
 from .views import coupon_view
 
 ACTOR = "operator"
-PHONE = "phone="
-
-
-def _person(brand: Brand, who: str) -> int:
-    """The id of the contact that a uid or a phone number names; raises NotFound and Invalid."""
-    if not who.startswith(PHONE):
-        return brand.contacts.get(who).id
-    number = normalise_phone(who.removeprefix(PHONE), region=brand.config.phone_region)
-    found = brand.contacts.find("phone", number)
-    if found is None:
-        raise NotFound(f"nobody has the phone number {mask('phone', number)}")
-    return found.id
 
 
 @click.command("claim")
@@ -40,7 +28,7 @@ def claim(session: CommandSession, brand_id: str, batch: str, contact: str, key:
     """Claim a coupon for a person 领券 as they would themselves: limits and the claim gate hold."""
     with session.brand(brand_id) as brand:
         claims = coupons_of(brand).claims
-        coupon = claims.claim(batch, _person(brand, contact), key=key, source="api")
+        coupon = claims.claim(batch, find_contact(brand, contact).id, key=key, source="api")
         view = coupon_view(coupon, brand.zone, contact=claims.owner_uid(coupon))
     session.show_record(view, as_json=as_json)
 
@@ -54,7 +42,7 @@ def claim(session: CommandSession, brand_id: str, batch: str, contact: str, key:
 def enter(session: CommandSession, brand_id: str, code: str, contact: str, as_json: bool) -> None:
     """Claim the coupon of a code that was handed out 兑换码, as the person would themselves."""
     with session.brand(brand_id) as brand:
-        done = coupons_of(brand).typed.claim(code, _person(brand, contact), source="api")
+        done = coupons_of(brand).typed.claim(code, find_contact(brand, contact).id, source="api")
         if done.coupon is None:
             raise NotFound(REASONS[done.reason])
         view = coupon_view(done.coupon, brand.zone)
@@ -78,7 +66,7 @@ def give(
     """Give a person a coupon by hand 人工发券; the claim gate is not asked."""
     with session.brand(brand_id) as brand:
         coupons = coupons_of(brand)
-        person = _person(brand, contact)
+        person = find_contact(brand, contact).id
         coupon = coupons.claims.claim(batch, person, key=key, source="staff", actor=actor, reason=reason, sku=sku)
         view = coupon_view(coupon, brand.zone, contact=coupons.claims.owner_uid(coupon))
     session.show_record(view, as_json=as_json)
@@ -93,7 +81,7 @@ def coupons(session: CommandSession, brand_id: str, contact: str, as_json: bool)
     """A person's coupons, oldest first."""
     with session.brand(brand_id) as brand:
         claims = coupons_of(brand).claims
-        found = claims.of(_person(brand, contact))
+        found = claims.of(find_contact(brand, contact).id)
         views = [coupon_view(coupon, brand.zone, contact=claims.owner_uid(coupon)) for coupon in found]
     headings = ["uid", "shown_code", "batch", "state", "valid_from", "valid_to", "source", "sku"]
     session.show(headings, [[view[name] for name in headings] for view in views], as_json=as_json)
@@ -109,7 +97,7 @@ def progress(session: CommandSession, brand_id: str, batch: str, contact: str, a
     """How far a person is with a batch's claim gate 领取门槛."""
     with session.brand(brand_id) as brand:
         here = coupons_of(brand)
-        view = progress_view(here.gates.progress(_person(brand, contact), here.batches.get(batch)))
+        view = progress_view(here.gates.progress(find_contact(brand, contact).id, here.batches.get(batch)))
     if as_json:
         session.show_record(view, as_json=True)
         return

@@ -17,6 +17,7 @@ from scrm_core.api import (
     Invalid,
     NotFound,
     ScrmError,
+    find_contact,
     json_option,
     load_body,
 )
@@ -83,7 +84,7 @@ def _award_options(command: Any) -> Any:
 def give(session: CommandSession, /, brand_id: str, contact: str, as_json: bool, actor: str, **given: Any) -> None:
     """Give a person an award, once per key."""
     with session.brand(brand_id) as brand:
-        wanted = award_in(brand, load_body(AwardBody(), {"contact": contact, **given}))
+        wanted = award_in(brand, load_body(AwardBody(), {"contact": find_contact(brand, contact).uid, **given}))
         view = award_view(_awards(brand).hands.give(wanted, actor=actor), brand)
     session.show_record(view, as_json=as_json)
 
@@ -138,6 +139,8 @@ def _listed(rows: CsvFile, brand: Brand, given: dict[str, Any]) -> tuple[list[in
         try:
             if "quantity" in told:
                 told["quantity"] = _quantity(told["quantity"])
+            if "contact" in told:
+                told["contact"] = find_contact(brand, told["contact"]).uid
             wanted.append(award_in(brand, load_body(AwardBody(), given | told)))
         except ScrmError as exc:
             wanted.append(exc)
@@ -296,7 +299,7 @@ def raise_cap(
 def claim(session: CommandSession, brand_id: str, code: str, contact: str, as_json: bool) -> None:
     """Give the gift to somebody who came for it, once."""
     with session.brand(brand_id) as brand:
-        view = gift_view(_awards(brand).welfare.claim(code, brand.contacts.get(contact).id), brand)
+        view = gift_view(_awards(brand).welfare.claim(code, find_contact(brand, contact).id), brand)
     session.show_record(view, as_json=as_json)
 
 
@@ -309,7 +312,7 @@ def claim(session: CommandSession, brand_id: str, code: str, contact: str, as_js
 def run(session: CommandSession, brand_id: str, code: str, after: str, limit: int) -> None:
     """Give the gift to people of the audience who have none; stops exactly at the cap."""
     with session.brand(brand_id) as brand:
-        behind = brand.contacts.get(after).id if after else 0
+        behind = find_contact(brand, after).id if after else 0
         done = _awards(brand).welfare.run(code, after=behind, limit=limit)
         refused = [(uid_of(brand, contact_id), reason) for contact_id, reason in done.refused[:MOST_SHOWN]]
         onward = uid_of(brand, done.onward) if done.onward is not None else None

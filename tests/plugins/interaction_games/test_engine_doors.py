@@ -104,6 +104,8 @@ def test_a_campaign_from_its_file_to_the_check_of_its_draws(
     anna = scene.person()
     given = scrm("tickets", "grant", "acme", "spring", uid_of(scene, anna), "9", "--key", "sorry", "--as", "mia")
     assert given.exit_code == 0
+    nobody = scrm("tickets", "grant", "acme", "spring", "phone=13800138999", "9", "--key", "sorry", "--as", "mia")
+    assert "no contact has the phone" in str(nobody.exception)
     draws = [scene.act("spring", "play", anna)["draw"] for _ in range(8)]
     for draw in draws:
         checked = scrm("verify", "acme", draw)

@@ -197,7 +197,7 @@ def test_over_http_points_are_held_once_captured_and_shown(scene):
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-def test_on_the_command_line_points_are_adjusted_shown_and_checked(scene):
+def test_on_the_command_line_points_are_adjusted_shown_and_checked(scene, shop_of):
     ann = scene.person("ann")
     with scene.brand:
         uid = scene.brand.contacts.get_by_id(ann).uid
@@ -222,4 +222,10 @@ def test_on_the_command_line_points_are_adjusted_shown_and_checked(scene):
     assert (off.exit_code, uid in off.stdout) == (1, True)
     assert run("report", "acme", "--json").exit_code == 0
     missing = run("balance", "nosuch", uid)
+    bea = shop_of(scene.brand).lead("13800138009", "2026-05-01T10:00").uid
+    assert run("adjust", "acme", "phone=138 0013 8009", "7", "--key", "k3", *given[2:]).exit_code == 0
+    assert json.loads(run("balance", "acme", bea, "--json").stdout)["balance"] == 7
+    assert [e["points"] for e in json.loads(run("entries", "acme", "phone=13800138009", "--json").stdout)] == [7]
+    assert "no contact has the phone +86 138****8008" in run("balance", "acme", "phone=13800138008").output
+    assert "buyer, openid and member are of a source" in run("balance", "acme", "buyer=1").output
     assert missing.exit_code != 0
