@@ -6,6 +6,7 @@ plugin is refused with its reason and every other one works.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import importlib.util
 import sys
@@ -123,8 +124,10 @@ class Loader:
             return self._extra[name]
         candidate = self.candidates().get(name)
         if candidate is None:
+            near = difflib.get_close_matches(name, self.candidates(), n=1)
+            hint = f"did you mean {near[0]!r}? If not, " if near else ""
             raise PluginError(
-                f"plugin {name!r} is not installed; install its distribution or put it into the plugins folder",
+                f"plugin {name!r} is not installed; {hint}install its distribution or put it into the plugins folder",
                 code="plugin_missing",
             )
         if candidate.refused:

@@ -51,9 +51,15 @@ phone_region = "{phone_region}"
 _FIRST_PLUGINS = """
 # A table switches a plugin on; the order here is the order in which plugins are called.
 # `scrm plugin list` shows what is installed. A change of this file needs no restart.
-# [plugins.package-card]
-# [plugins.sms]
-# [plugins.tag-rules]
+# These come with the framework; their pages say which settings they take.
+# [plugins.coupon-threshold]   # 门槛券: coupons that are claimed by a task or used from a sum on
+# [plugins.points]             # 积分: behind coupon-threshold, points pay what coupons leave
+# [plugins.red-packet]         # 红包: cash
+# [plugins.interaction-games]  # 互动游戏: nine games, awards by hand, welfare campaigns
+# [plugins.package-card]       # 包裹卡: cards in parcels
+# [plugins.sms]                # 短信: SMS campaigns
+# [plugins.tag-rules]          # 数据标签循环: tags by rules
+# [plugins.wechat-login]       # 微信登录: customers sign in with WeChat
 """
 
 _READ_ME = """\

@@ -32,6 +32,9 @@ class Body(Schema):
     [
         ({"lines": [{"qty": 1}, {"qty": "x"}]}, "", "lines.1.qty", "lines.1.qty: Not a valid integer."),
         ({"lines": [{"qty": 1}]} | {"more": 1}, "", "more", "more: Unknown field."),
+        ({"lines": [{"qty": 1}]} | {"line": 1}, "", "line", "line: Unknown field. Did you mean 'lines'?"),
+        ({"lines": [{"qty": 1}]} | {"lnes": 1}, "at", "at.lnes", "at.lnes: Unknown field. Did you mean 'lines'?"),
+        ({"lines": [{"qty": 1, "qyt": 1}]}, "", "lines.0.qyt", "lines.0.qyt: Unknown field."),
         ({"lines": []}, "", None, "nothing is there"),
         ({"lines": []}, "settings", "settings", "settings: nothing is there"),
         ({}, "settings", "settings.lines", "settings.lines: Missing data for required field."),

@@ -209,7 +209,8 @@ def test_plugins_of_a_folder_need_no_packaging_and_broken_ones_are_refused_alone
         "syntax": "SyntaxError",
         "empty": "exactly one",
         "misnamed": "calls itself 'else'",
-        "nowhere": "not installed",
+        "nowhere": "not installed; install its distribution",
+        "fime": "not installed; did you mean 'fine'. If not, install",
     }.items():
         with pytest.raises(PluginError, match=words):
             loader.load(name)
