@@ -63,7 +63,9 @@ def test_who_answers_a_question_is_tagged_and_other_events_tag_nobody(brands, sh
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-def test_the_raffle_of_the_page_for_authors_is_looked_at_and_entered_once_signed_in(new_installation, shop_of, tmp_path):
+def test_the_raffle_of_the_page_for_authors_is_looked_at_and_entered_once_signed_in(
+    new_installation, shop_of, tmp_path
+):
     page = (FOLDER.parents[2] / "docs" / "consumer-pages.md").read_text("utf-8")
     code = next(block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "class Raffle(" in block)
     template = re.search(r"```jinja\n(.*?)```", page, re.DOTALL)[1]
