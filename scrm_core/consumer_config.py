@@ -39,7 +39,10 @@ class ConsumerTable(Schema):
     class Meta:
         unknown = RAISE
 
-    title = _text("title of customers' pages, and 【title】 of codes (2 to 16 characters); empty: the brand's name", validate=validate.Length(max=60))
+    title = _text(
+        "title of customers' pages, and 【title】 of codes (2 to 16 characters); empty: the brand's name",
+        validate=validate.Length(max=60),
+    )
     colour = _text("main colour of customers' pages", "#0b6e4f", validate=_colour)
     logo = _text("logo beside the title: a file (svg, png, webp, jpg), relative to the brand's file", validate=_logo)
     session_days = _number("days that a customer stays signed in", 30, 1, 400)

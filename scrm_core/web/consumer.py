@@ -107,6 +107,11 @@ class Visit:
         return "application/json" in accept and "text/html" not in accept
 
     @property
+    def is_person(self) -> bool:
+        """Whether a browser asks for a page to show."""
+        return "text/html" in self.request.headers.get("Accept", "")
+
+    @property
     def place(self) -> str:
         """The page that this request belongs to: of a form, the page that it was on."""
         if self.request.method == "POST":
@@ -208,12 +213,19 @@ class Visit:
         if not self._used or (error.status >= 500 and error.code != "provider"):
             raise error
         words = self._refusal_words(error)
-        if not self.wants_json and "text/html" in self.request.headers.get("Accept", ""):
-            return consumer_page("consumer/problem.html", error.status, message=words, code=error.code)
+        if self.is_person:
+            return self._problem(error.status, error.code, words)
         members = {**problems.describe(error), "detail": words}
         return Response(
             json.dumps(members, ensure_ascii=False), error.status, content_type=problems.CONTENT_TYPE
         )
+
+    def nothing_here(self) -> Response:
+        """The page for a person whose address leads nowhere."""
+        return self._problem(404, "not_found", WORDS[self.language]["refusals"]["not_found"])
+
+    def _problem(self, status: int, code: str, words: str) -> Response:
+        return consumer_page("consumer/problem.html", status, message=words, code=code, missing=status == 404)
 
     def _refusal_words(self, error: ScrmError) -> str:
         own = flask.current_app.blueprints.get(self.request.blueprint or "")

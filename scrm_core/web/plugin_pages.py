@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import werkzeug.exceptions
 from flask import Flask, Response, request
 
 from ..brands import Brand, Installation
@@ -38,21 +39,45 @@ def install(app: Flask, installation: Installation) -> None:
     """Add the route."""
     mounts = Mounts(pages_of)
 
-    def plugin_page(brand: str, plugin: str, rest: str) -> Response:
+    def plugin_page(brand: str, plugin: str = "", rest: str = "") -> Response:
         try:
             return guarded(plugin, lambda: _serve(installation, mounts, brand, plugin, rest))
         except ErrorAnswer as error:
             return error.response
         except ScrmError as error:
-            return refusal_page(error)
+            shown = _nothing_here(installation, mounts, brand, plugin, rest) if error.status == 404 else None
+            return shown or refusal_page(error)
+        except werkzeug.exceptions.NotFound:
+            shown = _nothing_here(installation, mounts, brand, plugin, rest)
+            if shown is None:
+                raise
+            return shown
 
-    app.add_url_rule(
-        "/p/<brand>/<plugin>/<path:rest>",
-        _ENDPOINT,
-        plugin_page,
-        methods=["GET", "POST"],
-        provide_automatic_options=False,
-    )
+    # The short ones lead nowhere, and say so to a person in the brand's own frame.
+    for rule in ("", "/", "/<plugin>", "/<plugin>/", "/<plugin>/<path:rest>"):
+        app.add_url_rule(
+            f"/p/<brand>{rule}",
+            _ENDPOINT,
+            plugin_page,
+            methods=["GET", "POST"],
+            provide_automatic_options=False,
+            strict_slashes=True,
+        )
+
+
+def _nothing_here(installation: Installation, mounts: Mounts, brand_id: str, name: str, rest: str) -> Response | None:
+    """The brand's page for a person whose address leads nowhere; None for a script or an unknown brand."""
+    if "text/html" not in request.headers.get("Accept", ""):
+        return None
+    try:
+        brand = installation.brand(brand_id)
+    except NotFound:
+        return None
+    path = "/".join(part for part in (name, rest) if part)
+    environ = below(request.environ, f"/p/{brand.id}", path, b"")
+    with brand, mounts.of(CorePages).request_context(environ):
+        visit = consumer.begin(brand, core=True)
+        return visit.finish(visit.nothing_here())
 
 
 def _serve(installation: Installation, mounts: Mounts, brand_id: str, name: str, rest: str) -> Response:

@@ -11,6 +11,7 @@ from flask import Blueprint
 
 from scrm_core.api import (
     Conflict,
+    NotFound,
     OutMessage,
     Plugin,
     Sender,
@@ -124,6 +125,18 @@ def hall() -> Any:
     from pathlib import Path
 
     return consumer_page(str(Path(__file__).with_name("hall.html")))
+
+
+@pages.get("/lost/<code>")
+def lost(code: str) -> Any:
+    """What a plugin says of a code that it does not know, in words for developers."""
+    consumer()
+    raise NotFound(f"no raffle {code!r}")
+
+
+@pages.get("/aborted")
+def aborted() -> Any:
+    flask.abort(404)
 
 
 @pages.post("/wave")

@@ -72,7 +72,7 @@ def test_what_is_off_or_unknown_answers_alike(browser, path):
 
 def test_a_person_is_told_on_a_page(browser):
     answer = browser.get("/p/moonco/open/hello/x", headers={"Accept": "text/html"})
-    assert answer.status_code == 404 and "页面不存在" in answer.text
+    assert answer.status_code == 404 and "There is nothing here" in answer.text
 
 
 def test_a_post_is_one_transaction(browser, app):
