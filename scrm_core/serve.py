@@ -59,6 +59,17 @@ class Address:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
+def misdirecting(address: Address, base_url: str) -> str:
+    """A warning when ``base_url`` names this machine but another port, where links would lead nowhere; else empty."""
+    parts = urlsplit(base_url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    if parts.hostname not in ("127.0.0.1", "localhost", "::1") or port == address.port:
+        return ""
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    wanted = f"{parts.scheme}://{host}:{address.port}{parts.path}"
+    return f'links lead to port {port}, not {address.port}: write base_url = "{wanted}" into scrm.toml'
+
+
 def cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

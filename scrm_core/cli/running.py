@@ -43,6 +43,9 @@ def run_command(session: Session, host: str, port: int, workers: int | None, no_
     for brand_id, names in applied.items():
         if names:
             click.echo(f"brand {brand_id}: {len(names)} migrations applied")
+    warning = serve.misdirecting(address, installation.config.base_url)
+    if warning:
+        click.echo(f"Warning: {warning}", err=True)
     root = installation.config.root
     session.close()  # the supervisor itself holds no database
 
