@@ -75,7 +75,8 @@ def _nothing_here(installation: Installation, mounts: Mounts, brand_id: str, nam
         return None
     path = "/".join(part for part in (name, rest) if part)
     environ = below(request.environ, f"/p/{brand.id}", path, b"")
-    with brand, mounts.of(CorePages).request_context(environ):
+    owner: type[Any] = CorePages
+    with brand, mounts.of(owner).request_context(environ):
         visit = consumer.begin(brand, core=True)
         return visit.finish(visit.nothing_here())
 
