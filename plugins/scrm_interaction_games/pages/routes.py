@@ -44,7 +44,7 @@ _FRAME_FIELDS = frozenset({"csrf", "once", "back", "key"})
 _CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}\Z")
 
 pages = flask.Blueprint("interaction_games_pages", __name__, template_folder="../templates")
-_said = dict(REFUSALS)
+_said: dict[str, Mapping[str, str]] = dict(REFUSALS)
 
 
 def say_refusals(words: Mapping[str, Mapping[str, str]]) -> None:
