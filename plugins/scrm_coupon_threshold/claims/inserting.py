@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import execute
 
 from ..batches.validity import Validity
-from ..rules import new_code
 from .taking import Taken
 from .views import CouponView
 from .wishes import Wish
@@ -65,6 +64,11 @@ def _insert_rows(count: int) -> str:
     )
 
 
+def new_uid() -> str:
+    """The id of a coupon outside: 96 random bits."""
+    return secrets.token_hex(12)
+
+
 class Inserting:
     """Inserts the coupons of pieces that a batch gave away at one instant."""
 
@@ -76,7 +80,7 @@ class Inserting:
 
     def one(self, wish: Wish, code: str, nth: int, gated: bool) -> CouponView | None:
         """The coupon of a wish; None when a unique key or the contact's state refused it, with nothing written."""
-        taken, uid = self.taken, secrets.token_hex(12)
+        taken, uid = self.taken, new_uid()
         values = (
             uid, code, taken.id, nth, self.valid_from, self.valid_to, self.now, self.day, wish.source, wish.actor,
             wish.reason, wish.grant_key, int(gated), wish.sku, taken.promise_minor, wish.contact_id,
@@ -90,13 +94,12 @@ class Inserting:
     def first(self, wishes: Sequence[Wish]) -> list[CouponView | None]:
         """Everybody's first coupon of a plain batch, in order; None for a wish that was refused."""
         rows = [
-            (secrets.token_hex(12), new_code(), w.contact_id, w.source, w.actor, w.reason, w.grant_key, w.sku)
-            for w in wishes
+            (w.uid, w.new_code, w.contact_id, w.source, w.actor, w.reason, w.grant_key, w.sku) for w in wishes
         ]
         made = self._write_here(rows) if self.brand.handle.engine == "sqlite" else self._write_there(rows)
         return [
-            self._view(made[row[0]], row[0], row[1], wish, 1, 0) if row[0] in made else None
-            for row, wish in zip(rows, wishes, strict=True)
+            self._view(made[wish.uid], wish.uid, wish.new_code, wish, 1, 0) if wish.uid in made else None
+            for wish in wishes
         ]
 
     def _write_here(self, rows: Sequence[tuple[Any, ...]]) -> dict[str, int]:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import Invalid, NotFound, clean_text, execute
 
 from ..models import NAME as NAME
+from ..rules import new_code
 from . import views
 from .crowd import Crowd
+from .inserting import new_uid
 from .views import CouponView
 from .wishes import SOURCES, Wish
 
@@ -55,6 +57,8 @@ class Claims:
             clean_text(device, field="device", max_length=100),
             clean_text(network, field="network", max_length=100),
             code,
+            new_uid(),
+            new_code(),
         )
         return self.brand.group_many(self._crowd, wish)
 

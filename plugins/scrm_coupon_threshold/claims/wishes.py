@@ -10,7 +10,12 @@ UNGATED_SOURCES = ("staff", "reward")
 
 
 class Wish(NamedTuple):
-    """One claim: of which batch, for whom, under which grant key, from where."""
+    """One claim: of which batch, for whom, under which grant key, from where.
+
+    ``code`` is the one that the person entered, empty where none was. ``uid``
+    and ``new_code`` are drawn in advance, while nobody waits for the database:
+    a coupon that is made together with others gets them.
+    """
 
     batch: str
     contact_id: int
@@ -22,3 +27,5 @@ class Wish(NamedTuple):
     device: str
     network: str
     code: str
+    uid: str
+    new_code: str
