@@ -78,6 +78,33 @@ def test_what_waits_behind_a_writer_is_committed_together(brand, other, hold, mo
     assert kept(other) == []
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_who_comes_while_the_leader_waits_for_another_writer_is_taken_along(brand, monkeypatch):
+    inside, go = threading.Event(), threading.Event()
+
+    def write():
+        with brand, brand.transaction():
+            note("g-0")
+            inside.set()
+            assert go.wait(20)
+
+    counted = commits(brand, monkeypatch)
+    with ThreadPoolExecutor(8) as pool, brand:
+        writer = pool.submit(write)
+        assert inside.wait(20)
+        brand.handle.group = None
+        asked = [pool.submit(enter, brand, lambda n=n: note(f"g-{n}")) for n in range(1, 6)]
+        while brand.handle.group is None:
+            threading.Event().wait(0.001)
+        # One of the five leads, and is still waiting for the writer when the last one comes.
+        gathered(brand, 5)
+        go.set()
+        writer.result(20)
+        assert [each.result(20) for each in asked] == [f"g-{n}" for n in range(1, 6)]
+    assert len(counted) == 2
+    assert kept(brand) == [f"g-{n}" for n in range(6)]
+
+
 def test_who_is_refused_loses_only_its_own_writes(brand, hold):
     first, inside, go = hold
 
