@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 
 import pytest
 
@@ -90,9 +91,20 @@ def test_a_child_that_does_not_stop_is_killed_with_all_it_started(tmp_path):
     assert code == 1
     assert "deaf did not stop within 0.2 s" in said[-1]
     grandchild = int((tmp_path / "ready").read_text())
-    # Killed; whoever adopted it may not have reaped it yet.
-    with open(f"/proc/{grandchild}/stat") if os.path.exists(f"/proc/{grandchild}/stat") else open(os.devnull) as file:
-        assert file.read().rpartition(")")[2].split()[:1] in ([], ["Z"], ["X"])
+    # Killed; on a busy machine it is gone a moment later, and whoever adopted it may not have reaped it yet.
+    patience = time.monotonic() + 20
+    while state_of(grandchild) not in ("", "Z", "X") and time.monotonic() < patience:
+        threading.Event().wait(0.01)
+    assert state_of(grandchild) in ("", "Z", "X")
+
+
+def state_of(pid):
+    """The letter of a process's state; empty when there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
 
 
 def test_signal_handlers_are_given_back():
