@@ -158,7 +158,7 @@ def yardstick_of(root: Path) -> Client:
 
     def claim(batch: str, person: int) -> bool:
         raw, now = connection(), time.time_ns() // 1_000_000
-        uid, code = secrets.token_hex(12), "".join(secrets.choice(LETTERS) for _ in range(13))
+        uid, code = f"{now >> 6:09x}{secrets.token_hex(8)[1:]}", "".join(secrets.choice(LETTERS) for _ in range(13))
         raw.execute("BEGIN IMMEDIATE")
         try:
             row = raw.execute(

@@ -64,9 +64,13 @@ def _insert_rows(count: int) -> str:
     )
 
 
-def new_uid() -> str:
-    """The id of a coupon outside: 96 random bits."""
-    return secrets.token_hex(12)
+def new_uid(now: int) -> str:
+    """The id outside of a coupon that is claimed now: 60 random bits behind the time.
+
+    Uids of one moment lie side by side in their index: wholly random ones cost a
+    page of the database each.
+    """
+    return f"{now >> 6:09x}{secrets.token_hex(8)[1:]}"
 
 
 class Inserting:
@@ -80,7 +84,7 @@ class Inserting:
 
     def one(self, wish: Wish, code: str, nth: int, gated: bool) -> CouponView | None:
         """The coupon of a wish; None when a unique key or the contact's state refused it, with nothing written."""
-        taken, uid = self.taken, new_uid()
+        taken, uid = self.taken, new_uid(self.now)
         values = (
             uid, code, taken.id, nth, self.valid_from, self.valid_to, self.now, self.day, wish.source, wish.actor,
             wish.reason, wish.grant_key, int(gated), wish.sku, taken.promise_minor, wish.contact_id,

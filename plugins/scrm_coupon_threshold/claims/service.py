@@ -57,7 +57,7 @@ class Claims:
             clean_text(device, field="device", max_length=100),
             clean_text(network, field="network", max_length=100),
             code,
-            new_uid(),
+            new_uid(self.brand.now()),
             new_code(),
         )
         return self.brand.group_many(self._crowd, wish)
