@@ -123,10 +123,14 @@ def test_a_campaign_from_its_file_to_the_check_of_its_draws(
     assert json.loads(out.read_text())["seed"] == seed
 
 
+# So many that two numbers are not the same by chance.
+TOTAL = 10**9
+
+
 @pytest.mark.parametrize(
     ("change", "name"),
     [
-        (lambda told: told["draws"][0].update(x=(told["draws"][0]["x"] + 1) % 10), "number"),
+        (lambda told: told["draws"][0].update(x=(told["draws"][0]["x"] + 1) % TOTAL), "number"),
         (lambda told: told["draws"][0].update(client_seed="another"), "number"),
         (lambda told: told["draws"][0].update(picked="none", given="", why=""), "prize"),
         (lambda told: told["draws"][0].update(given="", why=""), "decision"),
@@ -142,7 +146,7 @@ def test_a_file_that_was_tampered_with_is_found_out(
 ) -> None:  # fmt: skip
     monkeypatch.setattr("scrm_interaction_games.engine.fairness.new_seed", lambda: "ab" * 32)
     # Weight 0 for nothing: whatever the number, the tea is picked.
-    code = scene.campaign("wheel", [scene.prize("tea", weight=10), scene.none(0)], chances={"start": 1})
+    code = scene.campaign("wheel", [scene.prize("tea", weight=TOTAL), scene.none(0)], chances={"start": 1})
     scene.draw(code, scene.person())
     scene.games.end(code, actor="mia", reason="done")
     scene.games.reveal(code, actor="mia")
