@@ -235,8 +235,9 @@ def test_a_dry_run_says_who_gets_what_why_not_and_at_what_cost_and_writes_nothin
         assert (run.would_send, run.kept_back) == (3, {"cap_7_days": 1, "no_consent": 1})
         assert (run.parts, run.cost_milli, run.cost_minor, run.currency) == (6, 27_000, 27, "CNY")
         assert run.missing == () and run.problems == () and run.hours == "at any hour"
-        assert [each.number for each in run.samples] == ["+86138****2222", "+86138****0000", "+86138****0001",
-                                                          "+86138****0002"]  # fmt: skip
+        # In which order a database finds the people of a segment is its own affair.
+        assert sorted(each.number for each in run.samples) == ["+86138****0000", "+86138****0001", "+86138****0002",
+                                                               "+86138****2222"]  # fmt: skip
         assert {"13811112222" in each.body for each in run.samples} == {False}
         scene.plans.launching.schedule("MAY", "now", actor="ann")
         scene.brand.outreach.drain()
