@@ -10,7 +10,7 @@ from marshmallow import RAISE, Schema, fields
 from scrm_core.api import Invalid, ReportTable, contended, current_actor, current_brand, iso, load_body, permission
 
 from .awards.routes import add_routes as add_award_routes
-from .engine import draws as drawing
+from .engine import records
 from .engine.definition import instant_of
 from .games.shop_routes import add_routes as add_shop_routes
 from .pages.routes import published
@@ -267,7 +267,7 @@ def view(code: str) -> Any:
 def show_draw(uid: str) -> Any:
     """A draw, the checks of its number and decision, and what reviewers said."""
     games = games_here()
-    campaign, draw = drawing.by_uid(games.campaigns, uid)
+    campaign, draw = records.by_uid(games.campaigns, uid)
     found = games.verify(uid)[1] if draw.kind == "draw" else []
     return flask.jsonify(
         {

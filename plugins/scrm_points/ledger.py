@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from scrm_core.api import Brand
 
 MOST_POINTS = 1_000_000_000_000
-KEY_CHARS = 300
 
 _ENTRY = (
     "SELECT e.id, e.contact_id, e.kind, e.amount, e.key, origin.key, e.reason, e.actor, e.at, l.expires_at "
@@ -68,11 +67,10 @@ Taken = list[list[int]]
 """``[[lot, points], ...]``."""
 
 
-def whole_points(points: object, field: str = "points", least: int = 1) -> int:
-    """The number of points; raises Invalid for anything but an integer from ``least`` to a million millions."""
-    if type(points) is not int or not least <= points <= MOST_POINTS:
-        raise Invalid(f"{field} is a whole number from {least} to {MOST_POINTS}, not {points!r}", field=field)
-    return points
+def need_points(points: object, field: str = "points") -> None:
+    """Raises Invalid for anything but an integer from 1 to a million millions."""
+    if type(points) is not int or not 1 <= points <= MOST_POINTS:
+        raise Invalid(f"{field} is a whole number from 1 to {MOST_POINTS}, not {points!r}", field=field)
 
 
 def checked_key(key: object) -> str:
@@ -124,17 +122,16 @@ class Ledger:
         reason: str = "",
         actor: str = "",
         order_id: int | None = None,
-        lapses: bool = True,
     ) -> Entry:
         """Add points, once per key; a debt is paid first, the rest becomes a lot."""
         account = self.lock(contact_id)
         found = self.find(key)
         if found is not None:
-            return same(found, contact_id, amount, kind)
+            return _same(found, contact_id, amount, kind)
         entry_id = self._append(contact_id, kind, amount, key, reason=reason, actor=actor, order_id=order_id)
         usable = self._raise(account, amount)
         if usable:
-            self._new_lot(entry_id, contact_id, usable, self.expiry(self.brand.now()) if lapses else None)
+            self._new_lot(entry_id, contact_id, usable, self.expiry(self.brand.now()))
         return self.entry(key)
 
     def debit(self, contact_id: int, amount: int, *, key: str, kind: str, reason: str = "", actor: str = "") -> Entry:
@@ -142,7 +139,7 @@ class Ledger:
         account = self.lock(contact_id)
         found = self.find(key)
         if found is not None:
-            return same(found, contact_id, -amount, kind)
+            return _same(found, contact_id, -amount, kind)
         changed = execute(
             "UPDATE points_account SET balance = balance - ? WHERE contact_id = ? AND balance >= ?",
             (amount, contact_id, amount),
@@ -153,9 +150,7 @@ class Ledger:
         self._append(contact_id, kind, -amount, key, reason=reason, actor=actor, lots=taken)
         return self.entry(key)
 
-    def take_back(
-        self, origin: Entry, amount: int, *, key: str, kind: str = "reversal", reason: str = "", actor: str = ""
-    ) -> None:
+    def take_back(self, origin: Entry, amount: int, *, key: str, reason: str = "") -> None:
         """Take back ``amount`` of what an entry brought: from its own lot, then from others, the rest is a debt.
 
         Once per key. Nothing happens when the person was erased: their account is closed.
@@ -172,9 +167,9 @@ class Ledger:
             "UPDATE points_account SET balance = balance - ?, debt = debt + ? WHERE contact_id = ? AND balance >= ?",
             (there, amount - there, contact_id, there),
         )
-        self._append(contact_id, kind, -amount, key, reason=reason, actor=actor, lots=taken, reverses_id=origin.id)
+        self._append(contact_id, "reversal", -amount, key, reason=reason, lots=taken, reverses_id=origin.id)
 
-    def give_back(self, origin: Entry, amount: int, *, key: str, reason: str = "", actor: str = "") -> None:
+    def give_back(self, origin: Entry, amount: int, *, key: str) -> None:
         """Put back ``amount`` of what an entry took, into the lots it came from, the longest-lived first.
 
         Once per key. Points whose lot has lapsed meanwhile lapse with it.
@@ -187,10 +182,7 @@ class Ledger:
             return
         usable = self._raise(account, amount)
         back, homeless = self._refill(contact_id, usable, self._taken_by(origin))
-        entry_id = self._append(
-            contact_id, "return", amount, key, reason=reason, actor=actor, lots=back, reverses_id=origin.id,
-            order_id=None,
-        )  # fmt: skip
+        entry_id = self._append(contact_id, "return", amount, key, lots=back, reverses_id=origin.id)
         if homeless:
             self._new_lot(entry_id, contact_id, homeless, None)
         self._lapse(self._lock(contact_id))
@@ -398,7 +390,7 @@ class Ledger:
         return int(row[0])
 
 
-def same(entry: Entry, contact_id: int, amount: int, kind: str) -> Entry:
+def _same(entry: Entry, contact_id: int, amount: int, kind: str) -> Entry:
     """The entry that a key has already made; raises Conflict when it was made for something else."""
     if (entry.contact_id, entry.amount, entry.kind) != (contact_id, amount, kind):
         raise Conflict(f"the key {entry.key!r} was used for other points", code="key_used")

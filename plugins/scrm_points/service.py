@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, Invalid, NotFound, RewardOrder, clean_text, execute, transactional
 
-from .ledger import Entry, Ledger, checked_key, whole_points
+from .ledger import Entry, Ledger, checked_key, need_points
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -77,7 +77,7 @@ class PointsBook:
     def issue(self, order: RewardOrder) -> dict[str, Any]:
         """Issue a reward of the kind ``points``: ``quantity`` is how many. Returns the key of the entry."""
         check_item(order.item)
-        whole_points(order.quantity, "quantity")
+        need_points(order.quantity, "quantity")
         key = f"reward:{order.grant_key}"
         contact_id = self.brand.contacts.survivor(order.contact_id)
         self.ledger.credit(contact_id, order.quantity, key=key, kind="grant", reason=order.reason)
@@ -104,10 +104,7 @@ class PointsBook:
             raise Invalid("an adjustment needs a reason", field="reason")
         if not actor:
             raise Invalid("an adjustment needs an actor: who makes it", field="actor")
-        if type(points) is int and points < 0:
-            whole_points(-points)
-        else:
-            whole_points(points)
+        need_points(-points if type(points) is int and points < 0 else points)
         contact_id = self.brand.contacts.survivor(contact_id)
         if points > 0:
             return self.ledger.credit(contact_id, points, key=key, kind="adjust", reason=reason, actor=actor)
@@ -124,7 +121,7 @@ class PointsBook:
         only multiples, ``redeem_off`` when it takes none.
         """
         key = checked_key(key)
-        whole_points(points)
+        need_points(points)
         minutes = self.settings["hold_minutes"] if minutes is None else minutes
         if type(minutes) is not int or not 1 <= minutes <= MOST_MINUTES:
             raise Invalid(f"minutes is a whole number from 1 to {MOST_MINUTES}", field="minutes")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute
 
-from . import fairness, moves, players
+from . import fairness, moves, players, records
 from .fulfilment import Outcome
+from .records import AwardView, DrawView, Facts
 from .screening import screen
 from .stock import PER_PERSON, SHORT, Stock
 from .tickets import DAY_MS, NO_TICKET, Tickets
@@ -26,66 +26,6 @@ if TYPE_CHECKING:
 
 HOUR_MS = 3_600_000
 _CLIENT_SEED = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
-_COLUMNS = (
-    "d.id, d.uid, d.campaign_id, d.contact_id, d.player, d.kind, d.n, d.client_seed, d.x, d.picked, p.code, d.why, "
-    "d.state, d.counted, d.value_minor, d.reason, d.deadline, d.at, d.move"
-)
-_FROM = f"SELECT {_COLUMNS} FROM interaction_games_draw d LEFT JOIN interaction_games_prize p ON p.id = d.prize_id "
-
-
-@dataclass(frozen=True, slots=True)
-class DrawView:
-    """A draw, or an award. ``prize`` is what was given (null for none), ``picked`` what the number points to.
-
-    ``state``: none, won, held, granted, failed or void. ``word`` says it for the
-    page: none, sold_out (the chance was given back), won, review, void or forfeited.
-    ``proof`` holds what is needed to check the number after the reveal.
-    """
-
-    uid: str
-    contact_id: int
-    kind: str
-    n: int | None
-    prize: PrizeView | None
-    state: str
-    word: str
-    picked: str
-    why: str
-    counted: bool
-    reason: str
-    deadline: int | None
-    at: int
-    proof: dict[str, Any]
-
-    def shown(self) -> dict[str, Any]:
-        """The draw as its player may see it, in JSON values."""
-        return {
-            "uid": self.uid, "n": self.n, "prize": self.prize.shown() if self.prize else None, "state": self.state,
-            "word": self.word, "why": self.why, "counted": self.counted, "reason": self.reason,
-            "deadline": self.deadline, "at": self.at, "proof": self.proof,
-        }  # fmt: skip
-
-
-AwardView = DrawView
-"""An award looks like a draw without a number."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What is known of a draw or an award before anything is granted."""
-
-    uid: str
-    contact_id: int
-    player: str
-    kind: str
-    n: int | None
-    key: str
-    client_seed: str
-    x: int | None
-    picked: str
-    why: str
-    counted: bool
-    reason: str = ""
 
 
 class Draws:
@@ -165,7 +105,7 @@ class Draws:
             self._uncount(player, contact_id, lot, uid)
         elif prize is not None:
             self._remember_win(player, prize, why)
-        facts = _Facts(uid, contact_id, player.uid, "draw", player.n, key, client_seed, x, picked.code, why, counted)
+        facts = Facts(uid, contact_id, player.uid, "draw", player.n, key, client_seed, x, picked.code, why, counted)
         return self._record(facts, prize, device, network)
 
     def _spend_one(self, contact_id: int, uid: str, *, first: bool) -> int:
@@ -270,7 +210,7 @@ class Draws:
 
     def award(
         self, contact_id: int, code: str, key: str, *, reason: str, device: str, network: str
-    ) -> DrawView:
+    ) -> AwardView:
         """Give a certain prize once per person and key; the same key again answers the first award.
 
         Raises Conflict (``sold_out``, or ``prize_limit`` when the person has had
@@ -294,7 +234,7 @@ class Draws:
             if not self._use_reservation(prize, contact_id, key):
                 self._take_or_refuse(prize, contact_id)
             uid = secrets.token_hex(12)
-            facts = _Facts(
+            facts = Facts(
                 uid, contact_id, player.uid, "award", None, f"award:{key}", "", None, prize.code, "", True, reason
             )
             return self._record(facts, prize, device, network)
@@ -381,7 +321,7 @@ class Draws:
 
     # Writing and reading -----------------------------------------------------
 
-    def _record(self, facts: _Facts, prize: PrizeView | None, device: str, network: str) -> DrawView:
+    def _record(self, facts: Facts, prize: PrizeView | None, device: str, network: str) -> DrawView:
         """Grant or hold what was won, and write the draw down as it stands then."""
         score, signals = self._screened(prize, facts.contact_id, device, network)
         deadline = None
@@ -410,7 +350,7 @@ class Draws:
                 json.dumps(signals) if signals else None, self.now, self.day,
             ),
         )  # fmt: skip
-        return _view(self.campaign, facts, prize, outcome.state, deadline, self.now, self.stock.move)
+        return records.view(self.campaign, facts, prize, outcome.state, deadline, self.now, self.stock.move)
 
     def _screened(self, prize: PrizeView | None, contact_id: int, device: str, network: str) -> tuple[int, list[str]]:
         if prize is None or prize.value_minor < self.settings["screen_from_minor"]:
@@ -420,87 +360,17 @@ class Draws:
     def find(self, contact_id: int, key: str) -> DrawView | None:
         """The draw of a person with this key, or None."""
         row = execute(
-            f"{_FROM}WHERE d.contact_id = ? AND d.campaign_id = ? AND d.key = ?", (contact_id, self.campaign.id, key)
+            f"{records.FROM}WHERE d.contact_id = ? AND d.campaign_id = ? AND d.key = ?",
+            (contact_id, self.campaign.id, key),
         ).fetchone()
-        return draw_view(row, self.campaign) if row is not None else None
+        return records.draw_view(row, self.campaign) if row is not None else None
 
     def get(self, uid: str) -> DrawView:
         """The draw with this uid in this campaign; raises NotFound."""
-        row = execute(f"{_FROM}WHERE d.uid = ? AND d.campaign_id = ?", (uid, self.campaign.id)).fetchone()
+        row = execute(f"{records.FROM}WHERE d.uid = ? AND d.campaign_id = ?", (uid, self.campaign.id)).fetchone()
         if row is None:
             raise NotFound(f"no draw {uid!r}")
-        return draw_view(row, self.campaign)
-
-
-def of_person(
-    campaigns: Campaigns, contact_id: int, *, campaign_id: int | None = None, limit: int = 100
-) -> list[tuple[CampaignView, DrawView]]:
-    """A person's wins and what has become of them, newest first."""
-    where, params = "", [contact_id]
-    if campaign_id is not None:
-        where = " AND d.campaign_id = ?"
-        params.append(campaign_id)
-    rows = execute(
-        f"{_FROM}WHERE d.contact_id = ?{where} AND d.state <> 'none' ORDER BY d.id DESC LIMIT ?", [*params, limit]
-    ).fetchall()
-    kept: dict[int, CampaignView] = {}
-    for row in rows:
-        if row[2] not in kept:
-            kept[row[2]] = campaigns.by_id(row[2])
-    return [(kept[row[2]], draw_view(row, kept[row[2]])) for row in rows]
-
-
-def by_uid(campaigns: Campaigns, uid: str) -> tuple[CampaignView, DrawView]:
-    """A draw and its campaign; raises NotFound."""
-    row = execute(f"{_FROM}WHERE d.uid = ?", (uid,)).fetchone()
-    if row is None:
-        raise NotFound(f"no draw {uid!r}")
-    campaign = campaigns.by_id(row[2])
-    return campaign, draw_view(row, campaign)
-
-
-def draw_view(row: tuple[Any, ...], campaign: CampaignView) -> DrawView:
-    """A draw from its row."""
-    (
-        _, uid, _, contact_id, player, kind, n, client_seed, x, picked, prize, why, state, counted, _, reason,
-        deadline, at, move,
-    ) = row  # fmt: skip
-    facts = _Facts(uid, contact_id, player, kind, n, "", client_seed, x, picked, why, bool(counted), reason)
-    return _view(campaign, facts, campaign.prize(prize) if prize else None, state, deadline, at, move)
-
-
-def _view(
-    campaign: CampaignView,
-    facts: _Facts,
-    prize: PrizeView | None,
-    state: str,
-    deadline: int | None,
-    at: int,
-    move: int | None,
-) -> DrawView:
-    proof = {}
-    if facts.kind == "draw":
-        proof = {
-            "campaign": campaign.code, "person": facts.player, "n": facts.n, "client_seed": facts.client_seed,
-            "x": facts.x, "total_weight": campaign.total_weight, "picked": facts.picked,
-            "given": prize.code if prize else None, "why": facts.why, "move": move,
-            "commitment": campaign.commitment, "table_hash": campaign.table_hash, "rules_hash": campaign.rules_hash,
-        }  # fmt: skip
-    return DrawView(
-        facts.uid, facts.contact_id, facts.kind, facts.n, prize, state,
-        _word(state, facts.counted, facts.reason), facts.picked, facts.why, facts.counted, facts.reason, deadline,
-        at, proof,
-    )  # fmt: skip
-
-
-def _word(state: str, counted: bool, reason: str) -> str:
-    if state == "none":
-        return "none" if counted else "sold_out"
-    if state == "held":
-        return "review"
-    if state == "void":
-        return "forfeited" if reason == "not claimed in time" else "void"
-    return "won"
+        return records.draw_view(row, self.campaign)
 
 
 def _client_seed(text: str) -> str:

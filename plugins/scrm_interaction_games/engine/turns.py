@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, Invalid, consumer_language, day_start, execute, mask
 
-from . import draws as drawing
-from . import registry
-from .draws import AwardView, Draws, DrawView
+from . import records, registry
+from .draws import Draws
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from .campaigns import Campaigns
     from .definition import CampaignView, PrizeView
     from .fulfilment import Fulfilment
+    from .records import AwardView, DrawView
 
 NAME = "interaction-games"
 _NAMELESS = {"zh": "一位朋友", "en": "A friend"}
@@ -154,7 +154,7 @@ class Turn:
         """The person's wins in this campaign, newest first."""
         if self.contact_id is None:
             return []
-        found = drawing.of_person(self._campaigns, self.contact_id, campaign_id=self.campaign.id, limit=limit)
+        found = records.of_person(self._campaigns, self.contact_id, campaign_id=self.campaign.id, limit=limit)
         return [draw for _, draw in found]
 
     def emit(self, name: str, fields: Mapping[str, str | int] | None = None, contact_id: int | None = None) -> None:

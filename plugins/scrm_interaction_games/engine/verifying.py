@@ -12,8 +12,7 @@ from zoneinfo import ZoneInfo
 
 from scrm_core.api import Invalid, execute, from_instant
 
-from . import draws as drawing
-from . import fairness, moves, replay, rules
+from . import fairness, moves, records, replay, rules
 from .stock import BUDGET, PACED, PER_DAY, PER_PERSON, SHORT, SOLD_OUT
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ def verify(campaigns: Campaigns, uid: str) -> tuple[CampaignView, list[Check]]:
     Reads that player's draws alone: whether stock was there at that moment is
     checked with the published file, which holds all moves.
     """
-    campaign, draw = drawing.by_uid(campaigns, uid)
+    campaign, draw = records.by_uid(campaigns, uid)
     if draw.kind != "draw":
         raise Invalid(f"{uid!r} is the award of a certain prize; there is no number to check", field="draw")
     told = _head(campaigns, campaign)

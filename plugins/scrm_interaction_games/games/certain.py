@@ -42,7 +42,7 @@ def state_of(turn: Turn, key: str) -> str:
 
 def title_of(turn: Turn, prize: str) -> str:
     """The title of a prize, or its code when the campaign does not have it."""
-    return next((each.title for each in turn.prizes() if each.code == prize), prize)
+    return next((each.title for each in turn.campaign.prizes if each.code == prize), prize)
 
 
 def unknown_prizes(campaign: Any, codes: Iterable[str]) -> Iterator[str]:

@@ -289,7 +289,7 @@ def _daily(turn: Turn, cycle: Cycle, cycle_day: int, done: bool) -> list[dict[st
     """The rewards of the cycle days around today: a rolling cycle whole, otherwise the seven days from here."""
     if not turn.settings["daily"]:
         return []
-    titles = {prize.code: prize.title for prize in turn.prizes()}
+    titles = {prize.code: prize.title for prize in turn.campaign.prizes}
     begins = 1 if cycle.mode == "rolling" else cycle_day
     ends = cycle.length if cycle.mode == "rolling" else cycle_day + 6
     out = []
@@ -311,7 +311,7 @@ def _milestones(
     turn: Turn, cycle: Cycle, book: Book, days: frozenset[int], today: int
 ) -> list[dict[str, Any]]:
     """Each milestone with how many days are still missing to it; ``reached`` once it was paid in this streak."""
-    titles = {prize.code: prize.title for prize in turn.prizes()}
+    titles = {prize.code: prize.title for prize in turn.campaign.prizes}
     run = cycle.day(days, today) - (0 if today in book.signed else 1)
     scope = cycle.scope(days, today)
     had = {milestone: on for milestone, on in book.paid if scope.holds(on)}

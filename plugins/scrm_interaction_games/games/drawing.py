@@ -10,7 +10,7 @@ from ..engine import players
 
 if TYPE_CHECKING:
     from ..engine.definition import CampaignView, PrizeView
-    from ..engine.draws import DrawView
+    from ..engine.records import DrawView
     from ..engine.turns import Turn
 
 LONGEST_NUMBER = 12
@@ -52,13 +52,6 @@ def lock_player(turn: Turn) -> None:
     players.lock(turn.campaign.id, turn.person(None), turn.now)
 
 
-def draw_once(turn: Turn, key: str) -> DrawView:
-    """The draw under a key of the game's own: made when it is not there yet, and told to all plugins then."""
-    lock_player(turn)
-    known = turn.engine_draws.find(turn.person(None), f"draw:{key}")
-    return known if known is not None else draw_new(turn, key)
-
-
 def draw_new(turn: Turn, key: str | None = None) -> DrawView:
     """Draw, and tell all plugins that this person played."""
     draw = turn.draw(key=key)
@@ -73,7 +66,9 @@ def draw_after(turn: Turn, known: str) -> DrawView:
     lock_player(turn)
     if int(known) > draws_of(turn):
         raise Invalid("after: so many draws have not been made; open the page again", field="after")
-    return draw_once(turn, f"after:{int(known)}")
+    key = f"after:{int(known)}"
+    found = turn.engine_draws.find(turn.person(None), f"draw:{key}")
+    return found if found is not None else draw_new(turn, key)
 
 
 def draws_of(turn: Turn) -> int:

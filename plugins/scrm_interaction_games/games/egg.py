@@ -11,7 +11,7 @@ from .days_schemas import EggSettings
 from .drawing import draw_new, drawn, lock_player, told
 
 if TYPE_CHECKING:
-    from ..engine.draws import DrawView
+    from ..engine.records import DrawView
     from ..engine.turns import Turn
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SOLD_OUT = "drop_sold_out"
 _STOCK = "SELECT id, stock, taken FROM interaction_games_drop WHERE campaign_id = ? AND day = ? AND minute = ?"
+_LEFT = "SELECT minute, stock - taken FROM interaction_games_drop WHERE campaign_id = ? AND day = ?"
 
 
 class Grab:
@@ -50,6 +51,7 @@ class Grab:
         running = open_drop(drops, turn.now, turn.day, zone)
         coming = next_drop(drops, turn.now, turn.day, zone)
         mine = self._grabbed(turn)
+        left = dict(execute(_LEFT, (turn.campaign.id, turn.day)).fetchall())
         return {
             "now": turn.now,
             "open": running.at if running is not None else None,
@@ -57,7 +59,7 @@ class Grab:
             "grabbed": None
             if mine is None
             else {"prize": mine, "title": title_of(turn, mine), "state": state_of(turn, f"grab:{turn.day}")},
-            "drops": [self._shown(turn, drop, running) for drop in drops],
+            "drops": [self._shown(turn, drop, running, left.get(drop.minute, drop.stock)) for drop in drops],
         }
 
     def grab(self, turn: Turn) -> dict[str, Any]:
@@ -110,9 +112,7 @@ class Grab:
             raise _sold_out(drop)
         return int(drop_id)
 
-    def _shown(self, turn: Turn, drop: Drop, running: Drop | None) -> dict[str, Any]:
-        row = execute(_STOCK, (turn.campaign.id, turn.day, drop.minute)).fetchone()
-        left = drop.stock if row is None else row[1] - row[2]
+    def _shown(self, turn: Turn, drop: Drop, running: Drop | None, left: int) -> dict[str, Any]:
         opens, closes = drop.window(turn.day, turn.brand.zone)
         state = "coming" if turn.now < opens else "over" if turn.now >= closes else "open"
         if state == "open" and left == 0:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import Conflict
 
 if TYPE_CHECKING:
-    from ..engine.draws import AwardView
+    from ..engine.records import AwardView
     from ..engine.turns import Desk, Turn
 
 

@@ -59,7 +59,7 @@ class Invite:
         """Own code, invitees and rungs, and the invitation that brought one here (``by``); writes nothing."""
         settings = turn.settings
         inviter = invitations.of_person(turn.campaign.id, turn.contact_id) if turn.contact_id is not None else None
-        titles = {prize.code: prize.title for prize in turn.prizes()}
+        titles = {prize.code: prize.title for prize in turn.campaign.prizes}
         qualified = inviter.qualified if inviter else 0
         paid = invitations.rungs_paid(inviter.id) if inviter else {}
         ahead = next_rung(rungs_of(settings), qualified)

@@ -25,8 +25,7 @@ from scrm_core.api import (
     network,
 )
 
-from ..engine import draws as drawing
-from ..engine import registry, surfaces
+from ..engine import records, registry, surfaces
 from ..engine.definition import money
 from ..schemas import NAME
 from .words import REFUSALS, WORDS
@@ -167,7 +166,7 @@ def result(code: str, uid: str) -> Any:
     """One draw of the person who is signed in; anybody else's is not there."""
     person = need_consumer()
     games = games_here()
-    campaign, draw = drawing.by_uid(games.campaigns, uid)
+    campaign, draw = records.by_uid(games.campaigns, uid)
     if campaign.code != code or draw.contact_id != person.contact_id:
         raise NotFound(f"no draw {uid!r}")
     if _script():
@@ -182,7 +181,7 @@ def result(code: str, uid: str) -> Any:
 def prizes() -> Any:
     """Everything that the person who is signed in has won."""
     person = need_consumer()
-    found = drawing.of_person(games_here().campaigns, person.contact_id)
+    found = records.of_person(games_here().campaigns, person.contact_id)
     if _script():
         return flask.jsonify({"prizes": [{"campaign": c.code, **draw.shown()} for c, draw in found]})
     rows = [
@@ -209,14 +208,14 @@ def claim(uid: str) -> Any:
     return consumer_answer({"state": state}, f"{root()}/prizes")
 
 
-def _claimable(draw: drawing.DrawView) -> bool:
+def _claimable(draw: records.DrawView) -> bool:
     """Whether its winner may give an address now; the days to do so begin when a held prize is approved."""
     if draw.deadline is None:
         return False
     return draw.state == "held" or (draw.state == "won" and draw.deadline > current_brand().now())
 
 
-def _kept(draw: drawing.DrawView) -> tuple[str, str] | None:
+def _kept(draw: records.DrawView) -> tuple[str, str] | None:
     """Where its winner finds a prize that was given: address and title of the issuing plugin's page about one's own.
 
     None where the issuer has no such page, or the prize is not given yet.

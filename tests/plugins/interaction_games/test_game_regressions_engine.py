@@ -18,8 +18,7 @@ from scrm_core.db.bulk import execute
 from scrm_core.db.router import STATE
 from scrm_core.services.orders import RefundIn
 from scrm_core.web.app import create_app
-from scrm_interaction_games.engine import draws as drawing
-from scrm_interaction_games.engine import registry
+from scrm_interaction_games.engine import records, registry
 from scrm_interaction_games.games import handing
 from scrm_interaction_games.pages import routes
 from scrm_interaction_games.service import chances_of_order
@@ -192,7 +191,7 @@ def merge(scene: Scene, winner: int, loser: int) -> int:
 
 
 def mine(scene: Scene, person: int) -> list[str]:
-    return sorted(draw.uid for _, draw in drawing.of_person(scene.games.campaigns, person))
+    return sorted(draw.uid for _, draw in records.of_person(scene.games.campaigns, person))
 
 
 def test_what_two_contacts_won_under_one_key_is_the_one_persons_after_a_merge_and_goes_back_exactly(
