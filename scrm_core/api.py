@@ -76,6 +76,7 @@ from .values.masking import mask
 from .values.money import format_minor
 from .values.shares import allocate
 from .values.text import clean_text, csv_cell
+from .values.uids import new_uid
 from .web.consumer import (
     consumer,
     consumer_answer,
@@ -196,6 +197,7 @@ __all__ = [
     "mask",
     "need_consumer",
     "network",
+    "new_uid",
     "normalise_header",
     "normalise_phone",
     "permission",

@@ -253,7 +253,8 @@ class PersonQuery:
 class RewardOrder:
     """A reward to issue: what ``grant_key`` is unique for, whom it goes to, which one of its kind and how many.
 
-    ``item`` says which one: a coupon's batch, a SKU; empty where a kind has only one.
+    ``item`` says which one: a coupon's batch, a SKU; empty where a kind has only one. A
+    grant goes to an active contact, who is not merged or erased until the transaction ends.
     """
 
     reward_id: int

@@ -124,15 +124,17 @@ class Ledger:
         order_id: int | None = None,
     ) -> Entry:
         """Add points, once per key; a debt is paid first, the rest becomes a lot."""
-        account = self.lock(contact_id)
-        found = self.find(key)
-        if found is not None:
-            return _same(found, contact_id, amount, kind)
-        entry_id = self._append(contact_id, kind, amount, key, reason=reason, actor=actor, order_id=order_id)
-        usable = self._raise(account, amount)
+        account, now = self.lock(contact_id), self.brand.now()
+        entry_id = self._append_new(
+            contact_id, kind, amount, key, reason=reason, actor=actor, order_id=order_id, at=now
+        )
+        if entry_id is None:
+            return _same(self.entry(key), contact_id, amount, kind)
+        usable, expires_at = self._raise(account, amount), None
         if usable:
-            self._new_lot(entry_id, contact_id, usable, self.expiry(self.brand.now()))
-        return self.entry(key)
+            expires_at = self.expiry(now)
+            self._new_lot(entry_id, contact_id, usable, expires_at)
+        return Entry(entry_id, contact_id, kind, amount, key, None, reason, actor, now, expires_at)
 
     def debit(self, contact_id: int, amount: int, *, key: str, kind: str, reason: str = "", actor: str = "") -> Entry:
         """Take points that the person has, once per key; raises Conflict when there are too few."""
@@ -268,6 +270,8 @@ class Ledger:
 
     def _lapse(self, account: Account) -> Account:
         """Let points go whose time is over; returns the account as it is then."""
+        if not account.balance:
+            return account  # the balance is the sum of the lots: nothing is left in any
         lots = execute(
             "SELECT id, remaining, expires_at FROM points_lot WHERE contact_id = ? AND remaining > 0 "
             "AND expires_at <= ? ORDER BY expires_at, id",
@@ -362,7 +366,14 @@ class Ledger:
             (entry_id, contact_id, points, expires_at),
         )
 
-    def _append(
+    def _append(self, contact_id: int | None, kind: str, amount: int, key: str, **more: Any) -> int:
+        """The id of a new entry; raises Conflict for a key that was used."""
+        made = self._append_new(contact_id, kind, amount, key, **more)
+        if made is None:
+            raise Conflict(f"the key {key!r} was used for somebody else's points", code="key_used")
+        return made
+
+    def _append_new(
         self,
         contact_id: int | None,
         kind: str,
@@ -375,7 +386,8 @@ class Ledger:
         reverses_id: int | None = None,
         lots: Taken | None = None,
         at: int | None = None,
-    ) -> int:
+    ) -> int | None:
+        """The id of a new entry; None when its key was used before."""
         at = self.brand.now() if at is None else at
         row = execute(
             "INSERT INTO points_entry (contact_id, kind, amount, key, reverses_id, order_id, lots, reason, actor, at, "
@@ -385,9 +397,7 @@ class Ledger:
                 actor, at, self.brand.day(at),
             ),
         ).fetchone()  # fmt: skip
-        if row is None:
-            raise Conflict(f"the key {key!r} was used for somebody else's points", code="key_used")
-        return int(row[0])
+        return None if row is None else int(row[0])
 
 
 def _same(entry: Entry, contact_id: int, amount: int, kind: str) -> Entry:

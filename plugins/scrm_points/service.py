@@ -79,8 +79,7 @@ class PointsBook:
         check_item(order.item)
         need_points(order.quantity, "quantity")
         key = f"reward:{order.grant_key}"
-        contact_id = self.brand.contacts.survivor(order.contact_id)
-        self.ledger.credit(contact_id, order.quantity, key=key, kind="grant", reason=order.reason)
+        self.ledger.credit(order.contact_id, order.quantity, key=key, kind="grant", reason=order.reason)
         return {"entry": key}
 
     def take_reward_back(self, order: RewardOrder) -> None:

@@ -158,7 +158,7 @@ def _commit(group: list[_Work], gather: Callable[[list[_Work]], None]) -> None:
     """
     committing = False
     try:
-        with brand_db.atomic():
+        with brand_db.brief():
             gather(group)
             if len(group) == 1:
                 group[0].run()

@@ -25,6 +25,10 @@ class LazyTransactions:
         self._lazy = _Pending()
         super().__init__(*args, **kwargs)
 
+    def brief(self) -> contextlib.AbstractContextManager[Any]:
+        """A transaction of few writes, outside of any other."""
+        return self.atomic()  # type: ignore[attr-defined,no-any-return]
+
     @property
     def waits_to_begin(self) -> bool:
         """True inside a lazy transaction that has not written yet."""

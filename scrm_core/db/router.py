@@ -218,6 +218,10 @@ class BrandRouter(peewee.DatabaseProxy):  # type: ignore[misc]
     def atomic(self, *args: Any, **kwargs: Any) -> _Atomic:
         return _Atomic("atomic", args, kwargs)
 
+    def brief(self) -> _Atomic:
+        """``atomic()`` for a transaction of few writes, outside of any other."""
+        return _Atomic("brief", (), {})
+
     def transaction(self, *args: Any, **kwargs: Any) -> _Atomic:
         return _Atomic("transaction", args, kwargs)
 

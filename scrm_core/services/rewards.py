@@ -6,7 +6,6 @@ negated, linked to the grant that it takes back, and there is one at most.
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from ..facts import RewardOrder
 from ..limits import LIMITS
 from ..models import Reward
 from ..values.text import clean_text
+from ..values.uids import new_uid
 from .order_checks import whole
 from .survivors import begin_writing, survivor
 
@@ -167,7 +167,8 @@ class Rewards:
 
     def _append(self, row: tuple[Any, ...], reverses_id: int | None, on_conflict: str) -> RewardView | None:
         """Write a row as it has just been made, nothing issued yet; None when its key is there already."""
-        uid, now = secrets.token_hex(12), self.brand.now()
+        now = self.brand.now()
+        uid = new_uid(now)
         made = insert_returning(
             Reward, _COLUMNS, [(uid, *row, now, reverses_id)], returning=("id",), on_conflict=on_conflict
         )

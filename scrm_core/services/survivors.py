@@ -58,10 +58,15 @@ def survivors(contact_ids: Iterable[int], *, hold: bool = True) -> dict[int, int
 
 def survivor(contact_id: int, *, hold: bool = True) -> int:
     """The active contact that an id stands for; NotFound when it is unknown or erased."""
-    found = survivors((contact_id,), hold=hold).get(contact_id)
-    if found is None:
-        raise NotFound(f"no contact {contact_id}")
-    return found
+    sql = f"SELECT c.state, c.merged_into_id FROM contact c WHERE c.id = ?{key_share() if hold else ''}"
+    standing = contact_id
+    while True:
+        row = execute(sql, (standing,)).fetchone()
+        if row is not None and row[0] == "active":
+            return standing
+        if row is None or row[0] != "merged":
+            raise NotFound(f"no contact {contact_id}")
+        standing = row[1]
 
 
 def departed(contact_ids: Iterable[int]) -> dict[int, int | None]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-import secrets
 from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import execute
+from scrm_core.api import execute, new_uid
 
 from ..batches.validity import Validity
 from .taking import Taken
@@ -62,15 +61,6 @@ def _insert_rows(count: int) -> str:
         f"FROM w CROSS JOIN contact c WHERE c.id = w.contact_id AND c.state = 'active' {_HAS_NONE}"
         "ON CONFLICT DO NOTHING"
     )
-
-
-def new_uid(now: int) -> str:
-    """The id outside of a coupon that is claimed now: 60 random bits behind the time.
-
-    Uids of one moment lie side by side in their index: wholly random ones cost a
-    page of the database each.
-    """
-    return f"{now >> 6:09x}{secrets.token_hex(8)[1:]}"
 
 
 class Inserting:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Invalid, NotFound, clean_text, execute
+from scrm_core.api import Invalid, NotFound, clean_text, execute, new_uid
 
 from ..models import NAME as NAME
 from ..rules import new_code
 from . import views
 from .crowd import Crowd
-from .inserting import new_uid
 from .views import CouponView
 from .wishes import SOURCES, Wish
 

@@ -52,7 +52,7 @@ class _Cache:
 
     def put(self, key: tuple[Any, ...], view: CampaignView) -> None:
         with self._lock:
-            if len(self._kept) >= _CACHED:
+            if key not in self._kept and len(self._kept) >= _CACHED:
                 self._kept.pop(next(iter(self._kept)))
             self._kept[key] = view
 
@@ -100,7 +100,9 @@ class Campaigns:
         key = (row[0], row[1], row[17])
         known = self._cache.get(key)
         if known is not None:
-            return definitions.again(known, row)
+            view = definitions.again(known, row)
+            self._cache.put(key, view)
+            return view
         raw, settings, ruleset, rules_hash = execute(
             "SELECT definition, settings, ruleset, rules_hash FROM interaction_games_campaign WHERE id = ?", (row[0],)
         ).fetchone()

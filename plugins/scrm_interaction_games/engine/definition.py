@@ -342,7 +342,13 @@ def view(
 
 
 def again(campaign: CampaignView, row: tuple[Any, ...]) -> CampaignView:
-    """A cached campaign with what changes from moment to moment taken from its row."""
+    """A cached campaign with what changes from moment to moment taken from its row; itself when nothing did."""
+    live = (row[5], row[6], row[7], row[11], row[12], row[16], row[18], row[19], row[20])
+    if live == (
+        campaign.state, campaign.starts_at, campaign.ends_at, campaign.budget_minor, campaign.spent_minor,
+        campaign.draws, campaign.published_at, campaign.ended_at, campaign.revealed_at,
+    ):  # fmt: skip
+        return campaign
     return replace(
         campaign, state=row[5], starts_at=row[6], ends_at=row[7], budget_minor=row[11], spent_minor=row[12],
         draws=row[16], published_at=row[18], ended_at=row[19], revealed_at=row[20],

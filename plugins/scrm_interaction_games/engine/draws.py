@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute
+from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, new_uid
 
 from . import fairness, moves, players, records
 from .fulfilment import Outcome
@@ -92,7 +91,7 @@ class Draws:
         if not player.left:
             # Before there is a number: whoever is refused learns nothing of what it would have been.
             raise Conflict("every prize of this game is gone; the chance is kept", code="sold_out")
-        uid = secrets.token_hex(12)
+        uid = new_uid(self.now)
         lot = self._spend_one(contact_id, uid, first=player.day_draws == 1) if ticket else None
         x = fairness.number(
             self.campaigns.secret_seed(campaign.id), campaign.code, player.uid, player.n, client_seed,
@@ -233,7 +232,7 @@ class Draws:
             self.stock.begin()
             if not self._use_reservation(prize, contact_id, key):
                 self._take_or_refuse(prize, contact_id)
-            uid = secrets.token_hex(12)
+            uid = new_uid(self.now)
             facts = Facts(
                 uid, contact_id, player.uid, "award", None, f"award:{key}", "", None, prize.code, "", True, reason
             )
