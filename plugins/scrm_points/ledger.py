@@ -31,6 +31,16 @@ _ENTRY = (
     "FROM points_entry e LEFT JOIN points_entry origin ON origin.id = e.reverses_id "
     "LEFT JOIN points_lot l ON l.entry_id = e.id "
 )
+# One statement makes the row where there is none, locks it and reads it, on both databases.
+_LOCK = (
+    "INSERT INTO points_account (contact_id, balance, debt) VALUES (?, 0, 0) ON CONFLICT (contact_id) "
+    "DO UPDATE SET balance = points_account.balance RETURNING contact_id, balance, debt"
+)
+# Whether anybody who was merged into this person still has an account with something in it.
+_LOCK_MERGED = (
+    f"{_LOCK}, EXISTS (SELECT 1 FROM points_account a JOIN contact c ON c.id = a.contact_id "
+    "WHERE c.merged_into_id = ? AND (a.balance <> 0 OR a.debt <> 0))"
+)
 _OPEN = "SELECT id, remaining FROM points_lot WHERE contact_id = ? AND remaining > 0 "
 _SOONEST = "ORDER BY CASE WHEN expires_at IS NULL THEN 1 ELSE 0 END, expires_at, id"
 
@@ -101,16 +111,16 @@ class Ledger:
 
     def lock(self, contact_id: int) -> Account:
         """The person's account, held until the transaction ends, made if there was none, lapsed points gone."""
-        account = self._lock(contact_id)
-        merged = execute(
+        *account, merged = execute(_LOCK_MERGED, (contact_id, contact_id)).fetchone()
+        if not merged:
+            return self._lapse(Account(*account))
+        # A merge has moved the entries here; its event is still on its way.
+        execute(
             "UPDATE points_account SET balance = 0, debt = 0 WHERE contact_id IN "
-            "(SELECT id FROM contact WHERE merged_into_id = ?) AND (balance <> 0 OR debt <> 0)",
+            "(SELECT id FROM contact WHERE merged_into_id = ?)",
             (contact_id,),
-        ).rowcount
-        if merged:
-            # A merge has moved the entries here; its event is still on its way.
-            account = self.recount(contact_id)
-        return self._lapse(account)
+        )
+        return self._lapse(self.recount(contact_id))
 
     def credit(
         self,
@@ -260,13 +270,7 @@ class Ledger:
 
     @staticmethod
     def _lock(contact_id: int) -> Account:
-        # One statement makes the row where there is none, locks it and reads it, on both databases.
-        row = execute(
-            "INSERT INTO points_account (contact_id, balance, debt) VALUES (?, 0, 0) ON CONFLICT (contact_id) "
-            "DO UPDATE SET balance = points_account.balance RETURNING contact_id, balance, debt",
-            (contact_id,),
-        ).fetchone()
-        return Account(*row)
+        return Account(*execute(_LOCK, (contact_id,)).fetchone())
 
     def _lapse(self, account: Account) -> Account:
         """Let points go whose time is over; returns the account as it is then."""

@@ -6,11 +6,11 @@ negated, linked to the grant that it takes back, and there is one at most.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..db import brand_db, transactional
-from ..db.bulk import execute, insert_returning
+from ..db.bulk import execute
 from ..db.faults import is_fault
 from ..errors import Conflict, Invalid, NotFound, PluginError, Veto
 from ..facts import RewardOrder
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from ..plugin import Plugin
 
 _REVERSAL = "reversal:"
-_COLUMNS = (
-    "uid", "kind", "item", "contact_id", "quantity", "cost_minor", "grant_key", "issuer", "reason", "actor", "at",
-    "reverses_id",
-)  # fmt: skip
+_INSERT = (
+    "INSERT INTO reward (uid, kind, item, contact_id, quantity, cost_minor, grant_key, issuer, reason, actor, at, "
+    "reverses_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+)
 _VIEW = (
     "SELECT r.id, r.uid, r.kind, r.contact_id, r.quantity, r.cost_minor, r.grant_key, r.issuer, r.issued, r.reason, "
     "r.actor, r.at, origin.uid, back.uid, r.item FROM reward r LEFT JOIN reward origin ON origin.id = r.reverses_id "
@@ -107,9 +107,9 @@ class Rewards:
             row = (kind, item, contact_id, quantity, cost_minor, key, issuer.name, reason, actor)
             # A savepoint: what the plugin wrote before its veto goes with the row.
             with brand_db.atomic():
-                granted = self._append(row, None, "ON CONFLICT (grant_key) DO NOTHING")
-                if granted is not None:
-                    return self._issue(issuer, granted)
+                made = self._append(row, None, "(grant_key)")
+                if made is not None:
+                    return self._issue(issuer, made, row)
         # Granted before, which stands whoever issues the kind today.
         found = self._find("r.grant_key = ?", key)
         if found is None:
@@ -119,11 +119,9 @@ class Rewards:
             raise Conflict(f"the grant key {key!r} was used for another reward", code="grant_key_used")
         return found
 
-    def _issue(self, issuer: Plugin, granted: RewardView) -> RewardView:
-        order = RewardOrder(
-            granted.id, granted.kind, granted.contact_id, granted.quantity, granted.grant_key, granted.reason,
-            granted.at, item=granted.item,
-        )  # fmt: skip
+    def _issue(self, issuer: Plugin, made: tuple[int, str, int], row: tuple[Any, ...]) -> RewardView:
+        (reward_id, uid, at), (kind, item, contact_id, quantity, cost_minor, key, name, reason, actor) = made, row
+        order = RewardOrder(reward_id, kind, contact_id, quantity, key, reason, at, item=item)
         issued = _call(issuer, "issue_reward", order)
         if not isinstance(issued, dict):
             raise PluginError(f"plugin {issuer.name!r}: issue_reward() returned {type(issued).__name__}, not a dict")
@@ -131,8 +129,11 @@ class Rewards:
             text = Reward.issued.db_value(issued)
         except (TypeError, ValueError) as exc:
             raise PluginError(f"plugin {issuer.name!r}: issue_reward() returned what JSON cannot hold: {exc}") from exc
-        execute("UPDATE reward SET issued = ? WHERE id = ?", (text, order.reward_id))
-        return replace(granted, issued=Reward.issued.python_value(text))
+        execute("UPDATE reward SET issued = ? WHERE id = ?", (text, reward_id))
+        return RewardView(
+            reward_id, uid, kind, contact_id, quantity, cost_minor, key, name, Reward.issued.python_value(text), reason,
+            actor, at, None, None, item,
+        )  # fmt: skip
 
     @transactional
     def reverse(self, reward: str, *, reason: str, actor: str = "") -> RewardView:
@@ -157,7 +158,7 @@ class Rewards:
             _REVERSAL + granted.uid, granted.issuer, reason, actor,
         )  # fmt: skip
         with brand_db.atomic():
-            if self._append(row, granted.id, "ON CONFLICT DO NOTHING") is not None:
+            if self._append(row, granted.id) is not None:
                 order = RewardOrder(
                     granted.id, granted.kind, granted.contact_id, granted.quantity, granted.grant_key, reason,
                     self.brand.now(), granted.issued, granted.item,
@@ -165,20 +166,15 @@ class Rewards:
                 _call(issuer, "reverse_reward", order)
         return self._known("r.reverses_id = ?", granted.id)
 
-    def _append(self, row: tuple[Any, ...], reverses_id: int | None, on_conflict: str) -> RewardView | None:
-        """Write a row as it has just been made, nothing issued yet; None when its key is there already."""
+    def _append(
+        self, row: tuple[Any, ...], reverses_id: int | None, known: str = ""
+    ) -> tuple[int, str, int] | None:
+        """Write a row, nothing issued yet: (id, uid, instant); None when its key (``known``) is there already."""
         now = self.brand.now()
         uid = new_uid(now)
-        made = insert_returning(
-            Reward, _COLUMNS, [(uid, *row, now, reverses_id)], returning=("id",), on_conflict=on_conflict
-        )
-        if not made:
-            return None
-        kind, item, contact_id, quantity, cost_minor, key, issuer, reason, actor = row
-        return RewardView(
-            int(made[0][0]), uid, kind, contact_id, quantity, cost_minor, key, issuer, None, reason, actor, now, None,
-            None, item,
-        )  # fmt: skip
+        made = execute(f"{_INSERT}ON CONFLICT {known} DO NOTHING RETURNING id", (uid, *row, now, reverses_id))
+        found = made.fetchone()
+        return None if found is None else (int(found[0]), uid, now)
 
     def _issues(self, kind: str) -> Plugin | None:
         return next((plugin for plugin in self.brand.plugins.values() if kind in plugin.reward_kinds), None)

@@ -115,8 +115,7 @@ class Draws:
             except Conflict as refused:
                 if refused.code != NO_TICKET:
                     raise
-        self.tickets.free(contact_id)
-        return self.tickets.spend(contact_id, uid)
+        return self.tickets.spend_first(contact_id, uid)
 
     def _uncount(self, player: PlayerRow, contact_id: int, lot: int | None, uid: str) -> None:
         """The shop was out of what was drawn: the chance returns, and the number stays used."""
@@ -158,8 +157,7 @@ class Draws:
         """Spend a chance for something else than a draw; raises Conflict (``no_ticket``)."""
         with self.brand.transaction():
             players.lock(self.campaign.id, contact_id, self.now)
-            self.tickets.free(contact_id)
-            self.tickets.spend(contact_id, _key(key))
+            self.tickets.spend_first(contact_id, _key(key))
 
     def _decide(self, picked: PrizeView, player: PlayerRow, contact_id: int) -> tuple[PrizeView | None, str]:
         """The prize that is given and why it is not simply the picked one.

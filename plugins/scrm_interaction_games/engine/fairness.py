@@ -17,6 +17,7 @@ import json
 import secrets
 from bisect import bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import accumulate, count
 
 SEED_BYTES = 32
@@ -35,7 +36,15 @@ def commitment(seed: str) -> str:
 
 def digest(seed: str, message: str) -> bytes:
     """HMAC-SHA256 of a message under the seed's bytes."""
-    return hmac.digest(bytes.fromhex(seed), message.encode("utf-8"), "sha256")
+    keyed = _keyed(seed).copy()
+    keyed.update(message.encode("utf-8"))
+    return keyed.digest()
+
+
+@lru_cache(maxsize=256)
+def _keyed(seed: str) -> hmac.HMAC:
+    # Preparing a key costs more than the message of a draw.
+    return hmac.new(bytes.fromhex(seed), digestmod="sha256")
 
 
 def number(seed: str, campaign: str, person: str, n: int, client_seed: str, total: int) -> int:

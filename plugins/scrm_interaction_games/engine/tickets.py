@@ -29,6 +29,13 @@ _DAILY = (
     "AND day >= ?) ON CONFLICT (contact_id, campaign_id, key) DO NOTHING"
 )
 _OPEN = "contact_id = ? AND campaign_id = ? AND remaining > 0 AND (expires_at IS NULL OR expires_at > ?)"
+# The chances to begin with, one of them spent at once unless there are others, which may have to go first.
+_START = (
+    "INSERT INTO interaction_games_ticket (campaign_id, contact_id, delta, remaining, source, key, actor, at, day) "
+    "SELECT CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT) - CASE WHEN EXISTS (SELECT 1 "
+    f"FROM interaction_games_ticket WHERE {_OPEN}) THEN 0 ELSE 1 END, 'start', 'start', '', CAST(? AS BIGINT), "
+    "CAST(? AS BIGINT) WHERE TRUE ON CONFLICT (contact_id, campaign_id, key) DO NOTHING RETURNING id, remaining"
+)
 
 
 class Tickets:
@@ -110,9 +117,29 @@ class Tickets:
         ).fetchone()
         if row is None:
             raise Conflict("no chance is left", code=NO_TICKET)
-        if not self._add(contact_id, -1, "spent", f"spent:{key}", None, lot=row[0]):
+        return self._spent(contact_id, key, row[0])
+
+    def spend_first(self, contact_id: int, key: str) -> int:
+        """Like :meth:`spend`, after giving what everybody has."""
+        start = self.campaign.chances.start
+        if not start or self.campaign.chances.daily:
+            self.free(contact_id)
+            return self.spend(contact_id, key)
+        row = execute(
+            _START,
+            (
+                self.campaign.id, contact_id, start, start, contact_id, self.campaign.id, self.now, self.now, self.day,
+            ),
+        ).fetchone()  # fmt: skip
+        if row is not None and row[1] < start:
+            return self._spent(contact_id, key, row[0])
+        return self.spend(contact_id, key)
+
+    def _spent(self, contact_id: int, key: str, lot: int) -> int:
+        """Write down that a chance of an entry was spent; returns the entry."""
+        if not self._add(contact_id, -1, "spent", f"spent:{key}", None, lot=lot):
             raise Conflict(f"the key {key!r} has spent a chance already", code="key_used")
-        return int(row[0])
+        return lot
 
     def give_back(self, contact_id: int, lot: int, key: str) -> None:
         """Undo a spend of this very transaction or of a draw that is void: the chance returns to its entry."""

@@ -259,7 +259,7 @@ def test_a_draw_that_fails_technically_leaves_the_count_of_misses(scene: Scene, 
     code = guaranteed(scene)
     for _ in range(2):
         scene.draw(code, anna)
-    monkeypatch.setattr("scrm_interaction_games.engine.draws.secrets.token_hex", lambda size: 1 / 0)
+    monkeypatch.setattr("scrm_interaction_games.engine.draws.new_uid", lambda at: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         scene.draw(code, anna)
     monkeypatch.undo()

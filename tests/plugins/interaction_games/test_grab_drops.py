@@ -144,18 +144,18 @@ def run(brand, worker):
 """
 
 
-def test_a_rush_of_hundreds_on_two_processes_gets_exactly_the_stock(open_house, together) -> None:
+def test_a_thousand_people_on_two_processes_grab_exactly_the_hundred_there_are(open_house, together) -> None:
     house = open_house()
     with house.brand("acme") as brand:
         scene = Scene(brand)
         with brand.transaction():
-            scene.people(200)
+            scene.people(1_000)
         # Open whenever the test runs: from the first minute of the day to its end.
-        drops = [{"at": "00:00", "prize": "mug", "stock": 20, "minutes": 1440}]
+        drops = [{"at": "00:00", "prize": "mug", "stock": 100, "minutes": 1440}]
         scene.campaign("grab", [scene.prize("mug")], settings={"drops": drops}, code="rush")
     answers = [answer for told in together(house, RUSH, 2) for answer in told]
     with house.brand("acme"):
         days = len(taken("rush"))
-        assert (answers.count("granted"), answers.count("drop_sold_out")) == (20 * days, 200 - 20 * days)
-        assert execute("SELECT count(*), count(DISTINCT contact_id) FROM reward").fetchone() == (20 * days, 20 * days)
-        assert all(row[1:] == (20, 20) for row in taken("rush"))
+        assert (answers.count("granted"), answers.count("drop_sold_out")) == (100 * days, 1_000 - 100 * days)
+        assert execute("SELECT count(*), count(DISTINCT contact_id) FROM reward").fetchone() == (100 * days, 100 * days)
+        assert all(row[1:] == (100, 100) for row in taken("rush"))
