@@ -38,7 +38,7 @@ PAUSE_SECONDS = 0.000_25
 
 
 CHECKPOINT_PAGES = 4_000
-"""Pages in the write-ahead log (16 MB) before they are copied into the file: each is then copied once for many writes."""
+"""Pages (16 MB) of the write-ahead log before they are copied into the file: each page once for many writes."""
 
 
 class _Held(threading.local):

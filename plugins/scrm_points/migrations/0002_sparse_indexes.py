@@ -1,4 +1,4 @@
-"""Most entries have no order and take nothing back, and many points never lapse: those stay out of the indexes for it."""
+"""Entries without an order or that take nothing back, and points that never lapse, leave the indexes for those."""
 
 
 def up(migrator, db):
