@@ -26,6 +26,7 @@ from . import eventlog
 from .clock import Clock, SystemClock, day_of
 from .config import BrandConfig, ProjectConfig, load_brand, load_project, plugin_settings
 from .db import group_of
+from .db.base import compact_json
 from .db.faults import is_fault
 from .db.migrations import CORE_MIGRATIONS, migrate, pending
 from .db.router import BrandHandle, brand_db, in_brand
@@ -211,28 +212,29 @@ class Brand:
         personal data. Raises Invalid for anything else.
         """
         now = self.now()
-        event = self._event(plugin, name, contact_id, fields or {}, now if at is None else at)
-        eventlog.append([event], recorded_at=now)
+        self._emit(plugin, name, [(contact_id, fields or {}, now if at is None else at)], now)
 
     def emit_many(
         self, plugin: str, name: str, told: Sequence[tuple[int | None, Mapping[str, str | int], int]]
     ) -> None:
         """Like :meth:`emit` for many of one name at once: (contact's id, fields, instant) each."""
-        events = [self._event(plugin, name, contact_id, fields, at) for contact_id, fields, at in told]
-        eventlog.append(events, recorded_at=self.now())
+        self._emit(plugin, name, told, self.now())
 
-    def _event(
-        self, plugin: str, name: str, contact_id: int | None, fields: Mapping[str, str | int], at: int
-    ) -> eventlog.NewEvent:
+    def _emit(
+        self, plugin: str, name: str, told: Sequence[tuple[int | None, Mapping[str, str | int], int]], now: int
+    ) -> None:
         if plugin not in self.plugins:
             raise Invalid(f"no enabled plugin is called {plugin!r}", field="plugin")
         if not _EVENT_NAME.match(name):
             raise Invalid(f"an event's name is lower case letters, digits and dashes, not {name!r}", field="name")
-        for key, value in fields.items():
-            if type(key) is not str or type(value) not in (str, int):
-                raise Invalid(f"fields are texts and integers; {key!r} is {type(value).__name__}", field="fields")
-        data = {"plugin": plugin, "name": name, "fields": dict(fields)}
-        return eventlog.NewEvent("plugin.event", contact_id, at, data)
+        events = []
+        for contact_id, fields, at in told:
+            for key, value in fields.items():
+                if type(key) is not str or type(value) not in (str, int):
+                    raise Invalid(f"fields are texts and integers; {key!r} is {type(value).__name__}", field="fields")
+            data = compact_json({"plugin": plugin, "name": name, "fields": dict(fields)})
+            events.append(("plugin.event", contact_id, at, 0, data))
+        eventlog.append_encoded(events, recorded_at=now)
 
     def extensions(self, point: str) -> list[tuple[str, Any]]:
         """What the brand's plugins offer to an extension point: (plugin's name, value), in configuration order."""

@@ -27,14 +27,14 @@ class MinorField(peewee.BigIntegerField):  # type: ignore[misc]
 
 
 # Built once: json.dumps with options of its own makes an encoder per call.
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+compact_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 class JSONField(peewee.TextField):  # type: ignore[misc]
     """A small JSON value stored as text, the same on every database. Not for querying."""
 
     def db_value(self, value: Any) -> str | None:
-        return None if value is None else _encode(value)
+        return None if value is None else compact_json(value)
 
     def python_value(self, value: Any) -> Any:
         return None if value is None else json.loads(value)

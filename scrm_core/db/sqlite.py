@@ -91,11 +91,9 @@ class BrandSqlite(LazyTransactions, peewee.SqliteDatabase):  # type: ignore[misc
 
     @contextlib.contextmanager
     def brief(self) -> Iterator[None]:
-        """A transaction of few writes: what its savepoints would put back is kept in memory.
+        """A transaction of few writes: savepoints of sixteen pages make no temporary file, which costs as much again.
 
-        Otherwise a savepoint in which sixteen pages change makes a temporary file, which
-        costs as much as the rest. The setting counts as the transaction begins. It does
-        not stay: sorting millions of rows is to go on using the disk.
+        The setting does not stay: sorting millions of rows is to go on using the disk.
         """
         connection = self.connection()
         # Not execute(): a pragma acts as it is prepared, and a prepared statement is kept.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from scrm_core.api import NotFound, execute, iso
@@ -11,8 +10,7 @@ from scrm_core.api import NotFound, execute, iso
 from ..rules import shown_code
 
 
-@dataclass(frozen=True, slots=True)
-class CouponView:
+class CouponView(NamedTuple):
     """A coupon with its batch. Instants [``valid_from``, ``valid_to``); ``contact_id`` null when its owner was erased.
 
     ``returns`` is the uid of the used coupon that a refund gave back as this one.

@@ -12,8 +12,11 @@ from . import friends
 if TYPE_CHECKING:
     from scrm_core.api import Brand
 
-EVENTS = ("checked-in", "invited", "answered", "played")
-"""Events of games, of whichever plugin, that are proof of the task of the same name."""
+EVENTS = {
+    "checked-in": "checked-in", "made-up": "checked-in", "invited": "invited", "answered": "answered",
+    "played": "played",
+}  # fmt: skip
+"""Events of games, of whichever plugin, and the task of which each is proof."""
 
 INVITE_REVOKED = "invite-revoked"
 
@@ -56,22 +59,23 @@ class EvidenceBook:
             )
 
     def take_event(self, event: PluginEvent) -> None:
-        """A game told that somebody checked in, invited, answered or played.
+        """A game told that somebody checked in, made a day up, invited, answered or played.
 
         A check-in counts for the ``day`` it names (a make-up fills an earlier
         day), an invitation for its ``friend``, or for itself where it names
-        none. An invitation that turned out not to count takes one back.
+        none. An invitation that turned out not to count takes one back. An answer
+        of which the event says that it was wrong (``right`` 0) is no proof.
         """
         if event.name == INVITE_REVOKED:
             self._revoke_invitation(event)
-        if event.name not in EVENTS:
-            return
         fields = event.fields
+        if event.name not in EVENTS or (event.name == "answered" and fields.get("right", 1) == 0):
+            return
         day = _day(fields.get("day"), self.brand.day(event.at))
         friend = fields.get("friend", fields.get("invited"))
         ref = f"event {event.event_id}" if friend is None else _friend(friend)
         self._add(
-            event.event_id, event.contact_id, event.name, event.at, day,
+            event.event_id, event.contact_id, EVENTS[event.name], event.at, day,
             campaign=str(fields.get("campaign", ""))[:200], ref=ref[:200],
         )  # fmt: skip
 
