@@ -9,6 +9,7 @@ is put back.
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import tomllib
 from collections.abc import Callable, Iterable
@@ -53,6 +54,8 @@ class SqliteFiles:
         self._plain = plain
         self._asked: set[Kind] = set()
         self._made: dict[Kind, Path] = {}
+        # Never one twice: making files may fail half-way, as a test of wrong settings means it to.
+        self._numbers = itertools.count()
 
     def copy(self, kind: Kind, target: Path, make: Callable[[Path], Installation]) -> None:
         """Put a brand's files of a kind into ``target``, which ``Installation.migrate`` then completes.
@@ -63,7 +66,7 @@ class SqliteFiles:
         # Many kinds belong to one test: only one that is asked for again is worth files of its own.
         if kind.plugins and kind in self._asked:
             if kind not in self._made:
-                self._made[kind] = self._make(make(self._folder / f"kind-{len(self._made)}"))
+                self._made[kind] = self._make(make(self._folder / f"kind-{next(self._numbers)}"))
             source = self._made[kind]
         self._asked.add(kind)
         shutil.copytree(source, target)
