@@ -12,10 +12,10 @@ from delivery_scene import PLUGINS, START, Scene, scene
 from measure import paired, report, size
 
 from scrm_core import eventlog
-from scrm_core.brands import Installation
 from scrm_core.clock import ManualClock
 from scrm_core.facts import OrderPaid
 from scrm_core.hooks import hookimpl
+from scrm_core.installation import Installation
 from scrm_core.limits import LIMITS
 from scrm_core.plugin import Plugin
 

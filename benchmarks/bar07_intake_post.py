@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 import flask
 from measure import paired, report, size
 
-from scrm_core.brands import Installation
+from scrm_core.installation import Installation
 from scrm_core.intake.schemas import LeadSchema
 from scrm_core.web import create_app
 

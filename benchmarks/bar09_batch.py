@@ -14,7 +14,7 @@ from typing import Any
 
 from measure import paired, report, size
 
-from scrm_core.brands import Installation
+from scrm_core.installation import Installation
 from scrm_core.web import create_app
 
 BRAND = '[brand]\nid = "shop"\nname = "Shop"\ntimezone = "Asia/Shanghai"\ncurrency = "CNY"\n'

@@ -33,9 +33,10 @@ from typing import Any
 from brand_scene import BRAND
 from measure import paired, report, size
 
-from scrm_core.brands import Brand, Installation
+from scrm_core.brands import Brand
 from scrm_core.db.bulk import execute
 from scrm_core.errors import Conflict
+from scrm_core.installation import Installation
 from scrm_core.services.contacts import IdentityIn
 
 PROCESSES, THREADS = 4, 16

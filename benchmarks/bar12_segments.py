@@ -14,9 +14,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from measure import paired, report, size
 
-from scrm_core.brands import Brand, Installation
+from scrm_core.brands import Brand
 from scrm_core.clock import ManualClock
 from scrm_core.db.bulk import execute
+from scrm_core.installation import Installation
 
 CONTACTS = size(1_000_000, 5_000)
 TAGS_EACH = 5

@@ -20,8 +20,8 @@ import http_load
 from bar08_serve_intake import BRAND, CLIENTS, HELLO, PAIRS, SECONDS, WORKERS, free_port, scrm, served
 from measure import report
 
-from scrm_core.brands import Installation
 from scrm_core.db.bulk import execute
+from scrm_core.installation import Installation
 
 LINKS = 200
 REDIRECT = HELLO.replace("from flask import Flask", "from flask import Flask, redirect").replace(

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
-from scrm_core.brands import Installation
+from scrm_core.installation import Installation
 from scrm_core.plugin import Plugin
 
 BRAND = '[brand]\nid = "{id}"\nname = "Bench"\ntimezone = "Asia/Shanghai"\ncurrency = "CNY"\n'

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scrm_core import eventlog
-from scrm_core.brands import Brand, Installation
+from scrm_core.brands import Brand
 from scrm_core.clock import ManualClock
 from scrm_core.db.bulk import execute, insert_model_rows
 from scrm_core.delivery import Delivery
+from scrm_core.installation import Installation
 from scrm_core.models import Contact
 from scrm_core.plugin import Plugin
 

@@ -1,42 +1,32 @@
-"""From configuration to running brands: database, plugin instances, hooks, services.
-
-A :class:`Brand` is built once per state of its file and swapped whole when the
-file changes; a change that is broken keeps the last good brand and says so.
-"""
+"""A running brand: its database, plugin instances, hooks and services, and which one is entered now."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import logging
-import os
 import re
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import peewee
 import pluggy
 
 from . import eventlog
-from .clock import Clock, SystemClock, day_of
-from .config import BrandConfig, ProjectConfig, load_brand, load_project, plugin_settings
+from .clock import Clock, day_of
+from .config import BrandConfig
 from .db import group_of
 from .db.base import compact_json
 from .db.faults import is_fault
-from .db.migrations import CORE_MIGRATIONS, migrate, pending
 from .db.router import BrandHandle, brand_db, in_brand
-from .errors import Busy, ConfigError, Invalid, NoBrand, NotFound, PluginError, ScrmError, Veto
+from .errors import Invalid, NoBrand, NotFound, PluginError, Veto
 from .hooks import HOOK_NAMES, PROJECT, HookSpecs
-from .loader import Loader
 from .plugin import Plugin
 
 if TYPE_CHECKING:
     from .consumers import Consumers
+    from .installation import Installation
     from .outreach import Outreach
     from .services.carts import Carts
     from .services.channels import Channels
@@ -58,8 +48,6 @@ if TYPE_CHECKING:
     from .services.tags import Tags
 
 log = logging.getLogger("scrm.brands")
-
-PREPARE_RETRY_SECONDS = 1.0
 
 _current: ContextVar[Brand | None] = ContextVar("scrm_current_brand", default=None)
 _actor: ContextVar[str] = ContextVar("scrm_current_actor", default="")
@@ -404,240 +392,3 @@ def _made(cls: type[Plugin], brand: Brand, settings: dict[str, Any]) -> Plugin:
         raise PluginError(
             f"plugin {cls.name!r} cannot be made: {type(exc).__name__}: {exc}", plugin=cls.name
         ) from exc
-
-
-def _plugin_problems(brand: Brand) -> list[str]:
-    """What the brand's plugins say about the brand as it is configured now."""
-    where = brand.config.path or f"brand {brand.id!r}"
-    problems = []
-    for name, plugin in brand.plugins.items():
-        try:
-            problems += [f"{where}: [plugins.{name}]: {problem}" for problem in plugin.brand_problems()]
-        except Exception as exc:
-            if is_fault(exc):
-                raise
-            problems.append(f"{where}: [plugins.{name}]: brand_problems() failed: {type(exc).__name__}: {exc}")
-    return problems
-
-
-def _signature(path: Path) -> tuple[int, int, int] | None:
-    try:
-        stat = os.stat(path)
-    except OSError:
-        return None
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino
-
-
-class _Slot:
-    """A brand's last good state and the file state it was built from."""
-
-    __slots__ = ("brand", "problem", "retry_at", "signature")
-
-    def __init__(self) -> None:
-        self.retry_at: float | None = None
-        self.signature: tuple[int, int, int] | None = None
-        self.brand: Brand | None = None
-        self.problem: ConfigError | None = None
-
-    def stale(self, signature: tuple[int, int, int] | None) -> bool:
-        """True when the file changed, or when a database fault left the brand unprepared a while ago."""
-        return self.signature != signature or (self.retry_at is not None and time.monotonic() > self.retry_at)
-
-
-class Installation:
-    """All brands of a project on this machine's process.
-
-    ``plugins`` adds plugin classes without installing them (tests, embedding).
-    """
-
-    def __init__(
-        self,
-        config: ProjectConfig,
-        *,
-        clock: Clock | None = None,
-        plugins: Iterable[type[Plugin]] = (),
-        engine: Any = None,
-    ) -> None:
-        self.config = config
-        self.clock: Clock = clock or SystemClock()
-        self.loader = Loader(config.plugins_dir, plugins)
-        self.engine = engine if engine is not None else _engine(config)
-        self.nudge: Callable[[str], None] | None = None
-        self._slots: dict[str, _Slot] = {}
-        self._lock = threading.RLock()
-
-    @classmethod
-    def open(cls, root: Path, **kwargs: Any) -> Installation:
-        """The installation of the project in ``root``; raises ConfigError."""
-        return cls(load_project(root), **kwargs)
-
-    def brand_ids(self) -> list[str]:
-        """Ids of all brands that have a file, sorted."""
-        return sorted(path.stem for path in self.config.brands_dir.glob("*.toml"))
-
-    def brand(self, brand_id: str) -> Brand:
-        """The brand as its file says now.
-
-        Raises NotFound when there is no such file, ConfigError when the file
-        is broken and was never good in this process.
-        """
-        slot = self._slots.get(brand_id)
-        path = self.config.brands_dir / f"{brand_id}.toml"
-        signature = _signature(path)
-        if slot is None or slot.stale(signature):
-            slot = self._refresh(brand_id, path, signature)
-        if slot.brand is None:
-            raise slot.problem or ConfigError(f"brand {brand_id!r} cannot be used")
-        return slot.brand
-
-    def problem(self, brand_id: str) -> ConfigError | None:
-        """Why the brand's file as it is now is not in use, or None when it is."""
-        with contextlib.suppress(ScrmError):
-            self.brand(brand_id)
-        slot = self._slots.get(brand_id)
-        return slot.problem if slot is not None else None
-
-    def brands(self) -> Iterator[Brand]:
-        """Every usable brand; a broken one is left out and logged."""
-        for brand_id in self.brand_ids():
-            try:
-                yield self.brand(brand_id)
-            except ScrmError as exc:
-                log.error("brand %s is left out: %s", brand_id, exc)
-
-    def _refresh(self, brand_id: str, path: Path, signature: tuple[int, int, int] | None) -> _Slot:
-        with self._lock:
-            slot = self._slots.get(brand_id)
-            if slot is not None and not slot.stale(signature):
-                return slot
-            if signature is None or not _plain_name(brand_id):
-                self._slots.pop(brand_id, None)
-                raise NotFound(f"no brand {brand_id!r}")
-            fresh = _Slot()
-            fresh.signature = signature
-            try:
-                fresh.brand = self._build(path)
-                if not self._prepare(fresh.brand):
-                    fresh.retry_at = time.monotonic() + PREPARE_RETRY_SECONDS
-            except ConfigError as exc:
-                fresh.problem = exc
-                fresh.brand = slot.brand if slot is not None else None
-                if fresh.brand is not None:  # otherwise whoever asked for the brand is told by the exception
-                    log.error("brand %s: the last good configuration stays in force: %s", brand_id, exc)
-            self._slots[brand_id] = fresh
-            return fresh
-
-    def _build(self, path: Path) -> Brand:
-        config = load_brand(path)
-        classes: dict[str, tuple[type[Plugin], dict[str, Any]]] = {}
-        problems: list[str] = []
-        for name, entry in config.plugins.items():
-            if not entry.enabled:
-                continue
-            try:
-                cls = self.loader.load(name)
-                classes[name] = (cls, plugin_settings(path, entry, cls.Settings))
-            except ConfigError as exc:
-                problems.extend(exc.problems)
-            except PluginError as exc:
-                problems.append(f"{path}: [plugins.{name}]: {exc}")
-        if problems:
-            raise ConfigError("\n".join(problems), problems=tuple(problems))
-        handle = self.engine.handle(config.id)
-        handle.on_commit = self._on_commit
-        try:
-            return Brand(config, self, handle, classes)
-        except PluginError as exc:
-            problem = f"{path}: {exc}"
-            raise ConfigError(problem, problems=(problem,)) from exc
-
-    def _prepare(self, brand: Brand) -> bool:
-        """Make a changed brand ready: its plugins' tables, cursors that begin at "now", which orders count.
-
-        False when the database could not be asked now: it is tried again soon.
-        """
-        from .delivery import ensure_cursors
-        from .services.order_totals import revalidate
-
-        try:
-            if not self.engine.exists(brand.id) or pending(brand.handle, "core", CORE_MIGRATIONS):
-                return False  # `scrm migrate` has not run yet; until then there is nothing to prepare
-            self._migrate_plugins(brand)
-            with brand:
-                ensure_cursors(brand)
-                revalidate(brand.config.rfm_count_zero_orders)
-                problems = _plugin_problems(brand)
-        except (Busy, peewee.OperationalError, peewee.InterfaceError) as exc:
-            log.warning("brand %s: not prepared yet: %s", brand.id, exc)
-            return False
-        except (peewee.DatabaseError, ScrmError) as exc:
-            raise ConfigError(f"brand {brand.id!r}: cannot be prepared: {exc}") from exc
-        if problems:
-            raise ConfigError("\n".join(problems), problems=tuple(problems))
-        return True
-
-    def _migrate_plugins(self, brand: Brand) -> list[str]:
-        applied = []
-        for name, plugin in brand.plugins.items():
-            directory = type(plugin).migrations_path()
-            if directory is not None:
-                applied += [f"{name}/{m}" for m in migrate(brand.handle, name, directory)]
-        return applied
-
-    def migrate(self) -> dict[str, list[str]]:
-        """Create missing databases and apply pending migrations of every brand; names per brand.
-
-        Raises ConfigError or NewerSchema for a brand that cannot be migrated.
-        """
-        from .delivery import ensure_cursors
-
-        done: dict[str, list[str]] = {}
-        for brand_id in self.brand_ids():
-            brand = self.brand(brand_id)
-            self.engine.create(brand_id)
-            applied = [f"core/{m}" for m in migrate(brand.handle, "core", CORE_MIGRATIONS)]
-            applied += self._migrate_plugins(brand)
-            with brand:
-                ensure_cursors(brand)
-            done[brand_id] = applied
-        return done
-
-    def pending(self, brand_id: str) -> list[str]:
-        """Migrations of the core and of the brand's plugins that have not run, as ``owner/name``.
-
-        Raises NewerSchema when the database was written by a newer version.
-        """
-        brand = self.brand(brand_id)
-        owners = [("core", CORE_MIGRATIONS)]
-        owners += [
-            (name, directory)
-            for name, plugin in brand.plugins.items()
-            if (directory := type(plugin).migrations_path()) is not None
-        ]
-        if not self.engine.exists(brand_id):
-            return [f"{owner}/{file.stem}" for owner, folder in owners for file in sorted(folder.glob("[0-9]*.py"))]
-        return [f"{owner}/{name}" for owner, folder in owners for name in pending(brand.handle, owner, folder)]
-
-    def close(self) -> None:
-        """Close this thread's database connections."""
-        self.engine.close()
-
-    def _on_commit(self, brand_id: str) -> None:
-        if self.nudge is not None:
-            self.nudge(brand_id)
-
-
-def _plain_name(brand_id: str) -> bool:
-    return "/" not in brand_id and "\\" not in brand_id and not brand_id.startswith(".")
-
-
-def _engine(config: ProjectConfig) -> Any:
-    if config.sqlite:
-        from .db.sqlite import SqliteEngine
-
-        return SqliteEngine(config.data_dir, synchronous=config.database_synchronous)
-    if importlib.util.find_spec("psycopg") is None:
-        raise ConfigError(f"{config.root / 'scrm.toml'}: database_url: PostgreSQL needs: pip install 'scrm[postgres]'")
-    from .db.postgres import PostgresEngine
-
-    return PostgresEngine(config.database_url, transaction_pooler=config.transaction_pooler)

@@ -20,8 +20,10 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
 
+from .config_fields import flag, number, text
 from .consumer_config import ConsumerConfig, ConsumerTable, consumer_config
 from .errors import ConfigError, NotFound
+from .outreach_config import OutreachPolicy, OutreachTable, outreach_policy
 from .values.money import CURRENCIES
 
 PROJECT_FILE = "scrm.toml"
@@ -29,25 +31,6 @@ BRAND_ID = re.compile(r"[a-z][a-z0-9_-]{0,30}\Z")
 
 # Not brand ids: they are path segments or schema names with a meaning of their own.
 RESERVED_BRANDS = frozenset({"information_schema", "public", "pg_catalog", "openapi", "docs"})
-
-
-def _text(description: str, default: str | None = None, **kwargs: Any) -> fields.String:
-    if default is None:
-        return fields.String(required=True, metadata={"description": description}, **kwargs)
-    return fields.String(load_default=default, metadata={"description": description}, **kwargs)
-
-
-def _flag(description: str, default: bool) -> fields.Boolean:
-    return fields.Boolean(truthy={True}, falsy={False}, load_default=default, metadata={"description": description})
-
-
-def _number(description: str, default: int, low: int, high: int) -> fields.Integer:
-    return fields.Integer(
-        strict=True,
-        load_default=default,
-        validate=validate.Range(low, high),
-        metadata={"description": description},
-    )
 
 
 def _database_url(value: str) -> None:
@@ -83,27 +66,27 @@ class ProjectSchema(Schema):
     class Meta:
         unknown = RAISE
 
-    database_url = _text(
+    database_url = text(
         "where brands live: sqlite:FOLDER (one file per brand) or postgresql://... (one schema per brand)",
         "sqlite:data",
         validate=_database_url,
     )
-    database_synchronous = _text(
+    database_synchronous = text(
         "SQLite durability: FULL survives a power cut, NORMAL may lose the last commits of one",
         "FULL",
         validate=validate.OneOf(["FULL", "NORMAL"]),
     )
-    transaction_pooler = _flag("PostgreSQL is reached through a transaction pooler (pgbouncer)", False)
-    queue_url = _text("empty: embedded queue; redis://... for workers on many machines", "", validate=_redis)
-    base_url = _text(
+    transaction_pooler = flag("PostgreSQL is reached through a transaction pooler (pgbouncer)", False)
+    queue_url = text("empty: embedded queue; redis://... for workers on many machines", "", validate=_redis)
+    base_url = text(
         "address under which people reach this installation; short links and QR codes begin with it",
         "http://127.0.0.1:8000",
         validate=_base_url,
     )
-    brands_dir = _text("folder of the brands' files, relative to this file", "brands")
-    plugins_dir = _text("folder of plugins without packaging, relative to this file; empty for none", "")
-    metrics_token = _text("bearer token for /metrics; empty: only from loopback", "")
-    demo = _flag("show brands, reports and sample commands on the start page", False)
+    brands_dir = text("folder of the brands' files, relative to this file", "brands")
+    plugins_dir = text("folder of plugins without packaging, relative to this file; empty for none", "")
+    metrics_token = text("bearer token for /metrics; empty: only from loopback", "")
+    demo = flag("show brands, reports and sample commands on the start page", False)
 
 
 class BrandTable(Schema):
@@ -112,15 +95,15 @@ class BrandTable(Schema):
     class Meta:
         unknown = RAISE
 
-    id = _text(
+    id = text(
         "API path and file or schema name; equals the file's name",
         validate=validate.Regexp(BRAND_ID, error="must match [a-z][a-z0-9_-]{{0,30}}"),
     )
-    name = _text("name shown to people", validate=validate.Length(1, 200))
-    timezone = _text("IANA zone in which days, streaks and quiet hours are counted", validate=_zone)
-    currency = _text("ISO 4217 code", validate=validate.OneOf(CURRENCIES, error="must be an ISO 4217 code such as CNY"))
-    locale = _text("language of pages and texts", "zh_CN", validate=validate.OneOf(["zh_CN", "en"]))
-    phone_region = _text(
+    name = text("name shown to people", validate=validate.Length(1, 200))
+    timezone = text("IANA zone in which days, streaks and quiet hours are counted", validate=_zone)
+    currency = text("ISO 4217 code", validate=validate.OneOf(CURRENCIES, error="must be an ISO 4217 code such as CNY"))
+    locale = text("language of pages and texts", "zh_CN", validate=validate.OneOf(["zh_CN", "en"]))
+    phone_region = text(
         "region of phone numbers written without country code",
         "CN",
         validate=validate.Regexp(r"[A-Z]{2}\Z", error="must be two capital letters"),
@@ -133,7 +116,7 @@ class RfmTable(Schema):
     class Meta:
         unknown = RAISE
 
-    count_zero_orders = _flag("orders of net 0 count as purchases", False)
+    count_zero_orders = flag("orders of net 0 count as purchases", False)
 
 
 class AttributionTable(Schema):
@@ -142,78 +125,7 @@ class AttributionTable(Schema):
     class Meta:
         unknown = RAISE
 
-    window_days = _number("days after a visit during which it explains a lead", 30, 1, 365)
-
-
-_QUIET = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)\Z")
-
-
-def _quiet_hours(value: str) -> None:
-    if value != "none" and not (_QUIET.match(value) and value[:5] != value[6:]):
-        raise ValidationError('must be HH:MM-HH:MM, for example "21:00-09:00", or "none"')
-
-
-def _quiet_hours_or_same(value: str) -> None:
-    if value:
-        _quiet_hours(value)
-
-
-class Cap(fields.Field[int | None]):
-    """A whole number from 0 (never) up, or "none" for no cap: a cap of 0 never means "no cap"."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int | None:
-        if value == "none":
-            return None
-        if type(value) is int and 0 <= value <= 10_000:
-            return value
-        raise ValidationError('must be a whole number from 0 (never) to 10000, or "none" (no cap)')
-
-
-def _cap(description: str, **kwargs: Any) -> Cap:
-    return Cap(metadata={"description": description}, **kwargs)
-
-
-class ChannelPolicyTable(Schema):
-    """``[outreach.channels.NAME]``."""
-
-    class Meta:
-        unknown = RAISE
-
-    quiet_hours = _text("as in [outreach], for this channel; empty: the same", "", validate=_quiet_hours_or_same)
-    per_7_days = _cap("commercial messages to one person on this channel in 7 days of 24 hours")
-    per_30_days = _cap("commercial messages to one person on this channel in 30 days of 24 hours")
-
-
-class OutreachTable(Schema):
-    """``[outreach]``."""
-
-    class Meta:
-        unknown = RAISE
-
-    one_to_one_per_week = _cap(
-        "commercial messages to one person a week, over all channels and plugins; 0 is never", load_default=2
-    )
-    week = _text(
-        "rolling: the last 7 days of 24 hours; calendar: from Monday 0:00 of the brand's zone",
-        "rolling",
-        validate=validate.OneOf(["rolling", "calendar"]),
-    )
-    quiet_hours = _text(
-        'commercial messages wait during these hours of the recipient\'s zone; "none" for never',
-        "21:00-09:00",
-        validate=_quiet_hours,
-    )
-    opt_in = fields.List(
-        fields.String(validate=validate.OneOf(["marketing", "brand"])),
-        load_default=lambda: ["marketing", "brand"],
-        metadata={"description": "kinds that are commercial: they need consent, keep the caps and the quiet hours"},
-    )
-    channels = fields.Dict(
-        keys=fields.String(),
-        values=fields.Nested(ChannelPolicyTable),
-        load_default=dict,
-        metadata={"description": "[outreach.channels.NAME]: a channel's own quiet hours and caps"},
-    )
+    window_days = number("days after a visit during which it explains a lead", 30, 1, 365)
 
 
 class BrandSchema(Schema):
@@ -268,58 +180,6 @@ class PluginEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelPolicy:
-    """What commercial messages of one channel keep to; None is no cap, 0 is never.
-
-    ``quiet`` is (first minute, end minute) of the day, or None for no quiet hours.
-    """
-
-    quiet: tuple[int, int] | None
-    per_7_days: int | None
-    per_30_days: int | None
-
-
-# Practice: a person gets at most one marketing SMS in 7 days and two in 30.
-_CHANNEL_CAPS = {"sms": (1, 2)}
-
-
-@dataclass(frozen=True, slots=True)
-class OutreachPolicy:
-    """``[outreach]``: one policy that no plugin can bypass."""
-
-    one_to_one_per_week: int | None = 2
-    calendar_week: bool = False
-    opt_in: frozenset[str] = frozenset({"marketing", "brand"})
-    quiet: tuple[int, int] | None = (21 * 60, 9 * 60)
-    channels: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-    def of(self, channel: str) -> ChannelPolicy:
-        """The policy of a channel."""
-        own = self.channels.get(channel, {})
-        seven, thirty = _CHANNEL_CAPS.get(channel, (None, None))
-        quiet = own.get("quiet_hours") or ""
-        return ChannelPolicy(
-            _minutes(quiet) if quiet else self.quiet, own.get("per_7_days", seven), own.get("per_30_days", thirty)
-        )
-
-
-def _minutes(text: str) -> tuple[int, int] | None:
-    if text == "none":
-        return None
-    return int(text[:2]) * 60 + int(text[3:5]), int(text[6:8]) * 60 + int(text[9:])
-
-
-def _outreach(table: Mapping[str, Any]) -> OutreachPolicy:
-    return OutreachPolicy(
-        one_to_one_per_week=table["one_to_one_per_week"],
-        calendar_week=table["week"] == "calendar",
-        opt_in=frozenset(table["opt_in"]),
-        quiet=_minutes(table["quiet_hours"]),
-        channels=table["channels"],
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class BrandConfig:
     """A checked brand file. ``plugins`` keeps the order of the file: it is the call order."""
 
@@ -331,7 +191,7 @@ class BrandConfig:
     phone_region: str = "CN"
     rfm_count_zero_orders: bool = False
     attribution_days: int = 30
-    outreach: OutreachPolicy = OutreachPolicy()
+    outreach: OutreachPolicy = field(default_factory=OutreachPolicy)
     consumer: ConsumerConfig = field(default_factory=ConsumerConfig)
     plugins: dict[str, PluginEntry] = field(default_factory=dict)
     path: Path | None = None
@@ -394,7 +254,7 @@ def load_brand(path: Path, environ: Mapping[str, str] = os.environ) -> BrandConf
         **brand,
         rfm_count_zero_orders=values["rfm"]["count_zero_orders"],
         attribution_days=values["attribution"]["window_days"],
-        outreach=_outreach(values["outreach"]),
+        outreach=outreach_policy(values["outreach"]),
         consumer=consumer_config(values["consumer"]),
         plugins=entries,
         path=path,
@@ -486,18 +346,18 @@ def _explain(path: Path, table: str, messages: Any, raw: Any, schema: Schema) ->
         where = f"{path}: [{table}] {key}" if table else f"{path}: {key}"
         secret = nested is not None and nested.metadata.get("secret")
         shown = "" if found is None else f"found {'(secret)' if secret else repr(found)}; "
-        for text in _flat(message):
-            if text == "Unknown field.":
+        for words in _flat(message):
+            if words == "Unknown field.":
                 near = difflib.get_close_matches(str(key), list(schema.fields), n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
-                text = f"unknown key; allowed are {', '.join(sorted(schema.fields))}{hint}"
-            problems.append(f"{where}: {shown}{text}")
+                words = f"unknown key; allowed are {', '.join(sorted(schema.fields))}{hint}"
+            problems.append(f"{where}: {shown}{words}")
     return problems
 
 
 def _flat(message: Any) -> list[str]:
     if isinstance(message, dict):
-        return [f"{key}: {text}" for key, value in message.items() for text in _flat(value)]
+        return [f"{key}: {words}" for key, value in message.items() for words in _flat(value)]
     if isinstance(message, list):
         return [text for value in message for text in _flat(value)]
     return [str(message)]

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate
+from marshmallow import RAISE, Schema, ValidationError, validate
+
+from .config_fields import flag, number, text
 
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
 LOGO_TYPES = {".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg"}
@@ -23,46 +25,32 @@ def _logo(value: str) -> None:
         raise ValidationError(f"must be the path of a file ending in {', '.join(LOGO_TYPES)}")
 
 
-def _text(description: str, default: str = "", **kwargs: Any) -> fields.String:
-    return fields.String(load_default=default, metadata={"description": description}, **kwargs)
-
-
-def _number(description: str, default: int, low: int, high: int) -> fields.Integer:
-    return fields.Integer(
-        strict=True, load_default=default, validate=validate.Range(low, high), metadata={"description": description}
-    )
-
-
 class ConsumerTable(Schema):
     """``[consumer]``."""
 
     class Meta:
         unknown = RAISE
 
-    title = _text(
+    title = text(
         "title of customers' pages, and 【title】 of codes (2 to 16 characters); empty: the brand's name",
+        "",
         validate=validate.Length(max=60),
     )
-    colour = _text("main colour of customers' pages", "#0b6e4f", validate=_colour)
-    logo = _text("logo beside the title: a file (svg, png, webp, jpg), relative to the brand's file", validate=_logo)
-    session_days = _number("days that a customer stays signed in", 30, 1, 400)
-    membership = fields.Boolean(
-        truthy={True},
-        falsy={False},
-        load_default=False,
-        metadata={"description": "whoever joins by a phone code becomes a member"},
-    )
-    code_channel = _text("channel of sign-in codes", "sms", validate=validate.OneOf(["sms"]))
-    code_sender = _text("sender of sign-in codes, of a plugin; empty: nobody signs in by a phone code")
-    code_template = _text("template that the sender's gateway wants for sign-in codes; its parameter is `code`")
-    codes_per_hour = _number("codes to one phone in an hour", 5, 1, 100)
-    codes_per_day = _number("codes to one phone in a day", 10, 1, 1_000)
-    network_codes_per_hour = _number("codes asked for from one network in an hour", 30, 1, 100_000)
-    network_codes_per_day = _number("codes asked for from one network in a day", 100, 1, 1_000_000)
-    privacy_zh = _text("privacy text that people agree to when they join, in Chinese; empty: a short one")
-    privacy_en = _text("privacy text that people agree to when they join, in English; empty: a short one")
-    marketing_zh = _text("words of the optional consent to marketing messages, in Chinese; empty: ordinary ones")
-    marketing_en = _text("words of the optional consent to marketing messages, in English; empty: ordinary ones")
+    colour = text("main colour of customers' pages", "#0b6e4f", validate=_colour)
+    logo = text("logo beside the title: a file (svg, png, webp, jpg), relative to the brand's file", "", validate=_logo)
+    session_days = number("days that a customer stays signed in", 30, 1, 400)
+    membership = flag("whoever joins by a phone code becomes a member", False)
+    code_channel = text("channel of sign-in codes", "sms", validate=validate.OneOf(["sms"]))
+    code_sender = text("sender of sign-in codes, of a plugin; empty: nobody signs in by a phone code", "")
+    code_template = text("template that the sender's gateway wants for sign-in codes; its parameter is `code`", "")
+    codes_per_hour = number("codes to one phone in an hour", 5, 1, 100)
+    codes_per_day = number("codes to one phone in a day", 10, 1, 1_000)
+    network_codes_per_hour = number("codes asked for from one network in an hour", 30, 1, 100_000)
+    network_codes_per_day = number("codes asked for from one network in a day", 100, 1, 1_000_000)
+    privacy_zh = text("privacy text that people agree to when they join, in Chinese; empty: a short one", "")
+    privacy_en = text("privacy text that people agree to when they join, in English; empty: a short one", "")
+    marketing_zh = text("words of the optional consent to marketing messages, in Chinese; empty: ordinary ones", "")
+    marketing_en = text("words of the optional consent to marketing messages, in English; empty: ordinary ones", "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,13 @@ from pathlib import Path
 import peewee
 
 from . import eventlog
-from .brands import Brand, Installation
+from .brands import Brand
 from .config import BrandConfig, load_brand
 from .db.bulk import execute
 from .db.migrations import CORE_MIGRATIONS, pending
 from .delivery import parked_counts, read_cursors
 from .errors import ConfigError, PluginError, ScrmError
+from .installation import Installation
 from .loader import Candidate, Loader
 
 OK, WARNING, FAILED = "ok", "warning", "failed"

@@ -23,7 +23,8 @@ from .errors import NotFound
 from .limits import LIMITS
 
 if TYPE_CHECKING:
-    from .brands import Brand, Installation
+    from .brands import Brand
+from .installation import Installation
 
 log = logging.getLogger("scrm.jobs")
 

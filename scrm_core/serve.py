@@ -30,7 +30,7 @@ from .limits import LIMITS
 from .supervisor import Child, Supervisor
 
 if TYPE_CHECKING:
-    from .brands import Installation
+    from .installation import Installation
 
 POSTGRES_THREADS = 4
 
@@ -209,8 +209,8 @@ def load_app(address: Address, root: str) -> Any:
     """The application of a granian worker process."""
     end_with_parent(os.getppid())
     from . import logs
-    from .brands import Installation
     from .gateway import Gateway
+    from .installation import Installation
     from .nudge import make_nudge
     from .web import create_app
     from .web.visitspool import VisitSpool

@@ -26,7 +26,8 @@ from .nudge import NudgeReceiver, NudgeSender
 from .outreach.loop import Sending
 
 if TYPE_CHECKING:
-    from .brands import Brand, Installation
+    from .brands import Brand
+    from .installation import Installation
     from .jobs import Queue
 
 log = logging.getLogger("scrm.worker")

@@ -24,10 +24,11 @@ import pytest
 from databases import Kind, PostgresSchemas, SqliteFiles
 from processes import Child, Nurseries
 
-from scrm_core.brands import Brand, Installation
+from scrm_core.brands import Brand
 from scrm_core.clock import ManualClock
 from scrm_core.db.bulk import execute
 from scrm_core.delivery import Delivery
+from scrm_core.installation import Installation
 
 DEFAULT_POSTGRES = "postgresql://postgres@127.0.0.1:5432/test"
 

@@ -24,7 +24,7 @@ import importlib, json, os, pkgutil, signal, socket, struct, sys, threading, tra
 from pathlib import Path
 
 import scrm_core.api, scrm_core.delivery, scrm_core.jobs, scrm_core.services, scrm_core.web
-from scrm_core.brands import Installation
+from scrm_core.installation import Installation
 
 for found in pkgutil.iter_modules(scrm_core.services.__path__):
     importlib.import_module(f"scrm_core.services.{found.name}")

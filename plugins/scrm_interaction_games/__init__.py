@@ -93,7 +93,7 @@ class InteractionGames(Plugin):
 
     def brand_problems(self) -> Iterable[str]:
         """Games or prizes that the brand's configuration no longer offers."""
-        return [*registry.problems(self.brand), *recommend.problems(self.brand), *self.games.campaigns.problems()]
+        return [*registry.problems(self.brand), *recommend.problems(self.brand), *self.games.problems()]
 
     # Events ------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import click
 from scrm_core.api import Brand, CommandSession, Invalid, NotFound, find_contact, iso, json_option
 
 from .awards.commands import add_commands as add_award_commands
+from .engine import checking
 from .engine.definition import instant_of, money
 from .engine.verifying import verify_file
 from .games.shop_commands import add_commands as add_shop_commands
@@ -206,7 +207,7 @@ def odds(session: CommandSession, brand_id: str, code: str, as_json: bool) -> No
     with session.brand(brand_id) as brand:
         games = games_of(brand)
         found = games.campaigns.get(code)
-        told = games.campaigns.cost(found)
+        told = checking.cost(found)
         rows = [
             [prize.code, prize.weight, found.total_weight, _rate(told["rates"].get(prize.code)), prize.stock_total]
             for prize in found.prizes

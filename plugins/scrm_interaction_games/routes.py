@@ -10,7 +10,7 @@ from marshmallow import RAISE, Schema, fields
 from scrm_core.api import Invalid, ReportTable, contended, current_actor, current_brand, iso, load_body, permission
 
 from .awards.routes import add_routes as add_award_routes
-from .engine import records
+from .engine import checking, records
 from .engine.definition import instant_of
 from .games.shop_routes import add_routes as add_shop_routes
 from .pages.routes import published
@@ -140,7 +140,7 @@ def show_campaign(code: str) -> Any:
 def show_odds(code: str) -> Any:
     """Expected cost, and how often each prize is won with the guarantee counted."""
     games = games_here()
-    return flask.jsonify(games.campaigns.cost(games.campaigns.get(code)))
+    return flask.jsonify(checking.cost(games.campaigns.get(code)))
 
 
 @blueprint.get("/campaigns/<code>/draws")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, NotFound, execute
 
-from .engine import erasing, merging, players, verifying
+from .engine import checking, erasing, merging, players, verifying
 from .engine.acts import Acts
 from .engine.campaigns import Campaigns
 from .engine.desks import Desks
@@ -104,6 +104,10 @@ class Games:
     def view(self, code: str, contact_id: int | None, *, data: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """What a person sees of a campaign now."""
         return self.acts.view(code, contact_id, data=data)
+
+    def problems(self) -> Iterator[str]:
+        """Why campaigns that are not over cannot be played with the brand's configuration as it is."""
+        return checking.problems(self.brand, self.campaigns.list(states=("published", "paused")))
 
     def turn(self, code: str, contact_id: int, key: str) -> Turn:
         """A turn outside an act, for what the brand's own people or another part of the plugin do; in a transaction."""

@@ -14,7 +14,7 @@ from .codes import Failure
 from .session import Session
 
 if TYPE_CHECKING:
-    from ..brands import Installation
+    from ..installation import Installation
 
 
 @click.command("run")

@@ -12,9 +12,10 @@ from . import output
 from .codes import USAGE, Failure
 
 if TYPE_CHECKING:
-    from ..brands import Brand, Installation
+    from ..brands import Brand
     from ..clock import Clock
     from ..config import ProjectConfig
+    from ..installation import Installation
 
 
 class Session:
@@ -51,7 +52,7 @@ class Session:
     def installation(self) -> Installation:
         """The project's installation; writes through it wake a running worker."""
         if self._installation is None:
-            from ..brands import Installation
+            from ..installation import Installation
             from ..nudge import make_nudge
 
             self._installation = Installation(self.config, clock=self._clock)

@@ -16,7 +16,7 @@ from ..errors import ScrmError
 from ..limits import LIMITS
 
 if TYPE_CHECKING:
-    from ..brands import Installation
+    from ..installation import Installation
 
 log = logging.getLogger("scrm.outreach")
 

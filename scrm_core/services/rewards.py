@@ -7,7 +7,7 @@ negated, linked to the grant that it takes back, and there is one at most.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..db import brand_db, transactional
 from ..db.bulk import execute
@@ -30,6 +30,22 @@ _INSERT = (
     "INSERT INTO reward (uid, kind, item, contact_id, quantity, cost_minor, grant_key, issuer, reason, actor, at, "
     "reverses_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
 )
+
+
+class _Row(NamedTuple):
+    """What is written of a grant or a reversal, in the order of the table's columns."""
+
+    kind: str
+    item: str
+    contact_id: int
+    quantity: int
+    cost_minor: int
+    grant_key: str
+    issuer: str
+    reason: str
+    actor: str
+
+
 _VIEW = (
     "SELECT r.id, r.uid, r.kind, r.contact_id, r.quantity, r.cost_minor, r.grant_key, r.issuer, r.issued, r.reason, "
     "r.actor, r.at, origin.uid, back.uid, r.item FROM reward r LEFT JOIN reward origin ON origin.id = r.reverses_id "
@@ -104,7 +120,7 @@ class Rewards:
         contact_id = survivor(contact_id)
         issuer = self._issues(kind)
         if issuer is not None:
-            row = (kind, item, contact_id, quantity, cost_minor, key, issuer.name, reason, actor)
+            row = _Row(kind, item, contact_id, quantity, cost_minor, key, issuer.name, reason, actor)
             # A savepoint: what the plugin wrote before its veto goes with the row.
             with brand_db.atomic():
                 made = self._append(row, None, "(grant_key)")
@@ -119,9 +135,11 @@ class Rewards:
             raise Conflict(f"the grant key {key!r} was used for another reward", code="grant_key_used")
         return found
 
-    def _issue(self, issuer: Plugin, made: tuple[int, str, int], row: tuple[Any, ...]) -> RewardView:
-        (reward_id, uid, at), (kind, item, contact_id, quantity, cost_minor, key, name, reason, actor) = made, row
-        order = RewardOrder(reward_id, kind, contact_id, quantity, key, reason, at, item=item)
+    def _issue(self, issuer: Plugin, made: tuple[int, str, int], row: _Row) -> RewardView:
+        reward_id, uid, at = made
+        order = RewardOrder(
+            reward_id, row.kind, row.contact_id, row.quantity, row.grant_key, row.reason, at, item=row.item
+        )
         issued = _call(issuer, "issue_reward", order)
         if not isinstance(issued, dict):
             raise PluginError(f"plugin {issuer.name!r}: issue_reward() returned {type(issued).__name__}, not a dict")
@@ -131,8 +149,8 @@ class Rewards:
             raise PluginError(f"plugin {issuer.name!r}: issue_reward() returned what JSON cannot hold: {exc}") from exc
         execute("UPDATE reward SET issued = ? WHERE id = ?", (text, reward_id))
         return RewardView(
-            reward_id, uid, kind, contact_id, quantity, cost_minor, key, name, Reward.issued.python_value(text), reason,
-            actor, at, None, None, item,
+            reward_id, uid, row.kind, row.contact_id, row.quantity, row.cost_minor, row.grant_key, row.issuer,
+            Reward.issued.python_value(text), row.reason, row.actor, at, None, None, row.item,
         )  # fmt: skip
 
     @transactional
@@ -153,7 +171,7 @@ class Rewards:
         issuer = self.brand.plugins.get(granted.issuer)
         if issuer is None:
             raise Conflict(f"plugin {granted.issuer!r}, which issued the reward, is switched off", code="no_issuer")
-        row = (
+        row = _Row(
             granted.kind, granted.item, granted.contact_id, -granted.quantity, -granted.cost_minor,
             _REVERSAL + granted.uid, granted.issuer, reason, actor,
         )  # fmt: skip
@@ -167,7 +185,7 @@ class Rewards:
         return self._known("r.reverses_id = ?", granted.id)
 
     def _append(
-        self, row: tuple[Any, ...], reverses_id: int | None, known: str = ""
+        self, row: _Row, reverses_id: int | None, known: str = ""
     ) -> tuple[int, str, int] | None:
         """Write a row, nothing issued yet: (id, uid, instant); None when its key (``known``) is there already."""
         now = self.brand.now()

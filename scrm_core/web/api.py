@@ -14,8 +14,8 @@ from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
-from ..brands import Installation
 from ..errors import Invalid, NotFound, ScrmError
+from ..installation import Installation
 from .bodies import encode, read_body, read_json
 from .calls import Call, Route, body_loader, read_query
 from .dispatch import NOTHING_HERE, Environ, admit, bearer_brand, once, permit

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 
-from ..brands import Installation
+from ..installation import Installation
 from ..limits import LIMITS
 from . import health, home, mounts, openapi, plugin_pages, problems, shortlinks
 from .api import PLUGINS, ROOT, Api

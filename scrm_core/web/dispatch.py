@@ -15,8 +15,9 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from ..brands import Brand, Installation
+from ..brands import Brand
 from ..errors import Forbidden, NotFound
+from ..installation import Installation
 from ..services.idempotency import StoredAnswer, run_once
 from ..services.keys import KeyInfo, brand_of, refused
 

@@ -24,9 +24,10 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from .. import eventlog
-from ..brands import Brand, Installation
+from ..brands import Brand
 from ..delivery import parked_counts, read_cursors
 from ..errors import NotFound
+from ..installation import Installation
 from .bodies import encode
 from .dispatch import NOTHING_HERE
 from .problems import RETRY_SECONDS

@@ -13,9 +13,10 @@ from typing import Any
 
 from flask import Flask, render_template
 
-from ..brands import Brand, Installation
+from ..brands import Brand
 from ..clock import iso
 from ..errors import ScrmError
+from ..installation import Installation
 from ..plugin import Column, Plugin, ReportTable
 from ..values.money import exponent_of, format_minor
 from .consumer_pages import OWN_PAGE

@@ -26,8 +26,9 @@ from jinja2 import ChoiceLoader, FileSystemLoader, PrefixLoader
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from ..brands import Installation, acting
+from ..brands import acting
 from ..errors import NotFound, PluginError, ScrmError
+from ..installation import Installation
 from ..limits import LIMITS
 from ..plugin import Plugin
 from ..services.idempotency import StoredAnswer

@@ -14,8 +14,9 @@ from typing import Any
 import werkzeug.exceptions
 from flask import Flask, Response, request
 
-from ..brands import Brand, Installation
+from ..brands import Brand
 from ..errors import NotFound, ScrmError
+from ..installation import Installation
 from . import consumer
 from .consumer_pages import CorePages
 from .dispatch import NOTHING_HERE

@@ -18,9 +18,10 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, make_response, render_template, request
 
-from ..brands import Brand, Installation
+from ..brands import Brand
 from ..clock import MS_PER_DAY
 from ..errors import NotFound, ScrmError
+from ..installation import Installation
 from ..limits import LIMITS
 from . import problems
 from .api import Answered

@@ -20,8 +20,8 @@ import secrets
 import threading
 from pathlib import Path
 
-from ..brands import Installation
 from ..errors import NotFound, ScrmError
+from ..installation import Installation
 from ..services.links import Opening
 
 log = logging.getLogger("scrm.web")

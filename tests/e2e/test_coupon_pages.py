@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from scrm_core.brands import Installation
 from scrm_core.db.bulk import execute
+from scrm_core.installation import Installation
 from scrm_core.services.contacts import IdentityIn
 from scrm_coupon_threshold.service import coupons_of
 

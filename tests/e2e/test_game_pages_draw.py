@@ -22,9 +22,9 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from scrm_core.brands import Installation
 from scrm_core.clock import MS_PER_DAY, from_instant
 from scrm_core.db.bulk import execute
+from scrm_core.installation import Installation
 from scrm_core.services.contacts import IdentityIn
 
 SCRM = [sys.executable, "-m", "scrm_core.cli"]

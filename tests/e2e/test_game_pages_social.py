@@ -21,8 +21,8 @@ import zxingcpp
 from PIL import Image
 from test_game_pages_draw import PHONE, SCRM, Arcade, Phone, free_port, points
 
-from scrm_core.brands import Installation
 from scrm_core.db.bulk import execute
+from scrm_core.installation import Installation
 from scrm_core.services.contacts import IdentityIn
 from scrm_core.services.orders import OrderIn
 from scrm_interaction_games.games import purchases

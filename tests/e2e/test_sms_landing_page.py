@@ -15,9 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from scrm_core.brands import Installation
 from scrm_core.clock import MS_PER_DAY
 from scrm_core.db.bulk import execute
+from scrm_core.installation import Installation
 from scrm_sms.plans.service import Plans
 from scrm_sms.results import landing
 

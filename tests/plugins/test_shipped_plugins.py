@@ -9,8 +9,8 @@ import peewee
 import pytest
 
 from scrm_core.api import BrandModel
-from scrm_core.brands import Installation
 from scrm_core.db.bulk import execute
+from scrm_core.installation import Installation
 from scrm_core.plugin import Plugin
 from scrm_coupon_threshold import CouponThreshold
 from scrm_interaction_games import InteractionGames

@@ -14,7 +14,8 @@ import pytest
 from kannel_gateway import REMEDY, Kannel, free_ports, missing_part
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from scrm_core.brands import Brand, Installation
+from scrm_core.brands import Brand
+from scrm_core.installation import Installation
 from scrm_core.web import create_app
 
 TOKEN = "callback-token-of-the-test"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Cart, Conflict, Invalid, NotFound, clean_text, execute, iso, transactional
+from scrm_core.api import Cart, Conflict, Invalid, NotFound, clean_text, execute, iso, new_uid, transactional
 
 from ..claims.service import NAME
 from ..models import Hold as HoldModel
@@ -109,7 +108,7 @@ class Holds:
         cart = replace(cart, at=now, contact_id=contact_id)
         asked = _asked(cart)
         until = now + self.settings["hold_minutes"] * MINUTE_MS
-        uid = secrets.token_hex(12)
+        uid = new_uid(now)
         row = execute(
             "INSERT INTO coupon_threshold_hold (uid, key, contact_id, source, order_number, state, at, held_until, "
             "lines, gifts, answer) VALUES (?, ?, ?, ?, ?, 'held', ?, ?, '{}', '[]', '{}') "

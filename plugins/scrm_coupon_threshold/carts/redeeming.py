@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Cart, Conflict, Invalid, NotFound, clean_text, execute, iso, transactional
+from scrm_core.api import Cart, Conflict, Invalid, NotFound, clean_text, execute, iso, new_uid, transactional
 
 from ..claims.service import NAME
 from ..models import Redemption as RedemptionModel
@@ -102,7 +101,7 @@ class RedemptionView:
 
 def record(entry: RedemptionIn) -> tuple[int, str] | None:
     """Write a redemption or reversal; its id and uid, or None when the coupon or the ticket has one already."""
-    uid = secrets.token_hex(12)
+    uid = new_uid(entry.at)
     key = f"redeem:{entry.coupon}" if entry.reverses_id is None else f"reverse:{entry.reverses_id}"
     row = execute(
         _INSERT,

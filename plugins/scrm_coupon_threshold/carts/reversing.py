@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Invalid, RefundMade, clean_text, execute, transactional
+from scrm_core.api import Invalid, RefundMade, clean_text, execute, new_uid, transactional
 
 from ..claims.voiding import give_budget_back, lock_batch
 from ..rules import new_code
@@ -111,7 +110,7 @@ class Reversing:
             return
         kept = min(reserved, promised) if promise else 0
         back = (
-            secrets.token_hex(12), new_code(), valid_to, now, self.brand.day(now), actor[:200], reason,
+            new_uid(now), new_code(), valid_to, now, self.brand.day(now), actor[:200], reason,
             f"return:{entry.coupon}", kept, entry.coupon_id,
         )  # fmt: skip
         given = execute(_RETURN, back).rowcount

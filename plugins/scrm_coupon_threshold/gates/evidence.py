@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 from scrm_core.api import MemberJoined, NotFound, OrderPaid, PluginEvent, RefundMade, execute
 
 from . import friends
+from .definition import COUNTED
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
 
-EVENTS = {
-    "checked-in": "checked-in", "made-up": "checked-in", "invited": "invited", "answered": "answered",
-    "played": "played",
-}  # fmt: skip
-"""Events of games, of whichever plugin, and the task of which each is proof."""
+# Events of games, of whichever plugin, are proof of the counted task of the same name; this one of another's.
+_PROOF_OF = {"made-up": "checked-in"}
 
 INVITE_REVOKED = "invite-revoked"
 
@@ -68,14 +66,14 @@ class EvidenceBook:
         """
         if event.name == INVITE_REVOKED:
             self._revoke_invitation(event)
-        fields = event.fields
-        if event.name not in EVENTS or (event.name == "answered" and fields.get("right", 1) == 0):
+        task, fields = _PROOF_OF.get(event.name, event.name), event.fields
+        if task not in COUNTED or (task == "answered" and fields.get("right", 1) == 0):
             return
         day = _day(fields.get("day"), self.brand.day(event.at))
         friend = fields.get("friend", fields.get("invited"))
         ref = f"event {event.event_id}" if friend is None else _friend(friend)
         self._add(
-            event.event_id, event.contact_id, EVENTS[event.name], event.at, day,
+            event.event_id, event.contact_id, task, event.at, day,
             campaign=str(fields.get("campaign", ""))[:200], ref=ref[:200],
         )  # fmt: skip
 

@@ -7,12 +7,11 @@ brand. Awards found by a rule wait until a person approves or refuses them.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, ScrmError, clean_text, execute, transactional
+from scrm_core.api import Conflict, Invalid, NotFound, ScrmError, clean_text, execute, new_uid, transactional
 
 from .modes import NAME, checked_mode, took_part
 
@@ -150,7 +149,7 @@ class Hands:
                 "(SELECT count(*) FROM interaction_games_award p WHERE p.rule = ? AND p.contact_id = contact.id) < ? "
                 "ON CONFLICT (key) DO NOTHING",
                 (
-                    secrets.token_hex(12), wanted.key, CHAT, wanted.mode, wanted.kind, wanted.item, wanted.quantity,
+                    new_uid(now), wanted.key, CHAT, wanted.mode, wanted.kind, wanted.item, wanted.quantity,
                     wanted.cost_minor, wanted.reason, f"rule:{rule}", rule, message_in_id, now, self.brand.day(now),
                     wanted.contact_id, rule, per_person,
                 ),
@@ -205,7 +204,7 @@ class Hands:
                 "cost_minor, reason, actor, state, reward, rule, decided_by, decision, at, day) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', '', '', ?, ?) ON CONFLICT (key) DO NOTHING",
                 (
-                    secrets.token_hex(12), wanted.key, contact_id, wanted.what, wanted.mode, wanted.kind, wanted.item,
+                    new_uid(now), wanted.key, contact_id, wanted.what, wanted.mode, wanted.kind, wanted.item,
                     wanted.quantity, wanted.cost_minor, wanted.reason, actor, state, now, self.brand.day(now),
                 ),
             ).rowcount

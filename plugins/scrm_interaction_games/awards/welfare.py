@@ -8,11 +8,10 @@ the order that it rides on.
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, ScrmError, clean_text, execute, transactional
+from scrm_core.api import Conflict, Invalid, NotFound, ScrmError, clean_text, execute, new_uid, transactional
 
 from .hands import checked_actor
 from .modes import took_part
@@ -287,7 +286,7 @@ class WelfareCampaigns:
         now = self.brand.now()
         # The campaign's row first: everybody takes the same rows in the same order.
         self._spend(welfare, now)
-        serial = secrets.token_hex(12)
+        serial = new_uid(now)
         made = execute(
             "INSERT INTO interaction_games_welfare_grant (welfare_id, contact_id, serial, reward, cost_minor, at, day) "
             "VALUES (?, ?, ?, '', ?, ?, ?) ON CONFLICT (welfare_id, contact_id) DO NOTHING",

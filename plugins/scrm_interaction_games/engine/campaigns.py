@@ -8,12 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from marshmallow import RAISE, Schema
+from scrm_core.api import Conflict, Invalid, NotFound, ScrmError, clean_text, execute, transactional
 
-from scrm_core.api import Conflict, Invalid, NotFound, ScrmError, clean_text, execute, load_body, transactional
-
+from . import checking, fairness, moves, registry, rules
 from . import definition as definitions
-from . import fairness, moves, odds, registry, rules, surfaces
 from .definition import CampaignView, Definition, PrizeView
 from .stock import winnable
 
@@ -31,13 +29,6 @@ _PRIZES = (
     "release, review, fallback, grade, claim_days FROM interaction_games_prize WHERE campaign_id = ? ORDER BY place"
 )
 _CACHED = 500
-
-
-class _NoSettings(Schema):
-    """The settings of a game that has none."""
-
-    class Meta:
-        unknown = RAISE
 
 
 class _Cache:
@@ -107,7 +98,7 @@ class Campaigns:
             "SELECT definition, settings, ruleset, rules_hash FROM interaction_games_campaign WHERE id = ?", (row[0],)
         ).fetchone()
         try:
-            read = game_settings(registry.game(self.brand, row[2]), json.loads(settings))
+            read = checking.game_settings(registry.game(self.brand, row[2]), json.loads(settings))
         except ScrmError:
             read = json.loads(settings)  # its plugin is switched off: it can be looked at but not played
         view = definitions.view(row, self.prizes(row[0]), json.loads(raw), read, ruleset, rules_hash)
@@ -126,7 +117,7 @@ class Campaigns:
         known = self._same(made)
         if known is not None:
             return known
-        self._check(made)
+        checking.check_definition(self.brand, self.settings, made)
         return self._write(made, clean_text(actor, field="actor"))
 
     def _same(self, made: Definition) -> CampaignView | None:
@@ -178,43 +169,6 @@ class Campaigns:
         self.note(row[0], "created", actor)
         return self.by_id(row[0])
 
-    def _check(self, made: Definition) -> None:
-        """What a definition must have whatever becomes of it; raises Invalid naming the field."""
-        game = registry.game(self.brand, made.game)
-        if made.surface not in surfaces.SURFACES:
-            raise Invalid(
-                f"surface: {made.surface!r} is none of {', '.join(surfaces.SURFACES)}", field="surface"
-            )
-        for reason in surfaces.refusals(game.mechanics, made.surface):
-            raise Invalid(f"surface: {reason}", field="surface")
-        if made.chances.share:
-            forbidden = surfaces.refusal("sharing_reward", made.surface)
-            if forbidden:
-                raise Invalid(f"chances.share: {forbidden}", field="chances.share")
-        game_settings(game, made.settings)
-        for place, prize in enumerate(made.prizes):
-            self._check_prize(f"prizes.{place}", prize, draws=bool(game.draws))
-        if game.draws:
-            definitions.check_weights(made)
-            if not any(prize.wins for prize in made.prizes):
-                raise Invalid("prizes: a draw needs a prize", field="prizes")
-
-    def _check_prize(self, at: str, prize: PrizeView, *, draws: bool) -> None:
-        cap = self.settings["top_prize_minor"]
-        if draws and cap is not None and prize.value_minor > cap:
-            most = definitions.money(self.brand, cap)
-            raise Invalid(
-                f"{at}.value_minor: one prize of a draw is worth at most {most}", field=f"{at}.value_minor"
-            )
-        if not prize.wins:
-            return
-        try:
-            self.brand.rewards.check(prize.kind, prize.item)
-        except Conflict as exc:
-            raise Invalid(f"{at}.kind: {exc.message}", field=f"{at}.kind", code="no_issuer") from exc
-        except Invalid as exc:
-            raise Invalid(f"{at}.item: {exc.message}", field=f"{at}.item") from exc
-
     # The life of a campaign --------------------------------------------------
 
     def publish(self, code: str, *, actor: str, confirm: bool = False) -> dict[str, Any]:
@@ -230,10 +184,10 @@ class Campaigns:
         campaign = self.get(code)
         if campaign.state == "published":
             game = registry.games(self.brand).get(campaign.game)
-            return {**_told(campaign), **self.cost(campaign), **_forecast(game, campaign)}
+            return {**_told(campaign), **checking.cost(campaign), **checking.forecast(game, campaign)}
         game = registry.game(self.brand, campaign.game)
-        self._check_public(campaign, game)
-        cost = self.cost(campaign)
+        checking.check_public(self.brand, self.settings, campaign, game)
+        cost = checking.cost(campaign)
         if not confirm and cost["over_budget"]:
             raise Conflict(
                 f"{cost['expected_draws']} draws are expected to cost {cost['expected_spend_minor']} minor units, "
@@ -241,7 +195,7 @@ class Campaigns:
                 code="overspend",
             )
         told = self._publish(campaign, draws=bool(game.draws), actor=actor)
-        return {**told, **cost, **_forecast(game, campaign)}
+        return {**told, **cost, **checking.forecast(game, campaign)}
 
     @transactional
     def _publish(self, campaign: CampaignView, *, draws: bool, actor: str) -> dict[str, Any]:
@@ -268,48 +222,6 @@ class Campaigns:
         detail = {**told, "table": [list(row) for row in table] if draws else []}
         self.note(campaign.id, "published", actor, detail=detail)
         return told
-
-    def _check_public(self, campaign: CampaignView, game: Any) -> None:
-        now = self.brand.now()
-        if campaign.state != "draft":
-            raise Conflict(f"campaign {campaign.code!r} is {campaign.state}; only a draft is published", code="state")
-        if campaign.ends_at <= now:
-            raise Invalid("ends_at: the campaign would be over before it is published", field="ends_at")
-        if campaign.starts_at is not None and campaign.starts_at < now:
-            raise Invalid(
-                "starts_at: odds, quantities and the commitment are published before the start, which has passed; "
-                "leave the start away to begin at once",
-                field="starts_at",
-            )
-        if game.draws:
-            for name in ("rules", "organiser", "organiser_contact"):
-                if not getattr(campaign, name):
-                    raise Invalid(f"{name}: a draw is published with its rules, organiser and contact", field=name)
-        for place, prize in enumerate(campaign.prizes):
-            self._check_prize(f"prizes.{place}", prize, draws=bool(game.draws))
-        for problem in getattr(game, "check", lambda campaign: ())(campaign):
-            raise Invalid(problem, field="settings")
-
-    def cost(self, campaign: CampaignView) -> dict[str, Any]:
-        """Expected cost of a draw and of all expected draws, guarantee included, as exact fractions and minor units."""
-        prizes = definitions.priced(campaign.prizes)
-        promised = definitions.promise(campaign.guarantee)
-        if not campaign.total_weight:
-            return {"expected_cost_minor": None, "expected_draws": campaign.expected_draws,
-                    "expected_spend_minor": None, "over_budget": False, "rates": {}}  # fmt: skip
-        each = odds.expected_cost(prizes, campaign.total_weight, promised)
-        rates = odds.rates(prizes, campaign.total_weight, promised)
-        spend = None
-        if campaign.expected_draws is not None:
-            spend = odds.expected_spend(prizes, campaign.total_weight, campaign.expected_draws, promised)
-        over = spend is not None and campaign.budget_minor is not None and spend > campaign.budget_minor
-        return {
-            "expected_cost_minor": round(float(each), 2),
-            "expected_draws": campaign.expected_draws,
-            "expected_spend_minor": None if spend is None else round(float(spend), 2),
-            "over_budget": over,
-            "rates": {code: float(rate) for code, rate in rates.items()},
-        }
 
     def pause(self, code: str, *, actor: str, reason: str) -> CampaignView:
         """Stop a published campaign for a while; what was won stays."""
@@ -479,30 +391,6 @@ class Campaigns:
             (campaign_id, what, actor, reason, _json(detail or {}), self.brand.now()),
         )
 
-    # What the brand's configuration must offer -------------------------------
-
-    def problems(self) -> Iterator[str]:
-        """Why campaigns that are not over cannot be played with the brand's configuration as it is."""
-        known = registry.games(self.brand)
-        for campaign in self.list(states=("published", "paused")):
-            if campaign.phase(self.brand.now()) == "over":
-                continue
-            if campaign.game not in known:
-                yield f"campaign {campaign.code!r}: no enabled plugin offers the game {campaign.game!r}"
-            for prize in campaign.prizes:
-                if prize.wins:
-                    try:
-                        self.brand.rewards.check(prize.kind, prize.item)
-                    except ScrmError as exc:
-                        yield f"campaign {campaign.code!r}, prize {prize.code!r}: {exc.message}"
-
-
-def _forecast(game: Any, campaign: CampaignView) -> dict[str, Any]:
-    """What a game that can say so expects of its players, for the operator."""
-    forecast = getattr(game, "forecast", None)
-    return dict(forecast(campaign)) if callable(forecast) else {}
-
-
 def _told(campaign: CampaignView) -> dict[str, Any]:
     """What publishing tells: the fingerprints of seed, table and rules."""
     return {
@@ -511,12 +399,6 @@ def _told(campaign: CampaignView) -> dict[str, Any]:
         "table_hash": campaign.table_hash,
         "rules_hash": campaign.rules_hash,
     }
-
-
-def game_settings(game: Any, settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings of a game as its schema loads them; raises Invalid(field="settings...")."""
-    schema = game.Settings
-    return load_body((schema or _NoSettings)(), settings, at="settings")
 
 
 def _prize(row: tuple[Any, ...]) -> PrizeView:

@@ -341,15 +341,14 @@ def view(
     )  # fmt: skip
 
 
+# What of a published campaign changes, and its place in the row.
+_LIVE = (
+    ("state", 5), ("starts_at", 6), ("ends_at", 7), ("budget_minor", 11), ("spent_minor", 12), ("draws", 16),
+    ("published_at", 18), ("ended_at", 19), ("revealed_at", 20),
+)  # fmt: skip
+
+
 def again(campaign: CampaignView, row: tuple[Any, ...]) -> CampaignView:
     """A cached campaign with what changes from moment to moment taken from its row; itself when nothing did."""
-    live = (row[5], row[6], row[7], row[11], row[12], row[16], row[18], row[19], row[20])
-    if live == (
-        campaign.state, campaign.starts_at, campaign.ends_at, campaign.budget_minor, campaign.spent_minor,
-        campaign.draws, campaign.published_at, campaign.ended_at, campaign.revealed_at,
-    ):  # fmt: skip
-        return campaign
-    return replace(
-        campaign, state=row[5], starts_at=row[6], ends_at=row[7], budget_minor=row[11], spent_minor=row[12],
-        draws=row[16], published_at=row[18], ended_at=row[19], revealed_at=row[20],
-    )  # fmt: skip
+    changed = {name: row[place] for name, place in _LIVE if getattr(campaign, name) != row[place]}
+    return replace(campaign, **changed) if changed else campaign

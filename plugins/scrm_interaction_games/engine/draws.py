@@ -71,13 +71,12 @@ class Draws:
         Once there is a number, the draw is written down whatever becomes of it.
         """
         seed_of_client = _client_seed(client_seed)
-        if not fresh:
-            known = self.find(contact_id, f"draw:{key}")
-            if known is not None:
-                return known
         if fresh:
             # The act refuses what its own draw refuses, so it needs no savepoint of its own.
             return self._draw(contact_id, f"act:{key}", seed_of_client, ticket, device, network)
+        known = self.find(contact_id, f"draw:{key}")
+        if known is not None:
+            return known
         with self.brand.transaction():
             return self._draw(contact_id, f"draw:{key}", seed_of_client, ticket, device, network)
 

@@ -8,11 +8,10 @@ brand owes outlives an erased contact.
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute
+from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, new_uid
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -73,12 +72,13 @@ def record(brand: Brand, campaign_id: int, thing: str, thing_uid: str, paid: Pai
 
     Raises Conflict when the order paid for something else.
     """
-    uid = secrets.token_hex(12)
+    now = brand.now()
+    uid = new_uid(now)
     made = execute(
         "INSERT INTO interaction_games_payment (uid, campaign_id, thing, thing_uid, source, number, amount_minor, "
         "state, reason, paid_at, at, actor) VALUES (?, ?, ?, ?, ?, ?, ?, 'paid', '', ?, ?, '') "
         "ON CONFLICT (source, number) DO NOTHING",
-        (uid, campaign_id, thing, thing_uid, paid.source, paid.number, paid.amount_minor, paid.at, brand.now()),
+        (uid, campaign_id, thing, thing_uid, paid.source, paid.number, paid.amount_minor, paid.at, now),
     )
     if made.rowcount:
         return find(uid)

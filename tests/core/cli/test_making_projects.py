@@ -10,9 +10,9 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from scrm_core.brands import Installation
 from scrm_core.cli.root import root
 from scrm_core.config import load_brand, load_project
+from scrm_core.installation import Installation
 from scrm_core.project import NewBrand, make_project, store_key
 
 

@@ -9,7 +9,8 @@ import pytest
 from consumer_scene import GATEWAYS, Shop
 from flask.testing import FlaskClient
 
-from scrm_core.brands import Brand, Installation
+from scrm_core.brands import Brand
+from scrm_core.installation import Installation
 from scrm_core.web import create_app
 
 ACME = '\n[consumer]\ncode_sender = "counter"\nmembership = true\n[plugins.shop]\n'

@@ -14,7 +14,7 @@ CHILD = """
 import json, os, sys
 from pathlib import Path
 
-from scrm_core.brands import Installation
+from scrm_core.installation import Installation
 from scrm_core.db.bulk import execute
 from scrm_core.errors import StorageFull
 

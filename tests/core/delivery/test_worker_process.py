@@ -59,7 +59,7 @@ WORKER = """
 import signal, sys, threading
 from pathlib import Path
 from scrm_core import limits, worker
-from scrm_core.brands import Installation
+from scrm_core.installation import Installation
 
 if len(sys.argv) > 2:
     object.__setattr__(limits.LIMITS, "handler_ms", int(sys.argv[2]))
@@ -92,7 +92,7 @@ def folder_brand(new_installation):
         toml.write_text(toml.read_text() + 'plugins_dir = "own"\n')
         path = root / "brands" / "acme.toml"
         path.write_text(path.read_text().replace("enabled = false\n", ""))
-        from scrm_core.brands import Installation
+        from scrm_core.installation import Installation
 
         fresh = Installation.open(root, clock=installation.clock)
         fresh.migrate()

@@ -177,7 +177,7 @@ def test_an_interrupted_import_goes_on_behind_its_last_batch(brand, sample, tmp_
 CHILD = """
 import sys
 from pathlib import Path
-from scrm_core.brands import Installation
+from scrm_core.installation import Installation
 from scrm_core.intake.importer import run_import
 from scrm_core.intake.mapping import load_mapping
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from outreach_scene import RECORDERS, Mailer, People, Recorder
 
-from scrm_core.brands import Brand, Installation
+from scrm_core.brands import Brand
+from scrm_core.installation import Installation
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from outreach_scene import People
 
-from scrm_core.brands import Installation
 from scrm_core.clock import ManualClock, SystemClock
 from scrm_core.db.bulk import execute
+from scrm_core.installation import Installation
 
 # The gateway's file is the world outside: one line per message that was really sent.
 PLUGIN = '''
@@ -142,7 +142,7 @@ def test_overlapping_runs_in_several_workers_keep_to_one_message_a_person(postin
 KILLED = """
 import sys
 from pathlib import Path
-from scrm_core.brands import Installation
+from scrm_core.installation import Installation
 brand = Installation.open(Path(sys.argv[1])).brand("acme")
 with brand:
     brand.outreach.drain()

@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from scrm_core.api import LeadDraft, MetricsQuery, OrderPaid, Plugin, Veto, current_brand, current_plugin, hookimpl
-from scrm_core.brands import Installation
 from scrm_core.errors import Busy, ConfigError, NoBrand, NotFound, PluginError
+from scrm_core.installation import Installation
 from scrm_core.loader import Loader, discover
 
 

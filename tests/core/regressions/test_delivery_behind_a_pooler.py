@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from scrm_core.api import Plugin, hookimpl
-from scrm_core.brands import Installation
 from scrm_core.db.bulk import execute
 from scrm_core.delivery import Delivery
+from scrm_core.installation import Installation
 from scrm_core.services.contacts import IdentityIn, LeadIn
 
 NOON = 1_767_268_800_000

@@ -134,7 +134,7 @@ def test_a_free_port_is_no_problem_and_a_taken_one_names_the_next():
 
 
 def test_a_project_without_brands_is_not_served(tmp_path):
-    from scrm_core.brands import Installation
+    from scrm_core.installation import Installation
 
     (tmp_path / "scrm.toml").write_text("")
     with pytest.raises(serve.NotReady, match="no brand"):

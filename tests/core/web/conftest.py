@@ -9,7 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 from web_client import Api, new_key
 
-from scrm_core.brands import Brand, Installation
+from scrm_core.brands import Brand
+from scrm_core.installation import Installation
 from scrm_core.web import create_app
 
 

@@ -105,7 +105,7 @@ def test_visits_wait_for_a_database_that_is_busy(installation, codes, spool, mon
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from scrm_core.brands import Installation
+from scrm_core.installation import Installation
 from scrm_core.web import create_app
 from scrm_core.web.visitspool import VisitSpool
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from coupon_scene import PLUGIN, PLUGINS, CouponScene
 
-from scrm_core.brands import Installation
 from scrm_core.clock import ManualClock
+from scrm_core.installation import Installation
 
 
 @pytest.fixture

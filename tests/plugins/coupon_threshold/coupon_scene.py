@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from scrm_core.brands import Brand, Installation
+from scrm_core.brands import Brand
 from scrm_core.clock import ManualClock, local_instant
 from scrm_core.db.bulk import execute
 from scrm_core.delivery import Delivery
+from scrm_core.installation import Installation
 from scrm_core.services.contacts import IdentityIn, LeadIn
 from scrm_coupon_threshold import CouponThreshold
 from scrm_coupon_threshold.claims.views import CouponView

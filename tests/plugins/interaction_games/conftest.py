@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from games_scene import ISSUER_FILE, SETTINGS, Prizes, Scene
 
-from scrm_core.brands import Installation
+from scrm_core.installation import Installation
 from scrm_interaction_games import InteractionGames
 
 

@@ -8,9 +8,9 @@ import pytest
 from games_scene import DAY_MS, KINDS, SETTINGS, Prizes, Scene
 
 from scrm_core.api import Conflict, Invalid, NotFound
-from scrm_core.brands import Installation
 from scrm_core.db.bulk import execute
 from scrm_core.errors import ConfigError
+from scrm_core.installation import Installation
 from scrm_interaction_games import InteractionGames
 from scrm_interaction_games.engine import fairness
 

@@ -168,3 +168,15 @@ def test_an_order_of_somebody_erased_meanwhile_gives_nothing_and_stops_nobody(sc
     scene.deliver()
     assert balance(scene, code, berta) == 1
     assert execute("SELECT count(*) FROM interaction_games_ticket").fetchone()[0] == 1
+
+
+def test_a_first_draw_spends_what_expires_soonest_and_keeps_the_chance_to_begin_with(scene: Scene) -> None:
+    anna = scene.person()
+    code = scene.campaign("wheel", [scene.prize("tea", weight=1)], chances={"start": 1})
+    until = scene.brand.now() + HOUR_MS
+    scene.games.grant_tickets(code, anna, 1, key="gift", expires_at=until, actor="mia")
+    scene.draw(code, anna)
+    scene.clock.set(until)
+    assert scene.view(code, anna)["chances"] == 1
+    scene.draw(code, anna)
+    assert scene.view(code, anna)["chances"] == 0

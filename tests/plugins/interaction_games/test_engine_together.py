@@ -7,8 +7,8 @@ from typing import Any
 
 from games_scene import Scene
 
-from scrm_core.brands import Installation
 from scrm_core.db.bulk import execute
+from scrm_core.installation import Installation
 from scrm_interaction_games.engine.verifying import verify_file
 
 # Each process plays for its share of the people, one thread per person.

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 from steps_campaign import one_database
 
-from scrm_core.brands import Installation
 from scrm_core.cli.root import root
 from scrm_core.cli.session import Session
+from scrm_core.installation import Installation
 from scrm_core.web import create_app
 from scrm_package_card import PackageCard
 
@@ -211,7 +211,7 @@ def test_what_the_cards_know_of_a_person_is_exported_and_erased(shop):
 DRAIN = """
 import sys
 from pathlib import Path
-from scrm_core.brands import Installation
+from scrm_core.installation import Installation
 from scrm_core.delivery import Delivery
 
 brand = Installation.open(Path(sys.argv[1])).brand("acme")

@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 from steps_campaign import CARD, DEPARTMENTS, DESIGN, MATERIAL, Walk, one_database
 
-from scrm_core.brands import Installation
 from scrm_core.cli.root import root
 from scrm_core.cli.session import Session
 from scrm_core.errors import ConfigError
+from scrm_core.installation import Installation
 from scrm_core.web import create_app
 from scrm_package_card import PackageCard
 from scrm_package_card.stock.batches import BatchIn

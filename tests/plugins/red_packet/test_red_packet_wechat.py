@@ -10,10 +10,10 @@ from collections import Counter
 import pytest
 from red_packet_scene import FREE, MERCHANT, OTHER_KEY, Scene, private_pem, wechat_table
 
-from scrm_core.brands import Installation
 from scrm_core.clock import ManualClock, SystemClock
 from scrm_core.db.bulk import execute
 from scrm_core.errors import ConfigError, Conflict, Veto
+from scrm_core.installation import Installation
 
 # The engine matters where claims and leases do; answers are read alike on both.
 on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -332,7 +332,7 @@ def test_two_workers_pay_each_packet_once(installed, wechat, together):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from scrm_core.brands import Installation
+from scrm_core.installation import Installation
 from scrm_red_packet.wechat import WechatTransfers
 
 pay = WechatTransfers.pay

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from sms_scene import FILE_PLUGIN, Bench, Scene, configured
 
-from scrm_core.brands import Installation
 from scrm_core.clock import SystemClock
+from scrm_core.installation import Installation
 from scrm_sms import Sms
 
 

@@ -444,7 +444,7 @@ def test_processes_importing_one_file_at_once_make_one_pack(brand, write, togeth
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from scrm_core.brands import Installation
+from scrm_core.installation import Installation
 from scrm_sms.packs import sealing, service, store
 
 service.BATCH = sealing.PAGE = 20

@@ -223,7 +223,7 @@ IMPORT = """
 import sys
 from pathlib import Path
 from scrm_core.api import execute
-from scrm_core.brands import Installation
+from scrm_core.installation import Installation
 from scrm_sms.packs.service import Packs
 
 brand = Installation.open(Path(sys.argv[1])).brand("acme")

@@ -13,9 +13,9 @@ from results_scene import Bench, Sms, Stage, configured
 from sms_scene import BODY, POLICY, Scene
 
 from scrm_core.api import SendResult
-from scrm_core.brands import Installation
 from scrm_core.db.bulk import execute
 from scrm_core.errors import Conflict, Invalid
+from scrm_core.installation import Installation
 from scrm_core.web import create_app
 from scrm_sms.gateways import reconciling
 from scrm_sms.gateways.reconciling import reconcile

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from sms_scene import sent_lines
 
-from scrm_core.brands import Installation
 from scrm_core.clock import ManualClock, SystemClock
+from scrm_core.installation import Installation
 
 SEND_ALL = """
 from scrm_core.db.bulk import execute
@@ -55,7 +55,7 @@ def test_overlapping_plans_in_several_workers_reach_a_person_once(posting, toget
 SEND_SOME = """
 import sys
 from pathlib import Path
-from scrm_core.brands import Installation
+from scrm_core.installation import Installation
 
 brand = Installation.open(Path(sys.argv[1])).brand("acme")
 with brand:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from wechat_servers import WeChatServer
 
-from scrm_core.brands import Installation
+from scrm_core.installation import Installation
 from scrm_core.web import create_app
 
 

@@ -1,0 +1,137 @@
+"""What a campaign must have before it is made, published and played, and what it is expected to cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from marshmallow import RAISE, Schema
+
+from scrm_core.api import Conflict, Invalid, ScrmError, load_body
+
+from . import definition as definitions
+from . import odds, registry, surfaces
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+    from .definition import CampaignView, Definition, PrizeView
+
+
+class _NoSettings(Schema):
+    """The settings of a game that has none."""
+
+    class Meta:
+        unknown = RAISE
+
+
+def game_settings(game: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a game as its schema loads them; raises Invalid(field="settings...")."""
+    schema = game.Settings
+    return load_body((schema or _NoSettings)(), settings, at="settings")
+
+
+def check_definition(brand: Brand, settings: dict[str, Any], made: Definition) -> None:
+    """What a definition must have whatever becomes of it; raises Invalid naming the field."""
+    game = registry.game(brand, made.game)
+    if made.surface not in surfaces.SURFACES:
+        raise Invalid(
+            f"surface: {made.surface!r} is none of {', '.join(surfaces.SURFACES)}", field="surface"
+        )
+    for reason in surfaces.refusals(game.mechanics, made.surface):
+        raise Invalid(f"surface: {reason}", field="surface")
+    if made.chances.share:
+        forbidden = surfaces.refusal("sharing_reward", made.surface)
+        if forbidden:
+            raise Invalid(f"chances.share: {forbidden}", field="chances.share")
+    game_settings(game, made.settings)
+    for place, prize in enumerate(made.prizes):
+        _check_prize(brand, settings, f"prizes.{place}", prize, draws=bool(game.draws))
+    if game.draws:
+        definitions.check_weights(made)
+        if not any(prize.wins for prize in made.prizes):
+            raise Invalid("prizes: a draw needs a prize", field="prizes")
+
+
+def _check_prize(brand: Brand, settings: dict[str, Any], at: str, prize: PrizeView, *, draws: bool) -> None:
+    cap = settings["top_prize_minor"]
+    if draws and cap is not None and prize.value_minor > cap:
+        most = definitions.money(brand, cap)
+        raise Invalid(
+            f"{at}.value_minor: one prize of a draw is worth at most {most}", field=f"{at}.value_minor"
+        )
+    if not prize.wins:
+        return
+    try:
+        brand.rewards.check(prize.kind, prize.item)
+    except Conflict as exc:
+        raise Invalid(f"{at}.kind: {exc.message}", field=f"{at}.kind", code="no_issuer") from exc
+    except Invalid as exc:
+        raise Invalid(f"{at}.item: {exc.message}", field=f"{at}.item") from exc
+
+
+def check_public(brand: Brand, settings: dict[str, Any], campaign: CampaignView, game: Any) -> None:
+    """What a draft must have to be published now; raises Conflict for no draft, Invalid naming the field."""
+    now = brand.now()
+    if campaign.state != "draft":
+        raise Conflict(f"campaign {campaign.code!r} is {campaign.state}; only a draft is published", code="state")
+    if campaign.ends_at <= now:
+        raise Invalid("ends_at: the campaign would be over before it is published", field="ends_at")
+    if campaign.starts_at is not None and campaign.starts_at < now:
+        raise Invalid(
+            "starts_at: odds, quantities and the commitment are published before the start, which has passed; "
+            "leave the start away to begin at once",
+            field="starts_at",
+        )
+    if game.draws:
+        for name in ("rules", "organiser", "organiser_contact"):
+            if not getattr(campaign, name):
+                raise Invalid(f"{name}: a draw is published with its rules, organiser and contact", field=name)
+    for place, prize in enumerate(campaign.prizes):
+        _check_prize(brand, settings, f"prizes.{place}", prize, draws=bool(game.draws))
+    for problem in getattr(game, "check", lambda campaign: ())(campaign):
+        raise Invalid(problem, field="settings")
+
+
+def cost(campaign: CampaignView) -> dict[str, Any]:
+    """Expected cost of a draw and of all expected draws, guarantee included, as exact fractions and minor units."""
+    prizes = definitions.priced(campaign.prizes)
+    promised = definitions.promise(campaign.guarantee)
+    if not campaign.total_weight:
+        return {"expected_cost_minor": None, "expected_draws": campaign.expected_draws,
+                "expected_spend_minor": None, "over_budget": False, "rates": {}}  # fmt: skip
+    each = odds.expected_cost(prizes, campaign.total_weight, promised)
+    rates = odds.rates(prizes, campaign.total_weight, promised)
+    spend = None
+    if campaign.expected_draws is not None:
+        spend = odds.expected_spend(prizes, campaign.total_weight, campaign.expected_draws, promised)
+    over = spend is not None and campaign.budget_minor is not None and spend > campaign.budget_minor
+    return {
+        "expected_cost_minor": round(float(each), 2),
+        "expected_draws": campaign.expected_draws,
+        "expected_spend_minor": None if spend is None else round(float(spend), 2),
+        "over_budget": over,
+        "rates": {code: float(rate) for code, rate in rates.items()},
+    }
+
+
+def forecast(game: Any, campaign: CampaignView) -> dict[str, Any]:
+    """What a game that can say so expects of its players, for the operator."""
+    forecast = getattr(game, "forecast", None)
+    return dict(forecast(campaign)) if callable(forecast) else {}
+
+
+def problems(brand: Brand, campaigns: Iterable[CampaignView]) -> Iterator[str]:
+    """Why campaigns that are not over cannot be played with the brand's configuration as it is."""
+    known = registry.games(brand)
+    for campaign in campaigns:
+        if campaign.phase(brand.now()) == "over":
+            continue
+        if campaign.game not in known:
+            yield f"campaign {campaign.code!r}: no enabled plugin offers the game {campaign.game!r}"
+        for prize in campaign.prizes:
+            if prize.wins:
+                try:
+                    brand.rewards.check(prize.kind, prize.item)
+                except ScrmError as exc:
+                    yield f"campaign {campaign.code!r}, prize {prize.code!r}: {exc.message}"
