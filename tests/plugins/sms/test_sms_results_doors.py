@@ -208,9 +208,10 @@ def test_what_became_of_each_message_is_in_its_row_and_no_cell_is_a_formula(sent
 @pytest.fixture
 def scrm(installation, monkeypatch):
     """A function that runs ``scrm ...`` in the project; the recorder's sender is known there too."""
-    from scrm_core import brands, loader
+    from scrm_core import installation as installing
+    from scrm_core import loader
 
-    monkeypatch.setattr(brands, "Loader", lambda folder, plugins=(): loader.Loader(folder, (Sms, Bench)))
+    monkeypatch.setattr(installing, "Loader", lambda folder, plugins=(): loader.Loader(folder, (Sms, Bench)))
 
     def run(*arguments):
         session = Session(installation.config.root, clock=installation.clock)
