@@ -244,6 +244,14 @@ class Plugin(HookSpecs):
         Asked by whoever plans rewards long before they are granted; every item is fine unless a plugin says otherwise.
         """
 
+    def reward_worth(self, kind: str, item: str, quantity: int) -> int | None:
+        """What a reward of one of its ``reward_kinds`` is worth to whoever gets it (all of ``quantity``, at most).
+
+        In minor units; None when nobody can say beforehand, as of a coupon that a
+        cart decides. Asked by whoever plans rewards within a budget or a legal cap.
+        """
+        return None
+
     def brand_problems(self) -> Iterable[str]:
         """What keeps the plugin from working for this brand as it is configured, a sentence each.
 

@@ -105,6 +105,10 @@ class CouponThreshold(Plugin):
         """Whether a batch or article can be given as a reward; raises Invalid."""
         self.coupons.issuing.check_item(kind, item)
 
+    def reward_worth(self, kind: str, item: str, quantity: int) -> int | None:
+        """The price of a product voucher's article; of a coupon nobody knows before its cart."""
+        return self.coupons.issuing.worth(kind, item, quantity)
+
     def issue_reward(self, order: RewardOrder) -> dict[str, Any]:
         """Claim coupons for the rewarded person."""
         return self.coupons.issuing.issue(order)

@@ -193,7 +193,9 @@ class Draw(BrandModel):
     number ``x`` follows from the campaign's seed, so anybody can check it after
     the reveal. ``picked`` is the prize that x points to, ``prize`` the one
     that was given and ``why`` what came between them: sold_out, paced, budget,
-    per_day, per_person, cool_down, guarantee, fallback, substitute, or nothing.
+    per_day, per_person, cool_down, refused, guarantee, fallback, substitute, or nothing.
+    ``refused`` are the codes of the prizes that their issuers refused at that moment, and
+    ``error`` what the last one said.
     ``counted`` is 0 when the chance was given back. ``move`` is its number among the
     campaign's moves of stock and budget; null when it asked for nothing that is limited.
 
@@ -233,6 +235,7 @@ class Draw(BrandModel):
     signals = JSONField(null=True)
     at = InstantField()
     day = pw.BigIntegerField()
+    refused = pw.TextField(null=True)
 
     class Meta:
         table_name = "interaction_games_draw"

@@ -34,6 +34,8 @@ PRIZE_COLUMNS = (
     Column("picked", "Drawn 抽中", "count"),
     Column("rate", "Drawn rate 实际概率", "rate"),
     Column("given", "Given 发出", "count"),
+    Column("refused", "Refused by the issuer 发放方拒发", "count"),
+    Column("refusal", "What it said last 最近原因"),
     Column("stock_left", "Left 剩余", "count"),
     Column("cost_minor", "Cost 成本", "money"),
 )
@@ -68,6 +70,7 @@ def prizes_report(games: Games) -> ReportTable:
         picked = _picked(campaign.id)
         draws = sum(picked.values())
         given = _given(campaign.id)
+        refused = _refused(campaign.id)
         for prize in games.campaigns.prizes(campaign.id):
             count, cost = given.get(prize.id, (0, 0))
             rows.append(
@@ -78,6 +81,8 @@ def prizes_report(games: Games) -> ReportTable:
                     "picked": picked.get(prize.code, 0),
                     "rate": picked.get(prize.code, 0) / draws if draws else None,
                     "given": count,
+                    "refused": refused.get(prize.code, (0, ""))[0],
+                    "refusal": refused.get(prize.code, (0, ""))[1],
                     "stock_left": prize.stock_left,
                     "cost_minor": cost,
                 }
@@ -134,6 +139,21 @@ def _given(campaign_id: int) -> dict[int, tuple[int, int]]:
         (campaign_id,),
     ).fetchall()
     return {prize_id: (int(count), int(cost)) for prize_id, count, cost in rows}
+
+
+def _refused(campaign_id: int) -> dict[str, tuple[int, str]]:
+    """Code of a prize -> how often its issuer refused it while a draw was decided, and what was said last."""
+    rows = execute(
+        "SELECT r.refused, r.times, d.error FROM (SELECT refused, count(*) AS times, max(id) AS last "
+        "FROM interaction_games_draw WHERE campaign_id = ? AND refused IS NOT NULL GROUP BY refused) r "
+        "JOIN interaction_games_draw d ON d.id = r.last ORDER BY r.last",
+        (campaign_id,),
+    ).fetchall()
+    found: dict[str, tuple[int, str]] = {}
+    for codes, times, said in rows:
+        for code in codes.split():
+            found[code] = (found.get(code, (0, ""))[0] + int(times), said)
+    return found
 
 
 def _short(value: float | None) -> Any:

@@ -74,6 +74,10 @@ class Points(Plugin):
     def verify_reward_item(self, kind: str, item: str) -> None:
         check_item(item)
 
+    def reward_worth(self, kind: str, item: str, quantity: int) -> int:
+        """What the points would pay in a cart."""
+        return quantity * int(self.settings["redeem_minor"])
+
     def issue_reward(self, order: RewardOrder) -> dict[str, Any]:
         return self.book.issue(order)
 

@@ -64,6 +64,9 @@ class RedPacket(Plugin):
     def verify_reward_item(self, kind: str, item: str) -> None:
         self.packets.verify(item)
 
+    def reward_worth(self, kind: str, item: str, quantity: int) -> int | None:
+        return self.packets.worth(item, quantity)
+
     def issue_reward(self, order: RewardOrder) -> dict[str, Any]:
         return self.packets.issue(order)
 

@@ -63,6 +63,17 @@ class RedPackets:
         if packet.state != "open" or packet.expires_at <= self.brand.now():
             raise Invalid(f"red packet {item!r} has expired", field="item")
 
+    def worth(self, item: str, quantity: int) -> int | None:
+        """The fixed amount, or the largest share of a prepared packet; None for one that is unknown."""
+        if not item:
+            return quantity
+        (most,) = execute(
+            "SELECT max(s.amount_minor) FROM red_packet_share s JOIN red_packet_packet k ON k.id = s.packet_id "
+            "WHERE k.code = ?",
+            (item,),
+        ).fetchone()
+        return None if most is None else int(most)
+
     def issue(self, order: RewardOrder) -> dict[str, Any]:
         """Owe the person a fixed amount (``quantity`` minor units) or the next share of a prepared packet.
 

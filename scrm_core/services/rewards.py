@@ -207,6 +207,16 @@ class Rewards:
             raise _no_issuer(kind)
         issuer.verify_reward_item(kind, item)
 
+    def worth(self, kind: str, item: str = "", quantity: int = 1) -> int | None:
+        """What a reward is worth at most, in minor units, as its issuer says; None when it cannot.
+
+        Raises Conflict (``no_issuer``) when no enabled plugin issues the kind.
+        """
+        issuer = self._issues(kind)
+        if issuer is None:
+            raise _no_issuer(kind)
+        return issuer.reward_worth(kind, item, quantity)
+
     # Reading -----------------------------------------------------------------
 
     def get(self, uid: str) -> RewardView:

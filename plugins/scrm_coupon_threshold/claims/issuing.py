@@ -50,6 +50,15 @@ class Issuing:
         if batch.scope.get("automatic"):
             raise Invalid(f"item: {batch.code!r} is a promotion, which nobody claims", field="item")
 
+    def worth(self, kind: str, item: str, quantity: int) -> int | None:
+        """What the articles cost in the catalogue, in minor units; None for a coupon and for an unknown price."""
+        _, sku = self._target(kind, item)
+        try:
+            price = self.brand.products.get(sku).price_minor if sku else None
+        except NotFound:
+            return None
+        return None if price is None else price * quantity
+
     def issue(self, order: RewardOrder) -> dict[str, Any]:
         """Claim ``quantity`` coupons for the person; raises Veto with the claim's reason, and then claims none."""
         if order.quantity > MOST_AT_ONCE:

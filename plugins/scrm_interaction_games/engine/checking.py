@@ -47,6 +47,7 @@ def check_definition(brand: Brand, settings: dict[str, Any], made: Definition) -
     game_settings(game, made.settings)
     for place, prize in enumerate(made.prizes):
         _check_prize(brand, settings, f"prizes.{place}", prize, draws=bool(game.draws))
+        _check_worth(brand, f"prizes.{place}", prize, draws=bool(game.draws), budget=made.budget_minor is not None)
     if game.draws:
         definitions.check_weights(made)
         if not any(prize.wins for prize in made.prizes):
@@ -70,6 +71,24 @@ def _check_prize(brand: Brand, settings: dict[str, Any], at: str, prize: PrizeVi
         raise Invalid(f"{at}.item: {exc.message}", field=f"{at}.item") from exc
 
 
+def _check_worth(brand: Brand, at: str, prize: PrizeView, *, draws: bool, budget: bool) -> None:
+    """A legal cap and a budget count ``value_minor``, so it is not below what the issuer says one win is worth."""
+    if not prize.wins or not (draws or budget):
+        return
+    worth = brand.rewards.worth(prize.kind, prize.item, prize.quantity)
+    if worth is not None and worth > prize.value_minor:
+        raise Invalid(
+            f"{at}.value_minor: one win is worth {definitions.money(brand, worth)} ({worth} minor units); "
+            "the budget and the cap of prizes count no less",
+            field=f"{at}.value_minor",
+        )
+    if worth is None and budget and not prize.value_minor:
+        raise Invalid(
+            f"{at}.value_minor: say what one win is worth; the budget cannot count it otherwise",
+            field=f"{at}.value_minor",
+        )
+
+
 def check_public(brand: Brand, settings: dict[str, Any], campaign: CampaignView, game: Any) -> None:
     """What a draft must have to be published now; raises Conflict for no draft, Invalid naming the field."""
     now = brand.now()
@@ -89,6 +108,7 @@ def check_public(brand: Brand, settings: dict[str, Any], campaign: CampaignView,
                 raise Invalid(f"{name}: a draw is published with its rules, organiser and contact", field=name)
     for place, prize in enumerate(campaign.prizes):
         _check_prize(brand, settings, f"prizes.{place}", prize, draws=bool(game.draws))
+        _check_worth(brand, f"prizes.{place}", prize, draws=bool(game.draws), budget=campaign.budget_minor is not None)
     for problem in getattr(game, "check", lambda campaign: ())(campaign):
         raise Invalid(problem, field="settings")
 

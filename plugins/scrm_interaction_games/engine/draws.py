@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, new_uid
@@ -12,7 +13,7 @@ from . import fairness, moves, players, records
 from .fulfilment import Outcome
 from .records import AwardView, DrawView, Facts
 from .screening import screen
-from .stock import PER_PERSON, SHORT, Stock
+from .stock import PER_PERSON, REFUSED, SHORT, Stock
 from .tickets import DAY_MS, NO_TICKET, Tickets
 
 if TYPE_CHECKING:
@@ -25,6 +26,23 @@ if TYPE_CHECKING:
 
 HOUR_MS = 3_600_000
 _CLIENT_SEED = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+
+
+@dataclass(slots=True)
+class _Trial:
+    """A draw or an award while it is decided: whose it is, what became of the prize, and what its issuers refused."""
+
+    uid: str
+    contact_id: int
+    device: str
+    network: str
+    refused: list[str] = field(default_factory=list)
+    outcome: Outcome = Outcome("none")
+    deadline: int | None = None
+    score: int = 0
+    signals: list[str] = field(default_factory=list)
+    said: str = ""
+    """What the last issuer that refused said."""
 
 
 class Draws:
@@ -97,14 +115,15 @@ class Draws:
             campaign.total_weight,
         )  # fmt: skip
         picked = campaign.prize(self.campaigns.odds_table(campaign).pick(x))
-        prize, why = self._decide(picked, player, contact_id)
+        trial = _Trial(uid, contact_id, device, network)
+        prize, why = self._decide(picked, player, trial)
         counted = not (prize is None and why.split(" ")[-1] in SHORT)
         if not counted:
             self._uncount(player, contact_id, lot, uid)
         elif prize is not None:
             self._remember_win(player, prize, why)
         facts = Facts(uid, contact_id, player.uid, "draw", player.n, key, client_seed, x, picked.code, why, counted)
-        return self._record(facts, prize, device, network)
+        return self._record(facts, prize, trial)
 
     def _spend_one(self, contact_id: int, uid: str, *, first: bool) -> int:
         """Spend a chance; on a day's first draw, or when there is none, those that everybody has are given first."""
@@ -158,7 +177,7 @@ class Draws:
             players.lock(self.campaign.id, contact_id, self.now)
             self.tickets.spend_first(contact_id, _key(key))
 
-    def _decide(self, picked: PrizeView, player: PlayerRow, contact_id: int) -> tuple[PrizeView | None, str]:
+    def _decide(self, picked: PrizeView, player: PlayerRow, trial: _Trial) -> tuple[PrizeView | None, str]:
         """The prize that is given and why it is not simply the picked one.
 
         What is out becomes its fallback or nothing; the odds of the others stay
@@ -167,40 +186,79 @@ class Draws:
         """
         promised = self.campaign.guarantee
         if promised is None or player.misses < promised.draws:
-            return self._plain(picked, contact_id)
-        if picked.grade == promised.grade and not self.stock.take(picked, contact_id):
+            return self._plain(picked, trial)
+        if picked.grade == promised.grade and not self._obtain(picked, trial):
             return picked, ""
-        prize, why = self._promised(promised, contact_id)
+        prize, why = self._promised(promised, trial)
         if prize is not None:
             return prize, why
-        prize, rest = self._plain(picked, contact_id)
+        prize, rest = self._plain(picked, trial)
         return prize, f"{why} picked {rest}".rstrip()
 
-    def _plain(self, picked: PrizeView, contact_id: int) -> tuple[PrizeView | None, str]:
+    def _plain(self, picked: PrizeView, trial: _Trial) -> tuple[PrizeView | None, str]:
         """What the number points to, or its fallback when it is out."""
         if not picked.wins:
             return None, ""
-        why = self.stock.take(picked, contact_id)
-        return self._fallback(picked, why, contact_id) if why else (picked, "")
+        why = self._obtain(picked, trial)
+        return self._fallback(picked, why, trial) if why else (picked, "")
 
-    def _promised(self, promised: Guarantee, contact_id: int) -> tuple[PrizeView | None, str]:
+    def _promised(self, promised: Guarantee, trial: _Trial) -> tuple[PrizeView | None, str]:
         """The promised win, or its substitute; none when both are out."""
         prize, substitute = self.campaign.prize(promised.prize), self.campaign.prize(promised.substitute)
-        why = self.stock.take(prize, contact_id)
+        why = self._obtain(prize, trial)
         if not why:
             return prize, "guarantee"
-        again = self.stock.take(substitute, contact_id)
+        again = self._obtain(substitute, trial)
         if not again:
             return substitute, f"guarantee {why} substitute"
         return None, f"guarantee {why} {again}"
 
-    def _fallback(self, prize: PrizeView, why: str, contact_id: int) -> tuple[PrizeView | None, str]:
+    def _fallback(self, prize: PrizeView, why: str, trial: _Trial) -> tuple[PrizeView | None, str]:
         step = prize
         while step.fallback:
             step = self.campaign.prize(step.fallback)
-            if not self.stock.take(step, contact_id):
+            if not self._obtain(step, trial):
                 return step, f"{why} fallback"
         return None, why
+
+    def _obtain(self, prize: PrizeView, trial: _Trial) -> str:
+        """Take one win of a prize and grant or hold it; an empty text, or why it is not to be had.
+
+        Its issuer may have less than the campaign counts (a coupon batch that others
+        claim too, money for red packets): what it refuses is out, like a stock.
+        """
+        if prize.code in trial.refused:
+            return REFUSED
+        why = self.stock.take(prize, trial.contact_id)
+        if why:
+            return why
+        self._settle(prize, trial)
+        if trial.outcome.state != REFUSED:
+            return ""
+        trial.refused.append(prize.code)
+        trial.said = trial.outcome.error
+        trial.outcome = Outcome("none")
+        self.stock.put_back(prize)
+        return REFUSED
+
+    def _settle(self, prize: PrizeView, trial: _Trial, *, promised: bool = False) -> None:
+        """Grant what was taken, hold it for review or let it wait for its winner's address.
+
+        ``promised``: it was kept for this person, so an issuer's refusal takes nothing away from them.
+        """
+        score, signals = self._screened(prize, trial.contact_id, trial.device, trial.network)
+        trial.score, trial.signals = score, signals
+        if prize.review:
+            trial.signals = [*signals, "every win of this prize is reviewed"]
+        trial.deadline = self.now + prize.claim_days * DAY_MS if prize.claim_days is not None else None
+        if prize.review or score >= self.settings["hold_score"]:
+            trial.outcome = Outcome("held")
+        elif trial.deadline is not None:
+            trial.outcome = Outcome("won")
+        else:
+            trial.outcome = self.fulfilment.attempt(
+                trial.uid, trial.contact_id, prize, self.campaign, prize.value_minor, refusable=not promised
+            )
 
     # Awards ------------------------------------------------------------------
 
@@ -227,13 +285,15 @@ class Draws:
             if known is not None:
                 return known
             self.stock.begin()
-            if not self._use_reservation(prize, contact_id, key):
-                self._take_or_refuse(prize, contact_id)
-            uid = new_uid(self.now)
+            trial = _Trial(new_uid(self.now), contact_id, device, network)
+            if self._use_reservation(prize, contact_id, key):
+                self._settle(prize, trial, promised=True)
+            else:
+                self._had(prize, self._obtain(prize, trial), trial.said)
             facts = Facts(
-                uid, contact_id, player.uid, "award", None, f"award:{key}", "", None, prize.code, "", True, reason
+                trial.uid, contact_id, player.uid, "award", None, f"award:{key}", "", None, prize.code, "", True, reason
             )
-            return self._record(facts, prize, device, network)
+            return self._record(facts, prize, trial)
 
     def reserve(self, contact_id: int, code: str, key: str, until: int) -> None:
         """Keep one win of a prize for a person until an instant; once per key, an expired one anew.
@@ -252,7 +312,7 @@ class Draws:
             if row is not None and row[1] != "released":
                 return
             self.stock.begin()
-            self._take_or_refuse(prize, contact_id)
+            self._had(prize, self.stock.take(prize, contact_id))
             if self.stock.move is not None:
                 moves.write(
                     moves.Move(self.campaign.id, self.stock.move, moves.RESERVED, self.day, self.now, prize.id)
@@ -308,48 +368,36 @@ class Draws:
         ).rowcount
         return bool(used)
 
-    def _take_or_refuse(self, prize: PrizeView, contact_id: int) -> None:
-        why = self.stock.take(prize, contact_id)
+    def _had(self, prize: PrizeView, why: str, said: str = "") -> None:
+        """Raise Conflict for a prize that was not to be had; ``said`` is what its issuer had to say."""
         if why == PER_PERSON:
             raise Conflict(f"one person gets {prize.title!r} {prize.per_person} times at most", code="prize_limit")
         if why:
-            raise Conflict(f"{prize.title!r} is gone", code="sold_out", why=why)
+            raise Conflict(f"{prize.title!r} is gone{f': {said}' if said else ''}", code="sold_out", why=why)
 
     # Writing and reading -----------------------------------------------------
 
-    def _record(self, facts: Facts, prize: PrizeView | None, device: str, network: str) -> DrawView:
-        """Grant or hold what was won, and write the draw down as it stands then."""
-        score, signals = self._screened(prize, facts.contact_id, device, network)
-        deadline = None
-        outcome = Outcome("none")
-        if prize is not None:
-            if prize.review:
-                signals = [*signals, "every win of this prize is reviewed"]
-            if prize.claim_days is not None:
-                deadline = self.now + prize.claim_days * DAY_MS
-            if prize.review or score >= self.settings["hold_score"]:
-                outcome = Outcome("held")
-            elif deadline is not None:
-                outcome = Outcome("won")
-            else:
-                outcome = self.fulfilment.attempt(facts.uid, facts.contact_id, prize, self.campaign, prize.value_minor)
+    def _record(self, facts: Facts, prize: PrizeView | None, trial: _Trial) -> DrawView:
+        """Write a draw or an award down as it stands."""
+        outcome = trial.outcome
         execute(
             "INSERT INTO interaction_games_draw (uid, campaign_id, contact_id, player, kind, n, key, client_seed, x, "
             "picked, prize_id, why, state, counted, move, value_minor, reason, reward, error, attempts, retry_at, "
-            "deadline, address, device, network, score, signals, at, day) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?)",
+            "deadline, address, device, network, score, signals, at, day, refused) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?, ?)",
             (
                 facts.uid, self.campaign.id, facts.contact_id, facts.player, facts.kind, facts.n, facts.key,
                 facts.client_seed, facts.x, facts.picked, prize.id if prize else None, facts.why, outcome.state,
                 int(facts.counted), self.stock.move, prize.value_minor if prize else 0, facts.reason, outcome.reward,
-                outcome.error, outcome.attempts, outcome.retry_at, deadline, device, network, score,
-                json.dumps(signals) if signals else None, self.now, self.day,
+                outcome.error or trial.said, outcome.attempts, outcome.retry_at, trial.deadline, trial.device,
+                trial.network, trial.score, json.dumps(trial.signals) if trial.signals else None, self.now, self.day,
+                " ".join(trial.refused) or None,
             ),
         )  # fmt: skip
-        return records.view(self.campaign, facts, prize, outcome.state, deadline, self.now, self.stock.move)
+        return records.view(self.campaign, facts, prize, outcome.state, trial.deadline, self.now, self.stock.move)
 
-    def _screened(self, prize: PrizeView | None, contact_id: int, device: str, network: str) -> tuple[int, list[str]]:
-        if prize is None or prize.value_minor < self.settings["screen_from_minor"]:
+    def _screened(self, prize: PrizeView, contact_id: int, device: str, network: str) -> tuple[int, list[str]]:
+        if prize.value_minor < self.settings["screen_from_minor"]:
             return 0, []
         return screen(self.brand, self.campaign.id, contact_id, device=device, network=network, now=self.now)
 

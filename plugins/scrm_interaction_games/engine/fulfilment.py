@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, Invalid, NotFound, PluginError, Veto, clean_text, execute, transactional
 
-from .stock import Stock
+from .stock import REFUSED, Stock
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -24,7 +24,7 @@ _CHANGE = "UPDATE interaction_games_draw SET "
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of trying to grant a win: granted, won (to be tried again at ``retry_at``) or failed."""
+    """What became of trying to grant a win: granted, won (to be tried again at ``retry_at``), failed or refused."""
 
     state: str
     reward: str = ""
@@ -42,11 +42,21 @@ class Fulfilment:
         self.campaigns = campaigns
 
     def attempt(
-        self, uid: str, contact_id: int, prize: PrizeView, campaign: CampaignView, value_minor: int, attempts: int = 0
+        self,
+        uid: str,
+        contact_id: int,
+        prize: PrizeView,
+        campaign: CampaignView,
+        value_minor: int,
+        attempts: int = 0,
+        *,
+        refusable: bool = False,
     ) -> Outcome:
         """Try to grant a win in the open transaction; what the issuer wrote before it failed is rolled back alone.
 
-        A prize whose issuer fails stays won: a job tries again with the same key.
+        A prize whose issuer fails stays won: a job tries again with the same key. A
+        Veto is the issuer's own no; while nobody has been told of the win
+        (``refusable``) it is the answer, afterwards one more failure.
         """
         try:
             reward = self.brand.rewards.grant(
@@ -60,6 +70,8 @@ class Fulfilment:
                 actor="interaction-games",
             )
         except (PluginError, Veto, Conflict, Invalid, NotFound) as exc:
+            if refusable and isinstance(exc, Veto):
+                return Outcome(REFUSED, error=str(exc)[:500])
             tried = attempts + 1
             state = "failed" if tried >= self.settings["grant_attempts"] else "won"
             wait = min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (tried - 1))

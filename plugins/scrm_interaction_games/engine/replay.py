@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from scrm_core.api import from_instant
 
 from . import moves
-from .stock import BUDGET, PACED, PER_DAY, PER_PERSON, SOLD_OUT, released
+from .stock import BUDGET, PACED, PER_DAY, PER_PERSON, REFUSED, SOLD_OUT, released
 
 
 @dataclass(slots=True)
@@ -126,6 +126,11 @@ class Finding:
     detail: str
 
 
+def refused(draw: Mapping[str, Any]) -> list[str]:
+    """Codes of the prizes that their issuers refused in a published draw."""
+    return str(draw.get("refused") or "").split()
+
+
 def same_people(told: Mapping[str, Any]) -> dict[str, frozenset[str]]:
     """Person -> everybody whom merges ever made one with them."""
     groups: dict[str, frozenset[str]] = {}
@@ -230,7 +235,9 @@ class _Decision:
 
     def _out(self, code: str, share_claimed: bool) -> str:
         self.asked.append(code)
-        return self.book.out(code, self.draw["at"], self.draw["person"], share_claimed=share_claimed)
+        why = self.book.out(code, self.draw["at"], self.draw["person"], share_claimed=share_claimed)
+        # What an issuer had is not the campaign's to publish: here the record is believed.
+        return why or (REFUSED if code in refused(self.draw) else "")
 
 
 def _award(book: Book, award: Mapping[str, Any]) -> Finding:

@@ -18,7 +18,9 @@ SOLD_OUT = "sold_out"
 PACED = "paced"
 PER_DAY = "per_day"
 BUDGET = "budget"
-SHORT = frozenset({SOLD_OUT, PACED, PER_DAY, BUDGET})
+# The plugin that issues the prize refused to: it had none, or none for this person.
+REFUSED = "refused"
+SHORT = frozenset({SOLD_OUT, PACED, PER_DAY, BUDGET, REFUSED})
 # The player's own limits: the published rules say so, and the chance is spent.
 PER_PERSON = "per_person"
 COOL_DOWN = "cool_down"
@@ -118,6 +120,13 @@ class Stock:
                 (prize.id,),
             )
         moves.write(moves.Move(self.campaign.id, number, moves.RETURNED, day, self.now, prize.id, 1, draw))
+
+    def put_back(self, prize: PrizeView) -> None:
+        """Undo what :meth:`take` took a moment ago in this transaction: nobody ever had it, so it is no move."""
+        self._return_budget(prize)
+        self._return_day(prize, self.day)
+        if prize.stock_total is not None:
+            execute("UPDATE interaction_games_prize SET stock_left = stock_left + 1 WHERE id = ?", (prize.id,))
 
     def _enter(self, prize: PrizeView) -> str:
         """Lock the campaign, number what was begun and take the prize's value out of the budget."""

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from scrm_core.api import Invalid, execute, from_instant
 
 from . import fairness, moves, records, replay, rules
-from .stock import BUDGET, PACED, PER_DAY, PER_PERSON, SHORT, SOLD_OUT
+from .stock import BUDGET, PACED, PER_DAY, PER_PERSON, REFUSED, SHORT, SOLD_OUT
 
 if TYPE_CHECKING:
     from .campaigns import Campaigns
@@ -24,11 +24,11 @@ CARRIED = "misses carried over"
 """What the campaign's log calls a merge of two players: from then on they count as one person."""
 HOUR_MS = 3_600_000
 _DRAWS = (
-    "SELECT d.uid, d.player, d.n, d.client_seed, d.x, d.picked, coalesce(p.code, ''), d.why, d.move, d.at "
-    "FROM interaction_games_draw d LEFT JOIN interaction_games_prize p ON p.id = d.prize_id "
+    "SELECT d.uid, d.player, d.n, d.client_seed, d.x, d.picked, coalesce(p.code, ''), d.why, d.move, d.at, "
+    "d.refused FROM interaction_games_draw d LEFT JOIN interaction_games_prize p ON p.id = d.prize_id "
     "WHERE d.campaign_id = ? AND d.kind = 'draw' {more}ORDER BY d.player, d.n"
 )
-_NAMES = ("uid", "person", "n", "client_seed", "x", "picked", "given", "why", "move", "at")
+_NAMES = ("uid", "person", "n", "client_seed", "x", "picked", "given", "why", "move", "at", "refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,11 +300,11 @@ class _Case:
         promised = self.guarantee
         if not words:
             return bool(draw["given"] == promised["prize"])
-        if not self._possible(promised["prize"], words[0]):
+        if not self._possible(draw, promised["prize"], words[0]):
             return False
         if list(words[1:]) == ["substitute"]:
             return bool(draw["given"] == promised["substitute"])
-        if len(words) < 3 or words[2] != "picked" or not self._possible(promised["substitute"], words[1]):
+        if len(words) < 3 or words[2] != "picked" or not self._possible(draw, promised["substitute"], words[1]):
             return False
         return self._plain(draw, words[3:])
 
@@ -313,14 +313,14 @@ class _Case:
         none = self.prizes[picked]["kind"] == "none"
         if not words:
             return bool(given == ("" if none else picked))
-        if none or not self._possible(picked, words[0]):
+        if none or not self._possible(draw, picked, words[0]):
             return False
         if len(words) == 1:
             return not given
         return list(words[1:]) == ["fallback"] and given in self._fallbacks(picked)
 
-    def _possible(self, code: str, word: str) -> bool:
-        """Whether the rules know a reason of this kind for this prize at all."""
+    def _possible(self, draw: Mapping[str, Any], code: str, word: str) -> bool:
+        """Whether the rules know a reason of this kind for this prize at all, or the draw tells of it."""
         prize = self.prizes[code]
         known = {
             SOLD_OUT: prize["stock"] is not None,
@@ -328,6 +328,7 @@ class _Case:
             PER_DAY: prize["per_day"] is not None,
             PER_PERSON: prize["per_person"] is not None,
             BUDGET: self.budget is not None and prize["value_minor"] > 0,
+            REFUSED: code in replay.refused(draw),
         }
         return bool(known.get(word))
 

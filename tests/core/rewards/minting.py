@@ -24,6 +24,9 @@ class Mint(Plugin):
         if item == "NOTHING":
             raise Invalid("there are no such vouchers", field="item")
 
+    def reward_worth(self, kind, item, quantity):
+        return None if item == "MYSTERY" else 250 * quantity
+
     def reverse_reward(self, order):
         self._note(f"reverse {order.issued['code']}", order)
         self._answer(order)

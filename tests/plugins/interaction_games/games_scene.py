@@ -34,7 +34,7 @@ DAY_MS = 86_400_000
 
 
 class Prizes(Plugin):
-    """Issues every kind of prize; a prize of item ``cup`` is refused while the brand's bench is ``broken``."""
+    """Issues every kind of prize; fails while it is broken, and refuses while it is closed."""
 
     name = "prizes"
     version = "1"
@@ -44,11 +44,16 @@ class Prizes(Plugin):
 
     def issue_reward(self, order: RewardOrder) -> dict[str, Any]:
         if getattr(self.brand.installation, "issuer_broken", False):
+            raise RuntimeError("the shop that issues it is closed")
+        if getattr(self.brand.installation, "issuer_closed", False):
             raise Veto("the shop that issues it is closed", "closed")
         return {"kind": order.kind, "item": order.item, "quantity": order.quantity}
 
     def reverse_reward(self, order: RewardOrder) -> None:
         return None
+
+    def reward_worth(self, kind: str, item: str, quantity: int) -> int | None:
+        return 0 if kind == "points" else None
 
     def verify_reward_item(self, kind: str, item: str) -> None:
         if item not in ITEMS:
@@ -239,8 +244,12 @@ class Scene:
         return self.games.campaigns.get(code).spent_minor
 
     def break_issuer(self, broken: bool = True) -> None:
-        """Let the plugin that issues prizes refuse, or work again."""
+        """Let the plugin that issues prizes fail, or work again."""
         self.brand.installation.issuer_broken = broken  # type: ignore[attr-defined]
+
+    def close_issuer(self, closed: bool = True) -> None:
+        """Let the plugin that issues prizes refuse, or work again."""
+        self.brand.installation.issuer_closed = closed  # type: ignore[attr-defined]
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """Fields of the plugin's own events with this name, first to last."""

@@ -157,7 +157,7 @@ def test_a_kind_nobody_issues_and_a_closed_issuer_leave_nothing_behind(awards, i
     with pytest.raises(Conflict) as refused:
         awards.give(ann, kind="gold")
     assert refused.value.code == "no_issuer"
-    installed.issuer_broken = True
+    installed.issuer_closed = True
     (outcome,) = awards.awards.hands.give_many([awards.wanted(ann)], actor="mia")
     assert (outcome.outcome, outcome.code) == ("refused", "closed")
     assert awards.awards.hands.log() == []

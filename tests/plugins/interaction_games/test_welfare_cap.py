@@ -134,7 +134,7 @@ def test_an_audience_is_given_to_and_a_claim_outside_it_refused(scene, installed
     assert pushed.value.code == "not_claimable"
     assert scene.awards.welfare.settle() == 2
     assert scene.awards.welfare.settle() == 0
-    installed.issuer_broken = True
+    installed.issuer_closed = True
     scene.opened("closed", audience="orders >= 1", claim=False)
     first = scene.awards.welfare.run("closed", limit=1)
     assert (first.granted, first.refused[0][0], first.onward) == (0, buyers[0], buyers[0])

@@ -52,7 +52,8 @@ def test_a_wheel_gives_fixed_and_shared_red_packets_which_are_paid_once(new_inst
         for key in ("one", "one"):
             assert play.act("fixed", "play", ann, key=key, data={}, device="", network="")["prize"]
         play.act("shared", "play", ann, key="two", data={}, device="", network="")
-        play.act("shared", "play", ben, key="three", data={}, device="", network="")  # wins, but nothing is left
+        late = play.act("shared", "play", ben, key="three", data={}, device="", network="")
+        assert (late["prize"], late["word"]) == (None, "sold_out")  # nothing is left of it: his chance returns
         assert [p.amount_minor for p in scene.packets.payouts.page()] == [188, 500]
     scene.pay()
     assert sorted(wechat.paid) == [("o-ann", 188), ("o-ann", 500)]
