@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .players import PlayerRow
 
 HOUR_MS = 3_600_000
+_NONE = Outcome("none")
 _CLIENT_SEED = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
@@ -37,7 +38,7 @@ class _Trial:
     device: str
     network: str
     refused: list[str] = field(default_factory=list)
-    outcome: Outcome = Outcome("none")
+    outcome: Outcome = _NONE
     deadline: int | None = None
     score: int = 0
     signals: list[str] = field(default_factory=list)
@@ -237,7 +238,7 @@ class Draws:
             return ""
         trial.refused.append(prize.code)
         trial.said = trial.outcome.error
-        trial.outcome = Outcome("none")
+        trial.outcome = _NONE
         self.stock.put_back(prize)
         return REFUSED
 
