@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import sqlite3
 import threading
 import time
@@ -26,16 +25,7 @@ from ..errors import Busy
 from ..limits import LIMITS
 from .lazy import LazyTransactions
 from .router import STATE, BrandHandle
-
-try:
-    import fcntl
-except ImportError:  # Windows: SQLite's own busy handler is all there is.
-    fcntl = None  # type: ignore[assignment]
-
-
-PAUSE_SECONDS = 0.000_25
-"""The longest sleep of a process between two looks at the file of another that writes."""
-
+from .turns import FileTurns
 
 CHECKPOINT_PAGES = 4_000
 """Pages (16 MB) of the write-ahead log before they are copied into the file: each page once for many writes."""
@@ -51,7 +41,7 @@ class BrandSqlite(LazyTransactions, peewee.SqliteDatabase):  # type: ignore[misc
     def __init__(self, path: Path, engine: SqliteEngine) -> None:
         self._engine = engine
         self._held = _Held()
-        self._lock_path = f"{path}-lock"
+        self._turns = FileTurns(f"{path}-lock")
         self._turn = threading.Lock()
         super().__init__(
             str(path),
@@ -119,37 +109,16 @@ class BrandSqlite(LazyTransactions, peewee.SqliteDatabase):  # type: ignore[misc
             self._release_lock()
 
     def _take_lock(self) -> None:
-        """Wait for this thread's turn in the process, then for the process's turn at the file.
-
-        Only one thread of a process ever asks for the file, so it may ask often.
-        """
-        if fcntl is None or self._held.fd is not None:
+        """Wait for this thread's turn in the process, then for the process's turn at the file."""
+        if not FileTurns.possible or self._held.fd is not None:
             return
         deadline = time.monotonic() + LIMITS.busy_ms / 1000
         if not self._turn.acquire(timeout=LIMITS.busy_ms / 1000):
             raise Busy("the database is busy; try again", code="database_busy")
         try:
-            self._held.fd = self._lock_file(deadline)
+            self._held.fd = self._turns.take(max(0.0, deadline - time.monotonic()))
         except BaseException:
             self._turn.release()
-            raise
-
-    def _lock_file(self, deadline: float) -> int:
-        assert fcntl is not None
-        fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        pause = PAUSE_SECONDS / 4
-        try:
-            while True:
-                try:
-                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    return fd
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise Busy("the database is busy; try again", code="database_busy") from None
-                    time.sleep(pause * (0.5 + random.random()))
-                    pause = min(pause * 2, PAUSE_SECONDS)
-        except BaseException:
-            os.close(fd)
             raise
 
     def _release_lock(self) -> None:
