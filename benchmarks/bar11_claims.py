@@ -17,6 +17,7 @@ draws win a point, which the points plugin books in the same transaction.
 
 from __future__ import annotations
 
+import gc
 import itertools
 import multiprocessing
 import secrets
@@ -202,6 +203,8 @@ def crowd(kind: str, root: Path, work: list[list[tuple[str, int]]], gate: Any, t
         done = client(*each)
         return time.perf_counter() - start, done
 
+    gc.collect()
+    gc.freeze()  # as a process that serves does
     with ThreadPoolExecutor(THREADS) as pool:
         for round_ in work:
             gate.wait()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pluggy
 
 from . import eventlog
-from .clock import Clock, day_of
+from .clock import MS_PER_DAY, Clock, day_of, day_start
 from .config import BrandConfig
 from .db import group_of
 from .db.base import compact_json
@@ -129,6 +129,7 @@ class Brand:
         self.locale = config.locale
         self.clock: Clock = installation.clock
         self._entered = threading.local()
+        self._day = (2**62, 0)  # the start of the day that was asked for last, and its ordinal
         self.plugins: dict[str, Plugin] = {
             name: _made(cls, self, settings) for name, (cls, settings) in classes.items()
         }
@@ -158,7 +159,15 @@ class Brand:
 
     def day(self, instant: int) -> int:
         """The brand-local calendar day of an instant, as ``date.toordinal()``."""
-        return day_of(instant, self.zone)
+        start, known = self._day
+        if start <= instant < start + MS_PER_DAY:
+            return known
+        day = day_of(instant, self.zone)
+        start = day_start(day, self.zone)
+        # A day on which the clocks are changed may be told apart from its neighbours in no such way.
+        if day_start(day + 1, self.zone) - start == MS_PER_DAY:
+            self._day = start, day
+        return day
 
     def transaction(self) -> contextlib.AbstractContextManager[Any]:
         """A transaction of this brand; services called inside join it."""

@@ -9,6 +9,7 @@ are read before a request takes its turn (:mod:`scrm_core.gateway`).
 from __future__ import annotations
 
 import errno
+import gc
 import http.client
 import os
 import signal
@@ -224,7 +225,9 @@ def load_app(address: Address, root: str) -> Any:
     installation.nudge = make_nudge(installation.config)
     spool = VisitSpool(installation)
     spool.start()
-    return Gateway(create_app(installation, spool=spool), threads=1 if config.sqlite else POSTGRES_THREADS)
+    app = create_app(installation, spool=spool)
+    gc.freeze()  # what is loaded stays: the collector need not look through it again and again
+    return Gateway(app, threads=1 if config.sqlite else POSTGRES_THREADS)
 
 
 def serve_web(root: str, host: str, port: int, workers: int) -> None:
