@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from .definition import CampaignView, Guarantee, PrizeView
     from .fulfilment import Fulfilment
     from .players import PlayerRow
+
+log = logging.getLogger("scrm.plugin.interaction-games")
 
 HOUR_MS = 3_600_000
 _NONE = Outcome("none")
@@ -290,7 +293,10 @@ class Draws:
             if self._use_reservation(prize, contact_id, key):
                 self._settle(prize, trial, promised=True)
             else:
-                self._had(prize, self._obtain(prize, trial), trial.said)
+                why = self._obtain(prize, trial)
+                if trial.said:
+                    log.warning("campaign %s: no %s, its issuer says: %s", self.campaign.code, prize.code, trial.said)
+                self._had(prize, why)
             facts = Facts(
                 trial.uid, contact_id, player.uid, "award", None, f"award:{key}", "", None, prize.code, "", True, reason
             )
@@ -369,12 +375,13 @@ class Draws:
         ).rowcount
         return bool(used)
 
-    def _had(self, prize: PrizeView, why: str, said: str = "") -> None:
-        """Raise Conflict for a prize that was not to be had; ``said`` is what its issuer had to say."""
+    @staticmethod
+    def _had(prize: PrizeView, why: str) -> None:
+        """Raise Conflict for a prize that was not to be had."""
         if why == PER_PERSON:
             raise Conflict(f"one person gets {prize.title!r} {prize.per_person} times at most", code="prize_limit")
         if why:
-            raise Conflict(f"{prize.title!r} is gone{f': {said}' if said else ''}", code="sold_out", why=why)
+            raise Conflict(f"{prize.title!r} is gone", code="sold_out", why=why)
 
     # Writing and reading -----------------------------------------------------
 

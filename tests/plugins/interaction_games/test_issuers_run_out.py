@@ -144,14 +144,18 @@ def test_a_second_share_of_a_packet_of_which_each_has_one_is_no_win_that_never_c
     assert scene.draw(code, ben).state == "granted"
 
 
-def test_a_certain_prize_whose_issuer_has_none_is_refused_as_sold_out_and_comes_when_there_is_more(scene: Scene) -> None:
+def test_a_certain_prize_whose_issuer_has_none_is_refused_as_sold_out_and_comes_when_there_is_more(
+    scene: Scene, caplog
+) -> None:
     batch(scene, "GIFT", 0)
     anna = scene.person()
     code = scene.campaign("wheel", [scene.prize("gift", kind="coupon", item="GIFT", weight=1, stock=2)])
     with pytest.raises(Conflict) as refused:
         scene.award(code, anna, "gift", "a1")
     assert (refused.value.code, refused.value.extra["why"]) == ("sold_out", "refused")
-    assert "all coupons of this batch are gone" in refused.value.message
+    # What the issuer said is for the operator's log, not for the player.
+    assert refused.value.message == "'GIFT' is gone"
+    assert "no gift, its issuer says: all coupons of this batch are gone" in caplog.text
     assert scene.stock(code, "gift") == 2
     scene.brand.plugins["coupon-threshold"].coupons.batches.raise_stock("GIFT", 1)
     assert scene.award(code, anna, "gift", "a1").state == "granted"
