@@ -312,7 +312,8 @@ def plugin_commands() -> str:
     for cls in bundled_plugins():
         if cls.commands is not None:
             module, _, attribute = cls.commands.partition(":")
-            parts.append(described(getattr(import_module(module), attribute), f"scrm {cls.name}"))
+            word = cls.short_names[0] if cls.short_names else cls.name
+            parts.append(described(getattr(import_module(module), attribute), f"scrm {word}"))
     return "\n".join(parts)
 
 

@@ -118,7 +118,40 @@ class Loader:
             raise PluginError(outcome)
         return outcome
 
+    def named(self, word: str) -> type[Plugin] | None:
+        """The class whose commands ``scrm WORD`` runs: by its name, else by a short name; None when there is none.
+
+        A short name is known by importing every plugin, so it is asked for last; broken
+        plugins are passed over. Raises PluginError for a broken plugin of this very name,
+        and for a short name that two claim.
+        """
+        candidates = self.candidates()
+        if word in candidates:
+            return self.load(word)
+        claims = []
+        for name in candidates:
+            try:
+                cls = self._class(name)
+            except PluginError:
+                continue
+            if word in cls.short_names:
+                claims.append(cls)
+        if len(claims) > 1:
+            raise _taken(word, claims[0].name, claims[1].name)
+        return claims[0] if claims else None
+
     def _import(self, name: str) -> type[Plugin]:
+        cls = self._class(name)
+        loaded = [each for each in self._outcomes.values() if isinstance(each, type) and each is not cls]
+        for word in cls.short_names:
+            if word != name and word in self.candidates():
+                raise _taken(word, word, name)
+            for other in loaded:
+                if word in other.short_names:
+                    raise _taken(word, other.name, name)
+        return cls
+
+    def _class(self, name: str) -> type[Plugin]:
         if name in self._extra:
             _check_core(self._extra[name])
             return self._extra[name]
@@ -148,6 +181,13 @@ class Loader:
             )
         _check_core(cls)
         return cls
+
+
+def _taken(word: str, one: str, other: str) -> PluginError:
+    return PluginError(
+        f"two plugins want the command `scrm {word}`: {one!r} and {other!r}; "
+        f"take {word!r} out of the short_names of one, or uninstall it"
+    )
 
 
 def _class_of(candidate: Candidate) -> type[Plugin]:

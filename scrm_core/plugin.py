@@ -174,6 +174,8 @@ class Plugin(HookSpecs):
         Scope to description, for API keys; each begins with the plugin's name and a colon.
     ``commands``
         ``"module:group"``, a click group that becomes ``scrm NAME``; imported when it is used.
+    ``short_names``
+        Shorter words for ``scrm NAME``; one that another plugin has taken is an error when the second is loaded.
     ``jobs``
         :class:`Job` values: methods that run periodically, once per slot and brand.
     ``reports``
@@ -205,6 +207,7 @@ class Plugin(HookSpecs):
     pages: ClassVar[Any] = None
     permissions: ClassVar[dict[str, str]] = {}
     commands: ClassVar[str | None] = None
+    short_names: ClassVar[tuple[str, ...]] = ()
     jobs: ClassVar[tuple[Job, ...]] = ()
     reports: ClassVar[dict[str, Report]] = {}
     metrics: ClassVar[dict[str, Metric]] = {}
@@ -342,6 +345,7 @@ def _check_declarations(cls: type[Plugin]) -> None:
             raise place.error(attribute, "must be declared as a text")
     if cls.Settings is not None and not (isinstance(cls.Settings, type) and issubclass(cls.Settings, Schema)):
         raise place.error("Settings", "must be a marshmallow schema: class Settings(Schema)")
+    _check_short_names(place, cls)
     for job in cls.jobs:
         _check_method(place, "jobs", job.method)
         if job.every_seconds < 60:
@@ -372,6 +376,16 @@ def _check_declarations(cls: type[Plugin]) -> None:
     collects = cls.collect_personal_data is not Plugin.collect_personal_data
     if collects and cls.erase_personal_data is Plugin.erase_personal_data:
         raise place.error("collect_personal_data", "needs erase_personal_data() beside it")
+
+
+def _check_short_names(place: _Place, cls: type[Plugin]) -> None:
+    if cls.short_names and cls.commands is None:
+        raise place.error("short_names", "are words for its commands, and it declares none")
+    for name in cls.short_names:
+        if not NAME.match(name):
+            raise place.error("short_names", f"{name!r} must match {NAME.pattern.removesuffix(chr(92) + 'Z')}")
+        if name in RESERVED_NAMES:
+            raise place.error("short_names", f"{name!r} is reserved by the core")
 
 
 def _check_method(place: _Place, attribute: str, method: str) -> None:

@@ -67,6 +67,7 @@ class InteractionGames(Plugin):
         )
     }
     commands = "scrm_interaction_games.commands:group"
+    short_names = ("games",)
     jobs = (Job("settle", 60, "settle"),)
     reports = {
         NAME: Report("campaigns_report", "Interaction games 互动游戏"),

@@ -1,4 +1,4 @@
-"""``scrm interaction-games``: campaigns, chances, reviews, checks of draws."""
+"""``scrm games``: campaigns, chances, reviews, checks of draws."""
 
 from __future__ import annotations
 

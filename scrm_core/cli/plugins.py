@@ -95,6 +95,7 @@ def show(session: Session, name: str, as_json: bool) -> None:
         "reward_kinds": list(cls.reward_kinds),
         "segment_fields": [f"{cls.name}.{field}" for field in cls.segment_fields],
         "commands": cls.commands is not None,
+        "short_names": list(cls.short_names),
     }
     settings = _settings(cls)
     states = _states(session, name)

@@ -93,9 +93,10 @@ class Session:
         output.show_record(record, as_json=as_json)
 
     def plugin_command(self, name: str) -> Any | None:
-        """The click command of an installed plugin, or None when there is no such plugin.
+        """The click command of an installed plugin, by its name or a short name; None when there is no such plugin.
 
-        Raises PluginError when the plugin is broken, Failure when it has no commands.
+        Raises PluginError when the plugin is broken or the short name is another's too, Failure when it
+        has no commands.
         """
         from importlib import import_module
 
@@ -106,10 +107,9 @@ class Session:
             plugins_dir = self.config.plugins_dir
         except (Failure, ScrmError):
             plugins_dir = None  # help for an installed plugin is there outside a project too
-        loader = Loader(plugins_dir)
-        if name not in loader.candidates():
+        cls = Loader(plugins_dir).named(name)
+        if cls is None:
             return None
-        cls = loader.load(name)
         if cls.commands is None:
             raise Failure(f"plugin {name!r} has no commands", USAGE)
         module, _, attribute = cls.commands.partition(":")

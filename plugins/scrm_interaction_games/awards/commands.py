@@ -1,4 +1,4 @@
-"""``scrm interaction-games award|welfare|content|value``: the same acts on the command line."""
+"""``scrm games award|welfare|content|value``: the same acts on the command line."""
 
 from __future__ import annotations
 

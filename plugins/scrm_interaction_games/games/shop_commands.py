@@ -1,4 +1,4 @@
-"""``scrm interaction-games ticket|refund``: what the shop's system tells, by hand."""
+"""``scrm games ticket|refund``: what the shop's system tells, by hand."""
 
 from __future__ import annotations
 
