@@ -139,4 +139,8 @@ def test_a_broken_plugin_does_not_take_the_short_names_of_others_away(project):
 )
 def test_short_names_are_checked_when_the_class_is_defined(attributes, words):
     with pytest.raises(PluginError, match=words):
-        type("Example", (Plugin,), {"name": "good", "version": "1", "summary": "s", "requires_core": ">=0.0", **attributes})
+        type(
+            "Example",
+            (Plugin,),
+            {"name": "good", "version": "1", "summary": "s", "requires_core": ">=0.0", **attributes},
+        )

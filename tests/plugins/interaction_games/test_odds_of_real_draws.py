@@ -1,0 +1,66 @@
+"""A hundred thousand draws as players make them, held against the odds that were published before."""
+
+from __future__ import annotations
+
+import pytest
+from games_scene import Scene
+
+from scrm_interaction_games.engine import fairness, fit
+
+PEOPLE = 1_000
+# Four degrees of freedom: an honest wheel passes this once in a million times, exp(-x/2) (1 + x/2) = 0.000001.
+ONCE_IN_A_MILLION = 33.377
+TABLE = [("phone", 1), ("bag", 50), ("coupon", 1_500), ("points", 4_449), ("none", 4_000)]
+pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+def published_wheel(scene: Scene) -> str:
+    """The worked table: published with its odds, a hundred chances for everybody, nothing runs out."""
+    prizes = [scene.prize(code, weight=weight) for code, weight in TABLE[:-1]]
+    return scene.campaign("wheel", [*prizes, scene.none(4_000)], chances={"start": 100})
+
+
+def play(scene: Scene, code: str, rounds: int) -> dict[str, int]:
+    """Everybody turns the wheel so many times, by the act that pages and the API call; what each was told."""
+    people = scene.people(PEOPLE)
+    told = dict.fromkeys((prize for prize, _ in TABLE), 0)
+    for turn in range(rounds):
+        # A round shares a commit, as acts that come together do.
+        with scene.brand.transaction():
+            for person in people:
+                answer = scene.act(code, "play", person, client_seed=f"seed-{turn}")
+                told[answer["prize"] or "none"] += 1
+    return told
+
+
+def reported(scene: Scene, code: str) -> dict[str, object]:
+    (row,) = [
+        row for row in scene.brand.plugins["interaction-games"].campaigns_report().rows if row["campaign"] == code
+    ]
+    return row
+
+
+def test_100000_draws_by_players_agree_with_the_published_odds(scene: Scene) -> None:
+    code = published_wheel(scene)
+    told = play(scene, code, 100)
+    found = fit.test(TABLE, told)
+    assert (found.draws, found.freedom) == (100_000, 4)
+    assert found.chi_square is not None and found.chi_square < ONCE_IN_A_MILLION
+    row = reported(scene, code)
+    assert (row["draws"], row["players"]) == (100_000, PEOPLE)
+    assert float(str(row["chi_square"])) == pytest.approx(found.chi_square, rel=0.001)
+    # Had 80 bags in 10,000 been published instead of 50, these draws would have given it away.
+    wrong = fit.test([("phone", 1), ("bag", 80), ("coupon", 1_500), ("points", 4_449), ("none", 3_970)], told)
+    assert wrong.chi_square is not None and wrong.chi_square > ONCE_IN_A_MILLION
+
+
+def test_an_engine_that_draws_otherwise_than_published_is_found_out(scene: Scene, monkeypatch) -> None:
+    code = published_wheel(scene)
+    honest = fairness.OddsTable.pick
+    # 100 of the 4,000 numbers of "no prize" give a bag: 150 in 10,000, three times what was published.
+    monkeypatch.setattr(fairness.OddsTable, "pick", lambda table, x: "bag" if x >= 9_900 else honest(table, x))
+    told = play(scene, code, 20)
+    found = fit.test(TABLE, told)
+    assert found.draws == 20_000
+    assert found.chi_square is not None and found.chi_square > ONCE_IN_A_MILLION
+    assert float(str(reported(scene, code)["p"])) < 0.000_001
