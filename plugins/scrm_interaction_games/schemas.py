@@ -157,9 +157,12 @@ class ChancesBody(Schema):
     order_min_minor = _count("an order gives chances when at least this was paid, in minor units", load_default=0)
     check_in = _count("chances per check-in (签到)", most=100, load_default=0)
     share = _count("chances per share; only where the surface permits it", most=100, load_default=0)
+    buy_with = _text("what chances are bought with: points, or what another plugin takes", longest=40, load_default="")
+    buy_cost = _count("what one chance costs", most=1_000_000, load_default=0)
+    buy_per_day = _count("chances that one person may buy a day", least=1, most=100, load_default=1)
     expires_days = _count(
-        "days after which a chance from an order, check-in, share or person expires", least=1, most=3_650,
-        allow_none=True, load_default=None,
+        "days after which a chance that was bought or came from an order, check-in, share or person expires",
+        least=1, most=3_650, allow_none=True, load_default=None,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, NotFound, execute
 
-from .engine import checking, erasing, merging, players, verifying
+from .engine import checking, erasing, means, merging, players, verifying
 from .engine.acts import Acts
 from .engine.campaigns import Campaigns
 from .engine.desks import Desks
@@ -107,7 +107,9 @@ class Games:
 
     def problems(self) -> Iterator[str]:
         """Why campaigns that are not over cannot be played with the brand's configuration as it is."""
-        return checking.problems(self.brand, self.campaigns.list(states=("published", "paused")))
+        standing = self.campaigns.list(states=("published", "paused"))
+        yield from checking.problems(self.brand, standing)
+        yield from means.problems(self.brand, standing)
 
     def turn(self, code: str, contact_id: int, key: str) -> Turn:
         """A turn outside an act, for what the brand's own people or another part of the plugin do; in a transaction."""
@@ -206,6 +208,7 @@ class Games:
         done = {"granted": self.fulfilment.retry(), "forfeited": self.fulfilment.forfeit()}
         done["released"], done["settled"], done["failed"] = self.desks.settle()
         done["forgotten"] = self.acts.forget()
+        done["returned"] = means.return_unused(self.brand, self.campaigns)
         done["revealed"] = self._reveal_due(self.brand.now())
         return done
 

@@ -32,6 +32,7 @@ from .report import points_metrics, points_report
 from .routes import blueprint
 from .schemas import Settings
 from .service import KIND, NAME, PointsBook, check_item
+from .spending import Spending
 
 
 class Points(Plugin):
@@ -46,7 +47,10 @@ class Points(Plugin):
     migrations = "migrations"
     blueprint = blueprint
     pages = pages
-    extensions = {"consumer.me": (("mine", {"zh": "我的积分", "en": "My points"}),)}
+    extensions = {
+        "consumer.me": (("mine", {"zh": "我的积分", "en": "My points"}),),
+        "interaction-games.means": (Spending,),
+    }
     permissions = {
         "points:read": "see balances, entries and the ledger's check",
         "points:spend": "hold, spend and release points for a checkout",

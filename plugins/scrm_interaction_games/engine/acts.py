@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Forbidden, Invalid, NotFound, clean_text, execute
+from scrm_core.api import Conflict, Forbidden, Invalid, NotFound, clean_text, consumer_language, execute
 
-from . import registry
+from . import means, registry
 from .turns import Engine, Turn
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ class Acts:
         device: str = "",
         network: str = "",
     ) -> dict[str, Any]:
-        """Run an action of the campaign's game for a person; the same key again gets the first answer.
+        """Run an action of the campaign's game for a person, or buy a chance (``buy-chance``, see :func:`means.buy`).
+
+        The same key again gets the first answer.
 
         ``contact_id`` comes from a signed session or a trusted caller, never
         from the request's data. Raises NotFound for an unknown campaign or
@@ -71,7 +73,7 @@ class Acts:
         campaign = self.engine.campaigns.get(code)
         game = self._game(campaign)
         method = game.actions.get(action)
-        if method is None:
+        if method is None and action != means.ACTION:
             raise NotFound(f"game {campaign.game!r} has no action {action!r}; it has {', '.join(sorted(game.actions))}")
         self._kinds[code] = campaign.game
         now = self.brand.now()
@@ -79,6 +81,8 @@ class Acts:
         if row is None:
             return self._first_answer(campaign, contact_id, key, action)
         self._open(campaign, now)
+        if method is None:
+            return self._finish(row, means.buy(self.brand, campaign, contact_id, now))
         turn = Turn(self.engine, campaign, contact_id, now=now, key=key, data=data, device=device, network=network,
                     act=True)  # fmt: skip
         answer = getattr(game, method)(turn)
@@ -213,6 +217,7 @@ class Acts:
             "starts_at": campaign.starts_at,
             "ends_at": campaign.closes_at,
             "chances": turn.tickets.balance() if contact_id is not None else None,
+            "buy": means.offer(self.brand, campaign, contact_id, consumer_language()),
             "prizes": [prize.shown() for prize in campaign.prizes if prize.wins],
             "view": game.view(turn),
         }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, Invalid, NotFound, ScrmError, clean_text, execute, transactional
 
-from . import checking, fairness, moves, registry, rules
+from . import checking, fairness, means, moves, registry, rules
 from . import definition as definitions
 from .definition import CampaignView, Definition, PrizeView
 from .stock import winnable
@@ -118,6 +118,7 @@ class Campaigns:
         if known is not None:
             return known
         checking.check_definition(self.brand, self.settings, made)
+        means.check(self.brand, made.chances)
         return self._write(made, clean_text(actor, field="actor"))
 
     def _same(self, made: Definition) -> CampaignView | None:
@@ -187,6 +188,7 @@ class Campaigns:
             return {**_told(campaign), **checking.cost(campaign), **checking.forecast(game, campaign)}
         game = registry.game(self.brand, campaign.game)
         checking.check_public(self.brand, self.settings, campaign, game)
+        means.check(self.brand, campaign.chances)
         cost = checking.cost(campaign)
         if not confirm and cost["over_budget"]:
             raise Conflict(
@@ -211,11 +213,14 @@ class Campaigns:
         changed = execute(
             "UPDATE interaction_games_campaign SET state = 'published', published_at = ?, starts_at = ?, "
             "commitment = ?, table_hash = ?, ruleset = ?, rules_hash = ?, version = version + 1 "
-            "WHERE id = ? AND state = 'draft' AND version = ?",
-            (now, starts_at, commit, hashed, text, rules.digest(text), campaign.id, campaign.version),
+            "WHERE id = ? AND state = 'draft' AND version = ? AND (starts_at IS NULL OR starts_at > ?)",
+            (now, starts_at, commit, hashed, text, rules.digest(text), campaign.id, campaign.version, now),
         ).rowcount
         if not changed:
-            raise Conflict(f"campaign {campaign.code!r} has changed meanwhile; look at it again", code="state")
+            raise Conflict(
+                f"campaign {campaign.code!r} has changed meanwhile, or its start has come; look at it again",
+                code="state",
+            )
         if draws:
             execute("INSERT INTO interaction_games_seed (campaign_id, seed) VALUES (?, ?)", (campaign.id, seed))
         told = _told(self.by_id(campaign.id))

@@ -96,7 +96,7 @@ def check_public(brand: Brand, settings: dict[str, Any], campaign: CampaignView,
         raise Conflict(f"campaign {campaign.code!r} is {campaign.state}; only a draft is published", code="state")
     if campaign.ends_at <= now:
         raise Invalid("ends_at: the campaign would be over before it is published", field="ends_at")
-    if campaign.starts_at is not None and campaign.starts_at < now:
+    if campaign.starts_at is not None and campaign.starts_at <= now:
         raise Invalid(
             "starts_at: odds, quantities and the commitment are published before the start, which has passed; "
             "leave the start away to begin at once",

@@ -67,7 +67,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Chances:
-    """How many chances each source gives; ``expires_days`` null: they last as long as the campaign."""
+    """How many chances each source gives; ``expires_days`` null: they last as long as the campaign.
+
+    ``buy_with`` names what a chance is bought with (see :mod:`means`; empty: none is sold), for ``buy_cost`` each.
+    """
 
     daily: int = 0
     start: int = 0
@@ -75,6 +78,9 @@ class Chances:
     order_min_minor: int = 0
     check_in: int = 0
     share: int = 0
+    buy_with: str = ""
+    buy_cost: int = 0
+    buy_per_day: int = 1
     expires_days: int | None = None
 
 

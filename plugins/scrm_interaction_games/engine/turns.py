@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, Invalid, consumer_language, day_start, execute, mask
 
-from . import records, registry
+from . import means, records, registry
 from .draws import Draws
 
 if TYPE_CHECKING:
@@ -145,6 +145,10 @@ class Turn:
     def release(self, key: str) -> bool:
         """Give a reservation back; False when there is none."""
         return self.engine_draws.release(self.person(None), key)
+
+    def pay(self, kind: str, amount: int, reason: str) -> None:
+        """Take points or the like from the person (see :mod:`means`); undone with the act. Conflict: ``not_enough``."""
+        means.pay(self.brand, kind, self.person(None), amount, reason=f"{self.campaign.code}: {reason}")
 
     def prizes(self) -> list[PrizeView]:
         """The campaign's prizes with their stock as it is now."""

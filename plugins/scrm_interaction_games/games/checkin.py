@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, execute
+from scrm_core.api import Conflict, Invalid, current_brand, execute
 
-from ..engine import players
+from ..engine import means, players
 from .certain import MISSED, award_if_there, state_of, unknown_prizes
 from .days_schemas import CheckInSettings
 from .streaks import Cycle, MakeUp, month_of, newly_reached, streak
@@ -77,6 +77,12 @@ class CheckIn:
         named = [code for code in settings["daily"] if code]
         named += [each["prize"] for each in settings["milestones"]]
         yield from unknown_prizes(campaign, named)
+        cost = settings["make_up"]["cost"]
+        if cost not in ("free", "ticket"):
+            try:
+                means.find(current_brand(), cost, field="settings.make_up.cost")
+            except Invalid as exc:
+                yield exc.message
 
     def view(self, turn: Turn) -> dict[str, Any]:
         """The calendar, the streak and what comes next, for the page; writes nothing."""
@@ -103,6 +109,7 @@ class CheckIn:
                 "days_back": limits.days_back,
                 "reach": max(0, min(limits.days_back, today - _began(turn, book))),
                 "cost": turn.settings["make_up"]["cost"],
+                "amount": turn.settings["make_up"].get("amount"),
                 "cards": turn.tickets.balance() if _costs_a_card(turn) and turn.contact_id is not None else 0,
                 "days": [_iso(day) for day in sorted(open_days)],
             },
@@ -139,7 +146,8 @@ class CheckIn:
     def make_up(self, turn: Turn) -> dict[str, Any]:
         """Make up the missed day ``data["day"]`` (YYYY-MM-DD); Conflict says which limit forbids it.
 
-        Costs a ticket of the campaign where its settings say so.
+        Costs a ticket of the campaign, or points, where its settings say so (Conflict ``no_ticket``,
+        ``not_enough``); nothing is taken for a day that is not made up.
         """
         day = _read_day(turn.data.get("day", ""))
         book = _locked_book(turn)
@@ -152,6 +160,8 @@ class CheckIn:
             raise Conflict(f"{_iso(day)} is signed already", code="make_up_signed")
         if _costs_a_card(turn):
             turn.tickets.spend(f"make-up:{_iso(day)}")
+        elif turn.settings["make_up"]["cost"] != "free":
+            turn.pay(turn.settings["make_up"]["cost"], turn.settings["make_up"]["amount"], f"make-up of {_iso(day)}")
         signed = book.signed | {day}
         milestones = _pay_milestones(turn, _cycle(turn.settings), book, signed, day)
         turn.emit("made-up", _told(turn, signed, day))

@@ -110,9 +110,18 @@ class MakeUpSchema(Strict):
     days_back = _integer("how many days back one can be made up", 1, 7, load_default=7)
     cost = fields.String(
         load_default="free",
-        validate=validate.OneOf(("free", "ticket")),
-        metadata={"description": "free, or ticket: one ticket of this campaign is the make-up card (补签卡)"},
+        validate=validate.Length(1, 40),
+        metadata={
+            "description": "free; ticket: one ticket of this campaign is the make-up card (补签卡); "
+            "or what is taken for it: points, or what another plugin takes"
+        },
     )
+    amount = _integer("how much of it is taken, where the cost is neither free nor a ticket", 1, 1_000_000)
+
+    @validates_schema
+    def _costs_something(self, data: dict[str, Any], **_: Any) -> None:
+        if (data["cost"] not in ("free", "ticket")) != ("amount" in data):
+            raise ValidationError("belongs to a cost in points or the like", field_name="amount")
 
 
 class CheckInSettings(Strict):

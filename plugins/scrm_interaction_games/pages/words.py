@@ -63,6 +63,8 @@ REFUSALS: dict[str, dict[str, str]] = {
     "cool_down": {"zh": "刚中过奖，请稍后再来", "en": "You have just won; come back later"},
     "sold_out": {"zh": "奖品已领完，机会保留", "en": "Every prize is gone; your chance is kept"},
     "prize_limit": {"zh": "您已领过这个奖品", "en": "You have had this prize"},
+    "buy_limit": {"zh": "今天可兑换的次数用完了", "en": "You cannot buy more chances today"},
+    "not_enough": {"zh": "积分不足", "en": "You do not have enough for that"},
     "not_started": {"zh": "活动还没有开始", "en": "This has not begun yet"},
     "paused": {"zh": "活动暂停中，请稍后再来", "en": "This is paused; come back later"},
     "ended": {"zh": "活动已经结束", "en": "This has ended"},
