@@ -128,6 +128,9 @@ class InteractionGames(Plugin):
     @hookimpl
     def on_event(self, event: PluginEvent) -> None:
         self.games.take_event(event)
+        # Every draw tells that it was played, and no game waits for that.
+        if (event.plugin, event.name) != (NAME, "played"):
+            self.games.hear("on_event", event)
         modes.take_event(self.brand, event)
 
     # Figures -----------------------------------------------------------------

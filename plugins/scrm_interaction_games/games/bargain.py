@@ -18,6 +18,7 @@ from .persons import same_person, standing
 from .shop import moment, price, shop_link, shop_problems
 from .social_schemas import BargainSettings
 from .social_words import BARGAIN
+from .teams import is_new_customer
 
 if TYPE_CHECKING:
     from ..engine.turns import Desk, Turn
@@ -61,6 +62,9 @@ class Bargain:
             "floor": price(turn.brand, settings["floor_minor"]),
             "helpers": settings["helpers"],
             "hours": settings["hours"],
+            "newcomers": settings["newcomers"],
+            "newcomer_minor": settings["newcomer_minor"],
+            "newcomer": price(turn.brand, settings["newcomer_minor"]),
             "stock_left": pieces_left(turn.campaign.id, settings["stock"]),
             "own": own.uid if own else "",
             "own_running": own is not None and own.state in ("open", "ordered") and turn.now < own.expires_at,
@@ -84,13 +88,15 @@ class Bargain:
             raise Conflict("it is sold out", code="goods_gone")
         cuts = split_cuts(settings["list_minor"] - settings["floor_minor"], settings["helpers"] + 1)
         uid = secrets.token_hex(8)
+        lowest = settings["floor_minor"] - settings["newcomers"] * settings["newcomer_minor"]
         ends = min(turn.now + settings["hours"] * 60 * _MS_PER_MINUTE, turn.campaign.ends_at)
         made = execute(
             "INSERT INTO interaction_games_bargain (uid, campaign_id, contact_id, nth, list_minor, floor_minor, cuts, "
-            "applied, cut_minor, state, opened_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, 'open', ?, ?) "
+            "applied, cut_minor, state, opened_at, expires_at, bonuses_left) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, 'open', ?, ?, ?) "
             "ON CONFLICT DO NOTHING",
-            (uid, turn.campaign.id, turn.contact_id, nth, settings["list_minor"], settings["floor_minor"],
-             json.dumps(cuts), cuts[0], turn.now, ends),
+            (uid, turn.campaign.id, turn.contact_id, nth, settings["list_minor"], lowest,
+             json.dumps(cuts), cuts[0], turn.now, ends, settings["newcomers"]),
         )  # fmt: skip
         if made.rowcount != 1:
             raise Conflict("your bargain is still running", code="bargain_running")
@@ -98,7 +104,7 @@ class Bargain:
         return {"bargain": uid, "cut_minor": cuts[0], "price_minor": settings["list_minor"] - cuts[0]}
 
     def help(self, turn: Turn) -> dict[str, Any]:
-        """Cut a friend's price once: the next cut of the list.
+        """Cut a friend's price once: the next cut of the list, and from the newcomers' pool if one is a new customer.
 
         Raises Forbidden for the owner, Conflict for a second help, a bargain
         that is over, ordered or at its floor, and when the day's helps are used up.
@@ -116,22 +122,24 @@ class Bargain:
             _refuse_help(turn, bargain)
         k = row[0] - 1
         minor = json.loads(row[1])[k]
+        bonus = _take_bonus(turn, bargain)
         helped = execute(
-            "INSERT INTO interaction_games_bargain_cut (bargain_id, contact_id, k, minor, at, day) "
-            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            (bargain.id, turn.contact_id, k, minor, turn.now, turn.day),
+            "INSERT INTO interaction_games_bargain_cut (bargain_id, contact_id, k, minor, bonus_minor, at, day) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (bargain.id, turn.contact_id, k, minor, bonus, turn.now, turn.day),
         )
         if helped.rowcount != 1:
             raise Conflict("you have helped with this bargain already", code="helped_already")
         _count_help(turn)
         execute(
-            "UPDATE interaction_games_bargain SET cut_minor = cut_minor + ? WHERE id = ?", (minor, bargain.id)
+            "UPDATE interaction_games_bargain SET cut_minor = cut_minor + ? WHERE id = ?", (minor + bonus, bargain.id)
         )
         turn.emit("played", {"campaign": turn.campaign.code, "game": self.kind})
         after = bargains.by_id(bargain.id)
         return {
-            "cut_minor": minor,
-            "cut": price(turn.brand, minor),
+            "cut_minor": minor + bonus,
+            "bonus_minor": bonus,
+            "cut": price(turn.brand, minor + bonus),
             "price_minor": after.price_minor,
             "price": price(turn.brand, after.price_minor),
             "helpers_left": len(after.cuts) - after.applied,
@@ -291,6 +299,17 @@ def _count_help(turn: Turn) -> None:
         raise Conflict(f"one person helps {most} bargains a day; come back tomorrow", code="helps_used_up")
 
 
+def _take_bonus(turn: Turn, bargain: BargainView) -> int:
+    """What a new customer's help cuts besides: one of the bargain's few bonuses; 0 for others and when all are used."""
+    if not turn.settings["newcomers"] or not is_new_customer(turn.person(None)):
+        return 0
+    taken = execute(
+        "UPDATE interaction_games_bargain SET bonuses_left = bonuses_left - 1 WHERE id = ? AND bonuses_left > 0",
+        (bargain.id,),
+    ).rowcount
+    return int(turn.settings["newcomer_minor"]) if taken == 1 else 0
+
+
 def _refuse_help(turn: Turn, bargain: BargainView) -> None:
     now = bargains.by_id(bargain.id)
     helped = execute(
@@ -320,10 +339,12 @@ def _order(turn: Turn, bargain: BargainView) -> dict[str, Any]:
 
 def _shown(turn: Turn, bargain: BargainView) -> dict[str, Any]:
     rows = execute(
-        "SELECT contact_id, minor FROM interaction_games_bargain_cut WHERE bargain_id = ? ORDER BY k", (bargain.id,)
+        "SELECT contact_id, minor + bonus_minor FROM interaction_games_bargain_cut WHERE bargain_id = ? ORDER BY k",
+        (bargain.id,),
     ).fetchall()
     mine = same_person(bargain.contact_id, turn.contact_id)
     state = bargain.state
+    floor = bargain.list_minor - sum(bargain.cuts)  # without what newcomers may cut besides
     if state == "open" and turn.now >= bargain.expires_at:
         state = "closed"
     held = state == "ordered" and bargain.held_until is not None and turn.now < bargain.held_until
@@ -335,11 +356,11 @@ def _shown(turn: Turn, bargain: BargainView) -> dict[str, Any]:
         "owner": turn.shown_name(bargain.contact_id),
         "state": state,
         "list_minor": bargain.list_minor,
-        "floor_minor": bargain.floor_minor,
+        "floor_minor": floor,
         "price_minor": bargain.price_minor,
         "price": price(turn.brand, bargain.price_minor),
         "list": price(turn.brand, bargain.list_minor),
-        "floor": price(turn.brand, bargain.floor_minor),
+        "floor": price(turn.brand, floor),
         "cut_minor": bargain.cut_minor,
         "cut": price(turn.brand, bargain.cut_minor),
         "first_cut": price(turn.brand, bargain.cuts[0]),

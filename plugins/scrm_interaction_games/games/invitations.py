@@ -254,6 +254,8 @@ _NEWS = {
     "joined": "SELECT 1 FROM contact p WHERE p.id = r.contact_id AND p.lead_at >= r.bound_at - ? AND p.lead_at < ?",
     "member": "SELECT 1 FROM membership p WHERE p.contact_id = r.contact_id AND p.left_at IS NULL "
     "AND p.joined_at >= r.bound_at - ? AND p.joined_at < ?",
+    "claimed_pack": "SELECT 1 FROM interaction_games_pack p WHERE p.contact_id = r.contact_id "
+    "AND p.campaign_id = r.campaign_id AND p.at >= r.bound_at - ? AND p.at < ?",
     "first_order": "SELECT 1 FROM orders p WHERE p.contact_id = r.contact_id AND p.valid = 1 "
     "AND p.paid_at >= r.bound_at - ? AND p.paid_at < ?",
 }
@@ -343,12 +345,28 @@ def add_step(relation_id: int, gate: str, step: Step) -> None:
     )
 
 
-def evidence(gate: str, contact_id: int) -> Step | None:
+def note_pack(campaign_id: int, contact_id: int, step: Step) -> None:
+    """A person claimed the campaign's pack: the first time is kept, whether or not they accepted an invitation yet."""
+    execute(
+        "INSERT INTO interaction_games_pack (campaign_id, contact_id, at, evidence) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (campaign_id, contact_id) DO NOTHING",
+        (campaign_id, contact_id, step.at, step.evidence),
+    )
+
+
+def evidence(gate: str, campaign_id: int, contact_id: int) -> Step | None:
     """What proves that a person has passed a gate, from the brand's own records; None when nothing does."""
-    row = execute(_PROOFS[gate], (contact_id,)).fetchone()
+    if gate == "claimed_pack":
+        row = execute(_PACK, (contact_id, campaign_id)).fetchone()
+    else:
+        row = execute(_PROOFS[gate], (contact_id,)).fetchone()
     return Step(row[0], " ".join(part for part in row[1:] if part)) if row is not None else None
 
 
+_PACK = (
+    f"{SAME}SELECT at, evidence FROM interaction_games_pack WHERE contact_id IN (SELECT id FROM same) "
+    "AND campaign_id = ? ORDER BY at, id LIMIT 1"
+)
 _PROOFS = {
     "joined": "SELECT lead_at, 'lead' FROM contact WHERE id = ? AND lead_at IS NOT NULL",
     "member": "SELECT joined_at, 'member', identity FROM membership WHERE contact_id = ? AND left_at IS NULL "

@@ -13,6 +13,7 @@ from scrm_core.api import (
     MemberJoined,
     NotFound,
     OrderPaid,
+    PluginEvent,
     RefundMade,
     consumer_language,
 )
@@ -167,6 +168,17 @@ class Invite:
         """The invitee became a member."""
         self._look_at(desk, event.contact_id)
 
+    def on_event(self, desk: Desk, event: PluginEvent) -> None:
+        """A plugin told of a claimed pack: where it is the campaign's, that passes its gate."""
+        pack = desk.settings["pack"]
+        if pack is None or event.contact_id is None or (event.plugin, event.name) != (pack["plugin"], pack["event"]):
+            return
+        if str(event.fields.get(pack["field"], "")) != pack["value"]:
+            return
+        step = invitations.Step(event.at, f"{event.plugin} {event.name} {pack['value']}")
+        invitations.note_pack(desk.campaign.id, event.contact_id, step)
+        self._look_at(desk, event.contact_id)
+
     def settle(self, desk: Desk) -> int:
         """Periodic: gates passed without an event of ours, and the ladders that are paid at the end; how many."""
         done = 0
@@ -197,7 +209,7 @@ class Invite:
         for gate in desk.settings["gates"]:
             if gate in passed:
                 continue
-            step = invitations.evidence(gate, person)
+            step = invitations.evidence(gate, relation.campaign_id, person)
             if step is not None and step.at < since:
                 # What became known meanwhile: they were no new person when they accepted.
                 invitations.void(relation.id, "not_new")

@@ -29,7 +29,8 @@ class Bargain(BrandModel):
 
     ``cuts`` are all cuts in minor units, fixed at the opening: cut 0 is the
     owner's, cut k the k-th helper's. ``applied`` of them, worth ``cut_minor``,
-    have been made. ``state``: open, ordered (price and one piece are held until
+    have been made. ``bonuses_left`` extra cuts wait for helpers who are new
+    customers; ``floor_minor`` counts all of them. ``state``: open, ordered (price and one piece are held until
     ``held_until``), bought for ``bought_minor`` or closed (its time was over, or
     the money went back).
     """
@@ -50,6 +51,7 @@ class Bargain(BrandModel):
     held_until = InstantField(null=True)
     bought_at = InstantField(null=True)
     bought_minor = MinorField(null=True)
+    bonuses_left = pw.BigIntegerField(default=0)
 
     class Meta:
         table_name = "interaction_games_bargain"
@@ -69,7 +71,10 @@ class BargainHold(BrandModel):
 
 
 class BargainCut(BrandModel):
-    """A helper's cut: the ``k``-th of its bargain, ``day`` in the brand's zone."""
+    """A helper's cut: the ``k``-th of its bargain, ``day`` in the brand's zone.
+
+    ``bonus_minor`` is what a new customer's help cut besides, from the pool for newcomers.
+    """
 
     id = pw.BigAutoField()
     bargain = pw.ForeignKeyField(Bargain)
@@ -78,6 +83,7 @@ class BargainCut(BrandModel):
     minor = MinorField()
     at = InstantField()
     day = pw.BigIntegerField()
+    bonus_minor = MinorField(default=0)
 
     class Meta:
         table_name = "interaction_games_bargain_cut"
@@ -244,6 +250,19 @@ class RelationStep(BrandModel):
         table_name = "interaction_games_relation_step"
 
 
+class Pack(BrandModel):
+    """Somebody claimed the pack that an invite campaign asks for, at an instant; once per campaign and person."""
+
+    id = pw.BigAutoField()
+    campaign_id = pw.BigIntegerField()
+    contact = pw.ForeignKeyField(Contact)
+    at = InstantField()
+    evidence = pw.TextField()
+
+    class Meta:
+        table_name = "interaction_games_pack"
+
+
 class RungPaid(BrandModel):
     """A rung that an inviter reached, once per person; the ``nth`` time it is paid after being revoked.
 
@@ -265,5 +284,5 @@ class RungPaid(BrandModel):
 
 SOCIAL_MODELS = (
     Goods, Bargain, BargainHold, BargainCut, HelperDay, Team, Seat, Payment, MemberGift, GiftKey, Inviter, Relation,
-    RelationStep, RungPaid,
+    RelationStep, Pack, RungPaid,
 )  # fmt: skip

@@ -10,7 +10,7 @@ from .days_schemas import Strict
 from .ladder import Rung, problems
 
 LARGEST_MINOR = 2**53
-GATES = ("joined", "member", "first_order")
+GATES = ("joined", "claimed_pack", "member", "first_order")
 _PRIZE = "code of a prize of the campaign"
 
 
@@ -44,8 +44,18 @@ class BargainSettings(Strict):
     helps_per_day = _count("bargains that one person may help a day", 0, 100, allow_none=True, load_default=3)
     per_person = _count("bargains that one person may open", 1, 100, load_default=1)
     hold_minutes = _count("minutes for which price and goods are held at an order", 1, 1_440, load_default=15)
+    newcomers = _count("helpers of a bargain who are new customers and cut more", 0, 200, load_default=0)
+    newcomer_minor = _count("how much more each of them cuts, below the lowest price, in minor units", 0, LARGEST_MINOR,
+                            load_default=0)  # fmt: skip
     stock = _stock()
     shop_url = _text("where the order is placed; {ticket} becomes its reference", 500, load_default="")
+
+    @validates_schema
+    def _has_a_pool(self, data: dict[str, Any], **_: Any) -> None:
+        if bool(data["newcomers"]) != bool(data["newcomer_minor"]):
+            raise ValidationError("newcomers and newcomer_minor go together", field_name="newcomer_minor")
+        if data["newcomers"] * data["newcomer_minor"] >= data["floor_minor"]:
+            raise ValidationError("with all newcomers nothing would be left to pay", field_name="newcomer_minor")
 
     @validates_schema
     def _falls(self, data: dict[str, Any], **_: Any) -> None:
@@ -113,6 +123,15 @@ class RungSchema(Strict):
     prize = _text(_PRIZE, 64, required=True)
 
 
+class PackSchema(Strict):
+    """What claiming the newcomer pack (新人礼包) is: an event that a plugin tells, and a value in one of its fields."""
+
+    plugin = _text("the plugin that tells it", required=True)
+    event = _text("the event's name", load_default="claimed")
+    field = _text("the field that names the pack", load_default="batch")
+    value = _text("what is in that field, for example the coupon batch's code", required=True)
+
+
 class InviteSettings(Strict):
     """Inviting friends (拉好友)."""
 
@@ -120,8 +139,12 @@ class InviteSettings(Strict):
         fields.String(validate=validate.OneOf(GATES)),
         load_default=lambda: ["member", "first_order"],
         validate=validate.Length(1, len(GATES)),
-        metadata={"description": "what an invitee must have done to count: joined, member, first_order"},
+        metadata={"description": "what an invitee must have done to count: joined, claimed_pack, member, first_order"},
     )
+    pack = fields.Nested(
+        PackSchema, load_default=None, allow_none=True,
+        metadata={"description": "what the gate claimed_pack asks for"},
+    )  # fmt: skip
     rungs = fields.List(
         fields.Nested(RungSchema), required=True, validate=validate.Length(1, 10),
         metadata={"description": "the ladder, lowest rung first; practice: 5 and 10 invitees"},
@@ -138,6 +161,11 @@ class InviteSettings(Strict):
     grace_days = _count("days after the end in which gates still count", 0, 60, load_default=0)
     per_day = _count("invitees of one inviter that are accepted a day", 1, 10_000, allow_none=True, load_default=None)
     poster = _text("the line on the invite poster", 60, load_default="")
+
+    @validates_schema
+    def _names_its_pack(self, data: dict[str, Any], **_: Any) -> None:
+        if ("claimed_pack" in data["gates"]) != (data["pack"] is not None):
+            raise ValidationError("the gate claimed_pack and the pack it asks for go together", field_name="pack")
 
     @validates_schema
     def _rises(self, data: dict[str, Any], **_: Any) -> None:
