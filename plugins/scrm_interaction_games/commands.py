@@ -21,6 +21,7 @@ from .report import prizes_report
 from .routes import campaign_record, option_record
 from .schemas import NAME, moment
 from .service import Games
+from .winners import add_commands as add_winner_commands
 
 BRAND = click.argument("brand_id", metavar="BRAND")
 CODE = click.argument("code", metavar="CAMPAIGN")
@@ -402,6 +403,7 @@ def verify_published(ctx: click.Context, file: Path, uid: str) -> None:
 
 add_award_commands(group)
 add_shop_commands(group)
+add_winner_commands(group)
 
 
 def _rate(rate: float | None) -> str:

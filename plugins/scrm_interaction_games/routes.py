@@ -17,6 +17,7 @@ from .pages.routes import published
 from .recommend import Option, goals, recommend
 from .report import campaigns_report, prizes_report
 from .schemas import NAME, MomentField
+from .winners import add_routes as add_winner_routes
 
 if TYPE_CHECKING:
     from .engine.definition import CampaignView
@@ -355,6 +356,7 @@ def report_prizes() -> Any:
 
 add_award_routes(blueprint)
 add_shop_routes(blueprint)
+add_winner_routes(blueprint, games_here, READ)
 
 
 def campaign_record(games: Games, campaign: CampaignView) -> dict[str, Any]:

@@ -57,6 +57,13 @@ class EngineSettings(Schema):
         strict=True, load_default=8, validate=validate.Range(1, 100),
         metadata={"description": "how often granting a prize is tried before it waits for a person"},
     )  # fmt: skip
+    refuse_tags = fields.List(
+        fields.String(validate=validate.Regexp(r"[^/]+/[^/]+\Z", error="write a tag as GROUP/TAG")),
+        load_default=list, validate=validate.Length(max=20),
+        metadata={
+            "description": "people with one of these tags, written GROUP/TAG, draw nothing: minors, staff and their kin"
+        },
+    )  # fmt: skip
     reveal_hours = fields.Integer(
         strict=True, load_default=24, validate=validate.Range(0, 8_760),
         metadata={"description": "hours after the end at which the seed of a campaign's draws is revealed"},

@@ -81,6 +81,8 @@ class Acts:
         if row is None:
             return self._first_answer(campaign, contact_id, key, action)
         self._open(campaign, now)
+        if game.draws:
+            self._admit(contact_id)
         if method is None:
             return self._finish(row, means.buy(self.brand, campaign, contact_id, now))
         turn = Turn(self.engine, campaign, contact_id, now=now, key=key, data=data, device=device, network=network,
@@ -155,6 +157,20 @@ class Acts:
             )
             for (campaign_id,) in campaigns
         )
+
+    def _admit(self, contact_id: int) -> None:
+        """Raises Conflict (``refused_person``) for whom the brand lets draw nothing: said openly, never worse odds."""
+        refused = self.engine.settings["refuse_tags"]
+        if not refused:
+            return
+        marks = ", ".join("?" * len(refused))
+        row = execute(
+            "SELECT g.name, t.name FROM contact_tag ct JOIN tag t ON t.id = ct.tag_id JOIN tag_group g "
+            f"ON g.id = t.group_id WHERE ct.contact_id = ? AND g.name || '/' || t.name IN ({marks}) LIMIT 1",
+            (contact_id, *refused),
+        ).fetchone()
+        if row is not None:
+            raise Conflict("this person takes no part in draws of the brand", code="refused_person")
 
     @staticmethod
     def _begin(campaign: CampaignView, contact_id: int, key: str, action: str, now: int) -> int | None:

@@ -120,7 +120,7 @@ def games() -> Any:
 def game(code: str) -> Any:
     """The game itself, also for a visitor, who is asked to join before playing; JSON for a script."""
     games = games_here()
-    campaign = _campaign(games, code)
+    campaign = published_campaign(games, code)
     person = consumer()
     _hold_surface(campaign)
     contact_id = person.contact_id if person is not None else None
@@ -137,7 +137,7 @@ def act(code: str, action: str) -> Any:
     person = need_consumer()
     form = flask.request.form
     games = games_here()
-    _hold_surface(_campaign(games, code))
+    _hold_surface(published_campaign(games, code))
     answer = games.act(
         code,
         action,
@@ -154,7 +154,7 @@ def act(code: str, action: str) -> Any:
 def rules(code: str) -> Any:
     """Rules, odds, quantities and the commitment; after the reveal the seed."""
     games = games_here()
-    campaign = _campaign(games, code)
+    campaign = published_campaign(games, code)
     told = published(games, campaign)
     if _script():
         return flask.jsonify(told)
@@ -313,7 +313,8 @@ def _page(template: str, campaign: CampaignView, **context: Any) -> Any:
     )
 
 
-def _campaign(games: Games, code: str) -> CampaignView:
+def published_campaign(games: Games, code: str) -> CampaignView:
+    """The campaign of a page's address; raises NotFound for a draft too."""
     if not _CODE.match(code):
         raise NotFound("no such game")
     campaign = games.campaigns.get(code)

@@ -24,7 +24,7 @@ WORDS: dict[str, dict[str, str]] = {
         "granted": "已发放", "state_won": "发放中", "state_failed": "发放中", "state_held": "审核中",
         "state_void": "已取消", "claim": "填写收货地址", "address": "收货人、电话、地址", "send": "提交",
         "claim_until": "请在 {} 前填写", "no_prizes": "还没有奖品", "proof": "核对数据", "number": "第 {} 次抽奖",
-        "reason": "说明",
+        "reason": "说明", "winners": "中奖公示",
     },
     "en": {
         "rules": "Rules and odds", "rules_only": "Rules", "games": "Games", "no_games": "No game is on now",
@@ -52,6 +52,7 @@ WORDS: dict[str, dict[str, str]] = {
         "state_void": "Withdrawn", "claim": "Where shall we send it?", "address": "Name, phone and address",
         "send": "Send", "claim_until": "Please answer before {}", "no_prizes": "No prizes yet",
         "proof": "Data to check it", "number": "Draw {}", "reason": "Reason",
+        "winners": "Winners",
     },
 }  # fmt: skip
 
@@ -63,6 +64,7 @@ REFUSALS: dict[str, dict[str, str]] = {
     "cool_down": {"zh": "刚中过奖，请稍后再来", "en": "You have just won; come back later"},
     "sold_out": {"zh": "奖品已领完，机会保留", "en": "Every prize is gone; your chance is kept"},
     "prize_limit": {"zh": "您已领过这个奖品", "en": "You have had this prize"},
+    "refused_person": {"zh": "您暂不能参与抽奖活动", "en": "You cannot take part in draws"},
     "buy_limit": {"zh": "今天可兑换的次数用完了", "en": "You cannot buy more chances today"},
     "not_enough": {"zh": "积分不足", "en": "You do not have enough for that"},
     "not_started": {"zh": "活动还没有开始", "en": "This has not begun yet"},
