@@ -260,6 +260,7 @@ def published(games: Games, campaign: CampaignView) -> dict[str, Any]:
                 "odds": percent(prize.weight, campaign.total_weight) if draws else "",
                 "quantity": prize.stock_total,
                 "per_person": prize.per_person,
+                "claim_days": prize.claim_days,
             }
             for prize in games.campaigns.prizes(campaign.id)
         ],

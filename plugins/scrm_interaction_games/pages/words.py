@@ -24,7 +24,8 @@ WORDS: dict[str, dict[str, str]] = {
         "granted": "已发放", "state_won": "发放中", "state_failed": "发放中", "state_held": "审核中",
         "state_void": "已取消", "claim": "填写收货地址", "address": "收货人、电话、地址", "send": "提交",
         "claim_until": "请在 {} 前填写", "no_prizes": "还没有奖品", "proof": "核对数据", "number": "第 {} 次抽奖",
-        "reason": "说明", "winners": "中奖公示",
+        "reason": "说明", "winners": "中奖公示", "worth": "价值 {}",
+        "claim_within": "中奖后 {} 天内填写收货地址，逾期视为放弃",
     },
     "en": {
         "rules": "Rules and odds", "rules_only": "Rules", "games": "Games", "no_games": "No game is on now",
@@ -52,7 +53,8 @@ WORDS: dict[str, dict[str, str]] = {
         "state_void": "Withdrawn", "claim": "Where shall we send it?", "address": "Name, phone and address",
         "send": "Send", "claim_until": "Please answer before {}", "no_prizes": "No prizes yet",
         "proof": "Data to check it", "number": "Draw {}", "reason": "Reason",
-        "winners": "Winners",
+        "winners": "Winners", "worth": "worth {}",
+        "claim_within": "say within {} days where to send it, or it is forfeited",
     },
 }  # fmt: skip
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 from games_scene import Scene
+from signing import PAGE
 
 from scrm_core.api import Conflict, Invalid, NotFound
+from scrm_core.web.app import create_app
 
 HOUR_MS = 3_600_000
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -98,3 +100,23 @@ def test_weights_over_the_whole_and_negative_numbers_are_refused_with_their_fiel
     with pytest.raises(Invalid) as refused:
         scene.games.create(scene.definition("wheel", [prize, scene.none(0)], total_weight=total), actor="mia")
     assert refused.value.field == field
+
+
+def test_what_the_law_asks_to_tell_before_the_start_is_on_the_rules_page_by_then(scene: Scene) -> None:
+    start = scene.brand.now() + HOUR_MS
+    prizes = [
+        scene.prize("bag", title="妈咪包", kind="custom", weight=1, value_minor=9_900, stock=20, claim_days=15),
+        scene.none(9_999),
+    ]
+    code = scene.campaign("wheel", prizes, starts_at=start, rules="扫码参与，名单次日公示，奖品快递寄出。")
+    page = (
+        create_app(scene.brand.installation)
+        .test_client()
+        .get(f"/p/acme/interaction-games/g/{code}/rules", headers=PAGE)
+    )
+    text = page.get_data(as_text=True)
+    for told in (
+        "妈咪包", "价值 99.00 CNY", "0.01%", "99.99%", "20", "中奖后 15 天内填写收货地址，逾期视为放弃", "2026-01-01 09:00",
+        "扫码参与，名单次日公示，奖品快递寄出。", "Acme 母婴", "400-000-0000",
+    ):  # fmt: skip
+        assert told in text, told
