@@ -6,6 +6,7 @@ plugin is refused with its reason and every other one works.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import importlib.util
@@ -121,34 +122,27 @@ class Loader:
     def named(self, word: str) -> type[Plugin] | None:
         """The class whose commands ``scrm WORD`` runs: by its name, else by a short name; None when there is none.
 
-        A short name is known by importing every plugin, so it is asked for last; broken
-        plugins are passed over. Raises PluginError for a broken plugin of this very name,
-        and for a short name that two claim.
+        Short names are known by importing every plugin; broken ones are passed over.
+        Raises PluginError for a broken plugin of this name, and for a short name that two claim.
         """
         candidates = self.candidates()
         if word in candidates:
             return self.load(word)
         claims = []
         for name in candidates:
-            try:
-                cls = self._class(name)
-            except PluginError:
-                continue
-            if word in cls.short_names:
-                claims.append(cls)
+            with contextlib.suppress(PluginError):
+                claims += [cls for cls in (self._class(name),) if word in cls.short_names]
         if len(claims) > 1:
             raise _taken(word, claims[0].name, claims[1].name)
         return claims[0] if claims else None
 
     def _import(self, name: str) -> type[Plugin]:
         cls = self._class(name)
-        loaded = [each for each in self._outcomes.values() if isinstance(each, type) and each is not cls]
         for word in cls.short_names:
-            if word != name and word in self.candidates():
-                raise _taken(word, word, name)
-            for other in loaded:
-                if word in other.short_names:
-                    raise _taken(word, other.name, name)
+            holders = [each.name for each in self._outcomes.values() if not isinstance(each, str)
+                       and word in each.short_names]  # fmt: skip
+            if holders or word in self.candidates():
+                raise _taken(word, holders[0] if holders else word, name)
         return cls
 
     def _class(self, name: str) -> type[Plugin]:

@@ -382,10 +382,8 @@ def _check_short_names(place: _Place, cls: type[Plugin]) -> None:
     if cls.short_names and cls.commands is None:
         raise place.error("short_names", "are words for its commands, and it declares none")
     for name in cls.short_names:
-        if not NAME.match(name):
-            raise place.error("short_names", f"{name!r} must match {NAME.pattern.removesuffix(chr(92) + 'Z')}")
-        if name in RESERVED_NAMES:
-            raise place.error("short_names", f"{name!r} is reserved by the core")
+        if not NAME.match(name) or name in RESERVED_NAMES:
+            raise place.error("short_names", f"{name!r} is reserved by the core, or not written as a plugin's name is")
 
 
 def _check_method(place: _Place, attribute: str, method: str) -> None:

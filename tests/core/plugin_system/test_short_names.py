@@ -133,7 +133,7 @@ def test_a_broken_plugin_does_not_take_the_short_names_of_others_away(project):
     ("attributes", "words"),
     [
         ({"commands": "m:g", "short_names": ("report",)}, "reserved"),
-        ({"commands": "m:g", "short_names": ("Good Luck",)}, "must match"),
+        ({"commands": "m:g", "short_names": ("Good Luck",)}, "not written as a plugin's name is"),
         ({"short_names": ("luck",)}, "declares none"),
     ],
 )
