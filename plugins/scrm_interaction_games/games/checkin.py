@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, current_brand, execute
+from scrm_core.api import Conflict, Invalid, consumer_language, current_brand, execute
 
 from ..engine import means, players
 from .certain import MISSED, award_if_there, state_of, unknown_prizes
@@ -110,6 +110,7 @@ class CheckIn:
                 "reach": max(0, min(limits.days_back, today - _began(turn, book))),
                 "cost": turn.settings["make_up"]["cost"],
                 "amount": turn.settings["make_up"].get("amount"),
+                "title": _title_of(turn),
                 "cards": turn.tickets.balance() if _costs_a_card(turn) and turn.contact_id is not None else 0,
                 "days": [_iso(day) for day in sorted(open_days)],
             },
@@ -363,6 +364,14 @@ def _cycle(settings: dict[str, Any]) -> Cycle:
 
 def _limits(settings: dict[str, Any]) -> MakeUp:
     return MakeUp(settings["make_up"]["per_month"], settings["make_up"]["days_back"])
+
+
+def _title_of(turn: Turn) -> str:
+    """What is taken for a make-up, as people read it; empty for free ones and cards."""
+    cost = turn.settings["make_up"]["cost"]
+    if cost in ("free", "ticket"):
+        return ""
+    return str(means.find(turn.brand, cost, field="settings.make_up.cost").title[consumer_language()])
 
 
 def _costs_a_card(turn: Turn) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import runpy
 
 import pytest
 from games_scene import Scene
 from social_scene import BARGAIN, HOUR, bargain, join, order, pay
 
 from scrm_core.api import Conflict, Forbidden, Invalid, Plugin, execute
+from scrm_interaction_games import InteractionGames
 
 POOL = {"newcomers": 2, "newcomer_minor": 500}
 
@@ -184,3 +186,25 @@ def test_the_gate_and_its_pack_go_together(mall: Scene, more: dict) -> None:
     with pytest.raises(Invalid) as refused:
         inviting(mall, **more)
     assert refused.value.field == "settings.pack"
+
+
+def test_the_steps_of_invitations_outlive_the_table_that_learns_the_new_gate(scene: Scene) -> None:
+    code = scene.campaign(
+        "invite", [scene.prize("tea", item="tea")], surface="offline_code",
+        settings={"gates": ["member", "first_order"], "rungs": [{"invites": 2, "prize": "tea"}]},
+    )  # fmt: skip
+    inviter, person = scene.people(2)
+    scene.act(code, "accept", person, by=scene.act(code, "start", inviter)["code"])
+    join(scene, person, "M-1")
+    scene.deliver()
+    rows = execute("SELECT * FROM interaction_games_relation_step").fetchall()
+    folder = InteractionGames.migrations_path()
+    assert len(rows) == 1 and folder is not None
+    with scene.brand.transaction():
+        runpy.run_path(str(folder / "0007_newcomers.py"))["_permit_gate"](scene.brand.handle.database)
+    assert execute("SELECT * FROM interaction_games_relation_step").fetchall() == rows
+    order(scene, "A1", person, 500)
+    scene.deliver()
+    assert scene.view(code, inviter)["qualified"] == 1
+    scene.brand.privacy.erase(person, actor="boss")
+    assert execute("SELECT count(*) FROM interaction_games_relation_step").fetchone() == (0,)

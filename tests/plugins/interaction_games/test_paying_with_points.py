@@ -107,7 +107,6 @@ def test_what_was_paid_for_chances_that_are_left_at_the_end_goes_back_once(shop:
 
 def test_a_day_is_made_up_for_points_and_nothing_is_taken_for_one_that_is_not(shop: Scene) -> None:
     anna = rich(shop, 120)
-    shop.clock.advance(seconds=0)
     settings = {"daily": ["tea"], "make_up": {"cost": "points", "amount": 50}}
     code = shop.campaign("checkin", [shop.prize("tea", kind="coupon")], settings=settings)
     today = shop.view(code, anna)["today"]
@@ -115,7 +114,13 @@ def test_a_day_is_made_up_for_points_and_nothing_is_taken_for_one_that_is_not(sh
     assert shop.act(code, "make-up", anna, day=today)["total"] == 1
     assert refusal(shop, code, "make-up", anna, day=today) == "make_up_signed"
     assert book(shop).balance(anna).balance == 70
-    days = shop.view(code, anna)["make_up"]["days"]
+    make_up = shop.view(code, anna)["make_up"]
+    assert (make_up["cost"], make_up["amount"], make_up["title"]) == ("points", 50, "积分")
+    client = create_app(shop.brand.installation).test_client()
+    sign_in(client, shop.brand, anna)
+    page = client.get(f"/p/acme/interaction-games/g/{code}", headers=PAGE).get_data(as_text=True)
+    assert "每次补签用 50 积分" in page
+    days = make_up["days"]
     shop.act(code, "make-up", anna, day=days[0])
     assert refusal(shop, code, "make-up", anna, day=days[1]) == "not_enough"
     assert (book(shop).balance(anna).balance, shop.view(code, anna)["total"]) == (20, 2)
