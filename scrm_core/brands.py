@@ -129,7 +129,7 @@ class Brand:
         self.locale = config.locale
         self.clock: Clock = installation.clock
         self._entered = threading.local()
-        self._day = (2**62, 0)  # the start of the day that was asked for last, and its ordinal
+        self._day = (2**62, 0, self.zone)  # start and ordinal of the day that was asked for last
         self.plugins: dict[str, Plugin] = {
             name: _made(cls, self, settings) for name, (cls, settings) in classes.items()
         }
@@ -159,14 +159,13 @@ class Brand:
 
     def day(self, instant: int) -> int:
         """The brand-local calendar day of an instant, as ``date.toordinal()``."""
-        start, known = self._day
-        if start <= instant < start + MS_PER_DAY:
+        start, known, zone = self._day
+        if start <= instant < start + MS_PER_DAY and zone is self.zone:
             return known
-        day = day_of(instant, self.zone)
-        start = day_start(day, self.zone)
-        # A day on which the clocks are changed may be told apart from its neighbours in no such way.
-        if day_start(day + 1, self.zone) - start == MS_PER_DAY:
-            self._day = start, day
+        day, zone = day_of(instant, self.zone), self.zone
+        start = day_start(day, zone)
+        if day_start(day + 1, zone) - start == MS_PER_DAY:  # otherwise the clocks are changed on it
+            self._day = start, day, zone
         return day
 
     def transaction(self) -> contextlib.AbstractContextManager[Any]:
