@@ -22,6 +22,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from databases import Kind, PostgresSchemas, SqliteFiles
+from hypothesis import HealthCheck, settings
 from processes import Child, Nurseries
 
 from scrm_core.brands import Brand
@@ -37,6 +38,11 @@ BRANDS = {
     "moonco": '[brand]\nid = "moonco"\nname = "Moon Co"\ntimezone = "America/New_York"\ncurrency = "USD"\n'
     'locale = "en"\nphone_region = "US"\n',
 }
+
+
+# How long an example takes, or to think of one, says how busy the machine is and nothing of the code.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
