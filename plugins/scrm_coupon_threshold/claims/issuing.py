@@ -16,6 +16,7 @@ from scrm_core.api import Invalid, NotFound, RewardOrder, ScrmError, Veto, execu
 from ..batches.codes import HANDED_OUT
 from ..batches.service import Batch, Batches
 from .service import Claims
+from .views import CouponView, find
 from .voiding import Voiding
 
 if TYPE_CHECKING:
@@ -87,16 +88,29 @@ class Issuing:
         """Void the reward's coupons. A used or held one is a Veto and all stay as they are.
 
         What was spent is not undone by taking the reward back: reverse the
-        redemption first, which gives the coupon back. Expired ones stay expired.
+        redemption first. What that gave back of a coupon is voided in its place.
+        Expired ones stay expired.
         """
         for uid in (order.issued or {}).get("coupons", ()):
-            coupon = self.claims.get(uid)
-            if coupon.state == "expired":
+            coupon = self._now(uid)
+            if coupon is None or coupon.state == "expired":
                 continue
             try:
-                self.voiding.void(uid, reason=order.reason or "the reward was taken back", actor="rewards")
+                self.voiding.void(coupon.uid, reason=order.reason or "the reward was taken back", actor="rewards")
             except ScrmError as exc:
                 raise Veto(f"coupon {coupon.code}: {exc}", f"coupon_{exc.code}") from None
+
+    def _now(self, uid: str) -> CouponView | None:
+        """The coupon as its owner has it now; None when its redemption was taken back and gave nothing back."""
+        coupon = self.claims.get(uid)
+        while (back := find("c.returns_id = ?", coupon.id)) is not None:
+            coupon = back
+        undone = execute(
+            "SELECT 1 FROM coupon_threshold_redemption r JOIN coupon_threshold_redemption x ON x.reverses_id = r.id "
+            "WHERE r.coupon_id = ?",
+            (coupon.id,),
+        ).fetchone()
+        return None if undone else coupon
 
     def _target(self, kind: str, item: str) -> tuple[Batch, str]:
         """The batch that a reward's item means, and the article that its coupons are bound to."""

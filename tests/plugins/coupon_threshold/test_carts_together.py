@@ -152,3 +152,50 @@ def run(brand, worker):
     assert shop.scene.rows("SELECT count(*) FROM coupon_threshold_coupon WHERE returns_id IS NOT NULL") == [(1,)]
     assert shop.budget("M") == 0
     shop.sound()
+
+
+def test_a_prize_is_used_or_taken_back_and_a_prize_that_was_taken_back_leaves_no_coupon(shop, together):
+    owner = shop.scene.person()
+    shop.scene.open("V", rule={"kind": "exchange", "sku": "A"}, limits={"per_person": None})
+    codes = []
+    with shop.brand:
+        for number in range(6):
+            granted = shop.brand.rewards.grant("product-voucher", owner, grant_key=f"prize {number}", item="A")
+            codes.append(granted.issued["codes"][0])
+    answers = run(together, shop, f"""
+CODES = {codes}
+
+def run(brand, worker):
+    told = []
+    for number, code in enumerate(CODES):
+        try:
+            if worker % 2:
+                carts(brand).holds.hold(f"{{worker}}/{{number}}", cart(brand, 500, {owner}, [code]))
+                carts(brand).redeeming.redeem(f"{{worker}}/{{number}}", source="shop", order_number=f"{{worker}}/{{number}}")
+            else:
+                brand.rewards.reverse(f"prize {{number}}", reason="a second account")
+            told.append("done")
+        except ScrmError as error:
+            told.append(error.code)
+    return told
+""")  # fmt: skip
+    for number, (back, used, again, other) in enumerate(zip(*answers, strict=True)):
+        assert {back, again} == {"done"} or {back, again} <= {"coupon_held", "coupon_used"}, number
+        # Of two orders one gets the coupon, and neither gets one that was taken back.
+        assert [used, other].count("done") == (0 if back == "done" else 1), number
+    # The orders come back while the prizes are taken back: whoever is first, no prize that is gone leaves a coupon.
+    run(together, shop, """
+def run(brand, worker):
+    for number in range(6):
+        try:
+            if worker % 2:
+                carts(brand).reversing.reverse_order("shop", f"{worker}/{number}", reason="sent back")
+            else:
+                brand.rewards.reverse(f"prize {number}", reason="a second account")
+        except ScrmError as error:
+            assert error.code.startswith("coupon_"), error
+""")  # fmt: skip
+    left = shop.scene.rows("SELECT count(*) FROM coupon_threshold_coupon WHERE state = 'claimed'")[0][0]
+    ((gone,),) = shop.scene.rows("SELECT count(*) FROM reward WHERE reverses_id IS NOT NULL")
+    assert left + gone == 6
+    shop.sound()
