@@ -19,7 +19,7 @@ from ..rules.units import Exchange
 from .basket import check_lines
 from .guessing import Guesses
 from .holds import Holds
-from .offers import Choice, Offers, batches_by_id, choice_of, find_coupon, standing, unknown
+from .offers import Buyer, Choice, Offers, batches_by_id, choice_of, find_coupon, standing, unknown
 from .redeeming import Redeeming, RedemptionIn, RedemptionView, record, redemption, redemptions
 from .reserving import gifts_of, take_budget, take_gifts
 from .reversing import Reversing
@@ -159,8 +159,8 @@ class Counter:
         if unmet is not None:
             message = self.words.unmet(unmet, language)
             return replace(scan, usable=False, reason=unmet.reason, message=message)
-        if reason is None and choice.offer.scope.first_order and self.offers.has_ordered(coupon.contact_id):
-            reason = "first_order"
+        if reason is None:
+            reason = Buyer(self.brand, coupon.contact_id).barred(choice.offer.scope)
         if reason is not None:
             message = self.words.refusal(reason, self.offers.facts(coupon), language)
             return replace(scan, usable=False, reason=reason, message=message)

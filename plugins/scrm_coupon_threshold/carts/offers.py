@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Cart, execute, fetch_in
@@ -11,7 +12,7 @@ from ..batches.codes import import_problem
 from ..batches.service import Batch, batch_of
 from ..claims.views import SELECT, CouponView
 from ..models import Batch as BatchModel
-from ..rules import Offer, Rule, is_code, normalise_code, read_rule, read_scope
+from ..rules import Offer, Rule, Scope, is_code, normalise_code, read_rule, read_scope
 from ..rules.codes import ALPHABET, RANDOM_CHARS
 from ..rules.units import Exchange, GiftRule
 from .words import Words
@@ -130,11 +131,15 @@ class Offers:
                 wanted.append((asked, coupon))
         batches = batches_by_id([coupon.batch_id for _, coupon in wanted])
         choices += [choice_of(batches[coupon.batch_id], coupon, asked) for asked, coupon in wanted]
-        if any(choice.offer.scope.first_order for choice in choices) and self.has_ordered(owner):
-            late = [choice for choice in choices if choice.offer.scope.first_order]
-            choices = [choice for choice in choices if not choice.offer.scope.first_order]
-            denied += [Denied(choice.asked, "first_order", {}) for choice in late if choice.coupon is not None]
-        return choices, denied
+        kept = []
+        buyer = Buyer(self.brand, owner)
+        for choice in choices:
+            reason = buyer.barred(choice.offer.scope)
+            if reason is None:
+                kept.append(choice)
+            elif choice.coupon is not None:
+                denied.append(Denied(choice.asked, reason, {}))
+        return kept, denied
 
     def promotions(self, at: int) -> list[Choice]:
         """Every automatic promotion that runs at an instant."""
@@ -160,12 +165,34 @@ class Offers:
             "held_until": self.words.time(coupon.held_until),
         }
 
-    @staticmethod
-    def has_ordered(contact_id: int | None) -> bool:
-        """Whether a person has a valid order in any channel: paid, not closed, not refunded in full."""
-        if contact_id is None:
+
+class Buyer:
+    """The customer of a cart, or nobody known, as offers ask about them; looked up when first asked."""
+
+    def __init__(self, brand: Brand, contact_id: int | None) -> None:
+        self.brand = brand
+        self.contact_id = contact_id
+
+    def barred(self, scope: Scope) -> str | None:
+        """Why an offer of this scope is not for them, or None: ``first_order`` or ``tags``."""
+        if scope.first_order and self.has_ordered:
+            return "first_order"
+        return "tags" if scope.tags and self.tags.isdisjoint(scope.tags) else None
+
+    @cached_property
+    def has_ordered(self) -> bool:
+        """Whether they have a valid order in any channel: paid, not closed, not refunded in full."""
+        if self.contact_id is None:
             return False
-        return execute("SELECT 1 FROM orders WHERE contact_id = ? AND valid = 1", (contact_id,)).fetchone() is not None
+        sql = "SELECT 1 FROM orders WHERE contact_id = ? AND valid = 1"
+        return execute(sql, (self.contact_id,)).fetchone() is not None
+
+    @cached_property
+    def tags(self) -> frozenset[tuple[str, str]]:
+        """What they carry now, as (group, tag)."""
+        if self.contact_id is None:
+            return frozenset()
+        return frozenset((tag.group, tag.name) for tag in self.brand.tags.of(self.contact_id))
 
 
 def standing(coupon: CouponView, at: int) -> str | None:

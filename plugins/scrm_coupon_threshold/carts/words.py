@@ -23,6 +23,7 @@ REFUSALS = {
     "expired": ("这张券已于{valid_to}过期", "the coupon expired at {valid_to}"),
     "early": ("这张券自{valid_from}起可用", "the coupon is good from {valid_from} on"),
     "first_order": ("仅限首单使用", "for a first order only"),
+    "tags": ("仅限指定等级的会员使用", "for customers of certain levels only"),
     "budget": ("活动预算已用完", "the budget of this coupon is used up"),
     "gift_out_of_stock": ("赠品已领完", "gift out of stock"),
     "locked": ("输入错误次数过多，请于{until}后再试", "too many wrong codes; try again at {until}"),

@@ -72,11 +72,11 @@ class Fields:
             raise Invalid(f"{self.name(key)} is true or false, not {_kind(value)}", field=self.name(key))
         return value
 
-    def objects(self, key: str, most: int) -> list[Fields]:
-        """A list of 1 to ``most`` JSON objects."""
-        value = self._get(key, _MISSING)
-        if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= most:
-            raise Invalid(f"{self.name(key)} is a list of 1 to {most} objects", field=self.name(key))
+    def objects(self, key: str, most: int, least: int = 1) -> list[Fields]:
+        """A list of ``least`` to ``most`` JSON objects; with ``least`` 0 it may be absent."""
+        value = self._get(key, _MISSING if least else ())
+        if not isinstance(value, (list, tuple)) or not least <= len(value) <= most:
+            raise Invalid(f"{self.name(key)} is a list of {least} to {most} objects", field=self.name(key))
         return [Fields(item, f"{self.name(key)}.{i}") for i, item in enumerate(value)]
 
     def done(self) -> None:

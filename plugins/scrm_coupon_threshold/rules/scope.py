@@ -19,6 +19,7 @@ class Scope:
     them. Excluding wins over including. ``exclude_special`` leaves goods at a
     special price (特价商品) out. ``automatic`` offers (满减活动) need no coupon.
     ``first_order``: only a buyer without a valid order in any channel.
+    ``tags`` (会员等级): only a customer who carries one of these (group, tag) now.
     """
 
     skus: tuple[str, ...] = ()
@@ -28,6 +29,7 @@ class Scope:
     exclude_special: bool = False
     automatic: bool = False
     first_order: bool = False
+    tags: tuple[tuple[str, str], ...] = ()
     channels: tuple[str, ...] = ()
     stores: tuple[str, ...] = ()
 
@@ -48,11 +50,13 @@ class Scope:
     def as_dict(self) -> dict[str, Any]:
         """The JSON that :func:`read_scope` reads; channels and stores are kept apart from it."""
         lists = {key: list(getattr(self, key)) for key in _LISTS if getattr(self, key)}
-        return lists | {key: True for key in _FLAGS if getattr(self, key)}
+        tags = {"tags": [{"group": group, "tag": tag} for group, tag in self.tags]} if self.tags else {}
+        return lists | {key: True for key in _FLAGS if getattr(self, key)} | tags
 
 
 _LISTS = ("skus", "categories", "exclude_skus", "exclude_categories")
 _FLAGS = ("exclude_special", "automatic", "first_order")
+MOST_TAGS = 20
 
 
 def read_scope(value: Any) -> Scope:
@@ -69,9 +73,18 @@ def read_scope(value: Any) -> Scope:
         exclude_special=given.flag("exclude_special"),
         automatic=given.flag("automatic"),
         first_order=given.flag("first_order"),
+        tags=_tags(given),
     )
     given.done()
     return scope
+
+
+def _tags(given: Fields) -> tuple[tuple[str, str], ...]:
+    named = []
+    for item in given.objects("tags", MOST_TAGS, 0):
+        named.append((item.text("group"), item.text("tag")))
+        item.done()
+    return tuple(sorted(set(named)))
 
 
 def _paths(texts: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,0 +1,84 @@
+"""Offers for customers of a level (会员等级): who carries the tag when the cart is priced, at checkouts and counters."""
+
+from __future__ import annotations
+
+import pytest
+from cart_scene import OPEN_END, CartScene
+
+from scrm_core.api import Conflict, Invalid
+from scrm_coupon_threshold.rules import read_scope
+
+GOLD = {"tags": [{"group": "level", "tag": "gold"}, {"group": "level", "tag": "black"}]}
+
+
+@pytest.fixture
+def shop(scene):
+    """Acme with shops; gold members have a twentieth off everything."""
+    made = CartScene(scene)
+    made.open_shops()
+    scene.open("MEMBERS", rule={"kind": "percent", "zhe": "95折"}, stacking={"step": "order"}, validity=OPEN_END,
+               scope={**GOLD, "automatic": True})  # fmt: skip
+    return made
+
+
+def level(shop, contact, name):
+    with shop.brand as brand:
+        brand.tags.add(contact, brand.tags.define("level", name, plan="thank"))
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_promotion_for_a_level_takes_part_in_the_carts_of_who_has_it_now(shop):
+    anna, ben = shop.scene.person(), shop.scene.person()
+    level(shop, anna, "gold")
+    level(shop, ben, "silver")
+    assert shop.quote(20_000, contact=anna).discount_minor == 1_000
+    for other in (ben, None):
+        cart = shop.quote(20_000, contact=other)
+        assert (cart.discount_minor, cart.refusals) == (0, ())  # nobody is told what others get
+    level(shop, ben, "black")
+    held = shop.hold("h", 20_000, contact=ben)
+    assert held["payable_minor"] == 19_000
+    # What a hold has promised stays, whatever becomes of the tag.
+    with shop.brand as brand:
+        brand.tags.remove(ben, brand.tags.define("level", "black", plan="thank"))
+    assert shop.quote(20_000, contact=ben).discount_minor == 0
+    assert shop.redeem("h", "1")["payable_minor"] == 19_000
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_coupon_for_a_level_is_refused_to_others_online_and_in_the_shop(shop):
+    anna = shop.scene.person()
+    shop.scene.open("GOLD", rule={"kind": "cash", "off_minor": 500}, scope=GOLD)
+    coupon = shop.scene.claim("GOLD", anna)
+    (refusal,) = shop.quote(1_000, contact=anna, codes=(coupon.code,)).refusals
+    assert (refusal.reason, refusal.message) == ("tags", "仅限指定等级的会员使用")
+    with pytest.raises(Conflict) as refused:
+        shop.hold("h", 1_000, contact=anna, codes=(coupon.code,))
+    assert refused.value.code == "coupon_refused"
+    press = shop.press(coupon.code, "1", 1_000)
+    assert (press.redeemed, press.scan.reason) == (False, "tags")
+    level(shop, anna, "gold")
+    done = shop.press(coupon.code, "1", 1_000)
+    assert (done.redeemed, done.payable_minor) == (True, 500)
+    # Moonco's person of the same level is another brand's: the promotion is acme's alone.
+    moonco = shop.scene.moonco
+    with moonco:
+        assert shop.scene.coupons(moonco).batches.page() == []
+
+
+def test_the_tags_of_a_scope_are_read_and_written_back():
+    scope = read_scope({"tags": [{"group": "level", "tag": "gold"}, {"group": "level", "tag": "gold"}]})
+    assert scope.as_dict() == {"tags": [{"group": "level", "tag": "gold"}]}
+    assert read_scope(scope.as_dict()) == scope
+    assert read_scope({"tags": None}) == read_scope({"tags": []}) == read_scope({})
+
+
+@pytest.mark.parametrize(
+    ("tags", "field"),
+    [("gold", "scope.tags"), ([{"group": "level"}], "scope.tags.0.tag"), ([{"tag": "gold"}], "scope.tags.0.group"),
+     ([{"group": "level", "tag": "gold", "level": 1}], "scope.tags.0.level"), (["gold"], "scope.tags.0")],
+)  # fmt: skip
+def test_tags_that_cannot_be_name_their_field(tags, field):
+    with pytest.raises(Invalid) as refused:
+        read_scope({"tags": tags})
+    assert refused.value.field == field
