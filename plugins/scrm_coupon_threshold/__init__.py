@@ -25,6 +25,7 @@ from scrm_core.api import (
     hookimpl,
 )
 
+from .carts.watch import counter_report
 from .claims.issuing import REWARD_KINDS
 from .models import MODELS, NAME
 from .pages import pages
@@ -56,7 +57,10 @@ class CouponThreshold(Plugin):
     }
     commands = "scrm_coupon_threshold.commands:group"
     jobs = (Job("expire", 300, "expire"), Job("holds", 60, "end_holds"), Job("breaker", 60, "watch_budgets"))
-    reports = {NAME: Report("report", "Threshold coupons 门槛券")}
+    reports = {
+        NAME: Report("report", "Threshold coupons 门槛券"),
+        f"{NAME}-counter": Report("counter_report", "Redemptions by clerk 店员核销"),
+    }
     metrics = {
         "claimed": Metric("Coupons claimed 领券数"),
         "redeemed": Metric("Coupons redeemed 核销数"),
@@ -126,6 +130,10 @@ class CouponThreshold(Plugin):
     def report(self) -> ReportTable:
         """The report ``coupon-threshold``: one row per batch."""
         return coupon_report(self.brand)
+
+    def counter_report(self) -> ReportTable:
+        """The report ``coupon-threshold-counter``: one row per clerk, of the last thirty days."""
+        return counter_report(self.brand)
 
     def expire(self) -> None:
         """The job: expire coupons whose validity is over, and give proof of orders to buyers known by now."""

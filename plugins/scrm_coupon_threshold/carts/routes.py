@@ -16,7 +16,7 @@ from scrm_core.api import (
 )
 
 from ..batches.definition import instant_of
-from ..requests import MANAGE, READ
+from ..requests import MANAGE, READ, number_asked
 from ..service import coupons_of
 from .basket import cart_view
 from .redeeming import redemption
@@ -38,6 +38,7 @@ from .schemas import (
 )
 from .service import Carts
 from .views import clerk_view, redeemed_view, redemption_view, scan_view, store_view
+from .watch import DAYS, counter_report
 
 REDEEM = "coupon-threshold:redeem"
 
@@ -201,6 +202,14 @@ def undo(uid: str) -> Any:
 
 
 @permission(READ)
+def watch() -> Any:
+    """Redemptions clerk by clerk, of the last ``days`` days, and who stands out."""
+    table = counter_report(current_brand(), number_asked("days", DAYS))
+    columns = [{"name": column.name, "title": column.title, "kind": column.kind} for column in table.columns]
+    return flask.jsonify({"columns": columns, "rows": list(table.rows)})
+
+
+@permission(READ)
 def stores() -> Any:
     """All shops."""
     return flask.jsonify({"stores": [store_view(store) for store in carts_here().stores.stores()]})
@@ -253,6 +262,7 @@ def add_routes(blueprint: flask.Blueprint) -> None:
         ("POST", "/counter/scan", scan),
         ("POST", "/counter/redemptions", redeem_in_store),
         ("POST", "/counter/redemptions/<uid>/undo", undo),
+        ("GET", "/report/counter", watch),
         ("GET", "/stores", stores),
         ("POST", "/stores", add_store),
         ("POST", "/stores/<code>/close", close_store),
