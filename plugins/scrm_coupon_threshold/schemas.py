@@ -16,9 +16,14 @@ class Strict(Schema):
 
 def whole(least: int, most: int, description: str, **kwargs: Any) -> fields.Integer:
     """A whole number in [least, most]; texts and fractions are refused."""
-    return fields.Integer(
-        strict=True, validate=validate.Range(least, most), metadata={"description": description}, **kwargs
-    )
+
+    def in_range(value: int) -> None:
+        if value < least:
+            raise ValidationError(f"at least {least}, not {value}")
+        if value > most:
+            raise ValidationError(f"at most {most}, not {value}")
+
+    return fields.Integer(strict=True, validate=in_range, metadata={"description": description}, **kwargs)
 
 
 def _printable(value: str) -> None:

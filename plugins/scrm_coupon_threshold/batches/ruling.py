@@ -26,11 +26,7 @@ class StackingSchema(Strict):
 
 def rule_of(value: Any) -> Rule:
     """The rule of a batch; raises Invalid naming the field, below ``rule``."""
-    try:
-        return read_rule(value)
-    except Invalid as exc:
-        field = f"rule.{exc.field}" if exc.field else "rule"
-        raise Invalid(f"{field}: {exc}", field=field) from None
+    return read_rule(value, "rule")
 
 
 def scope_of(value: Any) -> dict[str, Any]:

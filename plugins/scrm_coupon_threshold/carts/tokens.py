@@ -44,8 +44,11 @@ class Tokens:
                 uid, ends = itsdangerous.URLSafeSerializer(secret, salt=_SALT).loads(text.removeprefix(PREFIX))
             except itsdangerous.BadData:
                 continue
+            now, lifetime = self.brand.now(), self.seconds * 1_000
             try:
-                return by_uid(uid), ends > self.brand.now()
+                # Ending too late is out of time too: its clock was ahead, and has been set back since. Clocks of
+                # two machines may differ by a lifetime.
+                return by_uid(uid), now < ends <= now + 2 * lifetime
             except NotFound:
                 return None, False
         return None, False

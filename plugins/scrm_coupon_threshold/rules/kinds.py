@@ -55,11 +55,12 @@ def below(basket: Basket, min_minor: int) -> Unmet | None:
 def read_rate(given: Fields) -> int:
     """The discount in basis points, from ``rate_bp`` or a percent text ``zhe``; exactly one of the two."""
     if given.has("zhe") == given.has("rate_bp"):
-        raise Invalid("give either rate_bp (1200 is 12 % off) or zhe (such as 88折)", field=given.name("rate_bp"))
+        field = given.name("rate_bp")
+        raise Invalid(f"{field}: give either rate_bp (1200 is 12 % off) or zhe (such as 88折)", field=field)
     if given.has("zhe"):
         rate = discount_bp(given.text("zhe"), given.name("zhe"))
         if rate == 0:
-            raise Invalid("this percent text takes nothing off", field=given.name("zhe"))
+            raise Invalid(f"{given.name('zhe')}: this percent text takes nothing off", field=given.name("zhe"))
         return rate
     return int(given.whole("rate_bp", 1, FULL_BP))
 
@@ -118,13 +119,9 @@ class Ladder(Rule):
             item.done()
             _not_above(off, least, item.name("off_minor"))
             if steps and least <= steps[-1][0]:
-                raise Invalid(
-                    "steps ascend: this one begins no higher than the one before", field=item.name("min_minor")
-                )
+                raise _not_ascending(item.name("min_minor"), "begins no higher")
             if steps and off <= steps[-1][1]:
-                raise Invalid(
-                    "steps ascend: this one takes off no more than the one before", field=item.name("off_minor")
-                )
+                raise _not_ascending(item.name("off_minor"), "takes off no more")
             steps.append((least, off))
         return cls(tuple(steps))
 
@@ -266,6 +263,10 @@ class Points(Rule):
     def points_for(self, discount_minor: int) -> int:
         """How many points a discount costs; a step that was begun is spent whole."""
         return -(-discount_minor // self.step_minor) * self.step_points
+
+
+def _not_ascending(field: str, what: str) -> Invalid:
+    return Invalid(f"{field}: steps ascend, and this one {what} than the one before", field=field)
 
 
 def _not_above(off: int, least: int, field: str) -> None:

@@ -20,16 +20,18 @@ KINDS: dict[str, type[Rule]] = {
 """Every rule by the ``kind`` that names it in JSON."""
 
 
-def read_rule(value: Any) -> Rule:
+def read_rule(value: Any, path: str = "") -> Rule:
     """The rule that a JSON object such as ``{"kind": "threshold", "min_minor": 30000, "off_minor": 3000}`` describes.
 
     Raises Invalid naming the field: an unknown kind or key, a wrong type, a
     negative amount, a percentage over 100 %, a step of a ladder below another.
+    ``path`` is what the object is called where it stands, for these names.
     """
-    given = Fields(value)
+    given = Fields(value, path)
     kind = given.text("kind")
     if kind not in KINDS:
-        raise Invalid(f"kind is one of {', '.join(KINDS)}, not {kind!r}", field="kind")
+        name = given.name("kind")
+        raise Invalid(f"{name} is one of {', '.join(KINDS)}, not {kind!r}", field=name)
     rule = KINDS[kind].read(given)
     given.done()
     return rule

@@ -106,6 +106,25 @@ def test_case_6_the_discount_is_rounded_half_up_not_the_payable():
     assert (result.discount_minor, result.payable_minor) == (152, 858)
 
 
+@pytest.mark.parametrize(
+    ("base", "discount", "payable", "other_discount", "other_payable"),
+    [
+        (1_010, 152, 858, 151, 859),  # 151.5 off, 858.5 to pay: at an exact half the two roundings part
+        (1_030, 155, 875, 154, 876),  # 154.5 and 875.5
+        (1_009, 151, 858, 151, 858),  # 151.35 and 857.65: elsewhere they agree
+        (1_011, 152, 859, 152, 859),  # 151.65 and 859.35
+    ],
+)
+def test_case_6_variant_rounding_the_payable_half_up_instead_would_take_a_cent_at_exact_halves(
+    base, discount, payable, other_discount, other_payable
+):
+    result = quote(goods(base), [offer({"kind": "percent", "rate_bp": 1_500})])
+    assert (result.discount_minor, result.payable_minor) == (discount, payable)
+    # The other way, which this product does not go: 85 % of the base, rounded half up.
+    rounded = (2 * base * 8_500 + 10_000) // 20_000
+    assert (base - rounded, rounded) == (other_discount, other_payable)
+
+
 def test_case_7_lines_outside_the_category_neither_count_nor_share():
     rule = {"kind": "threshold", "min_minor": 20_000, "off_minor": 4_000}
 
