@@ -1,20 +1,18 @@
-"""The demo as a newcomer gets it: made by ``scrm init --demo``, served by ``scrm run``."""
+"""The demo as a newcomer gets it, and one real browser for all tests of pages."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import signal
-import socket
 import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-
-SCRM = [sys.executable, "-m", "scrm_core.cli"]
+from phones import Phone, chromium_path
+from served import SCRM, environment, free_port, serving
 
 
 @dataclass(frozen=True)
@@ -28,15 +26,10 @@ class Demo:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def environment() -> dict[str, str]:
-    return {k: v for k, v in os.environ.items() if not k.startswith("SCRM_")}
+    @property
+    def log(self) -> str:
+        """What the server has said so far."""
+        return (self.folder.parent / "log").read_text("utf-8")
 
 
 @pytest.fixture(scope="session")
@@ -52,47 +45,80 @@ def demo(demo_project, tmp_path_factory) -> Iterator[Demo]:
     """The demo, served on a free port and stopped at the end."""
     folder = tmp_path_factory.mktemp("served") / "demo-project"
     shutil.copytree(demo_project, folder)
-    port = free_port()
+    made = Demo(folder, free_port())
     project = folder / "scrm.toml"
-    project.write_text(project.read_text("utf-8").replace("127.0.0.1:8000", f"127.0.0.1:{port}"), "utf-8")
-    log = folder.parent / "log"
-    with log.open("w") as errors:
-        server = subprocess.Popen(
-            [*SCRM, "run", "--port", str(port), "--workers", "1"],
-            cwd=folder,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        )
-    try:
-        assert server.stdout is not None
-        # The command says where it serves when it can be asked.
-        line = next((line for line in server.stdout if line.startswith("Serving ")), "")
-        assert f"http://127.0.0.1:{port}" in line, log.read_text("utf-8")
-        yield Demo(folder, port)
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait(timeout=60)
+    project.write_text(project.read_text("utf-8").replace("http://127.0.0.1:8000", made.url), "utf-8")
+    with serving(folder, made.url):
+        yield made
+
+
+class _Chromium:
+    """The browser of the neighbouring tests of this folder; it is ended before tests elsewhere begin.
+
+    Playwright keeps an event loop running in this thread, which tests elsewhere must not find.
+    """
+
+    def __init__(self) -> None:
+        self._driver: Any = None
+        self._browser: Any = None
+
+    def get(self, path: str) -> Any:
+        if self._browser is None:
+            from playwright.sync_api import sync_playwright
+
+            self._driver = sync_playwright().start()
+            self._browser = self._driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        return self._browser
+
+    def end(self) -> None:
+        if self._browser is not None:
+            self._browser.close()
+            self._driver.stop()
+            self._browser = self._driver = None
+
+
+_chromium = _Chromium()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+        _chromium.end()
 
 
 @pytest.fixture
-def page(demo):
-    """A page of a real browser that notes every request and every complaint; skips without one."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
+def browser() -> Any:
+    """The browser; skips without one."""
+    path = chromium_path()
+    if path is None:
         words = "a browser is missing: on Debian, sudo apt install chromium"
         if os.environ.get("SCRM_TEST_REQUIRE") == "all":
             pytest.fail(words)
         pytest.skip(words)
-    from playwright.sync_api import sync_playwright
+    return _chromium.get(path)
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        opened = browser.new_page()
-        opened.asked = []
-        opened.complaints = []
-        opened.on("request", lambda request: opened.asked.append(request.url))
-        opened.on("pageerror", lambda error: opened.complaints.append(str(error)))
-        yield opened
-        browser.close()
+
+@pytest.fixture
+def phones(browser) -> Iterator[Callable[..., Phone]]:
+    """A function that gives a person's phone: ``phones(base, cookie)``; each is checked and put away at the end."""
+    made: list[Phone] = []
+
+    def make(base: str, cookie: str = "", **options: Any) -> Phone:
+        made.append(Phone(browser, base, cookie, **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def page(browser) -> Iterator[Any]:
+    """A tab of a wide window that notes every request and every complaint."""
+    opened = browser.new_page()
+    opened.asked = []
+    opened.complaints = []
+    opened.on("request", lambda request: opened.asked.append(request.url))
+    opened.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    yield opened
+    opened.context.close()

@@ -1,32 +1,20 @@
-"""A customer and a clerk in real browsers: link, claim, QR code, scan, redeem; and joining by a code of the console.
-
-Screenshots go to the folder that SCRM_TEST_ARTEFACTS names, else beside the test's own files.
-"""
+"""A customer and a clerk in real browsers: link, claim, QR code, scan, redeem; and joining by a code of the console."""
 
 from __future__ import annotations
 
 import io
-import os
 import re
-import shutil
-import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
+from phones import shoot
+from served import Premises, make, serving
 
 from scrm_core.db.bulk import execute
-from scrm_core.installation import Installation
 from scrm_core.services.contacts import IdentityIn
 from scrm_coupon_threshold.service import coupons_of
 
-SCRM = [sys.executable, "-m", "scrm_core.cli"]
-PHONE = {"width": 390, "height": 844}
 BRAND = """[brand]
 id = "acme"
 name = "Acme 母婴"
@@ -41,111 +29,23 @@ membership = true
 """
 
 
-@dataclass
-class Shop:
-    """A served project, and an installation beside the server."""
-
-    base: str
-    beside: Installation
-
-    @property
-    def brand(self) -> Any:
-        return self.beside.brand("acme")
-
-
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory) -> Iterator[Shop]:
-    folder = tmp_path_factory.mktemp("coupon-shop")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    base = f"http://127.0.0.1:{port}"
-    (folder / "brands").mkdir()
-    (folder / "scrm.toml").write_text(f'database_url = "sqlite:data"\nbase_url = "{base}"\n')
-    (folder / "brands" / "acme.toml").write_text(BRAND, encoding="utf-8")
-    beside = Installation.open(folder)
-    beside.migrate()
-    log = folder / "log"
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("SCRM_")}
-    with log.open("w") as errors:
-        server = subprocess.Popen(
-            [*SCRM, "run", "--port", str(port), "--workers", "1"],
-            cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True,
-        )  # fmt: skip
-    try:
-        assert server.stdout is not None
-        line = next((line for line in server.stdout if line.startswith("Serving ")), "")
-        assert base in line, log.read_text("utf-8")
-        yield Shop(base, beside)
-    finally:
-        beside.close()
-        server.send_signal(signal.SIGTERM)
-        server.wait(timeout=60)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """A real browser; skips without one."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        words = "a browser is missing: on Debian, sudo apt install chromium"
-        if os.environ.get("SCRM_TEST_REQUIRE") == "all":
-            pytest.fail(words)
-        pytest.skip(words)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+def shop(tmp_path_factory) -> Iterator[Premises]:
+    folder = tmp_path_factory.mktemp("coupons") / "shop"
+    made = Premises(*make(folder, {"acme": BRAND}))
+    with serving(folder, made.base):
+        yield made
+    made.installation.close()
 
 
 @pytest.fixture
-def new_phone(chromium, shop):
-    """A function that opens a phone-sized browser; at the end none has complained or asked elsewhere."""
-    phones = []
-
-    def make(**options: Any) -> Any:
-        context = chromium.new_context(
-            viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True, locale="zh-CN", **options
-        )
-        page = context.new_page()
-        page.complaints, page.asked = [], []
-        page.on("console", lambda message: page.complaints.append(message.text))
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.on("request", lambda request: page.asked.append(request.url))
-        phones.append(page)
-        return page
-
-    yield make
-    for page in phones:
-        assert page.complaints == []
-        assert [url for url in page.asked if not url.startswith((shop.base, "data:"))] == []
-        page.context.close()
+def new_phone(phones, shop):
+    """A function that opens a tab on a new phone."""
+    return lambda **options: phones(shop.base, **options).context.new_page()
 
 
-@pytest.fixture
-def keep(tmp_path):
-    """A function that keeps a screenshot, after looking whether the page fits a phone."""
-    folder = Path(os.environ.get("SCRM_TEST_ARTEFACTS") or tmp_path)
-    folder.mkdir(parents=True, exist_ok=True)
-
-    def shoot(page: Any, name: str) -> bytes:
-        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], name
-        small = page.evaluate(
-            "[...document.querySelectorAll('a.button, button, input:not([type=hidden]):not([type=checkbox])')]"
-            ".filter(e => e.offsetParent && e.getBoundingClientRect().height < 44).map(e => e.outerHTML)"
-        )
-        assert small == [], name
-        unnamed = page.evaluate(
-            "[...document.querySelectorAll('input:not([type=hidden]), button')]"
-            ".filter(e => !(e.labels && e.labels.length) && !e.textContent.trim() && !e.getAttribute('aria-label'))"
-            ".map(e => e.outerHTML)"
-        )
-        assert unnamed == [], name
-        return page.screenshot(path=str(folder / f"coupon-pages-{name}.png"))
-
-    return shoot
+def keep(page: Any, name: str) -> None:
+    shoot(page, f"coupon-pages-{name}", full=False)
 
 
 def read(picture: bytes) -> str:
@@ -157,13 +57,13 @@ def read(picture: bytes) -> str:
     return str(found.text)
 
 
-def owner_of(shop: Shop, phone: str, name: str) -> int:
+def owner_of(shop: Premises, phone: str, name: str) -> int:
     with shop.brand as brand:
         identity = IdentityIn.of("phone", phone)
         return int(brand.contacts.resolve([identity], at=brand.now(), origin="test", name=name).contact_id)
 
 
-def open_batch(shop: Shop, code: str, **changes: Any) -> None:
+def open_batch(shop: Premises, code: str, **changes: Any) -> None:
     with shop.brand as brand:
         batches = coupons_of(brand).batches
         batches.create(
@@ -179,7 +79,7 @@ def open_batch(shop: Shop, code: str, **changes: Any) -> None:
         batches.open(code)
 
 
-def test_a_coupon_goes_from_a_personal_link_to_the_counter(shop, new_phone, keep):
+def test_a_coupon_goes_from_a_personal_link_to_the_counter(shop, new_phone):
     contact = owner_of(shop, "13800138000", "王小明")
     open_batch(shop, "SPRING")
     with shop.brand as brand:
@@ -201,7 +101,8 @@ def test_a_coupon_goes_from_a_personal_link_to_the_counter(shop, new_phone, keep
     phone.reload()
     assert phone.locator("button.big").count() == 0 and phone.locator("text=查看我的券").count() == 1
     phone.goto(coupon_address)
-    scanned = read(keep(phone, "coupon"))
+    keep(phone, "coupon")
+    scanned = read(phone.screenshot())
     assert scanned.startswith(f"{shop.base}/p/acme/coupon-threshold/clerk?t=ct.")
     with shop.brand:
         # The other tests of this server have coupons of other people.
@@ -245,7 +146,7 @@ def test_a_coupon_goes_from_a_personal_link_to_the_counter(shop, new_phone, keep
     assert "登录后领取" in friend.inner_text("main")
 
 
-def test_a_visitor_joins_by_a_code_without_script_and_comes_back_to_the_task(shop, new_phone, keep):
+def test_a_visitor_joins_by_a_code_without_script_and_comes_back_to_the_task(shop, new_phone):
     open_batch(shop, "TASK", gate={"tasks": [{"task": "joined"}, {"task": "checked-in", "times": 3}]})
     phone = new_phone(java_script_enabled=False, color_scheme="dark")
     phone.goto(f"{shop.base}/p/acme/coupon-threshold/b/TASK?lang=en")
@@ -269,7 +170,7 @@ def test_a_visitor_joins_by_a_code_without_script_and_comes_back_to_the_task(sho
     assert phone.locator("button.big").is_disabled()
 
 
-def test_a_code_from_a_parcel_is_entered_on_a_phone(shop, new_phone, keep):
+def test_a_code_from_a_parcel_is_entered_on_a_phone(shop, new_phone):
     contact = owner_of(shop, "13800138077", "李雷")
     with shop.brand as brand:
         here = coupons_of(brand)

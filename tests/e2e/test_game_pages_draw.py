@@ -1,34 +1,21 @@
-"""Wheel, eggs, grab, check-in and nurture in a real browser at a phone's size: what is shown is what is recorded.
-
-Screenshots are made where SCRM_TEST_ARTEFACTS names a folder for them.
-"""
+"""Wheel, eggs, grab, check-in and nurture in a real browser at a phone's size: what is shown is what is recorded."""
 
 from __future__ import annotations
 
-import itertools
-import os
 import re
-import shutil
-import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
+from phones import PHONE, shoot
+from served import Premises, make, points, serving
 
 from scrm_core.clock import MS_PER_DAY, from_instant
 from scrm_core.db.bulk import execute
-from scrm_core.installation import Installation
-from scrm_core.services.contacts import IdentityIn
 
-SCRM = [sys.executable, "-m", "scrm_core.cli"]
-PHONE = {"width": 390, "height": 844}
 FILE = """[brand]
 id = "acme"
 name = "Acme 母婴"
@@ -43,52 +30,8 @@ WHEEL = [
 ]  # fmt: skip
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@dataclass
-class Arcade:
-    """A served project with games, and the brand beside the server."""
-
-    base: str
-    installation: Installation
-    _people: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-
-    @property
-    def brand(self) -> Any:
-        return self.installation.brand("acme")
-
-    @property
-    def root(self) -> str:
-        return f"{self.base}/p/acme/interaction-games"
-
-    def campaign(self, game: str, prizes: list[dict[str, Any]], settings: dict[str, Any], **more: Any) -> str:
-        code = more.pop("code", game)
-        with self.brand as brand:
-            games = brand.plugins["interaction-games"].games
-            games.create(
-                {
-                    "code": code, "game": game, "title": more.pop("title", game), "surface": "h5",
-                    "rules": "活动期间每人每天免费参与。\n奖品以积分形式发放到账户。", "organiser": "Acme 母婴",
-                    "organiser_contact": "400-000-0000", "ends_at": brand.now() + 60 * MS_PER_DAY,
-                    "total_weight": sum(prize.get("weight", 0) for prize in prizes), "prizes": prizes,
-                    "settings": settings, **more,
-                },
-                actor="mia",
-            )  # fmt: skip
-            games.publish(code, "mia", confirm=True)
-        return str(code)
-
-    def person(self) -> tuple[int, str]:
-        """A new person and the value of the cookie of their session."""
-        with self.brand as brand:
-            name = f"player-{next(self._people)}"
-            contact = brand.contacts.resolve([IdentityIn.of("unionid", name)], at=brand.now(), origin="test").contact_id
-            session = brand.consumers.sign_in(contact, "phone-code", strong=True).session
-            return int(contact), str(brand.consumers.seals.sign("session", session))
+class Arcade(Premises):
+    """Games, and what was drawn in them."""
 
     def draws(self, contact: int) -> list[tuple[str, str | None, str]]:
         """(uid, title of the prize, state) of a person's draws, first to last."""
@@ -108,40 +51,14 @@ class Arcade:
             return int(execute("SELECT count(*) FROM reward WHERE contact_id = ?", (contact,)).fetchone()[0])
 
 
-def points(code: str, title: str, quantity: int, weight: int = 0, stock: int | None = None) -> dict[str, Any]:
-    return {"code": code, "title": title, "kind": "points", "quantity": quantity, "weight": weight, "stock": stock}
-
-
 @pytest.fixture(scope="module")
 def arcade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arcade]:
     root = tmp_path_factory.mktemp("arcade") / "shop"
-    (root / "brands").mkdir(parents=True)
-    port = free_port()
-    base = f"http://127.0.0.1:{port}"
-    (root / "scrm.toml").write_text(
-        f'database_url = "sqlite:data"\ndatabase_synchronous = "NORMAL"\nbase_url = "{base}"\n'
-    )
-    (root / "brands" / "acme.toml").write_text(FILE, encoding="utf-8")
-    beside = Installation.open(root)
-    beside.migrate()
-    house = Arcade(base, beside)
+    house = Arcade(*make(root, {"acme": FILE}))
     made(house)
-    log = root.parent / "log"
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("SCRM_")}
-    with log.open("w") as errors:
-        server = subprocess.Popen(
-            [*SCRM, "run", "--port", str(port), "--workers", "1", "--no-worker"],
-            cwd=root, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True,
-        )  # fmt: skip
-    try:
-        assert server.stdout is not None
-        line = next((line for line in server.stdout if line.startswith("Serving ")), "")
-        assert base in line, log.read_text("utf-8")
+    with serving(root, house.base, "--no-worker"):
         yield house
-    finally:
-        beside.close()
-        server.send_signal(signal.SIGTERM)
-        server.wait(timeout=60)
+    house.installation.close()
 
 
 def made(house: Arcade) -> None:
@@ -172,81 +89,10 @@ def made(house: Arcade) -> None:
     house.campaign("nurture", [points("p20", "20 积分", 20, stock=100)], nurture, title="养一棵石榴树")
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        words = "a browser is missing: on Debian, sudo apt install chromium"
-        if os.environ.get("SCRM_TEST_REQUIRE") == "all":
-            pytest.fail(words)
-        pytest.skip(words)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-class Phone:
-    """A phone of one person: a browser of their own, which notes what it asks for and what it complains of."""
-
-    def __init__(self, browser: Any, arcade: Arcade, cookie: str, **options: Any) -> None:
-        self.arcade = arcade
-        self.asked: list[str] = []
-        self.complaints: list[str] = []
-        self.context = browser.new_context(
-            viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True, locale="zh-CN", **options
-        )
-        self.context.on("request", lambda request: self.asked.append(request.url))
-        self.context.on("console", lambda message: self._heard(message))
-        if cookie:
-            self.context.add_cookies(
-                [{"name": "scrm_session", "value": cookie, "domain": "127.0.0.1", "path": "/p/acme/"}]
-            )
-
-    def _heard(self, message: Any) -> None:
-        # The browser itself reports answers of 4xx; what the page does about them is tested.
-        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
-            self.complaints.append(message.text)
-
-    def open(self, path: str) -> Any:
-        page = self.context.new_page()
-        page.set_default_timeout(8_000)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.goto(f"{self.arcade.root}{path}", wait_until="load")
-        return page
-
-    def hurry(self, page: Any) -> None:
-        """Let animations run ten times as fast: all of them are still played to their end."""
-        line = self.context.new_cdp_session(page)
-        line.send("Animation.enable")
-        line.send("Animation.setPlaybackRate", {"playbackRate": 10})
-
-    def shoot(self, page: Any, name: str, *, full: bool = True) -> None:
-        kept = os.environ.get("SCRM_TEST_ARTEFACTS")
-        if kept:
-            Path(kept).mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=Path(kept) / f"game-{name}.png", full_page=full)
-
-    def close(self) -> None:
-        assert self.complaints == []
-        assert [url for url in self.asked if not url.startswith((self.arcade.base, "data:"))] == []
-        self.context.close()
-
-
 @pytest.fixture
-def phone(browser: Any, arcade: Arcade) -> Iterator[Any]:
-    """A function that gives a person's phone: ``phone(cookie)``; each is checked and closed at the end."""
-    phones: list[Phone] = []
-
-    def make(cookie: str = "", **options: Any) -> Phone:
-        phones.append(Phone(browser, arcade, cookie, **options))
-        return phones[-1]
-
-    yield make
-    for each in phones:
-        each.close()
+def phone(phones: Any, arcade: Arcade) -> Any:
+    """A function that gives a person's phone: ``phone(cookie)``."""
+    return partial(phones, arcade.base)
 
 
 def shown_prize(page: Any) -> tuple[str, str]:
@@ -259,14 +105,13 @@ def shown_prize(page: Any) -> tuple[str, str]:
 def test_the_wheel_stops_at_the_prize_that_was_recorded(arcade, phone):
     who, cookie = arcade.person()
     mine = phone(cookie)
-    page = mine.open("/g/wheel-sure")
+    page = mine.open(f"{arcade.root}/g/wheel-sure")
     mine.hurry(page)
     assert page.title() == "会员大转盘 · Acme 母婴"
-    mine.shoot(page, "wheel")
+    shoot(page, "game-wheel")
     button = page.locator(".wheel-go")
     box = button.bounding_box()
     assert box["height"] >= 44 and box["y"] + box["height"] < PHONE["height"]
-    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
     # A double tap: the second one finds a resting button.
     button.evaluate("b => { b.click(); b.click(); b.form.requestSubmit(b); }")
     uid, title = shown_prize(page)
@@ -284,7 +129,7 @@ def test_the_wheel_stops_at_the_prize_that_was_recorded(arcade, phone):
     )
     assert abs(across) < 8 and 20 < up < 90
     assert prize in page.locator("#result").inner_text()
-    mine.shoot(page, "wheel-won", full=False)
+    shoot(page, "game-wheel-won", full=False)
     assert arcade.rewards(who) == 1
     # The phone added a random part of its own to the number.
     with arcade.brand:
@@ -295,7 +140,7 @@ def test_the_wheel_stops_at_the_prize_that_was_recorded(arcade, phone):
 def test_two_tabs_reload_and_back_never_draw_twice_or_lose_a_prize(arcade, phone):
     who, cookie = arcade.person()
     mine = phone(cookie, reduced_motion="reduce")
-    first, second = mine.open("/g/wheel-sure"), mine.open("/g/wheel-sure")
+    first, second = mine.open(f"{arcade.root}/g/wheel-sure"), mine.open(f"{arcade.root}/g/wheel-sure")
     first.locator(".wheel-go").tap()
     shown = shown_prize(first)
     # The other tab was opened before that draw: it shows it, and draws nothing.
@@ -320,14 +165,14 @@ def test_two_tabs_reload_and_back_never_draw_twice_or_lose_a_prize(arcade, phone
 def test_without_a_script_the_form_leads_to_the_recorded_prize(arcade, phone):
     who, cookie = arcade.person()
     mine = phone(cookie, java_script_enabled=False)
-    page = mine.open("/g/wheel-sure")
+    page = mine.open(f"{arcade.root}/g/wheel-sure")
     hidden = page.locator("form input[type=hidden]")
     form = {each.get_attribute("name"): each.get_attribute("value") for each in hidden.all()}
     page.locator(".wheel-go").tap()
     page.wait_for_url("**/result/*")
     ((uid, prize, _),) = arcade.draws(who)
     assert page.url.endswith(uid) and prize in page.inner_text("main")
-    mine.shoot(page, "wheel-plain")
+    shoot(page, "game-wheel-plain")
     # The same form sent once more leads to the same prize; the page that the back button shows is a new one.
     again = mine.context.request.post(f"{arcade.root}/g/wheel-sure/play", form=form, headers={"Accept": "text/html"})
     assert again.url.endswith(uid)
@@ -344,7 +189,7 @@ def test_without_a_script_the_form_leads_to_the_recorded_prize(arcade, phone):
 def test_a_slow_and_a_broken_line_draw_once(arcade, phone):
     who, cookie = arcade.person()
     mine = phone(cookie, reduced_motion="reduce")
-    page = mine.open("/g/wheel-sure")
+    page = mine.open(f"{arcade.root}/g/wheel-sure")
     asked = []
 
     def lose_the_answer(route):
@@ -360,12 +205,7 @@ def test_a_slow_and_a_broken_line_draw_once(arcade, phone):
     page.locator("#result.bad").wait_for()
     assert len(arcade.draws(who)) == 1
     # Once more, over a slow line: the same form asks for the answer that was lost.
-    line = mine.context.new_cdp_session(page)
-    line.send("Network.enable")
-    line.send(
-        "Network.emulateNetworkConditions",
-        {"offline": False, "latency": 400, "downloadThroughput": 50_000, "uploadThroughput": 20_000},
-    )
+    mine.slow_down(page)
     page.locator(".wheel-go").tap()
     uid, title = shown_prize(page)
     first, second = (dict(parse_qsl(body)) for body in asked)
@@ -374,7 +214,7 @@ def test_a_slow_and_a_broken_line_draw_once(arcade, phone):
 
 
 def test_a_visitor_sees_the_odds_and_is_asked_to_join_first(arcade, phone):
-    page = phone().open("/g/wheel?lang=en")
+    page = phone().open(f"{arcade.root}/g/wheel?lang=en")
     assert page.locator(".wheel-go").is_disabled()
     rows = dict(zip(page.locator(".odds tbody th").all_inner_texts(), page.locator(".odds tbody td:nth-child(2)").all_inner_texts(), strict=True))
     assert (rows["50 积分大奖"], rows["谢谢参与"]) == ("0.01%", "80%")
@@ -384,32 +224,32 @@ def test_a_visitor_sees_the_odds_and_is_asked_to_join_first(arcade, phone):
 def test_an_egg_shows_what_was_in_it_and_stays_broken(arcade, phone):
     who, cookie = arcade.person()
     mine = phone(cookie, reduced_motion="reduce")
-    page = mine.open("/g/egg")
-    mine.shoot(page, "egg", full=False)
+    page = mine.open(f"{arcade.root}/g/egg")
+    shoot(page, "game-egg", full=False)
     page.get_by_label("砸第 2 个金蛋").tap()
     uid, title = shown_prize(page)
     assert [(row[0], row[1]) for row in arcade.draws(who)] == [(uid, title)]
-    mine.shoot(page, "egg-won", full=False)
+    shoot(page, "game-egg-won", full=False)
     page.locator("[data-result] button").tap()
     broken = page.get_by_label("第 2 个金蛋已砸开")
     broken.wait_for()
     assert broken.is_disabled() and page.locator("[data-egg='2'] [data-word]").inner_text() == title
-    mine.shoot(page, "egg-broken", full=False)
+    shoot(page, "game-egg-broken", full=False)
 
 
 def test_a_grab_is_taken_once_and_sold_out_is_said(arcade, phone):
     people = [arcade.person() for _ in range(3)]
-    late = phone(people[2][1]).open("/g/grab")
+    late = phone(people[2][1]).open(f"{arcade.root}/g/grab")
     for who, cookie in people[:2]:
         mine = phone(cookie)
-        page = mine.open("/g/grab")
+        page = mine.open(f"{arcade.root}/g/grab")
         if who == people[0][0]:
-            mine.shoot(page, "grab", full=False)
+            shoot(page, "game-grab", full=False)
         page.locator(".rush-go").evaluate("b => { b.click(); b.click(); }")
         page.locator(".rush-tick").wait_for()
         assert "20 积分礼包" in page.locator(".rush").inner_text()
         assert arcade.rewards(who) == 1
-    mine.shoot(page, "grab-had", full=False)
+    shoot(page, "game-grab-had", full=False)
     # The late one's page was opened while there were some.
     late.locator(".rush-go").tap()
     late.locator("#result.bad").wait_for()
@@ -423,11 +263,11 @@ def test_the_countdown_is_the_servers_whatever_the_phone_thinks(arcade, phone):
     _, cookie = arcade.person()
     mine = phone(cookie)
     mine.context.add_init_script("Date.now = () => 0;")
-    page = mine.open("/g/grab-later")
+    page = mine.open(f"{arcade.root}/g/grab-later")
     hours, minutes, seconds = (int(text) for text in page.locator("[data-clock] b").all_inner_texts())
     assert 6_600 < hours * 3_600 + minutes * 60 + seconds <= 7_200
     assert page.locator(".rush-go").is_disabled()
-    mine.shoot(page, "grab-countdown")
+    shoot(page, "game-grab-countdown")
 
 
 def test_a_calendar_stamps_today_and_makes_up_a_missed_day(arcade, phone):
@@ -446,7 +286,7 @@ def test_a_calendar_stamps_today_and_makes_up_a_missed_day(arcade, phone):
                     (who, day, day, brand.now() - (today - day) * MS_PER_DAY),
                 )
     mine = phone(cookie, reduced_motion="reduce")
-    page = mine.open("/g/checkin")
+    page = mine.open(f"{arcade.root}/g/checkin")
     page.locator(".checkin-go").evaluate("b => { b.click(); b.click(); }")
     page.locator("#result.good").wait_for()
     assert "签到成功 · 获得 1 积分" in page.locator("#result").inner_text()
@@ -459,14 +299,14 @@ def test_a_calendar_stamps_today_and_makes_up_a_missed_day(arcade, phone):
     assert page.locator("[data-streak]").inner_text() == "3"
     assert "补签成功 · 获得 3 积分" in page.locator("#result").inner_text()
     assert page.locator(".milestone.had").count() == 1
-    mine.shoot(page, "checkin-made-up")
+    shoot(page, "game-checkin-made-up")
     assert arcade.rewards(who) == 2
 
 
 def test_a_plant_is_watered_to_its_prize(arcade, phone):
     who, cookie = arcade.person()
     mine = phone(cookie, reduced_motion="reduce")
-    page = mine.open("/g/nurture")
+    page = mine.open(f"{arcade.root}/g/nurture")
     assert page.locator(".garden-go").is_disabled()
     page.locator(".source", has_text="每日登录").locator("button").tap()
     page.locator("#result.good").wait_for()
@@ -481,7 +321,7 @@ def test_a_plant_is_watered_to_its_prize(arcade, phone):
     stay = page.locator("[data-stay] button")
     stay.wait_for()
     assert "38 度" in page.locator("[data-stay]").inner_text()
-    mine.shoot(page, "nurture-stay", full=False)
+    shoot(page, "game-nurture-stay", full=False)
     page.locator("[data-stay] button:not([disabled])").tap(timeout=6_000)
     page.locator("#result.good").wait_for()
     assert page.locator("[data-water]").inner_text() == "40"
@@ -495,11 +335,11 @@ def test_a_plant_is_watered_to_its_prize(arcade, phone):
     page.locator(".garden-go").tap()
     page.locator(".plant.level-4").wait_for()
     assert "奖品已为您预留" in page.locator(".garden-note").inner_text()
-    mine.shoot(page, "nurture-last-stage")
+    shoot(page, "game-nurture-last-stage")
     with arcade.brand as brand, brand.transaction():
         execute("UPDATE interaction_games_plant SET growth = 295 WHERE contact_id = ?", (who,))
     page.reload()
     page.locator(".garden-go").tap()
     page.locator(".garden-note.done").wait_for()
-    mine.shoot(page, "nurture-grown", full=False)
+    shoot(page, "game-nurture-grown", full=False)
     assert arcade.rewards(who) == 1

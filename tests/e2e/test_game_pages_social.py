@@ -1,28 +1,23 @@
-"""Bargain, group-buy, join gift and invitations in a real browser at a phone's size, two people at a time.
-
-Screenshots are made where SCRM_TEST_ARTEFACTS names a folder for them.
-"""
+"""Bargain, group-buy, join gift and invitations in a real browser at a phone's size, two people at a time."""
 
 from __future__ import annotations
 
 import base64
 import io
-import os
-import shutil
-import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 import zxingcpp
+from phones import shoot
 from PIL import Image
-from test_game_pages_draw import PHONE, SCRM, Arcade, Phone, free_port, points
+from served import make, points, serving
+from test_game_pages_draw import Arcade
 
 from scrm_core.db.bulk import execute
-from scrm_core.installation import Installation
 from scrm_core.services.contacts import IdentityIn
 from scrm_core.services.orders import OrderIn
 from scrm_interaction_games.games import purchases
@@ -50,12 +45,6 @@ LADDER = {
 class Fair(Arcade):
     """Campaigns that are opened from a code in a store, and people with names."""
 
-    def somebody(self, name: str) -> tuple[int, str]:
-        who, cookie = self.person()
-        with self.brand as brand:
-            brand.contacts.rename(who, name)
-        return who, cookie
-
     def pay(self, ticket: str, amount: int, number: str) -> dict[str, Any]:
         """The shop tells that an order paid for a ticket."""
         with self.brand as brand:
@@ -66,68 +55,22 @@ class Fair(Arcade):
 @pytest.fixture(scope="module")
 def fair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fair]:
     root = tmp_path_factory.mktemp("fair") / "shop"
-    (root / "brands").mkdir(parents=True)
-    port = free_port()
-    base = f"http://127.0.0.1:{port}"
-    (root / "scrm.toml").write_text(
-        f'database_url = "sqlite:data"\ndatabase_synchronous = "NORMAL"\nbase_url = "{base}"\n'
-    )
-    (root / "brands" / "acme.toml").write_text(FILE, encoding="utf-8")
-    beside = Installation.open(root)
-    beside.migrate()
-    house = Fair(base, beside)
+    house = Fair(*make(root, {"acme": FILE}))
     house.campaign("bargain", [], BIKE, title="一起砍价", surface=CODE, code="bargain")
     house.campaign("groupbuy", [], WIPES, title="两人拼单", surface=CODE, code="team")
     gift = [points("gift", "50 积分入会礼", 50)]
     house.campaign("joingift", gift, {"prize": "gift", "automatic": False}, title="入会有礼", surface=CODE, code="gift")
     prizes = [points("towel", "棉柔巾 (30 积分)", 30), points("robe", "浴巾 (99 积分)", 99)]
     house.campaign("invite", prizes, LADDER, title="邀请朋友一起来", surface=CODE, code="friends")
-    log = root.parent / "log"
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("SCRM_")}
-    with log.open("w") as errors:
-        server = subprocess.Popen(
-            [*SCRM, "run", "--port", str(port), "--workers", "1"],
-            cwd=root, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True,
-        )  # fmt: skip
-    try:
-        assert server.stdout is not None
-        line = next((line for line in server.stdout if line.startswith("Serving ")), "")
-        assert base in line, log.read_text("utf-8")
+    with serving(root, house.base):
         yield house
-    finally:
-        beside.close()
-        server.send_signal(signal.SIGTERM)
-        server.wait(timeout=60)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        words = "a browser is missing: on Debian, sudo apt install chromium"
-        if os.environ.get("SCRM_TEST_REQUIRE") == "all":
-            pytest.fail(words)
-        pytest.skip(words)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield opened
-        opened.close()
+    house.installation.close()
 
 
 @pytest.fixture
-def phone(chromium: Any, fair: Fair) -> Iterator[Any]:
-    """A function that gives a person's phone: ``phone(cookie)``; each is checked and closed at the end."""
-    phones: list[Phone] = []
-
-    def make(cookie: str = "", **options: Any) -> Phone:
-        phones.append(Phone(chromium, fair, cookie, **options))
-        return phones[-1]
-
-    yield make
-    for each in phones:
-        each.close()
+def phone(phones: Any, fair: Fair) -> Any:
+    """A function that gives a person's phone: ``phone(cookie)``."""
+    return partial(phones, fair.base)
 
 
 def scanned(page: Any, place: str) -> str:
@@ -137,37 +80,27 @@ def scanned(page: Any, place: str) -> str:
     return found.text
 
 
-def path_of(fair: Fair, address: str) -> str:
-    assert address.startswith(fair.root)
-    return address.removeprefix(fair.root)
-
-
-def fits(page: Any) -> bool:
-    return page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
-
-
 def test_a_friend_scans_the_owners_bargain_and_cuts_its_price_once(fair, phone):
-    owner, cookie = fair.somebody("李雷")
-    helper, helper_cookie = fair.somebody("韩梅梅")
+    owner, cookie = fair.person("李雷")
+    helper, helper_cookie = fair.person("韩梅梅")
     mine = phone(cookie)
-    page = mine.open("/g/bargain")
-    mine.shoot(page, "bargain-start")
+    page = mine.open(f"{fair.root}/g/bargain")
+    shoot(page, "game-bargain-start")
     page.locator("[data-open] button").evaluate("b => { b.click(); b.click(); }")
     page.locator("[data-bargain]").wait_for()
     with fair.brand:
         ((uid, cut),) = execute("SELECT uid, cut_minor FROM interaction_games_bargain").fetchall()
     assert page.locator("[data-price]").inner_text() == f"¥{(29_900 - cut) / 100:.2f}"
-    assert fits(page)
-    mine.shoot(page, "bargain-owner")
+    shoot(page, "game-bargain-owner")
     address = scanned(page, "[data-qr]")
     assert address == page.locator("#address").input_value()
 
     friend = phone(helper_cookie)
-    theirs = friend.open(path_of(fair, address))
+    theirs = friend.open(address)
     assert "李*" in theirs.locator(".social-top").inner_text()
-    friend.shoot(theirs, "bargain-helper")
+    shoot(theirs, "game-bargain-helper")
     # A double tap and a second tab cut once.
-    second = friend.open(path_of(fair, address))
+    second = friend.open(address)
     theirs.locator("[data-help] button").evaluate("b => { b.click(); b.form.requestSubmit(b); }")
     theirs.locator("[data-help] button[disabled]").wait_for()
     second.locator("[data-help] button").tap()
@@ -188,9 +121,9 @@ def test_a_friend_scans_the_owners_bargain_and_cuts_its_price_once(fair, phone):
     order.wait_for()
     assert now in order.inner_text() and uid in order.inner_text()
     assert order.locator("a").get_attribute("href") == f"https://shop.example/pay?ticket={uid}"
-    mine.shoot(page, "bargain-order")
+    shoot(page, "game-bargain-order")
     # The address hands nobody the owner's order, nor the owner's session.
-    stranger = phone().open(path_of(fair, page.url))
+    stranger = phone().open(page.url)
     assert stranger.locator("[data-order], [data-buy], [data-help]").count() == 0
     assert "/-/join?next=" in stranger.locator("main a.button").first.get_attribute("href")
     theirs.reload()
@@ -199,25 +132,24 @@ def test_a_friend_scans_the_owners_bargain_and_cuts_its_price_once(fair, phone):
 
 
 def test_two_people_come_together_by_paying(fair, phone):
-    _, cookie = fair.somebody("王芳")
-    _, friend_cookie = fair.somebody("Zoe")
+    _, cookie = fair.person("王芳")
+    _, friend_cookie = fair.person("Zoe")
     mine = phone(cookie)
-    page = mine.open("/g/team")
+    page = mine.open(f"{fair.root}/g/team")
     page.locator("[data-lead] button").tap()
     seat = page.locator("[data-ticket]")
     seat.wait_for()
     assert page.locator("[data-team]").count() == 0
-    mine.shoot(page, "groupbuy-seat")
+    shoot(page, "game-groupbuy-seat")
     assert fair.pay(seat.get_attribute("data-ticket"), 3_990, "G1")["state"] == "paid"
     page.reload()
     page.locator("[data-team][data-taken='1']").wait_for()
-    assert fits(page)
-    mine.shoot(page, "groupbuy-team")
+    shoot(page, "game-groupbuy-team")
 
     friend = phone(friend_cookie)
-    theirs = friend.open(path_of(fair, scanned(page, "[data-qr]")) + "&lang=en")
+    theirs = friend.open(scanned(page, "[data-qr]") + "&lang=en")
     assert "王*'s team" in theirs.inner_text("main")
-    friend.shoot(theirs, "groupbuy-join-en")
+    shoot(theirs, "game-groupbuy-join-en")
     theirs.locator("[data-take-seat] button").tap()
     seat = theirs.locator("[data-ticket]")
     seat.wait_for()
@@ -226,32 +158,32 @@ def test_two_people_come_together_by_paying(fair, phone):
     assert "Complete" in theirs.locator("[data-team]").inner_text()
     page.reload()
     assert "已成团" in page.locator("[data-team]").inner_text()
-    mine.shoot(page, "groupbuy-full")
+    shoot(page, "game-groupbuy-full")
 
 
 def test_a_member_takes_the_join_gift_once(fair, phone):
-    who, cookie = fair.somebody("陈晨")
+    who, cookie = fair.person("陈晨")
     mine = phone(cookie)
-    page = mine.open("/g/gift")
+    page = mine.open(f"{fair.root}/g/gift")
     assert page.locator(".social-top").get_attribute("data-state") == "not_member"
     with fair.brand as brand:
         brand.membership.join(who, "M-1001", at=brand.now(), source="test")
     page.reload()
-    mine.shoot(page, "joingift")
-    second = mine.open("/g/gift")
+    shoot(page, "game-joingift")
+    second = mine.open(f"{fair.root}/g/gift")
     page.locator("[data-claim] button").evaluate("b => { b.click(); b.click(); }")
     page.locator(".social-top[data-state=received]").wait_for()
     second.locator("[data-claim] button").tap()
     second.locator("#result.bad").wait_for()
     assert fair.rewards(who) == 1
-    mine.shoot(page, "joingift-had")
+    shoot(page, "game-joingift-had")
 
 
 def test_the_poster_of_the_inviter_leads_a_new_friend_to_the_reward(fair, phone):
-    inviter, cookie = fair.somebody("赵敏")
-    invitee, invitee_cookie = fair.somebody("钱多")
+    inviter, cookie = fair.person("赵敏")
+    invitee, invitee_cookie = fair.person("钱多")
     mine = phone(cookie)
-    page = mine.open("/g/friends")
+    page = mine.open(f"{fair.root}/g/friends")
     page.locator("[data-start] button").tap()
     page.locator("[data-make-poster]").tap()
     poster = page.locator("[data-poster]")
@@ -261,13 +193,12 @@ def test_the_poster_of_the_inviter_leads_a_new_friend_to_the_reward(fair, phone)
     assert found.text == page.locator("#address").input_value()
     # The screen shows it large enough to be scanned by another phone.
     assert scanned(page, "[data-poster]") == found.text
-    assert fits(page)
-    mine.shoot(page, "invite-poster")
+    shoot(page, "game-invite-poster")
 
     friend = phone(invitee_cookie, java_script_enabled=False)
-    theirs = friend.open(path_of(fair, found.text))
+    theirs = friend.open(found.text)
     assert "赵*" in theirs.locator("[data-invitation=open]").inner_text()
-    friend.shoot(theirs, "invite-accept")
+    shoot(theirs, "game-invite-accept")
     theirs.locator("[data-accept] button").tap()
     theirs.locator("[data-invitation=accepted]").wait_for()
     with fair.brand as brand:
@@ -288,4 +219,4 @@ def test_the_poster_of_the_inviter_leads_a_new_friend_to_the_reward(fair, phone)
     assert page.locator("[data-rung='1']").get_attribute("data-state") == "granted"
     assert page.locator("[data-rung='2']").get_attribute("data-state") == "open"
     assert fair.rewards(inviter) == 1
-    mine.shoot(page, "invite-counted")
+    shoot(page, "game-invite-counted")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import flask
@@ -33,9 +34,10 @@ def show(code: str) -> Any:
 
 def claim(code: str) -> Any:
     """Claim a coupon, and go on to it; whoever has the only one already is led to it."""
-    person = need_consumer()
-    coupon = coupons().claims.claim_by_press(
-        code, person.contact_id, press=flask.request.form.get("once", ""), device=device(), network=network()
-    )
+    person, form = need_consumer(), flask.request.form
+    # Two tabs have two forms; both ask for the coupon after those that they knew of.
+    had = form.get("had", "")
+    press = f"after {int(had)}" if re.fullmatch(r"[0-9]{1,6}", had, re.ASCII) else form.get("once", "")
+    coupon = coupons().claims.claim_by_press(code, person.contact_id, press=press, device=device(), network=network())
     place = f"{root()}c/{coupon.uid}"
     return consumer_answer({"coupon": coupon.uid, "location": place}, place)

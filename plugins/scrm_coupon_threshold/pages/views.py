@@ -34,7 +34,8 @@ class Offered:
 
     ``owned`` are the uids of the person's coupons of it that may still be used
     or are used, newest first; ``may_claim`` says that pressing the button should work,
-    ``by_code`` that it takes a code that was handed out.
+    ``by_code`` that it takes a code that was handed out. ``had`` counts all that
+    the person ever had of it: it names the next one, so that two tabs ask for the same.
     """
 
     batch: Batch
@@ -45,6 +46,7 @@ class Offered:
     owned: list[str]
     may_claim: bool
     by_code: bool
+    had: int
 
 
 class Sights:
@@ -71,7 +73,8 @@ class Sights:
         state = self._state(batch, len([c for c in mine if c.nth > 0]))
         steps = self._steps(batch, progress)
         need = "all" if batch.gate_rule is None else batch.gate_rule.need
-        return Offered(batch, state, steps, need, met, owned, state == "open" and met, batch.codes == HANDED_OUT)
+        may_claim, by_code = state == "open" and met, batch.codes == HANDED_OUT
+        return Offered(batch, state, steps, need, met, owned, may_claim, by_code, len(mine))
 
     def _state(self, batch: Batch, has: int) -> str:
         now = self.brand.now()

@@ -4,7 +4,7 @@
   document.addEventListener("scrm:answer", (event) => {
     if (event.target.dataset.go === undefined) return;
     event.preventDefault();
-    location.assign(event.detail.location);
+    scrm.go(event.detail.location, event.target.dataset.go);
   });
 
   const box = document.querySelector("[data-fresh]");
@@ -16,10 +16,12 @@
         if (!answer.usable) return location.reload();
         const image = new DOMParser().parseFromString(answer.svg, "text/html").querySelector("svg");
         box.replaceChildren(image);
+        if (box.dataset.stale) scrm.say("");
         delete box.dataset.stale;
       } catch {
         // Without a connection the code ends; it is shown for what it is.
         box.dataset.stale = "1";
+        scrm.say(document.body.dataset.offline, "bad");
       }
       setTimeout(renew, every);
     };

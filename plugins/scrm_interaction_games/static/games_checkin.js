@@ -19,16 +19,14 @@
   document.addEventListener("scrm:answer", (event) => {
     event.preventDefault();
     const words = told(event.detail, event.target.hasAttribute("data-make-up"));
-    sessionStorage.setItem(KEY, JSON.stringify({ words, day: event.detail.day }));
-    location.replace(location.pathname);
+    sessionStorage.setItem(KEY, event.detail.day);
+    scrm.renew(words);
   });
-  const kept = sessionStorage.getItem(KEY);
-  if (kept) {
+  const stamped = sessionStorage.getItem(KEY);
+  if (stamped) {
     sessionStorage.removeItem(KEY);
-    const { words, day } = JSON.parse(kept);
-    const cell = document.querySelector(`[data-day="${CSS.escape(day)}"]`);
+    const cell = document.querySelector(`[data-day="${CSS.escape(stamped)}"]`);
     if (cell) cell.classList.add("fresh");
-    scrm.say(words, "good");
   }
   addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload();

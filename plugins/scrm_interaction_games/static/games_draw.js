@@ -107,7 +107,7 @@
     busy = false;
   });
   // The next draw needs a page that knows of this one; so does a page out of the browser's memory.
-  dialog.addEventListener("close", () => location.replace(location.pathname));
+  dialog.addEventListener("close", () => scrm.renew());
   addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload();
   });

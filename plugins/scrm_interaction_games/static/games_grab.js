@@ -26,8 +26,7 @@
     event.preventDefault();
     const words = event.target.dataset;
     const said = { granted: words.got, held: words.held }[event.detail.state] || words.pending;
-    scrm.say(`${said} ${event.detail.title}`, "good");
-    location.replace(location.pathname);
+    scrm.renew(`${said} ${event.detail.title}`);
   });
   rush.addEventListener("scrm:refusal", (event) => {
     if (!["drop_sold_out", "grabbed"].includes(event.detail.code)) return;

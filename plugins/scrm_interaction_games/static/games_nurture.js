@@ -3,11 +3,6 @@
   "use strict";
   const garden = document.querySelector("[data-garden]");
   if (!garden) return;
-  const KEY = "scrm-nurture";
-  const again = (words) => {
-    sessionStorage.setItem(KEY, words);
-    location.replace(location.pathname);
-  };
 
   garden.addEventListener("submit", () => garden.classList.add("pouring"));
   garden.addEventListener("scrm:refusal", () => garden.classList.remove("pouring"));
@@ -15,10 +10,10 @@
     event.preventDefault();
     const form = event.target;
     const answer = event.detail;
-    if (form.hasAttribute("data-begin")) return again("");
+    if (form.hasAttribute("data-begin")) return scrm.renew();
     if (form.hasAttribute("data-collect")) {
       const got = answer.amount === 1 ? garden.dataset.got_one : garden.dataset.got;
-      return again(answer.right === false ? garden.dataset.wrong : got.replace("{}", answer.amount));
+      return scrm.renew(answer.right === false ? garden.dataset.wrong : got.replace("{}", answer.amount));
     }
     garden.querySelector("[data-water]").textContent = String(answer.water);
     garden.querySelector("[data-into]").textContent = String(answer.progress.into);
@@ -26,11 +21,16 @@
     const reward = answer.reward && answer.reward.state;
     const grown = { granted: garden.dataset.finished, held: garden.dataset.held }[reward] || garden.dataset.pending;
     const words = answer.finished ? grown : answer.grew ? garden.dataset.grew : "";
+    const left = answer.water === 1 ? garden.dataset.poured_one : garden.dataset.poured;
+    if (!words) scrm.say(left.replace("{}", answer.water), "good");
+    // While it pours, a second tap is part of the first one.
+    const button = garden.querySelector(".garden-go");
+    button.disabled = true;
     setTimeout(() => {
       garden.classList.remove("pouring");
-      if (words) again(words);
-      else if (answer.water === 0) garden.querySelector(".garden-go").disabled = true;
-    }, scrm.calm ? 0 : 700);
+      if (words) scrm.renew(words);
+      else button.disabled = answer.water === 0;
+    }, 700);
     return undefined;
   });
 
@@ -50,11 +50,6 @@
     stay.scrollIntoView({ block: "center" });
   }
 
-  const kept = sessionStorage.getItem(KEY);
-  if (kept) {
-    sessionStorage.removeItem(KEY);
-    scrm.say(kept, "good");
-  }
   addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload();
   });

@@ -2,20 +2,11 @@
 // says what came of the press, shows the time that is left, and copies an address.
 (() => {
   "use strict";
-  const KEPT = "scrm-said";
-  const kept = sessionStorage.getItem(KEPT);
-  if (kept) {
-    sessionStorage.removeItem(KEPT);
-    scrm.say(kept, "good");
-  }
-
   document.addEventListener("scrm:answer", (event) => {
     event.preventDefault();
     // A prize may be given, on its way or under review: the form has words for what its answer says.
     const words = event.target.dataset[`said_${event.detail.state}`] || event.target.dataset.said || "";
-    const said = words.replace(/\{(\w+)\}/g, (_, name) => String(event.detail[name] ?? ""));
-    if (said) sessionStorage.setItem(KEPT, said);
-    location.reload();
+    scrm.renew(words.replace(/\{(\w+)\}/g, (_, name) => String(event.detail[name] ?? "")));
   });
 
   const shown = [...document.querySelectorAll("[data-until]")];

@@ -7,10 +7,14 @@
 //   scrm.post(form)  -> Promise of the JSON; rejects with {code, detail, status}; the form's buttons rest meanwhile
 //   scrm.get(url)    -> Promise of the JSON
 //   scrm.say(text, kind)  writes into #result, which screen readers announce; kind: "good", "bad" or nothing
+//   scrm.go(address, words)  goes on to a page, which says the words; the forms here rest until it is there
+//   scrm.renew(words)        the same for this page, anew
 //   scrm.calm        true for people who ask for no motion
 (() => {
   "use strict";
+  const SAID = "scrm-said";
   const body = () => document.body.dataset;
+  let leaving = false;
   const scrm = {
     calm: matchMedia("(prefers-reduced-motion: reduce)").matches,
     say(text, kind = "") {
@@ -19,11 +23,19 @@
       box.className = "result " + kind;
       box.textContent = text;
     },
+    go(address, words = "") {
+      leave(words);
+      location.assign(address);
+    },
+    renew(words = "") {
+      leave(words);
+      location.reload();
+    },
     async get(url) {
       return answer(await reach(url, {}));
     },
     async post(form) {
-      if (form.dataset.busy) return new Promise(() => {});
+      if (leaving || form.dataset.busy) return new Promise(() => {});
       form.dataset.busy = "1";
       const data = new URLSearchParams(new FormData(form, form.scrmSubmitter || undefined));
       const once = form.elements.once && form.elements.once.value;
@@ -50,6 +62,16 @@
       }
     },
   };
+  // The next page may take seconds to come: until then a second tap would ask for a second act.
+  function leave(words) {
+    leaving = true;
+    if (words) sessionStorage.setItem(SAID, words);
+    document.querySelectorAll("form button").forEach((b) => {
+      if (b.disabled || b.form.method !== "post") return;
+      b.dataset.rests = "1";
+      b.disabled = true;
+    });
+  }
   function key() {
     return [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
   }
@@ -69,7 +91,9 @@
   }
   addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.dataset.scrmPost !== undefined) {
+    if (leaving && form.method === "post") {
+      event.preventDefault();
+    } else if (form.dataset.scrmPost !== undefined) {
       event.preventDefault();
       form.scrmSubmitter = event.submitter;
       scrm.say(body().working);
@@ -78,7 +102,7 @@
           scrm.say("");
           const told = new CustomEvent("scrm:answer", { bubbles: true, cancelable: true, detail: json });
           if (!form.dispatchEvent(told)) return;
-          if (json.back) location.assign(json.back);
+          if (json.back) scrm.go(json.back);
           else scrm.say(body().done, "good");
         },
         (problem) => {
@@ -89,6 +113,8 @@
     } else if (form.method === "post") {
       if (form.dataset.busy) { event.preventDefault(); return; }
       form.dataset.busy = "1";
+      form.setAttribute("aria-busy", "true");
+      scrm.say(body().working);
       // Later, so that the pressed button's own value is still sent.
       setTimeout(() => document.querySelectorAll("button").forEach((b) => { if (b.form === form) b.disabled = true; }), 0);
     }
@@ -96,10 +122,19 @@
   // Back to a page that was kept: its forms may be sent again, and are answered as the first time.
   addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
+    leaving = false;
+    scrm.say("");
+    document.querySelectorAll("button[data-rests]").forEach((b) => { b.disabled = false; });
     document.querySelectorAll("form[data-busy]").forEach((form) => {
       delete form.dataset.busy;
+      form.removeAttribute("aria-busy");
       document.querySelectorAll("button").forEach((b) => { if (b.form === form) b.disabled = false; });
     });
   });
   window.scrm = scrm;
+  const said = sessionStorage.getItem(SAID);
+  if (said) {
+    sessionStorage.removeItem(SAID);
+    scrm.say(said, "good");
+  }
 })();
