@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mall import Mall, opened
 from phones import Phone, chromium_path
 from served import SCRM, environment, free_port, serving
 
@@ -50,6 +51,13 @@ def demo(demo_project, tmp_path_factory) -> Iterator[Demo]:
     project.write_text(project.read_text("utf-8").replace("http://127.0.0.1:8000", made.url), "utf-8")
     with serving(folder, made.url):
         yield made
+
+
+@pytest.fixture(scope="session")
+def mall(tmp_path_factory) -> Iterator[Mall]:
+    """A served brand with a coupon, a counter and every game."""
+    with opened(tmp_path_factory.mktemp("mall") / "project") as house:
+        yield house
 
 
 class _Chromium:

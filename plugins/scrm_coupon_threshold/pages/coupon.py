@@ -44,7 +44,7 @@ def enter() -> Any:
     person, text = need_consumer(), flask.request.form.get("code", "")[:100]
     done = coupons().typed.claim(text, person.contact_id, device=device(), network=network())
     if done.coupon is not None:
-        return flask.redirect(f"{root()}c/{done.coupon.uid}", 303)
+        return flask.redirect(f"{root()}c/{done.coupon.uid}?claimed=1", 303)
     seen = sights()
     problem = seen.own[f"code_{done.reason}"].format(seen.words.time(done.locked_until))
     # 200, so that the wrong code is counted: an error would roll it back.
@@ -60,6 +60,7 @@ def show(uid: str) -> Any:
     return consumer_page(
         "coupons_coupon.html",
         coupon=coupon,
+        claimed=drawer == "usable" and "claimed" in flask.request.args,
         drawer=drawer,
         rule=seen.rule(batch, coupon),
         facts=seen.facts(batch, coupon),

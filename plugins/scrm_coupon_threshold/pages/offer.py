@@ -39,5 +39,5 @@ def claim(code: str) -> Any:
     had = form.get("had", "")
     press = f"after {int(had)}" if re.fullmatch(r"[0-9]{1,6}", had, re.ASCII) else form.get("once", "")
     coupon = coupons().claims.claim_by_press(code, person.contact_id, press=press, device=device(), network=network())
-    place = f"{root()}c/{coupon.uid}"
+    place = f"{root()}c/{coupon.uid}?claimed=1"
     return consumer_answer({"coupon": coupon.uid, "location": place}, place)

@@ -4,7 +4,7 @@
   document.addEventListener("scrm:answer", (event) => {
     if (event.target.dataset.go === undefined) return;
     event.preventDefault();
-    scrm.go(event.detail.location, event.target.dataset.go);
+    scrm.go(event.detail.location);
   });
 
   const box = document.querySelector("[data-fresh]");

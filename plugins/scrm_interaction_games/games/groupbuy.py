@@ -122,10 +122,14 @@ class GroupBuy:
 
     def _seat(self, turn: Turn, team: TeamView | None) -> dict[str, Any]:
         settings = turn.settings
+        assert turn.contact_id is not None
+        waiting = teams.pending(turn.campaign.id, turn.contact_id)
+        if waiting and turn.now < waiting.until and waiting.team_id == (team.id if team else None):
+            # A second tab: the same seat, for which a payment may be on its way.
+            return _ticket(turn, waiting)
         if pieces_left(turn.campaign.id, settings["stock"]) == 0:
             raise Conflict("it is sold out", code="goods_gone")
-        assert turn.contact_id is not None
-        # A new click replaces the seat that waits, so that one person never waits in two teams.
+        # Asking for another team replaces the seat that waits, so that one person never waits in two teams.
         teams.expire_pending(turn.campaign.id, contact_id=turn.contact_id, reason="replaced")
         seat = teams.add_pending(
             turn.campaign.id,
@@ -225,9 +229,7 @@ class GroupBuy:
         self, desk: Desk, seat: SeatView, payment: payments.PaymentView, reason: str, *, keep_seat: bool = False
     ) -> None:
         if not keep_seat:
-            execute(
-                "UPDATE interaction_games_seat SET state = 'refund', reason = ? WHERE id = ?", (reason, seat.id)
-            )
+            execute("UPDATE interaction_games_seat SET state = 'refund', reason = ? WHERE id = ?", (reason, seat.id))
         payments.owe_refund(desk.brand, payment, reason, seat.contact_id, desk.campaign.code)
 
     def on_refund(self, desk: Desk, event: RefundMade) -> None:
@@ -354,4 +356,3 @@ def _shown(turn: Turn, team: TeamView) -> dict[str, Any]:
         "mine": mine,
         "qr": code_picture(turn.url(f"?team={team.uid}")) if mine and team.state == "open" and not over else "",
     }
-

@@ -132,6 +132,8 @@
     });
   });
   window.scrm = scrm;
+  // A page that answered a form is, for a reload and for the back button, the page that the form was on.
+  if (body().place) history.replaceState(null, "", body().place);
   const said = sessionStorage.getItem(SAID);
   if (said) {
     sessionStorage.removeItem(SAID);
