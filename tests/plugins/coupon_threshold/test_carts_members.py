@@ -6,6 +6,8 @@ import pytest
 from cart_scene import OPEN_END, CartScene
 
 from scrm_core.api import Conflict, Invalid
+from scrm_core.services.contacts import IdentityIn
+from scrm_core.services.orders import OrderIn, RefundIn
 from scrm_coupon_threshold.rules import read_scope
 
 GOLD = {"tags": [{"group": "level", "tag": "gold"}, {"group": "level", "tag": "black"}]}
@@ -64,6 +66,24 @@ def test_a_coupon_for_a_level_is_refused_to_others_online_and_in_the_shop(shop):
     moonco = shop.scene.moonco
     with moonco:
         assert shop.scene.coupons(moonco).batches.page() == []
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_coupon_for_new_customers_is_looked_at_again_when_it_is_used(shop):
+    anna = shop.scene.person()
+    shop.scene.open("NEW", rule={"kind": "cash", "off_minor": 500}, scope={"first_order": True})
+    coupon = shop.scene.claim("NEW", anna)
+    assert shop.scan(coupon.code).usable
+    with shop.brand as brand:
+        phone = brand.contacts.identities(anna)[0].value
+        buyer = (IdentityIn.of("phone", phone, ""),)
+        brand.orders.upsert(OrderIn("shop", "1", "completed", brand.now(), 900, buyer=buyer))
+    press = shop.press(coupon.code, "1", 1_000)
+    assert (press.redeemed, press.scan.reason, press.scan.message) == (False, "first_order", "仅限首单使用")
+    # An order that was refunded in full is none: the customer is new again.
+    with shop.brand as brand:
+        brand.orders.refund(RefundIn("shop", "1", "R1", 900, brand.now(), ""))
+    assert shop.press(coupon.code, "1", 1_000).redeemed
 
 
 def test_the_tags_of_a_scope_are_read_and_written_back():
