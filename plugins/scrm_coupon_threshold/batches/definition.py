@@ -50,7 +50,8 @@ class LimitsSchema(Strict):
     """Coupons per person, day, device and network; null: no limit, 0: none."""
 
     per_person = whole(
-        0, 10_000, "in a lifetime; 1 unless named, none for a promotion", load_default=UNSAID, allow_none=True
+        0, 10_000, "in a lifetime, of a promotion uses; 1 unless named, none for a promotion", load_default=UNSAID,
+        allow_none=True,
     )
     per_person_day = whole(0, 10_000, "on one calendar day of the brand", load_default=None, allow_none=True)
     per_day = whole(0, MOST, "of all persons on one calendar day of the brand", load_default=None, allow_none=True)
@@ -203,7 +204,7 @@ def _refuse_claiming(body: dict[str, Any]) -> None:
     named = {
         **{name: body[name] is not None for name in ("gate", "claim_from", "claim_to", "stock")},
         "codes": body["codes"] != list(CODES)[MADE],
-        **{f"limits.{name}": value is not None for name, value in body["limits"].items()},
+        **{f"limits.{name}": value is not None for name, value in body["limits"].items() if name != "per_person"},
         "brakes.per_minute": body["brakes"]["per_minute"] is not None,
         "promise": body["promise"],
         "promise_minor": body["promise_minor"] is not None,
@@ -213,8 +214,8 @@ def _refuse_claiming(body: dict[str, Any]) -> None:
     if field is not None:
         raise Invalid(
             f"{field}: an automatic promotion is not claimed, so this would hold nothing back; leave it out, or "
-            "make a batch of coupons (scope.automatic false). budget_minor limits a promotion, and validity with "
-            "dates says when it runs",
+            "make a batch of coupons (scope.automatic false). budget_minor and limits.per_person (uses of one "
+            "customer) limit a promotion, and validity with dates says when it runs",
             field=field,
         )
 

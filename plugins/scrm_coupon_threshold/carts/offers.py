@@ -135,7 +135,7 @@ class Offers:
         buyer = Buyer(self.brand, owner)
         for choice in choices:
             reason = buyer.barred(choice.offer.scope)
-            if reason is None:
+            if reason is None and (choice.coupon is not None or buyer.may_use(choice.batch)):
                 kept.append(choice)
             elif choice.coupon is not None:
                 denied.append(Denied(choice.asked, reason, {}))
@@ -179,6 +179,12 @@ class Buyer:
             return "first_order"
         return "tags" if scope.tags and self.tags.isdisjoint(scope.tags) else None
 
+    def may_use(self, batch: Batch) -> bool:
+        """Whether a promotion with a limit per person is still open to them; to nobody known it is not."""
+        if batch.per_person is None:
+            return True
+        return self.contact_id is not None and len(uses_of(batch.id, self.contact_id)) < batch.per_person
+
     @cached_property
     def has_ordered(self) -> bool:
         """Whether they have a valid order in any channel: paid, not closed, not refunded in full."""
@@ -193,6 +199,15 @@ class Buyer:
         if self.contact_id is None:
             return frozenset()
         return frozenset((tag.group, tag.name) for tag in self.brand.tags.of(self.contact_id))
+
+
+def uses_of(batch_id: int, contact_id: int) -> set[int]:
+    """The numbers of a person's uses of a promotion, in checkouts in flight too; what was taken back has none."""
+    rows = execute(
+        "SELECT nth FROM coupon_threshold_coupon WHERE batch_id = ? AND contact_id = ? AND nth > 0",
+        (batch_id, contact_id),
+    ).fetchall()
+    return {int(row[0]) for row in rows}
 
 
 def standing(coupon: CouponView, at: int) -> str | None:

@@ -14,7 +14,7 @@ from typing import Any
 from scrm_core.api import Conflict, execute
 
 from ..claims.voiding import lock_batch
-from .offers import PROMOTION, Choice
+from .offers import PROMOTION, Choice, uses_of
 
 _TAKE_COUPON = (
     "UPDATE coupon_threshold_coupon SET state = 'held', hold_id = ?, held_until = ?, reserved_minor = ? "
@@ -145,6 +145,7 @@ def _take_coupon(holder: Holder, use: Use) -> None:
 
 def _take_promotion(holder: Holder, use: Use) -> None:
     """A promotion at work is a coupon issued on the spot, so that budget, redemption and reversal are alike."""
+    number = _use_number(use.batch_id, holder.contact_id)
     take_budget(use.batch_id, use.discount_minor)
     uid = secrets.token_hex(12)
     (coupon_id,) = execute(
@@ -155,7 +156,21 @@ def _take_promotion(holder: Holder, use: Use) -> None:
             holder.until,
         ),
     ).fetchone()  # fmt: skip
-    execute("UPDATE coupon_threshold_coupon SET contact_id = ?, nth = -id WHERE id = ?", (holder.contact_id, coupon_id))
+    execute(
+        "UPDATE coupon_threshold_coupon SET contact_id = ?, nth = coalesce(CAST(? AS BIGINT), -id) WHERE id = ?",
+        (holder.contact_id, number, coupon_id),
+    )
+
+
+def _use_number(batch_id: int, contact_id: int | None) -> int | None:
+    """The next free number of a person's uses, unique in the table; None for a promotion that counts nobody's."""
+    (most,) = execute("SELECT per_person FROM coupon_threshold_batch WHERE id = ?", (batch_id,)).fetchone()
+    if most is None:
+        return None
+    used = uses_of(batch_id, contact_id) if contact_id is not None else set()
+    if contact_id is None or len(used) >= most:
+        raise Conflict("this customer has used the promotion as often as one may", code="limit")
+    return min(set(range(1, len(used) + 2)) - used)
 
 
 def take_budget(batch_id: int, amount_minor: int) -> None:

@@ -99,7 +99,9 @@ class Reversing:
             (entry.coupon_id,),
         ).fetchone()
         execute(
-            "UPDATE coupon_threshold_coupon SET reserved_minor = 0 WHERE id = ? AND state = 'used'", (entry.coupon_id,)
+            "UPDATE coupon_threshold_coupon SET reserved_minor = 0, "
+            "nth = CASE WHEN source = 'promotion' THEN -id ELSE nth END WHERE id = ? AND state = 'used'",
+            (entry.coupon_id,),
         )
         # Nobody is there to get it when the owner was erased.
         comes_back = owner is not None and entry.coupon_source != "promotion" and (undo or policy != "never")

@@ -86,6 +86,37 @@ def test_a_coupon_for_new_customers_is_looked_at_again_when_it_is_used(shop):
     assert shop.press(coupon.code, "1", 1_000).redeemed
 
 
+def test_a_promotion_is_used_by_one_customer_as_often_as_it_says(shop):
+    scene = shop.scene
+    anna, ben = scene.person(), scene.person()
+    scene.open("TWICE", rule={"kind": "cash", "off_minor": 100}, scope={"automatic": True}, limits={"per_person": 2},
+               validity=OPEN_END)  # fmt: skip
+    assert shop.quote(1_000).discount_minor == 0  # nobody known: nobody to count it for
+    for key in ("1", "2"):
+        assert shop.hold(key, 1_000, contact=anna)["payable_minor"] == 900
+    # Two checkouts in flight are two uses.
+    assert shop.quote(1_000, contact=anna).discount_minor == 0
+    assert shop.hold("3", 1_000, contact=anna)["payable_minor"] == 1_000
+    assert shop.quote(1_000, contact=ben).discount_minor == 100
+    shop.release("1")
+    assert shop.quote(1_000, contact=anna).discount_minor == 100
+    shop.redeem("2", "2")
+    shop.hold("4", 1_000, contact=anna)
+    shop.redeem("4", "4")
+    assert shop.quote(1_000, contact=anna).discount_minor == 0
+    # An order that comes back in full was no use of it.
+    shop.refund("4", "r1", {"A": 1})
+    assert shop.quote(1_000, contact=anna).discount_minor == 100
+    # Two who turn out to be one have used it as often as both together.
+    shop.hold("5", 1_000, contact=ben)
+    shop.redeem("5", "5")
+    with shop.brand as brand:
+        brand.contacts.merge(anna, ben, actor="test", reason="the same phone")
+    scene.deliver()
+    assert shop.quote(1_000, contact=anna).discount_minor == 0
+    shop.sound()
+
+
 def test_the_tags_of_a_scope_are_read_and_written_back():
     scope = read_scope({"tags": [{"group": "level", "tag": "gold"}, {"group": "level", "tag": "gold"}]})
     assert scope.as_dict() == {"tags": [{"group": "level", "tag": "gold"}]}

@@ -127,6 +127,27 @@ def run(brand, worker):
     assert shop.scene.rows("SELECT stock_left FROM coupon_threshold_gift") == [(0,)]
 
 
+def test_a_promotion_that_one_customer_may_use_once_is_in_one_of_their_carts(shop, together):
+    owner, other = shop.scene.person(), shop.scene.person()
+    shop.scene.open("P", rule={"kind": "cash", "off_minor": 100}, scope={"automatic": True}, limits={"per_person": 1},
+                    validity={"kind": "absolute", "from": "2026-01-01"})  # fmt: skip
+    answers = run(together, shop, f"""
+def run(brand, worker):
+    told = []
+    for number in range(3):
+        who = [{owner}, {other}][(worker + number) % 2]
+        held = carts(brand).holds.hold(f"{{worker}}/{{number}}", cart(brand, 500, who))
+        told.append([who, held["payable_minor"]])
+    return told
+""")  # fmt: skip
+    told = [tuple(answer) for each in answers for answer in each]
+    for who in (owner, other):
+        assert sorted(paid for person, paid in told if person == who) == [400] + [500] * 5
+    rows = shop.scene.rows("SELECT contact_id, nth FROM coupon_threshold_coupon WHERE state = 'held' ORDER BY contact_id")
+    assert rows == [(owner, 1), (other, 1)]
+    shop.sound()
+
+
 def test_a_refund_told_twice_at_once_reverses_once_and_pays_once(shop, together):
     owner = shop.scene.person()
     shop.scene.open("M", rule=OFF_30, budget_minor=3_000)

@@ -138,7 +138,7 @@ def test_an_order_is_refunded_by_the_terms_it_was_made_under(shop):
         ({"promise": True, "budget_minor": 9_000}, "promise"), ({"claim_to": "2026-02-01"}, "claim_to"),
         ({"validity": {"kind": "natural", "days": 7}}, "validity.kind"), ({"brakes": {"per_minute": 9}}, "brakes.per_minute"),
         *[({"limits": {name: 1}}, f"limits.{name}") for name in (
-            "per_person", "per_person_day", "per_day", "per_device", "per_network_day")],
+            "per_person_day", "per_day", "per_device", "per_network_day")],
     ],
 )  # fmt: skip
 def test_a_promotion_takes_no_limit_that_only_claims_are_held_to(member, field):
