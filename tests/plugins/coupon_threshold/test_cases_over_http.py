@@ -181,6 +181,16 @@ def test_case_11_a_channel_that_cannot_take_nothing_takes_a_cent(till) -> None:
     assert (quoted["discount_minor"], quoted["payable_minor"]) == (1_549, 1)
 
 
+def test_a_shipping_coupon_pays_the_post_up_to_its_cap_and_nothing_of_the_goods(till) -> None:
+    here = till()
+    code = here.coupon({"kind": "shipping", "min_minor": 9_900, "cap_minor": 800})
+    for goods, discount, payable in ((9_899, 0, 10_899), (9_900, 800, 10_100)):
+        quoted = here.post("/quotes", here.cart([goods], [code]) | {"shipping_minor": 1_000}).json
+        assert (quoted["discount_minor"], quoted["payable_minor"], paid(quoted)) == (discount, payable, [goods])
+    cheap = here.post("/quotes", here.cart([9_900], [code]) | {"shipping_minor": 500}).json
+    assert (cheap["discount_minor"], cheap["payable_minor"]) == (500, 9_900)
+
+
 @pytest.mark.parametrize(
     ("settings", "share"), [("", [1_000, 2_500]), ("redistribute = true\n", [1_000, 4_000])], ids=["lost", "redistributed"]
 )
