@@ -8,6 +8,7 @@ and temporary folders of its own.
 
 SCRM_TEST_POSTGRES   URL of a PostgreSQL database whose user may create databases
 SCRM_TEST_REQUIRE    ``all``: a missing service fails a test instead of skipping it
+SCRM_TEST_ARTEFACTS  a folder in which the tests of pages keep pictures of them; without it they keep none
 """
 
 from __future__ import annotations

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import http.server
-import os
-import shutil
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from phones import PHONE
+from served import Premises, make, serving
 
 from scrm_core.clock import MS_PER_DAY
 from scrm_core.db.bulk import execute
-from scrm_core.installation import Installation
 from scrm_sms.plans.service import Plans
 from scrm_sms.results import landing
 
-SCRM = [sys.executable, "-m", "scrm_core.cli"]
+BRAND = '[brand]\nid = "acme"\nname = "Acme 母婴"\ntimezone = "Asia/Shanghai"\ncurrency = "CNY"\n[plugins.sms]\n'
 WECHAT = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
     "Mobile/15E148 MicroMessenger/8.0.49(0x18003137) NetType/WIFI Language/zh_CN"
 )
-PHONE = {"width": 390, "height": 844}
 TEXT = "添加专属顾问，领取 30 元新客券\n前 1000 名再送纸尿裤试用装一包\n每位顾客限领一次"
 WELCOME = "您好，我是 Acme 的育儿顾问小雅，宝宝几个月大了？有任何用品问题都可以问我。"
 
@@ -62,71 +57,14 @@ def target() -> Iterator[str]:
     server.server_close()
 
 
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def environment() -> dict[str, str]:
-    return {k: v for k, v in os.environ.items() if not k.startswith("SCRM_")}
-
-
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[tuple[str, Installation]]:
-    """A served project whose brand has the SMS plugin: its address and an installation beside the server."""
-    port = free_port()
-    (tmp_path / "brands").mkdir()
-    base = f"http://127.0.0.1:{port}"
-    (tmp_path / "scrm.toml").write_text(f'database_url = "sqlite:data"\nbase_url = "{base}"\n')
-    (tmp_path / "brands" / "acme.toml").write_text(
-        '[brand]\nid = "acme"\nname = "Acme 母婴"\ntimezone = "Asia/Shanghai"\ncurrency = "CNY"\n[plugins.sms]\n',
-        encoding="utf-8",
-    )
-    beside = Installation.open(tmp_path)
-    beside.migrate()
-    log = tmp_path / "log"
-    with log.open("w") as errors:
-        server = subprocess.Popen(
-            [*SCRM, "run", "--port", str(port), "--workers", "1"],
-            cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=errors, text=True,
-        )  # fmt: skip
-    try:
-        assert server.stdout is not None
-        line = next((line for line in server.stdout if line.startswith("Serving ")), "")
-        assert base in line, log.read_text("utf-8")
-        yield base, beside
-    finally:
-        beside.close()
-        server.send_signal(signal.SIGTERM)
-        server.wait(timeout=60)
-
-
-@pytest.fixture
-def phone():
-    """A page of a real browser the size of a phone that calls itself WeChat's; skips without a browser."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        words = "a browser is missing: on Debian, sudo apt install chromium"
-        if os.environ.get("SCRM_TEST_REQUIRE") == "all":
-            pytest.fail(words)
-        pytest.skip(words)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        context = browser.new_context(
-            viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True, user_agent=WECHAT,
-            java_script_enabled=False,
-        )  # fmt: skip
-        opened = context.new_page()
-        opened.asked, opened.complaints = [], []
-        opened.on("request", lambda request: opened.asked.append(request.url))
-        opened.on("console", lambda message: opened.complaints.append(message.text))
-        yield opened
-        browser.close()
+def shop(tmp_path: Path) -> Iterator[Premises]:
+    """A served project whose brand has the SMS plugin."""
+    folder = tmp_path / "shop"
+    made = Premises(*make(folder, {"acme": BRAND}))
+    with serving(folder, made.base):
+        yield made
+    made.installation.close()
 
 
 def plan(brand, target):
@@ -142,15 +80,15 @@ def plan(brand, target):
     return link
 
 
-def test_a_recipient_taps_through_from_the_sms_to_the_brand(shop, phone, target):
-    base, beside = shop
-    with beside.brand("acme") as brand:
+def test_a_recipient_taps_through_from_the_sms_to_the_brand(shop, phones, target):
+    with shop.brand as brand:
         link = plan(brand, target)
-    phone.goto(f"{base}{link.path}", wait_until="networkidle")
+    mine = phones(shop.base, user_agent=WECHAT, java_script_enabled=False)
+    phone = mine.open(link.path)
     assert phone.inner_text("h1") == "新客见面礼，领了再下单"
     assert WELCOME in phone.inner_text("main")
-    assert all(url.startswith(base) for url in phone.asked)
-    assert phone.complaints == []
+    assert all(url.startswith(shop.base) for url in mine.asked)
+    assert mine.complaints == []
     button = phone.locator("a.button")
     box = button.bounding_box()
     assert box["height"] >= 44 and box["y"] + box["height"] <= PHONE["height"]
@@ -162,9 +100,10 @@ def test_a_recipient_taps_through_from_the_sms_to_the_brand(shop, phone, target)
     assert look == ["999px", "rgb(11, 110, 79)"]
     button.tap()
     phone.wait_for_url(f"{target}/**")
+    mine.away = True  # on purpose: this button leads to the brand's own place
     assert phone.inner_text("h1") == "已到达"
     asked = [path for path in _Target.asked if path.startswith("/ca/")]
     assert [parse_qs(urlsplit(path).query) for path in asked] == [{"customer_channel": [link.code]}]
-    with beside.brand("acme"):
+    with shop.brand:
         assert execute("SELECT link_id FROM sms_press").fetchall() == [(link.id,)]
         assert execute("SELECT link_id, bot FROM visit").fetchall() == [(link.id, 0)]

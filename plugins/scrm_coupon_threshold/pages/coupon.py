@@ -60,7 +60,7 @@ def show(uid: str) -> Any:
     return consumer_page(
         "coupons_coupon.html",
         coupon=coupon,
-        claimed=drawer == "usable" and "claimed" in flask.request.args,
+        claimed=drawer in ("usable", "early") and "claimed" in flask.request.args,
         drawer=drawer,
         rule=seen.rule(batch, coupon),
         facts=seen.facts(batch, coupon),

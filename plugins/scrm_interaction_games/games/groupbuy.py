@@ -229,7 +229,9 @@ class GroupBuy:
         self, desk: Desk, seat: SeatView, payment: payments.PaymentView, reason: str, *, keep_seat: bool = False
     ) -> None:
         if not keep_seat:
-            execute("UPDATE interaction_games_seat SET state = 'refund', reason = ? WHERE id = ?", (reason, seat.id))
+            execute(
+                "UPDATE interaction_games_seat SET state = 'refund', reason = ? WHERE id = ?", (reason, seat.id)
+            )
         payments.owe_refund(desk.brand, payment, reason, seat.contact_id, desk.campaign.code)
 
     def on_refund(self, desk: Desk, event: RefundMade) -> None:
