@@ -13,7 +13,8 @@
     if (form.hasAttribute("data-begin")) return scrm.renew();
     if (form.hasAttribute("data-collect")) {
       const got = answer.amount === 1 ? garden.dataset.got_one : garden.dataset.got;
-      return scrm.renew(answer.right === false ? garden.dataset.wrong : got.replace("{}", answer.amount));
+      if (answer.right === false) return scrm.renew(garden.dataset.wrong, "bad");
+      return scrm.renew(got.replace("{}", answer.amount));
     }
     garden.querySelector("[data-water]").textContent = String(answer.water);
     garden.querySelector("[data-into]").textContent = String(answer.progress.into);

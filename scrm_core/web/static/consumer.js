@@ -7,8 +7,8 @@
 //   scrm.post(form)  -> Promise of the JSON; rejects with {code, detail, status}; the form's buttons rest meanwhile
 //   scrm.get(url)    -> Promise of the JSON
 //   scrm.say(text, kind)  writes into #result, which screen readers announce; kind: "good", "bad" or nothing
-//   scrm.go(address, words)  goes on to a page, which says the words; the forms here rest until it is there
-//   scrm.renew(words)        the same for this page, anew
+//   scrm.go(address, words, kind)  goes on to a page, which says the words; the forms here rest until it is there
+//   scrm.renew(words, kind)        the same for this page, anew
 //   scrm.calm        true for people who ask for no motion
 (() => {
   "use strict";
@@ -23,12 +23,12 @@
       box.className = "result " + kind;
       box.textContent = text;
     },
-    go(address, words = "") {
-      leave(words);
+    go(address, words = "", kind = "good") {
+      leave(words, kind);
       location.assign(address);
     },
-    renew(words = "") {
-      leave(words);
+    renew(words = "", kind = "good") {
+      leave(words, kind);
       location.reload();
     },
     async get(url) {
@@ -63,9 +63,9 @@
     },
   };
   // The next page may take seconds to come: until then a second tap would ask for a second act.
-  function leave(words) {
+  function leave(words, kind) {
     leaving = true;
-    if (words) sessionStorage.setItem(SAID, words);
+    if (words) sessionStorage.setItem(SAID, JSON.stringify([words, kind]));
     document.querySelectorAll("form button").forEach((b) => {
       if (b.disabled || b.form.method !== "post") return;
       b.dataset.rests = "1";
@@ -137,6 +137,6 @@
   const said = sessionStorage.getItem(SAID);
   if (said) {
     sessionStorage.removeItem(SAID);
-    scrm.say(said, "good");
+    scrm.say(...JSON.parse(said));
   }
 })();
