@@ -1,0 +1,192 @@
+"""KOCs of the programme: their code and link, and who pays whom once people turn out to be one."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, transactional
+
+from .models import NAME
+from .scoring import TIERS
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+CHANNEL = "koc"
+MOST_ROWS = 500
+_CODE = re.compile(r"[A-Z0-9][A-Z0-9-]{1,29}\Z")
+# Without 0, O, 1, I and L: codes are read aloud and typed.
+_ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A KOC: ``contact_id`` and ``contact`` (uid) are None once the person was erased.
+
+    ``link`` is the short link's code, ``merged_into`` the code that pays for this
+    one; ``rate_bp`` is None where the tier decides.
+    """
+
+    id: int
+    code: str
+    state: str
+    contact_id: int | None
+    contact: str | None
+    link: str | None
+    coupon_batch: str | None
+    followers: int
+    rate_bp: int | None
+    tier: str
+    carry_minor: int
+    merged_into: str | None
+    joined_at: int
+
+
+class Members:
+    """One brand's KOCs; use it inside ``with brand:``."""
+
+    def __init__(self, brand: Brand) -> None:
+        self.brand = brand
+
+    @transactional
+    def enrol(
+        self,
+        contact_id: int,
+        target: str,
+        *,
+        code: str = "",
+        coupon_batch: str | None = None,
+        followers: int = 0,
+        rate_bp: int | None = None,
+        actor: str,
+    ) -> Member:
+        """Make a person a KOC with a code and a link of their own; who is one already is answered as they are.
+
+        ``target`` is where the link leads; a code is drawn where none is given.
+        Raises Invalid for a bad code or target, Conflict when the code or coupon batch is taken.
+        """
+        code = code.upper()
+        if code and not _CODE.match(code):
+            raise Invalid("a code has 2 to 30 letters, digits and dashes, a letter or digit first", field="code")
+        contact_id = self.brand.contacts.survivor(contact_id)
+        known = self.find(contact_id)
+        if known is not None:
+            return known
+        self.brand.channels.ensure(CHANNEL, "KOC 关键意见消费者", "koc")
+        link = self.brand.links.create(CHANNEL, target, owner=NAME, campaign=code)
+        code = code or "".join(secrets.choice(_ALPHABET) for _ in range(8))
+        made = execute(
+            "INSERT INTO koc_member (code, link_id, coupon_batch, followers, rate_bp, state, carry_minor, joined_at, "
+            "actor) VALUES (?, ?, ?, ?, ?, 'active', 0, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
+            (code, link.id, coupon_batch, followers, rate_bp, self.brand.now(), clean_text(actor, field="actor")),
+        ).fetchone()
+        if made is None:
+            raise Conflict(f"the code {code!r} or the coupon batch {coupon_batch!r} is another KOC's", code="taken")
+        owned = execute(
+            "INSERT INTO koc_person (member_id, contact_id) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING id",
+            (made[0], contact_id),
+        ).fetchone()
+        if owned is None:
+            raise Conflict("somebody has just enrolled this person", code="enrolled")
+        return self.by_id(made[0])
+
+    @transactional
+    def change(self, code: str, **columns: Any) -> Member:
+        """Change followers, rate_bp, coupon_batch or state. Raises NotFound, Conflict for a batch that is another's."""
+        member = self.get(code)
+        for column, value in columns.items():
+            if column not in ("followers", "rate_bp", "coupon_batch", "state"):
+                raise Invalid(f"{column} of a KOC cannot be changed", field=column)
+            taken = column == "coupon_batch" and value is not None
+            if taken and execute(
+                "SELECT 1 FROM koc_member WHERE coupon_batch = ? AND id <> ?", (value, member.id)
+            ).fetchone():
+                raise Conflict(f"the coupon batch {value!r} is another KOC's", code="taken")
+            execute(f"UPDATE koc_member SET {column} = ? WHERE id = ?", (value, member.id))
+        return self.by_id(member.id)
+
+    # Reading ------------------------------------------------------------------
+
+    def find(self, contact_id: int) -> Member | None:
+        """The KOC that a contact is, or None."""
+        return self._one("p.contact_id = ?", contact_id)
+
+    def get(self, code: str) -> Member:
+        """The KOC with this code, in any case of letters; raises NotFound."""
+        found = self._one("m.code = ?", code.upper())
+        if found is None:
+            raise NotFound(f"no KOC has the code {code!r}")
+        return found
+
+    def by_id(self, member_id: int) -> Member:
+        """The KOC with this id; raises NotFound."""
+        found = self._one("m.id = ?", member_id)
+        if found is None:
+            raise NotFound("no such KOC")
+        return found
+
+    def standing(self, member_id: int) -> Member:
+        """The KOC who is paid for a membership: itself, or the one that it was merged into."""
+        (into,) = execute("SELECT coalesce(merged_into_id, id) FROM koc_member WHERE id = ?", (member_id,)).fetchone()
+        return self.by_id(into)
+
+    def page(self, *, after: int = 0, limit: int = 50) -> list[Member]:
+        """KOCs with ids above ``after``, at most ``limit``."""
+        if type(limit) is not int or not 1 <= limit <= MOST_ROWS:
+            raise Invalid(f"limit must lie between 1 and {MOST_ROWS}", field="limit")
+        rows = execute(f"{_VIEW} WHERE m.id > ? ORDER BY m.id LIMIT ?", (after, limit)).fetchall()
+        return [_member(row) for row in rows]
+
+    @staticmethod
+    def _one(where: str, value: Any) -> Member | None:
+        row = execute(f"{_VIEW} WHERE {where}", (value,)).fetchone()
+        return _member(row) if row is not None else None
+
+    # People who turn out to be one ----------------------------------------------
+
+    def settle_merge(self, *contact_ids: int) -> None:
+        """Say anew which membership pays for which, for everybody whom a merge or its undoing concerns.
+
+        Whose row could not move (the winner is a KOC too) still names the merged
+        contact; the survivor's membership pays for it, with its code and link alive.
+        """
+        rows = execute(
+            "SELECT p.member_id, p.contact_id, m.merged_into_id FROM koc_person p "
+            "JOIN koc_member m ON m.id = p.member_id JOIN contact c ON c.id = p.contact_id "
+            "WHERE c.state = 'merged' OR m.merged_into_id IS NOT NULL"
+        ).fetchall()
+        for member_id, contact_id, before in rows:
+            try:
+                survivor = self.find(self.brand.contacts.survivor(contact_id))
+            except NotFound:
+                continue  # erased since then
+            into = survivor.id if survivor is not None and survivor.id != member_id else None
+            if into != before:
+                self._join(member_id, into)
+
+    @staticmethod
+    def _join(member_id: int, into: int | None) -> None:
+        execute("UPDATE koc_member SET merged_into_id = ? WHERE id = ?", (into, member_id))
+        if into is not None:
+            # What one still owes the brand, the other one's next statement deducts.
+            (carry,) = execute("SELECT carry_minor FROM koc_member WHERE id = ?", (member_id,)).fetchone()
+            if carry:
+                execute("UPDATE koc_member SET carry_minor = carry_minor + ? WHERE id = ?", (carry, into))
+                execute("UPDATE koc_member SET carry_minor = 0 WHERE id = ?", (member_id,))
+
+
+_VIEW = (
+    "SELECT m.id, m.code, m.state, p.contact_id, c.uid, l.code, m.coupon_batch, m.followers, m.rate_bp, s.tier, "
+    "m.carry_minor, o.code, m.joined_at FROM koc_member m LEFT JOIN koc_person p ON p.member_id = m.id "
+    "LEFT JOIN contact c ON c.id = p.contact_id LEFT JOIN link l ON l.id = m.link_id "
+    "LEFT JOIN koc_score s ON s.contact_id = p.contact_id LEFT JOIN koc_member o ON o.id = m.merged_into_id"
+)
+
+
+def _member(row: tuple[Any, ...]) -> Member:
+    values = list(row)
+    values[9] = TIERS[row[9] or 0]
+    return Member(*values)

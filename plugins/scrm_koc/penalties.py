@@ -1,0 +1,46 @@
+"""Points off a score: late tasks, violations, and fraud by a person's word; once per key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from scrm_core.api import Invalid, clean_text, execute, transactional
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+
+class Penalties:
+    """One brand's penalties; use it inside ``with brand:``."""
+
+    def __init__(self, brand: Brand, settings: Mapping[str, Any]) -> None:
+        self.brand = brand
+        self.settings = settings
+
+    def late(self, contact_id: int, key: str, task: str) -> None:
+        """A task was late."""
+        self._add(contact_id, "late", self.settings["late_points"], key, task, "")
+
+    def violation(self, contact_id: int, key: str, reason: str, actor: str) -> None:
+        """A piece broke the rules."""
+        self._add(contact_id, "violation", self.settings["violation_points"], key, reason, actor)
+
+    @transactional
+    def fraud(self, contact_id: int, points: int, *, key: str, reason: str, actor: str) -> None:
+        """Take points off by hand, once per key; raises Invalid without a reason or an actor."""
+        reason, actor = clean_text(reason, field="reason"), clean_text(actor, field="actor", max_length=200)
+        key = clean_text(key, field="key", max_length=100)
+        if type(points) is not int or not 1 <= points <= 100:
+            raise Invalid("points is a whole number from 1 to 100", field="points")
+        if not reason or not actor or not key:
+            raise Invalid("points off by hand need a key, a reason and an actor", field="reason")
+        self._add(self.brand.contacts.survivor(contact_id), "fraud", points, f"fraud:{key}", reason, actor)
+
+    def _add(self, contact_id: int, kind: str, points: int, key: str, reason: str, actor: str) -> None:
+        now = self.brand.now()
+        execute(
+            "INSERT INTO koc_penalty (contact_id, kind, points, key, reason, actor, at, day) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
+            (contact_id, kind, points, key, reason, actor, now, self.brand.day(now)),
+        )

@@ -1,0 +1,160 @@
+"""Settlement (结算): a statement takes a KOC's unsettled entries once; what is below 0 is carried over, not claimed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, new_uid, transactional
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+    from .ledger import Ledger
+
+MOST_ROWS = 500
+# A KOC's own entries and those of memberships merged into theirs.
+_OF = "member_id IN (SELECT id FROM koc_member WHERE id = ? OR merged_into_id = ?) AND statement_id IS NULL"
+_VIEW = (
+    "SELECT s.id, s.number, m.code, s.opening_minor, s.total_minor, s.payable_minor, s.carry_minor, s.entries, "
+    "s.state, s.reference, s.actor, s.at, s.paid_at FROM koc_statement s JOIN koc_member m ON m.id = s.member_id "
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """``opening`` (carried over, at most 0) + ``total`` of its entries = ``payable`` (at least 0) + ``carry``.
+
+    ``carry`` is at most 0 and the next one's opening. ``number`` is empty for a statement that was only tried.
+    """
+
+    id: int
+    number: str
+    member: str
+    opening_minor: int
+    total_minor: int
+    payable_minor: int
+    carry_minor: int
+    entries: int
+    state: str
+    reference: str
+    actor: str
+    at: int
+    paid_at: int | None
+
+
+class Statements:
+    """One brand's statements; use it inside ``with brand:``."""
+
+    def __init__(self, brand: Brand, ledger: Ledger) -> None:
+        self.brand = brand
+        self.ledger = ledger
+
+    def settle(self, *, actor: str) -> list[Statement]:
+        """Earn what is due, then make a statement for everybody with unsettled entries, each in its own transaction."""
+        actor = clean_text(actor, field="actor", max_length=200)
+        if not actor:
+            raise Invalid("a settlement needs an actor: who makes it", field="actor")
+        self.ledger.earn_due()
+        made = (self._settle(member_id, actor) for member_id in self._waiting())
+        return [statement for statement in made if statement is not None]
+
+    def preview(self) -> list[Statement]:
+        """What :meth:`settle` would say of the entries there are and of the orders that are due; nothing is written."""
+
+        class Undo(Exception):
+            """Rolls the trial back."""
+
+        found: list[Statement] = []
+        try:
+            with self.brand.transaction():
+                self.ledger.earn_due()
+                found = [s for member_id in self._waiting() if (s := self._settle(member_id, "dry run")) is not None]
+                raise Undo
+        except Undo:
+            return [
+                Statement(0, "", s.member, s.opening_minor, s.total_minor, s.payable_minor, s.carry_minor, s.entries,
+                          "dry_run", "", "", s.at, None)
+                for s in found
+            ]  # fmt: skip
+
+    @staticmethod
+    def _waiting() -> list[int]:
+        rows = execute(
+            "SELECT DISTINCT coalesce(m.merged_into_id, m.id) AS payee FROM koc_entry e "
+            "JOIN koc_member m ON m.id = e.member_id WHERE e.statement_id IS NULL ORDER BY payee"
+        ).fetchall()
+        return [row[0] for row in rows]
+
+    @transactional
+    def _settle(self, member_id: int, actor: str) -> Statement | None:
+        """One statement; None when another process has just taken the entries."""
+        # The rows are locked first: two settlements of one KOC follow one another, and whoever adds an entry of
+        # theirs (its foreign key shares the row) waits or is waited for, so that what is counted is what is taken.
+        lock = "" if self.brand.handle.engine == "sqlite" else " FOR UPDATE"
+        rows = execute(
+            f"SELECT id, carry_minor FROM koc_member WHERE id = ? OR merged_into_id = ? ORDER BY id{lock}",
+            (member_id, member_id),
+        ).fetchall()
+        opening = dict(rows)[member_id]
+        count, total = execute(
+            f"SELECT count(*), coalesce(sum(amount_minor), 0) FROM koc_entry WHERE {_OF}", (member_id, member_id)
+        ).fetchone()
+        if not count:
+            return None
+        balance = opening + int(total)
+        payable, carry = max(balance, 0), min(balance, 0)
+        now = self.brand.now()
+        (statement_id,) = execute(
+            "INSERT INTO koc_statement (number, member_id, opening_minor, total_minor, payable_minor, carry_minor, "
+            "entries, state, reference, actor, at, day) VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?) RETURNING id",
+            (
+                f"K{new_uid(now)}", member_id, opening, int(total), payable, carry, count,
+                "due" if payable else "paid", actor, now, self.brand.day(now),
+            ),
+        ).fetchone()  # fmt: skip
+        execute(f"UPDATE koc_entry SET statement_id = ? WHERE {_OF}", (statement_id, member_id, member_id))
+        execute("UPDATE koc_member SET carry_minor = ? WHERE id = ?", (carry, member_id))
+        return self._known("s.id = ?", statement_id)
+
+    @transactional
+    def pay(self, number: str, *, reference: str, actor: str) -> Statement:
+        """Say that a statement was paid, once; the same reference again changes nothing.
+
+        Raises NotFound, and Conflict (``paid``) when it was paid under another reference.
+        """
+        reference = clean_text(reference, field="reference", max_length=200)
+        actor = clean_text(actor, field="actor", max_length=200)
+        if not reference or not actor:
+            raise Invalid("a payment needs a reference and an actor", field="reference" if actor else "actor")
+        execute(
+            "UPDATE koc_statement SET state = 'paid', reference = ?, actor = ?, paid_at = ? "
+            "WHERE number = ? AND state = 'due'",
+            (reference, actor, self.brand.now(), number),
+        )
+        found = self.get(number)
+        if found.reference != reference:
+            raise Conflict(f"statement {number} was paid under {found.reference!r}", code="paid")
+        return found
+
+    # Reading ------------------------------------------------------------------
+
+    def get(self, number: str) -> Statement:
+        """The statement with this number; raises NotFound."""
+        return self._known("s.number = ?", number)
+
+    def page(self, *, member_id: int | None = None, after: int = 0, limit: int = 50) -> list[Statement]:
+        """Statements with ids above ``after``, at most ``limit``; of one KOC when given."""
+        if type(limit) is not int or not 1 <= limit <= MOST_ROWS:
+            raise Invalid(f"limit must lie between 1 and {MOST_ROWS}", field="limit")
+        of = "" if member_id is None else "AND s.member_id = ? "
+        params: tuple[Any, ...] = (after, limit) if member_id is None else (after, member_id, limit)
+        rows = execute(f"{_VIEW}WHERE s.id > ? {of}ORDER BY s.id LIMIT ?", params).fetchall()
+        return [Statement(*row) for row in rows]
+
+    @staticmethod
+    def _known(where: str, value: Any) -> Statement:
+        row = execute(f"{_VIEW}WHERE {where}", (value,)).fetchone()
+        if row is None:
+            raise NotFound("no such statement")
+        return Statement(*row)

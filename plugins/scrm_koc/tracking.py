@@ -1,0 +1,310 @@
+"""Whom an order is put down to (归因): coupon code > own link within the window > what the buyer said (growth.md 2.5).
+
+What is told of an order waits for it, and the order for what is told: until it
+is earned, better evidence replaces worse. An order is one row, so it pays one
+KOC; an order that another scheme pays is void here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scrm_core.api import Invalid, NotFound, clean_text, execute, fetch_in, transactional
+
+from .models import NAME
+from .situations import SITUATIONS
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+    from .members import Members
+
+MS_PER_DAY = 86_400_000
+RANK = {"code": 1, "link": 2, "told": 3}
+LATE_DAYS = 30
+"""So long after payment a buyer who becomes known still brings an order to the KOC whose link they had opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """Goods that KOCs are paid for; ``rate_bp`` is None where the tier decides."""
+
+    code: str
+    category: str
+    situation: int
+    window_days: int
+    first_only: bool
+    rate_bp: int | None
+
+    def holds(self, category: str) -> bool:
+        """Whether goods of a category belong to it."""
+        return not self.category or category == self.category or category.startswith(self.category + "/")
+
+
+@dataclass(frozen=True, slots=True)
+class Attributed:
+    """An order and the KOC it is put down to; ``member`` is the code."""
+
+    order_id: int
+    source: str
+    number: str
+    member: str
+    via: str
+    programme: str
+    situation: int
+    state: str
+    reason: str
+    paid_minor: int
+    base_minor: int
+    rate_bp: int
+    earned_minor: int
+
+
+def programmes(settings: Mapping[str, Any]) -> list[Programme]:
+    """The brand's programmes with what their situations leave to be filled in."""
+    made = []
+    for given in settings["programmes"]:
+        situation = SITUATIONS[given["situation"]]
+        made.append(
+            Programme(
+                given["code"], given["category"], situation.number,
+                situation.window_days if given["window_days"] is None else given["window_days"],
+                situation.first_only if given["first_only"] is None else given["first_only"],
+                given["rate_bp"],
+            )
+        )  # fmt: skip
+    return made
+
+
+class Tracking:
+    """Puts one brand's orders down to KOCs; use it inside ``with brand:``."""
+
+    def __init__(self, brand: Brand, settings: Mapping[str, Any], members: Members) -> None:
+        self.brand = brand
+        self.settings = settings
+        self.members = members
+        self.programmes = programmes(settings)
+
+    # What is told -----------------------------------------------------------------
+
+    @transactional
+    def use(self, code: str, source: str, number: str, *, via: str = "code") -> Attributed | None:
+        """Note that an order, here or yet to come, came with a KOC's code; the first telling of each kind stands.
+
+        Returns whom the order is put down to now, None while it is not here. Raises NotFound for an unknown code.
+        """
+        if via not in ("code", "told"):
+            raise Invalid("via is code or told", field="via")
+        self._note(source, number, via, self.members.get(code).id)
+        return self._decide_named(source, number)
+
+    def use_coupon(self, batch: str, source: str, number: str) -> None:
+        """A coupon of a KOC's own batch was used on an order: that is using their code."""
+        row = execute("SELECT id FROM koc_member WHERE coupon_batch = ?", (batch,)).fetchone()
+        if row is not None and source and number:
+            self._note(source, number, "code", row[0])
+            self._decide_named(source, number)
+
+    def yield_to(self, scheme: str, fields: Mapping[str, str | int]) -> None:
+        """Another scheme pays an order, named by its id (``order_id``) or by ``source`` and ``order`` or ``number``."""
+        source, number = fields.get("source"), fields.get("number", fields.get("order"))
+        order_id = fields.get("order_id", fields.get("order") if type(fields.get("order")) is int else None)
+        if type(order_id) is int:
+            row = execute("SELECT source, number FROM orders WHERE id = ?", (order_id,)).fetchone()
+            if row is None:
+                return
+            source, number = row
+        if not isinstance(source, str) or not isinstance(number, str) or not source or not number:
+            return
+        self._note(source, number, "other", None, scheme)
+        execute(
+            "UPDATE koc_order SET state = 'void', reason = 'other_scheme' WHERE state = 'open' "
+            "AND order_id = (SELECT id FROM orders WHERE source = ? AND number = ?)",
+            (source, number),
+        )
+
+    def _note(self, source: str, number: str, via: str, member_id: int | None, scheme: str = "") -> None:
+        source = clean_text(source, field="source", max_length=200)
+        number = clean_text(number, field="number", max_length=200)
+        if not source or not number:
+            raise Invalid("name the order by its source and number", field="number" if source else "source")
+        execute(
+            "INSERT INTO koc_use (source, number, via, member_id, scheme, at) VALUES (?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (source, number, via) DO NOTHING",
+            (source, number, via, member_id, scheme, self.brand.now()),
+        )
+
+    # Deciding ---------------------------------------------------------------------
+
+    def _decide_named(self, source: str, number: str) -> Attributed | None:
+        row = execute("SELECT id FROM orders WHERE source = ? AND number = ?", (source, number)).fetchone()
+        return self.decide(row[0]) if row is not None else None
+
+    @transactional
+    def decide(self, order_id: int) -> Attributed | None:
+        """Put a paid order down to a KOC by the best evidence there is, once; better evidence later replaces it.
+
+        Returns what stands, None where nothing speaks for a KOC.
+        """
+        held = "" if self.brand.handle.engine == "sqlite" else " FOR SHARE"
+        row = execute(
+            "SELECT source, number, contact_id, paid_at, paid_minor FROM orders WHERE id = ? AND paid_at IS NOT NULL "
+            f"AND paid_minor > 0{held}",
+            (order_id,),
+        ).fetchone()
+        if row is None:
+            return None
+        source, number, contact_id, paid_at, paid = row
+        programme, base = self._programme(order_id, paid)
+        if programme is None:
+            return None
+        found = self._evidence(source, number, contact_id, paid_at, programme)
+        if found is None:
+            return self.get(order_id)
+        via, member_id = found
+        member = self.members.standing(member_id)
+        if member.state == "left":
+            return self.get(order_id)
+        reason = self._void(source, number, contact_id, member.contact_id)
+        values = (
+            member.id, via, programme.code, programme.situation, int(programme.first_only), paid, base,
+            self._rate(member, programme), "void" if reason else "open", reason,
+        )  # fmt: skip
+        made = execute(
+            "INSERT INTO koc_order (order_id, member_id, via, programme, situation, first_only, paid_minor, "
+            "base_minor, rate_bp, state, reason, earned_minor, entries, at, day) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?) "
+            "ON CONFLICT (order_id) DO NOTHING RETURNING id",
+            (order_id, *values, paid_at, self.brand.day(paid_at)),
+        ).fetchone()
+        if made is None:
+            # A worse ground gives way as long as nothing was earned.
+            worse = [each for each, rank in RANK.items() if rank > RANK[via]]
+            if worse:
+                marks = ", ".join("?" * len(worse))
+                made = execute(
+                    "UPDATE koc_order SET member_id = ?, via = ?, programme = ?, situation = ?, first_only = ?, "
+                    "paid_minor = ?, base_minor = ?, rate_bp = ?, state = ?, reason = ? WHERE order_id = ? "
+                    f"AND entries = 0 AND state <> 'earned' AND via IN ({marks}) RETURNING id",
+                    (*values, order_id, *worse),
+                ).fetchone()
+        if made is not None and not reason:
+            told: dict[str, str | int] = {"order": order_id, "source": source, "number": number, "member": member.code}
+            self.brand.emit(NAME, "attributed", contact_id, {**told, "via": via})
+        return self.get(order_id)
+
+    def catch_up(self, limit: int = 1_000) -> int:
+        """Decide orders whose buyers became known after they paid; returns how many were put down to a KOC."""
+        since = self.brand.now() - LATE_DAYS * MS_PER_DAY
+        rows = execute(
+            "SELECT DISTINCT o.id FROM koc_member m JOIN visit v ON v.link_id = m.link_id "
+            "JOIN orders o ON o.contact_id = v.contact_id AND o.paid_at >= v.at "
+            "WHERE v.contact_id IS NOT NULL AND v.bot = 0 AND o.paid_at >= ? AND o.paid_minor > 0 "
+            "AND NOT EXISTS (SELECT 1 FROM koc_order k WHERE k.order_id = o.id) ORDER BY o.id LIMIT ?",
+            (since, limit),
+        ).fetchall()
+        return sum(self.decide(order_id) is not None for (order_id,) in rows)
+
+    def _programme(self, order_id: int, paid: int) -> tuple[Programme | None, int]:
+        """The first programme that goods of an order belong to, and what was paid for these goods.
+
+        Where a source tells no money per line, all that was paid counts.
+        """
+        lines = execute(
+            "SELECT l.sku, coalesce(p.category, ''), l.paid_minor FROM order_line l "
+            "LEFT JOIN product p ON p.sku = l.sku WHERE l.order_id = ? AND l.gift = 0",
+            (order_id,),
+        ).fetchall()
+        excluded = set(self.settings["excluded_skus"])
+        told = any(money for _, _, money in lines)
+        counted = [(category, money) for sku, category, money in lines if sku not in excluded]
+        for programme in self.programmes:
+            own = [money for category, money in counted if programme.holds(category)]
+            if own:
+                return programme, min(sum(own), paid) if told else paid
+            if not lines and not programme.category:
+                return programme, paid
+        return None, 0
+
+    def _evidence(
+        self, source: str, number: str, contact_id: int | None, paid_at: int, programme: Programme
+    ) -> tuple[str, int] | None:
+        told = dict(
+            execute(
+                "SELECT via, member_id FROM koc_use WHERE source = ? AND number = ? AND member_id IS NOT NULL",
+                (source, number),
+            ).fetchall()
+        )
+        if "code" in told:
+            return "code", told["code"]
+        if contact_id is not None:
+            link = self._last_link(contact_id, paid_at, programme.window_days)
+            if link is not None:
+                return "link", link
+        return ("told", told["told"]) if "told" in told else None
+
+    @staticmethod
+    def _last_link(contact_id: int, paid_at: int, window_days: int) -> int | None:
+        """The member whose link the buyer last opened, or last came through, within the window before payment."""
+        span = (contact_id, paid_at - window_days * MS_PER_DAY, paid_at)
+        row = execute(
+            "SELECT m.id FROM (SELECT link_id, at FROM visit WHERE contact_id = ? AND at >= ? AND at <= ? AND bot = 0 "
+            "UNION ALL SELECT link_id, at FROM touch WHERE contact_id = ? AND at >= ? AND at <= ? "
+            "AND link_id IS NOT NULL) t "
+            "JOIN koc_member m ON m.link_id = t.link_id ORDER BY t.at DESC, m.id LIMIT 1",
+            (*span, *span),
+        ).fetchone()
+        return int(row[0]) if row is not None else None
+
+    @staticmethod
+    def _void(source: str, number: str, buyer: int | None, own: int | None) -> str:
+        other = execute(
+            "SELECT 1 FROM koc_use WHERE source = ? AND number = ? AND via = 'other'", (source, number)
+        ).fetchone()
+        if other is not None:
+            return "other_scheme"
+        return "own_order" if buyer is not None and buyer == own else ""
+
+    def _rate(self, member: Any, programme: Programme) -> int:
+        if member.rate_bp is not None:
+            return int(member.rate_bp)
+        if programme.rate_bp is not None:
+            return programme.rate_bp
+        return int(self.settings[f"rate_{member.tier.lower()}_bp"])
+
+    # Reading ------------------------------------------------------------------
+
+    def get(self, order_id: int) -> Attributed | None:
+        """What an order is put down to, or None."""
+        found = self.orders("k.order_id = ?", order_id)
+        return found[0] if found else None
+
+    def named(self, source: str, number: str) -> Attributed:
+        """What an order, named by source and number, is put down to; raises NotFound where nothing is."""
+        found = self.orders("o.source = ? AND o.number = ?", source, number)
+        if not found:
+            raise NotFound(f"order {number!r} is put down to no KOC")
+        return found[0]
+
+    @staticmethod
+    def orders(where: str, *params: Any) -> list[Attributed]:
+        """Attributed orders by a condition on ``k``, ``o`` and ``m``."""
+        rows = execute(
+            "SELECT k.order_id, o.source, o.number, m.code, k.via, k.programme, k.situation, k.state, k.reason, "
+            "k.paid_minor, k.base_minor, k.rate_bp, k.earned_minor FROM koc_order k JOIN orders o ON o.id = k.order_id "
+            f"JOIN koc_member m ON m.id = k.member_id WHERE {where}",
+            params,
+        ).fetchall()
+        return [Attributed(*row) for row in rows]
+
+
+def first_orders(contact_ids: list[int]) -> dict[int, int]:
+    """Each contact's first valid order: the earliest payment, the lowest id among equals."""
+    rows = fetch_in(
+        "SELECT contact_id, id FROM (SELECT contact_id, id, row_number() OVER (PARTITION BY contact_id "
+        "ORDER BY paid_at, id) AS place FROM orders WHERE valid = 1 AND contact_id IN ({in})) f WHERE place = 1",
+        contact_ids,
+    )
+    return dict(rows)
