@@ -36,7 +36,9 @@ _FREE = re.compile(
     re.IGNORECASE,
 )
 _NOT_AD = re.compile(r"(?:不是|并非|非|无|没有|没|不含|绝不打|不打)(?:任何)?广告|广告勿扰|拒绝广告")
-_ADDRESS = re.compile(r"https?://|www\.|(?<![a-z0-9@.-])(?:[a-z0-9-]+\.)+(?:com|cn|net|shop|store|top)(?![a-z0-9-])", re.IGNORECASE)
+_ADDRESS = re.compile(
+    r"https?://|www\.|(?<![a-z0-9@.-])(?:[a-z0-9-]+\.)+(?:com|cn|net|shop|store|top)(?![a-z0-9-])", re.IGNORECASE
+)
 # Written over the label it would hide it: nothing of these may stand in a text.
 _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]")
 

@@ -1,0 +1,93 @@
+"""Enrolment, orders and money over HTTP and on the command line, each with its key."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+SOON = "\n[plugins.koc]\nrefund_days = 0\nrate_c_bp = 1000\n"
+sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+@sqlite
+def test_over_http_a_koc_is_enrolled_tracked_settled_and_paid(scenes):
+    scene, _ = scenes(SOON)
+    call, uid = scene.api(), scene.uid(scene.person("ann"))
+    body = {"contact": uid, "target": "https://shop.example/hello", "code": "ann"}
+    assert call("POST", "/members", body, "koc:track").status_code == 403
+    made = call("POST", "/members", body, "koc:manage")
+    assert (made.status_code, made.json["code"], made.json["contact"]) == (201, "ANN", uid)
+    assert made.json["link"].startswith("/l/")
+    assert call("POST", "/members", {**body, "rate": 1}).json["field"] == "rate"
+    assert call("PATCH", "/members/ANN", {"followers": 12, "rate_bp": None}).json["followers"] == 12
+    assert call("PATCH", "/members/ANN", {"state": "gone"}).status_code == 422
+    assert call("GET", "/members/none").status_code == 404
+    assert call("GET", "/members?limit=1").json["next"] is not None
+    use = {"code": "ANN", "source": "shop", "number": "1"}
+    assert call("POST", "/uses", use, "koc:track").json == {"order": None}
+    assert call("POST", "/uses", {**use, "via": "link"}).status_code == 422
+    scene.order("1", "dan", 1_000)
+    scene.deliver()
+    assert call("GET", "/orders/shop/1", scope="koc:read").json["member"] == "ANN"
+    assert call("GET", "/orders/shop/2").status_code == 404
+    tried = call("POST", "/settle", {"dry_run": True}, "koc:settle").json["statements"]
+    assert [(s["payable_minor"], s["state"]) for s in tried] == [(100, "dry_run")]
+    assert call("GET", "/statements").json["statements"] == []
+    (settled,) = call("POST", "/settle", {}, "koc:settle").json["statements"]
+    assert (settled["payable_minor"], settled["state"]) == (100, "due")
+    paid = call("POST", f"/statements/{settled['number']}/paid", {"reference": "T1"}, "koc:settle")
+    assert paid.json["state"] == "paid"
+    assert call("POST", f"/statements/{settled['number']}/paid", {"reference": "T2"}).json["code"] == "paid"
+    assert call("POST", "/statements/none/paid", {"reference": "T2"}).status_code == 404
+    adjusted = call("POST", "/adjustments", {"member": "ANN", "amount_minor": -5, "key": "k", "reason": "r"})
+    assert (adjusted.status_code, adjusted.json["actor"].startswith("key:")) == (201, True)
+    assert [e["amount_minor"] for e in call("GET", "/entries?member=ANN").json["entries"]] == [100, -5]
+    assert call("GET", "/entries?limit=0").status_code == 422
+    assert call("GET", "/statements?member=ANN").json["statements"][0]["reference"] == "T1"
+    assert call("POST", "/penalties", {"contact": uid, "points": 5, "key": "k", "reason": "r"}, "koc:review").status_code == 201
+    assert call("GET", "/check").json == {"differences": []}
+
+
+@sqlite
+def test_on_the_command_line_a_koc_is_enrolled_tracked_settled_and_paid(scenes):
+    scene, _ = scenes(SOON)
+    uid = scene.uid(scene.person("ann"))
+    enrol = ("enrol", "acme", uid, "--target", "https://shop.example/hello", "--code", "ANN", "--as", "lin", "--json")
+    assert json.loads(scene.run(*enrol).stdout)["code"] == "ANN"
+    assert json.loads(scene.run("use", "acme", "ANN", "shop", "1", "--json").stdout) == {"order": None}
+    scene.order("1", "dan", 1_000)
+    scene.deliver()
+    assert json.loads(scene.run("settle", "acme", "--dry-run", "--json").stdout)[0]["state"] == "dry_run"
+    assert "an actor" in scene.run("settle", "acme").output
+    (made,) = json.loads(scene.run("settle", "acme", "--as", "finance", "--json").stdout)
+    assert made["payable_minor"] == 100
+    assert scene.run("paid", "acme", made["number"], "--reference", "T1", "--as", "finance").exit_code == 0
+    adjusted = scene.run("adjust", "acme", "ANN", "--key", "k", "--reason", "r", "--as", "lin", "--", "-5")
+    assert adjusted.exit_code == 0, adjusted.output
+    assert [e["amount_minor"] for e in json.loads(scene.run("entries", "acme", "ANN", "--json").stdout)] == [100, -5]
+    assert json.loads(scene.run("members", "acme", "--json").stdout)[0]["code"] == "ANN"
+    assert json.loads(scene.run("statements", "acme", "--member", "ANN", "--json").stdout)[0]["state"] == "paid"
+    assert scene.run("check", "acme").exit_code == 0
+    assert scene.run("members", "acme").exit_code == 0
+    from scrm_core.db.bulk import execute
+
+    with scene.brand:
+        execute("UPDATE koc_order SET earned_minor = 99")
+    off = scene.run("check", "acme")
+    assert (off.exit_code, "earned 99" in off.stdout) == (1, True)
+
+
+@sqlite
+def test_a_brand_without_the_plugin_has_no_koc(new_installation, clock, deliver):
+    from koc_scene import ON
+
+    from scrm_core.web import create_app
+    from scrm_koc import KocPlugin
+
+    installation = new_installation(plugins=(KocPlugin,), acme=ON)
+    with installation.brand("moonco") as quiet:
+        key = quiet.keys.create("k", ("*",))[1]
+    client = create_app(installation).test_client()
+    answer = client.get("/api/v1/moonco/plugins/koc/members", headers={"Authorization": f"Bearer {key}"})
+    assert answer.status_code == 404

@@ -1,0 +1,251 @@
+"""Commission: floor per order, after completion and refund window, clawed back in proportion, settled once."""
+
+from __future__ import annotations
+
+import peewee
+import pytest
+
+from scrm_core.db.bulk import execute
+from scrm_core.errors import Conflict, Invalid
+
+EIGHT = "\n[plugins.koc]\nrate_c_bp = 800\n"
+FIRST = """
+[plugins.koc]
+rate_c_bp = 1000
+refund_days = 0
+
+[[plugins.koc.programmes]]
+code = "all"
+situation = 2
+"""
+SETTLE = """
+from scrm_koc.service import Koc
+
+
+def run(brand, worker):
+    koc = Koc(brand, brand.plugins["koc"].settings)
+    return [[s.member, s.payable_minor] for s in koc.statements.settle(actor=f"w{worker}")]
+"""
+REFUND = """
+from scrm_core.services.orders import RefundIn
+from scrm_koc.service import Koc
+
+
+def run(brand, worker):
+    koc = Koc(brand, brand.plugins["koc"].settings)
+    order, = (row.order_id for row in koc.tracking.orders("o.number = ?", "1"))
+    for n in range(5):
+        brand.orders.refund(RefundIn("shop", "1", f"{worker}-{n}", 100, brand.now(), ""))
+        koc.ledger.review(order)
+    return koc.ledger.review(order)
+"""
+USE = """
+from scrm_koc.service import Koc
+
+
+def run(brand, worker):
+    koc = Koc(brand, brand.plugins["koc"].settings)
+    code = ("ANN", "BEA")[worker % 2]
+    for n in range(10):
+        koc.tracking.use(code, "shop", str(n))
+    return koc.ledger.earn_due()
+"""
+
+
+def sell(scene, number="1", paid=28_997, buyer="dan", code="ANN", **more):
+    scene.use(code, number)
+    scene.order(number, buyer, paid, **more)
+    scene.deliver()
+
+
+def test_the_worked_commission_its_clawback_and_the_balance_that_is_carried(scenes):
+    scene, other = scenes(EIGHT)
+    scene.enrol("ann", "ANN")
+    sell(scene, lines=(("A", 17_545), ("B", 11_452)))
+    with scene.brand:
+        scene.koc.upkeep()  # sees that the order is complete
+    scene.clock.advance(days=14)
+    assert scene.settle() == []
+    scene.clock.advance(days=1)
+    # 28,997 x 8 % = 2,319.76
+    assert scene.settle() == [("ANN", 0, 2_319, 2_319, 0)]
+    assert scene.settle() == []
+    scene.refund("1", 11_452)
+    # 17,545 x 8 % = 1,403.6; 2,319 - 1,403 = 916
+    assert scene.entries("ANN") == [("earn", 2_319), ("clawback", -916)]
+    with scene.brand:
+        assert scene.koc.ledger.entries("e.kind = 'clawback'")[0].base_minor == 17_545
+    assert scene.settle() == [("ANN", 0, -916, 0, -916)]
+    scene.refund("1", 17_545, "R2")
+    assert scene.settle() == [("ANN", -916, -1_403, 0, -2_319)]
+    sell(scene, "2", 50_000)
+    with scene.brand:
+        scene.koc.upkeep()
+    scene.clock.advance(days=15)
+    assert scene.settle() == [("ANN", -2_319, 4_000, 1_681, 0)]
+    assert scene.adds_up() and other.adds_up()
+    assert other.settle() == []
+
+
+def test_a_refund_before_it_is_earned_leaves_what_is_left(scenes):
+    scene, _ = scenes(EIGHT)
+    scene.enrol("ann", "ANN")
+    sell(scene)
+    sell(scene, "2", 1_000)
+    scene.refund("1", 11_452)
+    scene.refund("2", 1_000)
+    with scene.brand:
+        scene.koc.upkeep()
+    scene.clock.advance(days=15)
+    assert scene.settle() == [("ANN", 0, 1_403, 1_403, 0)]
+    assert scene.led("2") == ("ANN", "code", "void")
+    assert scene.adds_up()
+
+
+def test_an_order_is_earned_after_its_completion_not_after_its_payment(scenes):
+    scene, late = scenes(EIGHT + "complete_after_days = 0\n")
+    scene.enrol("ann", "ANN")
+    sell(scene, status="paid")
+    scene.clock.advance(days=100)
+    assert scene.settle() == []
+    scene.order("1", "dan", 28_997, "2026-01-01T08:00")  # told completed now
+    assert scene.settle() == []
+    scene.clock.advance(days=15)
+    assert scene.settle() == [("ANN", 0, 2_319, 2_319, 0)]
+    assert late.settle() == []
+
+
+def test_where_nobody_tells_completion_a_number_of_days_stands_for_it(scenes):
+    scene, _ = scenes(EIGHT + "complete_after_days = 10\n")
+    scene.enrol("ann", "ANN")
+    sell(scene, status="paid")
+    scene.clock.advance(days=24)
+    assert scene.settle() == []
+    scene.clock.advance(days=1)
+    assert scene.settle() == [("ANN", 0, 2_319, 2_319, 0)]
+
+
+def test_parts_floor_once_per_order_and_return_exactly_what_was_earned(scenes):
+    scene, _ = scenes("\n[plugins.koc]\nrate_c_bp = 800\nrefund_days = 0\n")
+    scene.enrol("ann", "ANN")
+    sell(scene, paid=19_999)
+    scene.settle()
+    for n, part in enumerate((6_666, 6_666, 6_667)):
+        scene.refund("1", part, f"R{n}")
+    # 1,599.92 -> 1,599; 13,333 left: 1,066.64 -> 1,066; 6,667 left: 533.36 -> 533; nothing left.
+    assert scene.entries("ANN") == [("earn", 1_599), ("clawback", -533), ("clawback", -533), ("clawback", -533)]
+    assert scene.adds_up()
+
+
+def test_situation_two_pays_the_first_order_alone(scenes):
+    scene, _ = scenes(FIRST)
+    scene.enrol("ann", "ANN")
+    scene.order("0", "old", 100, "2025-06-01T09:00")
+    for number, buyer in (("1", "dan"), ("2", "dan"), ("3", "old")):
+        scene.clock.advance(hours=1)
+        sell(scene, number, 1_000, buyer)
+    assert scene.settle() == [("ANN", 0, 100, 100, 0)]
+    assert [scene.led(n)[2] for n in "123"] == ["earned", "void", "void"]
+
+
+def test_an_own_rate_goes_before_the_tiers(scenes):
+    scene, _ = scenes("\n[plugins.koc]\nrefund_days = 0\nrate_s_bp = 2000\ntier_s = 3\ntier_a = 2\ntier_b = 1\n")
+    scene.enrol("ann", "ANN")
+    scene.enrol("bea", "BEA", rate_bp=100)
+    scene.order("0", "ann", 100)
+    with scene.brand:
+        scene.koc.scores.run()
+    sell(scene, "1", 1_000)
+    sell(scene, "2", 1_000, code="BEA")
+    assert scene.settle() == [("ANN", 0, 200, 200, 0), ("BEA", 0, 10, 10, 0)]
+
+
+def test_four_processes_settle_once(scenes, together):
+    scene, _ = scenes("\n[plugins.koc]\nrefund_days = 0\n")
+    for name in ("ann", "bea"):
+        scene.enrol(name, name.upper())
+    for n in range(6):
+        sell(scene, str(n), 10_000, f"b{n}", code=("ANN", "BEA")[n % 2])
+    answers = together(scene.brand.installation, SETTLE, 4)
+    assert sorted(line for answer in answers for line in answer) == [["ANN", 1_500], ["BEA", 1_500]]
+    with scene.brand:
+        assert execute("SELECT count(*) FROM koc_statement").fetchone() == (2,)
+        assert execute("SELECT count(*) FROM koc_entry WHERE kind = 'earn'").fetchone() == (6,)
+    assert scene.adds_up()
+
+
+def test_four_processes_refund_parts_of_one_order_and_claw_back_each_once(scenes, together):
+    scene, _ = scenes("\n[plugins.koc]\nrefund_days = 0\nrate_c_bp = 777\n")
+    scene.enrol("ann", "ANN")
+    sell(scene, paid=10_000)
+    scene.settle()
+    together(scene.brand.installation, REFUND, 4)
+    scene.deliver()
+    # 10,000 x 7.77 % = 777; 20 refunds of 100 leave 8,000: 621.6
+    assert sum(amount for _, amount in scene.entries("ANN")) == 621
+    assert scene.adds_up()
+
+
+def test_four_processes_that_name_two_kocs_for_ten_orders_pay_each_order_once(scenes, together):
+    scene, _ = scenes("\n[plugins.koc]\nrefund_days = 0\nrate_c_bp = 1000\n")
+    scene.enrol("ann", "ANN")
+    scene.enrol("bea", "BEA")
+    for n in range(10):
+        scene.order(str(n), f"b{n}", 1_000)
+    scene.deliver()
+    together(scene.brand.installation, USE, 4)
+    scene.settle()
+    with scene.brand:
+        assert execute("SELECT count(*), sum(amount_minor) FROM koc_entry").fetchone() == (10, 1_000)
+    assert sum(payable for *_, payable, _ in statements(scene)) == 1_000
+    assert scene.adds_up()
+
+
+def statements(scene):
+    with scene.brand:
+        return [(s.member, s.payable_minor, s.carry_minor) for s in scene.koc.statements.page()]
+
+
+def test_a_dry_run_tells_what_settling_would_and_writes_nothing(scenes):
+    scene, _ = scenes("\n[plugins.koc]\nrefund_days = 0\n")
+    scene.enrol("ann", "ANN")
+    sell(scene, paid=1_000)
+    with scene.brand:
+        for _ in range(2):
+            (tried,) = scene.koc.statements.preview()
+            assert (tried.number, tried.member, tried.payable_minor, tried.state) == ("", "ANN", 50, "dry_run")
+        assert scene.koc.statements.page() == []
+    assert scene.led("1") == ("ANN", "code", "open") and scene.entries("ANN") == []
+    assert scene.settle() == [("ANN", 0, 50, 50, 0)]
+
+
+def test_a_statement_is_paid_once_and_entries_are_never_rewritten(scenes):
+    scene, _ = scenes("\n[plugins.koc]\nrefund_days = 0\n")
+    scene.enrol("ann", "ANN")
+    sell(scene, paid=1_000)
+    with scene.brand:
+        (statement,) = scene.koc.statements.settle(actor="finance")
+        for _ in range(2):
+            assert scene.koc.statements.pay(statement.number, reference="T1", actor="finance").state == "paid"
+        with pytest.raises(Conflict):
+            scene.koc.statements.pay(statement.number, reference="T2", actor="finance")
+        for sql in (
+            "UPDATE koc_entry SET amount_minor = 51", "UPDATE koc_entry SET statement_id = NULL", "DELETE FROM koc_entry"
+        ):  # fmt: skip
+            with pytest.raises(peewee.IntegrityError), scene.brand.transaction():
+                execute(sql)
+    assert scene.adds_up()
+
+
+def test_adjustments_are_made_once_per_key_and_with_a_reason(scene):
+    scene.enrol("ann", "ANN")
+    with scene.brand:
+        for _ in range(2):
+            scene.koc.ledger.adjust("ANN", -30, key="k", reason="sample kept", actor="lin")
+        with pytest.raises(Conflict):
+            scene.koc.ledger.adjust("ANN", 30, key="k", reason="other", actor="lin")
+        for wrong in ({"reason": ""}, {"actor": ""}, {"key": ""}):
+            with pytest.raises(Invalid):
+                scene.koc.ledger.adjust("ANN", 30, **{"key": "j", "reason": "r", "actor": "lin", **wrong})
+    assert scene.settle() == [("ANN", 0, -30, 0, -30)]
+    assert scene.adds_up()

@@ -1,0 +1,149 @@
+"""What KOCs changed: figures worked out by hand, against customers of the same month and amount."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from scrm_core.facts import MetricsQuery
+
+SMALL = "\n[plugins.koc]\nhorizon_days = 30\nbands_minor = [1000, 5000]\nrefund_days = 0\n"
+TWO = """
+[plugins.koc]
+horizon_days = 30
+bands_minor = [1000]
+
+[[plugins.koc.programmes]]
+code = "serum"
+category = "skin"
+situation = 2
+
+[[plugins.koc.programmes]]
+code = "snack"
+category = "food"
+situation = 3
+"""
+
+
+def shop(scene):
+    """Five customers led by ann (one too fresh), five who look alike, one old customer, and ann herself."""
+    scene.person("ann")
+    scene.enrol("ann", "ANN")
+    for number in ("i1", "i2", "i3", "i4", "i5", "o2"):
+        scene.use("ANN", number)
+    scene.now("2026-04-10T12:00")
+    for number, buyer, day, paid in (
+        ("i1", "I1", "2026-01-05", 800), ("i1b", "I1", "2026-01-20", 1_200),
+        ("i2", "I2", "2026-01-10", 900),
+        ("i3", "I3", "2026-01-15", 3_000), ("i3b", "I3", "2026-02-14", 5_000),  # the 31st day
+        ("i4", "I4", "2026-02-10", 9_000),
+        ("i5", "I5", "2026-04-01", 700),
+        ("c1", "C1", "2026-01-03", 500), ("c1b", "C1", "2026-01-09", 500),
+        ("c2", "C2", "2026-01-20", 700),
+        ("c3", "C3", "2026-01-30", 999),
+        ("c4", "C4", "2026-01-08", 4_000), ("c4b", "C4", "2026-01-12", 600),
+        ("c5", "C5", "2026-02-20", 800),
+        ("o1", "OLD", "2025-03-01", 400), ("o2", "OLD", "2026-01-07", 2_000),
+        ("a1", "ann", "2026-01-02", 600),
+    ):  # fmt: skip
+        scene.order(number, buyer, paid, f"{day}T12:00")
+    scene.deliver()
+    scene.settle()
+
+
+def row(scene, programme="all"):
+    with scene.brand:
+        return next(r for r in scene.brand.reports.run("koc").rows if r["programme"] == programme)
+
+
+def test_influence_is_told_against_a_matched_group_in_figures_worked_out_by_hand(scenes):
+    scene, other = scenes(SMALL)
+    shop(scene)
+    found = row(scene)
+    assert {name: found[name] for name in ("kocs", "first_orders", "other_orders", "situation")} == {
+        "kocs": 1, "first_orders": 5, "other_orders": 1, "situation": 3,
+    }  # fmt: skip
+    # Everybody's first orders since ann was enrolled: five, five alike and ann's own.
+    assert found["first_share"] == pytest.approx(5 / 11)
+    assert found["revenue_minor"] == 800 + 900 + 3_000 + 9_000 + 700 + 2_000
+    # 5 % of each, floored: 40 + 45 + 150 + 450 + 35 + 100
+    assert (found["commission_minor"], found["per_first_minor"]) == (820, 164)
+    # Mature: I1 2,000 (again), I2 900, I3 3,000, I4 9,000.
+    assert (found["customers"], found["repeat_rate"], found["value_minor"]) == (4, 0.25, 3_725)
+    # January below 1,000: I1, I2 against C1 1,000 (again), C2 700, C3 999. January below 5,000: I3 against C4 4,600
+    # (again). February from 5,000: I4 against nobody.
+    assert (found["matched"], found["unmatched"], found["group"]) == (3, 1, 4)
+    assert found["matched_repeat_rate"] == pytest.approx(1 / 3)
+    assert found["group_repeat_rate"] == pytest.approx((2 * (1 / 3) + 1) / 3)
+    assert found["matched_value_minor"] == 1_967  # 5,900 / 3
+    assert found["group_value_minor"] == 2_133  # (2 x 2,699 / 3 + 4,600) / 3
+    assert found["lift_minor"] == 1_967 - 2_133
+    empty = row(other)
+    assert (empty["first_orders"], empty["customers"], empty["lift_minor"], empty["first_share"]) == (0, 0, None, None)
+
+
+def test_a_refund_changes_revenue_commission_and_value(scenes):
+    scene, _ = scenes(SMALL)
+    shop(scene)
+    scene.refund("i2", 400)
+    scene.refund("i4", 9_000)
+    found = row(scene)
+    assert found["revenue_minor"] == 800 + 500 + 3_000 + 700 + 2_000
+    assert found["commission_minor"] == 40 + 25 + 150 + 35 + 100
+    assert (found["first_orders"], found["customers"], found["value_minor"]) == (4, 3, 1_833)  # 5,500 / 3
+
+
+def test_each_situation_is_compared_with_buyers_of_its_own_goods(scenes):
+    scene, _ = scenes(TWO)
+    scene.goods("SER", 900, "skin/serum")
+    scene.goods("NUT", 900, "food")
+    scene.enrol("ann", "ANN")
+    for number, buyer, sku, paid in (
+        ("s1", "S1", "SER", 900), ("n1", "N1", "NUT", 100),
+        ("s2", "S2", "SER", 700), ("n2", "N2", "NUT", 300), ("n3", "N3", "NUT", 500),
+    ):  # fmt: skip
+        if number in ("s1", "n1"):
+            scene.use("ANN", number)
+        scene.order(number, buyer, paid, lines=((sku, paid),))
+    scene.deliver()
+    scene.clock.advance(days=40)
+    serum, snack = row(scene, "serum"), row(scene, "snack")
+    assert (serum["situation"], serum["matched_value_minor"], serum["group"], serum["group_value_minor"]) == (2, 900, 1, 700)
+    assert (snack["situation"], snack["matched_value_minor"], snack["group"], snack["group_value_minor"]) == (3, 100, 2, 400)
+
+
+def test_metrics_are_told_per_day_and_programme(scenes):
+    scene, other = scenes(SMALL)
+    shop(scene)
+    for each, expected in ((scene, {("orders", "2026-01-05", "all", 1), ("revenue", "2026-01-05", "all", 800)}), (other, set())):
+        with each.brand:
+            day = each.brand.day(each.at("2026-01-05T12:00"))
+            told = each.brand.plugins["koc"].collect_metrics(MetricsQuery(day, day))
+            assert {(m.metric, "2026-01-05", m.dimension, m.value) for m in told} == expected
+    with scene.brand:
+        today = scene.brand.day(scene.brand.now())
+        told = scene.brand.plugins["koc"].collect_metrics(MetricsQuery(today, today))
+        assert [(m.metric, m.dimension, m.value) for m in told] == [("commission", "earn", 820)]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_every_figure_goes_out_by_both_doors_and_as_files(scenes, tmp_path):
+    scene, _ = scenes(SMALL)
+    shop(scene)
+    call = scene.api()
+    assert call("GET", "/report", scope="koc:read").json["rows"][0]["lift_minor"] == -166
+    assert json.loads(scene.run("report", "acme", "--json").stdout)[0]["group"] == 4
+    for kind, lines in (("influence", 2), ("entries", 7), ("statements", 2), ("candidates", 1)):
+        answer = call("GET", f"/export/{kind}", scope="koc:read")
+        assert answer.mimetype == "text/csv"
+        table = list(csv.reader(io.StringIO(answer.text.removeprefix("\ufeff"))))
+        assert len(table) == lines, kind
+        assert list(csv.reader(io.StringIO(scene.run("export", "acme", kind).stdout))) == table
+    assert call("GET", "/export/secrets").status_code == 422
+    file = tmp_path / "entries.csv"
+    assert scene.run("export", "acme", "entries", "-o", str(file)).exit_code == 0
+    read = list(csv.DictReader(file.open(encoding="utf-8-sig")))
+    assert sum(int(line["amount_minor"]) for line in read) == 820

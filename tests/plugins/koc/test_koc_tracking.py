@@ -1,0 +1,201 @@
+"""Whom an order is put down to: code before link before word, once, never one's own, never two schemes."""
+
+from __future__ import annotations
+
+import pytest
+
+from scrm_core.errors import Conflict, Invalid, NotFound
+
+SECOND = """
+[[plugins.koc.programmes]]
+code = "serum"
+category = "skin"
+situation = 2
+rate_bp = 1000
+
+[[plugins.koc.programmes]]
+code = "snack"
+category = "food"
+situation = 3
+"""
+ENROL = """
+from scrm_core.errors import Conflict
+from scrm_koc.service import Koc
+
+
+def run(brand, worker):
+    koc = Koc(brand, brand.plugins["koc"].settings)
+    contact = brand.contacts.find("buyer", "ann", "shop").id
+    try:
+        return koc.members.enrol(contact, "https://shop.example/x", actor=f"w{worker}").code
+    except Conflict as exc:
+        return exc.code
+"""
+
+
+def test_a_code_beats_a_link_and_a_link_beats_what_the_buyer_says(scenes):
+    scene, other = scenes()
+    for name in ("ann", "bea", "cat"):
+        scene.enrol(name, name.upper())
+    buyer = scene.person("dan")
+    scene.visit("BEA", "v1", buyer)
+    scene.use("CAT", "1", "told")
+    scene.use("ANN", "2", "code")  # before its order
+    for number in "123":
+        scene.order(number, "dan", 10_000)
+    scene.order("4", "eve", 10_000)
+    scene.deliver()
+    assert scene.led("1") == ("BEA", "link", "open")
+    assert scene.led("2") == ("ANN", "code", "open")
+    assert scene.led("3") == ("BEA", "link", "open")
+    assert scene.led("4") is None
+    assert scene.use("CAT", "4", "told").member == "CAT"
+    assert scene.use("ANN", "3", "code").member == "ANN"  # better evidence later
+    assert scene.use("CAT", "3", "code").member == "ANN"  # the first code stands
+    assert scene.use("CAT", "3", "told").via == "code"
+    with pytest.raises(NotFound):
+        scene.use("NOBODY", "3")
+    with other.brand, pytest.raises(NotFound):
+        other.koc.tracking.use("ANN", "shop", "3")
+
+
+def test_a_link_counts_within_the_window_the_last_one_before_the_payment(scene):
+    scene.enrol("ann", "ANN")
+    scene.enrol("bea", "BEA")
+    buyer = scene.person("dan", "2025-12-01T00:00")
+    scene.visit("ANN", "v1", buyer, at="2026-01-01T09:00")
+    scene.visit("BEA", "v2", buyer, at="2026-01-02T09:00")
+    scene.now("2026-03-05T12:00")
+    scene.order("1", "dan", 100, "2026-01-02T08:59")
+    scene.order("2", "dan", 100, "2026-01-02T09:00")
+    scene.order("3", "dan", 100, "2026-03-03T09:00")  # 60 days after the second visit
+    scene.order("4", "dan", 100, "2026-03-03T09:01")
+    scene.order("5", "dan", 100, "2025-12-31T09:00")
+    scene.deliver()
+    assert [scene.led(number) for number in "12345"] == [
+        ("ANN", "link", "open"), ("BEA", "link", "open"), ("BEA", "link", "open"), None, None,
+    ]  # fmt: skip
+
+
+def test_who_came_as_a_friend_through_a_kocs_code_counts_as_having_used_the_link(scene):
+    member = scene.enrol("ann", "ANN")
+    scene.person("dan", state=member.link)
+    scene.order("1", "dan", 100)
+    scene.deliver()
+    assert scene.led("1") == ("ANN", "link", "open")
+
+
+def test_a_buyer_who_becomes_known_later_still_counts(scene):
+    scene.enrol("ann", "ANN")
+    scene.visit("ANN", "v1", at="2026-01-01T09:00")
+    scene.order("1", "dan", 100, "2026-01-01T10:00")
+    scene.deliver()
+    assert scene.led("1") is None
+    buyer = scene.person("dan")
+    with scene.brand:
+        scene.brand.links.attribute("v1", buyer, scene.at("2026-01-01T12:00"))
+        assert [scene.koc.upkeep().found for _ in range(2)] == [1, 0]
+    assert scene.led("1") == ("ANN", "link", "open")
+
+
+def test_ones_own_orders_and_those_of_another_scheme_pay_nothing(scene):
+    ann = scene.person("ann")
+    scene.enrol("ann", "ANN")
+    scene.use("ANN", "1")
+    scene.order("1", "ann", 100)
+    for number in "234":
+        scene.use("ANN", number)
+    tell(scene, {"source": "shop", "number": "2"})
+    order = [scene.order(number, "dan", 100) for number in "234"]
+    scene.deliver()
+    assert scene.led("1") == ("ANN", "code", "void")
+    assert scene.led("2") == ("ANN", "code", "void")
+    assert scene.led("3") == ("ANN", "code", "open")
+    tell(scene, {"order": order[1]})  # after it was put down to her
+    scene.deliver()
+    assert scene.led("3") == ("ANN", "code", "void")
+    scene.clock.advance(days=20)
+    assert scene.settle() == []
+    scene.clock.advance(days=20)
+    assert scene.settle() == [("ANN", 0, 5, 5, 0)]  # order 4 alone: 5 % of 100
+    tell(scene, {"order": order[2]})  # too late: it was paid here
+    scene.deliver()
+    assert scene.led("4") == ("ANN", "code", "earned")
+    assert ann
+
+
+def tell(scene, fields):
+    from scrm_core import eventlog
+    from scrm_core.db.base import compact_json
+
+    with scene.brand, scene.brand.transaction():
+        data = compact_json({"plugin": "referral", "name": "qualified", "fields": fields})
+        now = scene.brand.now()
+        eventlog.append_encoded([("plugin.event", None, now, 0, data)], recorded_at=now)
+
+
+def test_a_coupon_of_a_kocs_own_batch_is_their_code(scene):
+    from scrm_core import eventlog
+    from scrm_core.db.base import compact_json
+
+    scene.enrol("ann", "ANN", coupon_batch="ANN10")
+    scene.order("1", "dan", 100)
+    with scene.brand, scene.brand.transaction():
+        fields = {"batch": "ANN10", "source": "shop", "order": "1", "coupon": "x"}
+        data = compact_json({"plugin": "coupon-threshold", "name": "redeemed", "fields": fields})
+        eventlog.append_encoded([("plugin.event", None, scene.brand.now(), 0, data)], recorded_at=scene.brand.now())
+    scene.deliver()
+    assert scene.led("1") == ("ANN", "code", "open")
+
+
+def test_the_goods_decide_programme_base_and_rate(scenes):
+    scene, _ = scenes("\n[plugins.koc]\nexcluded_skus = [\"POST\"]\n" + SECOND)
+    for sku, category in (("SER", "skin/serum"), ("NUT", "food/nut"), ("POST", ""), ("CAP", "hat")):
+        scene.goods(sku, 100, category)
+    scene.enrol("ann", "ANN")
+    for number, lines, paid in (
+        ("1", (("SER", 8_000), ("NUT", 2_000), ("POST", 600)), 10_600),
+        ("2", (("NUT", 2_000), ("CAP", 700)), 2_700),
+        ("3", (("CAP", 700),), 700),
+        ("4", (("SER", 0), ("NUT", 0)), 900),  # no money per line: all that was paid
+    ):
+        scene.use("ANN", number)
+        scene.order(number, f"b{number}", paid, lines=lines)
+    scene.deliver()
+    with scene.brand:
+        found = [scene.koc.tracking.orders("o.number = ?", n) for n in "1234"]
+    assert [(f[0].programme, f[0].situation, f[0].base_minor, f[0].rate_bp) if f else None for f in found] == [
+        ("serum", 2, 8_000, 1_000), ("snack", 3, 2_000, 500), None, ("serum", 2, 900, 1_000),
+    ]  # fmt: skip
+
+
+def test_four_processes_that_enrol_one_person_make_one_koc(scene, together):
+    scene.person("ann")
+    answers = together(scene.brand.installation, ENROL, 4)
+    with scene.brand:
+        (member,) = scene.koc.members.page()
+    assert {answer for answer in answers if answer != "enrolled"} == {member.code}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_codes_are_checked_and_nobodys_twice(scene):
+    scene.enrol("ann", "ann-1", coupon_batch="B1")
+    assert scene.enrol("ann", "OTHER").code == "ANN-1"  # a KOC already
+    with pytest.raises(Conflict):
+        scene.enrol("bea", "ANN-1")
+    with pytest.raises(Conflict):
+        scene.enrol("bea", "BEA", coupon_batch="B1")
+    with pytest.raises(Invalid):
+        scene.enrol("bea", "B A")
+    with pytest.raises(Invalid):
+        contact = scene.person("bea")
+        with scene.brand:
+            scene.koc.members.enrol(contact, "javascript:x", actor="lin")
+    drawn = scene.enrol("bea", "")
+    assert len(drawn.code) == 8
+    with scene.brand:
+        scene.koc.members.change("ANN-1", state="left")
+    scene.use("ANN-1", "1")
+    scene.order("1", "dan", 100)
+    scene.deliver()
+    assert scene.led("1") is None  # who has left is paid for nothing new
