@@ -56,6 +56,7 @@ _FIRST_PLUGINS = """
 # [plugins.points]             # 积分: behind coupon-threshold, points pay what coupons leave
 # [plugins.red-packet]         # 红包: cash
 # [plugins.interaction-games]  # 互动游戏: nine games, awards by hand, welfare campaigns
+# [plugins.koc]                # KOC: candidates, tasks, commission, influence
 # [plugins.package-card]       # 包裹卡: cards in parcels
 # [plugins.sms]                # 短信: SMS campaigns
 # [plugins.tag-rules]          # 数据标签循环: tags by rules

@@ -8,7 +8,7 @@ from typing import Any
 
 import flask
 
-from scrm_core.api import Invalid, current_actor, current_brand, load_body, permission
+from scrm_core.api import Invalid, NotFound, current_actor, current_brand, load_body, permission
 
 from .exports import rows
 from .models import NAME
@@ -46,6 +46,8 @@ TRACK = "koc:track"
 MANAGE = "koc:manage"
 REVIEW = "koc:review"
 SETTLE = "koc:settle"
+HANDS = ("accept", "decline", "send-sample", "receive", "withdraw", "publish")
+JUDGEMENTS = ("return", "verify", "violate")
 
 
 def _koc() -> Koc:
@@ -223,21 +225,23 @@ def approve(uid: str) -> Any:
     return flask.jsonify(work_view(moved, koc.brand))
 
 
-@blueprint.post("/works/<uid>/step/<any(accept, decline, 'send-sample', receive, withdraw, publish):action>")
+@blueprint.post("/works/<uid>/step/<action>")
 @permission(MANAGE)
 def step(uid: str, action: str) -> Any:
-    """Take a step of the KOC's or of the shop's."""
-    return _move(uid, action)
+    """Take a step of the KOC's or of the shop's: accept, decline, send-sample, receive, withdraw, publish."""
+    return _move(uid, action, HANDS)
 
 
-@blueprint.post("/works/<uid>/judge/<any(return, verify, violate):action>")
+@blueprint.post("/works/<uid>/judge/<action>")
 @permission(REVIEW)
 def judge(uid: str, action: str) -> Any:
-    """Return what was handed in, verify what was published, or find a violation."""
-    return _move(uid, action)
+    """Return what was handed in, verify what was published, or find a violation (violate)."""
+    return _move(uid, action, JUDGEMENTS)
 
 
-def _move(uid: str, action: str) -> Any:
+def _move(uid: str, action: str, allowed: tuple[str, ...]) -> Any:
+    if action not in allowed:
+        raise NotFound(f"an action here is one of {', '.join(allowed)}")
     body, koc = _body(StepBody()), _koc()
     moved = koc.works.move(uid, action, actor=current_actor(), reason=body["reason"])
     return flask.jsonify(work_view(moved, koc.brand))

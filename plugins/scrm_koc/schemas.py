@@ -68,9 +68,8 @@ class Settings(_Strict):
     low_repeat_days = _setting(1, 36_500, "an interval above it is low repeat", 365)
     least_gaps = _setting(1, 1_000_000, "below so many repeats the answer says that it rests on few", 20)
     programmes = fields.List(
-        fields.Nested(ProgrammeSchema), load_default=lambda: [ProgrammeSchema().load({"code": "all", "situation": 3})],
-        validate=validate.Length(1, 100),
-        metadata={"description": "goods that pay, the first that fits an order; default: all goods, situation 3"},
+        fields.Nested(ProgrammeSchema), load_default=list, validate=validate.Length(max=100),
+        metadata={"description": "goods that pay, the first that fits an order; none: all goods, situation 3"},
     )  # fmt: skip
     weight_purchase = _setting(0, 100, "points for purchases", 25)
     weight_expertise = _setting(0, 100, "points for expertise", 15)

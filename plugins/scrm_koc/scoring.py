@@ -101,9 +101,6 @@ class Scores:
             with self.brand.transaction():
                 self._score(period, batch, after, after + CHUNK)
             after += CHUNK
-        for part in PARTS:
-            with self.brand.transaction():
-                execute("DELETE FROM koc_part WHERE part = ? AND batch <> ?", (part.name, batch))
         (count,) = execute("SELECT count(*) FROM koc_score").fetchone()
         return int(count)
 
@@ -113,7 +110,7 @@ class Scores:
         return int(top)
 
     def _score(self, period: str, batch: str, above: int, upto: int) -> None:
-        """Bring the scores of contacts in (above, upto] to this month; the same again changes nothing."""
+        """Bring the scores of contacts in (above, upto] to this month, and drop the parts of runs before."""
         span = (above, upto)
         now = self.brand.now()
         execute(
@@ -159,6 +156,7 @@ class Scores:
             f"below = CASE WHEN {keeps} THEN before_below + 1 ELSE 0 END WHERE contact_id > ? AND contact_id <= ?",
             (*cuts, periods, *cuts, *cuts, periods, *span),
         )
+        execute("DELETE FROM koc_part WHERE contact_id > ? AND contact_id <= ? AND batch <> ?", (*span, batch))
 
     # Reading ------------------------------------------------------------------
 

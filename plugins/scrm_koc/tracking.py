@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 MS_PER_DAY = 86_400_000
 RANK = {"code": 1, "link": 2, "told": 3}
+ALL_GOODS = {
+    "code": "all", "category": "", "situation": 3, "window_days": None, "first_only": None, "rate_bp": None
+}  # fmt: skip
 LATE_DAYS = 30
 """So long after payment a buyer who becomes known still brings an order to the KOC whose link they had opened."""
 
@@ -63,9 +66,9 @@ class Attributed:
 
 
 def programmes(settings: Mapping[str, Any]) -> list[Programme]:
-    """The brand's programmes with what their situations leave to be filled in."""
+    """The brand's programmes, filled in by their situations; one for all goods where it names none."""
     made = []
-    for given in settings["programmes"]:
+    for given in settings["programmes"] or [ALL_GOODS]:
         situation = SITUATIONS[given["situation"]]
         made.append(
             Programme(
@@ -196,14 +199,20 @@ class Tracking:
         return self.get(order_id)
 
     def catch_up(self, limit: int = 1_000) -> int:
-        """Decide orders whose buyers became known after they paid; returns how many were put down to a KOC."""
-        since = self.brand.now() - LATE_DAYS * MS_PER_DAY
+        """Decide orders whose buyers became known after they paid; returns how many were put down to a KOC.
+
+        Also those of a code told in the last day: the code may have been told in
+        the very moment the order came, or the goods' category have come after both.
+        """
+        now = self.brand.now()
         rows = execute(
-            "SELECT DISTINCT o.id FROM koc_member m JOIN visit v ON v.link_id = m.link_id "
+            "SELECT id FROM (SELECT o.id AS id FROM koc_member m JOIN visit v ON v.link_id = m.link_id "
             "JOIN orders o ON o.contact_id = v.contact_id AND o.paid_at >= v.at "
             "WHERE v.contact_id IS NOT NULL AND v.bot = 0 AND o.paid_at >= ? AND o.paid_minor > 0 "
-            "AND NOT EXISTS (SELECT 1 FROM koc_order k WHERE k.order_id = o.id) ORDER BY o.id LIMIT ?",
-            (since, limit),
+            "UNION SELECT o.id FROM koc_use u JOIN orders o ON o.source = u.source AND o.number = u.number "
+            "WHERE u.member_id IS NOT NULL AND u.at >= ? AND o.paid_at IS NOT NULL AND o.paid_minor > 0) f "
+            "WHERE NOT EXISTS (SELECT 1 FROM koc_order k WHERE k.order_id = f.id) ORDER BY id LIMIT ?",
+            (now - LATE_DAYS * MS_PER_DAY, now - MS_PER_DAY, limit),
         ).fetchall()
         return sum(self.decide(order_id) is not None for (order_id,) in rows)
 

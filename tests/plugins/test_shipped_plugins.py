@@ -14,6 +14,7 @@ from scrm_core.installation import Installation
 from scrm_core.plugin import Plugin
 from scrm_coupon_threshold import CouponThreshold
 from scrm_interaction_games import InteractionGames
+from scrm_koc import KocPlugin
 from scrm_package_card import PackageCard
 from scrm_points import Points
 from scrm_red_packet import RedPacket
@@ -22,7 +23,7 @@ from scrm_tag_rules import TagRules
 from scrm_wechat_login import WechatLogin
 
 ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = (CouponThreshold, InteractionGames, PackageCard, Points, RedPacket, Sms, TagRules, WechatLogin)
+SHIPPED = (CouponThreshold, InteractionGames, KocPlugin, PackageCard, Points, RedPacket, Sms, TagRules, WechatLogin)
 # Signs customers in and keeps nothing: it has no tables, routes or commands.
 WITHOUT_TABLES = (WechatLogin,)
 WITH_TABLES = tuple(cls for cls in SHIPPED if cls not in WITHOUT_TABLES)

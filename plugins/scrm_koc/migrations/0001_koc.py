@@ -264,7 +264,6 @@ def up(migrator, db):
         Signal, Part, Score, Member, Person, Penalty, Task, Work, Step, Submission, Use, Attributed, Statement, Entry
     ]  # fmt: skip
     db.create_tables(tables, safe=False)
-    db.execute_sql("CREATE INDEX koc_part_batch ON koc_part (batch, part)")
     db.execute_sql("CREATE INDEX koc_entry_unsettled ON koc_entry (member_id) WHERE statement_id IS NULL")
     db.execute_sql("CREATE INDEX koc_order_open ON koc_order (order_id) WHERE state = 'open'")
     for statement in SQLITE_TRIGGERS if db.param == "?" else POSTGRES_TRIGGERS:

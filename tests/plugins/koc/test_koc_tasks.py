@@ -205,6 +205,7 @@ def test_tasks_go_through_the_api_with_the_right_keys(scene):
     assert call("POST", f"/works/{uid}/submit", {"text": HONEST}).status_code == 201
     assert call("POST", f"/works/{uid}/approve", {"quality": 5}, "koc:manage").status_code == 403
     assert call("POST", f"/works/{uid}/judge/return").json["field"] == "reason"
+    assert call("POST", f"/works/{uid}/step/verify").status_code == 404  # not by whoever hands in
     assert call("POST", f"/works/{uid}/approve", {"quality": 5}, "koc:review").json["state"] == "approved"
     assert call("POST", f"/works/{uid}/judge/verify").json["code"] == "state"
     assert call("POST", f"/works/{uid}/step/publish").json["state"] == "published"

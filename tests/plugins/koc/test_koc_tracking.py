@@ -98,6 +98,19 @@ def test_a_buyer_who_becomes_known_later_still_counts(scene):
     assert scene.led("1") == ("ANN", "link", "open")
 
 
+def test_a_code_whose_goods_are_told_later_still_counts(scenes):
+    scene, _ = scenes("\n[plugins.koc]\n" + SECOND)
+    scene.enrol("ann", "ANN")
+    scene.use("ANN", "1")
+    scene.order("1", "dan", 900, lines=(("SER", 900),))
+    scene.deliver()
+    assert scene.led("1") is None
+    scene.goods("SER", 900, "skin")
+    with scene.brand:
+        assert [scene.koc.upkeep().found for _ in range(2)] == [1, 0]
+    assert scene.led("1") == ("ANN", "code", "open")
+
+
 def test_ones_own_orders_and_those_of_another_scheme_pay_nothing(scene):
     ann = scene.person("ann")
     scene.enrol("ann", "ANN")
