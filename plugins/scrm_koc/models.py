@@ -259,7 +259,8 @@ class KocOrder(BrandModel):
 class KocStatement(BrandModel):
     """A settlement of one member's entries: ``opening`` + ``total`` = ``payable`` + ``carry``.
 
-    ``opening`` and ``carry`` are never above 0, ``payable`` never below. ``state`` is due or paid.
+    ``opening`` and ``carry`` are never above 0, ``payable`` never below. ``state`` is
+    due, paid, or carried where nothing is to be paid.
     """
 
     id = pw.BigAutoField()

@@ -64,6 +64,8 @@ class Explained:
 
     def sentence(self) -> str:
         """The evidence in words."""
+        if not self.peers:
+            return "none"
         for part in PARTS:
             if part.name == self.part:
                 told = part.told.format(value=self.value, percent=f"{self.value / 10_000:.2f}")

@@ -110,7 +110,7 @@ class Statements:
             "entries, state, reference, actor, at, day) VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?) RETURNING id",
             (
                 f"K{new_uid(now)}", member_id, opening, int(total), payable, carry, count,
-                "due" if payable else "paid", actor, now, self.brand.day(now),
+                "due" if payable else "carried", actor, now, self.brand.day(now),
             ),
         ).fetchone()  # fmt: skip
         execute(f"UPDATE koc_entry SET statement_id = ? WHERE {_OF}", (statement_id, member_id, member_id))
@@ -121,7 +121,8 @@ class Statements:
     def pay(self, number: str, *, reference: str, actor: str) -> Statement:
         """Say that a statement was paid, once; the same reference again changes nothing.
 
-        Raises NotFound, and Conflict (``paid``) when it was paid under another reference.
+        Raises NotFound, and Conflict when it was paid under another reference (``paid``)
+        or has nothing to pay (``nothing_due``).
         """
         reference = clean_text(reference, field="reference", max_length=200)
         actor = clean_text(actor, field="actor", max_length=200)
@@ -133,6 +134,8 @@ class Statements:
             (reference, actor, self.brand.now(), number),
         )
         found = self.get(number)
+        if found.state == "carried":
+            raise Conflict(f"statement {number} has nothing to pay", code="nothing_due")
         if found.reference != reference:
             raise Conflict(f"statement {number} was paid under {found.reference!r}", code="paid")
         return found

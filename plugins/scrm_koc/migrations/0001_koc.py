@@ -232,7 +232,7 @@ def up(migrator, db):
         payable_minor = pw.BigIntegerField(constraints=[pw.Check("payable_minor >= 0")])
         carry_minor = pw.BigIntegerField(constraints=[pw.Check("carry_minor <= 0")])
         entries = pw.BigIntegerField(constraints=[pw.Check("entries > 0")])
-        state = pw.TextField(constraints=[pw.Check("state IN ('due', 'paid')")])
+        state = pw.TextField(constraints=[pw.Check("state IN ('due', 'paid', 'carried')")])
         reference = pw.TextField()
         actor = pw.TextField()
         at = pw.BigIntegerField()

@@ -248,4 +248,10 @@ def test_adjustments_are_made_once_per_key_and_with_a_reason(scene):
             with pytest.raises(Invalid):
                 scene.koc.ledger.adjust("ANN", 30, **{"key": "j", "reason": "r", "actor": "lin", **wrong})
     assert scene.settle() == [("ANN", 0, -30, 0, -30)]
+    with scene.brand:
+        (statement,) = scene.koc.statements.page()
+        assert statement.state == "carried"
+        with pytest.raises(Conflict) as refused:
+            scene.koc.statements.pay(statement.number, reference="T1", actor="finance")
+        assert refused.value.code == "nothing_due"
     assert scene.adds_up()
