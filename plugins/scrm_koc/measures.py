@@ -92,18 +92,17 @@ class Measures:
         """Most hundredths that the part gives; least ones for penalties."""
         return self.weight(part) * part.share
 
-    def insert(self, part: Part, batch: str) -> tuple[str, tuple[Any, ...]]:
-        """The statement that writes a part of everybody who has evidence for it, with its parameters."""
+    def ranked(self, part: Part, batch: str) -> tuple[str, tuple[Any, ...]]:
+        """A query of (contact, value, below, ties, peers, points) of everybody with evidence for a part."""
         sql, params = self._query(part, batch)
         evidence = f"SELECT contact_id, CAST(v AS BIGINT) AS v FROM ({sql}) q WHERE v > 0"
-        into = "INSERT INTO koc_part (contact_id, part, batch, value, below, ties, peers, points) "
         if part.mode == "rank":
             return (
-                f"{into}SELECT contact_id, CAST(? AS TEXT), CAST(? AS TEXT), v, r - 1, t, n, "
-                "CAST(? AS BIGINT) * (2 * (r - 1) + t) / (2 * n) FROM (SELECT contact_id, v, "
+                "SELECT contact_id, v AS value, r - 1 AS below, t AS ties, n AS peers, "
+                "CAST(? AS BIGINT) * (2 * (r - 1) + t) / (2 * n) AS points FROM (SELECT contact_id, v, "
                 "rank() OVER (ORDER BY v) AS r, count(*) OVER (PARTITION BY v) AS t, count(*) OVER () AS n "
                 f"FROM ({evidence}) e) w",
-                (part.name, batch, self.full(part), *params),
+                (self.full(part), *params),
             )
         if part.mode == "part":
             points = "CAST(? AS BIGINT) * (CASE WHEN v > ? THEN ? ELSE v END) / ?"
@@ -113,8 +112,8 @@ class Measures:
             points = "CASE WHEN v * -100 < ? THEN CAST(? AS BIGINT) ELSE v * -100 END"
             bound = (self.full(part), self.full(part))
         return (
-            f"{into}SELECT contact_id, CAST(? AS TEXT), CAST(? AS TEXT), v, 0, 1, 1, {points} FROM ({evidence}) w",
-            (part.name, batch, *bound, *params),
+            f"SELECT contact_id, v AS value, 0 AS below, 1 AS ties, 1 AS peers, {points} AS points FROM ({evidence}) w",
+            (*bound, *params),
         )
 
     def _query(self, part: Part, batch: str) -> tuple[str, tuple[Any, ...]]:

@@ -101,9 +101,12 @@ class Members:
             if column not in ("followers", "rate_bp", "coupon_batch", "state"):
                 raise Invalid(f"{column} of a KOC cannot be changed", field=column)
             taken = column == "coupon_batch" and value is not None
-            if taken and execute(
-                "SELECT 1 FROM koc_member WHERE coupon_batch = ? AND id <> ?", (value, member.id)
-            ).fetchone():
+            if (
+                taken
+                and execute(
+                    "SELECT 1 FROM koc_member WHERE coupon_batch = ? AND id <> ?", (value, member.id)
+                ).fetchone()
+            ):
                 raise Conflict(f"the coupon batch {value!r} is another KOC's", code="taken")
             execute(f"UPDATE koc_member SET {column} = ? WHERE id = ?", (value, member.id))
         return self.by_id(member.id)

@@ -39,9 +39,7 @@ class ProgrammeSchema(_Strict):
     category = _text(
         0, 200, load_default="", metadata={"description": "category of its goods, with all below it; empty: all goods"}
     )
-    situation = _whole(
-        1, 3, required=True, metadata={"description": "1, 2 or 3, as `scrm koc classify` says"}
-    )
+    situation = _whole(1, 3, required=True, metadata={"description": "1, 2 or 3, as `scrm koc classify` says"})
     window_days = _whole(
         1, 365, load_default=None, allow_none=True,
         metadata={"description": "days a KOC's link counts; default: 90, 30 or 60 by situation"},

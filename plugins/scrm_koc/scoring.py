@@ -5,8 +5,8 @@ brand's rows, ranked where it stands: of n people with anything at all, somebody
 above b of them and level with t (himself included) gets (2b + t) / 2n of the
 part's points, so equal values get equal points. No person is loaded into
 Python. Parts are written under the run's ``batch``, and the scores then follow
-in chunks of contacts, so that no transaction is long and a run that dies leaves
-the scores as they were or partly those of the same month's next run.
+in chunks of contacts, so that others can write in between; a run that died is
+simply run again.
 
 This month's score is ``memory_percent`` of last month's plus the rest of what
 this month says; who has no last month begins with this month's alone. A higher
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Invalid, NotFound, execute, from_instant
 
-from .measures import FACTORS, PARTS, Measures
+from .measures import FACTORS, PARTS, Measures, Part
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -96,20 +96,42 @@ class Scores:
         measures = Measures(self.brand, self.settings)
         for part in PARTS:
             if part.name == "penalty" or measures.weight(part):
-                with self.brand.transaction():
-                    execute(*measures.insert(part, batch))
-        after, top = 0, self._top()
-        while after < top:
+                self._write(part, batch, measures)
+        for span in self._spans():
             with self.brand.transaction():
-                self._score(period, batch, after, after + CHUNK)
-            after += CHUNK
+                self._score(period, batch, *span)
         (count,) = execute("SELECT count(*) FROM koc_score").fetchone()
         return int(count)
 
+    def _write(self, part: Part, batch: str, measures: Measures) -> None:
+        """Write everybody's points of a part."""
+        sql, params = measures.ranked(part, batch)
+        into = (
+            "INSERT INTO koc_part (contact_id, part, batch, value, below, ties, peers, points) SELECT contact_id, "
+            "CAST(? AS TEXT), CAST(? AS TEXT), value, below, ties, peers, points FROM "
+        )
+        if self.brand.handle.engine != "sqlite":
+            with self.brand.transaction():
+                execute(f"{into}({sql}) r", (part.name, batch, *params))
+            return
+        # SQLite has one writer: a million people are ranked in a temporary file, which locks nothing, and come
+        # into the brand's file in short transactions.
+        execute("DROP TABLE IF EXISTS temp.koc_ranked")
+        execute(
+            "CREATE TEMP TABLE koc_ranked (contact_id INTEGER PRIMARY KEY, value INTEGER, below INTEGER, ties INTEGER, "
+            "peers INTEGER, points INTEGER)"
+        )
+        execute(f"INSERT INTO temp.koc_ranked {sql}", params)
+        for span in self._spans():
+            with self.brand.transaction():
+                execute(f"{into}temp.koc_ranked WHERE contact_id > ? AND contact_id <= ?", (part.name, batch, *span))
+        execute("DROP TABLE temp.koc_ranked")
+
     @staticmethod
-    def _top() -> int:
+    def _spans() -> list[tuple[int, int]]:
+        """Contacts in chunks: (above, upto]."""
         (top,) = execute("SELECT coalesce(max(id), 0) FROM contact").fetchone()
-        return int(top)
+        return [(after, after + CHUNK) for after in range(0, int(top), CHUNK)]
 
     def _score(self, period: str, batch: str, above: int, upto: int) -> None:
         """Bring the scores of contacts in (above, upto] to this month, and drop the parts of runs before."""
@@ -207,9 +229,7 @@ class Scores:
         for part in PARTS:
             value, below, ties, peers, points = found.get(part.name, (0, 0, 1, 0, 0))
             most = measures.full(part)
-            told.append(
-                Explained(FACTORS[part.factor], part.name, part.title, points, most, value, below, ties, peers)
-            )
+            told.append(Explained(FACTORS[part.factor], part.name, part.title, points, most, value, below, ties, peers))
         return told
 
 

@@ -121,7 +121,9 @@ class Scene:
     def adds_up(self) -> bool:
         with self.brand:
             (orders,) = execute("SELECT coalesce(sum(earned_minor), 0) FROM koc_order").fetchone()
-            (whole,) = execute("SELECT coalesce(sum(amount_minor), 0) FROM koc_entry WHERE order_id IS NOT NULL").fetchone()
+            (whole,) = execute(
+                "SELECT coalesce(sum(amount_minor), 0) FROM koc_entry WHERE order_id IS NOT NULL"
+            ).fetchone()
             return int(orders) == int(whole) and self.koc.ledger.differences() == []
 
     def task(self, **more: Any) -> Any:
@@ -173,8 +175,6 @@ class Scene:
                 with self.brand:
                     keys[scope] = self.brand.keys.create(scope, (scope,))[1]
             headers = {"Authorization": f"Bearer {keys[scope]}"}
-            return client.open(
-                f"/api/v1/{self.brand.id}/plugins/koc{path}", method=method, json=body, headers=headers
-            )
+            return client.open(f"/api/v1/{self.brand.id}/plugins/koc{path}", method=method, json=body, headers=headers)
 
         return call

@@ -45,7 +45,10 @@ def test_over_http_a_koc_is_enrolled_tracked_settled_and_paid(scenes):
     assert [e["amount_minor"] for e in call("GET", "/entries?member=ANN").json["entries"]] == [100, -5]
     assert call("GET", "/entries?limit=0").status_code == 422
     assert call("GET", "/statements?member=ANN").json["statements"][0]["reference"] == "T1"
-    assert call("POST", "/penalties", {"contact": uid, "points": 5, "key": "k", "reason": "r"}, "koc:review").status_code == 201
+    assert (
+        call("POST", "/penalties", {"contact": uid, "points": 5, "key": "k", "reason": "r"}, "koc:review").status_code
+        == 201
+    )
     assert call("GET", "/check").json == {"differences": []}
 
 

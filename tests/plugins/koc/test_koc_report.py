@@ -111,14 +111,27 @@ def test_each_situation_is_compared_with_buyers_of_its_own_goods(scenes):
     scene.deliver()
     scene.clock.advance(days=40)
     serum, snack = row(scene, "serum"), row(scene, "snack")
-    assert (serum["situation"], serum["matched_value_minor"], serum["group"], serum["group_value_minor"]) == (2, 900, 1, 700)
-    assert (snack["situation"], snack["matched_value_minor"], snack["group"], snack["group_value_minor"]) == (3, 100, 2, 400)
+    assert (serum["situation"], serum["matched_value_minor"], serum["group"], serum["group_value_minor"]) == (
+        2,
+        900,
+        1,
+        700,
+    )
+    assert (snack["situation"], snack["matched_value_minor"], snack["group"], snack["group_value_minor"]) == (
+        3,
+        100,
+        2,
+        400,
+    )
 
 
 def test_metrics_are_told_per_day_and_programme(scenes):
     scene, other = scenes(SMALL)
     shop(scene)
-    for each, expected in ((scene, {("orders", "2026-01-05", "all", 1), ("revenue", "2026-01-05", "all", 800)}), (other, set())):
+    for each, expected in (
+        (scene, {("orders", "2026-01-05", "all", 1), ("revenue", "2026-01-05", "all", 800)}),
+        (other, set()),
+    ):
         with each.brand:
             day = each.brand.day(each.at("2026-01-05T12:00"))
             told = each.brand.plugins["koc"].collect_metrics(MetricsQuery(day, day))

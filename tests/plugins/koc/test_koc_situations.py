@@ -44,7 +44,7 @@ def test_each_case_says_what_it_implies_and_low_and_low_is_not_covered(scene):
 
 
 def test_goods_are_classified_by_their_own_price_and_their_buyers_repeat(scenes):
-    settings = "\n[plugins.koc.typical_minor]\n\"food/ice\" = 1000\n"
+    settings = '\n[plugins.koc.typical_minor]\n"food/ice" = 1000\n'
     scene, other = scenes(settings)
     scene.goods("ICE", 2_500, "food/ice/cream")
     scene.goods("CAR", 43_400_000, "car")

@@ -35,7 +35,15 @@ def steps(scene, uid):
 
 @pytest.mark.parametrize(
     "brief",
-    ["请写五星好评", "要求好评并晒图", "不得提缺点", "只写优点", "Write a positive review", "give us 5 stars", "5星返现"],
+    [
+        "请写五星好评",
+        "要求好评并晒图",
+        "不得提缺点",
+        "只写优点",
+        "Write a positive review",
+        "give us 5 stars",
+        "5星返现",
+    ],
 )
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_a_brief_that_demands_praise_is_refused(scene, brief):
@@ -44,7 +52,9 @@ def test_a_brief_that_demands_praise_is_refused(scene, brief):
     assert (refused.value.field, refused.value.code) == ("brief", "positive_wording")
 
 
-@pytest.mark.parametrize("brief", ["不要求好评，写真实感受", "禁止索要五星好评", "No positive review is needed; say what you saw"])
+@pytest.mark.parametrize(
+    "brief", ["不要求好评，写真实感受", "禁止索要五星好评", "No positive review is needed; say what you saw"]
+)
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_a_brief_that_frees_from_praise_is_fine(scene, brief):
     assert scene.task(brief=brief).label == "广告"
@@ -119,7 +129,9 @@ def test_a_piece_goes_from_invitation_to_pay_with_a_return_on_the_way(scenes):
         assert [(h.state, h.quality, h.reason, h.sells) for h in handed] == [
             ("returned", None, "照片模糊", True), ("approved", 4, "", True),
         ]  # fmt: skip
-        whole = json.dumps([HONEST, [picture], "https://social.example/p/1"], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        whole = json.dumps(
+            [HONEST, [picture], "https://social.example/p/1"], ensure_ascii=False, sort_keys=True, separators=(",", ":")
+        )
         assert handed[0].digest == hashlib.sha256(whole.encode()).hexdigest()
     assert [state for _, state, _ in steps(scene, uid)] == [
         "invited", "accepted", "sample_sent", "received", "submitted", "returned", "submitted", "approved", "published",
@@ -201,7 +213,10 @@ def test_tasks_go_through_the_api_with_the_right_keys(scene):
     assert call("POST", f"/works/{uid}/step/accept", scope="koc:manage").json["state"] == "accepted"
     unlabelled = {"text": "好用 https://shop.example/x"}
     assert call("POST", f"/works/{uid}/submit", unlabelled).json["code"] == "ad_label"
-    assert call("POST", f"/works/{uid}/submit", {"text": HONEST, "images": [{"ref": "x", "sha256": "y"}]}).status_code == 422
+    assert (
+        call("POST", f"/works/{uid}/submit", {"text": HONEST, "images": [{"ref": "x", "sha256": "y"}]}).status_code
+        == 422
+    )
     assert call("POST", f"/works/{uid}/submit", {"text": HONEST}).status_code == 201
     assert call("POST", f"/works/{uid}/approve", {"quality": 5}, "koc:manage").status_code == 403
     assert call("POST", f"/works/{uid}/judge/return").json["field"] == "reason"

@@ -162,7 +162,7 @@ def test_a_coupon_of_a_kocs_own_batch_is_their_code(scene):
 
 
 def test_the_goods_decide_programme_base_and_rate(scenes):
-    scene, _ = scenes("\n[plugins.koc]\nexcluded_skus = [\"POST\"]\n" + SECOND)
+    scene, _ = scenes('\n[plugins.koc]\nexcluded_skus = ["POST"]\n' + SECOND)
     for sku, category in (("SER", "skin/serum"), ("NUT", "food/nut"), ("POST", ""), ("CAP", "hat")):
         scene.goods(sku, 100, category)
     scene.enrol("ann", "ANN")
