@@ -117,6 +117,11 @@ class Members:
         """The KOC that a contact is, or None."""
         return self._one("p.contact_id = ?", contact_id)
 
+    @staticmethod
+    def any() -> bool:
+        """Whether there is any KOC at all: a brand without one pays nothing for its orders passing by."""
+        return execute("SELECT 1 FROM koc_member LIMIT 1").fetchone() is not None
+
     def get(self, code: str) -> Member:
         """The KOC with this code, in any case of letters; raises NotFound."""
         found = self._one("m.code = ?", code.upper())
@@ -150,8 +155,8 @@ class Members:
 
     # People who turn out to be one ----------------------------------------------
 
-    def settle_merge(self, *contact_ids: int) -> None:
-        """Say anew which membership pays for which, for everybody whom a merge or its undoing concerns.
+    def settle_merge(self) -> None:
+        """Say anew which membership pays for which, after a merge or its undoing.
 
         Whose row could not move (the winner is a KOC too) still names the merged
         contact; the survivor's membership pays for it, with its code and link alive.

@@ -97,6 +97,8 @@ class Settings(_Strict):
             "interaction-games:answered": "answers",
             "interaction-games:invited": "referrals",
             "interaction-games:invite-revoked": "-referrals",
+            "referral:qualified": "referrals",
+            "referral:revoked": "-referrals",
         },
         metadata={"description": "events of other plugins, as plugin:event, and what they count as"},
     )  # fmt: skip

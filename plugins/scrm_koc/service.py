@@ -58,7 +58,8 @@ class Koc:
 
     def take_order(self, event: OrderPaid) -> None:
         """A paid order may be put down to a KOC."""
-        self.tracking.decide(event.order_id)
+        if self.members.any():
+            self.tracking.decide(event.order_id)
 
     def take_refund(self, event: RefundMade) -> None:
         """A refund claws back what was earned of the order."""
@@ -88,7 +89,7 @@ class Koc:
 
     def take_merge(self, event: ContactMerged) -> None:
         """Two people turned out to be one: memberships join, and earned orders are looked at again."""
-        self.members.settle_merge(event.winner_id, event.loser_id)
+        self.members.settle_merge()
         for contact_id in (event.winner_id, event.loser_id):
             self.ledger.settle_merge(contact_id)
             member = self.members.find(contact_id)

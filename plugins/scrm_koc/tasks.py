@@ -107,6 +107,10 @@ class Tasks:
             member = self.members.standing(self.members.get(each).id)
             if member.state != "active" or member.contact_id is None:
                 raise Conflict(f"the KOC {member.code} is {member.state}", code="not_active")
+            known = self._work(task.id, member.id)
+            if known is not None:
+                uids.append(known)
+                continue
             made = execute(
                 "INSERT INTO koc_work (uid, task_id, member_id, state, due_at, created_at) "
                 "VALUES (?, ?, ?, 'invited', ?, ?) ON CONFLICT (task_id, member_id) DO NOTHING RETURNING id",
@@ -118,11 +122,18 @@ class Tasks:
                     "VALUES (?, '', 'invited', '', ?, ?)",
                     (made[0], clean_text(actor, field="actor"), now),
                 )
-            (uid,) = execute(
-                "SELECT uid FROM koc_work WHERE task_id = ? AND member_id = ?", (task.id, member.id)
-            ).fetchone()
-            uids.append(uid)
+            uids.append(str(self._work(task.id, member.id)))
         return uids
+
+    @staticmethod
+    def _work(task_id: int, member_id: int) -> str | None:
+        """The uid of a KOC's work on a task, also under a membership that was merged into theirs."""
+        row = execute(
+            "SELECT w.uid FROM koc_work w JOIN koc_member m ON m.id = w.member_id WHERE w.task_id = ? "
+            "AND coalesce(m.merged_into_id, m.id) = ? ORDER BY w.id LIMIT 1",
+            (task_id, member_id),
+        ).fetchone()
+        return str(row[0]) if row is not None else None
 
     # Reading ------------------------------------------------------------------
 

@@ -111,9 +111,14 @@ class Tracking:
             self._decide_named(source, number)
 
     def yield_to(self, scheme: str, fields: Mapping[str, str | int]) -> None:
-        """Another scheme pays an order, named by its id (``order_id``) or by ``source`` and ``order`` or ``number``."""
+        """Another scheme pays an order: see ``other_schemes`` in the README for how its event names it."""
         source, number = fields.get("source"), fields.get("number", fields.get("order"))
-        order_id = fields.get("order_id", fields.get("order") if type(fields.get("order")) is int else None)
+        order_id = fields.get("order_id", fields.get("order"))
+        friend = fields.get("friend")
+        if type(order_id) is not int and not number and type(friend) is int and friend:
+            # A referral pays for the friend's first order.
+            person = self.brand.contacts.survivor(friend)
+            order_id = first_orders([person]).get(person)
         if type(order_id) is int:
             row = execute("SELECT source, number FROM orders WHERE id = ?", (order_id,)).fetchone()
             if row is None:

@@ -112,8 +112,9 @@ class Works:
 
         A return and a violation need a reason, an approval the quality from 1 to
         5. ``publish`` begins the days that a piece must stay; ``verify`` before
-        they are over is refused, and then pays the fee and the reward. A violation
-        takes them back and costs points.
+        they are over is refused, and then pays the fee and the reward, once per task
+        and person (Conflict ``paid_once``). A violation takes them back and costs
+        points.
         """
         if action not in MOVES:
             raise Invalid(f"an action is one of {', '.join(MOVES)}", field="action")
@@ -258,6 +259,15 @@ class Works:
     def _pay(self, work: WorkView, task: Task, actor: str) -> None:
         """Fee into the ledger and reward to the person, once: both have the work's key."""
         member = self.members.standing(work.member_id)
+        # The row is locked first: two pieces of one person, who was two once, are paid one after the other.
+        execute("UPDATE koc_member SET followers = followers WHERE id = ?", (member.id,))
+        twice = execute(
+            "SELECT 1 FROM koc_work w JOIN koc_member m ON m.id = w.member_id WHERE w.task_id = ? AND w.id <> ? "
+            "AND w.state = 'paid' AND coalesce(m.merged_into_id, m.id) = ?",
+            (task.id, work.id, member.id),
+        ).fetchone()
+        if twice is not None:
+            raise Conflict(f"{member.code} was paid for the task {task.code} already", code="paid_once")
         if task.fee_minor:
             self.ledger.fee(member.id, task.fee_minor, key=f"fee:{work.uid}", reason=task.code, actor=actor)
         if task.reward is not None and member.contact_id is not None:

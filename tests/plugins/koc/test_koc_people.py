@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scrm_core.db.bulk import execute
-from scrm_core.errors import Gone
+from scrm_core.errors import Conflict, Gone
 
 SOON = "\n[plugins.koc]\nrefund_days = 0\nrate_c_bp = 1000\n"
 FIRST = SOON + '\n[[plugins.koc.programmes]]\ncode = "all"\nsituation = 2\n'
@@ -65,6 +65,27 @@ def test_a_customer_who_turns_out_to_be_the_koc_is_clawed_back_and_given_back_wh
     made = merge(scene, dan, ann)  # the other way round: the membership moves
     assert scene.entries("ANN")[4:] == [("clawback", -100)]
     assert scene.adds_up() and made
+
+
+def test_one_person_who_was_two_kocs_is_paid_a_task_once(scenes):
+    scene, _ = scenes(SOON)
+    ann, twin = scene.person("ann"), scene.person("twin")
+    scene.task(fee_minor=300)
+    works = []
+    for name in ("ann", "twin"):
+        scene.enrol(name, name.upper())
+        works.append(scene.invite(name.upper()))
+        scene.move(works[-1], "accept")
+        scene.submit(works[-1])
+        scene.move(works[-1], "approve", "publish")
+    merge(scene, ann, twin)
+    assert scene.invite("TWIN") == works[0]
+    assert scene.move(works[1], "verify") == "paid"
+    with pytest.raises(Conflict) as refused:
+        scene.move(works[0], "verify")
+    assert refused.value.code == "paid_once"
+    assert scene.entries("ANN") == [("fee", 300)]
+    assert scene.settle() == [("ANN", 0, 300, 300, 0)]
 
 
 def test_two_influenced_customers_who_are_one_have_one_first_order(scenes):

@@ -137,14 +137,31 @@ def test_ones_own_orders_and_those_of_another_scheme_pay_nothing(scene):
     assert ann
 
 
-def tell(scene, fields):
+def test_a_friend_whose_first_order_a_referral_pays_is_no_kocs(scene):
+    friend, inviter = scene.person("dan"), scene.person("eve")
+    scene.enrol("ann", "ANN")
+    for number in "12":
+        scene.use("ANN", number)
+        scene.order(number, "dan", 100)
+        scene.clock.advance(hours=1)
+    scene.deliver()
+    tell(scene, {"campaign": "spring", "friend": friend}, inviter)
+    scene.deliver()
+    assert [scene.led(number)[2] for number in "12"] == ["void", "open"]
+    with scene.brand:
+        scene.koc.scores.run()
+        told = {part.part: part.value for part in scene.koc.scores.explain(inviter)}
+    assert told["referrals"] == 1
+
+
+def tell(scene, fields, contact=None):
     from scrm_core import eventlog
     from scrm_core.db.base import compact_json
 
     with scene.brand, scene.brand.transaction():
         data = compact_json({"plugin": "referral", "name": "qualified", "fields": fields})
         now = scene.brand.now()
-        eventlog.append_encoded([("plugin.event", None, now, 0, data)], recorded_at=now)
+        eventlog.append_encoded([("plugin.event", contact, now, 0, data)], recorded_at=now)
 
 
 def test_a_coupon_of_a_kocs_own_batch_is_their_code(scene):
