@@ -1,4 +1,4 @@
-"""What a brief may not demand, and what a submission must say (growth.md 2.3 and 2.4).
+"""What a brief may not demand, and what a submission must say.
 
 Pure functions over text. Nobody may be made to praise: a brief that demands
 good reviews or stars is refused. Who recommends with a purchase link must say

@@ -6,12 +6,13 @@ import csv
 import json
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from scrm_core.api import Brand, CommandSession, Invalid, NotFound, find_contact, json_option, load_body
+from scrm_core.api import Brand, CommandSession, Invalid, NotFound, find_contact, json_option, load_body, local_instant
 
 from .exports import KINDS, rows
 from .models import NAME
@@ -282,11 +283,17 @@ def step(
 @click.argument("source")
 @click.argument("number")
 @click.option("--told", is_flag=True, help="The buyer said so; it was not used at the checkout.")
+@click.option("--opened-at", type=click.DateTime(), help="The buyer opened the KOC's link then, in the brand's time.")
 @json_option
-def use(session: CommandSession, brand_id: str, code: str, source: str, number: str, told: bool, as_json: bool) -> None:
-    """Tell that a KOC's code came with an order, here or yet to come."""
+def use(
+    session: CommandSession, brand_id: str, code: str, source: str, number: str, told: bool,
+    opened_at: datetime | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Tell that a KOC's code (or opened link) came with an order, here or yet to come."""
     with session.brand(brand_id) as brand:
-        found = _of(brand).tracking.use(code, source, number, via="told" if told else "code")
+        opened = local_instant(opened_at, brand.zone) if opened_at is not None else None
+        via = "told" if told else "code" if opened is None else "link"
+        found = _of(brand).tracking.use(code, source, number, via=via, opened_at=opened)
         view = order_view(found, brand) if found is not None else {"order": None}
     session.show_record(view, as_json=as_json)
 

@@ -65,7 +65,8 @@ class Members:
     ) -> Member:
         """Make a person a KOC with a code and a link of their own; who is one already is answered as they are.
 
-        ``target`` is where the link leads; a code is drawn where none is given.
+        ``target`` is where the link leads, with ``{code}`` in it as the link's
+        code; a KOC's code is drawn where none is given.
         Raises Invalid for a bad code or target, Conflict when the code or coupon batch is taken.
         """
         code = code.upper()
@@ -76,8 +77,8 @@ class Members:
         if known is not None:
             return known
         self.brand.channels.ensure(CHANNEL, "KOC 关键意见消费者", "koc")
-        link = self.brand.links.create(CHANNEL, target, owner=NAME, campaign=code)
         code = code or "".join(secrets.choice(_ALPHABET) for _ in range(8))
+        link = self.brand.links.create(CHANNEL, target, owner=NAME, campaign=code)
         made = execute(
             "INSERT INTO koc_member (code, link_id, coupon_batch, followers, rate_bp, state, carry_minor, joined_at, "
             "actor) VALUES (?, ?, ?, ?, ?, 'active', 0, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
@@ -128,6 +129,10 @@ class Members:
         if found is None:
             raise NotFound(f"no KOC has the code {code!r}")
         return found
+
+    def by_link(self, link: str) -> Member | None:
+        """The KOC whose short link has this code, or None."""
+        return self._one("l.code = ?", link)
 
     def by_id(self, member_id: int) -> Member:
         """The KOC with this id; raises NotFound."""

@@ -212,7 +212,10 @@ class KocSubmission(BrandModel):
 
 
 class KocUse(BrandModel):
-    """What was told of an order, before or after it came: ``via`` code, told, or other (another scheme pays it)."""
+    """What was told of an order, before or after it came: ``via`` code, link, told, or other (another scheme pays it).
+
+    ``opened_at`` is when the buyer opened the KOC's link.
+    """
 
     id = pw.BigAutoField()
     source = pw.TextField()
@@ -220,6 +223,7 @@ class KocUse(BrandModel):
     via = pw.TextField()
     member = pw.ForeignKeyField(KocMember, null=True)
     scheme = pw.TextField(default="")
+    opened_at = InstantField(null=True)
     at = InstantField()
 
     class Meta:

@@ -8,7 +8,7 @@ from typing import Any
 
 import flask
 
-from scrm_core.api import Invalid, NotFound, current_actor, current_brand, load_body, permission
+from scrm_core.api import Invalid, NotFound, current_actor, current_brand, load_body, permission, to_instant
 
 from .exports import rows
 from .models import NAME
@@ -255,7 +255,8 @@ def _move(uid: str, action: str, allowed: tuple[str, ...]) -> Any:
 def use() -> Any:
     """Tell that a KOC's code came with an order, here or yet to come; null while it is put down to nobody."""
     body, koc = _body(UseBody()), _koc()
-    found = koc.tracking.use(body["code"], body["source"], body["number"], via=body["via"])
+    opened_at = to_instant(body["opened_at"]) if body["opened_at"] is not None else None
+    found = koc.tracking.use(body["code"], body["source"], body["number"], via=body["via"], opened_at=opened_at)
     return flask.jsonify({"order": order_view(found, koc.brand) if found is not None else None}), 201
 
 

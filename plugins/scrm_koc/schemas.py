@@ -214,12 +214,16 @@ class SubmissionBody(_Strict):
 
 
 class UseBody(_Strict):
-    """A code that came with an order: ``via`` code when it was used at the checkout, told when the buyer said so."""
+    """A code that came with an order: ``via`` code when it was used at the checkout, told when the buyer said so.
+
+    ``via`` link: the buyer had opened the KOC's link at ``opened_at``.
+    """
 
     code = _text(2, 30, required=True)
     source = _text(1, 200, required=True)
     number = _text(1, 200, required=True)
-    via = fields.String(load_default="code", validate=validate.OneOf(("code", "told")))
+    via = fields.String(load_default="code", validate=validate.OneOf(("code", "link", "told")))
+    opened_at = fields.AwareDateTime(load_default=None, allow_none=True)
 
 
 class AdjustBody(_Strict):

@@ -1,4 +1,4 @@
-"""Who might be a KOC: a score of 0 to 100 of which every point is explained (growth.md 2.2).
+"""Who might be a KOC: a score of 0 to 100 of which every point is explained.
 
 Six factors hold thirteen parts. A part is one set-based statement over the
 brand's rows, ranked where it stands: of n people with anything at all, somebody

@@ -1,4 +1,4 @@
-"""Whom an order is put down to (归因): coupon code > own link within the window > what the buyer said (growth.md 2.5).
+"""Whom an order is put down to (归因): coupon code > own link within the window > what the buyer said.
 
 What is told of an order waits for it, and the order for what is told: until it
 is earned, better evidence replaces worse. An order is one row, so it pays one
@@ -93,14 +93,23 @@ class Tracking:
     # What is told -----------------------------------------------------------------
 
     @transactional
-    def use(self, code: str, source: str, number: str, *, via: str = "code") -> Attributed | None:
+    def use(
+        self, code: str, source: str, number: str, *, via: str = "code", opened_at: int | None = None
+    ) -> Attributed | None:
         """Note that an order, here or yet to come, came with a KOC's code; the first telling of each kind stands.
 
-        Returns whom the order is put down to now, None while it is not here. Raises NotFound for an unknown code.
+        ``via`` is code (used at the checkout), told (the buyer said so) or link: the
+        buyer had opened the KOC's link at the instant ``opened_at``; the link's own
+        code names it too. Returns whom the order is put down to now, None while it
+        is put down to nobody. Raises NotFound for an unknown code.
         """
-        if via not in ("code", "told"):
-            raise Invalid("via is code or told", field="via")
-        self._note(source, number, via, self.members.get(code).id)
+        if via not in RANK:
+            raise Invalid("via is code, link or told", field="via")
+        if (via == "link") != (opened_at is not None):
+            raise Invalid("an opened link, and nothing else, comes with opened_at", field="opened_at")
+        member = self.members.by_link(code) if via == "link" else None
+        member = member or self.members.get(code)
+        self._note(source, number, via, member.id, opened_at=opened_at)
         return self._decide_named(source, number)
 
     def use_coupon(self, batch: str, source: str, number: str) -> None:
@@ -133,15 +142,17 @@ class Tracking:
             (source, number),
         )
 
-    def _note(self, source: str, number: str, via: str, member_id: int | None, scheme: str = "") -> None:
+    def _note(
+        self, source: str, number: str, via: str, member_id: int | None, scheme: str = "", opened_at: int | None = None
+    ) -> None:
         source = clean_text(source, field="source", max_length=200)
         number = clean_text(number, field="number", max_length=200)
         if not source or not number:
             raise Invalid("name the order by its source and number", field="number" if source else "source")
         execute(
-            "INSERT INTO koc_use (source, number, via, member_id, scheme, at) VALUES (?, ?, ?, ?, ?, ?) "
+            "INSERT INTO koc_use (source, number, via, member_id, scheme, opened_at, at) VALUES (?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (source, number, via) DO NOTHING",
-            (source, number, via, member_id, scheme, self.brand.now()),
+            (source, number, via, member_id, scheme, opened_at, self.brand.now()),
         )
 
     # Deciding ---------------------------------------------------------------------
@@ -253,22 +264,23 @@ class Tracking:
         )
         if "code" in told:
             return "code", told["code"]
-        if contact_id is not None:
-            link = self._last_link(contact_id, paid_at, programme.window_days)
-            if link is not None:
-                return "link", link
+        link = self._last_link(contact_id, source, number, (paid_at - programme.window_days * MS_PER_DAY, paid_at))
+        if link is not None:
+            return "link", link
         return ("told", told["told"]) if "told" in told else None
 
     @staticmethod
-    def _last_link(contact_id: int, paid_at: int, window_days: int) -> int | None:
+    def _last_link(contact_id: int | None, source: str, number: str, window: tuple[int, int]) -> int | None:
         """The member whose link the buyer last opened, or last came through, within the window before payment."""
-        span = (contact_id, paid_at - window_days * MS_PER_DAY, paid_at)
+        span = (contact_id, *window)
         row = execute(
             "SELECT m.id FROM (SELECT link_id, at FROM visit WHERE contact_id = ? AND at >= ? AND at <= ? AND bot = 0 "
             "UNION ALL SELECT link_id, at FROM touch WHERE contact_id = ? AND at >= ? AND at <= ? "
-            "AND link_id IS NOT NULL) t "
+            "AND link_id IS NOT NULL "
+            "UNION ALL SELECT told.link_id, u.opened_at FROM koc_use u JOIN koc_member told ON told.id = u.member_id "
+            "WHERE u.source = ? AND u.number = ? AND u.via = 'link' AND u.opened_at >= ? AND u.opened_at <= ?) t "
             "JOIN koc_member m ON m.link_id = t.link_id ORDER BY t.at DESC, m.id LIMIT 1",
-            (*span, *span),
+            (*span, *span, source, number, *window),
         ).fetchone()
         return int(row[0]) if row is not None else None
 

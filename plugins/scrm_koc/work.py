@@ -1,4 +1,4 @@
-"""A task in one KOC's hands, as an audited state machine (growth.md 2.3).
+"""A task in one KOC's hands, as an audited state machine.
 
 invited -> accepted -> (sample_sent -> received) -> submitted -> approved -> published -> verified -> paid;
 submitted -> returned -> submitted; invited -> declined or lapsed; violated from approved on; withdrawn before

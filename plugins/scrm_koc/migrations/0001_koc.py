@@ -194,9 +194,10 @@ def up(migrator, db):
     class Use(Frozen):
         source = pw.TextField()
         number = pw.TextField()
-        via = pw.TextField(constraints=[pw.Check("via IN ('code', 'told', 'other')")])
+        via = pw.TextField(constraints=[pw.Check("via IN ('code', 'link', 'told', 'other')")])
         member = pw.ForeignKeyField(Member, null=True)
         scheme = pw.TextField()
+        opened_at = pw.BigIntegerField(null=True)
         at = pw.BigIntegerField()
 
         class Meta:

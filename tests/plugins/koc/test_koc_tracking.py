@@ -98,6 +98,32 @@ def test_a_buyer_who_becomes_known_later_still_counts(scene):
     assert scene.led("1") == ("ANN", "link", "open")
 
 
+def test_a_checkout_tells_when_the_link_was_opened(scene):
+    scene.enrol("bea", "BEA")
+    with scene.brand:
+        ann = scene.koc.members.enrol(scene.person("ann"), "https://shop.example/?k={code}", code="ANN", actor="lin")
+        assert scene.brand.links.get(ann.link).target == f"https://shop.example/?k={ann.link}"
+    call = scene.api()
+    for number, opened, code in (
+        ("1", "2026-01-01T08:00:00+08:00", ann.link),
+        ("2", "2025-10-01T08:00:00+08:00", "ANN"),  # before the window
+        ("3", "2026-01-01T08:00:00+08:00", "NOBODY"),
+    ):
+        body = {"code": code, "source": "shop", "number": number, "via": "link", "opened_at": opened}
+        assert call("POST", "/uses", body, "koc:track").status_code == (404 if code == "NOBODY" else 201)
+    assert (
+        call("POST", "/uses", {"code": "ANN", "source": "shop", "number": "9", "via": "link"}).json["field"]
+        == "opened_at"
+    )
+    told = scene.run("use", "acme", "BEA", "shop", "4", "--opened-at", "2026-01-01 08:00:00")
+    assert told.exit_code == 0, told.output
+    for number in "124":
+        scene.order(number, "", 1_000)  # a buyer whom nobody knows
+    scene.deliver()
+    assert [scene.led(number) for number in "124"] == [("ANN", "link", "open"), None, ("BEA", "link", "open")]
+    assert scene.use("BEA", "1").via == "code"
+
+
 def test_a_code_whose_goods_are_told_later_still_counts(scenes):
     scene, _ = scenes("\n[plugins.koc]\n" + SECOND)
     scene.enrol("ann", "ANN")
