@@ -165,6 +165,23 @@ class Ledger:
             return Worth(0, 0, "not_first")
         return Worth(base * rate // BP, base)
 
+    def reopen(self, contact_id: int) -> None:
+        """A merge was undone: orders that were void for who their buyer was are decided again when they are due."""
+        execute(
+            "UPDATE koc_order SET state = 'open', reason = '' WHERE state = 'void' AND entries = 0 "
+            "AND reason IN ('own_order', 'not_first') AND order_id IN (SELECT id FROM orders WHERE contact_id = ?)",
+            (contact_id,),
+        )
+
+    def recheck(self) -> None:
+        """Claw back what was earned of orders that count no more though no refund says so (closed, corrected)."""
+        rows = execute(
+            "SELECT k.order_id FROM koc_order k JOIN orders o ON o.id = k.order_id WHERE k.state = 'earned' "
+            "AND k.earned_minor > 0 AND o.valid = 0 ORDER BY k.order_id"
+        ).fetchall()
+        for (order_id,) in rows:
+            self.review(order_id)
+
     def settle_merge(self, contact_id: int) -> None:
         """Look again at every earned order of a buyer who turned out to be somebody else as well."""
         rows = execute(

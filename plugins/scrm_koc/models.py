@@ -72,6 +72,17 @@ class KocScore(BrandModel):
         table_name = "koc_score"
 
 
+class KocRun(BrandModel):
+    """Whose turn it is to score: one row, ``batch`` empty while nobody scores, ``at`` the last sign of life."""
+
+    id = pw.BigAutoField()
+    batch = pw.TextField()
+    at = InstantField()
+
+    class Meta:
+        table_name = "koc_run"
+
+
 class KocMember(BrandModel):
     """A KOC of the programme: ``code`` is what customers name, ``link`` what they open.
 
@@ -315,6 +326,7 @@ MODELS = (
     KocSignal,
     KocPart,
     KocScore,
+    KocRun,
     KocMember,
     KocPerson,
     KocPenalty,

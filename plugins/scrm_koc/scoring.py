@@ -15,12 +15,13 @@ tier is given at once, a lower one after ``demote_periods`` months below.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Invalid, NotFound, execute, from_instant
+from scrm_core.api import Conflict, Invalid, NotFound, execute, from_instant
 
 from .measures import FACTORS, PARTS, Measures, Part
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from scrm_core.api import Brand
 
 CHUNK = 20_000
+LEASE_MS = 3_600_000
+"""A run that gave no sign of life for so long is taken to be dead."""
 MOST_ROWS = 500
 TIERS = ("C", "B", "A", "S")
 FULL = 10_000
@@ -91,17 +94,44 @@ class Scores:
         return execute("SELECT 1 FROM koc_score WHERE period = ? LIMIT 1", (self.period(),)).fetchone() is not None
 
     def run(self) -> int:
-        """Score everybody with any evidence for this month, again if it was; returns how many people have a score."""
+        """Score everybody with any evidence for this month, again if it was; returns how many people have a score.
+
+        Raises Conflict (``scoring``) while somebody else does, or when somebody else took over after an hour's silence.
+        """
         period, batch = self.period(), secrets.token_hex(8)
-        measures = Measures(self.brand, self.settings)
-        for part in PARTS:
-            if part.name == "penalty" or measures.weight(part):
-                self._write(part, batch, measures)
-        for span in self._spans():
+        self._begin(batch)
+        try:
+            measures = Measures(self.brand, self.settings)
+            for part in PARTS:
+                if part.name == "penalty" or measures.weight(part):
+                    self._write(part, batch, measures)
+            for span in self._spans():
+                with self._turn(batch):
+                    self._score(period, batch, *span)
+        finally:
             with self.brand.transaction():
-                self._score(period, batch, *span)
+                execute("UPDATE koc_run SET batch = '' WHERE batch = ?", (batch,))
         (count,) = execute("SELECT count(*) FROM koc_score").fetchone()
         return int(count)
+
+    def _begin(self, batch: str) -> None:
+        now = self.brand.now()
+        with self.brand.transaction():
+            taken = execute(
+                "INSERT INTO koc_run (id, batch, at) VALUES (1, ?, ?) ON CONFLICT (id) DO UPDATE "
+                "SET batch = excluded.batch, at = excluded.at WHERE koc_run.batch = '' OR koc_run.at < ? RETURNING id",
+                (batch, now, now - LEASE_MS),
+            ).fetchone()
+        if taken is None:
+            raise Conflict("somebody else is scoring; wait until it is done", code="scoring")
+
+    @contextlib.contextmanager
+    def _turn(self, batch: str) -> Iterator[None]:
+        """A transaction of this run, as long as it is its turn: a later run drops the parts of earlier ones."""
+        with self.brand.transaction():
+            if not execute("UPDATE koc_run SET at = ? WHERE id = 1 AND batch = ?", (self.brand.now(), batch)).rowcount:
+                raise Conflict("another run of scoring took over", code="scoring")
+            yield
 
     def _write(self, part: Part, batch: str, measures: Measures) -> None:
         """Write everybody's points of a part."""
@@ -111,7 +141,7 @@ class Scores:
             "CAST(? AS TEXT), CAST(? AS TEXT), value, below, ties, peers, points FROM "
         )
         if self.brand.handle.engine != "sqlite":
-            with self.brand.transaction():
+            with self._turn(batch):
                 execute(f"{into}({sql}) r", (part.name, batch, *params))
             return
         # SQLite has one writer: a million people are ranked in a temporary file, which locks nothing, and come
@@ -123,7 +153,7 @@ class Scores:
         )
         execute(f"INSERT INTO temp.koc_ranked {sql}", params)
         for span in self._spans():
-            with self.brand.transaction():
+            with self._turn(batch):
                 execute(f"{into}temp.koc_ranked WHERE contact_id > ? AND contact_id <= ?", (part.name, batch, *span))
         execute("DROP TABLE temp.koc_ranked")
 

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import ContactMerged, OrderPaid, PluginEvent, RefundMade, ReportTable, execute, transactional
+from scrm_core.api import (
+    ContactMerged,
+    NotFound,
+    OrderPaid,
+    PluginEvent,
+    RefundMade,
+    ReportTable,
+    execute,
+    transactional,
+)
 
 from .ledger import Ledger
 from .members import Members
@@ -77,20 +86,30 @@ class Koc:
             self.tracking.use_coupon(*(str(fields.get(key, "")) for key in ("batch", "source", "order")))
         measure = self.settings["signals"].get(name)
         # A wrong answer says nothing of expertise.
-        if measure is not None and event.contact_id is not None and event.fields.get("right") != 0:
+        person = self._person(event.contact_id) if measure is not None and event.fields.get("right") != 0 else None
+        if person is not None:
             execute(
                 "INSERT INTO koc_signal (event_id, contact_id, measure, amount, day) VALUES (?, ?, ?, ?, ?) "
                 "ON CONFLICT (event_id) DO NOTHING",
                 (
-                    event.event_id, self.brand.contacts.survivor(event.contact_id), measure.removeprefix("-"),
+                    event.event_id, person, measure.removeprefix("-"),
                     -1 if measure.startswith("-") else 1, self.brand.day(event.at),
                 ),
             )  # fmt: skip
+
+    def _person(self, contact_id: int | None) -> int | None:
+        """Whom an event is about now; None for nobody, or somebody who was erased meanwhile."""
+        try:
+            return self.brand.contacts.survivor(contact_id) if contact_id is not None else None
+        except NotFound:
+            return None
 
     def take_merge(self, event: ContactMerged) -> None:
         """Two people turned out to be one: memberships join, and earned orders are looked at again."""
         self.members.settle_merge()
         for contact_id in (event.winner_id, event.loser_id):
+            if event.undone:
+                self.ledger.reopen(contact_id)
             self.ledger.settle_merge(contact_id)
             member = self.members.find(contact_id)
             if member is not None:

@@ -55,6 +55,7 @@ class Statements:
         actor = clean_text(actor, field="actor", max_length=200)
         if not actor:
             raise Invalid("a settlement needs an actor: who makes it", field="actor")
+        self.ledger.recheck()
         self.ledger.earn_due()
         made = (self._settle(member_id, actor) for member_id in self._waiting())
         return [statement for statement in made if statement is not None]
@@ -68,6 +69,7 @@ class Statements:
         found: list[Statement] = []
         try:
             with self.brand.transaction():
+                self.ledger.recheck()
                 self.ledger.earn_due()
                 found = [s for member_id in self._waiting() if (s := self._settle(member_id, "dry run")) is not None]
                 raise Undo

@@ -126,7 +126,10 @@ class Tracking:
         friend = fields.get("friend")
         if type(order_id) is not int and not number and type(friend) is int and friend:
             # A referral pays for the friend's first order.
-            person = self.brand.contacts.survivor(friend)
+            try:
+                person = self.brand.contacts.survivor(friend)
+            except NotFound:
+                return  # erased meanwhile
             order_id = first_orders([person]).get(person)
         if type(order_id) is int:
             row = execute("SELECT source, number FROM orders WHERE id = ?", (order_id,)).fetchone()

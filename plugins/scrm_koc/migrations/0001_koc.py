@@ -93,6 +93,13 @@ def up(migrator, db):
             table_name = "koc_score"
             indexes = ((("score", "contact"), False),)
 
+    class Run(Frozen):
+        batch = pw.TextField()
+        at = pw.BigIntegerField()
+
+        class Meta:
+            table_name = "koc_run"
+
     class Member(Frozen):
         code = pw.TextField(unique=True)
         link = pw.ForeignKeyField(Link, null=True, unique=True)
@@ -262,7 +269,8 @@ def up(migrator, db):
             table_name = "koc_entry"
 
     tables = [
-        Signal, Part, Score, Member, Person, Penalty, Task, Work, Step, Submission, Use, Attributed, Statement, Entry
+        Signal, Part, Score, Run, Member, Person, Penalty, Task, Work, Step, Submission, Use, Attributed, Statement,
+        Entry,
     ]  # fmt: skip
     db.create_tables(tables, safe=False)
     db.execute_sql("CREATE INDEX koc_entry_unsettled ON koc_entry (member_id) WHERE statement_id IS NULL")

@@ -87,6 +87,19 @@ def test_the_worked_commission_its_clawback_and_the_balance_that_is_carried(scen
     assert other.settle() == []
 
 
+def test_an_order_that_is_closed_without_a_refund_is_clawed_back_by_the_next_settlement(scenes):
+    scene, _ = scenes("\n[plugins.koc]\nrefund_days = 0\n")
+    scene.enrol("ann", "ANN")
+    sell(scene, paid=1_000)
+    assert scene.settle() == [("ANN", 0, 50, 50, 0)]
+    scene.clock.advance(hours=1)
+    scene.order("1", "dan", 1_000, status="closed")
+    with scene.brand:
+        assert [s.total_minor for s in scene.koc.statements.preview()] == [-50]
+    assert scene.settle() == [("ANN", 0, -50, 0, -50)]
+    assert scene.adds_up()
+
+
 def test_a_refund_before_it_is_earned_leaves_what_is_left(scenes):
     scene, _ = scenes(EIGHT)
     scene.enrol("ann", "ANN")

@@ -67,6 +67,18 @@ def test_a_customer_who_turns_out_to_be_the_koc_is_clawed_back_and_given_back_wh
     assert scene.adds_up() and made
 
 
+def test_an_order_that_a_wrong_merge_made_an_own_one_earns_once_it_is_undone(scenes):
+    scene, _ = scenes(SOON)
+    ann, dan = scene.person("ann"), scene.person("dan")
+    scene.enrol("ann", "ANN")
+    sell(scene, "1", "dan", "ANN")
+    made = merge(scene, ann, dan)
+    assert scene.settle() == [] and scene.led("1") == ("ANN", "code", "void")
+    undo(scene, made)
+    assert scene.settle() == [("ANN", 0, 100, 100, 0)]
+    assert scene.adds_up()
+
+
 def test_one_person_who_was_two_kocs_is_paid_a_task_once(scenes):
     scene, _ = scenes(SOON)
     ann, twin = scene.person("ann"), scene.person("twin")

@@ -6,10 +6,23 @@ import json
 
 import pytest
 
-from scrm_core.errors import ConfigError
+from scrm_core.db.bulk import execute
+from scrm_core.errors import ConfigError, Conflict
 from scrm_core.facts import MetricsQuery
 from scrm_core.installation import Installation
 
+SCORE = """
+from scrm_core.errors import Conflict
+from scrm_koc.service import Koc
+
+
+def run(brand, worker):
+    koc = Koc(brand, brand.plugins["koc"].settings)
+    try:
+        return koc.scores.run()
+    except Conflict as exc:
+        return exc.code
+"""
 FREE = "\n[plugins.koc]\nmemory_percent = 0\n"
 
 
@@ -193,3 +206,34 @@ def test_settings_that_make_no_scale_are_refused(scene):
         fresh.brand("acme")
     fresh.close()
     assert len(refused.value.problems) == 2
+
+
+def test_four_processes_that_score_at_once_leave_one_right_answer(scenes, together):
+    scene, _ = scenes("\n[plugins.koc]\nscore_days = 3650\n")
+    people = [scene.person(f"b{n}") for n in range(4)]
+    for n in range(4):
+        scene.order(str(n), f"b{n}", 100)
+    answers = together(scene.brand.installation, SCORE, 4)
+    assert set(answers) <= {4, "scoring"} and 4 in answers
+    for each in people:
+        told = points(scene, each)
+        assert (told.pop("money"), told.pop("orders")) == (750, 500)
+        told.pop("tenure", None)  # the processes have the machine's clock
+        assert told == {}
+    with scene.brand:
+        for each in people:
+            explained = sum(part.points for part in scene.koc.scores.explain(each))
+            assert explained == scene.koc.scores.get(each).score >= 1_250
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_run_that_died_is_taken_over_after_an_hour(scene):
+    scene.order("1", "ann", 100)
+    with scene.brand:
+        execute("INSERT INTO koc_run (id, batch, at) VALUES (1, 'dead', ?)", (scene.brand.now(),))
+        scene.clock.advance(hours=1)
+        with pytest.raises(Conflict):
+            scene.koc.scores.run()
+        scene.clock.advance(ms=1)
+        assert scene.koc.scores.run() == 1
+        assert scene.koc.scores.run() == 1
