@@ -220,6 +220,8 @@ def brand_settings() -> str:
     for name, item in BrandSchema().fields.items():
         if isinstance(item, fields.Nested):
             parts.append(settings(type(item.schema), name))
+        elif isinstance(item, fields.Dict) and isinstance(item.value_field, fields.Nested):
+            parts.append(settings(type(item.value_field.schema), f"{name}.NAME"))
     return "\n".join(parts)
 
 

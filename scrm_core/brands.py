@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .consumers import Consumers
     from .installation import Installation
     from .outreach import Outreach
+    from .partners import Partners
     from .services.carts import Carts
     from .services.channels import Channels
     from .services.consent import Consents
@@ -321,6 +322,12 @@ class Brand:
         from .outreach import Outreach
 
         return Outreach(self)
+
+    @cached_property
+    def partners(self) -> Partners:
+        from .partners import Partners
+
+        return Partners(self)
 
     @cached_property
     def consumers(self) -> Consumers:

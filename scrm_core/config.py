@@ -24,6 +24,7 @@ from .config_fields import flag, number, text
 from .consumer_config import ConsumerConfig, ConsumerTable, consumer_config
 from .errors import ConfigError, NotFound
 from .outreach_config import OutreachPolicy, OutreachTable, outreach_policy
+from .partner_config import Partner, PartnerTable, partners_of
 from .values.money import CURRENCIES
 
 PROJECT_FILE = "scrm.toml"
@@ -139,6 +140,12 @@ class BrandSchema(Schema):
     attribution = fields.Nested(AttributionTable, load_default=dict)
     outreach = fields.Nested(OutreachTable, load_default=dict)
     consumer = fields.Nested(ConsumerTable, load_default=dict)
+    partners = fields.Dict(
+        keys=fields.String(),
+        values=fields.Nested(PartnerTable),
+        load_default=dict,
+        metadata={"description": "[partners.NAME]: brands that this one exchanges messages with"},
+    )
     plugins = fields.Dict(keys=fields.String(), values=fields.Dict(), load_default=dict)
 
 
@@ -193,6 +200,7 @@ class BrandConfig:
     attribution_days: int = 30
     outreach: OutreachPolicy = field(default_factory=OutreachPolicy)
     consumer: ConsumerConfig = field(default_factory=ConsumerConfig)
+    partners: Mapping[str, Partner] = field(default_factory=dict)
     plugins: dict[str, PluginEntry] = field(default_factory=dict)
     path: Path | None = None
 
@@ -248,6 +256,8 @@ def load_brand(path: Path, environ: Mapping[str, str] = os.environ) -> BrandConf
             if value is not None and not isinstance(value, bool):
                 problems.append(f"{path}: [plugins.{name}] {key}: found {value!r}; must be true or false")
         entries[name] = PluginEntry(name, enabled is True, history, table)
+    partners, wrong = partners_of(brand["id"], values["partners"], raw.get("partners"))
+    problems += [f"{path}: {problem}" for problem in wrong]
     if problems:
         raise ConfigError("\n".join(problems), problems=tuple(problems))
     return BrandConfig(
@@ -256,6 +266,7 @@ def load_brand(path: Path, environ: Mapping[str, str] = os.environ) -> BrandConf
         attribution_days=values["attribution"]["window_days"],
         outreach=outreach_policy(values["outreach"]),
         consumer=consumer_config(values["consumer"]),
+        partners=partners,
         plugins=entries,
         path=path,
     )
@@ -342,6 +353,14 @@ def _explain(path: Path, table: str, messages: Any, raw: Any, schema: Schema) ->
         if isinstance(message, dict) and isinstance(nested, fields.Nested):
             inner = f"{table}.{key}".lstrip(".")
             problems.extend(_explain(path, inner, message, found, nested.schema))
+            continue
+        below = nested.value_field if isinstance(nested, fields.Dict) else None
+        if isinstance(below, fields.Nested) and isinstance(found, dict):
+            # [table.NAME]: each table is explained by its own schema, which knows what is secret.
+            for name, words in message.items():
+                inner = f"{table}.{key}.{name}".lstrip(".")
+                inside = words.get("value", words) if isinstance(words, dict) else {"_schema": words}
+                problems.extend(_explain(path, inner, inside, found.get(name), below.schema))
             continue
         where = f"{path}: [{table}] {key}" if table else f"{path}: {key}"
         secret = nested is not None and nested.metadata.get("secret")

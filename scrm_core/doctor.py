@@ -139,6 +139,7 @@ def _brand(installation: Installation, config: BrandConfig, deep: bool) -> Itera
             yield from _database(brand, deep)
             yield from _delivery(brand, config)
             yield from _sums(brand)
+            yield from _partners(brand)
     except (ScrmError, peewee.PeeweeException) as exc:
         yield Finding(place, FAILED, str(exc), "see docs/operations.md")
 
@@ -198,6 +199,17 @@ def _sums(brand: Brand) -> Iterator[Finding]:
             yield Finding(place, FAILED, f"{wrong:,} of the {what} do not add up", "report this with the log")
         else:
             yield Finding(place, OK, f"{what} add up")
+
+
+def _partners(brand: Brand) -> Iterator[Finding]:
+    for (partner, state), count in sorted(brand.partners.counts().items()):
+        place = f"brand {brand.id}, partner {partner}"
+        if state == "dead":
+            remedy = f"see: scrm partner dead {brand.id}; then: scrm partner replay {brand.id} --all"
+            yield Finding(place, WARNING, f"{count:,} messages were given up", remedy)
+        elif state == "waiting" and partner not in brand.config.partners:
+            yield Finding(place, WARNING, f"{count:,} messages wait for a partner that the file does not name",
+                          f"name it again in [partners.{partner}]")  # fmt: skip
 
 
 def _report_imports(mark: str, root: Path, names: Sequence[str]) -> None:

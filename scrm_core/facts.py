@@ -186,6 +186,21 @@ class PluginEvent(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class PartnerMessage(Fact):
+    """A brand that is a partner of this one sent a message; ``at`` is when it came.
+
+    ``partner`` is its name in this brand's file, ``kind`` what its sender calls it, for
+    example ``swap.offer``, ``body`` a JSON object, ``id`` the message's own: a message
+    that is sent again keeps it and is told once.
+    """
+
+    partner: str = ""
+    kind: str = ""
+    id: str = ""
+    body: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class LeadDraft:
     """A lead about to be written; ``identities`` are (kind, namespace, value)."""
 
@@ -281,4 +296,5 @@ EVENT_TYPES: dict[str, tuple[type[Fact], str]] = {
     "contact.merged": (ContactMerged, "on_contact_merged"),
     "member.joined": (MemberJoined, "on_member"),
     "plugin.event": (PluginEvent, "on_event"),
+    "partner.message": (PartnerMessage, "on_partner_message"),
 }

@@ -40,6 +40,7 @@ from .facts import (
     MetricValue,
     OrderDraft,
     OrderPaid,
+    PartnerMessage,
     PersonQuery,
     PluginEvent,
     RefundMade,
@@ -120,6 +121,10 @@ class HookSpecs:
     @_spec
     def on_event(self, event: PluginEvent) -> None:
         """A plugin told an event of its own (``brand.emit``). Every plugin hears it, the one that told it too."""
+
+    @_spec
+    def on_partner_message(self, event: PartnerMessage) -> None:
+        """A partner's message came. Not sent for one that was refused, nor again for a repetition."""
 
     # Guards ------------------------------------------------------------------
 

@@ -35,7 +35,8 @@ V = TypeVar("V", bound=Callable[..., Any])
 RESERVED_NAMES = frozenset(
     {
         *("core", "brand", "completion", "config", "contact", "demo", "doctor", "events", "export", "hooks"),
-        *("import", "init", "key", "migrate", "outreach", "plugin", "report", "rfm", "run", "segment", "worker"),
+        *("import", "init", "key", "migrate", "outreach", "partner", "plugin", "report", "rfm", "run"),
+        *("segment", "worker"),
     }
 )
 

@@ -60,7 +60,10 @@ class Worker:
         self._current: _Lane | None = None
         self._failing: dict[str, float] = {}
         self._queue: Queue | None = None
-        self._sending = Sending(installation, stop)
+        self._sending = (
+            Sending(installation, stop, lambda brand: brand.outreach.dispatch().busy),
+            Sending(installation, stop, lambda brand: brand.partners.post(), "posting"),
+        )
         self.receiver = NudgeReceiver(installation.config.data_dir)
 
     def run(self, *, jobs: bool = True) -> int:
@@ -75,7 +78,8 @@ class Worker:
             self._queue = Queue(self.installation, make_huey(self.installation.config), self._wake)
             consumer = self._queue.consumer()
             consumer.start()
-        self._sending.start()
+        for each in self._sending:
+            each.start()
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
         try:
             return self._loop()
@@ -83,7 +87,8 @@ class Worker:
             self.stop.set()
             if consumer is not None:
                 consumer.stop(graceful=False)
-            self._sending.join()
+            for each in self._sending:
+                each.join()
             self._release()
             self.receiver.close()
 
@@ -175,7 +180,7 @@ class Worker:
         os._exit(EXIT_HUNG)
 
     def _watch_sending(self) -> None:
-        brand_id = self._sending.stuck()
+        brand_id = next((brand for each in self._sending if (brand := each.stuck())), None)
         if brand_id is not None:
             log.error("brand %s: a gateway does not answer; this worker is recycled", brand_id)
             # What it was given becomes unknown when the lease runs out, and waits for its receipts.

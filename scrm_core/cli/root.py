@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plugin": ("plugins", "Plugins: what is there, pause and resume."),
     "hooks": ("plugins", "What a plugin can react to."),
     "outreach": ("outreach", "What is sent to people: runs, whom not to write to, the emergency switch."),
+    "partner": ("partners", "Partner brands, and messages that did not arrive."),
     "events": ("events", "A brand's event log and its parked events."),
 }
 

@@ -27,6 +27,8 @@ from .engine import (
     JobRun,
     Meta,
     Parked,
+    PartnerIn,
+    PartnerOut,
     PluginCursor,
 )
 from .marketing import (
@@ -91,6 +93,8 @@ CORE_MODELS = (
     Parked,
     JobRun,
     ImportRun,
+    PartnerOut,
+    PartnerIn,
 )
 
 __all__ = [
@@ -129,6 +133,8 @@ __all__ = [
     "Outcome",
     "OutreachRun",
     "Parked",
+    "PartnerIn",
+    "PartnerOut",
     "PluginCursor",
     "Product",
     "ProductAttribute",

@@ -119,3 +119,38 @@ class Audit(BrandModel):
     action = pw.TextField()
     target = pw.TextField(default="")
     detail = JSONField(null=True)
+
+
+class PartnerOut(BrandModel):
+    """A message to a partner: waiting, sending, delivered or dead. Its text is forgotten when it is delivered."""
+
+    id = pw.BigAutoField()
+    uid = pw.TextField(unique=True)
+    partner = pw.TextField()
+    kind = pw.TextField()
+    key = pw.TextField()
+    digest = pw.TextField()
+    text = pw.TextField(null=True)
+    state = pw.TextField(default="waiting")
+    attempts = pw.BigIntegerField(default=0)
+    next_at = InstantField()
+    error = pw.TextField(default="")
+    created_at = InstantField()
+    settled_at = InstantField(null=True)
+
+    class Meta:
+        table_name = "partner_out"
+
+
+class PartnerIn(BrandModel):
+    """A partner's message that was taken: what a repetition is known by. What it says is in the event log."""
+
+    partner = pw.TextField()
+    uid = pw.TextField()
+    kind = pw.TextField()
+    digest = pw.TextField()
+    received_at = InstantField()
+
+    class Meta:
+        table_name = "partner_in"
+        primary_key = pw.CompositeKey("partner", "uid")

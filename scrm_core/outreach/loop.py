@@ -1,7 +1,8 @@
 """Sending in the worker: every brand that has something to send is driven by one thread of a small pool.
 
-A gateway that takes its time holds up its own brand, not the others. Two
-workers may drive one brand at once: the claim decides who sends what.
+Messages to people and messages to partners have a loop each. A gateway that
+takes its time holds up its own brand, not the others. Two workers may drive one
+brand at once: the claim decides who sends what.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ from ..errors import ScrmError
 from ..limits import LIMITS
 
 if TYPE_CHECKING:
+    from ..brands import Brand
     from ..installation import Installation
 
 log = logging.getLogger("scrm.outreach")
@@ -28,16 +31,19 @@ FAILING_SECONDS = 5.0
 
 
 class Sending:
-    """Drives the outreach of all brands until ``stop`` is set; one per worker."""
+    """Drives what all brands send until ``stop`` is set; ``send`` sends some of a brand's and says if there was any."""
 
-    def __init__(self, installation: Installation, stop: threading.Event) -> None:
+    def __init__(
+        self, installation: Installation, stop: threading.Event, send: Callable[[Brand], bool], name: str = "sending"
+    ) -> None:
         self.installation = installation
         self.stop = stop
+        self._send = send
         self._turns: dict[str, Future[bool]] = {}
         self._rest_until: dict[str, float] = {}
         self._calls: dict[str, float] = {}
-        self._pool = ThreadPoolExecutor(LIMITS.send_threads, thread_name_prefix="sending")
-        self._thread = threading.Thread(target=self._loop, name="sending", daemon=True)
+        self._pool = ThreadPoolExecutor(LIMITS.send_threads, thread_name_prefix=name)
+        self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
 
     def start(self) -> None:
         """Begin, in threads of their own."""
@@ -73,7 +79,7 @@ class Sending:
             with brand:
                 while not self.stop.is_set():
                     self._calls[brand_id] = time.monotonic()
-                    if not brand.outreach.dispatch().busy:
+                    if not self._send(brand):
                         return False
                     if time.monotonic() > until:
                         return True

@@ -14,6 +14,7 @@ module              what it holds
 ``mounts``          routes of plugins, found at each request
 ``openapi``         the OpenAPI 3.1 document and its viewer
 ``shortlinks``      ``/l/<code>``
+``partners``        ``/partner-messages/...``: signed messages of other installations
 ``plugin_pages``    public pages of plugins and the core's own for customers, ``/p/<brand>/...``
 ``consumer``        what a page for customers stands on: session, one-time forms, language
 ``consumer_pages``  joining, codes, one-person links, signing in and out

@@ -10,7 +10,7 @@ from flask import Flask, Response, request
 
 from ..installation import Installation
 from ..limits import LIMITS
-from . import health, home, mounts, openapi, plugin_pages, problems, shortlinks
+from . import health, home, mounts, openapi, partners, plugin_pages, problems, shortlinks
 from .api import PLUGINS, ROOT, Api
 from .bodies import BODY_CUT, CompactJSON, StrictRequest
 from .routes import ROUTES
@@ -85,6 +85,7 @@ def create_app(installation: Installation, *, spool: VisitSpool | None = None) -
     plugin_pages.install(app, installation)
     openapi.install(app)
     shortlinks.install(app)
+    partners.install(app, installation)
     health.install(app, installation, counters)
     home.install(app, installation)
     return app

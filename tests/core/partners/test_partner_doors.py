@@ -1,0 +1,95 @@
+"""Partners in the brand's file, ``scrm partner`` and what ``scrm doctor`` says of messages given up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from partner_scene import WRITTEN
+
+from scrm_core.cli.root import root
+from scrm_core.cli.session import Session
+from scrm_core.config import load_brand
+from scrm_core.errors import ConfigError
+from scrm_core.limits import LIMITS
+
+HEAD = '[brand]\nid = "acme"\nname = "Acme"\ntimezone = "Asia/Shanghai"\ncurrency = "CNY"\n'
+THERE = 'url = "https://star.example"\nkey = "acme-star-1"\nsecret = "env:PAIR"\n'
+
+
+@pytest.mark.parametrize(
+    ("tables", "said"),
+    [
+        ('[partners.star]\nurl = "https://star.example"\n', "needs `key` and `secret`"),
+        ('[partners.star]\nkey = "acme-star-1"\n', "for partners with a url"),
+        ("[partners.acme]\n", "no partner of itself"),
+        (f"[partners.star]\n{THERE}".replace("env:PAIR", WRITTEN), "no secret stands in the file"),
+        (f"[partners.star]\n{THERE}".replace("env:PAIR", "env:SHORT"), "24 to 64 random bytes"),
+        (f"[partners.star]\n{THERE}".replace("env:PAIR", "env:ABSENT"), "'ABSENT' is not set"),
+        (f"[partners.star]\n{THERE}".replace("https", "http"), "must be https"),
+        (f"[partners.star]\n{THERE}".replace("star.example", "user@star.example"), "without query or user"),
+        (f"[partners.star]\n{THERE}".replace("acme-star-1", "A!"), "lower case letters"),
+        (f"[partners.star]\n{THERE}[partners.moon]\n{THERE}", "same key"),
+        ('[partners.star]\nbrand = "moonco"\n[partners.moonco]\n', "same brand"),
+        ("[partners.Star]\n", "name must match"),
+        ("[partners.star]\nurls = 1\n", "unknown key"),
+    ],
+)
+def test_a_partner_that_cannot_be_is_refused_with_the_reason_and_no_secret_is_shown(tmp_path: Path, tables, said):
+    path = tmp_path / "acme.toml"
+    path.write_text(HEAD + tables, "utf-8")
+    with pytest.raises(ConfigError, match=said) as caught:
+        load_brand(path, {"PAIR": WRITTEN, "SHORT": "whsec_c2hvcnQ="})
+    assert WRITTEN not in str(caught.value) and "c2hvcnQ" not in str(caught.value)
+
+
+def test_a_good_partner_shows_no_secret(tmp_path: Path):
+    path = tmp_path / "acme.toml"
+    path.write_text(f"{HEAD}[partners.star]\n{THERE}", "utf-8")
+    partner = load_brand(path, {"PAIR": WRITTEN}).partners["star"]
+    assert (partner.brand, partner.url, partner.key) == ("star", "https://star.example", "acme-star-1")
+    assert "secret" not in repr(partner)
+
+
+def scrm(two, clock, *arguments: str, code: int = 0) -> str:
+    session = Session(two.installation.config.root, clock)
+    try:
+        done = CliRunner().invoke(root, arguments, obj=session, prog_name="scrm")
+    finally:
+        session.close()
+    assert done.exit_code == code, done.output
+    return done.stdout
+
+
+def test_dead_messages_are_listed_told_by_the_doctor_and_sent_again(pair, clock):
+    two = pair(moonco="")
+    # The command line opens the project without the test's plugin class.
+    for name in ("acme", "moonco"):
+        path = two.installation.config.brands_dir / f"{name}.toml"
+        path.write_text(path.read_text("utf-8").replace("[plugins.hearing]\n", ""), "utf-8")
+    two.acme = two.installation.brand("acme")
+    uid = two.send({"quota": 1}, key="offer-1")
+    for _ in range(LIMITS.partner_attempts):
+        two.post()
+        clock.advance(hours=6)
+    (shown,) = json.loads(scrm(two, clock, "partner", "dead", "acme", "--json"))
+    assert (shown["message"], shown["partner"], shown["attempts"]) == (uid, "moonco", LIMITS.partner_attempts)
+    assert shown["error"] == "the partner answered 401"
+    findings = json.loads(scrm(two, clock, "doctor", "--json"))
+    assert [(f["state"], f["found"]) for f in findings if f["place"] == "brand acme, partner moonco"] == [
+        ("warning", "1 messages were given up")
+    ]
+    scrm(two, clock, "partner", "replay", "acme", code=2)
+    scrm(two, clock, "partner", "replay", "acme", "none-such", code=3)
+    assert scrm(two, clock, "partner", "replay", "acme", "--all") == "1 messages are due now\n"
+    assert json.loads(scrm(two, clock, "partner", "list", "acme", "--json")) == [
+        {"partner": "moonco", "brand": "moonco", "place": "here", "waiting": 1, "sending": 0, "delivered": 0, "dead": 0}
+    ]
+    # A brand that knows of no messages shows none of another's.
+    assert json.loads(scrm(two, clock, "partner", "dead", "moonco", "--json")) == []
+    path = two.installation.config.brands_dir / "acme.toml"
+    path.write_text(path.read_text("utf-8").replace("[partners.moonco]\n", ""), "utf-8")
+    findings = json.loads(scrm(two, clock, "doctor", "--json"))
+    assert any("wait for a partner that the file does not name" in f["found"] for f in findings)
