@@ -13,6 +13,7 @@ from scrm_core.db.bulk import execute
 from scrm_core.installation import Installation
 from scrm_core.plugin import Plugin
 from scrm_coupon_threshold import CouponThreshold
+from scrm_cross_brand_swap import CrossBrandSwap
 from scrm_interaction_games import InteractionGames
 from scrm_koc import KocPlugin
 from scrm_package_card import PackageCard
@@ -24,6 +25,9 @@ from scrm_wechat_login import WechatLogin
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = (CouponThreshold, InteractionGames, KocPlugin, PackageCard, Points, RedPacket, Sms, TagRules, WechatLogin)
+SHIPPED = (
+    CouponThreshold, CrossBrandSwap, InteractionGames, PackageCard, Points, RedPacket, Sms, TagRules, WechatLogin,
+)  # fmt: skip
 # Signs customers in and keeps nothing: it has no tables, routes or commands.
 WITHOUT_TABLES = (WechatLogin,)
 WITH_TABLES = tuple(cls for cls in SHIPPED if cls not in WITHOUT_TABLES)

@@ -1,0 +1,277 @@
+"""The balanced ledger of a deal: who came, what counts, and when a direction stops by itself.
+
+What comes is counted by whoever receives it, by one conditional update: never
+beyond the quota, and never more than the deal's limit above what was given. The
+partner is told totals, never a person.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scrm_core.api import (
+    Conflict,
+    ContactMerged,
+    Invalid,
+    LeadCaptured,
+    LinkVisited,
+    NotFound,
+    OrderPaid,
+    PartnerMessage,
+    RefundMade,
+    clean_text,
+    execute,
+    transactional,
+)
+
+from .book import MS_PER_DAY, SELECT, Book, Deal, Refuse
+from .statement import COLUMNS
+from .terms import written
+
+_OPEN = "received < quota AND received - given < imbalance"
+_MOST = 10**9
+
+
+class Ledger(Book):
+    """What each direction of a brand's deals brought."""
+
+    # People that come ------------------------------------------------------------
+
+    def take_visit(self, event: LinkVisited) -> None:
+        """A person opened the deal's link."""
+        deal = self._by_link(event.code, event.at)
+        if deal is None:
+            return
+        execute("UPDATE cross_brand_swap_deal SET clicks = clicks + 1 WHERE id = ?", (deal.id,))
+        if deal.unit == "click":
+            self.count(deal, None)
+
+    def take_lead(self, event: LeadCaptured) -> None:
+        """A person came by the deal's link: an arrival, if new to this brand."""
+        deal = self._by_link(event.link, event.at) if event.link else None
+        if deal is None or event.contact_id is None or not event.is_new or not self._new(event.contact_id, event.at):
+            return
+        made = execute(
+            "INSERT INTO cross_brand_swap_arrival (deal_id, contact_id, key, at, counted) VALUES (?, ?, ?, ?, 0) "
+            "ON CONFLICT (deal_id, key) DO NOTHING RETURNING id",
+            (deal.id, event.contact_id, f"contact:{event.contact_id}", event.at),
+        ).fetchone()
+        if made is not None and deal.unit == "add":
+            self.count(deal, made[0])
+
+    def take_order(self, event: OrderPaid) -> None:
+        """The first order of a person that came, within the window."""
+        if event.contact_id is None or event.paid_minor <= 0:
+            return
+        for arrival_id, deal, at in self._arrivals("a.contact_id = ? AND a.ordered_at IS NULL", event.contact_id):
+            if not at <= event.at <= at + deal.terms["window_days"] * MS_PER_DAY:
+                continue
+            execute(
+                "UPDATE cross_brand_swap_arrival SET ordered_at = ?, order_id = ? WHERE id = ?",
+                (event.at, event.order_id, arrival_id),
+            )
+            if deal.unit == "first_order":
+                self.count(deal, arrival_id)
+
+    def take_refund(self, event: RefundMade) -> None:
+        """A first order that was wholly refunded within the days it must last is none."""
+        if not event.full:
+            return
+        for arrival_id, deal, _ in self._arrivals("a.order_id = ?", event.order_id):
+            (ordered,) = execute(
+                "SELECT ordered_at FROM cross_brand_swap_arrival WHERE id = ?", (arrival_id,)
+            ).fetchone()
+            if event.at > ordered + deal.terms["keep_days"] * MS_PER_DAY:
+                continue
+            execute(
+                "UPDATE cross_brand_swap_arrival SET ordered_at = NULL, order_id = NULL WHERE id = ?", (arrival_id,)
+            )
+            if deal.unit == "first_order":
+                self._uncount(deal, arrival_id)
+
+    def take_merge(self, event: ContactMerged) -> None:
+        """A person that came turned out to be known: one who was a customer before, or the same one twice."""
+        if event.undone:
+            return
+        seen: set[int] = set()
+        for arrival_id, deal, at in self._arrivals("a.contact_id = ? AND a.lost_at IS NULL", event.winner_id):
+            if deal.id in seen or not self._new(event.winner_id, at):
+                self._lose(deal, arrival_id, event.at)
+            seen.add(deal.id)
+
+    @transactional
+    def lost(self, code: str, contact_id: int, *, actor: str) -> None:
+        """Somebody that came has left again (deleted the friend). Within the days to keep it counts no more."""
+        deal = self.deal(code)
+        row = execute(
+            "SELECT id, at FROM cross_brand_swap_arrival WHERE deal_id = ? AND contact_id = ? AND lost_at IS NULL",
+            (deal.id, contact_id),
+        ).fetchone()
+        if row is None:
+            raise NotFound(f"this person did not come by deal {code!r}, or was lost already")
+        if self.brand.now() > row[1] + deal.terms["keep_days"] * MS_PER_DAY:
+            raise Conflict(f"they stayed the {deal.terms['keep_days']} days of the deal, and count", code="kept")
+        self._lose(deal, row[0], self.brand.now())
+        self.note(code, deal.partner, "us", "lost", actor=actor)
+
+    @transactional
+    def show(self, code: str) -> dict[str, Any]:
+        """What to show of the partner's now. Raises Conflict while the deal does not run or this direction stopped."""
+        deal = self.deal(code)
+        now = self.brand.now()
+        if deal.state != "agreed" or not deal.from_at <= now < deal.until_at or not deal.show_url:
+            raise Conflict(f"deal {code!r} does not run now", code="deal_not_running")
+        if not deal.open_out:
+            raise Conflict(f"deal {code!r} is stopped: the partner owes, or has its quota", code="deal_stopped")
+        return {"url": deal.show_url, "words": deal.show_words}
+
+    @transactional
+    def add_shown(self, code: str, quantity: int, *, key: str, actor: str) -> int:
+        """Write exposures down that this brand gave, once per key; returns the total."""
+        deal = self.deal(code)
+        key = clean_text(key, field="key", max_length=200)
+        if type(quantity) is not int or not 0 < quantity <= _MOST or not key:
+            raise Invalid("a key, and a whole number above 0", field="quantity" if key else "key")
+        if deal.state != "agreed":
+            raise Conflict(f"deal {code!r} is {deal.state}", code="deal_state")
+        made = execute(
+            "INSERT INTO cross_brand_swap_shown (deal_id, key, quantity, actor, at) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (deal_id, key) DO NOTHING",
+            (deal.id, key, quantity, actor, self.brand.now()),
+        )
+        if made.rowcount == 1:
+            execute("UPDATE cross_brand_swap_deal SET shown = shown + ? WHERE id = ?", (quantity, deal.id))
+        return self.deal(code).shown
+
+    # Counting ----------------------------------------------------------------------
+
+    def count(self, deal: Deal, arrival_id: int | None) -> bool:
+        """Count one, if quota and balance allow it; False when they do not, and the direction is stopped."""
+        done = execute(
+            f"UPDATE cross_brand_swap_deal SET received = received + 1 WHERE id = ? AND state = 'agreed' AND {_OPEN}",
+            (deal.id,),
+        )
+        if done.rowcount == 1 and arrival_id is not None:
+            execute("UPDATE cross_brand_swap_arrival SET counted = 1 WHERE id = ?", (arrival_id,))
+        stopped = execute(
+            f"UPDATE cross_brand_swap_deal SET open_in = 0 WHERE id = ? AND open_in = 1 AND NOT ({_OPEN})", (deal.id,)
+        )
+        if stopped.rowcount == 1:
+            self.note(deal.code, deal.partner, "us", "stop")
+            self.tell(deal.code)
+        return bool(done.rowcount == 1)
+
+    def count_kept(self) -> int:
+        """Count people who stayed the days of their deal (unit ``retained_add``); returns how many were counted."""
+        counted = 0
+        for deal in self.deals(state="agreed"):
+            if deal.unit != "retained_add" or not deal.open_in:
+                continue
+            due = self.brand.now() - deal.terms["keep_days"] * MS_PER_DAY
+            rows = execute(
+                "SELECT id FROM cross_brand_swap_arrival WHERE deal_id = ? AND counted = 0 AND lost_at IS NULL "
+                "AND at <= ? ORDER BY at, id LIMIT 1000",
+                (deal.id, due),
+            ).fetchall()
+            for (arrival_id,) in rows:
+                with self.brand.transaction():
+                    if not self.count(deal, arrival_id):
+                        break
+                counted += 1
+        return counted
+
+    def _uncount(self, deal: Deal, arrival_id: int) -> None:
+        done = execute(
+            "UPDATE cross_brand_swap_arrival SET counted = 0 WHERE id = ? AND counted = 1", (arrival_id,)
+        )
+        if done.rowcount == 1:
+            execute(
+                "UPDATE cross_brand_swap_deal SET received = received - 1 WHERE id = ? AND state = 'agreed'", (deal.id,)
+            )
+            self._reopen(deal)
+
+    def _reopen(self, deal: Deal) -> None:
+        done = execute(
+            f"UPDATE cross_brand_swap_deal SET open_in = 1 WHERE id = ? AND open_in = 0 AND {_OPEN}", (deal.id,)
+        )
+        if done.rowcount == 1:
+            self.note(deal.code, deal.partner, "us", "go on")
+            self.tell(deal.code)
+
+    def _lose(self, deal: Deal, arrival_id: int, at: int) -> None:
+        execute("UPDATE cross_brand_swap_arrival SET lost_at = ? WHERE id = ?", (at, arrival_id))
+        if deal.unit != "first_order":
+            self._uncount(deal, arrival_id)
+
+    # Totals ---------------------------------------------------------------------------
+
+    def brought(self, deal: Deal) -> dict[str, int]:
+        """What came to this brand by a deal, per unit; the deal's own unit is what was counted."""
+        kept = self.brand.now() - deal.terms["keep_days"] * MS_PER_DAY
+        adds, retained, orders = execute(
+            "SELECT sum(CASE WHEN lost_at IS NULL THEN 1 ELSE 0 END), "
+            "sum(CASE WHEN lost_at IS NULL AND at <= ? THEN 1 ELSE 0 END), "
+            "sum(CASE WHEN ordered_at IS NOT NULL THEN 1 ELSE 0 END) FROM cross_brand_swap_arrival WHERE deal_id = ?",
+            (kept, deal.id),
+        ).fetchone()
+        totals = {"click": deal.clicks, "add": adds, "retained_add": retained, "first_order": orders}
+        return {unit: int(total or 0) for unit, total in totals.items()} | {deal.unit: deal.received}
+
+    def tell(self, code: str, *, final: bool = False) -> bool:
+        """Tell the partner the totals of what came, if they changed since; False when they did not."""
+        deal = self.deal(code)
+        totals = {"shown": deal.shown, **self.brought(deal)}
+        body = {"totals": totals, "counted": deal.received, "open": deal.open_in, "final": int(final)}
+        text = written(body)
+        if text == deal.sent:
+            return False
+        seq = deal.seq + 1
+        execute("UPDATE cross_brand_swap_deal SET seq = ?, sent = ? WHERE id = ?", (seq, text, deal.id))
+        self.send(deal, "counts", {"seq": seq, **body}, f"{code}:{seq}")
+        return True
+
+    def take_counts(self, event: PartnerMessage) -> None:
+        """The partner tells what came to it: what this brand gave."""
+        deal = self.deal_of(event)
+        body = event.body
+        totals, seq, counted = body.get("totals"), body.get("seq"), body.get("counted")
+        if deal.state not in ("agreed", "settling"):
+            raise Refuse(f"out of order: the deal is {deal.state}")
+        if type(seq) is not int or seq <= deal.told_seq or deal.told.get("final"):
+            raise Refuse("out of order: later totals were told already")
+        numbers = [*totals.values(), counted] if isinstance(totals, dict) and set(totals) == set(COLUMNS) else [None]
+        if any(type(each) is not int or not 0 <= each <= _MOST for each in numbers) or body.get("open") not in (0, 1):
+            raise Refuse("totals are whole numbers of every unit")
+        if counted != totals[deal.unit] or counted > deal.quota:  # type: ignore[index,operator]
+            raise Refuse("what counts is more than the quota, or not the total of the deal's unit")
+        told = {"totals": totals, "final": 1 if body.get("final") == 1 else 0}
+        execute(
+            "UPDATE cross_brand_swap_deal SET given = ?, open_out = ?, told_seq = ?, told = ? WHERE id = ?",
+            (counted, body["open"], seq, written(told), deal.id),
+        )
+        self._reopen(self.deal(deal.code))
+
+    # Reading ---------------------------------------------------------------------------
+
+    def _by_link(self, code: str, at: int) -> Deal | None:
+        row = execute(SELECT + "WHERE link = ? AND link <> '' AND state = 'agreed'", (code,)).fetchone()
+        if row is None:
+            return None
+        deal = Deal(*row)
+        return deal if deal.from_at <= at < deal.until_at + deal.terms["window_days"] * MS_PER_DAY else None
+
+    def _arrivals(self, where: str, value: int) -> list[tuple[int, Deal, int]]:
+        rows = execute(
+            "SELECT a.id, d.code, a.at FROM cross_brand_swap_arrival a "
+            "JOIN cross_brand_swap_deal d ON d.id = a.deal_id "
+            f"WHERE d.state = 'agreed' AND {where} ORDER BY a.at, a.id",
+            (value,),
+        ).fetchall()
+        return [(arrival_id, self.deal(code), at) for arrival_id, code, at in rows]
+
+    def _new(self, contact_id: int, at: int) -> bool:
+        """Whether the person was unknown before: no earlier lead, order or membership (growth.md 1.2 and 3.3)."""
+        row = execute("SELECT lead_at, first_order_at FROM contact WHERE id = ?", (contact_id,)).fetchone()
+        if row is None or any(before is not None and before < at for before in row):
+            return False
+        return all(stay.joined_at >= at for stay in self.brand.membership.history(contact_id))

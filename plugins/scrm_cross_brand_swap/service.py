@@ -1,0 +1,186 @@
+"""The plugin's service: profiles and fit, and what becomes of a partner's message."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from scrm_core.api import Conflict, NotFound, PartnerMessage, execute, transactional
+
+from .book import NAME, Book, Deal, Refuse
+from .deals import Deals
+from .fit import Fit, Profile, judge, rounded
+from .ledger import Ledger
+from .overlap import Overlaps
+from .settling import Settling
+from .terms import KINDS, canonical, digest
+
+__all__ = ["NAME", "Swaps"]
+
+_ROLES = ("brand", "channel")
+
+
+class Swaps(Book):
+    """Swaps of one brand; use it inside ``with brand:``."""
+
+    @property
+    def contracts(self) -> Deals:
+        """Offers, counter-offers, acceptance."""
+        return Deals(self.brand, self.settings)
+
+    @property
+    def ledger(self) -> Ledger:
+        """Who came, what counts."""
+        return Ledger(self.brand, self.settings)
+
+    @property
+    def settling(self) -> Settling:
+        """The end of deals."""
+        return Settling(self.brand, self.settings)
+
+    @property
+    def overlaps(self) -> Overlaps:
+        """Estimates of shared audiences."""
+        return Overlaps(self.brand, self.settings)
+
+    # Profiles ------------------------------------------------------------------
+
+    def profile(self) -> Profile:
+        """What this brand tells partners of itself: its settings, and its audience with 2 significant digits."""
+        (size,) = execute("SELECT count(*) FROM contact WHERE state = 'active'").fetchone()
+        settings = self.settings
+        return Profile(
+            settings["role"], tuple(sorted(settings["categories"])), rounded(int(size)), settings["repeat_days"]
+        )
+
+    @transactional
+    def send_profile(self, partner: str, *, actor: str) -> None:
+        """Tell a partner this brand's profile; once per state of it."""
+        body = self.profile().told()
+        key = json.dumps(body, sort_keys=True, ensure_ascii=False)
+        self.brand.partners.send(partner, "swap.profile", body, key=f"profile:{digest(key)[:32]}")
+        self.note("", partner, "us", "profile", actor=actor)
+
+    def fit(self, partner: str, kind: str) -> Fit:
+        """Whether a partner fits for a swap of ``kind``; raises NotFound before its profile came."""
+        if kind not in KINDS:
+            raise NotFound(f"no kind {kind!r}; there are {', '.join(KINDS)}")
+        row = execute("SELECT body FROM cross_brand_swap_profile WHERE partner = ?", (partner,)).fetchone()
+        if row is None:
+            raise NotFound(f"partner {partner!r} has not told its profile yet")
+        return judge(self.profile(), _profile(json.loads(row[0])), kind, self.settings)
+
+    @transactional
+    def offer(
+        self, partner: str, terms: dict[str, Any], *, target: str, words: str = "", despite: str = "", actor: str
+    ) -> Deal:
+        """Offer a deal to a partner that fits, or ``despite`` what speaks against it, for a reason that is kept.
+
+        Raises what :meth:`.deals.Deals.offer` and :meth:`fit` raise, and Conflict naming what speaks against it.
+        """
+        fit = self.fit(partner, str(terms.get("kind")))
+        if not fit.fits and not despite:
+            raise Conflict(f"partner {partner!r} does not fit: {'; '.join(fit.against)}", code="no_fit")
+        deal = self.contracts.offer(partner, terms, target=target, words=words, actor=actor)
+        if not fit.fits:
+            act = f"offered although {'; '.join(fit.against)}: {despite}"
+            self.note(deal.code, partner, "us", act[:1_000], actor=actor)
+        return deal
+
+    # Messages ------------------------------------------------------------------
+
+    def take(self, event: PartnerMessage) -> None:
+        """A partner's message; what is out of order, late, altered or foreign is refused and written down."""
+        takers: dict[str, Callable[[PartnerMessage], None]] = {
+            "swap.profile": self._take_profile,
+            "swap.offer": self.contracts.take_offer,
+            "swap.counter": self.contracts.take_counter,
+            "swap.accept": self.contracts.take_accept,
+            "swap.confirm": self.contracts.take_confirm,
+            "swap.decline": self.contracts.take_decline,
+            "swap.link": self.contracts.take_link,
+            "swap.counts": self.ledger.take_counts,
+            "swap.settle": self.settling.take_settle,
+            "swap.settled": self.settling.take_settled,
+            "swap.dispute": self.settling.take_dispute,
+            "swap.overlap.ask": self.overlaps.take_ask,
+            "swap.overlap.answer": self.overlaps.take_sketch,
+            "swap.overlap.sketch": self.overlaps.take_sketch,
+        }
+        taker = takers.get(event.kind)
+        if taker is None:
+            return  # another plugin's
+        try:
+            taker(event)
+        except Refuse as exc:
+            code = event.body.get("deal")
+            deal = code if isinstance(code, str) and len(code) <= 60 else ""
+            act = event.kind.removeprefix("swap.")
+            self.note(deal, event.partner, "them", act, message=event.id, refused=str(exc))
+
+    def _take_profile(self, event: PartnerMessage) -> None:
+        body = _profile(event.body).told()
+        execute(
+            "INSERT INTO cross_brand_swap_profile (partner, body, at) VALUES (?, ?, ?) "
+            "ON CONFLICT (partner) DO UPDATE SET body = excluded.body, at = excluded.at",
+            (event.partner, json.dumps(body, ensure_ascii=False), event.at),
+        )
+        self.note("", event.partner, "them", "profile", message=event.id)
+
+    # Upkeep and views -----------------------------------------------------------
+
+    def upkeep(self) -> None:
+        """The job: count who stayed, tell totals that changed, close and settle deals, compute overlaps."""
+        self.ledger.count_kept()
+        for deal in self.deals(state="agreed"):
+            with self.brand.transaction():
+                self.ledger.tell(deal.code)
+        self.settling.close_due()
+        self.overlaps.compute_due()
+
+    def view(self, deal: Deal) -> dict[str, Any]:
+        """A deal as JSON: terms, state, and its ledger as it stands."""
+        return {
+            "deal": deal.code,
+            "partner": deal.partner,
+            "side": deal.side,
+            "state": deal.state,
+            "turn": deal.turn,
+            "version": deal.version,
+            "digest": deal.digest,
+            "answer_until": self.shown(deal.answer_until),
+            "terms": json.loads(deal.text),
+            "received": deal.received,
+            "given": deal.given,
+            "stopped_in": not deal.open_in,
+            "stopped_out": not deal.open_out,
+            "brought": self.ledger.brought(deal),
+            "told": deal.told.get("totals"),
+            "shown": deal.shown,
+            "reason": deal.reason,
+        }
+
+    def dry_run(self, partner: str, terms: dict[str, Any]) -> dict[str, Any]:
+        """What an offer would say and whether the partner fits; nothing is written or sent."""
+        text = canonical(terms)
+        fit = self.fit(partner, json.loads(text)["kind"])
+        return {"text": text, "digest": digest(text), "fits": fit.fits, "against": list(fit.against)}
+
+
+def _profile(body: dict[str, Any]) -> Profile:
+    """A profile out of a message; raises Refuse for one that is none."""
+    role, categories, size, repeat = (body.get(name) for name in ("role", "categories", "size", "repeat_days"))
+    good = (
+        role in _ROLES
+        and isinstance(categories, list)
+        and len(categories) <= 100
+        and all(isinstance(each, str) and 0 < len(each) <= 200 for each in categories)
+        and type(size) is int
+        and 0 <= size <= 10**10
+        and type(repeat) is int
+        and 0 <= repeat <= 36_500
+    )
+    if not good:
+        raise Refuse("a profile has a role, categories, a size and repeat_days")
+    return Profile(str(role), tuple(categories), size, repeat)  # type: ignore[arg-type]

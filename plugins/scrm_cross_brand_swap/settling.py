@@ -1,0 +1,119 @@
+"""Closing a deal: the last totals, a statement that both sides recompute, and both sides' hash of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from scrm_core.api import Conflict, PartnerMessage, execute, transactional
+
+from .book import Book, Deal, Refuse
+from .ledger import Ledger
+from .statement import DIRECTIONS, difference, statement
+from .terms import digest, written
+
+
+class Settling(Book):
+    """The end of a brand's deals."""
+
+    @property
+    def _ledger(self) -> Ledger:
+        return Ledger(self.brand, self.settings)
+
+    def close_due(self) -> int:
+        """Close deals whose time is over and tell the last totals; side a then sends the statement."""
+        count = 0
+        for deal in self.deals(state="agreed"):
+            if self.brand.now() >= deal.closes_at:
+                self._close(deal)
+                count += 1
+        for deal in self.deals(state="settling"):
+            if deal.side == "a" and not deal.statement and deal.told.get("final"):
+                self._propose(deal.code)
+                count += 1
+        return count
+
+    @transactional
+    def _close(self, deal: Deal) -> None:
+        # The last totals are those of the moment in which counting ends.
+        done = execute(
+            "UPDATE cross_brand_swap_deal SET state = 'settling' WHERE id = ? AND state = 'agreed'", (deal.id,)
+        )
+        if done.rowcount == 1:
+            self._ledger.tell(deal.code, final=True)
+            self.note(deal.code, deal.partner, "us", "close")
+
+    @transactional
+    def _propose(self, code: str) -> None:
+        deal = self.deal(code)
+        text = written(self.ours(deal))
+        execute("UPDATE cross_brand_swap_deal SET statement = ? WHERE id = ?", (text, deal.id))
+        self.send(deal, "settle", {"text": text, "digest": digest(text)}, f"{code}:{digest(text)[:16]}:{deal.told_seq}")
+        self.note(code, deal.partner, "us", "settle", digest=digest(text))
+
+    def ours(self, deal: Deal) -> dict[str, Any]:
+        """The statement as this side computes it; raises Conflict before the partner has told anything."""
+        if not deal.told:
+            raise Conflict(f"the partner has told nothing of deal {deal.code!r} yet", code="nothing_told")
+        own, told = self._last(deal), deal.told["totals"]
+        ours = {**told, "shown": own["shown"]}  # what this brand showed and the partner received
+        theirs = {**own, "shown": told["shown"]}
+        lines = dict(zip(DIRECTIONS, (ours, theirs) if deal.side == "a" else (theirs, ours), strict=True))
+        return statement(deal.code, deal.digest, deal.unit, lines)
+
+    def _last(self, deal: Deal) -> dict[str, int]:
+        """Totals as they were told last: once a deal is closed they stand."""
+        if deal.state != "agreed" and deal.sent:
+            totals: dict[str, int] = json.loads(deal.sent)["totals"]
+            return totals
+        return {"shown": deal.shown, **self._ledger.brought(deal)}
+
+    def take_settle(self, event: PartnerMessage) -> None:
+        """The partner sends its statement: it is signed if ours is the same, else disputed by the line that differs."""
+        deal = self.deal_of(event)
+        if deal.side != "b" or deal.state != "settling" or not deal.told.get("final"):
+            raise Refuse(f"out of order: the deal is {deal.state}")
+        text = event.body.get("text")
+        if not isinstance(text, str) or event.body.get("digest") != digest(text):
+            raise Refuse("altered: the hash is not the statement's")
+        try:
+            theirs = json.loads(text)
+        except (ValueError, RecursionError):
+            raise Refuse("the statement is not JSON") from None
+        wrong = difference(self.ours(deal), theirs)
+        if wrong is None and text != written(theirs):
+            wrong = "the text is not the one text of the statement"
+        self._settled(deal, "settled" if wrong is None else "disputed", text if wrong is None else "", wrong or "")
+        if wrong is None:
+            self.send(deal, "settled", {"digest": digest(text)}, f"{deal.code}:{event.id}")
+        else:
+            self.send(deal, "dispute", {"digest": digest(text), "line": wrong}, f"{deal.code}:{event.id}")
+        self.note(
+            deal.code, deal.partner, "them", "settle", digest=digest(text), message=event.id, refused=wrong or ""
+        )
+
+    def take_settled(self, event: PartnerMessage) -> None:
+        """The partner signed the statement that this brand sent."""
+        deal = self._sent(event)
+        self._settled(deal, "settled", deal.statement, "")
+        self.note(deal.code, deal.partner, "them", "settled", digest=digest(deal.statement), message=event.id)
+
+    def take_dispute(self, event: PartnerMessage) -> None:
+        """The partner does not sign: its line is kept as the reason."""
+        deal = self._sent(event)
+        self._settled(deal, "disputed", deal.statement, str(event.body.get("line", ""))[:500])
+        self.note(deal.code, deal.partner, "them", "dispute", digest=digest(deal.statement), message=event.id)
+
+    def _sent(self, event: PartnerMessage) -> Deal:
+        deal = self.deal_of(event)
+        if deal.side != "a" or deal.state != "settling" or not deal.statement:
+            raise Refuse(f"out of order: the deal is {deal.state}")
+        if event.body.get("digest") != digest(deal.statement):
+            raise Refuse("altered: the hash is not that of the statement")
+        return deal
+
+    def _settled(self, deal: Deal, state: str, text: str, reason: str) -> None:
+        execute(
+            "UPDATE cross_brand_swap_deal SET state = ?, statement = ?, reason = ? WHERE id = ? AND state = ?",
+            (state, text, reason, deal.id, deal.state),
+        )

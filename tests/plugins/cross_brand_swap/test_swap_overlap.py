@@ -1,0 +1,198 @@
+"""The audience that two brands share is estimated without a phone in the clear; wrong sketches are refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+
+import pytest
+from swap_scene import body_of
+
+from scrm_core.db.bulk import execute
+from scrm_core.errors import Conflict
+from scrm_cross_brand_swap.fit import rounded
+from scrm_cross_brand_swap.sketches import fault, overlap, sketch
+
+ON = 'overlap = true\noverlap_basis = "all"\nsketch_size = 2048\n'
+
+
+def phones(first: int, count: int) -> list[str]:
+    return [f"+8613{n:09d}" for n in range(first, first + count)]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_an_overlap_of_sets_larger_than_the_sketch_is_within_its_stated_bound(seed):
+    # 40,000 people each, 4,000 shared.
+    key = random.Random(seed).randbytes(32)
+    one, other = sketch(phones(0, 40_000), key, 8_192), sketch(phones(36_000, 40_000), key, 8_192)
+    found = overlap(one, other, 8_192)
+    assert abs(found.people - 4_000) <= 4_000 * found.error_bp / 10_000
+    # c is about 4,000 x 8,192 / 40,000 = 819 shared hashes: 1.96 x sqrt((1 - 0.205) / 819) is 6.1%.
+    assert 540 <= found.error_bp <= 680
+
+
+@pytest.mark.skipif("SCRM_TEST_SOAK" not in os.environ, reason="a million people each: set SCRM_TEST_SOAK=1")
+@pytest.mark.parametrize("seed", [1, 2, 3, 4, 5])
+def test_two_sets_of_a_million_with_a_tenth_shared_are_within_three_percent(seed):
+    key = random.Random(seed).randbytes(32)
+    one, other = (sketch(phones(first, 1_000_000), key, 65_536) for first in (0, 900_000))
+    assert abs(overlap(one, other, 65_536).people - 100_000) <= 3_000
+
+
+def test_sets_smaller_than_the_sketch_are_counted_exactly():
+    key = b"k" * 32
+    found = overlap(sketch(phones(0, 1_500), key, 2_048), sketch(phones(500, 1_500), key, 2_048), 2_048)
+    assert (found.people, found.error_bp) == (1_000, 0)
+
+
+def test_under_two_keys_nothing_is_shared():
+    found = overlap(sketch(phones(0, 5_000), b"a" * 32, 2_048), sketch(phones(0, 5_000), b"b" * 32, 2_048), 2_048)
+    assert found.people == 0
+
+
+def test_numbers_are_told_with_two_digits_and_not_at_all_below_a_thousand():
+    assert [rounded(n) for n in (0, 999, 1_000, 1_049, 1_050, 99_591, 104_999, 105_000)] == [
+        0, 0, 1_000, 1_000, 1_100, 100_000, 100_000, 110_000,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (b"1234567", "8 bytes for each"),
+        (sketch(phones(0, 3_000), b"k" * 32, 3_000), "at most 2048"),
+        (sketch(phones(0, 999), b"k" * 32, 2_048), "below the minimum"),
+        (sketch(phones(0, 1_000), b"k" * 32, 2_048)[8:] + b"\0" * 8, "not ascending"),
+        (b"\0" * 8_000, "not ascending"),
+    ],
+)
+def test_what_is_no_sketch_is_told_apart(given, said):
+    assert said in fault(given, 2_048, 1_000)
+
+
+def people(side, first: int, count: int, *, consent: str = "") -> None:
+    """Contacts with phones, written as rows: what they did before does not matter here."""
+    with side.brand, side.brand.transaction():
+        execute(
+            "INSERT INTO contact (uid, name, state, origin, created_at, updated_at, orders, occasions, money) "
+            "WITH RECURSIVE n (i) AS (SELECT ? + 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
+            "SELECT 'p' || i, '', 'active', '', 0, 0, 0, 0, 0 FROM n",
+            (first, first + count - 1),
+        )
+        execute(
+            "INSERT INTO identity (contact_id, kind, namespace, value, verified, origin, created_at) "
+            "SELECT id, 'phone', '', '+86' || (13000000000 + CAST(substr(uid, 2) AS BIGINT)), 0, '', 0 FROM contact"
+        )
+        if consent:
+            execute(
+                "INSERT INTO consent (contact_id, purpose, channel, granted, at, recorded_at, source, text_version, "
+                "actor) SELECT id, ?, '', 1, 0, 0, '', '', '' FROM contact",
+                (consent,),
+            )
+
+
+def runs(side):
+    with side.brand:
+        return side.swaps.overlaps.runs()
+
+
+def ask(swap):
+    with swap.a.brand:
+        swap.a.swaps.overlaps.ask("moonco", actor="anna")
+    swap.settle_down()
+
+
+@pytest.fixture
+def two(swaps):
+    swap = swaps(ON, ON)
+    people(swap.a, 1, 6_000)
+    people(swap.b, 3_001, 6_000)
+    return swap
+
+
+def test_both_sides_estimate_the_same_and_forget_key_and_sketch(two):
+    ask(two)
+    for _ in range(3):
+        two.upkeep()
+    (a,), (b,) = runs(two.a), runs(two.b)
+    assert (a["state"], b["state"]) == ("done", "done")
+    assert a["people"] == b["people"] and a["error_bp"] == b["error_bp"]
+    # 3,000 shared of 6,000 each: 1.96 x sqrt((1 - 0.341) / 1,024) is 5.0%.
+    assert abs(a["people"] - 3_000) <= 3_000 * 0.08
+    assert 440 <= a["error_bp"] <= 560
+    for side in (two.a, two.b):
+        with side.brand:
+            assert execute("SELECT secret, theirs FROM cross_brand_swap_overlap").fetchall() == [("", "")]
+            log = "".join(data for (data,) in execute("SELECT data FROM event").fetchall())
+            assert "+8613" not in log
+
+
+def test_a_second_run_too_soon_is_refused_and_so_is_one_while_switched_off(two, swaps):
+    ask(two)
+    with two.a.brand, pytest.raises(Conflict, match="two runs tell who joined"):
+        two.a.swaps.overlaps.ask("moonco", actor="anna")
+    two.clock.advance(days=31)
+    two.b.swaps.settings = {**two.b.swaps.settings, "overlap": False}
+    two.b.brand.plugins["cross-brand-swap"].swaps.settings = two.b.swaps.settings
+    ask(two)
+    assert any("switched off" in reason for reason in two.b.refused())
+
+
+def test_an_audience_below_a_thousand_asks_and_answers_nothing(swaps):
+    swap = swaps(ON, ON)
+    people(swap.a, 1, 6_000)
+    people(swap.b, 1, 999)
+    with swap.b.brand, pytest.raises(Conflict, match="minimum of 1,000"):
+        swap.b.swaps.overlaps.ask("acme", actor="mike")
+    ask(swap)
+    assert any("minimum of 1,000" in reason for reason in swap.b.refused())
+    assert runs(swap.b) == []
+
+
+def test_only_people_who_agreed_to_it_are_in_a_sketch(swaps):
+    swap = swaps(ON.replace("all", "consent"), ON)
+    people(swap.a, 1, 2_000, consent="partner_share:moonco")
+    with swap.a.brand:
+        contact = execute("SELECT id FROM contact WHERE uid = 'p7'").fetchone()[0]
+        assert len(swap.a.swaps.overlaps.people("moonco")) == 2_000
+        swap.a.brand.consent.record(contact, "partner_share:moonco", granted=False, at=swap.clock.now(), source="page")
+        assert len(swap.a.swaps.overlaps.people("moonco")) == 1_999
+        assert swap.a.swaps.overlaps.people("starco") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"check": "0" * 64}, "wrong key"),
+        ({"public": "1" * 64}, "wrong key"),
+        ({"public": "0" * 64}, "wrong key"),
+        ({"public": "zz"}, "64 hexadecimal digits"),
+        ({"k": 4_096}, "wrong size"),
+        ({"sketch": "AAAA"}, "wrong key"),
+        ({"sketch": None}, "wrong key"),
+        ({"run": "no-such-run"}, "out of order"),
+    ],
+)
+def test_a_sketch_of_the_wrong_key_or_size_is_refused(two, change, said):
+    ask(two)
+    with two.b.brand:
+        two.b.swaps.overlaps.compute_due()  # moonco's right answer waits behind the wrong one
+        text = execute("SELECT text FROM partner_out WHERE kind = 'swap.overlap.answer'").fetchone()[0]
+        body = json.loads(text)["data"] | change
+        execute(
+            "UPDATE partner_out SET text = ? WHERE kind = 'swap.overlap.answer'",
+            (json.dumps({"type": "swap.overlap.answer", "data": body}),),
+        )
+    two.settle_down()
+    assert any(said in reason for reason in two.a.refused()), two.a.refused()
+    assert body_of(two.a, "swap.overlap.answer")["run"] == body["run"]
+    assert runs(two.a)[0]["state"] in ("refused", "asked")
+    two.upkeep()
+    assert runs(two.a)[0]["people"] is None
+
+
+def test_an_ask_of_another_size_is_refused(two):
+    two.a.send("swap.overlap.ask", {"run": "a" * 24, "k": 1_024, "public": "1" * 64}, "odd")
+    two.settle_down()
+    assert any("wrong size" in reason for reason in two.b.refused())
