@@ -26,7 +26,7 @@ from .sketches import Overlap, fault, overlap, sketch
 
 _RUN = "SELECT id, run, partner, asked_by, k, state, secret, public, other, theirs FROM cross_brand_swap_overlap "
 _PHONES = (
-    "SELECT DISTINCT i.value FROM identity i JOIN contact c ON c.id = i.contact_id "
+    "FROM identity i JOIN contact c ON c.id = i.contact_id "
     "WHERE i.kind = 'phone' AND c.state = 'active'"
 )
 # The latest word of each person counts; nobody who has not said yes is in the sketch.
@@ -74,6 +74,7 @@ class Overlaps(Book):
         if reason:
             raise Refuse(reason)
         secret, own = _new_keys()
+        _key(secret, own, str(public), run)  # a public key that gives no secret is refused here
         self._insert(run, event.partner, "them", k, "computing", secret, own, str(public))
         self.note("", event.partner, "them", "overlap ask", message=run)
 
@@ -124,11 +125,12 @@ class Overlaps(Book):
 
     def people(self, partner: str) -> list[str]:
         """The phones that go into a sketch for a partner."""
+        return [row[0] for row in self._phones("DISTINCT i.value", partner).fetchall()]
+
+    def _phones(self, what: str, partner: str) -> Any:
         if self.settings["overlap_basis"] == "consent":
-            rows = execute(_PHONES + _CONSENTED, (f"partner_share:{partner}",)).fetchall()
-        else:
-            rows = execute(_PHONES).fetchall()
-        return [row[0] for row in rows]
+            return execute(f"SELECT {what} {_PHONES}{_CONSENTED}", (f"partner_share:{partner}",))
+        return execute(f"SELECT {what} {_PHONES}")
 
     def _compute(
         self, run_id: int, run: str, partner: str, asked_by: str, k: int, _: str, secret: str, public: str, other: str,
@@ -136,6 +138,10 @@ class Overlaps(Book):
     ) -> None:  # fmt: skip
         key = _key(secret, public, other, run)
         own = sketch(self.people(partner), key, k)
+        small = fault(own, k, MINIMUM)  # the audience may have shrunk since the run began
+        if small:
+            self._forget(run_id, "refused", None, small)
+            return
         found = overlap(own, base64.b64decode(theirs), k) if theirs else None
         body = {
             "run": run, "k": k, "public": public, "sketch": base64.b64encode(own).decode(), "check": _check(key, own),
@@ -163,7 +169,7 @@ class Overlaps(Book):
         if recent is not None:
             days = self.settings["overlap_days"]
             return f"one run with a partner in {days} days: two runs tell who joined in between"
-        if len(self.people(partner)) < MINIMUM:
+        if self._phones("count(DISTINCT i.value)", partner).fetchone()[0] < MINIMUM:
             return f"the audience is below the minimum of {MINIMUM:,} people"
         return ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scrm_core.api import Brand, Column, MetricsQuery, MetricValue, ReportTable, execute
+from scrm_core.api import Brand, Column, MetricsQuery, MetricValue, ReportTable, day_start, execute
 
 COLUMNS = (
     Column("deal", "Deal 互换"),
@@ -32,12 +32,13 @@ def swap_metrics(brand: Brand, query: MetricsQuery) -> Iterable[MetricValue]:
     """People that came and first orders of theirs per day, by partner."""
     for metric, column in (("arrivals", "at"), ("first-orders", "ordered_at")):
         found: dict[tuple[int, str], int] = {}
+        begin, end = (day_start(day, brand.zone) for day in (query.first_day, query.last_day + 1))
         rows = execute(
             f"SELECT d.partner, a.{column} FROM cross_brand_swap_arrival a "
-            f"JOIN cross_brand_swap_deal d ON d.id = a.deal_id WHERE a.{column} IS NOT NULL"
+            f"JOIN cross_brand_swap_deal d ON d.id = a.deal_id WHERE a.{column} >= ? AND a.{column} < ?",
+            (begin, end),
         ).fetchall()
         for partner, at in rows:
-            day = brand.day(at)
-            if query.first_day <= day <= query.last_day:
-                found[day, partner] = found.get((day, partner), 0) + 1
+            key = brand.day(at), partner
+            found[key] = found.get(key, 0) + 1
         yield from (MetricValue(metric, day, count, partner) for (day, partner), count in sorted(found.items()))

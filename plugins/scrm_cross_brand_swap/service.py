@@ -109,9 +109,11 @@ class Swaps(Book):
             "swap.overlap.sketch": self.overlaps.take_sketch,
         }
         taker = takers.get(event.kind)
-        if taker is None:
+        if not event.kind.startswith("swap."):
             return  # another plugin's
         try:
+            if taker is None:
+                raise Refuse("this version knows no such message")
             taker(event)
         except Refuse as exc:
             code = event.body.get("deal")

@@ -1,14 +1,16 @@
-"""``scrm run`` as processes of a test: projects, servers, and what became of them."""
+"""``scrm run`` as processes of a test: projects, servers, and what became of them; two of them as partners."""
 
 from __future__ import annotations
 
 import os
 import selectors
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 SCRM = [sys.executable, "-m", "scrm_core.cli"]
@@ -116,3 +118,42 @@ def gone(pids: dict[int, str]) -> bool:
 def get(port: int, path: str) -> bytes:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as answer:
         return bytes(answer.read())
+
+
+class Shop:
+    """A project of one brand that names the brand of another installation as its partner."""
+
+    def __init__(self, folder: Path, brand: str, port: int, partner: str, partner_port: int, tables: str) -> None:
+        self.folder, self.brand, self.port = project(folder, "sqlite:data", brand), brand, port
+        with (folder / "scrm.toml").open("a") as file:
+            file.write(f'plugins_dir = "plugins"\nbase_url = "http://127.0.0.1:{port}"\n')
+        with (folder / "brands" / f"{brand}.toml").open("a") as file:
+            file.write(
+                f'[partners.{partner}]\nurl = "http://127.0.0.1:{partner_port}"\nkey = "acme-star-1"\n'
+                f'secret = "env:PAIR_SECRET"\n{tables}'
+            )
+
+    def scrm(self, *arguments: str) -> str:
+        done = scrm(self.folder, *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def lead(self, phone: str, key: str, state: str = "") -> None:
+        (self.folder / "leads.csv").write_text(f"phone,source,key,state\n{phone},form,{key},{state}\n")
+        self.scrm("import", "leads", self.brand, "leads.csv")
+
+    def ask(self, sql: str) -> list[tuple]:
+        reading = sqlite3.connect(f"file:{self.folder}/data/{self.brand}.db?mode=ro", uri=True)
+        try:
+            return reading.execute(sql).fetchall()
+        finally:
+            reading.close()
+
+
+def wait(question: Callable[[], object], words: str) -> None:
+    """Ask until the answer is true."""
+    deadline = time.monotonic() + 2 * PATIENCE
+    pause = selectors.DefaultSelector()
+    while not question():
+        assert time.monotonic() < deadline, words
+        pause.select(0.05)

@@ -6,20 +6,15 @@ import base64
 import hashlib
 import hmac
 import json
-import selectors
 import signal
-import sqlite3
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
-import run_scene
-from run_scene import PATIENCE, Server, free_port, gone, project, scrm
+from run_scene import PATIENCE, Server, Shop, free_port, gone, wait
 
 SECRET = b"two installations share these by"
-VARIABLE = "PAIR_SECRET"
 
 # Greets the partner about every lead, and answers every greeting.
 PLUGIN = """
@@ -40,52 +35,24 @@ class Greeter(Plugin):
 """
 
 
-class Shop:
-    """A project of one brand that names the other shop's brand as its partner."""
-
-    def __init__(self, folder: Path, brand: str, port: int, partner: str, partner_port: int) -> None:
-        self.folder, self.brand, self.port = project(folder, "sqlite:data", brand), brand, port
-        plugin = folder / "plugins" / "scrm_greeter"
-        plugin.mkdir(parents=True)
-        (plugin / "__init__.py").write_text(PLUGIN)
-        with (folder / "scrm.toml").open("a") as file:
-            file.write('plugins_dir = "plugins"\n')
-        with (folder / "brands" / f"{brand}.toml").open("a") as file:
-            file.write(
-                f'[partners.{partner}]\nurl = "http://127.0.0.1:{partner_port}"\nkey = "acme-star-1"\n'
-                f'secret = "env:{VARIABLE}"\n[plugins.greeter]\n'
-            )
-
-    def lead(self, key: str) -> None:
-        (self.folder / "leads.csv").write_text(f"phone,source,key\n13800138000,form,{key}\n")
-        done = scrm(self.folder, "import", "leads", self.brand, "leads.csv")
-        assert done.returncode == 0, done.stderr
-
-    def ask(self, sql: str) -> list[tuple]:
-        reading = sqlite3.connect(f"file:{self.folder}/data/{self.brand}.db?mode=ro", uri=True)
-        try:
-            return reading.execute(sql).fetchall()
-        finally:
-            reading.close()
-
-    def heard(self) -> list[tuple[str, str]]:
-        rows = self.ask("SELECT data FROM event WHERE type = 'partner.message' ORDER BY id")
-        return [(told["kind"], told["body"]["lead"]) for (data,) in rows if (told := json.loads(data))]
-
-    def wait(self, question, words: str) -> None:
-        deadline = time.monotonic() + PATIENCE
-        pause = selectors.DefaultSelector()
-        while not question():
-            assert time.monotonic() < deadline, words
-            pause.select(0.05)
+def heard(shop: Shop) -> list[tuple[str, str]]:
+    rows = shop.ask("SELECT data FROM event WHERE type = 'partner.message' ORDER BY id")
+    return [(told["kind"], told["body"]["lead"]) for (data,) in rows if (told := json.loads(data))]
 
 
 @pytest.fixture
 def shops(tmp_path, monkeypatch):
-    monkeypatch.setenv(VARIABLE, "whsec_" + base64.b64encode(SECRET).decode())
-    assert VARIABLE in run_scene.environment()
+    monkeypatch.setenv("PAIR_SECRET", "whsec_" + base64.b64encode(SECRET).decode())
     here, there = free_port(), free_port()
-    return Shop(tmp_path / "a", "acme", here, "star", there), Shop(tmp_path / "b", "star", there, "acme", here)
+    for name in ("a", "b"):
+        plugin = tmp_path / name / "plugins" / "scrm_greeter"
+        plugin.mkdir(parents=True)
+        (plugin / "__init__.py").write_text(PLUGIN)
+    greeter = "[plugins.greeter]\n"
+    return (
+        Shop(tmp_path / "a", "acme", here, "star", there, greeter),
+        Shop(tmp_path / "b", "star", there, "acme", here, greeter),
+    )
 
 
 @pytest.fixture
@@ -129,29 +96,29 @@ def test_partners_on_two_servers_hear_each_other_once_also_after_one_was_down(sh
     serve(acme)
     server = serve(star)
 
-    acme.lead("first")
-    acme.wait(lambda: acme.heard() == [("greeter.heard", "form:first")], "no answer came back")
-    assert star.heard() == [("greeter.hello", "form:first")]
+    acme.lead("13800138000", "first")
+    wait(lambda: heard(acme) == [("greeter.heard", "form:first")], "no answer came back")
+    assert heard(star) == [("greeter.hello", "form:first")]
 
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(PATIENCE) == 0
-    acme.lead("second")
+    acme.lead("13800138000", "second")
     failed = "SELECT 1 FROM partner_out WHERE state = 'waiting' AND attempts > 0 AND error <> ''"
-    acme.wait(lambda: acme.ask(failed), "the message was not tried while the other server was down")
-    assert len(star.heard()) == 1
+    wait(lambda: acme.ask(failed), "the message was not tried while the other server was down")
+    assert len(heard(star)) == 1
     serve(star)
-    acme.wait(lambda: len(acme.heard()) == 2, "the message was not sent again")
-    assert star.heard() == [("greeter.hello", "form:first"), ("greeter.hello", "form:second")]
+    wait(lambda: len(heard(acme)) == 2, "the message was not sent again")
+    assert heard(star) == [("greeter.hello", "form:first"), ("greeter.hello", "form:second")]
 
     body = json.dumps({"type": "greeter.hello", "data": {"lead": "form:third"}}).encode()
     altered = body.replace(b"third", b"other")
     assert post(star, "msg_by_hand_1", altered, body)[0] == 401
     assert post(star, "msg_by_hand_1", body, body) == (200, b'{"status":"accepted"}')
-    acme.wait(lambda: len(acme.heard()) == 3, "the message sent by hand was not answered")
+    wait(lambda: len(heard(acme)) == 3, "the message sent by hand was not answered")
     assert post(star, "msg_by_hand_1", body, body) == (200, b'{"status":"accepted"}')
     # Whatever the repetition may have set off is behind this next one, in order.
-    acme.lead("fourth")
-    acme.wait(lambda: ("greeter.heard", "form:fourth") in acme.heard(), "no answer came back")
+    acme.lead("13800138000", "fourth")
+    wait(lambda: ("greeter.heard", "form:fourth") in heard(acme), "no answer came back")
     leads = ["form:first", "form:second", "form:third", "form:fourth"]
-    assert star.heard() == [("greeter.hello", lead) for lead in leads]
-    assert acme.heard() == [("greeter.heard", lead) for lead in leads]
+    assert heard(star) == [("greeter.hello", lead) for lead in leads]
+    assert heard(acme) == [("greeter.heard", lead) for lead in leads]

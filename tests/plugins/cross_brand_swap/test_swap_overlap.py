@@ -192,7 +192,24 @@ def test_a_sketch_of_the_wrong_key_or_size_is_refused(two, change, said):
     assert runs(two.a)[0]["people"] is None
 
 
-def test_an_ask_of_another_size_is_refused(two):
-    two.a.send("swap.overlap.ask", {"run": "a" * 24, "k": 1_024, "public": "1" * 64}, "odd")
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"k": 1_024}, "wrong size"), ({"public": "0" * 64}, "wrong key"), ({"public": 7}, "public key"), ({"run": 1}, "id")],
+)
+def test_an_ask_of_another_size_or_without_a_key_is_refused(two, change, said):
+    two.a.send("swap.overlap.ask", {"run": "a" * 24, "k": 2_048, "public": "1" * 64, **change}, "odd")
     two.settle_down()
-    assert any("wrong size" in reason for reason in two.b.refused())
+    (refused,) = two.b.refused()
+    assert said in refused
+    assert runs(two.b) == []
+
+
+def test_an_audience_that_shrank_below_the_minimum_meanwhile_sends_no_sketch(two):
+    ask(two)
+    with two.b.brand:
+        execute("DELETE FROM identity WHERE id > (SELECT min(id) + 500 FROM identity)")
+    two.upkeep()
+    assert runs(two.b)[0]["state"] == "refused"
+    assert runs(two.a)[0]["people"] is None
+    with two.b.brand:
+        assert execute("SELECT count(*) FROM partner_out WHERE kind = 'swap.overlap.answer'").fetchone() == (0,)
