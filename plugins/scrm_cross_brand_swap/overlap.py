@@ -24,6 +24,8 @@ from .book import MS_PER_DAY, Book, Refuse
 from .fit import MINIMUM, rounded
 from .sketches import Overlap, fault, overlap, sketch
 
+# A message is tried for about 30 hours; a key is kept no longer than an answer may take.
+_PATIENCE_DAYS = 3
 _RUN = "SELECT id, run, partner, asked_by, k, state, secret, public, other, theirs FROM cross_brand_swap_overlap "
 _PHONES = (
     "FROM identity i JOIN contact c ON c.id = i.contact_id "
@@ -108,7 +110,12 @@ class Overlaps(Book):
         self.note("", partner, "them", "overlap sketch", message=run)
 
     def compute_due(self) -> int:
-        """The job: make sketches that are owed, estimate where both are there; returns how many runs moved."""
+        """The job: make sketches that are owed, estimate where both are there, give up what nobody answers."""
+        execute(
+            "UPDATE cross_brand_swap_overlap SET state = 'refused', secret = '', theirs = '', reason = ? "
+            "WHERE state IN ('asked', 'waiting') AND at < ?",
+            ("no answer came", self.brand.now() - _PATIENCE_DAYS * MS_PER_DAY),
+        )
         rows = execute(_RUN + "WHERE state = 'computing' ORDER BY id").fetchall()
         for row in rows:
             self._compute(*row)

@@ -150,6 +150,18 @@ def test_an_audience_below_a_thousand_asks_and_answers_nothing(swaps):
     assert runs(swap.b) == []
 
 
+def test_a_run_that_nobody_answers_forgets_its_key(two):
+    with two.a.brand:
+        two.a.swaps.overlaps.ask("moonco", actor="anna")
+    two.clock.advance(days=3)
+    with two.a.brand:
+        two.a.swaps.overlaps.compute_due()
+        assert execute("SELECT length(secret) FROM cross_brand_swap_overlap").fetchone() == (64,)
+        two.clock.advance(ms=1)
+        two.a.swaps.overlaps.compute_due()
+        assert execute("SELECT secret, state FROM cross_brand_swap_overlap").fetchone() == ("", "refused")
+
+
 def test_only_people_who_agreed_to_it_are_in_a_sketch(swaps):
     swap = swaps(ON.replace("all", "consent"), ON)
     people(swap.a, 1, 2_000, consent="partner_share:moonco")
