@@ -132,8 +132,12 @@ class Ledger(Book):
         key = clean_text(key, field="key", max_length=200)
         if type(quantity) is not int or not 0 < quantity <= _MOST or not key:
             raise Invalid("a key, and a whole number above 0", field="quantity" if key else "key")
-        if deal.state != "agreed":
-            raise Conflict(f"deal {code!r} is {deal.state}", code="deal_state")
+        # Under the row's lock: what was told last when the deal closed stands.
+        running = execute(
+            "UPDATE cross_brand_swap_deal SET shown = shown WHERE id = ? AND state = 'agreed'", (deal.id,)
+        )
+        if running.rowcount != 1:
+            raise Conflict(f"deal {code!r} does not run", code="deal_state")
         made = execute(
             "INSERT INTO cross_brand_swap_shown (deal_id, key, quantity, actor, at) VALUES (?, ?, ?, ?, ?) "
             "ON CONFLICT (deal_id, key) DO NOTHING",
@@ -218,7 +222,11 @@ class Ledger(Book):
         return {unit: int(total or 0) for unit, total in totals.items()} | {deal.unit: deal.received}
 
     def tell(self, code: str, *, final: bool = False) -> bool:
-        """Tell the partner the totals of what came, if they changed since; False when they did not."""
+        """Tell the partner the totals of what came, if they changed since; False when they did not.
+
+        Call it in a transaction: the row is locked first, so that a later number never carries older totals.
+        """
+        execute("UPDATE cross_brand_swap_deal SET seq = seq WHERE code = ?", (code,))
         deal = self.deal(code)
         totals = {"shown": deal.shown, **self.brought(deal)}
         body = {"totals": totals, "counted": deal.received, "open": deal.open_in, "final": int(final)}

@@ -160,6 +160,41 @@ def run(brand, worker):
         assert execute("SELECT count(*) FROM cross_brand_swap_step WHERE act = 'stop'").fetchone() == (1,)
 
 
+def test_of_answers_that_four_people_give_at_once_one_holds(swap, together):
+    swap.meet()
+    swap.offer()
+    source = """
+from scrm_core.api import Conflict
+from scrm_cross_brand_swap.deals import Deals
+
+def run(brand, worker):
+    deals = Deals(brand, brand.plugins["cross-brand-swap"].settings)
+    # The machine's clock is years ahead of the deal's: the proposal stands as long.
+    brand.clock = type("Then", (), {"now": lambda self: 1_767_225_600_000})()
+    try:
+        if worker % 2:
+            deals.accept("spring", target="https://moon.example/", actor=str(worker))
+        else:
+            deals.decline("spring", reason="no", actor=str(worker))
+    except Conflict:
+        return 0
+    return 1
+"""
+    assert sum(together(swap.b.brand.installation, source, 4, brand="moonco")) == 1
+    swap.settle_down()
+    assert (swap.a.state(), swap.b.state()) in {("agreed", "agreed"), ("declined", "declined")}
+    assert swap.a.refused() == swap.b.refused() == []
+
+
+def test_exposures_written_down_after_the_last_totals_are_refused(swap):
+    swap.agree()
+    swap.clock.advance(days=44)
+    swap.upkeep()
+    with swap.a.brand, pytest.raises(Conflict, match="does not run"):
+        swap.a.swaps.ledger.add_shown("spring", 10, key="late", actor="anna")
+    assert swap.a.deal().shown == 0
+
+
 def test_first_orders_count_within_the_window_and_a_full_refund_takes_them_back(swap):
     swap.agree(unit="first_order", window_days=7, keep_days=7)
     for name in ("quick", "slow", "sorry"):
