@@ -9,12 +9,13 @@ ARGS ?=
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 
-.PHONY: help run test bench lint clean
+.PHONY: help run test soak bench lint clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make run     install, create the demo project and serve it on http://127.0.0.1:$(PORT)"
 	@echo "make test    install and run every test this machine can run"
+	@echo "make soak    run the tests that take minutes each"
 	@echo "make bench   run the benchmarks beside their yardsticks (SIZE=small: under a minute)"
 	@echo "make lint    ruff and mypy"
 	@echo "make clean   remove .venv and caches (the demo project stays)"
@@ -43,6 +44,10 @@ run: $(VENV)/installed
 # One process per core, each with databases of its own; ARGS='-n 0' runs all in one process.
 test: $(VENV)/installed-test
 	@$(BIN)/python -m pytest -n logical --maxprocesses 4 $(ARGS)
+
+# What takes minutes and says little more than a smaller test beside it.
+soak: $(VENV)/installed-test
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 -m soak $(ARGS)
 
 bench: $(VENV)/installed-test
 	@$(BIN)/python benchmarks/run.py $(if $(filter small,$(SIZE)),--small) $(ARGS)

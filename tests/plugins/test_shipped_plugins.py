@@ -24,9 +24,9 @@ from scrm_tag_rules import TagRules
 from scrm_wechat_login import WechatLogin
 
 ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = (CouponThreshold, InteractionGames, KocPlugin, PackageCard, Points, RedPacket, Sms, TagRules, WechatLogin)
 SHIPPED = (
-    CouponThreshold, CrossBrandSwap, InteractionGames, PackageCard, Points, RedPacket, Sms, TagRules, WechatLogin,
+    CouponThreshold, CrossBrandSwap, InteractionGames, KocPlugin, PackageCard, Points, RedPacket, Sms, TagRules,
+    WechatLogin,
 )  # fmt: skip
 # Signs customers in and keeps nothing: it has no tables, routes or commands.
 WITHOUT_TABLES = (WechatLogin,)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 
 import pytest
@@ -32,7 +31,7 @@ def test_an_overlap_of_sets_larger_than_the_sketch_is_within_its_stated_bound(se
     assert 540 <= found.error_bp <= 680
 
 
-@pytest.mark.skipif("SCRM_TEST_SOAK" not in os.environ, reason="a million people each: set SCRM_TEST_SOAK=1")
+@pytest.mark.soak  # a million people each
 @pytest.mark.parametrize("seed", [1, 2, 3, 4, 5])
 def test_two_sets_of_a_million_with_a_tenth_shared_are_within_three_percent(seed):
     key = random.Random(seed).randbytes(32)
