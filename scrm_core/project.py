@@ -55,6 +55,7 @@ _FIRST_PLUGINS = """
 # [plugins.coupon-threshold]   # 门槛券: coupons that are claimed by a task or used from a sum on
 # [plugins.points]             # 积分: behind coupon-threshold, points pay what coupons leave
 # [plugins.red-packet]         # 红包: cash
+# [plugins.referral]           # 老带新: invitees who became customers, a ladder of rewards
 # [plugins.interaction-games]  # 互动游戏: nine games, awards by hand, welfare campaigns
 # [plugins.koc]                # KOC: candidates, tasks, commission, influence
 # [plugins.package-card]       # 包裹卡: cards in parcels

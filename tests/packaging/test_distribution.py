@@ -138,7 +138,7 @@ def test_everything_imported_is_declared_and_everything_declared_is_imported():
     used = {canonicalize_name(providers[name][0]) for name in third_party_imports()}
     used_by_data = {"tzdata"}  # read by zoneinfo on machines without a zone database
     # pytest is imported by the test kit for plugin authors, who run it under pytest.
-    assert used - {"pytest"} <= declared("postgres", "redis", "cards", "coupons", "games", "redpacket", "sms", "wechat")
+    assert used - {"pytest"} <= declared("postgres", "redis", "cards", "coupons", "games", "redpacket", "referral", "sms", "wechat")
     assert declared() <= used | used_by_data
 
 
@@ -149,7 +149,7 @@ def test_every_requirement_has_a_lower_bound_that_the_constraints_meet():
             name, version = line.split("==")
             pins[canonicalize_name(name)] = Version(version)
     lines = listed("options", "install_requires")
-    for extra in ("postgres", "redis", "cards", "coupons", "games", "redpacket", "sms", "wechat", "test"):
+    for extra in ("postgres", "redis", "cards", "coupons", "games", "redpacket", "referral", "sms", "wechat", "test"):
         lines += [line for line in listed("options.extras_require", extra) if not line.startswith("%(")]
     for line in lines:
         requirement = Requirement(line)

@@ -19,14 +19,15 @@ from scrm_koc import KocPlugin
 from scrm_package_card import PackageCard
 from scrm_points import Points
 from scrm_red_packet import RedPacket
+from scrm_referral import Referral
 from scrm_sms import Sms
 from scrm_tag_rules import TagRules
 from scrm_wechat_login import WechatLogin
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = (
-    CouponThreshold, CrossBrandSwap, InteractionGames, KocPlugin, PackageCard, Points, RedPacket, Sms, TagRules,
-    WechatLogin,
+    CouponThreshold, CrossBrandSwap, InteractionGames, KocPlugin, PackageCard, Points, RedPacket, Referral, Sms,
+    TagRules, WechatLogin,
 )  # fmt: skip
 # Signs customers in and keeps nothing: it has no tables, routes or commands.
 WITHOUT_TABLES = (WechatLogin,)

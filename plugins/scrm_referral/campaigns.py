@@ -1,0 +1,299 @@
+"""Campaigns: made as a draft, published, closed; and people who sign up for a limited number of places (报名限额)."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scrm_core.api import Conflict, Invalid, NotFound, execute, transactional
+
+from .definition import Definition, from_json, issuer_problems, problems, read
+from .people import SAME, named, standing
+from .schemas import NAME
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+_CAMPAIGN = (
+    "SELECT id, code, state, definition, quota, accepted, applied, budget_minor, spent_minor, salt, created_at, "
+    "published_at, closed_at FROM referral_campaign "
+)
+_INVITER = "SELECT id, campaign_id, contact_id, state, code, staff, applied_at, accepted_at FROM referral_inviter "
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A campaign as it stands; ``quota`` and ``budget_minor`` may have been raised since it was defined."""
+
+    id: int
+    code: str
+    state: str
+    definition: Definition
+    quota: int | None
+    accepted: int
+    applied: int
+    budget_minor: int | None
+    spent_minor: int
+    salt: str
+    created_at: int
+    published_at: int | None
+    closed_at: int | None
+
+    def began_at(self) -> int:
+        """The instant from which on people sign up and are bound."""
+        return max(self.definition.starts_at or 0, self.published_at or 0)
+
+    def runs(self, at: int) -> bool:
+        """Whether people sign up and are bound at an instant."""
+        if self.state == "draft" or at < self.began_at():
+            return False
+        return at < self.definition.ends_at and (self.closed_at is None or at < self.closed_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Inviter:
+    """Somebody who signed up; ``contact_id`` is the person that they are now, None once erased."""
+
+    id: int
+    campaign_id: int
+    contact_id: int | None
+    state: str
+    code: str | None
+    staff: str
+    applied_at: int
+    accepted_at: int | None
+
+
+class Campaigns:
+    """One brand's campaigns; use it inside ``with brand:``."""
+
+    def __init__(self, brand: Brand, settings: dict[str, Any]) -> None:
+        self.brand = brand
+        self.settings = settings
+
+    # Life ---------------------------------------------------------------------
+
+    @transactional
+    def create(self, body: Any, *, actor: str) -> Campaign:
+        """Make a draft; raises Invalid naming the field, Conflict for a code that is taken."""
+        made, text = read(self.brand, body)
+        row = execute(
+            "INSERT INTO referral_campaign (code, state, definition, quota, accepted, seated, applied, budget_minor, "
+            "spent_minor, salt, actor, created_at) VALUES (?, 'draft', ?, ?, 0, 0, 0, ?, 0, ?, ?, ?) "
+            "ON CONFLICT (code) DO NOTHING",
+            (made.code, text, made.quota, made.budget_minor, secrets.token_hex(16), named(actor), self.brand.now()),
+        )
+        if not row.rowcount:
+            raise Conflict(f"a campaign {made.code!r} exists already", code="taken")
+        return self.get(made.code)
+
+    @transactional
+    def publish(self, code: str, *, actor: str) -> Campaign:
+        """Open a draft; raises Conflict for another state and Invalid (``problems``) for what dry-run tells."""
+        named(actor)
+        campaign = self.get(code)
+        found = list(problems(self.brand, self.settings, campaign.definition))
+        if found:
+            raise Invalid("; ".join(found), field="problems")
+        changed = execute(
+            "UPDATE referral_campaign SET state = 'open', published_at = ? WHERE code = ? AND state = 'draft'",
+            (self.brand.now(), code),
+        ).rowcount
+        if not changed:
+            raise Conflict(f"campaign {code!r} is {campaign.state}; only a draft is published", code="state")
+        self.brand.channels.ensure(f"referral-{code}", campaign.definition.title, "referral")
+        return self.get(code)
+
+    @transactional
+    def close(self, code: str, *, actor: str) -> Campaign:
+        """Take no more sign-ups and invitees; steps, audits and refunds go on. Raises Conflict for a draft."""
+        named(actor)
+        changed = execute(
+            "UPDATE referral_campaign SET state = 'closed', closed_at = ? WHERE code = ? AND state = 'open'",
+            (self.brand.now(), code),
+        ).rowcount
+        campaign = self.get(code)
+        if not changed and campaign.state == "draft":
+            raise Conflict(f"campaign {code!r} is a draft; it was never open", code="state")
+        return campaign
+
+    def get(self, code: str) -> Campaign:
+        """The campaign with this code; raises NotFound."""
+        found = self._rows("WHERE code = ?", (code,))
+        if not found:
+            raise NotFound(f"no campaign {code!r}")
+        return found[0]
+
+    def by_id(self, campaign_id: int) -> Campaign:
+        """The campaign with this id."""
+        return self._rows("WHERE id = ?", (campaign_id,))[0]
+
+    def all(self) -> list[Campaign]:
+        """Every campaign, oldest first."""
+        return self._rows("ORDER BY id", ())
+
+    def published(self) -> list[Campaign]:
+        """Campaigns that are open or were."""
+        return self._rows("WHERE state <> 'draft' ORDER BY id", ())
+
+    @staticmethod
+    def _rows(where: str, params: tuple[Any, ...]) -> list[Campaign]:
+        rows = execute(_CAMPAIGN + where, params).fetchall()
+        return [Campaign(*row[:3], from_json(row[3]), *row[4:]) for row in rows]
+
+    def unissuable(self) -> list[str]:
+        """Rewards of open campaigns that nobody could grant as the brand is configured."""
+        return [
+            f"campaign {campaign.code!r}: {sentence}"
+            for campaign in self.published()
+            if campaign.state == "open" and self.brand.now() < campaign.definition.ends_at
+            for sentence in issuer_problems(self.brand, campaign.definition)
+        ]
+
+    # Signing up -----------------------------------------------------------------
+
+    @transactional
+    def sign_up(self, code: str, contact_id: int) -> Inviter:
+        """Take a place, or one on the wait-list when all are taken; the same person again gets what they have.
+
+        Whether a place is free is one conditional UPDATE. Raises Conflict while the
+        campaign does not run (``not_open``), and for whoever left it (``left``).
+        """
+        campaign = self.get(code)
+        now = self.brand.now()
+        if not campaign.runs(now):
+            raise Conflict(f"campaign {code!r} takes no sign-ups now", code="not_open")
+        # Held until the end: who leaves meanwhile sees this wait, or this sees the place that became free.
+        hold(campaign.id)
+        contact_id = self.brand.contacts.survivor(contact_id)
+        known = of_person(campaign.id, contact_id)
+        if known:
+            if known[0].state == "left":
+                raise Conflict("whoever left a campaign does not sign up again", code="left")
+            return known[0]
+        execute("UPDATE referral_campaign SET applied = applied + 1 WHERE id = ?", (campaign.id,))
+        (inviter_id,) = execute(
+            "INSERT INTO referral_inviter (campaign_id, contact_id, state, staff, applied_at, version) "
+            "VALUES (?, ?, 'waiting', '', ?, 0) RETURNING id",
+            (campaign.id, contact_id, now),
+        ).fetchone()
+        self._seat(campaign, inviter_id)
+        return by_id(inviter_id)
+
+    @transactional
+    def leave(self, code: str, contact_id: int) -> list[Inviter]:
+        """Give one's place up; whoever waits longest gets it and is returned. Raises NotFound for a stranger.
+
+        What the leaver's invitees have earned so far stays.
+        """
+        campaign = self.get(code)
+        hold(campaign.id)
+        mine = of_person(campaign.id, standing(contact_id))
+        if not mine:
+            raise NotFound("this person has not signed up")
+        promoted: list[Inviter] = []
+        for each in mine:
+            promoted += self.give_up(campaign, each)
+        return promoted
+
+    def give_up(self, campaign: Campaign, inviter: Inviter) -> list[Inviter]:
+        """Mark somebody as left and seat those who wait; call it with the campaign held."""
+        if inviter.state == "left":
+            return []
+        execute(
+            "UPDATE referral_inviter SET state = 'left', left_at = ? WHERE id = ?", (self.brand.now(), inviter.id)
+        )
+        if inviter.code:
+            self.brand.links.disable(inviter.code)
+        if inviter.state != "accepted":
+            return []
+        execute("UPDATE referral_campaign SET accepted = accepted - 1 WHERE id = ?", (campaign.id,))
+        return self._promote(campaign)
+
+    @transactional
+    def enlarge(self, code: str, quota: int, *, actor: str) -> list[Inviter]:
+        """Raise the number of places; returns who came off the wait-list. Raises Invalid for fewer places."""
+        named(actor)
+        campaign = self.get(code)
+        hold(campaign.id)
+        if campaign.quota is None or type(quota) is not int or quota < campaign.quota:
+            raise Invalid(f"quota: places are only added; there are {campaign.quota or 'no limits'}", field="quota")
+        execute("UPDATE referral_campaign SET quota = ? WHERE id = ?", (quota, campaign.id))
+        return self._promote(campaign)
+
+    def _promote(self, campaign: Campaign) -> list[Inviter]:
+        promoted: list[Inviter] = []
+        while True:
+            row = execute(
+                "SELECT id FROM referral_inviter WHERE campaign_id = ? AND state = 'waiting' ORDER BY id LIMIT 1",
+                (campaign.id,),
+            ).fetchone()
+            if row is None or not self._seat(campaign, row[0]):
+                return promoted
+            promoted.append(by_id(row[0]))
+            self.brand.emit(NAME, "promoted", promoted[-1].contact_id, {"campaign": campaign.code})
+
+    def _seat(self, campaign: Campaign, inviter_id: int) -> bool:
+        """Give a place if one is free, with a link of one's own and the next of the staff; False when all are taken."""
+        row = execute(
+            "UPDATE referral_campaign SET accepted = accepted + 1, seated = seated + 1 WHERE id = ? "
+            "AND (quota IS NULL OR accepted < quota) RETURNING seated",
+            (campaign.id,),
+        ).fetchone()
+        if row is None:
+            return False
+        made = campaign.definition
+        staff = made.staff[(row[0] - 1) % len(made.staff)] if made.staff else ""
+        target = made.target_url or f"{base(self.brand)}/p/{self.brand.id}/{NAME}/c/{campaign.code}?by={{code}}"
+        link = self.brand.links.create_many(
+            f"referral-{campaign.code}", target, 1, owner=NAME, campaign=campaign.code
+        )[0]
+        execute(
+            "UPDATE referral_inviter SET state = 'accepted', code = ?, staff = ?, accepted_at = ? WHERE id = ?",
+            (link.code, staff, self.brand.now(), inviter_id),
+        )
+        return True
+
+    def inviters(self, code: str, *, after: int = 0, limit: int = 100) -> list[Inviter]:
+        """Who signed up, in order, those who wait among them."""
+        if type(limit) is not int or not 1 <= limit <= 1_000:
+            raise Invalid("limit must lie between 1 and 1000", field="limit")
+        return _inviters("WHERE campaign_id = ? AND id > ? ORDER BY id LIMIT ?", (self.get(code).id, after, limit))
+
+    def link(self, inviter: Inviter) -> str:
+        """The personal short link of somebody accepted, or an empty text."""
+        return f"{base(self.brand)}/l/{inviter.code}" if inviter.code else ""
+
+
+def base(brand: Brand) -> str:
+    """What addresses of the installation begin with."""
+    return brand.installation.config.base_url.rstrip("/")
+
+
+def hold(campaign_id: int) -> None:
+    """Let nobody else sign up, be bound or be paid in a campaign until this transaction ends; always taken first."""
+    execute("UPDATE referral_campaign SET applied = applied WHERE id = ?", (campaign_id,))
+
+
+def of_person(campaign_id: int, contact_id: int) -> list[Inviter]:
+    """A person's rows as an inviter, the oldest first: more than one when two who signed up became one person."""
+    return _inviters(
+        "WHERE campaign_id = ? AND contact_id IN (SELECT id FROM same) ORDER BY id", (contact_id, campaign_id), SAME
+    )
+
+
+def by_id(inviter_id: int) -> Inviter:
+    """The inviter with this id."""
+    return _inviters("WHERE id = ?", (inviter_id,))[0]
+
+
+def by_code(code: str) -> Inviter | None:
+    """Whose personal code this is, or None."""
+    found = _inviters("WHERE code = ?", (code[:100],))
+    return found[0] if found else None
+
+
+def _inviters(where: str, params: tuple[Any, ...], before: str = "") -> list[Inviter]:
+    rows = execute(before + _INVITER + where, params).fetchall()
+    return [Inviter(*row[:2], None if row[2] is None else standing(row[2]), *row[3:]) for row in rows]

@@ -1,0 +1,234 @@
+"""A campaign's definition: read from what a brand wrote, checked with the field named, and what it would cost."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from scrm_core.api import Conflict, Invalid, ScrmError, format_minor, iso, load_body, local_instant, to_instant
+
+from . import surfaces
+from .ladder import Rung, costs
+from .schemas import WEIGHTS, CampaignBody
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+_NEEDS = {"target": ("segment",), "joined_group": ("group",), "pack": ("plugin", "event")}
+_TAKES = {"target": {"segment"}, "joined_group": {"group"}, "pack": {"plugin", "event", "match"}, "first_order": {"min_minor"}}
+_DEFAULT_GATES = {"customer": ("member", "first_order"), "follow": ("added",)}
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A gate (成功条件) by its ``name``; the other members are those of its kind."""
+
+    name: str
+    segment: str = ""
+    group: str = ""
+    plugin: str = ""
+    event: str = ""
+    match: tuple[tuple[str, Any], ...] = ()
+    min_minor: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A definition that was read; instants are epoch milliseconds, money is minor units."""
+
+    code: str
+    title: str
+    template: str
+    surface: str
+    starts_at: int | None
+    ends_at: int
+    grace_days: int
+    quota: int | None
+    staff: tuple[str, ...]
+    target_url: str
+    poster: str
+    mode: str
+    ladder: tuple[Rung, ...]
+    gates: tuple[Gate, ...]
+    attribution_days: int
+    fresh_hours: int
+    observation_days: int
+    refund_days: int
+    budget_minor: int | None
+    four_eyes_minor: int
+    hold: int
+    weights: dict[str, int]
+    per_day: int | None
+    hva_days: int
+    hva_min_minor: int
+
+    @property
+    def steps_until(self) -> int:
+        """The instant from which on steps count no more: the end and the days of grace."""
+        return self.ends_at + self.grace_days * DAY_MS
+
+    def needed(self, value_minor: int) -> int:
+        """How many persons approve a reward of this value."""
+        return 2 if value_minor >= self.four_eyes_minor else 1
+
+    def gate(self, name: str) -> Gate | None:
+        """The gate with this name, or None."""
+        return next((gate for gate in self.gates if gate.name == name), None)
+
+
+def read(brand: Brand, body: Any) -> tuple[Definition, str]:
+    """A definition and the JSON it is stored as; raises Invalid naming the field."""
+    loaded = load_body(CampaignBody(), body)
+    loaded["starts_at"] = _instant(brand, loaded["starts_at"])
+    loaded["ends_at"] = _instant(brand, loaded["ends_at"])
+    if loaded["gates"] is None:
+        names = _DEFAULT_GATES.get(loaded["template"])
+        if names is None:
+            raise Invalid("gates: the template 'group' names the group that invitees join", field="gates")
+        loaded["gates"] = [{"gate": name} for name in names]
+    text = json.dumps(loaded, ensure_ascii=False, sort_keys=True)
+    made = from_json(text)
+    _check(brand, made, loaded)
+    return made, text
+
+
+def from_json(text: str) -> Definition:
+    """A definition as it is stored."""
+    raw = json.loads(text)
+    risk, audit, hva = raw.pop("risk"), raw.pop("audit"), raw.pop("hva")
+    ladder = tuple(Rung(**rung) for rung in raw.pop("ladder"))
+    gates = tuple(_gate(each) for each in raw.pop("gates"))
+    return Definition(
+        **{**raw, "staff": tuple(raw["staff"])}, ladder=ladder, gates=gates, four_eyes_minor=audit["four_eyes_minor"],
+        hold=risk["hold"], weights={**WEIGHTS, **risk["weights"]}, per_day=risk["per_day"],
+        hva_days=hva["days"], hva_min_minor=hva["min_minor"],
+    )  # fmt: skip
+
+
+def _gate(raw: dict[str, Any]) -> Gate:
+    members = {key: value for key, value in raw.items() if key != "gate"}
+    if "match" in members:
+        members["match"] = tuple(sorted(members["match"].items()))
+    return Gate(raw["gate"], **members)
+
+
+def _instant(brand: Brand, value: datetime.datetime | None) -> int | None:
+    if value is None:
+        return None
+    return local_instant(value, brand.zone) if value.tzinfo is None else to_instant(value)
+
+
+def _check(brand: Brand, made: Definition, loaded: dict[str, Any]) -> None:
+    if made.starts_at is not None and made.starts_at >= made.ends_at:
+        raise Invalid("ends_at: the campaign would end before it starts", field="ends_at")
+    for below, above in pairwise(made.ladder):
+        if above.invites <= below.invites:
+            raise Invalid(f"ladder: the rung for {above.invites} comes after the one for {below.invites}", field="ladder")
+    names = [gate.name for gate in made.gates]
+    if len(set(names)) < len(names):
+        raise Invalid("gates: each gate once", field="gates")
+    for place, raw in enumerate(loaded["gates"]):
+        at = f"gates.{place}"
+        for name in _NEEDS.get(raw["gate"], ()):
+            if not raw.get(name):
+                raise Invalid(f"{at}.{name}: the gate {raw['gate']!r} needs it", field=f"{at}.{name}")
+        for name in raw.keys() - {"gate", "min_minor"} - _TAKES.get(raw["gate"], set()):
+            raise Invalid(f"{at}.{name}: the gate {raw['gate']!r} does not take it", field=f"{at}.{name}")
+    target = made.gate("target")
+    if target is not None:
+        brand.segments.condition(target.segment)
+    reason = surfaces.refusal(made.template, made.surface)
+    if reason:
+        raise Invalid(f"surface: {reason}", field="surface", code="surface")
+    if made.template == "customer" and not {"member", "first_order"} & set(names):
+        raise Invalid(
+            "gates: invitees count as customers: name 'member' or 'first_order' (growth.md 1.2)", field="gates"
+        )
+    if made.template == "group" and "joined_group" not in names:
+        raise Invalid("gates: the template 'group' has the gate 'joined_group'", field="gates")
+
+
+def problems(brand: Brand, settings: dict[str, Any], made: Definition) -> Iterator[str]:
+    """What keeps a definition from being published now, a sentence each."""
+    if made.ends_at <= brand.now():
+        yield "ends_at: the campaign would be over before it is published"
+    if made.template in surfaces.SPREAD and not settings["spread_paths"]:
+        yield (
+            f"template: {made.template!r} is off; {surfaces.WARNING}. "
+            "Set spread_paths = true in [plugins.referral] to use it"
+        )
+    yield from issuer_problems(brand, made)
+
+
+def issuer_problems(brand: Brand, made: Definition) -> Iterator[str]:
+    """Rewards that nobody could grant, or that are worth more than the ladder says."""
+    for place, rung in enumerate(made.ladder):
+        try:
+            brand.rewards.check(rung.kind, rung.item)
+            worth = brand.rewards.worth(rung.kind, rung.item, rung.quantity)
+        except (Conflict, Invalid) as exc:
+            yield f"ladder.{place}: {exc.message}"
+            continue
+        except ScrmError as exc:
+            yield f"ladder.{place}: {exc.message}"
+            continue
+        if worth is not None and worth > rung.value_minor:
+            yield (
+                f"ladder.{place}.value_minor: the issuer says it is worth {money(brand, worth)}; "
+                "budget and audit count no less"
+            )
+
+
+def warnings(brand: Brand, made: Definition) -> Iterator[str]:
+    """What a brand should know before it publishes."""
+    if made.template in surfaces.SPREAD:
+        yield surfaces.WARNING
+    if not made.staff:
+        yield "staff: nobody is named to receive inviters and invitees"
+    if made.budget_minor is None:
+        yield "budget_minor: nothing limits what the ladder costs"
+    elif made.quota is not None:
+        most = made.quota * most_per_person(made)
+        if most > made.budget_minor:
+            yield (
+                f"budget_minor: {made.quota} inviters at the top cost {money(brand, most)}, "
+                f"the budget is {money(brand, made.budget_minor)}: publish that rewards are first come, first served"
+            )
+    if made.observation_days < made.refund_days:
+        yield (
+            f"observation_days: rewards are granted {made.refund_days - made.observation_days} days before refunds "
+            "are over; a used voucher cannot be taken back and is recorded as a loss"
+        )
+
+
+def most_per_person(made: Definition) -> int:
+    """What one inviter at the top of the ladder costs, in minor units."""
+    return int(costs(made.ladder, made.mode)[-1]["total_minor"])
+
+
+def dry_run(brand: Brand, settings: dict[str, Any], body: Any) -> dict[str, Any]:
+    """What would be published, what keeps it from that, and what the ladder costs; writes nothing."""
+    made, text = read(brand, body)
+    stored = json.loads(text)
+    return {
+        "campaign": {**stored, "starts_at": iso(made.starts_at, brand.zone), "ends_at": iso(made.ends_at, brand.zone)},
+        "problems": list(problems(brand, settings, made)),
+        "warnings": list(warnings(brand, made)),
+        "mode": made.mode,
+        "ladder": [
+            {**row, "total": money(brand, row["total_minor"]), "four_eyes": made.needed(row["value_minor"]) == 2}
+            for row in costs(made.ladder, made.mode)
+        ],
+        "most_minor": None if made.quota is None else made.quota * most_per_person(made),
+    }
+
+
+def money(brand: Brand, minor: int) -> str:
+    """An amount in major units with its currency."""
+    return f"{format_minor(minor, brand.segments.catalogue().exponent)} {brand.currency}"

@@ -1,0 +1,299 @@
+"""The ladder paid: rungs that are owed wait for staff, for the observation, and for what the ladder still owes then.
+
+:meth:`Rungs.reconcile` compares what a person's count owes with the rungs there are;
+it may run any number of times and after any change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scrm_core.api import (
+    Conflict,
+    Invalid,
+    NotFound,
+    PluginError,
+    ScrmError,
+    Veto,
+    clean_text,
+    execute,
+    fetch_in,
+    new_uid,
+    transactional,
+)
+
+from . import campaigns as rows
+from . import relations
+from .campaigns import Campaign, Campaigns, Inviter
+from .definition import DAY_MS
+from .ladder import Rung, owed
+from .people import named, same_actor
+from .schemas import NAME
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+LIVE = ("due", "approved", "granted", "refused", "lost")
+STATES = (*LIVE, "withdrawn", "revoked")
+_RUNG = (
+    "SELECT g.id, g.uid, g.inviter_id, i.campaign_id, g.invites, g.nth, g.kind, g.item, g.quantity, g.value_minor, "
+    "g.state, g.reason, g.due_at, g.granted_at FROM referral_rung g JOIN referral_inviter i ON i.id = g.inviter_id "
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A rung that somebody reached; its states are those of the table."""
+
+    id: int
+    uid: str
+    inviter_id: int
+    campaign_id: int
+    invites: int
+    nth: int
+    kind: str
+    item: str
+    quantity: int
+    value_minor: int
+    state: str
+    reason: str
+    due_at: int
+    granted_at: int | None
+
+
+class Rungs:
+    """One brand's rungs; use it inside ``with brand:``."""
+
+    def __init__(self, brand: Brand, campaigns: Campaigns) -> None:
+        self.brand = brand
+        self.campaigns = campaigns
+
+    # What is owed ------------------------------------------------------------------
+
+    def reconcile(self, campaign: Campaign, inviter: Inviter) -> None:
+        """Make a person's rungs what their count owes: missing ones become due, those too many are taken back.
+
+        In the mode ``highest`` nothing is owed before steps are over: only then is the highest known.
+        """
+        rows.hold(campaign.id)
+        mine = self._of_person(campaign.id, inviter)
+        made = campaign.definition
+        open_ladder = made.mode == "highest" and self.brand.now() < made.steps_until
+        owes = [] if open_ladder else owed(made.ladder, self._count(mine), made.mode)
+        wanted = {rung.invites: rung for rung in owes}
+        live: dict[int, Due] = {}
+        # What was paid comes first: of two rungs alike that a merge brought together, the unpaid one goes.
+        for due in sorted(self.live(mine), key=lambda each: (each.state not in ("granted", "lost"), each.id)):
+            if due.invites in wanted and due.invites not in live:
+                live[due.invites] = due
+            elif due.state in ("due", "approved", "granted"):
+                self._take_back(campaign, due)
+        for invites, rung in wanted.items():
+            if invites not in live:
+                self._add(campaign, mine[0], rung)
+
+    def _of_person(self, campaign_id: int, inviter: Inviter) -> list[Inviter]:
+        if inviter.contact_id is None:
+            return [inviter]
+        return rows.of_person(campaign_id, inviter.contact_id)
+
+    @staticmethod
+    def _count(mine: list[Inviter], until: int | None = None) -> int:
+        """How many invitees of a person count; with ``until`` only those who have counted since before."""
+        last = 2**53 if until is None else until
+        found = fetch_in(
+            "SELECT qualified_at FROM referral_relation WHERE state = 'qualified' AND inviter_id IN ({in})",
+            [each.id for each in mine],
+        )
+        return sum(1 for (at,) in found if at <= last)
+
+    @staticmethod
+    def live(mine: list[Inviter]) -> list[Due]:
+        """The rungs of one person that stand: paid, on their way, or refused for good."""
+        ids = [each.id for each in mine]
+        return [Due(*row) for row in fetch_in(f"{_RUNG}WHERE g.inviter_id IN ({{in}}) ORDER BY g.id", ids) if row[10] in LIVE]
+
+    def _add(self, campaign: Campaign, inviter: Inviter, rung: Rung) -> None:
+        (nth,) = execute(
+            "SELECT coalesce(max(nth), 0) + 1 FROM referral_rung WHERE inviter_id = ? AND invites = ?",
+            (inviter.id, rung.invites),
+        ).fetchone()
+        now = self.brand.now()
+        made = execute(
+            "INSERT INTO referral_rung (uid, inviter_id, invites, nth, kind, item, quantity, value_minor, state, reason, "
+            "due_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'due', '', ?) ON CONFLICT (inviter_id, invites, nth) DO NOTHING",
+            (new_uid(now), inviter.id, rung.invites, nth, rung.kind, rung.item, rung.quantity, rung.value_minor, now),
+        ).rowcount
+        if made:
+            self.brand.emit(NAME, "rung-due", inviter.contact_id, {"campaign": campaign.code, "invites": rung.invites})
+
+    def _take_back(self, campaign: Campaign, due: Due) -> None:
+        """Take a rung back that is not owed any more; what was used already is recorded as a loss."""
+        if due.state != "granted":
+            self._state(due, "withdrawn", "no longer reached")
+            return
+        try:
+            self.brand.rewards.reverse(
+                f"{NAME}:{due.uid}", reason="the ladder no longer owes this reward", actor=NAME
+            )
+        except (Veto, PluginError, Conflict) as exc:
+            self._state(due, "lost", str(exc)[:500])
+            return
+        execute(
+            "UPDATE referral_campaign SET spent_minor = spent_minor - ? WHERE id = ?", (due.value_minor, campaign.id)
+        )
+        self._state(due, "revoked", "no longer reached")
+
+    def withdraw_all(self, inviter: Inviter, reason: str) -> None:
+        """Take back what was not granted yet; what was granted stays."""
+        for due in self.live([inviter]):
+            if due.state in ("due", "approved"):
+                self._state(due, "withdrawn", reason)
+
+    @staticmethod
+    def _state(due: Due, state: str, reason: str) -> None:
+        execute("UPDATE referral_rung SET state = ?, reason = ? WHERE id = ?", (state, reason, due.id))
+
+    # Staff looks ---------------------------------------------------------------------
+
+    def queue(self, *, state: str = "due", after: int = 0, limit: int = 100) -> list[Due]:
+        """Rungs of a state, oldest first."""
+        if state not in STATES:
+            raise Invalid(f"state is one of {', '.join(STATES)}", field="state")
+        if type(limit) is not int or not 1 <= limit <= 1_000:
+            raise Invalid("limit must lie between 1 and 1000", field="limit")
+        found = execute(f"{_RUNG}WHERE g.state = ? AND g.id > ? ORDER BY g.id LIMIT ?", (state, after, limit)).fetchall()
+        return [Due(*row) for row in found]
+
+    def get(self, uid: str) -> Due:
+        """The rung with this uid; raises NotFound."""
+        row = execute(f"{_RUNG}WHERE g.uid = ?", (uid,)).fetchone()
+        if row is None:
+            raise NotFound(f"no reward {uid!r}")
+        return Due(*row)
+
+    def reviews(self, due: Due) -> list[dict[str, Any]]:
+        """Who said what about a rung, first to last."""
+        found = execute(
+            "SELECT verdict, reason, actor, at FROM referral_review WHERE rung_id = ? ORDER BY id", (due.id,)
+        ).fetchall()
+        return [dict(zip(("verdict", "reason", "actor", "at"), row, strict=True)) for row in found]
+
+    def counted(self, due: Due) -> list[dict[str, Any]]:
+        """What stands behind a rung: each invitee who counts, with the proof of every gate and the signals."""
+        mine = self._of_person(due.campaign_id, rows.by_id(due.inviter_id))
+        found = []
+        for inviter in mine:
+            for each in relations.select(
+                "WHERE r.inviter_id = ? AND r.state = 'qualified' ORDER BY r.qualified_at, r.id", (inviter.id,)
+            ):
+                proof = {gate: step.evidence for gate, step in relations.steps(each.id).items()}
+                found.append({"invitee": each.uid, "steps": proof, "score": each.score, "signals": each.signals})
+        return found
+
+    @transactional
+    def review(self, uid: str, verdict: str, *, reason: str, actor: str) -> Due:
+        """Staff approves or refuses a rung (核准); above the campaign's value two different persons must approve.
+
+        Approved rewards are granted at once when the observation is over, else by the
+        job. Raises Conflict (``four_eyes``) for a person who has spoken already, Conflict
+        (``state``) for a rung that is not due, Invalid for a refusal without reason.
+        """
+        due, actor = self.get(uid), named(actor)
+        reason = clean_text(reason, field="reason", max_length=500)
+        if verdict not in ("approve", "refuse"):
+            raise Invalid("verdict is approve or refuse", field="verdict")
+        if verdict == "refuse" and not reason:
+            raise Invalid("reason: say why; the inviter may ask", field="reason")
+        rows.hold(due.campaign_id)
+        due = self.get(uid)
+        if due.state != "due":
+            raise Conflict(f"the reward is {due.state}; only what is due is reviewed", code="state")
+        said = execute(
+            "INSERT INTO referral_review (rung_id, verdict, reason, actor, person, at) VALUES (?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (rung_id, person) DO NOTHING",
+            (due.id, "approved" if verdict == "approve" else "refused", reason, actor, same_actor(actor),
+             self.brand.now()),
+        ).rowcount  # fmt: skip
+        if not said:
+            raise Conflict(f"{actor!r} has spoken already; another person is needed", code="four_eyes")
+        if verdict == "refuse":
+            self._state(due, "refused", reason)
+            return self.get(uid)
+        campaign = self.campaigns.by_id(due.campaign_id)
+        approvals = sum(1 for each in self.reviews(due) if each["verdict"] == "approved")
+        if approvals >= campaign.definition.needed(due.value_minor):
+            self._state(due, "approved", "")
+            self._grant(campaign, uid, actor)
+        return self.get(uid)
+
+    # Granting ------------------------------------------------------------------------
+
+    def _grant(self, campaign: Campaign, uid: str, actor: str) -> bool:
+        """Grant an approved rung once the people behind it were observed long enough; says why it waits otherwise."""
+        due = self.get(uid)
+        inviter = rows.by_id(due.inviter_id)
+        if due.state != "approved" or inviter.contact_id is None:
+            return False
+        observed = self.brand.now() - campaign.definition.observation_days * DAY_MS
+        if self._count(self._of_person(campaign.id, inviter), observed) < due.invites:
+            self._state(due, "approved", "observation")
+            return False
+        try:
+            with self.brand.transaction():
+                self._pay(campaign, due, inviter.contact_id, actor)
+        except ScrmError as exc:
+            # The issuer has none left, or nobody issues the kind now, or the budget is used up: tried again later.
+            self._state(due, "approved", str(exc)[:500])
+            return False
+        self.brand.emit(NAME, "rewarded", inviter.contact_id, {"campaign": campaign.code, "invites": due.invites})
+        return True
+
+    def _pay(self, campaign: Campaign, due: Due, contact_id: int, actor: str) -> None:
+        now = self.brand.now()
+        taken = execute(
+            "UPDATE referral_campaign SET spent_minor = spent_minor + ? WHERE id = ? "
+            "AND (budget_minor IS NULL OR spent_minor + ? <= budget_minor)",
+            (due.value_minor, campaign.id, due.value_minor),
+        ).rowcount
+        if not taken:
+            raise Conflict("the campaign's budget is used up", code="budget")
+        changed = execute(
+            "UPDATE referral_rung SET state = 'granted', reason = '', granted_at = ?, granted_day = ? "
+            "WHERE id = ? AND state = 'approved'",
+            (now, self.brand.day(now), due.id),
+        ).rowcount
+        if not changed:
+            raise Conflict("somebody else granted it", code="state")
+        self.brand.rewards.grant(
+            due.kind, contact_id, grant_key=f"{NAME}:{due.uid}", item=due.item, quantity=due.quantity,
+            cost_minor=due.value_minor, reason=f"老带新 {campaign.code}: {due.invites}", actor=actor,
+        )  # fmt: skip
+
+    @transactional
+    def _retry(self, uid: str) -> bool:
+        due = self.get(uid)
+        rows.hold(due.campaign_id)
+        return self._grant(self.campaigns.by_id(due.campaign_id), uid, NAME)
+
+    def settle(self) -> int:
+        """The job: ladders that are known only at the end, and approved rungs whose observation is over; how many granted."""
+        for campaign in self.campaigns.published():
+            if campaign.definition.mode == "highest" and self.brand.now() >= campaign.definition.steps_until:
+                self._close_ladders(campaign)
+        done = after = 0
+        while found := self.queue(state="approved", after=after):
+            after = found[-1].id
+            done += sum(self._retry(due.uid) for due in found)
+        return done
+
+    def _close_ladders(self, campaign: Campaign) -> None:
+        found = execute(
+            "SELECT DISTINCT r.inviter_id FROM referral_relation r WHERE r.campaign_id = ? AND r.state = 'qualified' "
+            "AND NOT EXISTS (SELECT 1 FROM referral_rung g WHERE g.inviter_id = r.inviter_id) ORDER BY r.inviter_id",
+            (campaign.id,),
+        ).fetchall()
+        for (inviter_id,) in found:
+            with self.brand.transaction():
+                self.reconcile(campaign, rows.by_id(inviter_id))

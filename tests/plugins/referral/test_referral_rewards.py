@@ -1,0 +1,194 @@
+"""The ladder paid: audit, four eyes, observation, budget, vouchers taken back or lost, issuers that are gone."""
+
+from __future__ import annotations
+
+
+import pytest
+from referral_scene import Scene, rung
+
+from scrm_core.db.bulk import execute
+from scrm_core.errors import Conflict, Invalid
+
+
+def test_nothing_is_issued_before_staff_approved_and_the_towel_needs_two_persons(scene: Scene) -> None:
+    scene.campaign()  # the preset: 5 -> 3,000, 10 -> 9,900; four eyes from 5,000 on
+    anna, code = scene.inviter()
+    scene.customers(code, 10)
+    scene.referrals.settle()
+    assert scene.vouchers_of(anna) == []
+    (five, tissue), (ten, towel) = scene.rungs()
+    assert (five, ten) == (5, 10)
+    review = scene.referrals.rungs.review
+    assert review(tissue, "approve", reason="", actor="Li").state == "granted"
+    assert scene.vouchers_of(anna) == [("cotton-tissue", "claimed")]
+    assert review(towel, "approve", reason="", actor="Li").state == "due"
+    with pytest.raises(Conflict) as refused:
+        review(towel, "approve", reason="", actor="ｌi ")  # the same person, however they write their name
+    assert refused.value.code == "four_eyes"
+    assert review(towel, "approve", reason="", actor="wang").state == "granted"
+    assert scene.vouchers_of(anna) == [("cotton-tissue", "claimed"), ("bath-towel", "claimed")]
+    assert scene.referrals.campaigns.get("spring").spent_minor == 12_900
+    costs = [(r.item, r.cost_minor) for r in scene.brand.rewards.page(contact_id=anna)]
+    assert costs == [("cotton-tissue", 3_000), ("bath-towel", 9_900)]
+
+
+def test_a_refusal_needs_a_reason_and_stands(scene: Scene) -> None:
+    scene.campaign(ladder=[rung(1, "cup", 100)])
+    anna, code = scene.inviter()
+    scene.customers(code, 1)
+    ((_, uid),) = scene.rungs()
+    with pytest.raises(Invalid):
+        scene.referrals.rungs.review(uid, "refuse", reason=" ", actor="li")
+    scene.referrals.rungs.review(uid, "refuse", reason="全家的手机", actor="li")
+    scene.customers(code, 1)
+    scene.referrals.settle()
+    found = scene.referrals.rungs.get(uid)
+    assert (found.state, found.reason, scene.rungs(), scene.vouchers_of(anna)) == ("refused", "全家的手机", [], [])
+    with pytest.raises(Conflict):
+        scene.referrals.rungs.review(uid, "approve", reason="", actor="wang")
+
+
+def test_an_approved_reward_waits_for_the_observation_of_enough_invitees(scene: Scene) -> None:
+    scene.campaign(ladder=[rung(2, "cup", 100)], observation_days=7)
+    anna, code = scene.inviter()
+    scene.customers(code, 1)
+    scene.days(3)
+    (_, order), = scene.customers(code, 1)
+    ((_, uid),) = scene.rungs()
+    assert scene.approve(uid) == "approved" and scene.referrals.rungs.get(uid).reason == "observation"
+    scene.days(6)
+    assert scene.referrals.settle() == (0, 0)  # the second has counted for six days
+    scene.days(1)
+    assert scene.referrals.settle() == (0, 1)
+    assert scene.referrals.settle() == (0, 0)
+    assert scene.vouchers_of(anna) == [("cup", "claimed")] and order
+
+
+def test_a_refund_during_the_observation_pays_nothing(scene: Scene) -> None:
+    scene.campaign(ladder=[rung(1, "cup", 100)], observation_days=7)
+    anna, code = scene.inviter()
+    ((_, order),) = scene.customers(code, 1)
+    assert scene.approve(scene.rungs()[0][1]) == "approved"
+    scene.days(2)
+    scene.refund(order)
+    scene.deliver()
+    scene.days(9)
+    assert scene.referrals.settle() == (0, 0) and scene.vouchers_of(anna) == []
+
+
+def test_after_the_grant_an_unused_voucher_is_revoked_and_its_money_returns(scene: Scene) -> None:
+    scene.campaign()
+    anna, code = scene.inviter()
+    people = scene.customers(code, 5)
+    uid = scene.rungs()[0][1]
+    assert scene.approve(uid) == "granted"
+    scene.refund(people[2][1])
+    scene.deliver()
+    assert scene.referrals.rungs.get(uid).state == "revoked"
+    assert scene.vouchers_of(anna) == [("cotton-tissue", "void")]
+    assert scene.referrals.campaigns.get("spring").spent_minor == 0
+    # A sixth friend makes it five again: the rung is due a second time.
+    scene.customers(code, 1)
+    ((invites, again),) = scene.rungs()
+    assert invites == 5 and scene.approve(again) == "granted"
+    assert scene.vouchers_of(anna) == [("cotton-tissue", "void"), ("cotton-tissue", "claimed")]
+
+
+def test_a_used_voucher_is_recorded_as_a_loss_and_never_paid_again(scene: Scene) -> None:
+    scene.campaign()
+    anna, code = scene.inviter()
+    people = scene.customers(code, 5)
+    uid = scene.rungs()[0][1]
+    scene.approve(uid)
+    execute("UPDATE coupon_threshold_coupon SET state = 'used' WHERE contact_id = ?", (anna,))
+    scene.refund(people[2][1])
+    scene.deliver()
+    assert scene.referrals.rungs.get(uid).state == "lost"
+    scene.customers(code, 1)
+    assert scene.rungs() == []  # five again, and five was paid
+    (row,) = scene.brand.reports.run("referral").rows
+    assert (row["cost"], row["lost"]) == (3_000, 3_000)
+
+
+def test_the_budget_is_never_passed_and_what_waits_for_it_says_so(scene: Scene) -> None:
+    scene.campaign(ladder=[rung(1, "cup", 600)], budget_minor=1_000)
+    people = [scene.inviter() for _ in range(2)]
+    for _, code in people:
+        scene.customers(code, 1)
+    first, second = [uid for _, uid in scene.rungs()]
+    assert (scene.approve(first), scene.approve(second)) == ("granted", "approved")
+    assert "budget" in scene.referrals.rungs.get(second).reason
+    assert scene.referrals.campaigns.get("spring").spent_minor == 600
+
+
+def test_an_issuer_that_has_none_left_lets_the_reward_wait_and_it_comes_later(scene: Scene) -> None:
+    scene.campaign(ladder=[rung(1, "cup", 600)])
+    anna, code = scene.inviter()
+    scene.customers(code, 1)
+    scene.coupons.batches.pause("cup")
+    uid = scene.rungs()[0][1]
+    assert scene.approve(uid) == "approved"
+    assert scene.referrals.campaigns.get("spring").spent_minor == 0
+    scene.coupons.batches.open("cup")
+    assert scene.referrals.settle() == (0, 1)
+    assert scene.vouchers_of(anna) == [("cup", "claimed")]
+
+
+def test_highest_pays_only_the_top_rung_once_steps_are_over(scene: Scene) -> None:
+    scene.campaign(mode="highest")
+    anna, code = scene.inviter()
+    people = scene.customers(code, 10)
+    scene.referrals.settle()
+    assert scene.rungs() == []
+    scene.days(61)
+    scene.referrals.settle()
+    ((invites, uid),) = scene.rungs()
+    assert invites == 10 and scene.approve(uid) == "granted"
+    assert scene.vouchers_of(anna) == [("bath-towel", "claimed")] and len(people) == 10
+
+
+def test_dry_run_tells_what_a_ladder_costs_per_qualified_invitee(scene: Scene) -> None:
+    # 30 yuan at 5 and 99 at 10 (growth.md 1.3): 12.90 each when rungs add up, 9.90 for the highest alone.
+    found = scene.referrals.dry_run(scene.definition(quota=100, budget_minor=1_000_000))
+    assert [(r["invites"], r["total_minor"], r["per_qualified_minor"]) for r in found["ladder"]] == [
+        (5, 3_000, 600.0), (10, 12_900, 1_290.0),
+    ]  # fmt: skip
+    assert [r["four_eyes"] for r in found["ladder"]] == [False, True]
+    assert found["most_minor"] == 1_290_000
+    assert any("12900.00 CNY" in each for each in found["warnings"])  # a hundred at the top are above the budget
+    assert any("no" in each for each in found["problems"])  # nobody has made the vouchers yet
+    highest = scene.referrals.dry_run(scene.definition(mode="highest"))["ladder"]
+    assert [(r["invites"], r["total_minor"], r["per_qualified_minor"]) for r in highest] == [
+        (5, 3_000, 600.0), (10, 9_900, 990.0),
+    ]  # fmt: skip
+    assert scene.referrals.campaigns.all() == []
+
+
+def test_a_brand_that_switched_the_issuer_off_is_told(scene: Scene) -> None:
+    scene.campaign()
+    assert list(scene.brand.plugins["referral"].brand_problems()) == []
+    scene.coupons.batches.close("bath-towel")
+    (problem,) = scene.brand.plugins["referral"].brand_problems()
+    assert problem.startswith("campaign 'spring': ladder.1: ") and "bath-towel" in problem
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"ladder": [rung(5, "a", 1), rung(5, "b", 1)]}, "ladder"),
+        ({"ladder": [rung(5, "a", 1.5)]}, "ladder.0.value_minor"),
+        ({"gates": [{"gate": "added"}]}, "gates"),
+        ({"gates": [{"gate": "member"}, {"gate": "member"}]}, "gates"),
+        ({"gates": [{"gate": "member"}, {"gate": "pack", "plugin": "x"}]}, "gates.1.event"),
+        ({"gates": [{"gate": "member", "segment": "orders > 1"}]}, "gates.0.segment"),
+        ({"ends_at": "soon"}, "ends_at"),
+        ({"surface": "tv"}, "surface"),
+        ({"surface": "h5"}, "surface"),
+        ({"quotas": 3}, "quotas"),
+        ({"risk": {"weights": {"same_shoes": 3}}}, "risk.weights"),
+    ],
+)
+def test_a_faulty_definition_names_its_field(scene: Scene, change: dict, field: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        scene.referrals.dry_run(scene.definition(**change))
+    assert (refused.value.field or "").startswith(field)
