@@ -201,9 +201,7 @@ class Campaigns:
         """Mark somebody as left and seat those who wait; call it with the campaign held."""
         if inviter.state == "left":
             return []
-        execute(
-            "UPDATE referral_inviter SET state = 'left', left_at = ? WHERE id = ?", (self.brand.now(), inviter.id)
-        )
+        execute("UPDATE referral_inviter SET state = 'left', left_at = ? WHERE id = ?", (self.brand.now(), inviter.id))
         if inviter.code:
             self.brand.links.disable(inviter.code)
         if inviter.state != "accepted":
@@ -246,9 +244,9 @@ class Campaigns:
         made = campaign.definition
         staff = made.staff[(row[0] - 1) % len(made.staff)] if made.staff else ""
         target = made.target_url or f"{base(self.brand)}/p/{self.brand.id}/{NAME}/c/{campaign.code}?by={{code}}"
-        link = self.brand.links.create_many(
-            f"referral-{campaign.code}", target, 1, owner=NAME, campaign=campaign.code
-        )[0]
+        link = self.brand.links.create_many(f"referral-{campaign.code}", target, 1, owner=NAME, campaign=campaign.code)[
+            0
+        ]
         execute(
             "UPDATE referral_inviter SET state = 'accepted', code = ?, staff = ?, accepted_at = ? WHERE id = ?",
             (link.code, staff, self.brand.now(), inviter_id),

@@ -211,9 +211,7 @@ def poster(session: CommandSession, brand_id: str, code: str, contact: str, outp
 @_contact
 @click.option("--kind", type=click.Choice(["click", "opened", "added"]), default="opened", show_default=True)
 @json_option
-def touch(
-    session: CommandSession, brand_id: str, personal_code: str, contact: str, kind: str, as_json: bool
-) -> None:
+def touch(session: CommandSession, brand_id: str, personal_code: str, contact: str, kind: str, as_json: bool) -> None:
     """Say that CONTACT came by PERSONAL_CODE; a click makes a candidate only."""
     with session.brand(brand_id) as brand:
         view = referrals_of(brand).counting.touch(personal_code, find_contact(brand, contact).id, kind)
@@ -239,9 +237,7 @@ def trait(session: CommandSession, brand_id: str, code: str, contact: str, kind:
 @click.option("--state", type=click.Choice(["locked", "held", "qualified", "void"]), help="Of this state alone.")
 @click.option("--limit", type=click.IntRange(1, 1_000), default=100, show_default=True, help="At most so many.")
 @json_option
-def invitees(
-    session: CommandSession, brand_id: str, code: str, state: str | None, limit: int, as_json: bool
-) -> None:
+def invitees(session: CommandSession, brand_id: str, code: str, state: str | None, limit: int, as_json: bool) -> None:
     """Invitees, oldest first; --json shows the proof of each gate and every signal."""
     with session.brand(brand_id) as brand:
         found = relations.select(

@@ -55,7 +55,8 @@ class Counting:
             return {"state": "refused", "reason": "not_open"}
         if kind == "click":
             execute(
-                "INSERT INTO referral_candidate (inviter_id, contact_id, at) VALUES (?, ?, ?)", (inviter.id, person, now)
+                "INSERT INTO referral_candidate (inviter_id, contact_id, at) VALUES (?, ?, ?)",
+                (inviter.id, person, now),
             )
             return {"state": "candidate", "reason": ""}
         return self._bind(campaign, inviter, person, now, kind)
@@ -309,7 +310,9 @@ class Counting:
                 "(SELECT id FROM referral_relation WHERE contact_id = ?)",
                 (contact_id,),
             )
-            execute("UPDATE referral_relation SET contact_id = NULL, signals = '[]' WHERE contact_id = ?", (contact_id,))
+            execute(
+                "UPDATE referral_relation SET contact_id = NULL, signals = '[]' WHERE contact_id = ?", (contact_id,)
+            )
             execute("UPDATE referral_inviter SET contact_id = NULL WHERE contact_id = ?", (contact_id,))
 
     def _tell(self, name: str, campaign: Campaign, inviter: Inviter, friend: int | None) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 _NEEDS = {"target": ("segment",), "joined_group": ("group",), "pack": ("plugin", "event")}
-_TAKES = {"target": {"segment"}, "joined_group": {"group"}, "pack": {"plugin", "event", "match"}, "first_order": {"min_minor"}}
+_TAKES = {"target": {"segment"}, "joined_group": {"group"}, "pack": {"plugin", "event", "match"}}
 _DEFAULT_GATES = {"customer": ("member", "first_order"), "follow": ("added",)}
 
 
@@ -129,7 +129,8 @@ def _check(brand: Brand, made: Definition, loaded: dict[str, Any]) -> None:
         raise Invalid("ends_at: the campaign would end before it starts", field="ends_at")
     for below, above in pairwise(made.ladder):
         if above.invites <= below.invites:
-            raise Invalid(f"ladder: the rung for {above.invites} comes after the one for {below.invites}", field="ladder")
+            words = f"ladder: the rung for {above.invites} comes after the one for {below.invites}"
+            raise Invalid(words, field="ladder")
     names = [gate.name for gate in made.gates]
     if len(set(names)) < len(names):
         raise Invalid("gates: each gate once", field="gates")

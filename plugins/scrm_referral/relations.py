@@ -87,7 +87,8 @@ def of_person(campaign_id: int, contact_id: int) -> list[Relation]:
 def unfinished(campaign_id: int, after: int) -> list[Relation]:
     """A page of invitees who may still pass gates."""
     return select(
-        "WHERE r.campaign_id = ? AND r.state = 'locked' AND r.contact_id IS NOT NULL AND r.id > ? ORDER BY r.id LIMIT ?",
+        "WHERE r.campaign_id = ? AND r.state = 'locked' AND r.contact_id IS NOT NULL AND r.id > ? "
+        "ORDER BY r.id LIMIT ?",
         (campaign_id, after, PAGE),
     )
 

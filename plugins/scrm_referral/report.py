@@ -32,8 +32,8 @@ COLUMNS = (
     Column("per_true", "Per true customer 真客成本", "money"),
 )
 EXPORT = (
-    "invitee", "contact", "inviter", "staff", "state", "reason", "source", "bound_at", "qualified_at", "score", "signals",
-    "steps",
+    "invitee", "contact", "inviter", "staff", "state", "reason", "source", "bound_at", "qualified_at", "score",
+    "signals", "steps",
 )  # fmt: skip
 
 
@@ -48,8 +48,8 @@ def figures(brand: Brand, campaign: Campaign) -> dict[str, Any]:
     """
     made = campaign.definition
     (invited,) = execute(
-        "SELECT count(*) FROM (SELECT contact_id FROM referral_relation WHERE campaign_id = ? AND contact_id IS NOT NULL "
-        "UNION SELECT d.contact_id FROM referral_candidate d JOIN referral_inviter i ON i.id = d.inviter_id "
+        "SELECT count(*) FROM (SELECT contact_id FROM referral_relation WHERE campaign_id = ? "
+        "AND contact_id IS NOT NULL UNION SELECT d.contact_id FROM referral_candidate d JOIN referral_inviter i ON i.id = d.inviter_id "
         "WHERE i.campaign_id = ? UNION SELECT v.contact_id FROM visit v JOIN link l ON l.id = v.link_id "
         "WHERE l.owner = 'referral' AND l.campaign = ? AND v.bot = 0 AND v.contact_id IS NOT NULL) t",
         (campaign.id, campaign.id, campaign.code),
@@ -76,7 +76,8 @@ def figures(brand: Brand, campaign: Campaign) -> dict[str, Any]:
         (window, brand.now(), window, made.hva_min_minor, campaign.id),
     ).fetchone()
     cost, lost = execute(
-        "SELECT coalesce(sum(g.value_minor), 0), coalesce(sum(CASE WHEN g.state = 'lost' THEN g.value_minor ELSE 0 END), 0) "
+        "SELECT coalesce(sum(g.value_minor), 0), "
+        "coalesce(sum(CASE WHEN g.state = 'lost' THEN g.value_minor ELSE 0 END), 0) "
         "FROM referral_rung g JOIN referral_inviter i ON i.id = g.inviter_id "
         "WHERE i.campaign_id = ? AND g.state IN ('granted', 'lost')",
         (campaign.id,),

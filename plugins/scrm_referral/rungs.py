@@ -112,7 +112,8 @@ class Rungs:
     def live(mine: list[Inviter]) -> list[Due]:
         """The rungs of one person that stand: paid, on their way, or refused for good."""
         ids = [each.id for each in mine]
-        return [Due(*row) for row in fetch_in(f"{_RUNG}WHERE g.inviter_id IN ({{in}}) ORDER BY g.id", ids) if row[10] in LIVE]
+        found = fetch_in(f"{_RUNG}WHERE g.inviter_id IN ({{in}}) ORDER BY g.id", ids)
+        return [due for due in (Due(*row) for row in found) if due.state in LIVE]
 
     def _add(self, campaign: Campaign, inviter: Inviter, rung: Rung) -> None:
         (nth,) = execute(
@@ -121,8 +122,8 @@ class Rungs:
         ).fetchone()
         now = self.brand.now()
         made = execute(
-            "INSERT INTO referral_rung (uid, inviter_id, invites, nth, kind, item, quantity, value_minor, state, reason, "
-            "due_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'due', '', ?) ON CONFLICT (inviter_id, invites, nth) DO NOTHING",
+            "INSERT INTO referral_rung (uid, inviter_id, invites, nth, kind, item, quantity, value_minor, state, "
+            "reason, due_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'due', '', ?) ON CONFLICT (inviter_id, invites, nth) DO NOTHING",
             (new_uid(now), inviter.id, rung.invites, nth, rung.kind, rung.item, rung.quantity, rung.value_minor, now),
         ).rowcount
         if made:
@@ -134,9 +135,7 @@ class Rungs:
             self._state(due, "withdrawn", "no longer reached")
             return
         try:
-            self.brand.rewards.reverse(
-                f"{NAME}:{due.uid}", reason="the ladder no longer owes this reward", actor=NAME
-            )
+            self.brand.rewards.reverse(f"{NAME}:{due.uid}", reason="the ladder no longer owes this reward", actor=NAME)
         except (Veto, PluginError, Conflict) as exc:
             self._state(due, "lost", str(exc)[:500])
             return
@@ -163,8 +162,8 @@ class Rungs:
             raise Invalid(f"state is one of {', '.join(STATES)}", field="state")
         if type(limit) is not int or not 1 <= limit <= 1_000:
             raise Invalid("limit must lie between 1 and 1000", field="limit")
-        found = execute(f"{_RUNG}WHERE g.state = ? AND g.id > ? ORDER BY g.id LIMIT ?", (state, after, limit)).fetchall()
-        return [Due(*row) for row in found]
+        where = "WHERE g.state = ? AND g.id > ? ORDER BY g.id LIMIT ?"
+        return [Due(*row) for row in execute(_RUNG + where, (state, after, limit)).fetchall()]
 
     def get(self, uid: str) -> Due:
         """The rung with this uid; raises NotFound."""
@@ -278,7 +277,7 @@ class Rungs:
         return self._grant(self.campaigns.by_id(due.campaign_id), uid, NAME)
 
     def settle(self) -> int:
-        """The job: ladders that are known only at the end, and approved rungs whose observation is over; how many granted."""
+        """The job: ladders known only at the end, and approved rungs whose observation is over; how many granted."""
         for campaign in self.campaigns.published():
             if campaign.definition.mode == "highest" and self.brand.now() >= campaign.definition.steps_until:
                 self._close_ladders(campaign)

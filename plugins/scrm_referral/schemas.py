@@ -122,7 +122,8 @@ class CampaignBody(_Strict):
     """The definition of a campaign."""
 
     code = fields.String(
-        required=True, validate=validate.Regexp(r"[a-z0-9][a-z0-9-]{0,39}\Z", error="lower-case letters, digits, dashes")
+        required=True,
+        validate=validate.Regexp(r"[a-z0-9][a-z0-9-]{0,39}\Z", error="lower-case letters, digits, dashes"),
     )
     title = _text(200, required=True)
     template = fields.String(load_default="customer", validate=validate.OneOf(list(TEMPLATES)))

@@ -126,16 +126,15 @@ def _numbers(found: list[tuple[str, str]], brand: Brand, me: set[int], people: d
         found.append(("virtual_number", "phone of a virtual operator's range"))
     runs = {number[:7] for number in mine if len(number) == 11}
     same = {
-        people[contact]
-        for contact, value in _phones(sorted(people.keys() - me)).items()
-        if _local(value)[:7] in runs
+        people[contact] for contact, value in _phones(sorted(people.keys() - me)).items() if _local(value)[:7] in runs
     }
     if len(same) >= RUN:
         found.append(("phone_run", f"first seven digits of the phone shared with {len(same)} other invitees"))
 
 
 def _phones(contacts: list[int]) -> dict[int, str]:
-    return dict(fetch_in("SELECT contact_id, value FROM identity WHERE kind = 'phone' AND contact_id IN ({in})", contacts))
+    sql = "SELECT contact_id, value FROM identity WHERE kind = 'phone' AND contact_id IN ({in})"
+    return dict(fetch_in(sql, contacts))
 
 
 def _local(value: str) -> str:

@@ -26,7 +26,7 @@ _MINI = "《微信小程序平台运营规范》, on abuse of sharing (滥用分
 
 BANS = {
     ("customer", "h5"): f"an external link must not lure people into spreading it by a reward for inviting ({_LINKS})",
-    ("group", "h5"): f"an external link must not lure people into sharing a poster or joining groups by a benefit ({_LINKS})",
+    ("group", "h5"): f"an external link must not lure people into sharing or joining groups by a benefit ({_LINKS})",
     ("follow", "h5"): f"an external link must not lure people into following an account by a benefit ({_LINKS})",
     ("group", "mini_program"): f"a mini program must not reward the mere act of sharing ({_MINI})",
     ("follow", "mini_program"): f"a mini program must not lure people into following an account by a benefit ({_MINI})",

@@ -142,9 +142,7 @@ def up(migrator, db):
         quantity = pw.BigIntegerField()
         value_minor = pw.BigIntegerField(constraints=[pw.Check("value_minor >= 0")])
         state = pw.TextField(
-            constraints=[
-                pw.Check("state IN ('due', 'approved', 'granted', 'refused', 'withdrawn', 'revoked', 'lost')")
-            ]
+            constraints=[pw.Check("state IN ('due', 'approved', 'granted', 'refused', 'withdrawn', 'revoked', 'lost')")]
         )
         reason = pw.TextField()
         due_at = pw.BigIntegerField()

@@ -115,9 +115,12 @@ def test_a_click_makes_a_candidate_and_the_first_qualified_touch_in_the_window_l
     scene.join(late)  # more than seven days after the click
     scene.deliver()
     assert scene.relation(early)["state"] == "locked" and scene.relation(late) == {}
-    assert scene.relation(early)["inviter"] == scene.brand.contacts.get_by_id(
-        execute("SELECT contact_id FROM referral_inviter WHERE code = ?", (code,)).fetchone()[0]
-    ).uid
+    assert (
+        scene.relation(early)["inviter"]
+        == scene.brand.contacts.get_by_id(
+            execute("SELECT contact_id FROM referral_inviter WHERE code = ?", (code,)).fetchone()[0]
+        ).uid
+    )
     # Whoever comes by another code later stays where they are.
     assert touch(other, early, "opened") == {"state": "refused", "reason": "invited_already"}
 
@@ -156,7 +159,7 @@ def test_nobody_invites_themselves_or_their_inviter_and_nobody_is_paid_for_frien
 
 def test_a_refund_in_the_window_revokes_and_another_order_counts_again(scene: Scene) -> None:
     scene.campaign(refund_days=15)
-    anna, code = scene.inviter()
+    _, code = scene.inviter()
     people = scene.customers(code, 5)
     assert [invites for invites, _ in scene.rungs()] == [5]
     scene.refund(people[0][1])

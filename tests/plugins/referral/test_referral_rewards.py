@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 from referral_scene import Scene, rung
 
@@ -53,7 +52,7 @@ def test_an_approved_reward_waits_for_the_observation_of_enough_invitees(scene: 
     anna, code = scene.inviter()
     scene.customers(code, 1)
     scene.days(3)
-    (_, order), = scene.customers(code, 1)
+    ((_, order),) = scene.customers(code, 1)
     ((_, uid),) = scene.rungs()
     assert scene.approve(uid) == "approved" and scene.referrals.rungs.get(uid).reason == "observation"
     scene.days(6)

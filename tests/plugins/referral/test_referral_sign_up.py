@@ -85,7 +85,7 @@ def run(brand, worker):
         here.settle()
         for due in here.rungs.queue():
             try:
-                here.rungs.review(due.uid, "approve", reason="", actor=f"staff {{worker}}")
+                here.rungs.review(due.uid, "approve", reason="", actor=f"staff {worker}")
             except Conflict:
                 continue
     return len(here.rungs.queue(state="granted"))
@@ -102,7 +102,9 @@ def test_exactly_the_quota_is_accepted_when_forty_sign_up_in_four_processes(open
     states = [state for answer in answers for state in answer]
     assert (states.count("accepted"), states.count("waiting")) == (15, 25)
     with installation.brand("acme"):
-        staff = execute("SELECT staff, count(*) FROM referral_inviter WHERE state = 'accepted' GROUP BY staff ORDER BY staff")
+        staff = execute(
+            "SELECT staff, count(*) FROM referral_inviter WHERE state = 'accepted' GROUP BY staff ORDER BY staff"
+        )
         assert [tuple(row) for row in staff.fetchall()] == [("li", 5), ("wang", 5), ("zhao", 5)]
         accepted, applied = execute("SELECT accepted, applied FROM referral_campaign").fetchone()
         assert (accepted, applied) == (15, 40)

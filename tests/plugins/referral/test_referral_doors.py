@@ -1,0 +1,257 @@
+"""The doors: HTTP with permissions, the command line, pages, posters, report, export, personal data."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from referral_scene import HOUR, Scene, rung
+from signing import fields, sign_in
+
+from scrm_core.cli.root import root
+from scrm_core.cli.session import Session
+from scrm_core.db.bulk import execute
+from scrm_core.installation import Installation
+from scrm_core.web import create_app
+
+BASE = "/api/v1/acme/plugins/referral"
+
+
+class Api:
+    def __init__(self, installation: Installation, *scopes: str, brand: str = "acme") -> None:
+        with installation.brand(brand) as opened:
+            _, self.key = opened.keys.create("key", scopes)
+        self.client = create_app(installation).test_client()
+
+    def __call__(self, method: str, path: str, body: Any = None) -> Any:
+        headers = {"Authorization": f"Bearer {self.key}"}
+        return self.client.open(BASE + path, method=method, json=body, headers=headers)
+
+
+def uid(scene: Scene, contact: int) -> str:
+    return str(scene.brand.contacts.get_by_id(contact).uid)
+
+
+def test_a_campaign_through_http_from_definition_to_reward(scene: Scene, house: Installation) -> None:
+    scene.vouchers("cup")
+    write = Api(house, "referral:read", "referral:write")
+    join = Api(house, "referral:join", "referral:read")
+    first, second = Api(house, "referral:review"), Api(house, "referral:review", "referral:read")
+    body = scene.definition(ladder=[rung(1, "cup", 6_000)], quota=1, staff=["li"])
+    told = write("POST", "/dry-run", body)
+    assert told.status_code == 200 and told.json["ladder"][0]["total"] == "60.00 CNY"
+    assert write("POST", "/campaigns", body).status_code == 201
+    assert join("POST", "/campaigns/spring/publish").status_code == 403
+    assert write("POST", "/campaigns/spring/publish").json["state"] == "open"
+    anna, eva, bo = scene.person(), scene.person(), scene.person(known=True)
+    made = join("POST", "/campaigns/spring/inviters", {"contact": uid(scene, anna)})
+    assert (made.status_code, made.json["state"], made.json["staff"]) == (201, "accepted", "li")
+    assert join("POST", "/campaigns/spring/inviters", {"contact": uid(scene, eva)}).json["state"] == "waiting"
+    assert write("POST", "/campaigns/spring/quota", {"quota": 2}).json["promoted"][0]["contact"] == uid(scene, eva)
+    assert join("POST", "/campaigns/spring/leave", {"contact": uid(scene, eva)}).json == {"promoted": []}
+    assert [each["state"] for each in join("GET", "/campaigns/spring/inviters").json["inviters"]] == [
+        "accepted",
+        "left",
+    ]
+    touch = {"code": made.json["code"], "contact": uid(scene, bo), "kind": "opened"}
+    assert join("POST", "/touches", touch).json == {"state": "locked", "reason": ""}
+    trait = {"contact": uid(scene, bo), "kind": "device", "value": "D"}
+    assert join("POST", "/campaigns/spring/traits", trait).status_code == 204
+    scene.clock.set(scene.brand.now() + HOUR)
+    scene.join(bo)
+    number = scene.order(bo)
+    scene.deliver()
+    (invitee,) = join("GET", "/campaigns/spring/invitees?state=qualified").json["invitees"]
+    assert invitee["steps"]["first_order"]["evidence"] == f"order shop {number}"
+    (reward,) = join("GET", "/rewards").json["rewards"]
+    assert (reward["needed"], reward["counted"][0]["invitee"]) == (2, invitee["uid"])
+    path = f"/rewards/{reward['uid']}/review"
+    assert first("POST", path, {"verdict": "approve"}).json["state"] == "due"
+    assert first("POST", path, {"verdict": "approve"}).json["code"] == "four_eyes"
+    assert second("POST", path, {"verdict": "approve"}).json["state"] == "granted"
+    assert join("GET", f"/campaigns/spring/inviters/{uid(scene, anna)}").json["rungs"][0]["state"] == "granted"
+    assert join("GET", "/campaigns/spring").json["figures"]["cost"] == 6_000
+    assert "first_order" in join("GET", "/campaigns/spring/invitees.csv").get_data(as_text=True)
+    assert write("POST", "/campaigns/spring/close").json["state"] == "closed"
+    assert Api(house, "referral:read").client.get(BASE + "/campaigns").status_code == 401
+
+
+def test_bad_requests_are_answered_with_their_field(scene: Scene, house: Installation) -> None:
+    api = Api(house, "referral:read", "referral:write", "referral:join", "referral:review")
+    for method, path, body, status in (
+        ("POST", "/dry-run", [], 422), ("POST", "/dry-run", {"code": "x"}, 422), ("GET", "/campaigns/none", None, 404),
+        ("POST", "/touches", {"code": "none", "contact": "x", "kind": "opened"}, 404),
+        ("POST", "/touches", {"code": "none", "contact": "x", "kind": "stolen"}, 422),
+        ("GET", "/rewards?state=paid", None, 422), ("GET", "/rewards?limit=0", None, 422),
+        ("GET", "/rewards?limit=x", None, 422), ("POST", "/rewards/none/review", {"verdict": "approve"}, 404),
+        ("POST", "/invitees/none/review", {"verdict": "approve", "reason": "x"}, 404),
+    ):  # fmt: skip
+        answer = api(method, path, body)
+        assert answer.status_code == status, (path, answer.json)
+
+
+@pytest.fixture
+def scrm(house: Installation, clock):
+    def run(*args: str) -> Any:
+        result = CliRunner().invoke(root, list(args), obj=Session(house.config.root, clock=clock))
+        return result
+
+    return run
+
+
+def test_a_poster_carries_the_persons_own_link(scene: Scene, tmp_path: Path) -> None:
+    zxing = pytest.importorskip("zxingcpp")
+    image = pytest.importorskip("PIL.Image")
+    from scrm_referral.poster import FONT, poster_of
+
+    if not FONT.is_file():
+        pytest.skip("Debian's fonts-noto-cjk is missing")
+    scene.campaign(poster="新客礼遇")
+    codes = []
+    for contact, code in (scene.inviter(), scene.inviter()):
+        here = scene.referrals
+        picture = poster_of(here, here.campaigns.get("spring"), here.accepted("spring", contact))
+        (found,) = zxing.read_barcodes(image.open(io.BytesIO(picture)))
+        assert found.text == f"http://127.0.0.1:8000/l/{code}"
+        codes.append(found.text)
+    assert len(set(codes)) == 2
+
+
+def test_the_page_takes_an_invitation_and_a_sign_up_and_shows_progress(scene: Scene, house: Installation) -> None:
+    scene.campaign(ladder=[rung(1, "cup", 100, title="茶杯")])
+    anna, code = scene.inviter()
+    bo = scene.person(known=True)
+    client = create_app(house).test_client()
+    sign_in(client, scene.brand, bo)
+    page = client.get(f"/p/acme/referral/c/spring?by={code}")
+    answer = client.post("/p/acme/referral/c/spring/accept", data=fields(page, "accept", by=code))
+    assert answer.status_code == 303 and answer.location.endswith("?said=locked")
+    page = client.get("/p/acme/referral/c/spring")
+    client.post("/p/acme/referral/c/spring/join", data=fields(page, "join"))
+    assert 'id="link"' in client.get("/p/acme/referral/c/spring").get_data(as_text=True)
+    traits = execute("SELECT DISTINCT kind FROM referral_trait ORDER BY kind").fetchall()
+    assert [row[0] for row in traits] == ["device", "network"]
+    scene.clock.set(scene.brand.now() + HOUR)
+    scene.join(bo)
+    scene.order(bo)
+    scene.deliver()
+    inviter = create_app(house).test_client()
+    sign_in(inviter, scene.brand, anna)
+    text = inviter.get("/p/acme/referral/c/spring").get_data(as_text=True)
+    assert '<strong id="qualified">1</strong>' in text and "茶杯" in text
+
+
+def test_the_page_of_a_mini_programs_campaign_is_no_link_inside_wechat(scene: Scene, house: Installation) -> None:
+    scene.campaign()
+    client = create_app(house).test_client()
+    wechat = {"User-Agent": "Mozilla/5.0 MicroMessenger/8.0", "Accept": "application/json"}
+    assert client.get("/p/acme/referral/c/spring", headers=wechat).status_code == 403
+    inside = {**wechat, "User-Agent": wechat["User-Agent"] + " miniProgram"}
+    assert client.get("/p/acme/referral/c/spring", headers=inside).status_code == 200
+    assert client.get("/p/acme/referral/c/none").status_code == 404
+
+
+def test_report_and_metrics_are_the_hand_computed_numbers(scene: Scene) -> None:
+    scene.campaign(hva={"days": 30, "min_minor": 5_000})
+    _, code = scene.inviter()
+    click = scene.person(known=True)
+    scene.referrals.counting.touch(code, click, "click")
+    old = scene.person()
+    scene.days(2)
+    for _ in range(2):
+        scene.person(state=code)  # added, never customers
+    phone = next(i.value for i in scene.brand.contacts.identities(old) if i.kind == "phone")
+    scene.person(phone=phone, state=code)  # a friend of before
+    people = scene.customers(code, 6)
+    assert scene.approve(scene.rungs()[0][1]) == "granted"
+    day = scene.brand.day(scene.brand.now())
+    scene.days(10)
+    scene.order(people[0][0], 5_000)  # two of six come back with enough in time
+    scene.order(people[1][0], 8_000)
+    scene.order(people[2][0], 4_999)
+    scene.days(25)
+    scene.order(people[3][0], 9_000)  # after 35 days
+    scene.deliver()
+    (row,) = scene.brand.reports.run("referral").rows
+    # 1 click + 2 adds + 1 friend of before + 6 customers = 10 invited; 8 new friends; 30 yuan / 6, / 2.
+    assert row == {
+        "campaign": "spring", "inviters": 1, "invited": 10, "added": 8, "qualified": 6, "held": 0, "matured": 6,
+        "hva": 2, "cost": 3_000, "lost": 0, "per_qualified": 500, "per_true": 1_500,
+    }  # fmt: skip
+    scene.brand.metrics.roll_up(day - 3, day + 40)
+    found = execute(
+        "SELECT metric, sum(value) FROM metric_day WHERE plugin = 'referral' GROUP BY metric ORDER BY metric"
+    )
+    assert [(name, int(value)) for name, value in found.fetchall()] == [
+        ("bound", 8),
+        ("qualified", 6),
+        ("rewarded", 3_000),
+    ]
+
+
+def test_a_copy_of_ones_data_masks_others_and_erasing_keeps_amounts_and_the_friends_reward(scene: Scene) -> None:
+    scene.campaign(ladder=[rung(1, "cup", 100), rung(3, "bag", 200)], quota=1)
+    anna, code = scene.inviter()
+    scene.brand.contacts.rename(anna, "王小明")
+    waiting = scene.person()
+    scene.referrals.campaigns.sign_up("spring", waiting)
+    (bo, _), (cleo, _) = scene.customers(code, 2)
+    scene.approve(scene.rungs()[0][1])
+    own = scene.brand.privacy.export(bo, actor="mia")["plugins"]["referral"]["data"]
+    assert own["invitations"][0]["invited_by"] == "王**" and "first_order" in own["invitations"][0]["steps"]
+    scene.brand.privacy.erase(cleo, actor="mia")
+    assert scene.states() == {"qualified": 2}  # what an invitee did for their friend stays
+    proofs = {row[0] for row in execute("SELECT evidence FROM referral_step").fetchall()}
+    assert "erased" in proofs
+    scene.brand.privacy.erase(anna, actor="mia")
+    (row,) = scene.brand.reports.run("referral").rows
+    assert (row["qualified"], row["cost"], row["inviters"]) == (2, 100, 1)
+    assert scene.referrals.progress("spring", waiting)["state"] == "accepted"  # the place went to who waited
+    held = execute("SELECT count(*) FROM referral_inviter WHERE contact_id = ?", (anna,)).fetchone()[0]
+    assert held == 0
+    csv = list(__import__("scrm_referral.report", fromlist=["export"]).export(
+        scene.brand, scene.referrals.campaigns.get("spring")))  # fmt: skip
+    assert len(csv) == 3 and csv[1][2] == ""
+
+
+def test_the_command_line_runs_a_campaign(scene: Scene, house: Installation, scrm, tmp_path: Path) -> None:
+    scene.vouchers("cup")
+    file = tmp_path / "spring.toml"
+    file.write_text(
+        'code = "spring"\ntitle = "老带新"\nsurface = "mini_program"\nends_at = 2026-03-01T00:00:00\nstaff = ["li"]\n'
+        'observation_days = 0\n[[ladder]]\ninvites = 1\nitem = "cup"\nvalue_minor = 100\n',
+        encoding="utf-8",
+    )
+    told = scrm("referral", "dry-run", "acme", str(file))
+    assert told.exit_code == 0, told.output
+    assert told.output.startswith("1 qualified: 1.00 CNY in all (cumulative), 100.00 minor units each")
+    for args in (
+        ("create", "acme", str(file), "--as", "mia"), ("publish", "acme", "spring", "--as", "mia"), ("list", "acme"),
+    ):  # fmt: skip
+        assert scrm("referral", *args).exit_code == 0, args
+    anna, bo = scene.person(), scene.person(known=True)
+    made = json.loads(scrm("referral", "sign-up", "acme", "spring", uid(scene, anna), "--json").output)
+    assert made["state"] == "accepted"
+    assert "locked" in scrm("referral", "touch", "acme", made["code"], uid(scene, bo)).output
+    assert scrm("referral", "trait", "acme", "spring", uid(scene, bo), "device", "D").exit_code == 0
+    scene.clock.set(scene.brand.now() + HOUR)
+    scene.join(bo)
+    scene.order(bo)
+    scene.deliver()
+    (reward,) = json.loads(scrm("referral", "queue", "acme", "--json").output)
+    audited = scrm("referral", "audit", "acme", reward["uid"], "approve", "--as", "li", "--json")
+    assert json.loads(audited.output)["state"] == "granted"
+    assert json.loads(scrm("referral", "report", "acme", "--json").output)[0]["per_qualified"] == 100
+    exported = scrm("referral", "export", "acme", "spring").output.splitlines()
+    assert len(exported) == 2 and exported[1].split(",")[1] == uid(scene, bo)
+    for args in (
+        ("show", "acme", "spring"), ("inviters", "acme", "spring"), ("invitees", "acme", "spring"), ("settle", "acme"),
+        ("leave", "acme", "spring", uid(scene, anna)), ("close", "acme", "spring", "--as", "mia"),
+    ):  # fmt: skip
+        assert scrm("referral", *args).exit_code == 0, args
+    file.write_text("code = ", encoding="utf-8")
+    assert scrm("referral", "dry-run", "acme", str(file)).exit_code == 1
