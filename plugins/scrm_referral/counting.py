@@ -133,6 +133,8 @@ class Counting:
         """Something happened to a person: it may be the touch that locks a candidate, and a gate passed."""
         person = standing(contact_id)
         for campaign in self.campaigns.published():
+            if at >= campaign.definition.steps_until:
+                continue
             if not relations.of_person(campaign.id, person) and campaign.runs(at):
                 window = campaign.definition.attribution_days * DAY_MS
                 found = relations.candidate(campaign.id, person, at, window)
@@ -289,13 +291,17 @@ class Counting:
         """The job: gates passed without an event of ours (groups, segments, late imports); how many now count."""
         done = 0
         for campaign in self.campaigns.published():
-            after = 0
+            made, after = campaign.definition, 0
+            if self.brand.now() >= made.steps_until + made.refund_days * DAY_MS:
+                continue
             while found := relations.unfinished(campaign.id, after):
                 after = found[-1].id
-                for relation in found:
-                    with self.brand.transaction():
-                        done += self.look(campaign, relations.get(relation.id), self.brand.now())
+                done += sum(self._look_again(campaign, relation.id) for relation in found)
         return done
+
+    @transactional
+    def _look_again(self, campaign: Campaign, relation_id: int) -> bool:
+        return self.look(campaign, relations.get(relation_id), self.brand.now())
 
     def forget(self, contact_ids: Sequence[int]) -> None:
         """Part an erased person from what stays: counts and amounts; a place they held goes to who waits."""

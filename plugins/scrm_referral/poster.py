@@ -31,7 +31,7 @@ def poster_of(referrals: Referrals, campaign: Campaign, inviter: Inviter) -> byt
     """
     consumer = referrals.brand.config.consumer
     row = execute("SELECT name FROM contact WHERE id = ?", (inviter.contact_id,)).fetchone()
-    name = mask("name", row[0]) if row is not None and row[0] else ""
+    name = (mask("name", row[0]) or "") if row is not None and row[0] else ""
     texts = (
         (consumer.title or referrals.brand.name, 40, 60),
         (campaign.definition.title, 64, 130),

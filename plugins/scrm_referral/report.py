@@ -49,7 +49,8 @@ def figures(brand: Brand, campaign: Campaign) -> dict[str, Any]:
     made = campaign.definition
     (invited,) = execute(
         "SELECT count(*) FROM (SELECT contact_id FROM referral_relation WHERE campaign_id = ? "
-        "AND contact_id IS NOT NULL UNION SELECT d.contact_id FROM referral_candidate d JOIN referral_inviter i ON i.id = d.inviter_id "
+        "AND contact_id IS NOT NULL UNION SELECT d.contact_id FROM referral_candidate d "
+        "JOIN referral_inviter i ON i.id = d.inviter_id "
         "WHERE i.campaign_id = ? UNION SELECT v.contact_id FROM visit v JOIN link l ON l.id = v.link_id "
         "WHERE l.owner = 'referral' AND l.campaign = ? AND v.bot = 0 AND v.contact_id IS NOT NULL) t",
         (campaign.id, campaign.id, campaign.code),

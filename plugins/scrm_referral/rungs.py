@@ -123,7 +123,8 @@ class Rungs:
         now = self.brand.now()
         made = execute(
             "INSERT INTO referral_rung (uid, inviter_id, invites, nth, kind, item, quantity, value_minor, state, "
-            "reason, due_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'due', '', ?) ON CONFLICT (inviter_id, invites, nth) DO NOTHING",
+            "reason, due_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'due', '', ?) "
+            "ON CONFLICT (inviter_id, invites, nth) DO NOTHING",
             (new_uid(now), inviter.id, rung.invites, nth, rung.kind, rung.item, rung.quantity, rung.value_minor, now),
         ).rowcount
         if made:
@@ -294,5 +295,8 @@ class Rungs:
             (campaign.id,),
         ).fetchall()
         for (inviter_id,) in found:
-            with self.brand.transaction():
-                self.reconcile(campaign, rows.by_id(inviter_id))
+            self._close_ladder(campaign, inviter_id)
+
+    @transactional
+    def _close_ladder(self, campaign: Campaign, inviter_id: int) -> None:
+        self.reconcile(campaign, rows.by_id(inviter_id))

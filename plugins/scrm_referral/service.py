@@ -97,7 +97,7 @@ class Referrals:
     @staticmethod
     def _name(contact_id: int | None) -> str:
         row = execute("SELECT name FROM contact WHERE id = ?", (contact_id,)).fetchone()
-        return mask("name", row[0]) if row is not None and row[0] else ""
+        return (mask("name", row[0]) or "") if row is not None and row[0] else ""
 
     def settle(self) -> tuple[int, int]:
         """The job: (invitees who now count, rewards granted)."""
