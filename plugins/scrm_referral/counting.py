@@ -199,6 +199,8 @@ class Counting:
     def take_refund(self, event: RefundMade) -> None:
         """The order that proved a gate went back within its window: the invitee counts no more until another comes."""
         for relation in relations.of_order(event.source, event.number):
+            if relation.state == "void":
+                continue
             campaign = self.campaigns.by_id(relation.campaign_id)
             gate, step = campaign.definition.gate("first_order"), relations.steps(relation.id)["first_order"]
             if gate is None or relations.order_holds(relation, gate, step):
@@ -236,8 +238,21 @@ class Counting:
         elif not why and relation.state == "void" and relation.reason in ("self", "twice", "circle", "not_new"):
             execute("UPDATE referral_relation SET state = 'locked', reason = '' WHERE id = ?", (relation.id,))
             self.look(campaign, relations.get(relation.id), at)
-        elif not why and relation.state == "locked":
-            self.look(campaign, relation, at)
+        elif not why:
+            self._recheck(campaign, relation, at, "merged")
+
+    def _recheck(self, campaign: Campaign, relation: Relation, at: int, reason: str) -> bool:
+        """Drop proofs that are the person's no more, and look again; True when an invitee counts no more for it."""
+        if relation.state == "void" or relation.contact_id is None:
+            return False
+        passed = relations.steps(relation.id)
+        gone = [name for name, step in passed.items() if not relations.holds(campaign.definition, relation, name, step)]
+        for name in gone:
+            relations.drop_steps(relation.id, name)
+        if gone:
+            self._uncount(campaign, relation, "locked", reason)
+        self.look(campaign, relations.get(relation.id), at)
+        return bool(gone)
 
     def _uncount(self, campaign: Campaign, relation: Relation, state: str, reason: str) -> None:
         rows.hold(campaign.id)
@@ -297,7 +312,21 @@ class Counting:
             while found := relations.unfinished(campaign.id, after):
                 after = found[-1].id
                 done += sum(self._look_again(campaign, relation.id) for relation in found)
+            self._settle_proofs(campaign)
         return done
+
+    def _settle_proofs(self, campaign: Campaign) -> None:
+        """Orders are closed without a refund that anybody tells of: look while invitees can be revoked."""
+        after, now = 0, self.brand.now()
+        while found := relations.reversible(campaign.id, now, after):
+            after = found[-1].id
+            for relation in found:
+                self._check_again(campaign, relation.id)
+
+    @transactional
+    def _check_again(self, campaign: Campaign, relation_id: int) -> None:
+        rows.hold(campaign.id)
+        self._recheck(campaign, relations.get(relation_id), self.brand.now(), "order closed")
 
     @transactional
     def _look_again(self, campaign: Campaign, relation_id: int) -> bool:

@@ -244,6 +244,29 @@ _PROOFS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
+def holds(made: Definition, relation: Relation, name: str, step: Step) -> bool:
+    """Whether what proved a gate still belongs to the person: orders, memberships and packs move with contacts."""
+    if name == "first_order":
+        gate = made.gate(name)
+        return gate is not None and order_holds(relation, gate, step)
+    if name == "member":
+        sql = "SELECT 1 FROM membership WHERE contact_id = ? AND joined_at = ?"
+        return execute(sql, (relation.contact_id, step.at)).fetchone() is not None
+    if name == "pack":
+        sql = "SELECT 1 FROM referral_pack WHERE contact_id = ? AND event_id = ?"
+        return execute(sql, (relation.contact_id, step.event_id)).fetchone() is not None
+    return True
+
+
+def reversible(campaign_id: int, now: int, after: int) -> list[Relation]:
+    """A page of invitees who count, or are held, and may still be revoked."""
+    return select(
+        "WHERE r.campaign_id = ? AND r.state IN ('qualified', 'held') AND r.contact_id IS NOT NULL "
+        "AND r.reversible_until > ? AND r.id > ? ORDER BY r.id LIMIT ?",
+        (campaign_id, now, after, PAGE),
+    )
+
+
 def order_holds(relation: Relation, gate: Gate, step: Step) -> bool:
     """Whether the order that proved a gate still does: valid, and worth enough after its refunds."""
     row = execute(

@@ -101,7 +101,8 @@ class Referrals:
 
     def settle(self) -> tuple[int, int]:
         """The job: (invitees who now count, rewards granted)."""
-        return self.counting.settle(), self.rungs.settle()
+        counted = self.counting.settle()  # before anything is granted: what does not count any more is not paid
+        return counted, self.rungs.settle()
 
     def personal(self, query: PersonQuery) -> dict[str, Any]:
         """What referral holds about a person beside rows that name them: others in it are masked."""

@@ -56,9 +56,10 @@ def up(migrator, db):
             table_name = "referral_inviter"
             indexes = ((("campaign", "contact"), True), (("campaign", "state", "id"), False))
 
+    # Somebody may be erased while the plugin is switched off, and then rows are deleted: nothing stands in the way.
     class Candidate(Frozen):
         id = pw.BigAutoField()
-        inviter = pw.ForeignKeyField(Inviter)
+        inviter = pw.ForeignKeyField(Inviter, on_delete="CASCADE")
         contact = pw.ForeignKeyField(Contact)
         at = pw.BigIntegerField()
 
@@ -69,7 +70,7 @@ def up(migrator, db):
         id = pw.BigAutoField()
         uid = pw.TextField(unique=True)
         campaign = pw.ForeignKeyField(Campaign, index=False)
-        inviter = pw.ForeignKeyField(Inviter, index=False)
+        inviter = pw.ForeignKeyField(Inviter, index=False, on_delete="CASCADE")
         contact = pw.ForeignKeyField(Contact, null=True)
         state = pw.TextField(constraints=[pw.Check("state IN ('locked', 'held', 'qualified', 'void')")])
         reason = pw.TextField()
@@ -134,7 +135,7 @@ def up(migrator, db):
     class Rung(Frozen):
         id = pw.BigAutoField()
         uid = pw.TextField(unique=True)
-        inviter = pw.ForeignKeyField(Inviter, index=False)
+        inviter = pw.ForeignKeyField(Inviter, index=False, on_delete="CASCADE")
         invites = pw.BigIntegerField(constraints=[pw.Check("invites > 0")])
         nth = pw.BigIntegerField(constraints=[pw.Check("nth > 0")])
         kind = pw.TextField()
@@ -155,8 +156,8 @@ def up(migrator, db):
 
     class Review(Frozen):
         id = pw.BigAutoField()
-        rung = pw.ForeignKeyField(Rung, null=True, index=False)
-        relation = pw.ForeignKeyField(Relation, null=True, index=False)
+        rung = pw.ForeignKeyField(Rung, null=True, index=False, on_delete="CASCADE")
+        relation = pw.ForeignKeyField(Relation, null=True, index=False, on_delete="CASCADE")
         verdict = pw.TextField(constraints=[pw.Check("verdict IN ('approved', 'refused')")])
         reason = pw.TextField()
         actor = pw.TextField()

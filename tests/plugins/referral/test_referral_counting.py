@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+
 import pytest
 from referral_scene import HOUR, Scene
 
 from scrm_core.db.bulk import execute
+from scrm_core.services.contacts import IdentityIn
+from scrm_core.services.orders import OrderIn
 
 
 def test_seven_of_twelve_friends_who_became_customers_reach_the_rung_of_five_only(scene: Scene) -> None:
@@ -44,6 +49,32 @@ def test_steps_count_in_any_order_at_the_time_of_the_last_one(scene: Scene) -> N
     assert found["steps"]["first_order"]["evidence"] == "order shop first"
     assert found["steps"]["member"]["evidence"] == f"member M{bo}"
     assert found["staff"] == "li"
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(("add", "join", "buy"))))
+def test_whatever_comes_first_the_friend_counts_with_the_last_step(scene: Scene, order: tuple[str, ...]) -> None:
+    scene.campaign()
+    anna, code = scene.inviter()
+    bo = scene.person(known=True)
+    phone = next(i.value for i in scene.brand.contacts.identities(bo) if i.kind == "phone")
+    began = scene.brand.now()
+    acts = {
+        "add": lambda: scene.person(phone=phone, state=code),
+        "join": lambda: scene.join(bo),
+        "buy": lambda: scene.order(bo),
+    }
+    for hour, act in enumerate(order):
+        scene.clock.set(began + hour * HOUR)
+        assert scene.states().get("qualified", 0) == 0
+        acts[act]()
+        scene.deliver()
+    assert scene.states() == {"qualified": 1}
+    last = max(hour for hour, act in enumerate(order) if act != "add")
+    assert execute("SELECT qualified_at FROM referral_relation").fetchone()[0] == began + last * HOUR
+    events = [json.loads(row[0]) for row in execute("SELECT data FROM event WHERE type = 'plugin.event' ORDER BY id")]
+    told = [(each["name"], each["fields"]) for each in events if each["plugin"] == "referral"]
+    assert told == [(name, {"campaign": "spring", "friend": bo}) for name in ("locked", "qualified")]
+    assert anna != bo
 
 
 def test_the_four_gates_of_practice_each_with_its_proof(scene: Scene) -> None:
@@ -226,6 +257,69 @@ def test_two_inviters_who_are_one_person_are_counted_and_paid_as_one(scene: Scen
     scene.brand.contacts.undo_merge(merge, actor="mia")
     scene.deliver()
     assert sorted(i for i, _ in scene.rungs()) == [5, 5]
+
+
+def test_proofs_go_back_with_a_merge_that_is_undone(scene: Scene) -> None:
+    scene.campaign(gates=[{"gate": "first_order"}])
+    _, code = scene.inviter()
+    bo, other = scene.person(state=code), scene.person(known=True)
+    scene.clock.set(scene.brand.now() + HOUR)
+    scene.order(other)
+    scene.deliver()
+    assert scene.states() == {"locked": 1}
+    merge = scene.brand.contacts.merge(bo, other, actor="mia", reason="one person")
+    scene.deliver()
+    assert scene.states() == {"qualified": 1}
+    scene.brand.contacts.undo_merge(merge, actor="mia")
+    scene.deliver()
+    assert scene.states() == {"locked": 1} and scene.relation(bo)["steps"] == {}
+
+
+def test_an_order_closed_without_a_refund_is_found_before_anything_is_granted(scene: Scene) -> None:
+    scene.campaign(ladder=[{"invites": 1, "item": "cup", "value_minor": 100}], observation_days=7)
+    anna, code = scene.inviter()
+    ((bo, number),) = scene.customers(code, 1)
+    assert scene.approve(scene.rungs()[0][1]) == "approved"
+    scene.days(8)
+    phone = next(i.value for i in scene.brand.contacts.identities(bo) if i.kind == "phone")
+    paid_at = scene.brand.now() - 8 * 24 * HOUR
+    scene.brand.orders.upsert(
+        OrderIn("shop", number, "closed", paid_at, 9_900, buyer=(IdentityIn.of("phone", phone, ""),))
+    )
+    assert scene.referrals.settle() == (0, 0)
+    assert scene.states() == {"locked": 1} and scene.vouchers_of(anna) == []
+
+
+def test_a_person_invited_by_two_is_the_first_ones(scene: Scene) -> None:
+    scene.campaign()
+    (_, first), (eva, second) = scene.inviter(), scene.inviter()
+    bo = scene.person(state=first)
+    phone = next(i.value for i in scene.brand.contacts.identities(bo) if i.kind == "phone")
+    scene.clock.set(scene.brand.now() + HOUR)
+    scene.person(phone=phone, state=second)
+    scene.join(bo)
+    scene.order(bo)
+    scene.deliver()
+    assert scene.states() == {"qualified": 1}
+    assert scene.referrals.progress("spring", eva)["invitees"] == []
+
+
+def test_a_refused_invitee_stays_refused_when_the_order_goes_back(scene: Scene) -> None:
+    scene.campaign(risk={"hold": 1, "weights": {"same_device": 40}})
+    anna, code = scene.inviter()
+    bo = scene.person(state=code)
+    scene.deliver()
+    for contact in (anna, bo):
+        scene.referrals.add_trait("spring", contact, "device", "D")
+    scene.clock.set(scene.brand.now() + HOUR)
+    scene.join(bo)
+    number = scene.order(bo)
+    scene.deliver()
+    scene.referrals.counting.review(scene.relation(bo)["uid"], "refuse", reason="同一人", actor="li")
+    scene.refund(number)
+    scene.order(bo)
+    scene.deliver()
+    assert scene.states() == {"void": 1} and scene.relation(bo)["reason"] == "refused"
 
 
 def test_the_other_brand_sees_nothing(scene: Scene, house) -> None:

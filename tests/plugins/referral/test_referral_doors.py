@@ -17,6 +17,8 @@ from scrm_core.cli.session import Session
 from scrm_core.db.bulk import execute
 from scrm_core.installation import Installation
 from scrm_core.web import create_app
+from scrm_coupon_threshold import CouponThreshold
+from scrm_referral import Referral
 
 BASE = "/api/v1/acme/plugins/referral"
 
@@ -216,6 +218,23 @@ def test_a_copy_of_ones_data_masks_others_and_erasing_keeps_amounts_and_the_frie
     csv = list(__import__("scrm_referral.report", fromlist=["export"]).export(
         scene.brand, scene.referrals.campaigns.get("spring")))  # fmt: skip
     assert len(csv) == 3 and csv[1][2] == ""
+
+
+def test_somebody_is_erased_while_referral_is_switched_off(scene: Scene, house: Installation) -> None:
+    scene.campaign(ladder=[rung(1, "cup", 100)])
+    anna, code = scene.inviter()
+    scene.referrals.counting.touch(code, scene.person(known=True), "click")
+    scene.customers(code, 1)
+    assert scene.approve(scene.rungs()[0][1]) == "granted"
+    file = house.config.root / "brands" / "acme.toml"
+    text = file.read_text("utf-8")
+    file.write_text(text.replace("[plugins.referral]", "[plugins.referral]\nenabled = false"), encoding="utf-8")
+    quiet = Installation.open(house.config.root, clock=scene.clock, plugins=(CouponThreshold, Referral))
+    with quiet.brand("acme") as brand:
+        assert "referral" not in brand.plugins
+        brand.privacy.erase(anna, actor="mia")
+        assert execute("SELECT count(*) FROM referral_inviter").fetchone()[0] == 0
+    quiet.close()
 
 
 def test_the_command_line_runs_a_campaign(scene: Scene, house: Installation, scrm, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from referral_scene import Scene, rung
 
 from scrm_core.db.bulk import execute
 from scrm_core.errors import Conflict, Invalid
+from scrm_referral import Referral
 
 
 def test_nothing_is_issued_before_staff_approved_and_the_towel_needs_two_persons(scene: Scene) -> None:
@@ -169,6 +170,18 @@ def test_a_brand_that_switched_the_issuer_off_is_told(scene: Scene) -> None:
     scene.coupons.batches.close("bath-towel")
     (problem,) = scene.brand.plugins["referral"].brand_problems()
     assert problem.startswith("campaign 'spring': ladder.1: ") and "bath-towel" in problem
+
+
+def test_without_an_issuer_of_vouchers_nothing_is_published(new_installation, deliver) -> None:
+    installation = new_installation(plugins=(Referral,), acme="\n[plugins.referral]\n", moonco="\n[plugins.referral]\n")
+    with installation.brand("acme") as brand:
+        scene = Scene(brand, deliver)
+        problems = scene.referrals.dry_run(scene.definition())["problems"]
+        assert [each.partition(":")[0] for each in problems] == ["ladder.0", "ladder.1"]
+        assert all("no enabled plugin issues rewards of kind 'product-voucher'" in each for each in problems)
+        scene.referrals.campaigns.create(scene.definition(), actor="mia")
+        with pytest.raises(Invalid):
+            scene.referrals.campaigns.publish("spring", actor="mia")
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,41 @@ def test_exactly_the_quota_is_accepted_when_forty_sign_up_in_four_processes(open
         assert (accepted, applied) == (15, 40)
 
 
+# Two processes let people leave while two sign others up.
+CHURN = """
+from scrm_referral.service import referrals_of
+
+
+def run(brand, worker):
+    here = referrals_of(brand).campaigns
+    if worker < 2:
+        for person in {there}[worker::2]:
+            here.leave("spring", person)
+    else:
+        for person in {coming}[worker - 2 :: 2]:
+            here.sign_up("spring", person)
+    return 0
+"""
+
+
+def test_places_stay_full_and_the_wait_list_in_order_while_people_leave_and_come(open_house, together, deliver) -> None:
+    installation: Installation = open_house()
+    with installation.brand("acme") as brand:
+        scene = Scene(brand, deliver)
+        scene.campaign(quota=8)
+        there, coming = [scene.person() for _ in range(8)], [scene.person() for _ in range(20)]
+        for person in there:
+            scene.referrals.campaigns.sign_up("spring", person)
+    together(installation, CHURN.format(there=there, coming=coming), 4)
+    with installation.brand("acme"):
+        rows = execute("SELECT id, state FROM referral_inviter ORDER BY id").fetchall()
+        states = [state for _, state in rows]
+        assert (states.count("left"), states.count("accepted"), states.count("waiting")) == (8, 8, 12)
+        last = max(each for each, state in rows if state == "accepted")
+        assert last < min(each for each, state in rows if state == "waiting")
+        assert execute("SELECT accepted FROM referral_campaign").fetchone()[0] == 8
+
+
 def test_each_rung_is_paid_once_when_four_processes_settle_and_approve(open_house, together, deliver) -> None:
     installation: Installation = open_house()
     with installation.brand("acme") as brand:
