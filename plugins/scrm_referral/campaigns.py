@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import Conflict, Invalid, NotFound, execute, transactional
 
 from .definition import Definition, from_json, issuer_problems, problems, read
-from .people import SAME, named, standing
+from .people import SAME, named, speakable, standing
 from .schemas import NAME
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class Campaigns:
 
     def get(self, code: str) -> Campaign:
         """The campaign with this code; raises NotFound."""
-        found = self._rows("WHERE code = ?", (code,))
+        found = self._rows("WHERE code = ?", (code,)) if speakable(code) else []
         if not found:
             raise NotFound(f"no campaign {code!r}")
         return found[0]
@@ -288,7 +288,7 @@ def by_id(inviter_id: int) -> Inviter:
 
 def by_code(code: str) -> Inviter | None:
     """Whose personal code this is, or None."""
-    found = _inviters("WHERE code = ?", (code[:100],))
+    found = _inviters("WHERE code = ?", (code,)) if speakable(code) else []
     return found[0] if found else None
 
 

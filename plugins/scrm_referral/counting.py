@@ -16,7 +16,7 @@ from . import relations, screening
 from .campaigns import Campaign, Campaigns, Inviter
 from .definition import DAY_MS, HOUR_MS
 from .models import ReferralPack
-from .people import named, same_actor, standing
+from .people import named, same_actor, speakable, standing
 from .relations import Relation, Step
 from .schemas import NAME
 
@@ -279,7 +279,7 @@ class Counting:
 
         Raises NotFound, Conflict for one who is not held, Invalid without a reason.
         """
-        found = relations.select("WHERE r.uid = ?", (uid,))
+        found = relations.select("WHERE r.uid = ?", (uid,)) if speakable(uid) else []
         if not found:
             raise NotFound(f"no invitee {uid!r}")
         relation, actor = found[0], named(actor)

@@ -9,7 +9,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, ScrmError, format_minor, iso, load_body, local_instant, to_instant
+from scrm_core.api import (
+    Conflict,
+    Invalid,
+    ScrmError,
+    format_minor,
+    iso,
+    load_body,
+    local_instant,
+    safe_target,
+    to_instant,
+)
 
 from . import surfaces
 from .ladder import Rung, costs
@@ -141,6 +151,11 @@ def _check(brand: Brand, made: Definition, loaded: dict[str, Any]) -> None:
                 raise Invalid(f"{at}.{name}: the gate {raw['gate']!r} needs it", field=f"{at}.{name}")
         for name in raw.keys() - {"gate", "min_minor"} - _TAKES.get(raw["gate"], set()):
             raise Invalid(f"{at}.{name}: the gate {raw['gate']!r} does not take it", field=f"{at}.{name}")
+    if made.target_url:
+        try:
+            safe_target(made.target_url.replace("{code}", "code"))
+        except Invalid as exc:
+            raise Invalid(f"target_url: {exc.message}", field="target_url") from None
     target = made.gate("target")
     if target is not None:
         brand.segments.condition(target.segment)

@@ -8,9 +8,10 @@ from typing import Any
 
 import flask
 
-from scrm_core.api import Invalid, contended, current_actor, current_brand, load_body, permission
+from scrm_core.api import Invalid, NotFound, contended, current_actor, current_brand, load_body, permission
 
 from . import relations
+from .people import speakable
 from .poster import poster_of
 from .report import export, figures
 from .schemas import SignUpBody, TouchBody, TraitBody, VerdictBody
@@ -47,6 +48,8 @@ def _page(found: list[Any], limit: int) -> int | None:
 
 
 def _contact(uid: str) -> int:
+    if not speakable(uid):
+        raise NotFound("no such contact")
     return int(current_brand().contacts.get(uid).id)
 
 
@@ -179,6 +182,8 @@ def invitees(code: str) -> Any:
     if not 1 <= limit <= 1_000:
         raise Invalid("limit must lie between 1 and 1000", field="limit")
     state = flask.request.args.get("state", "")
+    if state not in ("", "locked", "held", "qualified", "void"):
+        raise Invalid("state is locked, held, qualified or void", field="state")
     found = relations.select(
         "WHERE r.campaign_id = ? AND r.id > ? AND (r.state = ? OR CAST(? AS TEXT) = '') ORDER BY r.id LIMIT ?",
         (here.campaigns.get(code).id, _number("after", 0), state, state, limit),

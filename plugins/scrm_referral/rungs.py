@@ -28,7 +28,7 @@ from . import relations
 from .campaigns import Campaign, Campaigns, Inviter
 from .definition import DAY_MS
 from .ladder import Rung, owed
-from .people import named, same_actor
+from .people import named, same_actor, speakable
 from .schemas import NAME
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class Rungs:
 
     def get(self, uid: str) -> Due:
         """The rung with this uid; raises NotFound."""
-        row = execute(f"{_RUNG}WHERE g.uid = ?", (uid,)).fetchone()
+        row = execute(f"{_RUNG}WHERE g.uid = ?", (uid,)).fetchone() if speakable(uid) else None
         if row is None:
             raise NotFound(f"no reward {uid!r}")
         return Due(*row)

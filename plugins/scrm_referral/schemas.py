@@ -41,9 +41,20 @@ class _Strict(Schema):
         unknown = RAISE
 
 
+def _printable(value: str) -> None:
+    """What the database takes: no control characters, no half characters."""
+    if not value.isprintable():
+        raise ValidationError("control characters are not allowed")
+
+
 def _text(most: int, **kwargs: Any) -> fields.String:
     least = 1 if kwargs.get("required") else 0
-    return fields.String(validate=validate.Length(least, most), **kwargs)
+    return fields.String(validate=[validate.Length(least, most), _printable], **kwargs)
+
+
+def _word_or_number(value: Any) -> None:
+    if type(value) not in (str, int) or len(str(value)) > 200 or not str(value).isprintable():
+        raise ValidationError("must be a text or a whole number")
 
 
 def _number(least: int, default: int | None = None, most: int = MOST, **kwargs: Any) -> fields.Integer:
@@ -56,9 +67,12 @@ class Moment(fields.Field):  # type: ignore[type-arg]
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime.datetime:
         try:
-            return value if isinstance(value, datetime.datetime) else datetime.datetime.fromisoformat(value)
+            moment = value if isinstance(value, datetime.datetime) else datetime.datetime.fromisoformat(value)
         except (TypeError, ValueError):
             raise ValidationError("must be a time such as 2026-05-01T10:00") from None
+        if not 2000 <= moment.year < 3000:
+            raise ValidationError("the year must lie between 2000 and 2999")
+        return moment
 
 
 class Settings(_Strict):
@@ -89,7 +103,7 @@ class GateBody(_Strict):
     group = _text(200)
     plugin = _text(60)
     event = _text(60)
-    match = fields.Dict(keys=_text(60), values=fields.Raw())
+    match = fields.Dict(keys=_text(60), values=fields.Raw(validate=_word_or_number))
     min_minor = _number(1, 1)
 
 

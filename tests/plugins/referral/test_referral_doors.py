@@ -274,3 +274,41 @@ def test_the_command_line_runs_a_campaign(scene: Scene, house: Installation, scr
         assert scrm("referral", *args).exit_code == 0, args
     file.write_text("code = ", encoding="utf-8")
     assert scrm("referral", "dry-run", "acme", str(file)).exit_code == 1
+
+
+ODD: tuple[dict[str, Any], ...] = (
+    {"ends_at": "0001-01-01T00:00"}, {"ends_at": "9999-12-31T23:59"}, {"ends_at": 5}, {"title": "a\x00b"},
+    {"title": "a\nb"}, {"staff": ["\x00"]}, {"staff": [5]}, {"ladder": [5]}, {"ladder": []}, {"gates": []},
+    {"gates": [{"gate": "member"}, {"gate": "target", "segment": "(("}]}, {"quota": 2**63}, {"quota": True},
+    {"gates": [{"gate": "member"}, {"gate": "pack", "plugin": "p", "event": "e", "match": {"x": [1]}}]},
+    {"gates": [{"gate": "member"}, {"gate": "joined_group", "group": "\x00"}]}, {"risk": 5}, {"budget_minor": 0},
+    {"target_url": "javascript:alert(1)"}, {"poster": "x" * 201}, {"ladder": [{"invites": 1, "value_minor": -1}]},
+    {"ladder": [{"invites": 1, "item": "\x00", "value_minor": 1}]}, {"surface": ["app"]}, {"mode": "lowest"},
+)  # fmt: skip
+
+
+def test_an_odd_definition_is_refused_and_breaks_nothing(scene: Scene, house: Installation) -> None:
+    api = Api(house, "referral:read", "referral:write")
+    for change in ODD:
+        for path in ("/dry-run", "/campaigns"):
+            answer = api("POST", path, scene.definition(**change))
+            assert answer.status_code in (400, 422), (change, answer.json)
+    assert api("GET", "/campaigns").json == {"campaigns": []}
+
+
+def test_no_name_breaks_the_server(scene: Scene, house: Installation) -> None:
+    scene.campaign()
+    api = Api(house, "referral:read", "referral:write", "referral:join", "referral:review")
+    for bad in ("%00", "a" * 5_000, "'", "%ED%A0%80"):
+        for path in (f"/campaigns/{bad}", f"/campaigns/spring/inviters/{bad}", f"/rewards?state={bad}"):
+            assert api("GET", path).status_code in (404, 422), path
+        assert api("GET", f"/campaigns/spring/invitees?state={bad}").status_code == 422
+    for bad in ("\x00", "a\tb", "a" * 5_000):
+        for path, body in (
+            ("/campaigns/spring/inviters", {"contact": bad}), ("/touches", {"code": bad, "contact": "x", "kind": "click"}),
+            ("/campaigns/spring/traits", {"contact": "x", "kind": "device", "value": bad}),
+        ):  # fmt: skip
+            assert api("POST", path, body).status_code in (400, 404, 422), path
+    client = create_app(house).test_client()
+    assert client.get(f"/p/acme/referral/c/spring?by={'a' * 900}").status_code == 200
+    assert client.get(f"/p/acme/referral/c/{'a' * 900}").status_code == 404
