@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from referral_scene import Scene, rung
 
-from scrm_core.db.bulk import execute
+from scrm_core.carts import Cart, CartLine
 from scrm_core.errors import Conflict, Invalid
 from scrm_referral import Referral
 
@@ -100,7 +100,13 @@ def test_a_used_voucher_is_recorded_as_a_loss_and_never_paid_again(scene: Scene)
     people = scene.customers(code, 5)
     uid = scene.rungs()[0][1]
     scene.approve(uid)
-    execute("UPDATE coupon_threshold_coupon SET state = 'used' WHERE contact_id = ?", (anna,))
+    (granted,) = scene.brand.rewards.page(contact_id=anna)
+    assert granted.issued is not None
+    cart = Cart(
+        (CartLine("l1", "cotton-tissue", 1, 3_000),), scene.brand.now(), anna, codes=(granted.issued["codes"][0],)
+    )
+    scene.coupons.carts.redeeming.redeem_cart("till-1", cart, source="shop", order_number="FREE")
+    assert scene.vouchers_of(anna) == [("cotton-tissue", "used")]
     scene.refund(people[2][1])
     scene.deliver()
     assert scene.referrals.rungs.get(uid).state == "lost"
