@@ -56,9 +56,14 @@ def examine(installation: Installation, *, deep: bool = False) -> Iterator[Findi
             yield from (Finding(f"brand {brand_id}", FAILED, problem, "correct the file") for problem in exc.problems)
     if not installation.brand_ids():
         yield Finding("brands", FAILED, f"no brand in {installation.config.brands_dir}", "write brands/NAME.toml")
-    yield from _plugins(installation, configs, candidates)
+    broken = [False]
+    for finding in _plugins(installation, configs, candidates):
+        broken.append(finding.state == FAILED)
+        yield finding
     for config in configs:
         yield from _brand(installation, config, deep)
+        if not any(broken):
+            yield from _configured(installation, config)
 
 
 def _disk(folder: Path) -> Finding:
@@ -142,6 +147,14 @@ def _brand(installation: Installation, config: BrandConfig, deep: bool) -> Itera
             yield from _partners(brand)
     except (ScrmError, peewee.PeeweeException) as exc:
         yield Finding(place, FAILED, str(exc), "see docs/operations.md")
+
+
+def _configured(installation: Installation, config: BrandConfig) -> Iterator[Finding]:
+    """What keeps the brand from being served though its plugins can be imported: they say it themselves."""
+    if installation.engine.exists(config.id):
+        problem = installation.problem(config.id)
+        for each in problem.problems if problem is not None else ():
+            yield Finding(f"brand {config.id}", FAILED, each, "correct it: scrm run does not start with it")
 
 
 def _database(brand: Brand, deep: bool) -> Iterator[Finding]:

@@ -178,8 +178,10 @@ class Counter:
         when = self.words.time(first.at)
         by = first.clerk_name or first.clerk or ""
         if chinese:
-            return f"这张券已于{when}在{where}核销" + (f"，经手人{by}" if by else "")
-        return f"the coupon was redeemed at {when} in {where}" + (f" by {by}" if by else "")
+            undone = "，后已撤销；如券已退还，请顾客出示新的券码" if first.reversed_by else ""
+            return f"这张券已于{when}在{where}核销" + (f"，经手人{by}" if by else "") + undone
+        undone = ", and undone since; if it came back, the customer has a new code for it" if first.reversed_by else ""
+        return f"the coupon was redeemed at {when} in {where}" + (f" by {by}" if by else "") + undone
 
     def _owner(self, coupon: CouponView) -> tuple[str, str]:
         """Name and phone of the owner, masked."""

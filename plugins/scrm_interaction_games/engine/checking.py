@@ -68,7 +68,7 @@ def _check_prize(brand: Brand, settings: dict[str, Any], at: str, prize: PrizeVi
     except Conflict as exc:
         raise Invalid(f"{at}.kind: {exc.message}", field=f"{at}.kind", code="no_issuer") from exc
     except Invalid as exc:
-        raise Invalid(f"{at}.item: {exc.message}", field=f"{at}.item") from exc
+        raise Invalid(f"{at}.item: {exc.message.removeprefix('item: ')}", field=f"{at}.item") from exc
 
 
 def _check_worth(brand: Brand, at: str, prize: PrizeView, *, draws: bool, budget: bool) -> None:
@@ -154,4 +154,7 @@ def problems(brand: Brand, campaigns: Iterable[CampaignView]) -> Iterator[str]:
                 try:
                     brand.rewards.check(prize.kind, prize.item)
                 except ScrmError as exc:
-                    yield f"campaign {campaign.code!r}, prize {prize.code!r}: {exc.message}"
+                    yield (
+                        f"campaign {campaign.code!r}, prize {prize.code!r}: {exc.message}; switch it on again, "
+                        "and end the campaign before you switch it off"
+                    )

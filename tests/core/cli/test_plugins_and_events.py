@@ -88,6 +88,20 @@ def test_a_plugin_that_is_broken_leaves_core_commands_working(shop, write):
     assert "enabled = false" in found["remedy"]
 
 
+def test_doctor_tells_what_plugins_say_of_a_brand_that_is_not_served_like_this(shop):
+    cli = shop(
+        SHOP
+        + """
+    def brand_problems(self):
+        return ["the till is missing"] if self.brand.id == "acme" else []
+"""
+    )
+    assert "the till is missing" in cli("brand", "check", code=REFUSED).stdout
+    (found,) = [f for f in cli.json("doctor", code=REFUSED) if f["state"] == "failed"]
+    assert found["place"] == "brand acme" and "[plugins.shop]: the till is missing" in found["found"]
+    assert "scrm run does not start" in found["remedy"]
+
+
 @pytest.mark.parametrize("source", ["import os\nos._exit(7)\n", "print('[\"shop\", broken')\nimport os\nos._exit(7)\n"])
 def test_a_plugin_that_ends_its_process_is_a_finding(shop, source):
     cli = shop(source)

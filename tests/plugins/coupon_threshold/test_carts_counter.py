@@ -159,6 +159,8 @@ def test_only_a_manager_of_the_shop_undoes_and_only_soon(shop):
     assert (back.discount_minor, back.actor, back.reason) == (-1_000, "clerk:mona", "wrong ticket")
     shop.scene.clock.advance(hours=1)
     assert undo().uid == back.uid  # a second call answers the first
+    assert "后已撤销；如券已退还，请顾客出示新的券码" in shop.scan(coupon.code).message
+    assert "undone since; if it came back, the customer has a new code" in shop.scan(coupon.code, language="en").message
     assert shop.budget("M") == 0
     # A mistake takes nothing from the customer: a new coupon is there at once, for another ticket.
     (code,) = shop.scene.rows("SELECT code FROM coupon_threshold_coupon WHERE returns_id IS NOT NULL")[0]
