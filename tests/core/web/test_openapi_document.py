@@ -69,6 +69,7 @@ def test_beside_the_table_there_are_only_the_few_public_addresses(client):
         "/readyz",
         "/metrics",
         "/l/<code>",
+        "/partner-messages/<brand>/<key>",
         "/api/openapi.json",
         "/api/docs",
         "/static/<path:filename>",
