@@ -91,16 +91,19 @@ class Veto(ScrmError):
     """Raised by a plugin's ``check_*`` hook: refuses the operation and rolls it back.
 
     ``status`` is 409 by default; pass 422 when the input itself is at fault.
+    ``personal`` says that somebody else would not have been refused: the person
+    has had their share, say, where a plain one means that there is none.
     """
 
     status = 409
     code = "vetoed"
 
-    def __init__(self, reason: str, code: str = "vetoed", *, status: int = 409) -> None:
+    def __init__(self, reason: str, code: str = "vetoed", *, status: int = 409, personal: bool = False) -> None:
         if status not in (409, 422):
             raise ValueError("a veto answers with status 409 or 422")
         super().__init__(reason, code=code)
         self.status = status
+        self.personal = personal
 
 
 class ConfigError(ScrmError):

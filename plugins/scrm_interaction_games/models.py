@@ -193,9 +193,9 @@ class Draw(BrandModel):
     number ``x`` follows from the campaign's seed, so anybody can check it after
     the reveal. ``picked`` is the prize that x points to, ``prize`` the one
     that was given and ``why`` what came between them: sold_out, paced, budget,
-    per_day, per_person, cool_down, refused, guarantee, fallback, substitute, or nothing.
-    ``refused`` are the codes of the prizes that their issuers refused at that moment, and
-    ``error`` what the last one said.
+    per_day, per_person, cool_down, refused, refused_person, guarantee, fallback, substitute, or nothing.
+    ``refused`` are the prizes that their issuers refused at that moment, ``code:refused`` or
+    ``code:refused_person`` each, and ``error`` is what the last one said.
     ``counted`` is 0 when the chance was given back. ``move`` is its number among the
     campaign's moves of stock and budget; null when it asked for nothing that is limited.
 

@@ -151,8 +151,11 @@ def _refused(campaign_id: int) -> dict[str, tuple[int, str]]:
     ).fetchall()
     found: dict[str, tuple[int, str]] = {}
     for codes, times, said in rows:
-        for code in codes.split():
-            found[code] = (found.get(code, (0, ""))[0] + int(times), said)
+        told = [each.partition(":")[0] for each in codes.split()]
+        for code in told:
+            before, known = found.get(code, (0, ""))
+            # What is kept is what the last issuer said.
+            found[code] = (before + int(times), said if code == told[-1] else known)
     return found
 
 

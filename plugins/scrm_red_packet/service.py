@@ -90,7 +90,7 @@ class RedPackets:
         except NotFound as exc:
             raise Veto(exc.message, "no_packet", status=422) from None
         except Conflict as exc:
-            raise Veto(exc.message, exc.code) from None
+            raise Veto(exc.message, exc.code, personal=exc.code == "already_has_one") from None
         return {"payout": number, "amount_minor": amount}
 
     def _fixed(self, order: RewardOrder, contact_id: int) -> str:

@@ -149,6 +149,9 @@ def problems(brand: Brand, campaigns: Iterable[CampaignView]) -> Iterator[str]:
             continue
         if campaign.game not in known:
             yield f"campaign {campaign.code!r}: no enabled plugin offers the game {campaign.game!r}"
+        else:
+            found = getattr(known[campaign.game], "problems", lambda campaign: ())(campaign)
+            yield from (f"campaign {campaign.code!r}: {problem}" for problem in found)
         for prize in campaign.prizes:
             if prize.wins:
                 try:

@@ -14,7 +14,7 @@ from . import fairness, moves, players, records
 from .fulfilment import Outcome
 from .records import AwardView, DrawView, Facts
 from .screening import screen
-from .stock import PER_PERSON, REFUSED, SHORT, Stock
+from .stock import NOT_TO_THEM, PER_PERSON, REFUSED, SHORT, Stock
 from .tickets import DAY_MS, NO_TICKET, Tickets
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ class _Trial:
     contact_id: int
     device: str
     network: str
-    refused: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    """Code of a prize -> the refusal of its issuer."""
     outcome: Outcome = _NONE
     deadline: int | None = None
     score: int = 0
@@ -232,18 +233,19 @@ class Draws:
         claim too, money for red packets): what it refuses is out, like a stock.
         """
         if prize.code in trial.refused:
-            return REFUSED
+            return trial.refused[prize.code]
         why = self.stock.take(prize, trial.contact_id)
         if why:
             return why
         self._settle(prize, trial)
-        if trial.outcome.state != REFUSED:
+        why = trial.outcome.state
+        if why not in (REFUSED, NOT_TO_THEM):
             return ""
-        trial.refused.append(prize.code)
+        trial.refused[prize.code] = why
         trial.said = trial.outcome.error
         trial.outcome = _NONE
         self.stock.put_back(prize)
-        return REFUSED
+        return why
 
     def _settle(self, prize: PrizeView, trial: _Trial, *, promised: bool = False) -> None:
         """Grant what was taken, hold it for review or let it wait for its winner's address.
@@ -378,6 +380,8 @@ class Draws:
     @staticmethod
     def _had(prize: PrizeView, why: str) -> None:
         """Raise Conflict for a prize that was not to be had."""
+        if why == NOT_TO_THEM:
+            raise Conflict(f"{prize.title!r} is not given to this person (again)", code="prize_limit")
         if why == PER_PERSON:
             raise Conflict(f"one person gets {prize.title!r} {prize.per_person} times at most", code="prize_limit")
         if why:
@@ -399,7 +403,7 @@ class Draws:
                 int(facts.counted), self.stock.move, prize.value_minor if prize else 0, facts.reason, outcome.reward,
                 outcome.error or trial.said, outcome.attempts, outcome.retry_at, trial.deadline, trial.device,
                 trial.network, trial.score, json.dumps(trial.signals) if trial.signals else None, self.now, self.day,
-                " ".join(trial.refused) or None,
+                " ".join(f"{code}:{why}" for code, why in trial.refused.items()) or None,
             ),
         )  # fmt: skip
         return records.view(self.campaign, facts, prize, outcome.state, trial.deadline, self.now, self.stock.move)

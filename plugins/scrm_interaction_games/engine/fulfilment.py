@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, Invalid, NotFound, PluginError, Veto, clean_text, execute, transactional
 
-from .stock import REFUSED, Stock
+from .stock import NOT_TO_THEM, REFUSED, Stock
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -24,7 +24,10 @@ _CHANGE = "UPDATE interaction_games_draw SET "
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of trying to grant a win: granted, won (to be tried again at ``retry_at``), failed or refused."""
+    """What became of trying to grant a win: granted, won (to be tried again at ``retry_at``) or failed.
+
+    Or one of the two refusals of :mod:`.stock`.
+    """
 
     state: str
     reward: str = ""
@@ -71,7 +74,7 @@ class Fulfilment:
             )
         except (PluginError, Veto, Conflict, Invalid, NotFound) as exc:
             if refusable and isinstance(exc, Veto):
-                return Outcome(REFUSED, error=str(exc)[:500])
+                return Outcome(NOT_TO_THEM if exc.personal else REFUSED, error=str(exc)[:500])
             tried = attempts + 1
             state = "failed" if tried >= self.settings["grant_attempts"] else "won"
             wait = min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (tried - 1))

@@ -49,6 +49,10 @@ def find(brand: Brand, kind: str, *, field: str) -> Any:
     return offered[kind](brand)
 
 
+def _offered(brand: Brand, kind: str) -> bool:
+    return any(made.kind == kind for _, made in brand.extensions(POINT))
+
+
 def check(brand: Brand, chances: Chances) -> None:
     """Whether chances can be bought as the definition says; raises Invalid naming the field."""
     if bool(chances.buy_with) != bool(chances.buy_cost):
@@ -125,6 +129,8 @@ def return_unused(brand: Brand, campaigns: Campaigns) -> int:
     for campaign in campaigns.list(states=("published", "ended", "revealed")):
         if not campaign.chances.buy_with or campaign.phase(brand.now()) not in ("over", "revealed"):
             continue
+        if not _offered(brand, campaign.chances.buy_with):
+            continue  # switched off after the end: they are given back when it is on again
         rows = execute(
             "SELECT contact_id, key FROM interaction_games_ticket WHERE campaign_id = ? AND source = 'bought' "
             "AND remaining > 0 AND (expires_at IS NULL OR expires_at > ?) ORDER BY id LIMIT ?",

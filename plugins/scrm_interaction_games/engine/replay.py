@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from scrm_core.api import from_instant
 
 from . import moves
-from .stock import BUDGET, PACED, PER_DAY, PER_PERSON, REFUSED, SOLD_OUT, released
+from .stock import BUDGET, NOT_TO_THEM, PACED, PER_DAY, PER_PERSON, REFUSED, SOLD_OUT, released
 
 
 @dataclass(slots=True)
@@ -126,9 +126,10 @@ class Finding:
     detail: str
 
 
-def refused(draw: Mapping[str, Any]) -> list[str]:
-    """Codes of the prizes that their issuers refused in a published draw."""
-    return str(draw.get("refused") or "").split()
+def refused(draw: Mapping[str, Any]) -> dict[str, str]:
+    """Code -> refusal of the prizes that their issuers refused in a published draw."""
+    told = (each.partition(":") for each in str(draw.get("refused") or "").split())
+    return {code: why for code, _, why in told if why in (REFUSED, NOT_TO_THEM)}
 
 
 def same_people(told: Mapping[str, Any]) -> dict[str, frozenset[str]]:
@@ -237,7 +238,7 @@ class _Decision:
         self.asked.append(code)
         why = self.book.out(code, self.draw["at"], self.draw["person"], share_claimed=share_claimed)
         # What an issuer had is not the campaign's to publish: here the record is believed.
-        return why or (REFUSED if code in refused(self.draw) else "")
+        return why or refused(self.draw).get(code, "")
 
 
 def _award(book: Book, award: Mapping[str, Any]) -> Finding:

@@ -18,11 +18,13 @@ SOLD_OUT = "sold_out"
 PACED = "paced"
 PER_DAY = "per_day"
 BUDGET = "budget"
-# The plugin that issues the prize refused to: it had none, or none for this person.
+# The plugin that issues the prize refused to: it had none.
 REFUSED = "refused"
 SHORT = frozenset({SOLD_OUT, PACED, PER_DAY, BUDGET, REFUSED})
 # The player's own limits: the published rules say so, and the chance is spent.
 PER_PERSON = "per_person"
+# What the issuer refuses to this person alone: otherwise their chance would return until another prize comes.
+NOT_TO_THEM = "refused_person"
 COOL_DOWN = "cool_down"
 
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from scrm_core.api import Invalid, execute, from_instant
 
 from . import fairness, moves, records, replay, rules
-from .stock import BUDGET, PACED, PER_DAY, PER_PERSON, REFUSED, SHORT, SOLD_OUT
+from .stock import BUDGET, NOT_TO_THEM, PACED, PER_DAY, PER_PERSON, REFUSED, SHORT, SOLD_OUT
 
 if TYPE_CHECKING:
     from .campaigns import Campaigns
@@ -328,7 +328,8 @@ class _Case:
             PER_DAY: prize["per_day"] is not None,
             PER_PERSON: prize["per_person"] is not None,
             BUDGET: self.budget is not None and prize["value_minor"] > 0,
-            REFUSED: code in replay.refused(draw),
+            REFUSED: replay.refused(draw).get(code) == REFUSED,
+            NOT_TO_THEM: replay.refused(draw).get(code) == NOT_TO_THEM,
         }
         return bool(known.get(word))
 

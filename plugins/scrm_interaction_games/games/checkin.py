@@ -77,7 +77,11 @@ class CheckIn:
         named = [code for code in settings["daily"] if code]
         named += [each["prize"] for each in settings["milestones"]]
         yield from unknown_prizes(campaign, named)
-        cost = settings["make_up"]["cost"]
+        yield from self.problems(campaign)
+
+    def problems(self, campaign: Any) -> Iterable[str]:
+        """What missed days are paid with and no enabled plugin takes."""
+        cost = campaign.settings["make_up"]["cost"]
         if cost not in ("free", "ticket"):
             try:
                 means.find(current_brand(), cost, field="settings.make_up.cost")
@@ -371,7 +375,10 @@ def _title_of(turn: Turn) -> str:
     cost = turn.settings["make_up"]["cost"]
     if cost in ("free", "ticket"):
         return ""
-    return str(means.find(turn.brand, cost, field="settings.make_up.cost").title[consumer_language()])
+    try:
+        return str(means.find(turn.brand, cost, field="settings.make_up.cost").title[consumer_language()])
+    except Invalid:
+        return str(cost)  # switched off meanwhile: the page is there, and making up is refused
 
 
 def _costs_a_card(turn: Turn) -> bool:

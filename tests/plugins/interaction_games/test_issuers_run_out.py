@@ -108,7 +108,7 @@ def test_what_the_issuer_refuses_gives_way_to_the_fallback_and_to_the_promises_s
     paid, after = scene.draw(code, ben), scene.draw(code, ben)
     assert (paid.prize.code, paid.why, after.prize) == ("cash", "guarantee", None)
     # Anna's draw, Ben's first, and his last: with a promise kept and one draw in a row the next is due again.
-    assert refusals(scene)["cash"] == (3, "188 minor units are more than the 0 that are left of the budget")
+    assert refusals(scene)["cash"][0] == 3
     verified(scene, code)
 
 
@@ -124,8 +124,9 @@ def test_a_fallback_that_its_issuer_refuses_is_passed_over_and_the_file_tells_so
     draw = scene.draw(code, anna)
     assert (draw.prize.code, draw.state, draw.why, draw.counted) == ("points", "granted", "refused fallback", True)
     told = verified(scene, code)
-    assert told["draws"][0]["refused"] == "cash ten-off"
-    for wrong in ("cash", "ten-off"):
+    assert told["draws"][0]["refused"] == "cash:refused ten-off:refused"
+    assert refusals(scene) == {"cash": (1, ""), "ten-off": (1, "all coupons of this batch are gone")}
+    for wrong in ("cash:refused", "ten-off:refused"):
         forged = copy.deepcopy(told)
         forged["draws"][0]["refused"] = wrong
         assert [check for _, check in verify_file(forged) if not check.holds]
@@ -140,8 +141,17 @@ def test_a_second_share_of_a_packet_of_which_each_has_one_is_no_win_that_never_c
     code = scene.campaign("wheel", prizes, chances={"start": 2})
     assert scene.draw(code, anna).state == "granted"
     draw = scene.draw(code, anna)
-    assert (draw.prize, draw.why, chances(scene, code, anna)) == (None, "refused", 1)
+    # Hers alone is refused, so her chance is spent: it would return until another prize came.
+    assert (draw.prize, draw.word, draw.why, chances(scene, code, anna)) == (None, "none", "refused_person", 0)
+    with pytest.raises(Conflict) as refused:
+        scene.award(code, anna, "rain", "a1")
+    assert refused.value.code == "prize_limit"
     assert scene.draw(code, ben).state == "granted"
+    told = verified(scene, code)
+    assert [each["refused"] for each in told["draws"] if each["why"]] == ["rain:refused_person"]
+    forged = copy.deepcopy(told)
+    next(each for each in forged["draws"] if each["why"])["why"] = "refused"
+    assert {check.name for _, check in verify_file(forged) if not check.holds} == {"decision", "stock"}
 
 
 def test_a_certain_prize_whose_issuer_has_none_is_refused_as_sold_out_and_comes_when_there_is_more(

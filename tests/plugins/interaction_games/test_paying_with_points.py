@@ -274,3 +274,46 @@ def test_the_page_offers_a_chance_to_whoever_can_pay_for_it_and_buys_once_per_fo
         answer = client.post(f"{address}/buy-chance", data=form, headers=PAGE)
         assert (answer.status_code, answer.location) == (303, address)
     assert (book(shop).balance(anna).balance, shop.games.view(code, anna)["chances"]) == (20, 1)
+
+
+def points_off(scene: Scene) -> None:
+    """Switch the points off in acme's file."""
+    file = scene.brand.installation.config.brands_dir / "acme.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace("[plugins.points]\n", ""), encoding="utf-8")
+
+
+@SQLITE
+def test_points_that_are_switched_off_after_the_end_stop_no_other_work_and_are_given_back_later(new_installation) -> None:
+    installation = new_installation(plugins=(InteractionGames, Prizes, Points), acme=ON, moonco=ON)
+    with installation.brand("acme") as brand:
+        shop = Scene(brand)
+        code, anna = wheel(shop, ends_at=brand.now() + DAY_MS), rich(shop, 250)
+        shop.act(code, "buy-chance", anna)
+        shop.clock.advance(seconds=3 * DAY_MS // 1000)
+        file = brand.installation.config.brands_dir / "acme.toml"
+        before = file.read_text(encoding="utf-8")
+        points_off(shop)
+    with installation.brand("acme") as brand:
+        assert "points" not in brand.plugins
+        done = Scene(brand).games.settle()
+        assert (done["returned"], done["revealed"]) == (0, 1)
+    file.write_text(before, encoding="utf-8")
+    with installation.brand("acme") as brand:
+        shop = Scene(brand)
+        assert shop.games.settle()["returned"] == 1
+        assert book(shop).balance(anna).balance == 250
+
+
+@SQLITE
+def test_a_check_in_whose_make_ups_nobody_takes_points_for_is_an_error_at_start(new_installation) -> None:
+    installation = new_installation(plugins=(InteractionGames, Prizes, Points), acme=ON, moonco=ON)
+    with installation.brand("acme") as brand:
+        shop = Scene(brand)
+        settings = {"daily": ["tea"], "make_up": {"cost": "points", "amount": 50}}
+        shop.campaign("checkin", [shop.prize("tea", kind="coupon")], settings=settings)
+        points_off(shop)
+    fresh = type(installation).open(installation.config.root, clock=installation.clock, plugins=(InteractionGames, Prizes))
+    with pytest.raises(ConfigError) as refused:
+        fresh.brand("acme")
+    fresh.close()
+    assert "settings.make_up.cost: no enabled plugin takes 'points' as payment" in str(refused.value)
