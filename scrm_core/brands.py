@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
+from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -164,9 +165,10 @@ class Brand:
         if start <= instant < start + MS_PER_DAY and zone is self.zone:
             return known
         day, zone = day_of(instant, self.zone), self.zone
-        start = day_start(day, zone)
-        if day_start(day + 1, zone) - start == MS_PER_DAY:  # otherwise the clocks are changed on it
-            self._day = start, day, zone
+        if day < date.max.toordinal():
+            start = day_start(day, zone)
+            if day_start(day + 1, zone) - start == MS_PER_DAY:  # otherwise the clocks are changed on it
+                self._day = start, day, zone
         return day
 
     def transaction(self) -> contextlib.AbstractContextManager[Any]:

@@ -62,20 +62,34 @@ class FileTurns:
             if self._thread is None or not self._thread.is_alive():  # after a fork it is not
                 self._thread = threading.Thread(target=self._work, name="file-turns", daemon=True)
                 self._thread.start()
-        told = self._told.acquire(timeout=seconds)
+        told = False
+        try:
+            told = self._told.acquire(timeout=seconds)
+        except BaseException:  # a signal's handler raised: nobody is left to use the turn
+            with self._mutex:
+                found, _ = self._collect(told)
+            if found is not None:
+                os.close(found)
+            raise
         with self._mutex:
-            self._wanted = False
-            if not self._settled:
-                raise Busy("the database is busy; try again", code="database_busy")
-            if not told:  # in the last moment
-                self._told.acquire()
-            error, self._error, self._settled = self._error, None, False
-            found, self._fd = self._fd, None
-        assert found is not None
+            found, error = self._collect(told)
+        if found is None:
+            raise Busy("the database is busy; try again", code="database_busy")
         if error is not None:
             os.close(found)
             raise error
         return found
+
+    def _collect(self, told: bool) -> tuple[int | None, OSError | None]:
+        """What came of a wait that is over, by now: the open file and what went wrong, or nothing."""
+        self._wanted = False
+        if not self._settled:
+            return None, None
+        if not told:  # in the last moment
+            self._told.acquire()
+        found, error = self._fd, self._error
+        self._fd, self._error, self._settled = None, None, False
+        return found, error
 
     def _work(self) -> None:
         while self._asked.acquire(timeout=IDLE_SECONDS) or self._asked_by_now():

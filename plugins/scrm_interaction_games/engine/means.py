@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, execute, new_uid
+from scrm_core.api import Conflict, Invalid, NotFound, execute, new_uid, transactional
 
 from . import players
 from .tickets import Tickets
@@ -91,7 +91,7 @@ def buy(brand: Brand, campaign: CampaignView, contact_id: int, now: int) -> dict
         raise Conflict(f"campaign {campaign.code!r} sells no chances", code="not_for_sale")
     # Locked, so that two purchases of one person at once are counted one after the other.
     players.lock(campaign.id, contact_id, now)
-    if _bought_today(brand, campaign, contact_id) >= chances.buy_per_day:
+    if _bought_today(brand, campaign, contact_id, now) >= chances.buy_per_day:
         raise Conflict(f"{chances.buy_per_day} chances a day can be bought", code="buy_limit")
     key = pay(brand, chances.buy_with, contact_id, chances.buy_cost, reason=f"{campaign.code}: a chance")
     tickets = Tickets(brand, campaign, now)
@@ -110,7 +110,7 @@ def offer(brand: Brand, campaign: CampaignView, contact_id: int | None, language
         return None
     left = chances.buy_per_day
     if contact_id is not None:
-        left = max(0, left - _bought_today(brand, campaign, contact_id))
+        left = max(0, left - _bought_today(brand, campaign, contact_id, brand.now()))
     return {
         "with": chances.buy_with,
         "title": means.title[language],
@@ -126,8 +126,9 @@ def return_unused(brand: Brand, campaigns: Campaigns) -> int:
     Chances that had expired before it ended were theirs to use and stay paid.
     """
     returned = 0
-    for campaign in campaigns.list(states=("published", "ended", "revealed")):
-        if not campaign.chances.buy_with or campaign.phase(brand.now()) not in ("over", "revealed"):
+    for campaign in campaigns.list(states=("published", "paused", "ended", "revealed")):
+        over = campaign.closes_at <= brand.now() or campaign.phase(brand.now()) in ("over", "revealed")
+        if not campaign.chances.buy_with or not over:
             continue
         if not _offered(brand, campaign.chances.buy_with):
             continue  # switched off after the end: they are given back when it is on again
@@ -136,25 +137,30 @@ def return_unused(brand: Brand, campaigns: Campaigns) -> int:
             "AND remaining > 0 AND (expires_at IS NULL OR expires_at > ?) ORDER BY id LIMIT ?",
             (campaign.id, campaign.closes_at, BATCH),
         ).fetchall()
-        returned += sum(_return(brand, campaign, contact_id, key) for contact_id, key in rows)
+        returned += sum(_return(brand, campaign, each) for each in rows)
     return returned
 
 
-def _return(brand: Brand, campaign: CampaignView, contact_id: int, key: str) -> bool:
+@transactional
+def _return(brand: Brand, campaign: CampaignView, bought: tuple[int, str]) -> bool:
+    contact_id, key = bought
     uid = key.removeprefix(f"{BOUGHT}:")
-    with brand.transaction():
-        if not Tickets(brand, campaign, brand.now()).revoke(contact_id, uid, BOUGHT):
-            return False
-        means = find(brand, campaign.chances.buy_with, field="chances.buy_with")
-        means.give_back(f"interaction-games:{uid}")
+    try:
+        brand.contacts.survivor(contact_id)  # held before the chance is, as a merge does
+    except NotFound:
+        return False
+    if not Tickets(brand, campaign, brand.now()).revoke(contact_id, uid, BOUGHT):
+        return False
+    means = find(brand, campaign.chances.buy_with, field="chances.buy_with")
+    means.give_back(f"interaction-games:{uid}")
     return True
 
 
-def _bought_today(brand: Brand, campaign: CampaignView, contact_id: int) -> int:
-    """Chances that a person bought today; a clock that was moved back still counts those of the later day."""
+def _bought_today(brand: Brand, campaign: CampaignView, contact_id: int, now: int) -> int:
+    """Chances that a person bought on an instant's day; a clock that was moved back still counts a later day's."""
     (count,) = execute(
         "SELECT count(*) FROM interaction_games_ticket WHERE contact_id = ? AND campaign_id = ? "
         "AND source = 'bought' AND day >= ?",
-        (contact_id, campaign.id, brand.day(brand.now())),
+        (contact_id, campaign.id, brand.day(now)),
     ).fetchone()
     return int(count)

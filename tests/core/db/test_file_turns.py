@@ -115,6 +115,27 @@ def test_an_error_of_the_system_reaches_whoever_asked(file: str, holder, monkeyp
     os.close(mine.take(20))
 
 
+def test_a_wait_that_is_broken_off_leaves_no_turn_behind(file: str, holder, monkeypatch) -> None:
+    mine = FileTurns(file)
+    real = mine._told.acquire
+
+    def broken(blocking: bool = True, timeout: float | None = None) -> bool:
+        if timeout is None:
+            return real(blocking)
+        holder.stdin.close()
+        holder.wait(20)
+        while not mine._settled:
+            threading.Event().wait(0.001)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(mine._told, "acquire", broken)
+    with pytest.raises(KeyboardInterrupt):
+        mine.take(20)
+    monkeypatch.undo()
+    assert free(file)
+    os.close(mine.take(20))
+
+
 def test_many_threads_and_two_who_take_turns_never_have_it_together(file: str) -> None:
     inside, most, lock = 0, 0, threading.Lock()
     sides = [(FileTurns(file), threading.Lock()) for _ in range(4)]

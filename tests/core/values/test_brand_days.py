@@ -40,3 +40,9 @@ def test_a_day_is_the_zones_calendar_day_whatever_was_asked_before(installation,
         for instant in order:
             local = datetime.fromtimestamp(instant / 1000, brand.zone)
             assert brand.day(instant) == local.date().toordinal(), (zone, instant)
+
+
+def test_the_last_day_there_is_has_a_number_too(installation) -> None:
+    brand = installation.brand("acme")
+    for _ in range(2):
+        assert brand.day(at("9999-12-31T12:00")) == 3652059

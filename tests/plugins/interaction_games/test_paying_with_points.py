@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -274,6 +275,54 @@ def test_the_page_offers_a_chance_to_whoever_can_pay_for_it_and_buys_once_per_fo
         answer = client.post(f"{address}/buy-chance", data=form, headers=PAGE)
         assert (answer.status_code, answer.location) == (303, address)
     assert (book(shop).balance(anna).balance, shop.games.view(code, anna)["chances"]) == (20, 1)
+
+
+@SQLITE
+def test_a_campaign_that_stays_paused_over_its_end_gives_back_what_was_paid(shop: Scene) -> None:
+    code, anna = wheel(shop, ends_at=shop.brand.now() + DAY_MS), rich(shop, 250)
+    shop.act(code, "buy-chance", anna)
+    shop.games.pause(code, actor="mia", reason="x")
+    shop.clock.advance(seconds=3 * DAY_MS // 1000)
+    assert shop.games.settle()["returned"] == 1
+    assert book(shop).balance(anna).balance == 250
+
+
+def test_giving_back_and_merging_at_once_loses_and_doubles_nothing(new_installation) -> None:
+    installation = new_installation(plugins=(InteractionGames, Prizes, Points), acme=ON, moonco=ON)
+    with installation.brand("acme") as brand:
+        shop = Scene(brand)
+        code = wheel(shop, ends_at=brand.now() + DAY_MS)
+        people = [rich(shop, 250) for _ in range(20)]
+        for person in people:
+            shop.act(code, "buy-chance", person)
+        shop.clock.advance(seconds=DAY_MS // 1000)
+    failures: list[BaseException] = []
+
+    def apart(work: Callable[[Scene], Any]) -> threading.Thread:
+        def run() -> None:
+            try:
+                with installation.brand("acme") as brand:
+                    work(Scene(brand))
+            except BaseException as exc:
+                failures.append(exc)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        return thread
+
+    def merge(scene: Scene) -> None:
+        for one, other in zip(people[::2], people[1::2], strict=True):
+            scene.brand.contacts.merge(one, other, actor="m", reason="r")
+
+    for thread in (apart(lambda scene: scene.games.settle()), apart(merge)):
+        thread.join(60)
+    assert failures == []
+    with installation.brand("acme") as brand:
+        shop = Scene(brand)
+        shop.deliver()
+        shop.games.settle()
+        assert book(shop).differences() == []
+        assert int(execute("SELECT sum(balance) FROM points_account").fetchone()[0]) == 20 * 250
 
 
 def points_off(scene: Scene) -> None:
