@@ -165,7 +165,7 @@ def test_a_visitor_joins_by_a_code_without_script_and_comes_back_to_the_task(sho
     keep(phone, "code-dark")
     phone.locator("main form button").tap()
     phone.wait_for_url("**/b/TASK")
-    assert "Check in on 3 days" in phone.inner_text("main") and "0/3" in phone.inner_text("main")
+    assert "Days to check in: 3" in phone.inner_text("main") and "0/3" in phone.inner_text("main")
     keep(phone, "task-progress-dark")
     assert phone.locator("button.big").is_disabled()
 

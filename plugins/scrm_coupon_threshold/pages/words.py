@@ -177,7 +177,7 @@ WORDS = {
 TASKS = {
     "joined": {"zh": "成为会员", "en": "Become a member"},
     "first-order": {"zh": "完成首单", "en": "Place a first order"},
-    "checked-in": {"zh": "签到 {} 天", "en": "Check in {} times"},
+    "checked-in": {"zh": "签到 {} 天", "en": "Days to check in: {}"},
     "invited": {"zh": "邀请 {} 位好友", "en": "Invite {} friends"},
     "answered": {"zh": "答题 {} 次", "en": "Answer {} questions"},
     "played": {"zh": "参与活动 {} 次", "en": "Play {} times"},
