@@ -71,12 +71,14 @@ from .plugin import (
     permission,
 )
 from .services.links import safe_target
+from .services.survivors import SAME_PEOPLE, standing
 from .stats import ComparedArm, Interval, ShareTest, compare_arms, sample_ratio, sample_size
-from .values.identities import is_mobile, normalise_phone
+from .values.identities import is_mobile, is_virtual_mobile, normalise_phone
 from .values.masking import mask
 from .values.money import format_minor
+from .values.posters import Poster, code_picture, draw_poster
 from .values.shares import allocate
-from .values.text import clean_text, csv_cell
+from .values.text import clean_text, csv_cell, folded
 from .values.uids import new_uid
 from .web.consumer import (
     consumer,
@@ -90,6 +92,7 @@ from .web.consumer import (
 )
 
 __all__ = [
+    "SAME_PEOPLE",
     "Brand",
     "BrandModel",
     "Cart",
@@ -142,6 +145,7 @@ __all__ = [
     "Plugin",
     "PluginError",
     "PluginEvent",
+    "Poster",
     "Product",
     "QueueOutcome",
     "Recipient",
@@ -168,6 +172,7 @@ __all__ = [
     "allocate",
     "buffered",
     "clean_text",
+    "code_picture",
     "compare_arms",
     "consumer",
     "consumer_answer",
@@ -182,9 +187,11 @@ __all__ = [
     "date_reader",
     "day_start",
     "device",
+    "draw_poster",
     "execute",
     "fetch_in",
     "find_contact",
+    "folded",
     "format_minor",
     "from_instant",
     "hookimpl",
@@ -192,6 +199,7 @@ __all__ = [
     "insert_rows",
     "is_fault",
     "is_mobile",
+    "is_virtual_mobile",
     "iso",
     "json_option",
     "load_body",
@@ -206,6 +214,7 @@ __all__ = [
     "safe_target",
     "sample_ratio",
     "sample_size",
+    "standing",
     "to_instant",
     "transactional",
 ]

@@ -56,13 +56,13 @@ def examine(installation: Installation, *, deep: bool = False) -> Iterator[Findi
             yield from (Finding(f"brand {brand_id}", FAILED, problem, "correct the file") for problem in exc.problems)
     if not installation.brand_ids():
         yield Finding("brands", FAILED, f"no brand in {installation.config.brands_dir}", "write brands/NAME.toml")
-    broken = [False]
+    importable = True
     for finding in _plugins(installation, configs, candidates):
-        broken.append(finding.state == FAILED)
+        importable = importable and finding.state != FAILED
         yield finding
     for config in configs:
         yield from _brand(installation, config, deep)
-        if not any(broken):
+        if importable:
             yield from _configured(installation, config)
 
 

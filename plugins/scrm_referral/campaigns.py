@@ -6,10 +6,10 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, execute, transactional
+from scrm_core.api import SAME_PEOPLE, Conflict, Invalid, NotFound, execute, standing, transactional
 
 from .definition import Definition, from_json, issuer_problems, problems, read
-from .people import SAME, named, speakable, standing
+from .people import named, speakable
 from .schemas import NAME
 
 if TYPE_CHECKING:
@@ -277,7 +277,9 @@ def hold(campaign_id: int) -> None:
 def of_person(campaign_id: int, contact_id: int) -> list[Inviter]:
     """A person's rows as an inviter, the oldest first: more than one when two who signed up became one person."""
     return _inviters(
-        "WHERE campaign_id = ? AND contact_id IN (SELECT id FROM same) ORDER BY id", (contact_id, campaign_id), SAME
+        "WHERE campaign_id = ? AND contact_id IN (SELECT id FROM same) ORDER BY id",
+        (contact_id, campaign_id),
+        SAME_PEOPLE,
     )
 
 

@@ -9,14 +9,25 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, insert_rows, new_uid, transactional
+from scrm_core.api import (
+    Conflict,
+    Invalid,
+    NotFound,
+    clean_text,
+    execute,
+    folded,
+    insert_rows,
+    new_uid,
+    standing,
+    transactional,
+)
 
 from . import campaigns as rows
 from . import relations, screening
 from .campaigns import Campaign, Campaigns, Inviter
 from .definition import DAY_MS, HOUR_MS
 from .models import ReferralPack
-from .people import named, same_actor, speakable, standing
+from .people import named, speakable
 from .relations import Relation, Step
 from .schemas import NAME
 
@@ -295,7 +306,7 @@ class Counting:
             raise Conflict(f"the invitee is {relation.state}; only who is held is reviewed", code="state")
         execute(
             "INSERT INTO referral_review (relation_id, verdict, reason, actor, person, at) VALUES (?, ?, ?, ?, ?, ?)",
-            (relation.id, "approved" if verdict == "approve" else "refused", reason, actor, same_actor(actor),
+            (relation.id, "approved" if verdict == "approve" else "refused", reason, actor, folded(actor),
              self.brand.now()),
         )  # fmt: skip
         campaign = self.campaigns.by_id(relation.campaign_id)

@@ -6,6 +6,7 @@ import datetime
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -108,8 +109,9 @@ def read(brand: Brand, body: Any) -> tuple[Definition, str]:
     return made, text
 
 
+@lru_cache(maxsize=256)
 def from_json(text: str) -> Definition:
-    """A definition as it is stored."""
+    """A definition as it is stored; read once, for every event of the brand asks for it. Nobody changes it."""
     raw = json.loads(text)
     risk, audit, hva = raw.pop("risk"), raw.pop("audit"), raw.pop("hva")
     ladder = tuple(Rung(**rung) for rung in raw.pop("ladder"))

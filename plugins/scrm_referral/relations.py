@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import execute
+from scrm_core.api import SAME_PEOPLE, execute, standing
 
 from . import campaigns
 from .definition import Definition, Gate
-from .people import SAME, standing
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -80,7 +79,7 @@ def of_person(campaign_id: int, contact_id: int) -> list[Relation]:
     return select(
         "WHERE r.campaign_id = ? AND r.contact_id IN (SELECT id FROM same) "
         "ORDER BY CASE r.state WHEN 'void' THEN 1 ELSE 0 END, r.bound_at, r.id",
-        (contact_id, campaign_id), SAME,
+        (contact_id, campaign_id), SAME_PEOPLE,
     )  # fmt: skip
 
 
@@ -186,7 +185,7 @@ def candidate(campaign_id: int, contact_id: int, at: int, days_ms: int) -> tuple
     A click that the core put down to the contact counts, and one told by a mini program.
     """
     row = execute(
-        f"{SAME}SELECT i.id, t.at FROM (SELECT l.code AS code, v.at AS at, NULL AS inviter_id FROM visit v "
+        f"{SAME_PEOPLE}SELECT i.id, t.at FROM (SELECT l.code AS code, v.at AS at, NULL AS inviter_id FROM visit v "
         "JOIN link l ON l.id = v.link_id WHERE v.contact_id IN (SELECT id FROM same) AND v.bot = 0 "
         "AND l.owner = 'referral' UNION ALL SELECT NULL, d.at, d.inviter_id FROM referral_candidate d "
         "WHERE d.contact_id IN (SELECT id FROM same)) t "

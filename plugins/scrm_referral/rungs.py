@@ -19,6 +19,7 @@ from scrm_core.api import (
     clean_text,
     execute,
     fetch_in,
+    folded,
     new_uid,
     transactional,
 )
@@ -28,7 +29,7 @@ from . import relations
 from .campaigns import Campaign, Campaigns, Inviter
 from .definition import DAY_MS
 from .ladder import Rung, owed
-from .people import named, same_actor, speakable
+from .people import named, speakable
 from .schemas import NAME
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ class Rungs:
         said = execute(
             "INSERT INTO referral_review (rung_id, verdict, reason, actor, person, at) VALUES (?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (rung_id, person) DO NOTHING",
-            (due.id, "approved" if verdict == "approve" else "refused", reason, actor, same_actor(actor),
+            (due.id, "approved" if verdict == "approve" else "refused", reason, actor, folded(actor),
              self.brand.now()),
         ).rowcount  # fmt: skip
         if not said:

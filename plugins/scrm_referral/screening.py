@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import unicodedata
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Invalid, execute, fetch_in
+from scrm_core.api import SAME_PEOPLE, Invalid, execute, fetch_in, folded, is_virtual_mobile
 
 from . import campaigns, relations
 from .campaigns import Campaign
-from .people import SAME
 from .schemas import TRAITS
 
 if TYPE_CHECKING:
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 
     from .relations import Relation
 
-VIRTUAL = ("162", "165", "167", "170", "171")
 BURST_MS = 10 * 60_000
 BURST = 3
 RUN = 2
@@ -34,8 +31,7 @@ LOW_SHARE = 5  # one of five: 20 %
 
 def digest(campaign: Campaign, kind: str, value: str) -> str:
     """The keyed hash of a value; another campaign's key makes another hash of it."""
-    text = "".join(unicodedata.normalize("NFKC", value).casefold().split())
-    return hmac.new(campaign.salt.encode(), f"{kind}|{text}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(campaign.salt.encode(), f"{kind}|{folded(value)}".encode(), hashlib.sha256).hexdigest()
 
 
 def add_trait(campaign: Campaign, contact_id: int, kind: str, value: str, at: int) -> None:
@@ -121,8 +117,9 @@ def _invited(contacts: set[int], people: dict[int, int], me: set[int]) -> set[in
 
 
 def _numbers(found: list[tuple[str, str]], brand: Brand, me: set[int], people: dict[int, int]) -> None:
-    mine = {_local(value) for value in _phones(sorted(me)).values()}
-    if any(number.startswith(VIRTUAL) for number in mine):
+    phones = _phones(sorted(me)).values()
+    mine = {_local(value) for value in phones}
+    if any(is_virtual_mobile(value) for value in phones):
         found.append(("virtual_number", "phone of a virtual operator's range"))
     runs = {number[:7] for number in mine if len(number) == 11}
     same = {
@@ -151,7 +148,7 @@ def _timing(found: list[tuple[str, str]], relation: Relation) -> None:
 def _person(contact_id: int | None) -> set[int]:
     if contact_id is None:
         return set()
-    return {row[0] for row in execute(f"{SAME}SELECT id FROM same", (contact_id,)).fetchall()}
+    return {row[0] for row in execute(f"{SAME_PEOPLE}SELECT id FROM same", (contact_id,)).fetchall()}
 
 
 def _invitees(inviter_id: int) -> dict[int, int]:

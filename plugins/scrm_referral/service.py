@@ -5,14 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, NotFound, PersonQuery, execute, iso, mask, transactional
+from scrm_core.api import Conflict, NotFound, PersonQuery, execute, iso, mask, standing, transactional
 
 from . import campaigns as rows
 from . import relations, screening
 from .campaigns import Campaigns, Inviter
 from .counting import Counting
 from .definition import dry_run
-from .people import standing
 from .rungs import Rungs
 from .schemas import NAME
 

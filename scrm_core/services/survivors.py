@@ -31,6 +31,30 @@ def key_share() -> str:
     return "" if current_handle().engine == "sqlite" else " FOR KEY SHARE OF c"
 
 
+SAME_PEOPLE = (
+    "WITH RECURSIVE same (id) AS (SELECT CAST(? AS BIGINT) "
+    "UNION SELECT c.id FROM contact c JOIN same s ON c.merged_into_id = s.id) "
+)
+"""SQL before a statement that takes a person's id first: ``same`` holds it and all contacts merged into it.
+
+A merge re-points rows, but one that its table refuses to move (the person who
+stays has a row of their own) keeps the merged contact. People are compared,
+never ids.
+"""
+
+
+def standing(contact_id: int) -> int:
+    """The contact that an id stands for now, through any number of merges; the id itself of somebody erased.
+
+    Nothing is locked: a page may ask.
+    """
+    row = execute("SELECT merged_into_id FROM contact WHERE id = ?", (contact_id,)).fetchone()
+    while row is not None and row[0] is not None:
+        contact_id = int(row[0])
+        row = execute("SELECT merged_into_id FROM contact WHERE id = ?", (contact_id,)).fetchone()
+    return contact_id
+
+
 def survivors(contact_ids: Iterable[int], *, hold: bool = True) -> dict[int, int]:
     """Each id with the active contact that it stands for now.
 

@@ -125,6 +125,14 @@ def is_mobile(phone: str) -> bool:
     return kind in (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
 
 
+_VIRTUAL = ("+86162", "+86165", "+86167", "+86170", "+86171")
+
+
+def is_virtual_mobile(phone: str) -> bool:
+    """Whether a phone number in E.164 is a mainland virtual operator's (虚拟运营商), which needs little to be had."""
+    return phone.startswith(_VIRTUAL)
+
+
 _EXAMPLES = {"CN": "13800138000", "US": "2025550188"}
 
 

@@ -7,6 +7,7 @@ surrogate makes both drivers raise; so such text is refused at the door.
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Literal
 
 from scrm_core.errors import Invalid
@@ -38,6 +39,11 @@ def clean_text(
     code = ord(bad.group())
     what = "a lone surrogate" if 0xD800 <= code <= 0xDFFF else "a control character"
     raise Invalid(f"{what} (U+{code:04X}) at position {bad.start() + 1}", field=field, code="text_character")
+
+
+def folded(text: str) -> str:
+    """What tells words, or names of people, apart: without capitals, spaces and forms of letters (Mia is mia)."""
+    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 Column = Literal["text", "phone", "number"]

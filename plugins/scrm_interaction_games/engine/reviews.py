@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, clean_text, execute, transactional
+from scrm_core.api import Conflict, Invalid, clean_text, execute, folded, transactional
 
 from .tickets import DAY_MS
 
@@ -109,7 +108,7 @@ class Reviews:
         said = execute(
             "INSERT INTO interaction_games_review (draw_id, verdict, reason, actor, person, at) "
             "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (draw_id, person) DO NOTHING",
-            (draw_id, verdict, reason, actor, same_person(actor), self.brand.now()),
+            (draw_id, verdict, reason, actor, folded(actor), self.brand.now()),
         ).rowcount
         return bool(said)
 
@@ -126,8 +125,3 @@ class Reviews:
         if not text:
             raise Invalid("actor: a review has a person who answers for it", field="actor")
         return text
-
-
-def same_person(actor: str) -> str:
-    """What tells a reviewer from others: the name without capitals, spaces and forms of letters (Mia is mia)."""
-    return "".join(unicodedata.normalize("NFKC", actor).casefold().split())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from scrm_core.api import execute, from_instant
+from scrm_core.api import execute, from_instant, is_virtual_mobile
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -32,7 +32,6 @@ TOO_FAST = 20
 MANY_CHANCES = 15
 AT_NIGHT = 10
 
-VIRTUAL_RANGES = ("162", "165", "167", "170", "171")
 NETWORK_ACCOUNTS = 3
 NETWORK_MS = 10 * MINUTE_MS
 REGULAR_DRAWS = 5
@@ -158,7 +157,7 @@ def _others(where: str, campaign_id: int, contact_id: int, *params: object) -> i
 
 def _virtual(brand: Brand, contact_id: int) -> bool:
     return any(
-        identity.kind == "phone" and identity.value.startswith("+86") and identity.value[3:6] in VIRTUAL_RANGES
+        identity.kind == "phone" and is_virtual_mobile(identity.value)
         for identity in brand.contacts.identities(contact_id)
     )
 

@@ -7,14 +7,13 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Forbidden, Invalid, NotFound, OrderPaid, RefundMade, execute
+from scrm_core.api import Conflict, Forbidden, Invalid, NotFound, OrderPaid, RefundMade, code_picture, execute, standing
 
-from ..poster import code_picture
 from . import bargains, payments
 from .bargains import BargainView
 from .cuts import split_cuts
 from .goods import give_back, pieces_left, take_piece
-from .persons import same_person, standing
+from .persons import same_person
 from .shop import moment, price, shop_link, shop_problems
 from .social_schemas import BargainSettings
 from .social_words import BARGAIN
@@ -351,7 +350,7 @@ def _shown(turn: Turn, bargain: BargainView) -> dict[str, Any]:
     return {
         "uid": bargain.uid,
         "url": turn.url(f"?bargain={bargain.uid}"),
-        "qr": code_picture(turn.url(f"?bargain={bargain.uid}")) if mine and state == "open" else "",
+        "qr": code_picture(turn.url(f"?bargain={bargain.uid}"), extra="games") if mine and state == "open" else "",
         "mine": mine,
         "owner": turn.shown_name(bargain.contact_id),
         "state": state,

@@ -11,9 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scrm_core.api import execute
-
-from .persons import SAME
+from scrm_core.api import SAME_PEOPLE, execute
 
 _COLUMNS = (
     "id, uid, contact_id, nth, list_minor, floor_minor, cuts, applied, cut_minor, state, opened_at, expires_at, "
@@ -62,7 +60,7 @@ def find(campaign_id: int, uid: str) -> BargainView | None:
 def of_person(campaign_id: int, contact_id: int) -> list[BargainView]:
     """A person's bargains in a campaign: the one that runs first, then the latest."""
     rows = execute(
-        f"{SAME}{_SELECT} WHERE campaign_id = ? AND contact_id IN (SELECT id FROM same) "
+        f"{SAME_PEOPLE}{_SELECT} WHERE campaign_id = ? AND contact_id IN (SELECT id FROM same) "
         "ORDER BY CASE WHEN state IN ('open', 'ordered') THEN 0 ELSE 1 END, nth DESC, id DESC",
         (contact_id, campaign_id),
     ).fetchall()

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Forbidden, Invalid, OrderPaid, RefundMade, execute
+from scrm_core.api import Conflict, Forbidden, Invalid, OrderPaid, RefundMade, code_picture, execute, standing
 
 from ..engine import surfaces
-from ..poster import code_picture
 from . import payments, teams
 from .certain import unknown_prizes
 from .goods import give_back, pieces_left, take_piece
 from .handing import hand
-from .persons import standing
 from .seats import Decision, TeamRules, ending, obstacle, settle_payment
 from .shop import moment, price, shop_link, shop_problems
 from .social_schemas import GroupBuySettings
@@ -356,5 +354,9 @@ def _shown(turn: Turn, team: TeamView) -> dict[str, Any]:
         "ends": moment(turn.brand, team.expires_at),
         "members": [{"name": turn.shown_name(contact_id), "leader": leader} for contact_id, leader in members],
         "mine": mine,
-        "qr": code_picture(turn.url(f"?team={team.uid}")) if mine and team.state == "open" and not over else "",
+        "qr": (
+            code_picture(turn.url(f"?team={team.uid}"), extra="games")
+            if mine and team.state == "open" and not over
+            else ""
+        ),
     }

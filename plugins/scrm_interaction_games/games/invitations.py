@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import day_start, execute
+from scrm_core.api import SAME_PEOPLE, day_start, execute, standing
 
 from .ladder import Rung
-from .persons import SAME, standing
 from .social_schemas import GATES
 
 if TYPE_CHECKING:
@@ -212,7 +211,7 @@ def relation_of(campaign_id: int, contact_id: int) -> RelationView | None:
 def relations_of(campaign_id: int, contact_id: int) -> list[RelationView]:
     """Every invitation that this person accepted as whatever contact, the one that stands first."""
     rows = execute(
-        f"{SAME}SELECT {_RELATION} FROM interaction_games_relation WHERE campaign_id = ? "
+        f"{SAME_PEOPLE}SELECT {_RELATION} FROM interaction_games_relation WHERE campaign_id = ? "
         "AND contact_id IN (SELECT id FROM same) ORDER BY CASE state WHEN 'void' THEN 1 ELSE 0 END, bound_at, id",
         (contact_id, campaign_id),
     ).fetchall()
@@ -364,7 +363,7 @@ def evidence(gate: str, campaign_id: int, contact_id: int) -> Step | None:
 
 
 _PACK = (
-    f"{SAME}SELECT at, evidence FROM interaction_games_pack WHERE contact_id IN (SELECT id FROM same) "
+    f"{SAME_PEOPLE}SELECT at, evidence FROM interaction_games_pack WHERE contact_id IN (SELECT id FROM same) "
     "AND campaign_id = ? ORDER BY at, id LIMIT 1"
 )
 _PROOFS = {

@@ -14,17 +14,18 @@ from scrm_core.api import (
     NotFound,
     OrderPaid,
     PluginEvent,
+    Poster,
     RefundMade,
     consumer_language,
+    draw_poster,
+    standing,
 )
 
-from ..poster import Poster, draw_poster
 from . import invitations
 from .certain import state_of, unknown_prizes
 from .handing import hand, take_back
 from .invitations import GATE_ORDER, InviterView, RelationView
 from .ladder import Rung, lost, next_rung, owed
-from .persons import standing
 from .social_schemas import InviteSettings, rungs_of
 from .social_words import INVITE
 
@@ -338,6 +339,7 @@ def _poster(turn: Turn, inviter: InviterView) -> str:
         person=turn.shown_name(inviter.contact_id),
         scan=_SCAN[consumer_language()],
         colour=turn.brand.config.consumer.colour,
+        extra="games",
     )
     return "data:image/png;base64," + base64.b64encode(draw_poster(poster)).decode("ascii")
 

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, current_brand, execute
+from scrm_core.api import Conflict, Invalid, current_brand, execute, standing
 
 from .care import (
     COLUMNS,
@@ -23,7 +23,6 @@ from .care import (
 from .certain import award, state_of, title_of, unknown_prizes
 from .days_schemas import NurtureSettings
 from .growth import Curve, Source, days_to_finish, idle_production, idle_spent
-from .persons import standing
 
 if TYPE_CHECKING:
     from ..engine.turns import Desk, Turn

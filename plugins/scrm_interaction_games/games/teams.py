@@ -5,9 +5,8 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from scrm_core.api import NotFound, execute
+from scrm_core.api import SAME_PEOPLE, NotFound, execute
 
-from .persons import SAME
 from .seats import TeamNow
 
 _TEAM = "id, uid, campaign_id, size, taken, virtual_seats, state, opened_at, expires_at, full_at, settled_at"
@@ -296,7 +295,7 @@ def seat(campaign_id: int, uid: str) -> SeatView:
 def pending(campaign_id: int, contact_id: int) -> SeatView | None:
     """The person's seat that waits for its payment."""
     row = execute(
-        f"{SAME}SELECT {_SEAT} FROM interaction_games_seat WHERE campaign_id = ? "
+        f"{SAME_PEOPLE}SELECT {_SEAT} FROM interaction_games_seat WHERE campaign_id = ? "
         "AND contact_id IN (SELECT id FROM same) AND state = 'pending' ORDER BY id DESC LIMIT 1",
         (contact_id, campaign_id),
     ).fetchone()
@@ -306,7 +305,7 @@ def pending(campaign_id: int, contact_id: int) -> SeatView | None:
 def awaiting(campaign_id: int, contact_id: int, paid_at: int) -> SeatView | None:
     """The unpaid seat that an order paid within the seat's time was meant for, also when it is heard of late."""
     row = execute(
-        f"{SAME}SELECT {_SEAT} FROM interaction_games_seat WHERE campaign_id = ? "
+        f"{SAME_PEOPLE}SELECT {_SEAT} FROM interaction_games_seat WHERE campaign_id = ? "
         "AND contact_id IN (SELECT id FROM same) AND at <= ? AND until > ? "
         "AND (state = 'pending' OR (state = 'expired' AND reason = 'unpaid')) AND paid_at IS NULL "
         "ORDER BY id DESC LIMIT 1",

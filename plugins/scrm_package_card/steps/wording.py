@@ -6,7 +6,7 @@ import re
 import unicodedata
 from urllib.parse import urlsplit
 
-from scrm_core.api import Invalid
+from scrm_core.api import Invalid, folded
 
 TEXT_CHARS = 2_000
 NAME_CHARS = 100
@@ -49,11 +49,7 @@ def name(value: object, field: str) -> str:
 
 def same_person(one: str, another: str) -> bool:
     """Whether two names are one person's, however they are spaced and capitalised."""
-
-    def key(text: str) -> str:
-        return "".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-    return key(one) == key(another)
+    return folded(one) == folded(another)
 
 
 def copy(value: object, field: str, *, most: int = TEXT_CHARS) -> str:

@@ -108,7 +108,8 @@ def scrm(house: Installation, clock):
 def test_a_poster_carries_the_persons_own_link(scene: Scene, tmp_path: Path) -> None:
     zxing = pytest.importorskip("zxingcpp")
     image = pytest.importorskip("PIL.Image")
-    from scrm_referral.poster import FONT, poster_of
+    from scrm_core.values.posters import FONT
+    from scrm_referral.poster import poster_of
 
     if not FONT.is_file():
         pytest.skip("Debian's fonts-noto-cjk is missing")

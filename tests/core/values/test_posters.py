@@ -10,9 +10,8 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from scrm_core.api import Invalid
-from scrm_interaction_games import poster as posters
-from scrm_interaction_games.poster import Poster, draw_poster
+from scrm_core.api import Invalid, Poster, draw_poster
+from scrm_core.values import posters
 
 POSTER = Poster(
     url="http://127.0.0.1:8000/p/acme/interaction-games/g/spring?by=kbyvfwhdywjd",
@@ -22,6 +21,7 @@ POSTER = Poster(
     person="李*",
     scan="微信扫一扫",
     colour="#0b6e4f",
+    extra="games",
 )
 
 

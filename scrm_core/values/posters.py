@@ -1,7 +1,8 @@
-"""The invite poster (邀请海报): one picture with the person's own QR code, the brand's name and its colour.
+"""Personal posters (邀请海报) for plugins: one picture with a person's own QR code, the brand's name and its colour.
 
-Its words are neutral: what the brand offers to new customers, never what the
-sharer gets for sharing (growth.md 1.6, WeChat's rules on induced sharing).
+Their words are neutral: what the brand offers to new customers, never what the
+sharer gets for sharing (growth.md 1.6, WeChat's rules on induced sharing). The
+libraries belong to the plugin's extra and are imported when a picture is drawn.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from scrm_core.api import Invalid
+from ..errors import Invalid
 
 FONT = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc")
 BOLD = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Bold.ttc")
@@ -28,7 +29,10 @@ _MOST_URL = 300
 
 @dataclass(frozen=True, slots=True)
 class Poster:
-    """What a poster says. ``url`` is what its code leads to, ``colour`` like ``#0b6e4f``, ``person`` a masked name."""
+    """What a poster says. ``url`` is what its code leads to, ``colour`` like ``#0b6e4f``, ``person`` a masked name.
+
+    ``extra`` is the extra of the plugin that draws, named where a library is missing.
+    """
 
     url: str
     brand: str
@@ -37,6 +41,7 @@ class Poster:
     person: str
     scan: str
     colour: str = "#0b6e4f"
+    extra: str = ""
 
 
 def draw_poster(poster: Poster, *, regular: Path = FONT, bold: Path = BOLD) -> bytes:
@@ -48,8 +53,8 @@ def draw_poster(poster: Poster, *, regular: Path = FONT, bold: Path = BOLD) -> b
     """
     if len(poster.url) > _MOST_URL:
         raise Invalid(f"the address has {len(poster.url)} characters; a poster's code takes {_MOST_URL}", field="url")
-    draw_library = _library("PIL.ImageDraw")
-    image = _library("PIL.Image").new("RGB", (WIDTH, HEIGHT), poster.colour)
+    draw_library = _library("PIL.ImageDraw", poster.extra)
+    image = _library("PIL.Image", poster.extra).new("RGB", (WIDTH, HEIGHT), poster.colour)
     draw = draw_library.Draw(image)
     on_brand = "#ffffff" if _dark(poster.colour) else "#111111"
     y = _text(draw, poster.brand, _font(bold, 44), _MARGIN, on_brand, lines=1)
@@ -58,7 +63,7 @@ def draw_poster(poster: Poster, *, regular: Path = FONT, bold: Path = BOLD) -> b
         _text(draw, poster.line, _font(regular, 40), y + 20, on_brand, lines=2)
     sheet = (_MARGIN, HEIGHT - _MARGIN - 770, WIDTH - _MARGIN, HEIGHT - _MARGIN)
     draw.rounded_rectangle(sheet, radius=44, fill=_SHEET)
-    code = _code(poster.url)
+    code = _code(poster.url, poster.extra)
     image.paste(code, ((WIDTH - code.width) // 2, sheet[1] + 30))
     y = sheet[1] + 30 + code.height
     y = _text(draw, poster.person, _font(bold, 42), y, _INK, lines=1)
@@ -69,13 +74,13 @@ def draw_poster(poster: Poster, *, regular: Path = FONT, bold: Path = BOLD) -> b
     return out.getvalue()
 
 
-def _code(url: str) -> Any:
+def _code(url: str, extra: str) -> Any:
     """The QR code as a picture, every module the same whole number of pixels."""
-    symbol = _library("segno").make(url, error="q", micro=False, boost_error=False)
+    symbol = _library("segno", extra).make(url, error="q", micro=False, boost_error=False)
     side, _ = symbol.symbol_size(border=_QUIET_MODULES)
     out = io.BytesIO()
     symbol.save(out, kind="png", scale=max(1, _QR_SIDE // side), border=_QUIET_MODULES)
-    return _library("PIL.Image").open(io.BytesIO(out.getvalue())).convert("RGB")
+    return _library("PIL.Image", extra).open(io.BytesIO(out.getvalue())).convert("RGB")
 
 
 def _text(draw: Any, text: str, font: Any, y: float, fill: str, *, lines: int) -> float:
@@ -119,7 +124,7 @@ def _font(path: Path, size: int) -> Any:
 
 @lru_cache(maxsize=16)
 def _opened(path: Path, size: int) -> Any:
-    library = _library("PIL.ImageFont")
+    library = importlib.import_module("PIL.ImageFont")
     face = library.truetype(str(path), size)
     if path.suffix != ".ttc":
         return face
@@ -134,14 +139,14 @@ def _opened(path: Path, size: int) -> Any:
     return face
 
 
-def _library(name: str) -> Any:
-    """A library of the extra ``games``, imported when a poster is drawn and not before."""
+def _library(name: str, extra: str) -> Any:
+    """A library of a plugin's extra; raises Invalid with the command that installs it."""
     try:
         return importlib.import_module(name)
     except ImportError as exc:
         top = {"PIL": "pillow"}.get(name.partition(".")[0], name)
         raise Invalid(
-            f"posters need the library {top}, which is not installed; run: pip install 'scrm[games]'",
+            f"posters need the library {top}, which is not installed; run: pip install 'scrm[{extra}]'",
             code="library_missing",
         ) from exc
 
@@ -153,7 +158,7 @@ def _dark(colour: str) -> bool:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.35
 
 
-def code_picture(url: str) -> str:
+def code_picture(url: str, *, extra: str) -> str:
     """A QR code as an address that holds the picture itself (SVG); a friend scans it from the owner's screen."""
-    symbol = _library("segno").make(url, error="m", micro=False)
+    symbol = _library("segno", extra).make(url, error="m", micro=False)
     return str(symbol.svg_data_uri(border=_QUIET_MODULES, light="#fff", omitsize=True))
