@@ -12,7 +12,6 @@ from scrm_core.api import load_body
 
 KINDS = ("traffic", "discount", "mutual", "channel")
 UNITS = ("click", "add", "retained_add", "first_order")
-SIDES = ("a", "b")
 
 _MOST = 10_000_000
 _CODE = r"[a-z0-9][a-z0-9-]{0,40}\Z"

@@ -6,7 +6,6 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
-SITUATION_CHOICE = (1, 2, 3)
 MEASURES = ("acts", "answers", "referrals", "-referrals")
 
 
