@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+from collections.abc import Iterator
 from typing import Any
 
 from scrm_core.api import Conflict, Invalid, PartnerMessage, execute, new_uid, transactional
@@ -130,9 +131,9 @@ class Overlaps(Book):
         names = ("at", "run", "partner", "asked_by", "k", "state", "people", "error_bp", "reason")
         return [{**dict(zip(names, row, strict=True)), "at": self.shown(row[0])} for row in rows]
 
-    def people(self, partner: str) -> list[str]:
-        """The phones that go into a sketch for a partner."""
-        return [row[0] for row in self._phones("DISTINCT i.value", partner).fetchall()]
+    def people(self, partner: str) -> Iterator[str]:
+        """The phones that go into a sketch for a partner, each once; never all of them in memory."""
+        return (value for (value,) in self._phones("DISTINCT i.value", partner))
 
     def _phones(self, what: str, partner: str) -> Any:
         if self.settings["overlap_basis"] == "consent":

@@ -23,14 +23,15 @@ HASH_BYTES = 8
 
 
 def sketch(people: Iterable[str], key: bytes, k: int) -> bytes:
-    """The k smallest hashes of the people under the key, ascending, 8 bytes each, big endian."""
+    """The k smallest hashes of the people, each named once, under the key: ascending, 8 bytes each, big endian."""
     start = hashlib.blake2b(key=key, digest_size=HASH_BYTES)
-    hashes = set()
-    for person in people:
+
+    def hashed(person: str) -> bytes:
         each = start.copy()
         each.update(person.encode())
-        hashes.add(each.digest())
-    return b"".join(heapq.nsmallest(k, hashes))
+        return each.digest()
+
+    return b"".join(heapq.nsmallest(k, map(hashed, people)))
 
 
 @dataclass(frozen=True, slots=True)
