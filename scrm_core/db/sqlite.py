@@ -31,6 +31,9 @@ CHECKPOINT_PAGES = 4_000
 """Pages (16 MB) of the write-ahead log before they are copied into the file: each page once for many writes."""
 
 
+_sync = getattr(os, "fdatasync", os.fsync)
+
+
 class _Held(threading.local):
     fd: int | None = None
 
@@ -81,19 +84,44 @@ class BrandSqlite(LazyTransactions, peewee.SqliteDatabase):  # type: ignore[misc
 
     @contextlib.contextmanager
     def brief(self) -> Iterator[None]:
-        """A transaction of few writes: savepoints of sixteen pages make no temporary file, which costs as much again.
+        """A transaction of few writes, which waits for the disk when others may write already.
 
-        The setting does not stay: sorting millions of rows is to go on using the disk.
+        Its commit is on the disk when this returns, as every commit is under
+        ``synchronous=FULL``; only the turn at the file is given on before that wait.
+        Savepoints of sixteen pages make no temporary file, which costs as much
+        again. The settings do not stay: sorting millions of rows is to go on using
+        the disk, and whoever writes without a transaction is to wait for it.
         """
         connection = self.connection()
+        waits = self._engine.synchronous == "FULL" and FileTurns.possible
         # Not execute(): a pragma acts as it is prepared, and a prepared statement is kept.
-        connection.executescript("PRAGMA temp_store = MEMORY")
+        connection.executescript("PRAGMA temp_store = MEMORY" + "; PRAGMA synchronous = NORMAL" * waits)
         try:
             with self.atomic():
                 yield
         finally:
             if not self.is_closed() and not connection.in_transaction:  # executescript() would commit
-                connection.executescript("PRAGMA temp_store = DEFAULT")
+                connection.executescript("PRAGMA temp_store = DEFAULT" + "; PRAGMA synchronous = FULL" * waits)
+        if waits:
+            self._wait_for_the_disk()
+
+    def _wait_for_the_disk(self) -> None:
+        """Return when all that was committed before this call would survive a power cut.
+
+        Also when this transaction wrote nothing: its answers may tell of another's
+        commit. What a checkpoint has moved from the log into the file is there.
+        """
+        error = None
+        try:
+            fd = os.open(f"{self.database}-wal", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                _sync(fd)
+            finally:
+                os.close(fd)
+        except OSError as found:
+            error = found
+        if error is not None:  # told as the driver tells of it, not as a fault of whoever asked
+            raise peewee.OperationalError(f"disk I/O error: {error}")
 
     def commit(self) -> None:
         super().commit()
