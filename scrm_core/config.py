@@ -12,7 +12,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -233,6 +233,20 @@ def load_project(root: Path, environ: Mapping[str, str] = os.environ) -> Project
         plugins_dir=root / plugins_dir if plugins_dir else None,
         **{**values, "base_url": values["base_url"].rstrip("/")},
     )
+
+
+def with_database(config: ProjectConfig, url: str, environ: Mapping[str, str] = os.environ) -> ProjectConfig:
+    """The project as it would be with another ``database_url``, which may be ``env:NAME``; raises ConfigError."""
+    problems: list[str] = []
+    found = _resolve(url, environ, Path("the database"), "url", problems)
+    if not problems:
+        try:
+            _database_url(found)
+        except ValidationError as exc:
+            problems.append(f"the database: found {url.partition(':')[0] + ':...'!r}; {exc.messages[0]}")
+    if problems:
+        raise ConfigError("\n".join(problems), problems=tuple(problems))
+    return replace(config, database_url=found)
 
 
 def load_brand(path: Path, environ: Mapping[str, str] = os.environ) -> BrandConfig:

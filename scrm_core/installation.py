@@ -21,6 +21,7 @@ import peewee
 from .brands import Brand
 from .clock import Clock, SystemClock
 from .config import ProjectConfig, load_brand, load_project, plugin_settings
+from .db.bulk import execute
 from .db.faults import is_fault
 from .db.migrations import CORE_MIGRATIONS, migrate, pending
 from .errors import Busy, ConfigError, NotFound, PluginError, ScrmError
@@ -87,7 +88,7 @@ class Installation:
         self.config = config
         self.clock: Clock = clock or SystemClock()
         self.loader = Loader(config.plugins_dir, plugins)
-        self.engine = engine if engine is not None else _engine(config)
+        self.engine = engine if engine is not None else engine_of(config)
         self.nudge: Callable[[str], None] | None = None
         self._slots: dict[str, _Slot] = {}
         self._lock = threading.RLock()
@@ -100,6 +101,13 @@ class Installation:
     def brand_ids(self) -> list[str]:
         """Ids of all brands that have a file, sorted."""
         return sorted(path.stem for path in self.config.brands_dir.glob("*.toml"))
+
+    def brand_file(self, brand_id: str) -> Path:
+        """The brand's file; raises NotFound naming the brands there are."""
+        path = self.config.brands_dir / f"{brand_id}.toml"
+        if not _plain_name(brand_id) or not path.is_file():
+            raise NotFound(f"no brand {brand_id!r}; this project has: {', '.join(self.brand_ids()) or 'none'}")
+        return path
 
     def brand(self, brand_id: str) -> Brand:
         """The brand as its file says now.
@@ -188,6 +196,13 @@ class Installation:
         try:
             if not self.engine.exists(brand.id) or pending(brand.handle, "core", CORE_MIGRATIONS):
                 return False  # `scrm migrate` has not run yet; until then there is nothing to prepare
+            with brand:
+                moved = execute("SELECT value FROM meta WHERE key = 'moved_to'").fetchone()
+            if moved is not None:
+                raise ConfigError(
+                    f"brand {brand.id!r} has moved to {moved[0]}: name that database in scrm.toml "
+                    f"(database_url), or take the brand back with `scrm move {brand.id} --cancel`"
+                )
             self._migrate_plugins(brand)
             with brand:
                 ensure_cursors(brand)
@@ -257,7 +272,8 @@ def _plain_name(brand_id: str) -> bool:
     return "/" not in brand_id and "\\" not in brand_id and not brand_id.startswith(".")
 
 
-def _engine(config: ProjectConfig) -> Any:
+def engine_of(config: ProjectConfig) -> Any:
+    """The engine that keeps a project's brands; raises ConfigError where its driver is missing."""
     if config.sqlite:
         from .db.sqlite import SqliteEngine
 

@@ -16,9 +16,12 @@ from .router import BrandHandle, in_brand
 CORE_MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
 
+HISTORY = "migration_"
+
+
 def history_table(owner: str) -> str:
     """The table that remembers which migrations of ``owner`` ("core" or a plugin) ran."""
-    return "migration_" + owner.replace("-", "_")
+    return HISTORY + owner.replace("-", "_")
 
 
 def _runner(handle: BrandHandle, owner: str, directory: Path) -> Runner:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from typing import Any
+from urllib.parse import urlsplit
 
 import peewee
 from playhouse.pool import PooledPostgresqlDatabase
@@ -163,6 +164,32 @@ class PostgresEngine:
         """Delete the brand's schema and all in it."""
         self._direct(f'DROP SCHEMA IF EXISTS "{self._prefix + brand}" CASCADE')
         self._handles.pop(brand, None)
+
+    @property
+    def url(self) -> str:
+        """The database's address, its password included."""
+        return str(self.database.database)
+
+    def place(self, brand: str) -> str:
+        """Where the brand's schema is, in words; no password."""
+        parts = urlsplit(self.url)
+        return f"schema {self._prefix + brand!r} of {parts.hostname}{parts.path}"
+
+    def staging(self) -> PostgresEngine:
+        """An engine beside this one, for what is made there before :meth:`adopt`."""
+        pooler = self.database._local_path
+        return PostgresEngine(self.url, transaction_pooler=pooler, connections=2, prefix=f"{self._prefix}staging_")
+
+    def set_aside(self, brand: str, stamp: int) -> str:
+        """Rename the brand's schema; returns its name now."""
+        aside = f"{self._prefix}{brand}_aside_{stamp}"
+        self._direct(f'ALTER SCHEMA "{self._prefix + brand}" RENAME TO "{aside}"')
+        return f"schema {aside!r}"
+
+    def adopt(self, brand: str, staging: PostgresEngine) -> None:
+        """Give the brand's name, which is free, to what ``staging`` made."""
+        staging.database.close_all()
+        self._direct(f'ALTER SCHEMA "{staging._prefix + brand}" RENAME TO "{self._prefix + brand}"')
 
     def _direct(self, sql: str, params: tuple[Any, ...] = ()) -> list[Any]:
         import psycopg

@@ -31,6 +31,7 @@ CHECKPOINT_PAGES = 4_000
 """Pages (16 MB) of the write-ahead log before they are copied into the file: each page once for many writes."""
 
 
+_SUFFIXES = ("", "-wal", "-shm", "-lock", "-migrate")
 _sync = getattr(os, "fdatasync", os.fsync)
 
 
@@ -228,9 +229,43 @@ class SqliteEngine:
         """Delete the brand's database."""
         handle = self.handle(brand)
         handle.database.close()
-        for suffix in ("", "-wal", "-shm", "-lock"):
+        for suffix in _SUFFIXES:
             Path(f"{self.path(brand)}{suffix}").unlink(missing_ok=True)
         self._handles.pop(brand, None)
+
+    def place(self, brand: str) -> str:
+        """Where the brand's database is, in words."""
+        return str(self.path(brand))
+
+    def staging(self) -> SqliteEngine:
+        """An engine beside this one, for what is made there before :meth:`adopt`."""
+        return SqliteEngine(self.directory / "staging", synchronous=self.synchronous)
+
+    def set_aside(self, brand: str, stamp: int) -> str:
+        """Take the brand's files out of their place; returns where they are now."""
+        self.handle(brand).database.close()
+        aside = self.path(f"{brand}.aside-{stamp}")
+        for suffix in _SUFFIXES:
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(f"{self.path(brand)}{suffix}", f"{aside}{suffix}")
+        self._handles.pop(brand, None)
+        return str(aside)
+
+    def adopt(self, brand: str, staging: SqliteEngine) -> None:
+        """Put what ``staging`` made into the brand's place, which is free; nobody has it open."""
+        staging.handle(brand).database.close()
+        made = staging.path(brand)
+        raw = sqlite3.connect(made)
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        raw.close()
+        os.rename(made, self.path(brand))
+        staging.drop(brand)
+        self._handles.pop(brand, None)
+        with contextlib.suppress(OSError):  # another brand is on its way
+            staging.directory.rmdir()
+        fd = os.open(self.directory, os.O_RDONLY)
+        os.fsync(fd)
+        os.close(fd)
 
     def opened(self, database: BrandSqlite) -> None:
         """Note that this thread opens ``database``; close its least recently opened one beyond the bound."""

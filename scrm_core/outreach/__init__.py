@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from ..brands import Brand
     from ..plugin import Sender
 
-_STOPPED = "outreach_stopped"
+STOPPED = "outreach_stopped"
+"""The key in ``meta`` of the emergency switch; its value says why it is on."""
 
 
 class Outreach:
@@ -326,7 +327,7 @@ class Outreach:
 
     def stopped(self) -> str:
         """Why nothing of this brand is sent at present, or an empty text."""
-        row = execute("SELECT value FROM meta WHERE key = ?", (_STOPPED,)).fetchone()
+        row = execute("SELECT value FROM meta WHERE key = ?", (STOPPED,)).fetchone()
         return "" if row is None else str(row[0])
 
     @transactional
@@ -335,14 +336,14 @@ class Outreach:
         text = f"{reason or 'stopped'} ({actor})"
         execute(
             "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            (_STOPPED, text),
+            (STOPPED, text),
         )
         audit.record(self.brand, actor, "outreach.stop", detail={"reason": reason})
 
     @transactional
     def go_on(self, *, actor: str) -> bool:
         """Release the emergency switch; False when it was not on. Runs that waited too long expire."""
-        stood = bool(execute("DELETE FROM meta WHERE key = ?", (_STOPPED,)).rowcount)
+        stood = bool(execute("DELETE FROM meta WHERE key = ?", (STOPPED,)).rowcount)
         if stood:
             audit.record(self.brand, actor, "outreach.go_on")
         return stood
