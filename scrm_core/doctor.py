@@ -145,6 +145,7 @@ def _brand(installation: Installation, config: BrandConfig, deep: bool) -> Itera
             yield from _delivery(brand, config)
             yield from _sums(brand)
             yield from _partners(brand)
+            yield from _jobs(brand, config)
     except (ScrmError, peewee.PeeweeException) as exc:
         yield Finding(place, FAILED, str(exc), "see docs/operations.md")
 
@@ -215,6 +216,11 @@ def _sums(brand: Brand) -> Iterator[Finding]:
 
 
 def _partners(brand: Brand) -> Iterator[Finding]:
+    for name, partner in brand.config.partners.items():
+        if not partner.url and partner.brand not in brand.installation.brand_ids():
+            yield Finding(f"brand {brand.id}, partner {name}", FAILED, f"there is no brand {partner.brand!r} here",
+                          f"name its url in [partners.{name}], or correct `brand`")  # fmt: skip
+    errors = brand.partners.last_errors()
     for (partner, state), count in sorted(brand.partners.counts().items()):
         place = f"brand {brand.id}, partner {partner}"
         if state == "dead":
@@ -223,6 +229,24 @@ def _partners(brand: Brand) -> Iterator[Finding]:
         elif state == "waiting" and partner not in brand.config.partners:
             yield Finding(place, WARNING, f"{count:,} messages wait for a partner that the file does not name",
                           f"name it again in [partners.{partner}]")  # fmt: skip
+        elif state == "waiting" and partner in errors:
+            remedy = "behind a 401 the partner's log says which of name, key, secret and clock is wrong"
+            yield Finding(place, WARNING, f"{count:,} messages wait; the last try ended: {errors[partner]}", remedy)
+
+
+_LAST_RUNS = """
+SELECT plugin, job, state, error FROM job_run WHERE id IN (
+  SELECT max(id) FROM job_run WHERE state <> 'running' GROUP BY plugin, job
+) ORDER BY plugin, job
+"""
+
+
+def _jobs(brand: Brand, config: BrandConfig) -> Iterator[Finding]:
+    enabled = {name for name, entry in config.plugins.items() if entry.enabled}
+    for plugin, job, state, error in execute(_LAST_RUNS).fetchall():
+        if state == "failed" and (plugin == "core" or plugin in enabled):
+            yield Finding(f"brand {brand.id}, {plugin}", WARNING, f"the job {job} failed: {error}",
+                          "the log has where; it is tried again by itself")  # fmt: skip
 
 
 def _report_imports(mark: str, root: Path, names: Sequence[str]) -> None:

@@ -22,9 +22,9 @@ def partner_command() -> None:
 @json_option
 @click.pass_obj
 def list_partners(session: Session, brand: str, as_json: bool) -> None:
-    """The partners that the brand's file names, and how many messages to them are in each state."""
+    """The partners that the brand's file names, how many messages are in each state, and why the next one waits."""
     with session.core_brand(brand) as opened:
-        counts = opened.partners.counts()
+        counts, errors = opened.partners.counts(), opened.partners.last_errors()
         known = opened.config.partners
         # Messages to a partner that the file names no more are shown too: they wait for it.
         names = [*known, *sorted({name for name, _ in counts} - set(known))]
@@ -34,10 +34,11 @@ def list_partners(session: Session, brand: str, as_json: bool) -> None:
                 known[name].brand if name in known else None,
                 (known[name].url or "here") if name in known else "not in the file",
                 *(counts.get((name, state), 0) for state in _STATES),
+                errors.get(name),
             )
             for name in names
         ]
-    session.show(["partner", "brand", "place", *_STATES], rows, as_json=as_json)
+    session.show(["partner", "brand", "place", *_STATES, "last_error"], rows, as_json=as_json)
 
 
 @partner_command.command("dead")

@@ -66,7 +66,7 @@ def run_command(session: Session, host: str, port: int, workers: int | None, no_
 
 
 @click.command("worker")
-@click.option("--once", is_flag=True, help="Deliver what waits now, then end.")
+@click.option("--once", is_flag=True, help="Deliver events and messages to partners that wait now, then end.")
 @click.pass_obj
 def worker_command(session: Session, once: bool) -> None:
     """Deliver events and run jobs, without the web.
@@ -99,13 +99,35 @@ def worker_command(session: Session, once: bool) -> None:
 
 
 def _deliver_now(installation: Installation) -> None:
+    """Hand out events and messages to partners until nothing is due: a message may be an event of the next brand."""
     from ..delivery import Delivery
     from ..values.masking import scrub
 
-    for brand_id in installation.brand_ids():
-        brand = installation.brand(brand_id)
-        with brand:
-            step = Delivery(brand).drain()
-        for error in step.errors:
-            click.echo(f"brand {brand_id}: {scrub(error)}", err=True)
-        click.echo(f"brand {brand_id}: {step.delivered} events handed out, {step.parked} parked")
+    brands = [installation.brand(brand_id) for brand_id in installation.brand_ids()]
+    counts = {brand.id: [0, 0, 0] for brand in brands}
+    busy = True
+    while busy:
+        busy = False
+        for brand in brands:
+            count = counts[brand.id]
+            with brand:
+                step = Delivery(brand).drain()
+                while brand.partners.post():
+                    count[2] += 1
+                    busy = True
+            for error in step.errors:
+                click.echo(f"brand {brand.id}: {scrub(error)}", err=True)
+            count[0] += step.delivered
+            count[1] += step.parked
+            busy = busy or bool(step.delivered)
+    for brand in brands:
+        delivered, parked, posted = counts[brand.id]
+        waiting = 0
+        if brand.partners.names():
+            with brand:
+                waiting = sum(n for (_, state), n in brand.partners.counts().items() if state == "waiting")
+        click.echo(
+            f"brand {brand.id}: {delivered} events handed out, {parked} parked"
+            + (f"; partners called {posted} times" if posted else "")
+            + (f"; {waiting} messages to partners wait, see `scrm partner list {brand.id}`" if waiting else "")
+        )

@@ -152,6 +152,14 @@ class Partners:
         rows = execute("SELECT partner, state, count(*) FROM partner_out GROUP BY partner, state").fetchall()
         return {(partner, state): int(count) for partner, state, count in rows}
 
+    def last_errors(self) -> dict[str, str]:
+        """What became of the last try of the message that is next in line, by partner, where it failed."""
+        rows = execute(
+            "SELECT partner, error FROM partner_out WHERE id IN (SELECT min(id) FROM partner_out "
+            "WHERE state IN ('waiting', 'sending') GROUP BY partner) AND error <> ''"
+        ).fetchall()
+        return dict(rows)
+
     def undelivered(self, *, state: str | None = None, limit: int = LIMITS.page_rows) -> list[OutgoingView]:
         """Messages that are not delivered, the oldest first; ``state`` picks waiting, sending or dead ones."""
         rows = execute(

@@ -12,6 +12,7 @@ from partner_scene import WRITTEN
 from scrm_core.cli.root import root
 from scrm_core.cli.session import Session
 from scrm_core.config import load_brand
+from scrm_core.db.bulk import execute
 from scrm_core.errors import ConfigError
 from scrm_core.limits import LIMITS
 
@@ -63,13 +64,74 @@ def scrm(two, clock, *arguments: str, code: int = 0) -> str:
     return done.stdout
 
 
-def test_dead_messages_are_listed_told_by_the_doctor_and_sent_again(pair, clock):
-    two = pair(moonco="")
-    # The command line opens the project without the test's plugin class.
-    for name in ("acme", "moonco"):
-        path = two.installation.config.brands_dir / f"{name}.toml"
-        path.write_text(path.read_text("utf-8").replace("[plugins.hearing]\n", ""), "utf-8")
-    two.acme = two.installation.brand("acme")
+@pytest.fixture
+def bare(pair):
+    """A function that makes the pair without the test's plugin, which the command line does not know."""
+
+    def make(**files):
+        two = pair(**files)
+        for name in ("acme", "moonco"):
+            path = two.installation.config.brands_dir / f"{name}.toml"
+            path.write_text(path.read_text("utf-8").replace("[plugins.hearing]\n", ""), "utf-8")
+        two.acme, two.moonco = (two.installation.brand(name) for name in ("acme", "moonco"))
+        return two
+
+    return make
+
+
+def test_a_worker_that_runs_once_posts_what_is_due_and_says_what_still_waits(bare, clock):
+    two = bare()
+    two.send({"quota": 1}, key="offer-1")
+    two.send({"quota": 2}, key="offer-2")
+    with two.moonco:
+        two.moonco.partners.send("acme", "swap.answer", {}, key="answer-1")
+    told = scrm(two, clock, "worker", "--once").splitlines()
+    assert told == [
+        "brand acme: 0 events handed out, 0 parked; partners called 2 times",  # no plugin listens
+        "brand moonco: 0 events handed out, 0 parked; partners called 1 times",
+    ]
+    for brand, heard in ((two.acme, 1), (two.moonco, 2)):
+        with brand:
+            assert execute("SELECT count(*) FROM event WHERE type = 'partner.message'").fetchone() == (heard,)
+    assert two.states() == {("moonco", "delivered"): 2}
+
+
+def test_why_a_message_waits_is_told_where_one_looks(bare, clock):
+    two = bare(moonco="")
+    two.send({"quota": 1}, key="offer-1")
+    told = scrm(two, clock, "worker", "--once").splitlines()
+    assert told[0].endswith("1 messages to partners wait, see `scrm partner list acme`")
+    (row,) = json.loads(scrm(two, clock, "partner", "list", "acme", "--json"))
+    assert (row["waiting"], row["last_error"]) == (1, "the partner answered 401")
+    found = [f["found"] for f in json.loads(scrm(two, clock, "doctor", "--json")) if "partner moonco" in f["place"]]
+    assert found == ["1 messages wait; the last try ended: the partner answered 401"]
+    clock.advance(hours=1)
+    path = two.installation.config.brands_dir / "moonco.toml"
+    path.write_text(path.read_text("utf-8") + "[partners.acme]\n", "utf-8")
+    scrm(two, clock, "worker", "--once")
+    (row,) = json.loads(scrm(two, clock, "partner", "list", "acme", "--json"))
+    assert (row["delivered"], row["last_error"]) == (1, None)
+
+
+def test_a_partner_that_is_no_brand_here_and_a_job_that_fails_are_findings(bare, clock):
+    two = bare(acme="[partners.nobody]\n")
+    with two.acme:
+        execute(
+            "INSERT INTO job_run (plugin, job, slot, state, attempts, lease_until, started_at, finished_at, error) "
+            "VALUES ('core', 'retire', 1, 'failed', 1, 0, 1, 2, 'RuntimeError: no'), "
+            "('core', 'sweep', 1, 'failed', 1, 0, 1, 2, 'RuntimeError: no'), "
+            "('core', 'sweep', 2, 'done', 1, 0, 3, 4, ''), ('gone', 'x', 1, 'failed', 1, 0, 1, 2, 'old')"
+        )
+    findings = json.loads(scrm(two, clock, "doctor", "--json", code=1))
+    wrong = {f["place"]: f["found"] for f in findings if f["state"] != "ok"}
+    assert wrong == {
+        "brand acme, partner nobody": "there is no brand 'nobody' here",
+        "brand acme, core": "the job retire failed: RuntimeError: no",
+    }
+
+
+def test_dead_messages_are_listed_told_by_the_doctor_and_sent_again(bare, clock):
+    two = bare(moonco="")
     uid = two.send({"quota": 1}, key="offer-1")
     for _ in range(LIMITS.partner_attempts):
         two.post()
@@ -85,8 +147,9 @@ def test_dead_messages_are_listed_told_by_the_doctor_and_sent_again(pair, clock)
     scrm(two, clock, "partner", "replay", "acme", "none-such", code=3)
     assert scrm(two, clock, "partner", "replay", "acme", "--all") == "1 messages are due now\n"
     assert json.loads(scrm(two, clock, "partner", "list", "acme", "--json")) == [
-        {"partner": "moonco", "brand": "moonco", "place": "here", "waiting": 1, "sending": 0, "delivered": 0, "dead": 0}
-    ]
+        {"partner": "moonco", "brand": "moonco", "place": "here", "waiting": 1, "sending": 0, "delivered": 0, "dead": 0,
+         "last_error": "the partner answered 401"}
+    ]  # fmt: skip
     # A brand that knows of no messages shows none of another's.
     assert json.loads(scrm(two, clock, "partner", "dead", "moonco", "--json")) == []
     path = two.installation.config.brands_dir / "acme.toml"
