@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import peewee
 
@@ -46,6 +47,7 @@ class Finding:
 def examine(installation: Installation, *, deep: bool = False) -> Iterator[Finding]:
     """Every finding, as it is made. ``deep`` also reads every page of SQLite files."""
     yield _disk(installation.config.data_dir)
+    yield _address(installation.config.base_url)
     candidates = installation.loader.candidates()
     configs: list[BrandConfig] = []
     for brand_id in installation.brand_ids():
@@ -76,6 +78,14 @@ def _disk(folder: Path) -> Finding:
     if free < NO_DISK:
         return Finding("disk", FAILED, words, "free space: writes are refused when none is left")
     return Finding("disk", WARNING if free < LOW_DISK else OK, words, "free space" if free < LOW_DISK else "")
+
+
+def _address(base_url: str) -> Finding:
+    """Short links, posters and printed QR codes carry it: what only this machine reaches is of use to nobody else."""
+    if urlsplit(base_url).hostname in ("127.0.0.1", "localhost", "::1"):
+        remedy = "before anything is printed or sent: set base_url in scrm.toml to the public address"
+        return Finding("base_url", WARNING, f"{base_url} in links and QR codes is of use to this machine alone", remedy)
+    return Finding("base_url", OK, f"links and QR codes begin with {base_url}")
 
 
 def _plugins(

@@ -56,6 +56,7 @@ _FIRST_PLUGINS = """
 # [plugins.points]             # 积分: behind coupon-threshold, points pay what coupons leave
 # [plugins.red-packet]         # 红包: cash
 # [plugins.referral]           # 老带新: invitees who became customers, a ladder of rewards
+# [plugins.cross-brand-swap]   # 异业互换: two brands show each other to their people
 # [plugins.interaction-games]  # 互动游戏: nine games, awards by hand, welfare campaigns
 # [plugins.koc]                # KOC: candidates, tasks, commission, influence
 # [plugins.package-card]       # 包裹卡: cards in parcels

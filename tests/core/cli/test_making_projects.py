@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -14,6 +16,8 @@ from scrm_core.cli.root import root
 from scrm_core.config import load_brand, load_project
 from scrm_core.installation import Installation
 from scrm_core.project import NewBrand, make_project, store_key
+
+PLUGINS = Path(__file__).resolve().parents[3] / "plugins"
 
 
 def init(*arguments, code=0):
@@ -24,6 +28,30 @@ def init(*arguments, code=0):
 
 def content(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_file_of_a_new_brand_names_every_plugin_that_comes_with_the_framework(tmp_path):
+    folder = tmp_path / "shop"
+    init(folder)
+    named = re.findall(r"^# \[plugins\.([a-z-]+)\]", (folder / "brands" / "shop.toml").read_text("utf-8"), re.M)
+    shipped = {path.name.removeprefix("scrm_").replace("_", "-") for path in PLUGINS.glob("scrm_*") if path.is_dir()}
+    assert sorted(named) == sorted(shipped)
+
+
+def test_doctor_warns_of_an_address_that_only_this_machine_reaches(tmp_path):
+    folder = tmp_path / "shop"
+    init(folder)
+
+    def found():
+        done = CliRunner().invoke(root, ["--project", str(folder), "doctor", "--json"], prog_name="scrm")
+        (finding,) = [each for each in json.loads(done.stdout) if each["place"] == "base_url"]
+        return finding["state"]
+
+    assert found() == "warning"
+    file = folder / "scrm.toml"
+    lines = [line for line in file.read_text("utf-8").splitlines() if not line.startswith("base_url")]
+    file.write_text("\n".join(['base_url = "https://s.example"', *lines]) + "\n", "utf-8")
+    assert found() == "ok"
 
 
 def test_a_new_project_has_one_brand_its_tables_and_a_key_that_is_shown_once(tmp_path):
