@@ -9,6 +9,7 @@ from typing import Any
 
 from scrm_core.api import Brand, Conflict, NotFound, PartnerMessage, execute, from_instant
 
+from .statement import printable
 from .terms import Terms
 
 NAME = "cross-brand-swap"
@@ -123,7 +124,7 @@ class Book:
         execute(
             "INSERT INTO cross_brand_swap_step (deal, partner, by, act, version, digest, message, actor, refused, at) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (deal, partner, by, act, version, digest, message, actor, refused[:500], self.brand.now()),
+            (deal, partner, by, act, version, digest, message, actor, printable(refused[:500]), self.brand.now()),
         )
 
     def steps(self, deal: str = "", *, refused: bool = False, limit: int = 200) -> list[dict[str, Any]]:

@@ -18,7 +18,9 @@ from typing import Any
 from scrm_core.api import Conflict, Invalid, PartnerMessage, clean_text, execute, safe_target, transactional
 
 from .book import MS_PER_DAY, NAME, Book, Deal, Refuse, changed
-from .terms import canonical, digest
+from .schemas import MOST_ANSWER_DAYS
+from .statement import printable
+from .terms import canonical, digest, read
 
 _MOVE = "UPDATE cross_brand_swap_deal SET {} WHERE id = ? AND state = ? AND turn = ? AND version = ?"
 
@@ -132,7 +134,7 @@ class Deals(Book):
         if deal.state not in ("open", "accepted"):
             raise Refuse(f"out of order: the deal is {deal.state}")
         self._same(deal, event)
-        self._end(deal, str(event.body.get("reason", ""))[:500])
+        self._end(deal, printable(str(event.body.get("reason", ""))[:500]))
         self._taken(deal, event, deal.version, deal.digest)
 
     def take_link(self, event: PartnerMessage) -> None:
@@ -213,14 +215,16 @@ class Deals(Book):
         if event.body.get("digest") != digest(text):
             raise Refuse("altered: the hash is not the text's")
         try:
-            terms = json.loads(text)
+            terms = read(text)
             same = canonical(terms) == text and terms["deal"] == event.body.get("deal")
-        except (ValueError, Invalid) as exc:
+        except Invalid as exc:
             raise Refuse(f"the terms are refused: {exc}") from None
         if not same:
             raise Refuse("altered: the text is not the one text of its terms")
         if until <= event.at:
             raise Refuse("late: the proposal has lapsed")
+        if until > event.at + (MOST_ANSWER_DAYS + 1) * MS_PER_DAY:  # a day for clocks and for the way
+            raise Refuse(f"a proposal stands for {MOST_ANSWER_DAYS} days at most")
         return text, until
 
     def _ours(self, code: str) -> Deal:

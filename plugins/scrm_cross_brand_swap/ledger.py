@@ -248,7 +248,8 @@ class Ledger(Book):
         if type(seq) is not int or seq <= deal.told_seq or deal.told.get("final"):
             raise Refuse("out of order: later totals were told already")
         numbers = [*totals.values(), counted] if isinstance(totals, dict) and set(totals) == set(COLUMNS) else [None]
-        if any(type(each) is not int or not 0 <= each <= _MOST for each in numbers) or body.get("open") not in (0, 1):
+        numbers.append(body.get("open") if body.get("open") in (0, 1) else None)
+        if any(type(each) is not int or not 0 <= each <= _MOST for each in numbers):
             raise Refuse("totals are whole numbers of every unit")
         if counted != totals[deal.unit] or counted > deal.quota:  # type: ignore[index,operator]
             raise Refuse("what counts is more than the quota, or not the total of the deal's unit")

@@ -97,7 +97,7 @@ class Overlaps(Book):
         except (binascii.Error, ValueError, TypeError):
             given = b""
         wrong = fault(given, k, MINIMUM)
-        if not hmac.compare_digest(str(event.body.get("check")), _check(key, given)):
+        if not hmac.compare_digest(str(event.body.get("check")).encode(), _check(key, given).encode()):
             wrong = "wrong key: the sketch was not made under the key of this run"
         if event.body.get("k") != k:
             wrong = f"wrong size: a sketch of {event.body.get('k')} hashes, {k} were agreed"

@@ -7,6 +7,9 @@ from typing import Any
 from marshmallow import RAISE, Schema, fields, validate
 
 
+MOST_ANSWER_DAYS = 60
+
+
 class _Strict(Schema):
     class Meta:
         unknown = RAISE
@@ -50,7 +53,7 @@ class Settings(_Strict):
     size_ratio_bp = _number(10_000, 1_000_000, "the larger audience by the smaller, at most, in basis points", 30_000)
     brand_repeat_days = _number(1, 3_650, "brand x channel: the brand is bought again within these days", 90)
     channel_repeat_days = _number(1, 3_650, "brand x channel: the channel is not bought again within these days", 180)
-    answer_days = _number(1, 60, "days that a proposal stands", 7)
+    answer_days = _number(1, MOST_ANSWER_DAYS, "days that a proposal stands", 7)
     overlap = fields.Boolean(
         truthy={True}, falsy={False}, load_default=False,
         metadata={"description": "true: audience overlaps are estimated with partners, by sketches"},

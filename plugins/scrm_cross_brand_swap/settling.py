@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from scrm_core.api import Conflict, PartnerMessage, execute, transactional
+from scrm_core.api import Conflict, Invalid, PartnerMessage, execute, transactional
 
 from .book import Book, Deal, Refuse
 from .ledger import Ledger
-from .statement import DIRECTIONS, difference, statement
-from .terms import digest, written
+from .statement import DIRECTIONS, difference, printable, statement
+from .terms import digest, read, written
 
 
 class Settling(Book):
@@ -77,9 +77,9 @@ class Settling(Book):
         if not isinstance(text, str) or event.body.get("digest") != digest(text):
             raise Refuse("altered: the hash is not the statement's")
         try:
-            theirs = json.loads(text)
-        except (ValueError, RecursionError):
-            raise Refuse("the statement is not JSON") from None
+            theirs = read(text)
+        except Invalid as exc:
+            raise Refuse(f"the statement is refused: {exc}") from None
         wrong = difference(self.ours(deal), theirs)
         if wrong is None and text != written(theirs):
             wrong = "the text is not the one text of the statement"
@@ -101,7 +101,7 @@ class Settling(Book):
     def take_dispute(self, event: PartnerMessage) -> None:
         """The partner does not sign: its line is kept as the reason."""
         deal = self._sent(event)
-        self._settled(deal, "disputed", deal.statement, str(event.body.get("line", ""))[:500])
+        self._settled(deal, "disputed", deal.statement, printable(str(event.body.get("line", ""))[:500]))
         self.note(deal.code, deal.partner, "them", "dispute", digest=digest(deal.statement), message=event.id)
 
     def _sent(self, event: PartnerMessage) -> Deal:

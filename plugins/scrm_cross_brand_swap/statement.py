@@ -63,4 +63,9 @@ def difference(ours: Any, theirs: Any, path: str = "") -> str | None:
         return None
     if type(ours) is type(theirs) and ours == theirs:
         return None
-    return f"{path}: ours {str(ours)[:60]}, theirs {str(theirs)[:60]}"
+    return printable(f"{path[:200]}: ours {str(ours)[:60]}, theirs {str(theirs)[:60]}")
+
+
+def printable(text: str) -> str:
+    """A text of the partner's without what no database or terminal takes: escapes in place of control characters."""
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)

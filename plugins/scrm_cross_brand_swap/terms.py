@@ -8,17 +8,25 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
-from scrm_core.api import load_body
+from scrm_core.api import Invalid, clean_text, load_body
 
 KINDS = ("traffic", "discount", "mutual", "channel")
 UNITS = ("click", "add", "retained_add", "first_order")
 
 _MOST = 10_000_000
+_LATEST = 4_102_444_800_000  # the year 2100: whatever is agreed can be shown as a date
 _CODE = r"[a-z0-9][a-z0-9-]{0,40}\Z"
 
 
 def _number(least: int, most: int, **kwargs: Any) -> fields.Integer:
     return fields.Integer(strict=True, validate=validate.Range(least, most), **kwargs)
+
+
+def _readable(value: str) -> None:
+    try:
+        clean_text(value, max_length=2_000, multiline=True)
+    except Invalid as exc:
+        raise ValidationError(str(exc)) from None
 
 
 class Terms(Schema):
@@ -32,11 +40,11 @@ class Terms(Schema):
     unit = fields.String(required=True, validate=validate.OneOf(UNITS))
     quota = _number(1, _MOST, required=True)
     imbalance = _number(1, _MOST, required=True)
-    from_at = _number(0, 2**53, required=True)
-    until_at = _number(0, 2**53, required=True)
+    from_at = _number(0, _LATEST, required=True)
+    until_at = _number(0, _LATEST, required=True)
     window_days = _number(0, 60, load_default=7)
     keep_days = _number(0, 60, load_default=7)
-    note = fields.String(load_default="", validate=validate.Length(0, 2_000))
+    note = fields.String(load_default="", validate=_readable)
 
     @validates_schema
     def _ordered(self, data: dict[str, Any], **kwargs: Any) -> None:
@@ -49,6 +57,14 @@ class Terms(Schema):
 def canonical(terms: dict[str, Any]) -> str:
     """The one text of a set of terms: sorted keys, no spaces, every default written out. Raises Invalid."""
     return written(load_body(Terms(), terms))
+
+
+def read(text: str) -> Any:
+    """The value of a JSON text that a partner sent; raises Invalid whatever is wrong with it."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise Invalid("the text is not JSON") from None
 
 
 def written(value: dict[str, Any]) -> str:

@@ -47,6 +47,7 @@ def test_a_statement_that_differs_is_named_by_its_line():
     assert difference(ours, theirs) == "balance.owed: ours 60, theirs 61"
     assert difference(ours, [1]) is not None
     assert difference(ours, {**ours, "extra": 1}) == "extra: ours None, theirs 1"
+    assert difference(ours, {**ours, "\0": "\x1b[2J"}) == "\\u0000: ours None, theirs \\u001b[2J"
     assert difference(ours["balance"], {**ours["balance"], "owed": 60.0}) == "owed: ours 60, theirs 60.0"
 
 
@@ -131,8 +132,8 @@ def run(brand, worker):
 """
     # Children run by the machine's clock: the deal must be running then.
     with swap.b.brand:
-        text = json.loads(swap.b.deal().text) | {"until_at": 2**52}
-        execute("UPDATE cross_brand_swap_deal SET until_at = ?, text = ?", (2**52, json.dumps(text)))
+        text = json.loads(swap.b.deal().text) | {"until_at": 4 * 10**12}
+        execute("UPDATE cross_brand_swap_deal SET until_at = ?, text = ?", (4 * 10**12, json.dumps(text)))
     together(swap.b.brand.installation, source, 4, brand="moonco")
     with swap.b.brand:
         people, counted = execute("SELECT count(*), sum(counted) FROM cross_brand_swap_arrival").fetchone()

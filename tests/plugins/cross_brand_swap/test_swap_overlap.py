@@ -176,6 +176,7 @@ def test_only_people_who_agreed_to_it_are_in_a_sketch(swaps):
     ("change", "said"),
     [
         ({"check": "0" * 64}, "wrong key"),
+        ({"check": "é" * 64}, "wrong key"),
         ({"public": "1" * 64}, "wrong key"),
         ({"public": "0" * 64}, "wrong key"),
         ({"public": "zz"}, "64 hexadecimal digits"),
