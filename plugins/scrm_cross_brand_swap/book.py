@@ -78,9 +78,13 @@ class Deal:
 
     @property
     def closes_at(self) -> int:
-        """When nothing can count any more: the end, the window of attribution, and the days in which it may be lost."""
+        """When nothing can count any more: the end, the window of attribution, and the days in which it may be lost.
+
+        A first order has a window of its own, from the arrival on.
+        """
         terms = self.terms
-        return self.until_at + (int(terms["window_days"]) + int(terms["keep_days"])) * MS_PER_DAY
+        windows = 2 if self.unit == "first_order" else 1
+        return self.until_at + (windows * int(terms["window_days"]) + int(terms["keep_days"])) * MS_PER_DAY
 
 
 class Book:

@@ -38,9 +38,9 @@ class Ledger(Book):
     # People that come ------------------------------------------------------------
 
     def take_visit(self, event: LinkVisited) -> None:
-        """A person opened the deal's link."""
+        """A person opened the deal's link: one click, however often."""
         deal = self._by_link(event.code, event.at)
-        if deal is None:
+        if deal is None or self._opened_before(deal, event):
             return
         execute("UPDATE cross_brand_swap_deal SET clicks = clicks + 1 WHERE id = ?", (deal.id,))
         if deal.unit == "click":
@@ -51,67 +51,87 @@ class Ledger(Book):
         deal = self._by_link(event.link, event.at) if event.link else None
         if deal is None or event.contact_id is None or not event.is_new or not self._new(event.contact_id, event.at):
             return
+        self._lock(deal)
         made = execute(
-            "INSERT INTO cross_brand_swap_arrival (deal_id, contact_id, key, at, counted) VALUES (?, ?, ?, ?, 0) "
-            "ON CONFLICT (deal_id, key) DO NOTHING RETURNING id",
+            "INSERT INTO cross_brand_swap_arrival (deal_id, contact_id, key, at, counted, void_counted) "
+            "VALUES (?, ?, ?, ?, 0, 0) ON CONFLICT (deal_id, key) DO NOTHING RETURNING id",
             (deal.id, event.contact_id, f"contact:{event.contact_id}", event.at),
         ).fetchone()
-        if made is not None and deal.unit == "add":
+        if made is None:
+            return
+        if deal.unit == "add":
             self.count(deal, made[0])
+        # Shops and chats are not told in step: the order may have been there before the friend.
+        order = execute(
+            "SELECT id, paid_at FROM orders WHERE contact_id = ? AND valid = 1 AND paid_minor > 0 AND paid_at >= ? "
+            "ORDER BY paid_at, id LIMIT 1",
+            (event.contact_id, event.at),
+        ).fetchone()
+        if order is not None:
+            self._ordered(deal, made[0], event.at, *order)
 
     def take_order(self, event: OrderPaid) -> None:
         """The first order of a person that came, within the window."""
         if event.contact_id is None or event.paid_minor <= 0:
             return
-        for arrival_id, deal, at in self._arrivals("a.contact_id = ? AND a.ordered_at IS NULL", event.contact_id):
-            if not at <= event.at <= at + deal.terms["window_days"] * MS_PER_DAY:
-                continue
-            execute(
-                "UPDATE cross_brand_swap_arrival SET ordered_at = ?, order_id = ? WHERE id = ?",
-                (event.at, event.order_id, arrival_id),
-            )
-            if deal.unit == "first_order":
-                self.count(deal, arrival_id)
+        for arrival_id, deal, at in self._arrivals("a.contact_id = ? AND a.void_by IS NULL", event.contact_id):
+            self._ordered(deal, arrival_id, at, event.order_id, event.at)
 
     def take_refund(self, event: RefundMade) -> None:
         """A first order that was wholly refunded within the days it must last is none."""
-        if not event.full:
-            return
-        for arrival_id, deal, _ in self._arrivals("a.order_id = ?", event.order_id):
-            (ordered,) = execute(
-                "SELECT ordered_at FROM cross_brand_swap_arrival WHERE id = ?", (arrival_id,)
-            ).fetchone()
-            if event.at > ordered + deal.terms["keep_days"] * MS_PER_DAY:
-                continue
-            execute(
-                "UPDATE cross_brand_swap_arrival SET ordered_at = NULL, order_id = NULL WHERE id = ?", (arrival_id,)
-            )
-            if deal.unit == "first_order":
-                self._uncount(deal, arrival_id)
+        if event.full:
+            for arrival_id, deal, _ in self._arrivals("a.order_id = ?", event.order_id):
+                self._unordered(deal, arrival_id, event.at)
+
+    def take_back_closed(self) -> None:
+        """First orders that were closed without a refund within the days they must last are none; the job looks."""
+        for deal in self.deals(state="agreed"):
+            rows = execute(
+                "SELECT a.id FROM cross_brand_swap_arrival a JOIN orders o ON o.id = a.order_id "
+                "WHERE a.deal_id = ? AND o.valid = 0 AND a.ordered_at >= ?",
+                (deal.id, self.brand.now() - deal.terms["keep_days"] * MS_PER_DAY),
+            ).fetchall()
+            for (arrival_id,) in rows:
+                with self.brand.transaction():
+                    self._unordered(deal, arrival_id, self.brand.now())
 
     def take_merge(self, event: ContactMerged) -> None:
-        """A person that came turned out to be known: one who was a customer before, or the same one twice."""
+        """A person that came turned out to be known: one who was a customer before, or the same one twice.
+
+        An undone merge gives back what it took.
+        """
         if event.undone:
+            for arrival_id, deal, _ in self._arrivals("a.void_by = ?", event.merge_id):
+                self._unvoid(deal, arrival_id)
             return
-        seen: set[int] = set()
-        for arrival_id, deal, at in self._arrivals("a.contact_id = ? AND a.lost_at IS NULL", event.winner_id):
-            if deal.id in seen or not self._new(event.winner_id, at):
-                self._lose(deal, arrival_id, event.at)
-            seen.add(deal.id)
+        kept: dict[int, tuple[int, int]] = {}
+        for arrival_id, deal, at in self._arrivals("a.contact_id = ? AND a.void_by IS NULL", event.winner_id):
+            if not self._new(event.winner_id, at):
+                self._void(deal, arrival_id, event.merge_id)
+            elif deal.id in kept:
+                self._void(deal, arrival_id, event.merge_id)
+                self._take_order_over(deal, *kept[deal.id], arrival_id)
+            else:
+                kept[deal.id] = arrival_id, at
 
     @transactional
     def lost(self, code: str, contact_id: int, *, actor: str) -> None:
         """Somebody that came has left again (deleted the friend). Within the days to keep it counts no more."""
-        deal = self.deal(code)
+        deal = self._lock(self.deal(code))
+        if deal.state != "agreed":
+            raise Conflict(f"deal {code!r} is {deal.state}: its totals stand", code="deal_state")
         row = execute(
-            "SELECT id, at FROM cross_brand_swap_arrival WHERE deal_id = ? AND contact_id = ? AND lost_at IS NULL",
+            "SELECT id, at FROM cross_brand_swap_arrival WHERE deal_id = ? AND contact_id = ? AND lost_at IS NULL "
+            "AND void_by IS NULL",
             (deal.id, contact_id),
         ).fetchone()
         if row is None:
             raise NotFound(f"this person did not come by deal {code!r}, or was lost already")
         if self.brand.now() > row[1] + deal.terms["keep_days"] * MS_PER_DAY:
             raise Conflict(f"they stayed the {deal.terms['keep_days']} days of the deal, and count", code="kept")
-        self._lose(deal, row[0], self.brand.now())
+        execute("UPDATE cross_brand_swap_arrival SET lost_at = ? WHERE id = ?", (self.brand.now(), row[0]))
+        if deal.unit != "first_order":
+            self._uncount(deal, row[0])
         self.note(code, deal.partner, "us", "lost", actor=actor)
 
     @transactional
@@ -145,24 +165,37 @@ class Ledger(Book):
         )
         if made.rowcount == 1:
             execute("UPDATE cross_brand_swap_deal SET shown = shown + ? WHERE id = ?", (quantity, deal.id))
+        else:
+            (before,) = execute(
+                "SELECT quantity FROM cross_brand_swap_shown WHERE deal_id = ? AND key = ?", (deal.id, key)
+            ).fetchone()
+            if before != quantity:
+                raise Conflict(f"the key {key!r} was used for {before} exposures", code="key_used")
         return self.deal(code).shown
 
     # Counting ----------------------------------------------------------------------
 
     def count(self, deal: Deal, arrival_id: int | None) -> bool:
-        """Count one, if quota and balance allow it; False when they do not, and the direction is stopped."""
+        """Count one, if quota and balance allow it; False when they do not, and the direction is stopped.
+
+        An arrival is counted once, and not when it was lost meanwhile.
+        """
+        self._lock(deal)
+        if arrival_id is not None:
+            claimed = execute(
+                "UPDATE cross_brand_swap_arrival SET counted = 1 WHERE id = ? AND counted = 0 AND void_by IS NULL "
+                "AND (lost_at IS NULL OR ? = 'first_order')",
+                (arrival_id, deal.unit),
+            )
+            if claimed.rowcount != 1:
+                return False
         done = execute(
             f"UPDATE cross_brand_swap_deal SET received = received + 1 WHERE id = ? AND state = 'agreed' AND {_OPEN}",
             (deal.id,),
         )
-        if done.rowcount == 1 and arrival_id is not None:
-            execute("UPDATE cross_brand_swap_arrival SET counted = 1 WHERE id = ?", (arrival_id,))
-        stopped = execute(
-            f"UPDATE cross_brand_swap_deal SET open_in = 0 WHERE id = ? AND open_in = 1 AND NOT ({_OPEN})", (deal.id,)
-        )
-        if stopped.rowcount == 1:
-            self.note(deal.code, deal.partner, "us", "stop")
-            self.tell(deal.code)
+        if done.rowcount != 1 and arrival_id is not None:
+            execute("UPDATE cross_brand_swap_arrival SET counted = 0 WHERE id = ?", (arrival_id,))
+        self._balance(deal)
         return bool(done.rowcount == 1)
 
     def count_kept(self) -> int:
@@ -174,14 +207,15 @@ class Ledger(Book):
             due = self.brand.now() - deal.terms["keep_days"] * MS_PER_DAY
             rows = execute(
                 "SELECT id FROM cross_brand_swap_arrival WHERE deal_id = ? AND counted = 0 AND lost_at IS NULL "
-                "AND at <= ? ORDER BY at, id LIMIT 1000",
+                "AND void_by IS NULL AND at <= ? ORDER BY at, id LIMIT 1000",
                 (deal.id, due),
             ).fetchall()
             for (arrival_id,) in rows:
                 with self.brand.transaction():
-                    if not self.count(deal, arrival_id):
-                        break
-                counted += 1
+                    counted += self.count(deal, arrival_id)
+                    stopped = not self.deal(deal.code).open_in
+                if stopped:
+                    break
         return counted
 
     def _uncount(self, deal: Deal, arrival_id: int) -> None:
@@ -192,20 +226,67 @@ class Ledger(Book):
             execute(
                 "UPDATE cross_brand_swap_deal SET received = received - 1 WHERE id = ? AND state = 'agreed'", (deal.id,)
             )
-            self._reopen(deal)
+            self._balance(deal)
 
-    def _reopen(self, deal: Deal) -> None:
+    def _balance(self, deal: Deal) -> None:
+        """Stop the direction, or let it go on, as the books say; the partner is told at once when that changes."""
+        for open_in, holds, act in ((0, f"NOT ({_OPEN})", "stop"), (1, _OPEN, "go on")):
+            moved = execute(
+                "UPDATE cross_brand_swap_deal SET open_in = ? "
+                f"WHERE id = ? AND open_in <> ? AND state = 'agreed' AND {holds}",
+                (open_in, deal.id, open_in),
+            )
+            if moved.rowcount == 1:
+                self.note(deal.code, deal.partner, "us", act)
+                self.tell(deal.code)
+
+    def _ordered(self, deal: Deal, arrival_id: int, came: int, order_id: int, at: int) -> None:
+        """An order of a person that came: the first one within the window is kept, and counts where orders do."""
+        if not came <= at <= came + deal.terms["window_days"] * MS_PER_DAY:
+            return
         done = execute(
-            f"UPDATE cross_brand_swap_deal SET open_in = 1 WHERE id = ? AND open_in = 0 AND {_OPEN}", (deal.id,)
+            "UPDATE cross_brand_swap_arrival SET ordered_at = ?, order_id = ? WHERE id = ? AND ordered_at IS NULL",
+            (at, order_id, arrival_id),
         )
-        if done.rowcount == 1:
-            self.note(deal.code, deal.partner, "us", "go on")
-            self.tell(deal.code)
+        if done.rowcount == 1 and deal.unit == "first_order":
+            self.count(deal, arrival_id)
 
-    def _lose(self, deal: Deal, arrival_id: int, at: int) -> None:
-        execute("UPDATE cross_brand_swap_arrival SET lost_at = ? WHERE id = ?", (at, arrival_id))
-        if deal.unit != "first_order":
+    def _unordered(self, deal: Deal, arrival_id: int, at: int) -> None:
+        done = execute(
+            "UPDATE cross_brand_swap_arrival SET ordered_at = NULL, order_id = NULL, void_counted = 0 "
+            "WHERE id = ? AND ordered_at >= ?",
+            (arrival_id, at - deal.terms["keep_days"] * MS_PER_DAY),
+        )
+        if done.rowcount == 1 and deal.unit == "first_order":
             self._uncount(deal, arrival_id)
+
+    def _void(self, deal: Deal, arrival_id: int, merge_id: int) -> None:
+        execute("UPDATE cross_brand_swap_arrival SET void_counted = counted WHERE id = ?", (arrival_id,))
+        self._uncount(deal, arrival_id)
+        execute("UPDATE cross_brand_swap_arrival SET void_by = ? WHERE id = ?", (merge_id, arrival_id))
+
+    def _take_order_over(self, deal: Deal, arrival_id: int, came: int, twin_id: int) -> None:
+        """The arrival that stays has the first order of the one that goes, if it has none of its own."""
+        order_id, at = execute(
+            "SELECT order_id, ordered_at FROM cross_brand_swap_arrival WHERE id = ?", (twin_id,)
+        ).fetchone()
+        if order_id is not None:
+            self._ordered(deal, arrival_id, came, order_id, at)
+
+    def _unvoid(self, deal: Deal, arrival_id: int) -> None:
+        order_id, counted = execute(
+            "SELECT order_id, void_counted FROM cross_brand_swap_arrival WHERE id = ?", (arrival_id,)
+        ).fetchone()
+        lent = execute(  # the arrival that had taken this one's order over
+            "UPDATE cross_brand_swap_arrival SET ordered_at = NULL, order_id = NULL "
+            "WHERE deal_id = ? AND id <> ? AND order_id = ? RETURNING id",
+            (deal.id, arrival_id, order_id),
+        ).fetchone()
+        if lent is not None and deal.unit == "first_order":
+            self._uncount(deal, lent[0])
+        execute("UPDATE cross_brand_swap_arrival SET void_by = NULL, void_counted = 0 WHERE id = ?", (arrival_id,))
+        if counted:
+            self.count(deal, arrival_id)
 
     # Totals ---------------------------------------------------------------------------
 
@@ -215,7 +296,8 @@ class Ledger(Book):
         adds, retained, orders = execute(
             "SELECT sum(CASE WHEN lost_at IS NULL THEN 1 ELSE 0 END), "
             "sum(CASE WHEN lost_at IS NULL AND at <= ? THEN 1 ELSE 0 END), "
-            "sum(CASE WHEN ordered_at IS NOT NULL THEN 1 ELSE 0 END) FROM cross_brand_swap_arrival WHERE deal_id = ?",
+            "sum(CASE WHEN ordered_at IS NOT NULL THEN 1 ELSE 0 END) "
+            "FROM cross_brand_swap_arrival WHERE deal_id = ? AND void_by IS NULL",
             (kept, deal.id),
         ).fetchone()
         totals = {"click": deal.clicks, "add": adds, "retained_add": retained, "first_order": orders}
@@ -226,8 +308,7 @@ class Ledger(Book):
 
         Call it in a transaction: the row is locked first, so that a later number never carries older totals.
         """
-        execute("UPDATE cross_brand_swap_deal SET seq = seq WHERE code = ?", (code,))
-        deal = self.deal(code)
+        deal = self._lock(self.deal(code))
         totals = {"shown": deal.shown, **self.brought(deal)}
         body = {"totals": totals, "counted": deal.received, "open": deal.open_in, "final": int(final)}
         text = written(body)
@@ -258,9 +339,23 @@ class Ledger(Book):
             "UPDATE cross_brand_swap_deal SET given = ?, open_out = ?, told_seq = ?, told = ? WHERE id = ?",
             (counted, body["open"], seq, written(told), deal.id),
         )
-        self._reopen(self.deal(deal.code))
+        self._balance(deal)
 
     # Reading ---------------------------------------------------------------------------
+
+    def _lock(self, deal: Deal) -> Deal:
+        """The deal as it is now, under its row's lock: a deal is locked before its arrivals, everywhere."""
+        execute("UPDATE cross_brand_swap_deal SET seq = seq WHERE id = ?", (deal.id,))
+        return self.deal(deal.code)
+
+    def _opened_before(self, deal: Deal, event: LinkVisited) -> bool:
+        """Whether this visitor has an earlier visit: of all, the one with the smallest number counts."""
+        row = execute(
+            "SELECT 1 FROM visit WHERE visitor = ? AND visitor <> '' AND link_id = ? AND bot = 0 AND at >= ? "
+            "AND id < ? LIMIT 1",
+            (event.visitor, event.link_id, deal.from_at, event.visit_id),
+        ).fetchone()
+        return row is not None
 
     def _by_link(self, code: str, at: int) -> Deal | None:
         row = execute(SELECT + "WHERE link = ? AND link <> '' AND state = 'agreed'", (code,)).fetchone()
@@ -276,7 +371,7 @@ class Ledger(Book):
             f"WHERE d.state = 'agreed' AND {where} ORDER BY a.at, a.id",
             (value,),
         ).fetchall()
-        return [(arrival_id, self.deal(code), at) for arrival_id, code, at in rows]
+        return [(arrival_id, self._lock(self.deal(code)), at) for arrival_id, code, at in rows]
 
     def _new(self, contact_id: int, at: int) -> bool:
         """Whether the person was unknown before: no earlier lead, order or membership (growth.md 1.2 and 3.3)."""

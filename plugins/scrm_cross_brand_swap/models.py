@@ -87,7 +87,11 @@ class SwapStep(BrandModel):
 
 
 class SwapArrival(BrandModel):
-    """A person that came by a deal, once, new to this brand. ``counted`` is 1 while it counts in the deal's unit."""
+    """A person that came by a deal, once, new to this brand. ``counted`` is 1 while it counts in the deal's unit.
+
+    ``lost_at`` is when the person left again. ``void_by`` is the merge that showed that they had been known or
+    had come before, ``void_counted`` whether they counted until then: an undone merge gives it back.
+    """
 
     id = pw.BigAutoField()
     deal = pw.ForeignKeyField(SwapDeal)
@@ -98,6 +102,8 @@ class SwapArrival(BrandModel):
     ordered_at = InstantField(null=True)
     order_id = pw.BigIntegerField(null=True)
     counted = pw.BigIntegerField(default=0)
+    void_by = pw.BigIntegerField(null=True)
+    void_counted = pw.BigIntegerField(default=0)
 
     class Meta:
         table_name = "cross_brand_swap_arrival"

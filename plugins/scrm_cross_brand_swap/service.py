@@ -134,6 +134,7 @@ class Swaps(Book):
 
     def upkeep(self) -> None:
         """The job: count who stayed, tell totals that changed, close and settle deals, compute overlaps."""
+        self.ledger.take_back_closed()
         self.ledger.count_kept()
         for deal in self.deals(state="agreed"):
             with self.brand.transaction():

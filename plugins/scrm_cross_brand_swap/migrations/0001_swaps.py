@@ -32,9 +32,13 @@ CREATE INDEX cross_brand_swap_step_deal ON cross_brand_swap_step (deal, id);
 CREATE TABLE cross_brand_swap_arrival (
   id {{id}}, deal_id {{int}} NOT NULL REFERENCES cross_brand_swap_deal (id),
   contact_id {{int}} NOT NULL REFERENCES contact (id), key TEXT NOT NULL, at {{int}} NOT NULL, lost_at {{int}},
-  ordered_at {{int}}, order_id {{int}}, counted {{int}} NOT NULL CHECK (counted IN (0, 1)), UNIQUE (deal_id, key)
+  ordered_at {{int}}, order_id {{int}}, counted {{int}} NOT NULL CHECK (counted IN (0, 1)), void_by {{int}},
+  void_counted {{int}} NOT NULL CHECK (void_counted IN (0, 1)), UNIQUE (deal_id, key),
+  CHECK (counted = 0 OR void_by IS NULL)
 {{end}};
 CREATE INDEX cross_brand_swap_arrival_contact ON cross_brand_swap_arrival (contact_id);
+CREATE INDEX cross_brand_swap_arrival_order ON cross_brand_swap_arrival (order_id) WHERE order_id IS NOT NULL;
+CREATE INDEX cross_brand_swap_arrival_void ON cross_brand_swap_arrival (void_by) WHERE void_by IS NOT NULL;
 
 CREATE TABLE cross_brand_swap_shown (
   id {{id}}, deal_id {{int}} NOT NULL REFERENCES cross_brand_swap_deal (id), key TEXT NOT NULL,

@@ -9,6 +9,8 @@ from swap_scene import body_of
 
 from scrm_core.db.bulk import execute
 from scrm_core.errors import Conflict, NotFound
+from scrm_core.services.contacts import IdentityIn, LeadIn
+from scrm_core.services.orders import OrderIn
 from scrm_cross_brand_swap.statement import balance, difference, statement
 
 # growth.md 3.3: A shows B 100,000 times, 3,000 clicks, 900 adds of which 720 stay; B shows A 120,000 times, 2,400
@@ -335,3 +337,243 @@ def test_totals_that_are_older_or_odd_are_refused(swap, change, said):
     assert swap.a.deal() == before
     (refused,) = swap.a.refused()
     assert said in refused
+
+
+KEPT = """
+from scrm_cross_brand_swap.service import Swaps
+
+def run(brand, worker):
+    return Swaps(brand, brand.plugins["cross-brand-swap"].settings).ledger.count_kept()
+"""
+
+
+def test_people_who_stayed_are_counted_once_by_four_workers_whose_jobs_overlap(swap, together):
+    swap.agree(unit="retained_add", imbalance=90, quota=90)
+    link = swap.b.deal().link
+    for n in range(40):
+        swap.b.lead(f"p{n}", state=link)
+    swap.settle_down()
+    # The workers run by the machine's clock, which is past the days to keep.
+    counted = together(swap.b.brand.installation, KEPT, 4, brand="moonco")
+    with swap.b.brand:
+        marked = execute("SELECT sum(counted) FROM cross_brand_swap_arrival").fetchone()[0]
+    assert (sum(counted), swap.b.deal().received, int(marked)) == (40, 40, 40)
+
+
+def test_whoever_left_before_a_worker_came_to_them_is_not_counted(swap):
+    swap.agree(unit="retained_add", keep_days=7)
+    swap.b.lead("leaves", state=swap.b.deal().link)
+    swap.settle_down()
+    with swap.b.brand:
+        arrival, contact = execute("SELECT id, contact_id FROM cross_brand_swap_arrival").fetchone()
+        swap.b.swaps.ledger.lost("spring", contact, actor="mike")
+        # A worker that had read the arrival before.
+        assert swap.b.swaps.ledger.count(swap.b.swaps.deal("spring"), arrival) is False
+    assert swap.b.deal().received == 0
+
+
+def test_a_direction_stops_at_once_when_the_partner_takes_back_what_it_had_counted(swap):
+    swap.agree(imbalance=3, quota=10)
+    friend = swap.a.lead("q1", state=swap.a.deal().link)
+    swap.settle_down()
+    swap.upkeep()
+    for n in range(3):
+        swap.b.lead(f"p{n}", state=swap.b.deal().link)
+    swap.settle_down()
+    assert (swap.b.deal().received, swap.b.deal().given, swap.b.deal().open_in) == (3, 1, 1)
+    with swap.a.brand:
+        swap.a.swaps.ledger.lost("spring", friend, actor="anna")
+    swap.upkeep()
+    assert (swap.b.deal().given, swap.b.deal().open_in) == (0, 0)
+    with swap.a.brand, pytest.raises(Conflict, match="stopped"):
+        swap.a.swaps.ledger.show("spring")
+
+
+def test_last_totals_open_no_direction_again_and_nothing_is_told_after_them(swap):
+    swap.agree(imbalance=3, quota=10)
+    for n in range(3):
+        swap.b.lead(f"p{n}", state=swap.b.deal().link)
+    swap.a.lead("q1", state=swap.a.deal().link)
+    swap.settle_down()
+    assert swap.b.deal().open_in == 0
+    close(swap)
+    # B closed stopped; A's last totals, one received, came after that.
+    assert (swap.b.deal().open_in, json.loads(swap.b.deal().sent)["final"]) == (0, 1)
+    assert swap.a.refused() == swap.b.refused() == []
+    assert (swap.a.state(), swap.b.state()) == ("settled", "settled")
+
+
+@pytest.mark.parametrize("winner", ["known", "came"])
+def test_the_first_order_of_somebody_who_turns_out_to_be_known_is_taken_back_and_given_back(swap, winner):
+    swap.b.order("old", "known")
+    swap.clock.advance(seconds=1)
+    swap.agree(unit="first_order")
+    came = swap.b.lead("came", state=swap.b.deal().link)
+    with swap.b.brand:
+        known = swap.b.brand.contacts.find("buyer", "known", "shop").id
+    swap.clock.advance(days=1)
+    swap.b.order("new", "came")
+    swap.settle_down()
+    assert swap.b.deal().received == 1
+    pair = (known, came) if winner == "known" else (came, known)
+    with swap.b.brand:
+        merge = swap.b.brand.contacts.merge(*pair, actor="test", reason="same")
+    swap.settle_down()
+    with swap.b.brand:
+        assert swap.b.swaps.ledger.brought(swap.b.swaps.deal("spring")) == {
+            "click": 0, "add": 0, "retained_add": 0, "first_order": 0,
+        }  # fmt: skip
+    swap.b.order("another", winner)
+    swap.settle_down()
+    assert swap.b.deal().received == 0
+    with swap.b.brand:
+        swap.b.brand.contacts.undo_merge(merge, actor="test")
+    swap.settle_down()
+    with swap.b.brand:
+        assert swap.b.swaps.ledger.brought(swap.b.swaps.deal("spring")) == {
+            "click": 0, "add": 1, "retained_add": 0, "first_order": 1,
+        }  # fmt: skip
+
+
+def test_of_one_person_who_came_twice_the_order_stays_whichever_record_it_was_on(swap):
+    swap.agree(unit="first_order", imbalance=50, quota=50)
+    link = swap.b.deal().link
+    people = {name: swap.b.lead(name, state=link) for name in ("one", "two", "three", "four")}
+    swap.clock.advance(days=1)
+    for number, name in enumerate(("one", "two", "four")):
+        swap.b.order(str(number), name)
+    swap.settle_down()
+    assert swap.b.deal().received == 3
+    with swap.b.brand:
+        # Both ordered: one first order. The second ordered only: still one.
+        both = swap.b.brand.contacts.merge(people["one"], people["two"], actor="test", reason="same")
+        second = swap.b.brand.contacts.merge(people["three"], people["four"], actor="test", reason="same")
+    swap.settle_down()
+    assert swap.b.deal().received == 2
+    swap.b.refund("2")  # that of four
+    swap.settle_down()
+    assert swap.b.deal().received == 1
+    with swap.b.brand:
+        for merge in (both, second):
+            swap.b.brand.contacts.undo_merge(merge, actor="test")
+    swap.settle_down()
+    assert swap.b.deal().received == 2
+
+
+def test_an_add_that_a_wrong_merge_took_back_counts_again_when_the_merge_is_undone(swap):
+    swap.agree()
+    link = swap.b.deal().link
+    first, twin = swap.b.lead("first", state=link), swap.b.lead("twin", state=link)
+    swap.settle_down()
+    with swap.b.brand:
+        merge = swap.b.brand.contacts.merge(first, twin, actor="test", reason="same")
+    swap.settle_down()
+    assert swap.b.deal().received == 1
+    with swap.b.brand:
+        swap.b.brand.contacts.undo_merge(merge, actor="test")
+    swap.settle_down()
+    assert swap.b.deal().received == 2
+
+
+def test_an_order_that_was_told_before_the_friendship_counts_by_the_times_of_both(swap):
+    swap.agree(unit="first_order", window_days=7)
+    link, came = swap.b.deal().link, swap.clock.now()
+    swap.clock.advance(days=2)
+    swap.b.order("1", "told late")
+    swap.settle_down()
+    # The friendship of two days ago is told only now, by a nightly file.
+    with swap.b.brand:
+        identity = IdentityIn.of("buyer", "told late", "shop")
+        swap.b.brand.contacts.capture_lead(LeadIn("wecom", (identity,), came, reference="late", state=link))
+    swap.settle_down()
+    assert swap.b.deal().received == 1
+
+
+def test_an_order_that_is_closed_without_a_refund_counts_no_more(swap):
+    swap.agree(unit="first_order")
+    swap.b.lead("p1", state=swap.b.deal().link)
+    swap.settle_down()
+    swap.b.order("1", "p1")
+    swap.settle_down()
+    assert swap.b.deal().received == 1
+    swap.clock.advance(days=1)
+    with swap.b.brand:
+        buyer = (IdentityIn.of("buyer", "p1", "shop"),)
+        swap.b.brand.orders.upsert(OrderIn("shop", "1", "closed", swap.clock.now(), 10_000, buyer=buyer))
+    swap.settle_down()
+    swap.upkeep()
+    assert swap.b.deal().received == 0
+
+
+def test_a_first_order_of_the_last_moment_may_still_be_refunded_before_the_deal_is_settled(swap):
+    swap.agree(unit="first_order", window_days=7, keep_days=7)
+    link = swap.b.deal().link
+    swap.clock.advance(days=30 + 6)
+    swap.b.lead("late friend", state=link)
+    swap.clock.advance(days=6)
+    swap.b.order("1", "late friend")
+    swap.settle_down()
+    assert swap.b.deal().received == 1
+    swap.clock.advance(days=6)  # day 48: the order is six days old
+    for _ in range(3):
+        swap.upkeep()
+    assert swap.b.state() == "agreed"
+    swap.b.refund("1")
+    swap.settle_down()
+    swap.clock.advance(days=3)  # day 51 = 30 + 7 + 7 + 7
+    for _ in range(3):
+        swap.upkeep()
+    assert (swap.b.state(), swap.b.deal().received) == ("settled", 0)
+
+
+def test_a_refund_after_the_settlement_changes_no_signed_line(swap):
+    swap.agree(unit="first_order", window_days=1, keep_days=1)
+    swap.b.lead("p1", state=swap.b.deal().link)
+    swap.settle_down()
+    swap.b.order("1", "p1")
+    swap.settle_down()
+    swap.clock.advance(days=33)
+    for _ in range(3):
+        swap.upkeep()
+    before = swap.b.deal().statement
+    swap.b.refund("1")
+    swap.settle_down()
+    swap.upkeep()
+    assert swap.b.state() == "settled"
+    assert swap.b.deal().statement == before
+    # A showed nothing, so nobody knows at which rate it would make the one order good.
+    assert json.loads(before)["balance"] == {"unit": "first_order", "owes": "b", "owed": 1, "exposures": None}
+
+
+def test_one_visitor_who_opens_the_link_a_hundred_times_is_one_click(swap):
+    swap.agree(unit="click", imbalance=50)
+    for visitor in ["v1"] * 100 + ["v2"]:
+        with swap.b.brand:
+            swap.b.brand.links.visit(
+                swap.b.deal().link, at=swap.clock.now(), visitor=visitor, agent="Mozilla/5.0 (iPhone) Mobile Safari"
+            )
+        swap.clock.advance(ms=1)
+    swap.settle_down()
+    assert (swap.b.deal().clicks, swap.b.deal().received) == (2, 2)
+
+
+def test_another_number_of_exposures_under_a_known_key_is_refused(swap):
+    swap.agree()
+    with swap.a.brand:
+        assert swap.a.swaps.ledger.add_shown("spring", 500, key="day 1", actor="anna") == 500
+        with pytest.raises(Conflict, match="500"):
+            swap.a.swaps.ledger.add_shown("spring", 600, key="day 1", actor="anna")
+        assert swap.a.swaps.ledger.add_shown("spring", 500, key="day 1", actor="anna") == 500
+
+
+def test_an_erased_person_leaves_the_balance_as_it_was(swap):
+    swap.agree()
+    contact = swap.b.lead("p1", state=swap.b.deal().link)
+    swap.settle_down()
+    with swap.b.brand:
+        swap.b.brand.privacy.erase(contact, actor="dpo")
+    swap.settle_down()
+    assert swap.b.deal().received == 1
+    close(swap)
+    assert (swap.a.state(), swap.b.state()) == ("settled", "settled")
+    assert json.loads(swap.a.deal().statement)["lines"]["a_to_b"]["add"] == 1
