@@ -18,7 +18,7 @@ MS_PER_DAY = 86_400_000
 _COLUMNS = (
     "id", "code", "partner", "side", "state", "turn", "version", "text", "digest", "answer_until", "unit", "quota",
     "imbalance", "from_at", "until_at", "target", "link", "words", "show_url", "show_words", "clicks", "shown",
-    "received", "given", "open_in", "open_out", "seq", "told_seq", "told", "sent", "statement", "reason",
+    "received", "given", "open_in", "open_out", "seq", "sent_at", "told_seq", "told", "sent", "statement", "reason",
 )  # fmt: skip
 SELECT = f"SELECT {', '.join(_COLUMNS)} FROM cross_brand_swap_deal "
 
@@ -58,6 +58,7 @@ class Deal:
     open_in: int
     open_out: int
     seq: int
+    sent_at: int
     told_seq: int
     told_text: str | None
     sent: str
@@ -111,10 +112,19 @@ class Book:
             raise Refuse("no such deal with this partner")
         return Deal(*row)
 
+    def lock(self, deal: Deal) -> Deal:
+        """The deal as it is now, under its row's lock: a deal is locked before its arrivals, everywhere."""
+        execute("UPDATE cross_brand_swap_deal SET seq = seq WHERE id = ?", (deal.id,))
+        return self.deal(deal.code)
+
     def deals(self, *, state: str | None = None) -> list[Deal]:
         """Every deal, oldest first; of one state when given."""
         where, params = ("WHERE state = ? ", (state,)) if state else ("", ())
         return [Deal(*row) for row in execute(f"{SELECT}{where}ORDER BY id", params).fetchall()]
+
+    def names(self, deal: Deal) -> bool:
+        """Whether the brand's file still names the deal's partner: no message goes to another."""
+        return deal.partner in self.brand.partners.names()
 
     def send(self, deal: Deal, kind: str, body: dict[str, Any], key: str) -> str:
         """Queue a message about a deal for its partner."""

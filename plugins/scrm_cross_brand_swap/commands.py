@@ -22,6 +22,7 @@ STEP = ["at", "deal", "partner", "by", "act", "version", "actor", "refused"]
 RUN = ["at", "run", "partner", "asked_by", "state", "people", "error_bp", "reason"]
 
 _actor = click.option("--as", "actor", required=True, help="Who does it.")
+_despite = click.option("--despite", default="", help="Why, although the partner does not fit.")
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -83,7 +84,7 @@ def fit(session: CommandSession, brand_id: str, partner: str, kind: str, as_json
 @click.argument("terms", type=_file)
 @click.option("--target", required=True, help="Where people who come from the partner are led.")
 @click.option("--words", default="", help="What the partner shows beside the link.")
-@click.option("--despite", default="", help="Why, although the partner does not fit.")
+@_despite
 @click.option("--dry-run", is_flag=True, help="Only say what it would be.")
 @_actor
 @json_option
@@ -108,15 +109,16 @@ def offer(
 @click.argument("deal")
 @click.option("--target", default="", help="Where people who come from the partner are led.")
 @click.option("--words", default="", help="What the partner shows beside the link.")
+@_despite
 @_actor
 @json_option
 def accept(
-    session: CommandSession, brand_id: str, deal: str, target: str, words: str, actor: str, as_json: bool
+    session: CommandSession, brand_id: str, deal: str, target: str, words: str, despite: str, actor: str, as_json: bool
 ) -> None:
     """Accept the partner's proposal."""
     with session.brand(brand_id) as brand:
         swaps = _of(brand)
-        view = swaps.view(swaps.contracts.accept(deal, target=target, words=words, actor=actor))
+        view = swaps.view(swaps.accept(deal, target=target, words=words, despite=despite, actor=actor))
     session.show_record(view, as_json=as_json)
 
 
@@ -126,15 +128,19 @@ def accept(
 @click.argument("terms", type=_file)
 @click.option("--target", default="", help="Where people who come from the partner are led.")
 @click.option("--words", default="", help="What the partner shows beside the link.")
+@_despite
 @_actor
 @json_option
 def counter(
-    session: CommandSession, brand_id: str, deal: str, terms: Path, target: str, words: str, actor: str, as_json: bool
-) -> None:
+    session: CommandSession, brand_id: str, deal: str, terms: Path, target: str, words: str, despite: str, actor: str,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Answer the partner's proposal with TERMS of one's own."""
     with session.brand(brand_id) as brand:
         swaps = _of(brand)
-        view = swaps.view(swaps.contracts.counter(deal, _terms(terms), target=target, words=words, actor=actor))
+        view = swaps.view(
+            swaps.counter(deal, _terms(terms), target=target, words=words, despite=despite, actor=actor)
+        )
     session.show_record(view, as_json=as_json)
 
 

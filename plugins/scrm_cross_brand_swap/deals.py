@@ -12,6 +12,7 @@ acceptance that cross on the way end in ``declined`` on both sides.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -80,10 +81,18 @@ class Deals(Book):
             raise Conflict(f"deal {code!r} is {deal.state}; only an open proposal is declined", code="deal_state")
         reason = clean_text(reason, field="reason", max_length=500)
         self._end(deal, reason)
-        body = {"version": deal.version, "digest": deal.digest, "reason": reason}
-        self.send(deal, "decline", body, f"{code}:{deal.version}")
+        if self.names(deal):
+            body = {"version": deal.version, "digest": deal.digest, "reason": reason}
+            self.send(deal, "decline", body, f"{code}:{deal.version}")
         self.note(code, deal.partner, "us", "decline", version=deal.version, digest=deal.digest, actor=actor)
         return self.deal(code)
+
+    def end_lapsed(self) -> None:
+        """The job: withdraw this brand's proposals that nobody answered in time, so that no side waits for ever."""
+        for deal in self.deals(state="open"):
+            if deal.turn == "them" and self.brand.now() > deal.answer_until and self.names(deal):
+                with contextlib.suppress(Conflict):  # answered or withdrawn at this moment
+                    self.decline(deal.code, reason="the proposal has lapsed", actor=NAME)
 
     # What the partner does -----------------------------------------------------
 
@@ -133,14 +142,15 @@ class Deals(Book):
         deal = self.deal_of(event)
         if deal.state not in ("open", "accepted"):
             raise Refuse(f"out of order: the deal is {deal.state}")
-        self._same(deal, event)
+        if not self._crossed(deal, event):
+            self._same(deal, event)
         self._end(deal, printable(str(event.body.get("reason", ""))[:500]))
         self._taken(deal, event, deal.version, deal.digest)
 
     def take_link(self, event: PartnerMessage) -> None:
         """The partner says what to show: the address of its tracked link, and words with it."""
         deal = self.deal_of(event)
-        if deal.state != "agreed":
+        if deal.state not in ("accepted", "agreed"):  # the confirmation before it may be lost, and come again
             raise Refuse(f"out of order: the deal is {deal.state}")
         try:
             url = safe_target(event.body.get("url"))  # type: ignore[arg-type]
@@ -161,9 +171,9 @@ class Deals(Book):
         made = execute(
             "INSERT INTO cross_brand_swap_deal (code, partner, side, state, turn, version, text, digest, answer_until, "
             "unit, quota, imbalance, from_at, until_at, target, link, words, show_url, show_words, clicks, shown, "
-            "received, given, open_in, open_out, seq, told_seq, sent, statement, reason, created_at) "
-            "VALUES (?, ?, ?, 'open', ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, '', '', 0, 0, 0, 0, 1, 1, 0, 0, '', '', "
-            "'', ?) ON CONFLICT (code) DO NOTHING",
+            "received, given, open_in, open_out, seq, sent_at, told_seq, sent, statement, reason, created_at) "
+            "VALUES (?, ?, ?, 'open', ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, '', '', 0, 0, 0, 0, 1, 1, 0, 0, 0, '', "
+            "'', '', ?) ON CONFLICT (code) DO NOTHING",
             (
                 terms["deal"], partner, side, turn, text, digest(text), until, terms["unit"], terms["quota"],
                 terms["imbalance"], terms["from_at"], terms["until_at"], target, words, self.brand.now(),
@@ -246,6 +256,20 @@ class Deals(Book):
             raise Refuse("out of order: another version of the deal stands")
         if event.body.get("digest") != deal.digest:
             raise Refuse("altered: the hash is not that of the deal's text")
+
+    def _crossed(self, deal: Deal, event: PartnerMessage) -> bool:
+        """Whether the partner withdrew the proposal that this brand's counter-offer, not yet there, answers."""
+        before = event.body.get("version")
+        if deal.turn != "them" or before != deal.version - 1:
+            return False
+        row = execute(
+            "SELECT digest FROM cross_brand_swap_step WHERE deal = ? AND partner = ? AND by = 'them' AND version = ? "
+            "AND refused = '' ORDER BY id LIMIT 1",
+            (deal.code, deal.partner, before),
+        ).fetchone()
+        if row is None or event.body.get("digest") != row[0]:
+            raise Refuse("altered: the hash is not that of the deal's text")
+        return True
 
     def _end(self, deal: Deal, reason: str) -> None:
         set_to = "state = 'declined', turn = '', reason = ?"

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scrm_core.api import folded
+
 MINIMUM = 1_000
 """Audiences and overlaps below this are not told (growth.md 3.4)."""
 
@@ -57,10 +59,11 @@ class Fit:
 def judge(own: Profile, other: Profile, kind: str, settings: Mapping[str, Any]) -> Fit:
     """Whether brands fit for a swap of ``kind``; ``settings`` are the plugin's."""
     against = []
-    shared = sorted(set(own.categories) & set(other.categories))
+    pairs = [(ours, theirs) for ours in own.categories for theirs in other.categories]
+    shared = sorted({theirs for ours, theirs in pairs if _within(ours, theirs) or _within(theirs, ours)})
     if shared:
         against.append(f"direct competitor: both sell {', '.join(shared)}")
-    barred = sorted(set(other.categories) & set(settings["barred_categories"]))
+    barred = [each for each in other.categories if any(_within(each, no) for no in settings["barred_categories"])]
     if barred:
         against.append(f"barred category: {', '.join(barred)}")
     ratio = None
@@ -74,6 +77,12 @@ def judge(own: Profile, other: Profile, kind: str, settings: Mapping[str, Any]) 
     if kind == "channel":
         against += _repeat(own, other, settings)
     return Fit(not against, tuple(against), ratio)
+
+
+def _within(category: str, other: str) -> bool:
+    """Whether a category is another one or a part of it: ``Baby/Diapers/ Premium`` is within ``baby/diapers``."""
+    path, above = ([folded(part) for part in each.split("/") if folded(part)] for each in (category, other))
+    return path[: len(above)] == above and bool(above)
 
 
 def _repeat(own: Profile, other: Profile, settings: Mapping[str, Any]) -> list[str]:

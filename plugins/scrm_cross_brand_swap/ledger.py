@@ -7,6 +7,7 @@ partner is told totals, never a person.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from scrm_core.api import (
@@ -51,7 +52,7 @@ class Ledger(Book):
         deal = self._by_link(event.link, event.at) if event.link else None
         if deal is None or event.contact_id is None or not event.is_new or not self._new(event.contact_id, event.at):
             return
-        self._lock(deal)
+        self.lock(deal)
         made = execute(
             "INSERT INTO cross_brand_swap_arrival (deal_id, contact_id, key, at, counted, void_counted) "
             "VALUES (?, ?, ?, ?, 0, 0) ON CONFLICT (deal_id, key) DO NOTHING RETURNING id",
@@ -117,7 +118,7 @@ class Ledger(Book):
     @transactional
     def lost(self, code: str, contact_id: int, *, actor: str) -> None:
         """Somebody that came has left again (deleted the friend). Within the days to keep it counts no more."""
-        deal = self._lock(self.deal(code))
+        deal = self.lock(self.deal(code))
         if deal.state != "agreed":
             raise Conflict(f"deal {code!r} is {deal.state}: its totals stand", code="deal_state")
         row = execute(
@@ -139,6 +140,8 @@ class Ledger(Book):
         """What to show of the partner's now. Raises Conflict while the deal does not run or this direction stopped."""
         deal = self.deal(code)
         now = self.brand.now()
+        if not self.names(deal):
+            raise Conflict(f"the brand's file names no partner {deal.partner!r}", code="no_partner")
         if deal.state != "agreed" or not deal.from_at <= now < deal.until_at or not deal.show_url:
             raise Conflict(f"deal {code!r} does not run now", code="deal_not_running")
         if not deal.open_out:
@@ -180,7 +183,7 @@ class Ledger(Book):
 
         An arrival is counted once, and not when it was lost meanwhile.
         """
-        self._lock(deal)
+        self.lock(deal)
         if arrival_id is not None:
             claimed = execute(
                 "UPDATE cross_brand_swap_arrival SET counted = 1 WHERE id = ? AND counted = 0 AND void_by IS NULL "
@@ -304,26 +307,40 @@ class Ledger(Book):
         return {unit: int(total or 0) for unit, total in totals.items()} | {deal.unit: deal.received}
 
     def tell(self, code: str, *, final: bool = False) -> bool:
-        """Tell the partner the totals of what came, if they changed since; False when they did not.
+        """Tell the partner the totals of what came, if they changed or a day went by; False when not.
 
+        What is told again repairs what was lost on the way.
         Call it in a transaction: the row is locked first, so that a later number never carries older totals.
         """
-        deal = self._lock(self.deal(code))
+        deal = self.lock(self.deal(code))
         totals = {"shown": deal.shown, **self.brought(deal)}
         body = {"totals": totals, "counted": deal.received, "open": deal.open_in, "final": int(final)}
         text = written(body)
-        if text == deal.sent:
+        now = self.brand.now()
+        if not self.names(deal) or (text == deal.sent and now < deal.sent_at + MS_PER_DAY):
             return False
-        seq = deal.seq + 1
-        execute("UPDATE cross_brand_swap_deal SET seq = ?, sent = ? WHERE id = ?", (seq, text, deal.id))
-        self.send(deal, "counts", {"seq": seq, **body}, f"{code}:{seq}")
+        self._tell(deal, text)
         return True
+
+    def tell_again(self, deal: Deal) -> None:
+        """Tell the last totals once more, as they were."""
+        self._tell(deal, deal.sent)
+
+    def _tell(self, deal: Deal, text: str) -> None:
+        seq = deal.seq + 1
+        execute(
+            "UPDATE cross_brand_swap_deal SET seq = ?, sent = ?, sent_at = ? WHERE id = ?",
+            (seq, text, self.brand.now(), deal.id),
+        )
+        self.send(deal, "counts", {"seq": seq, **json.loads(text)}, f"{deal.code}:{seq}")
 
     def take_counts(self, event: PartnerMessage) -> None:
         """The partner tells what came to it: what this brand gave."""
         deal = self.deal_of(event)
         body = event.body
         totals, seq, counted = body.get("totals"), body.get("seq"), body.get("counted")
+        if deal.told.get("final") and body.get("final") == 1 and totals == deal.told["totals"]:
+            return  # told again, and known
         if deal.state not in ("agreed", "settling"):
             raise Refuse(f"out of order: the deal is {deal.state}")
         if type(seq) is not int or seq <= deal.told_seq or deal.told.get("final"):
@@ -342,11 +359,6 @@ class Ledger(Book):
         self._balance(deal)
 
     # Reading ---------------------------------------------------------------------------
-
-    def _lock(self, deal: Deal) -> Deal:
-        """The deal as it is now, under its row's lock: a deal is locked before its arrivals, everywhere."""
-        execute("UPDATE cross_brand_swap_deal SET seq = seq WHERE id = ?", (deal.id,))
-        return self.deal(deal.code)
 
     def _opened_before(self, deal: Deal, event: LinkVisited) -> bool:
         """Whether this visitor has an earlier visit: of all, the one with the smallest number counts."""
@@ -371,7 +383,7 @@ class Ledger(Book):
             f"WHERE d.state = 'agreed' AND {where} ORDER BY a.at, a.id",
             (value,),
         ).fetchall()
-        return [(arrival_id, self._lock(self.deal(code)), at) for arrival_id, code, at in rows]
+        return [(arrival_id, self.lock(self.deal(code)), at) for arrival_id, code, at in rows]
 
     def _new(self, contact_id: int, at: int) -> bool:
         """Whether the person was unknown before: no earlier lead, order or membership (growth.md 1.2 and 3.3)."""

@@ -25,7 +25,8 @@ class SwapDeal(BrandModel):
     accepted (we took theirs, their confirmation is on its way), agreed, declined,
     settling, settled or disputed. ``received`` counts what came to this brand in the
     deal's unit; ``given`` is what the partner told of its own, ``told`` its whole
-    last telling, ``seq`` the number of that. ``open_in`` is 0 while this brand
+    last telling, ``told_seq`` the number of that; ``sent``, ``seq`` and ``sent_at``
+    are of this brand's own. ``open_in`` is 0 while this brand
     received more than the limit above what it gave, ``open_out`` the partner's.
     """
 
@@ -56,6 +57,7 @@ class SwapDeal(BrandModel):
     open_in = pw.BigIntegerField(default=1)
     open_out = pw.BigIntegerField(default=1)
     seq = pw.BigIntegerField(default=0)
+    sent_at = InstantField(default=0)
     told_seq = pw.BigIntegerField(default=0)
     told = JSONField(null=True)
     sent = pw.TextField(default="")

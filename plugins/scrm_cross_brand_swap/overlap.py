@@ -110,6 +110,15 @@ class Overlaps(Book):
         )
         self.note("", partner, "them", "overlap sketch", message=run)
 
+    def end_refused(self, partner: str, run: str, reason: str) -> None:
+        """The partner refused what this brand sent for a run: it ends, with the partner's reason."""
+        row = execute(
+            "SELECT id FROM cross_brand_swap_overlap WHERE run = ? AND partner = ? AND state IN ('asked', 'waiting')",
+            (run, partner),
+        ).fetchone()
+        if row is not None:
+            self._forget(row[0], "refused", None, f"the partner refused: {reason}")
+
     def compute_due(self) -> int:
         """The job: make sketches that are owed, estimate where both are there, give up what nobody answers."""
         execute(

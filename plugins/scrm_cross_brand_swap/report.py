@@ -35,7 +35,8 @@ def swap_metrics(brand: Brand, query: MetricsQuery) -> Iterable[MetricValue]:
         begin, end = (day_start(day, brand.zone) for day in (query.first_day, query.last_day + 1))
         rows = execute(
             f"SELECT d.partner, a.{column} FROM cross_brand_swap_arrival a "
-            f"JOIN cross_brand_swap_deal d ON d.id = a.deal_id WHERE a.{column} >= ? AND a.{column} < ? AND a.void_by IS NULL",
+            "JOIN cross_brand_swap_deal d ON d.id = a.deal_id "
+            f"WHERE a.{column} >= ? AND a.{column} < ? AND a.void_by IS NULL",
             (begin, end),
         ).fetchall()
         for partner, at in rows:

@@ -87,14 +87,15 @@ def answer(code: str) -> Any:
     body = load_body(AnswerBody(), flask.request.get_json())
     swaps, actor = _swaps(), current_actor()
     if body["answer"] == "accept":
-        done = swaps.contracts.accept(code, target=body["target"], words=body["words"], actor=actor)
+        given = {name: body[name] for name in ("target", "words", "despite")}
+        done = swaps.accept(code, **given, actor=actor)
     elif body["answer"] == "decline":
         done = swaps.contracts.decline(code, reason=body["reason"], actor=actor)
     elif body["terms"] is None:
         raise Invalid("a counter-offer has terms", field="terms")
     else:
-        given = {name: body[name] for name in ("terms", "target", "words")}
-        done = swaps.contracts.counter(code, **given, actor=actor)
+        given = {name: body[name] for name in ("terms", "target", "words", "despite")}
+        done = swaps.counter(code, **given, actor=actor)
     return flask.jsonify(swaps.view(done))
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, fields, validate
 
-
 MOST_ANSWER_DAYS = 60
 
 
@@ -84,6 +83,7 @@ class AnswerBody(_Strict):
     terms = fields.Dict(load_default=None)
     target = _text(0, 2_000, load_default="")
     words = _text(0, 500, load_default="")
+    despite = _text(0, 500, load_default="")
     reason = _text(0, 500, load_default="")
 
 

@@ -8,13 +8,14 @@ from typing import Any
 
 from scrm_core.api import Conflict, NotFound, PartnerMessage, execute, transactional
 
-from .book import NAME, Book, Deal, Refuse
+from .book import MS_PER_DAY, NAME, Book, Deal, Refuse
 from .deals import Deals
 from .fit import Fit, Profile, judge, rounded
 from .ledger import Ledger
 from .overlap import Overlaps
 from .settling import Settling
-from .terms import KINDS, canonical, digest
+from .statement import printable
+from .terms import KINDS, canonical, digest, written
 
 __all__ = ["NAME", "Swaps"]
 
@@ -56,11 +57,17 @@ class Swaps(Book):
 
     @transactional
     def send_profile(self, partner: str, *, actor: str) -> None:
-        """Tell a partner this brand's profile; once per state of it."""
+        """Tell a partner this brand's profile, unless it was told the same last."""
         body = self.profile().told()
-        key = json.dumps(body, sort_keys=True, ensure_ascii=False)
-        self.brand.partners.send(partner, "swap.profile", body, key=f"profile:{digest(key)[:32]}")
-        self.note("", partner, "us", "profile", actor=actor)
+        said = digest(written(body))
+        before = execute(
+            "SELECT digest FROM cross_brand_swap_step WHERE partner = ? AND by = 'us' AND act = 'profile' ORDER BY id",
+            (partner,),
+        ).fetchall()
+        if not before or before[-1][0] != said:
+            message = {**body, "at": self.brand.now()}
+            self.brand.partners.send(partner, "swap.profile", message, key=f"profile:{len(before) + 1}")
+            self.note("", partner, "us", "profile", digest=said, actor=actor)
 
     def fit(self, partner: str, kind: str) -> Fit:
         """Whether a partner fits for a swap of ``kind``; raises NotFound before its profile came."""
@@ -68,7 +75,9 @@ class Swaps(Book):
             raise NotFound(f"no kind {kind!r}; there are {', '.join(KINDS)}")
         row = execute("SELECT body FROM cross_brand_swap_profile WHERE partner = ?", (partner,)).fetchone()
         if row is None:
-            raise NotFound(f"partner {partner!r} has not told its profile yet")
+            raise NotFound(
+                f"partner {partner!r} has not told its profile yet; ask it to, by `scrm cross-brand-swap profile` there"
+            )
         return judge(self.profile(), _profile(json.loads(row[0])), kind, self.settings)
 
     @transactional
@@ -79,13 +88,36 @@ class Swaps(Book):
 
         Raises what :meth:`.deals.Deals.offer` and :meth:`fit` raise, and Conflict naming what speaks against it.
         """
-        fit = self.fit(partner, str(terms.get("kind")))
-        if not fit.fits and not despite:
-            raise Conflict(f"partner {partner!r} does not fit: {'; '.join(fit.against)}", code="no_fit")
+        against = self._against(partner, str(terms.get("kind")), despite)
         deal = self.contracts.offer(partner, terms, target=target, words=words, actor=actor)
-        if not fit.fits:
-            act = f"offered although {'; '.join(fit.against)}: {despite}"
-            self.note(deal.code, partner, "us", act[:1_000], actor=actor)
+        return self._noted(deal, "offered", against, despite, actor)
+
+    @transactional
+    def counter(
+        self, code: str, terms: dict[str, Any], *, target: str = "", words: str = "", despite: str = "", actor: str
+    ) -> Deal:
+        """Answer with another proposal, as :meth:`.deals.Deals.counter`; the partner must fit as in :meth:`offer`."""
+        against = self._against(self.deal(code).partner, str(terms.get("kind")), despite)
+        deal = self.contracts.counter(code, terms, target=target, words=words, actor=actor)
+        return self._noted(deal, "countered", against, despite, actor)
+
+    @transactional
+    def accept(self, code: str, *, target: str = "", words: str = "", despite: str = "", actor: str) -> Deal:
+        """Accept a proposal, as :meth:`.deals.Deals.accept`; the partner must fit as in :meth:`offer`."""
+        before = self.deal(code)
+        against = self._against(before.partner, before.terms["kind"], despite)
+        deal = self.contracts.accept(code, target=target, words=words, actor=actor)
+        return self._noted(deal, "accepted", against, despite, actor)
+
+    def _against(self, partner: str, kind: str, despite: str) -> str:
+        against = "; ".join(self.fit(partner, kind).against)
+        if against and not despite:
+            raise Conflict(f"partner {partner!r} does not fit: {against}", code="no_fit")
+        return against
+
+    def _noted(self, deal: Deal, act: str, against: str, despite: str, actor: str) -> Deal:
+        if against:
+            self.note(deal.code, deal.partner, "us", f"{act} although {against}: {despite}"[:1_000], actor=actor)
         return deal
 
     # Messages ------------------------------------------------------------------
@@ -104,13 +136,14 @@ class Swaps(Book):
             "swap.settle": self.settling.take_settle,
             "swap.settled": self.settling.take_settled,
             "swap.dispute": self.settling.take_dispute,
+            "swap.refused": self._take_refused,
             "swap.overlap.ask": self.overlaps.take_ask,
             "swap.overlap.answer": self.overlaps.take_sketch,
             "swap.overlap.sketch": self.overlaps.take_sketch,
         }
         taker = takers.get(event.kind)
-        if not event.kind.startswith("swap."):
-            return  # another plugin's
+        if not event.kind.startswith("swap.") or event.partner not in self.brand.partners.names():
+            return  # another plugin's, or of a partner that is none any more
         try:
             if taker is None:
                 raise Refuse("this version knows no such message")
@@ -120,9 +153,30 @@ class Swaps(Book):
             deal = code if isinstance(code, str) and len(code) <= 60 else ""
             act = event.kind.removeprefix("swap.")
             self.note(deal, event.partner, "them", act, message=event.id, refused=str(exc))
+            if event.kind != "swap.refused":
+                run = event.body.get("run")
+                run = run if isinstance(run, str) and len(run) <= 64 else ""
+                body = {"kind": act, "deal": deal, "run": run, "reason": printable(str(exc)[:500])}
+                self.brand.partners.send(event.partner, "swap.refused", body, key=f"refused:{event.id}")
+
+    def _take_refused(self, event: PartnerMessage) -> None:
+        """The partner refused a message of this brand: the reason is kept, and a run that waited for it ends."""
+        kind, code, run, reason = (event.body.get(name) for name in ("kind", "deal", "run", "reason"))
+        if not all(isinstance(each, str) for each in (kind, code, run, reason)) or len(kind + code) > 200:
+            raise Refuse("a refusal names a kind, a deal or a run, and a reason")
+        self.note(code, event.partner, "them", f"refused {kind}", message=event.id, refused=str(reason))
+        self.overlaps.end_refused(event.partner, run, printable(reason[:500]))
 
     def _take_profile(self, event: PartnerMessage) -> None:
-        body = _profile(event.body).told()
+        body, at = _profile(event.body).told(), event.body.get("at")
+        if type(at) is not int or at > event.at + MS_PER_DAY:
+            raise Refuse("a profile has the instant in which it was told")
+        row = execute(
+            "SELECT body FROM cross_brand_swap_profile WHERE partner = ?", (event.partner,)
+        ).fetchone()
+        if row is not None and at < json.loads(row[0])["at"]:
+            raise Refuse("out of order: a later profile was told already")
+        body["at"] = at
         execute(
             "INSERT INTO cross_brand_swap_profile (partner, body, at) VALUES (?, ?, ?) "
             "ON CONFLICT (partner) DO UPDATE SET body = excluded.body, at = excluded.at",
@@ -134,11 +188,13 @@ class Swaps(Book):
 
     def upkeep(self) -> None:
         """The job: count who stayed, tell totals that changed, close and settle deals, compute overlaps."""
+        self.contracts.end_lapsed()
         self.ledger.take_back_closed()
         self.ledger.count_kept()
         for deal in self.deals(state="agreed"):
             with self.brand.transaction():
-                self.ledger.tell(deal.code)
+                if self.ledger.lock(deal).state == "agreed":
+                    self.ledger.tell(deal.code)
         self.settling.close_due()
         self.overlaps.compute_due()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from scrm_core.api import Conflict, Invalid, PartnerMessage, execute, transactional
 
-from .book import Book, Deal, Refuse
+from .book import MS_PER_DAY, Book, Deal, Refuse
 from .ledger import Ledger
 from .statement import DIRECTIONS, difference, printable, statement
 from .terms import digest, read, written
@@ -21,15 +21,23 @@ class Settling(Book):
         return Ledger(self.brand, self.settings)
 
     def close_due(self) -> int:
-        """Close deals whose time is over and tell the last totals; side a then sends the statement."""
+        """Close deals whose time is over and tell the last totals; side a then sends the statement.
+
+        What nobody answers for a day is told again. Deals with a partner that the file names no more wait for it.
+        """
         count = 0
         for deal in self.deals(state="agreed"):
-            if self.brand.now() >= deal.closes_at:
+            if self.brand.now() >= deal.closes_at and self.names(deal):
                 self._close(deal)
                 count += 1
         for deal in self.deals(state="settling"):
+            if not self.names(deal):
+                continue
             if deal.side == "a" and not deal.statement and deal.told.get("final"):
                 self._propose(deal.code)
+                count += 1
+            elif self.brand.now() >= deal.sent_at + MS_PER_DAY:
+                self._again(deal.code)
                 count += 1
         return count
 
@@ -47,9 +55,24 @@ class Settling(Book):
     def _propose(self, code: str) -> None:
         deal = self.deal(code)
         text = written(self.ours(deal))
-        execute("UPDATE cross_brand_swap_deal SET statement = ? WHERE id = ?", (text, deal.id))
-        self.send(deal, "settle", {"text": text, "digest": digest(text)}, f"{code}:{digest(text)[:16]}:{deal.told_seq}")
-        self.note(code, deal.partner, "us", "settle", digest=digest(text))
+        done = execute(
+            "UPDATE cross_brand_swap_deal SET statement = ? WHERE id = ? AND state = 'settling' AND statement = ''",
+            (text, deal.id),
+        )
+        if done.rowcount == 1:
+            self._send(deal, text)
+
+    def _send(self, deal: Deal, text: str) -> None:
+        self.send(deal, "settle", {"text": text, "digest": digest(text)}, f"{deal.code}:{digest(text)[:16]}:{deal.seq}")
+        self.note(deal.code, deal.partner, "us", "settle", digest=digest(text))
+
+    @transactional
+    def _again(self, code: str) -> None:
+        deal = self.lock(self.deal(code))
+        if deal.state == "settling" and self.brand.now() >= deal.sent_at + MS_PER_DAY:
+            self._ledger.tell_again(deal)
+            if deal.statement:
+                self._send(self.deal(code), deal.statement)
 
     def ours(self, deal: Deal) -> dict[str, Any]:
         """The statement as this side computes it; raises Conflict before the partner has told anything."""
@@ -69,13 +92,27 @@ class Settling(Book):
         return {"shown": deal.shown, **self._ledger.brought(deal)}
 
     def take_settle(self, event: PartnerMessage) -> None:
-        """The partner sends its statement: it is signed if ours is the same, else disputed by the line that differs."""
+        """The partner sends its statement: it is signed if ours is the same, else disputed by the line that differs.
+
+        One that comes again is answered again.
+        """
         deal = self.deal_of(event)
-        if deal.side != "b" or deal.state != "settling" or not deal.told.get("final"):
-            raise Refuse(f"out of order: the deal is {deal.state}")
         text = event.body.get("text")
+        ended = deal.state in ("settled", "disputed")
+        if deal.side != "b" or not (ended or (deal.state == "settling" and deal.told.get("final"))):
+            raise Refuse(f"out of order: the deal is {deal.state}")
         if not isinstance(text, str) or event.body.get("digest") != digest(text):
             raise Refuse("altered: the hash is not the statement's")
+        if deal.state == "settled" and text != deal.statement:
+            raise Refuse("out of order: another statement is signed")
+        if not ended:
+            deal = self._judge(deal, event, text)
+        if deal.state == "settled":
+            self.send(deal, "settled", {"digest": digest(text)}, f"{deal.code}:{event.id}")
+        else:
+            self.send(deal, "dispute", {"digest": digest(text), "line": deal.reason}, f"{deal.code}:{event.id}")
+
+    def _judge(self, deal: Deal, event: PartnerMessage, text: str) -> Deal:
         try:
             theirs = read(text)
         except Invalid as exc:
@@ -84,29 +121,29 @@ class Settling(Book):
         if wrong is None and text != written(theirs):
             wrong = "the text is not the one text of the statement"
         self._settled(deal, "settled" if wrong is None else "disputed", text if wrong is None else "", wrong or "")
-        if wrong is None:
-            self.send(deal, "settled", {"digest": digest(text)}, f"{deal.code}:{event.id}")
-        else:
-            self.send(deal, "dispute", {"digest": digest(text), "line": wrong}, f"{deal.code}:{event.id}")
         self.note(
             deal.code, deal.partner, "them", "settle", digest=digest(text), message=event.id, refused=wrong or ""
         )
+        return self.deal(deal.code)
 
     def take_settled(self, event: PartnerMessage) -> None:
         """The partner signed the statement that this brand sent."""
-        deal = self._sent(event)
-        self._settled(deal, "settled", deal.statement, "")
-        self.note(deal.code, deal.partner, "them", "settled", digest=digest(deal.statement), message=event.id)
+        deal = self._sent(event, "settled")
+        if deal.state == "settling":
+            self._settled(deal, "settled", deal.statement, "")
+            self.note(deal.code, deal.partner, "them", "settled", digest=digest(deal.statement), message=event.id)
 
     def take_dispute(self, event: PartnerMessage) -> None:
         """The partner does not sign: its line is kept as the reason."""
-        deal = self._sent(event)
-        self._settled(deal, "disputed", deal.statement, printable(str(event.body.get("line", ""))[:500]))
-        self.note(deal.code, deal.partner, "them", "dispute", digest=digest(deal.statement), message=event.id)
+        deal = self._sent(event, "disputed")
+        if deal.state == "settling":
+            self._settled(deal, "disputed", deal.statement, printable(str(event.body.get("line", ""))[:500]))
+            self.note(deal.code, deal.partner, "them", "dispute", digest=digest(deal.statement), message=event.id)
 
-    def _sent(self, event: PartnerMessage) -> Deal:
+    def _sent(self, event: PartnerMessage, after: str) -> Deal:
+        """The deal whose statement an answer is about: one that waits for it, or had the same answer before."""
         deal = self.deal_of(event)
-        if deal.side != "a" or deal.state != "settling" or not deal.statement:
+        if deal.side != "a" or deal.state not in ("settling", after) or not deal.statement:
             raise Refuse(f"out of order: the deal is {deal.state}")
         if event.body.get("digest") != digest(deal.statement):
             raise Refuse("altered: the hash is not that of the statement")

@@ -61,8 +61,9 @@ def test_a_swap_between_two_servers_is_agreed_shown_counted_and_told(shops, tmp_
     )  # fmt: skip
     wait(lambda: deal(star)["state"] == "open", "the offer did not arrive")
     star.scrm(
-        "cross-brand-swap", "accept", "star", "spring", "--target", f"http://127.0.0.1:{star.port}/healthz", "--as", "sam"
-    )
+        "cross-brand-swap", "accept", "star", "spring", "--target", f"http://127.0.0.1:{star.port}/healthz",
+        "--despite", "both are new and small", "--as", "sam",
+    )  # fmt: skip
     shown = "SELECT show_url FROM cross_brand_swap_deal WHERE state = 'agreed' AND show_url <> ''"
     wait(lambda: acme.ask(shown) and star.ask(shown), "the deal was not agreed on both sides")
 

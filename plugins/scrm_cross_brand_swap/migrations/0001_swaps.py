@@ -17,8 +17,8 @@ CREATE TABLE cross_brand_swap_deal (
   clicks {{int}} NOT NULL CHECK (clicks >= 0), shown {{int}} NOT NULL CHECK (shown >= 0),
   received {{int}} NOT NULL CHECK (received >= 0), given {{int}} NOT NULL CHECK (given >= 0),
   open_in {{int}} NOT NULL CHECK (open_in IN (0, 1)), open_out {{int}} NOT NULL CHECK (open_out IN (0, 1)),
-  seq {{int}} NOT NULL, told_seq {{int}} NOT NULL, told TEXT, sent TEXT NOT NULL, statement TEXT NOT NULL,
-  reason TEXT NOT NULL, created_at {{int}} NOT NULL, CHECK (received <= quota)
+  seq {{int}} NOT NULL, sent_at {{int}} NOT NULL, told_seq {{int}} NOT NULL, told TEXT, sent TEXT NOT NULL,
+  statement TEXT NOT NULL, reason TEXT NOT NULL, created_at {{int}} NOT NULL, CHECK (received <= quota)
 {{end}};
 CREATE INDEX cross_brand_swap_deal_link ON cross_brand_swap_deal (link);
 
