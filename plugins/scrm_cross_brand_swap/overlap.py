@@ -14,7 +14,6 @@ learn is said in the README.
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 from collections.abc import Iterator
 from typing import Any
@@ -27,6 +26,7 @@ from .sketches import Overlap, fault, overlap, sketch
 
 # A message is tried for about 30 hours; a key is kept no longer than an answer may take.
 _PATIENCE_DAYS = 3
+_RUNNING = "a run with this partner is under way; see `scrm cross-brand-swap overlaps`"
 _RUN = "SELECT id, run, partner, asked_by, k, state, secret, public, other, theirs FROM cross_brand_swap_overlap "
 _PHONES = (
     "FROM identity i JOIN contact c ON c.id = i.contact_id "
@@ -57,7 +57,8 @@ class Overlaps(Book):
         if reason:
             raise Conflict(reason, code="overlap_refused")
         run, (secret, public) = new_uid(self.brand.now()), _new_keys()
-        self._insert(run, partner, "us", self.settings["sketch_size"], "asked", secret, public, "")
+        if not self._insert(run, partner, "us", self.settings["sketch_size"], "asked", secret, public, ""):
+            raise Conflict(_RUNNING, code="overlap_refused")
         body = {"run": run, "k": self.settings["sketch_size"], "public": public}
         self.brand.partners.send(partner, "swap.overlap.ask", body, key=f"overlap:{run}:ask")
         self.note("", partner, "us", "overlap ask", message=run, actor=actor)
@@ -78,7 +79,8 @@ class Overlaps(Book):
             raise Refuse(reason)
         secret, own = _new_keys()
         _key(secret, own, str(public), run)  # a public key that gives no secret is refused here
-        self._insert(run, event.partner, "them", k, "computing", secret, own, str(public))
+        if not self._insert(run, event.partner, "them", k, "computing", secret, own, str(public)):
+            raise Refuse(_RUNNING)
         self.note("", event.partner, "them", "overlap ask", message=run)
 
     def take_sketch(self, event: PartnerMessage) -> None:
@@ -93,8 +95,8 @@ class Overlaps(Book):
         key = _key(secret, public, other, run)
         text = event.body.get("sketch")
         try:
-            given = base64.b64decode(text, validate=True)  # type: ignore[arg-type]
-        except (binascii.Error, ValueError, TypeError):
+            given = base64.b85decode(text)  # type: ignore[arg-type]
+        except (ValueError, TypeError):
             given = b""
         wrong = fault(given, k, MINIMUM)
         if not hmac.compare_digest(str(event.body.get("check")).encode(), _check(key, given).encode()):
@@ -121,11 +123,7 @@ class Overlaps(Book):
 
     def compute_due(self) -> int:
         """The job: make sketches that are owed, estimate where both are there, give up what nobody answers."""
-        execute(
-            "UPDATE cross_brand_swap_overlap SET state = 'refused', secret = '', theirs = '', reason = ? "
-            "WHERE state IN ('asked', 'waiting') AND at < ?",
-            ("no answer came", self.brand.now() - _PATIENCE_DAYS * MS_PER_DAY),
-        )
+        self._give_up()
         rows = execute(_RUN + "WHERE state = 'computing' ORDER BY id").fetchall()
         for row in rows:
             self._compute(*row)
@@ -159,21 +157,32 @@ class Overlaps(Book):
         if small:
             self._forget(run_id, "refused", None, small)
             return
-        found = overlap(own, base64.b64decode(theirs), k) if theirs else None
+        found = overlap(own, base64.b85decode(theirs), k) if theirs else None
         body = {
-            "run": run, "k": k, "public": public, "sketch": base64.b64encode(own).decode(), "check": _check(key, own),
+            "run": run, "k": k, "public": public, "sketch": base64.b85encode(own).decode(), "check": _check(key, own),
         }  # fmt: skip
         with self.brand.transaction():
             if asked_by == "them" and found is None:
-                self.brand.partners.send(partner, "swap.overlap.answer", body, key=f"overlap:{run}:answer")
-                execute("UPDATE cross_brand_swap_overlap SET state = 'waiting' WHERE id = ?", (run_id,))
-                return
-            if asked_by == "us":
-                self.brand.partners.send(partner, "swap.overlap.sketch", body, key=f"overlap:{run}:sketch")
-            self._forget(run_id, "done", found, "")
-            self.note("", partner, "us", "overlap done", message=run)
+                moved = execute(
+                    "UPDATE cross_brand_swap_overlap SET state = 'waiting' WHERE id = ? AND state = 'computing'",
+                    (run_id,),
+                )
+                if moved.rowcount == 1:  # of two workers that computed, one sends
+                    self.brand.partners.send(partner, "swap.overlap.answer", body, key=f"overlap:{run}:answer")
+            elif self._forget(run_id, "done", found, ""):
+                if asked_by == "us":
+                    self.brand.partners.send(partner, "swap.overlap.sketch", body, key=f"overlap:{run}:sketch")
+                self.note("", partner, "us", "overlap done", message=run)
+
+    def _give_up(self) -> None:
+        execute(
+            "UPDATE cross_brand_swap_overlap SET state = 'refused', secret = '', theirs = '', reason = ? "
+            "WHERE state IN ('asked', 'waiting') AND at < ?",
+            ("no answer came", self.brand.now() - _PATIENCE_DAYS * MS_PER_DAY),
+        )
 
     def _against(self, partner: str) -> str:
+        self._give_up()
         if not self.settings["overlap"]:
             return "overlaps are switched off; see `overlap` in the plugin's settings"
         since = self.brand.now() - self.settings["overlap_days"] * MS_PER_DAY
@@ -192,20 +201,24 @@ class Overlaps(Book):
 
     def _insert(
         self, run: str, partner: str, asked_by: str, k: int, state: str, secret: str, public: str, other: str
-    ) -> None:
-        execute(
+    ) -> bool:
+        """Begin a run; False while another one with the partner is under way: the index allows one."""
+        made = execute(
             "INSERT INTO cross_brand_swap_overlap (run, partner, asked_by, k, state, secret, public, other, theirs, "
-            "reason, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', '', ?)",
+            "reason, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', '', ?) ON CONFLICT DO NOTHING",
             (run, partner, asked_by, k, state, secret, public, other, self.brand.now()),
         )
+        return bool(made.rowcount == 1)
 
-    def _forget(self, run_id: int, state: str, found: Overlap | None, reason: str) -> None:
+    def _forget(self, run_id: int, state: str, found: Overlap | None, reason: str) -> bool:
+        """End a run, and its keys; False when it has ended before."""
         told = rounded(found.people) or None if found is not None else None
-        execute(
+        done = execute(
             "UPDATE cross_brand_swap_overlap SET state = ?, secret = '', theirs = '', estimate = ?, error_bp = ?, "
-            "reason = ? WHERE id = ?",
-            (state, told, found.error_bp if told is not None and found is not None else None, reason, run_id),
+            "reason = ? WHERE id = ? AND state IN ('asked', 'computing', 'waiting')",
+            (state, told, found.error_bp(told) if told is not None and found is not None else None, reason, run_id),
         )
+        return bool(done.rowcount == 1)
 
 
 def _new_keys() -> tuple[str, str]:

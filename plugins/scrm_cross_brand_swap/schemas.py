@@ -62,7 +62,7 @@ class Settings(_Strict):
         "consent", "consent", "all",
     )  # fmt: skip
     overlap_days = _number(1, 3_650, "days between two runs with one partner", 30)
-    sketch_size = _number(1_024, 90_000, "hashes in a sketch, the same on both sides", 65_536)
+    sketch_size = _number(1_024, 131_072, "hashes in a sketch, the same on both sides", 131_072)
 
 
 class OfferBody(_Strict):

@@ -5,6 +5,9 @@ all hashes), every set is sampled at the same rate theta, and the same person
 has the same hash on both sides. Counted hashes divided by theta estimate counts.
 The relative standard error of an overlap of which c hashes were seen is
 sqrt((1 - theta) / c), about sqrt(union / (overlap x k)) (growth.md 3.4).
+
+A hash has 48 bits: two audiences of n and m people share n x m / 2**48 hashes by
+chance, 36 people where both have a hundred million.
 """
 
 from __future__ import annotations
@@ -13,17 +16,16 @@ import hashlib
 import heapq
 import itertools
 import math
-import sys
-from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_SPACE = 2**64
-HASH_BYTES = 8
+HASH_BYTES = 6
+_SPACE = 2 ** (8 * HASH_BYTES)
+_TWINS = 64  # people of one audience whose hashes are equal: of a hundred million, 0.02 in a sketch of 131,072
 
 
 def sketch(people: Iterable[str], key: bytes, k: int) -> bytes:
-    """The k smallest hashes of the people, each named once, under the key: ascending, 8 bytes each, big endian."""
+    """The k smallest hashes of the people, each named once, under the key: ascending, 6 bytes each, big endian."""
     start = hashlib.blake2b(key=key, digest_size=HASH_BYTES)
 
     def hashed(person: str) -> bytes:
@@ -31,15 +33,25 @@ def sketch(people: Iterable[str], key: bytes, k: int) -> bytes:
         each.update(person.encode())
         return each.digest()
 
-    return b"".join(heapq.nsmallest(k, map(hashed, people)))
+    smallest = dict.fromkeys(heapq.nsmallest(k + _TWINS, map(hashed, people)))
+    return b"".join(itertools.islice(smallest, k))
 
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """An estimate; ``error_bp`` bounds its relative error in basis points with 95% confidence."""
+    """An estimate from sketches that hold a ``share`` of all hashes; 1 when both sets are whole."""
 
     people: int
-    error_bp: int
+    share: float
+
+    def error_bp(self, people: int) -> int:
+        """What bounds, with 95% confidence, the relative error of an estimate of so many people; basis points.
+
+        Asked for the number that is told, it gives away no more than that number.
+        """
+        seen = people * self.share
+        error = 1.96 * math.sqrt((1 - self.share) / seen) if seen else 1.0
+        return min(10_000, math.ceil(error * 10_000))
 
 
 def overlap(one: bytes, other: bytes, k: int) -> Overlap:
@@ -51,11 +63,8 @@ def overlap(one: bytes, other: bytes, k: int) -> Overlap:
     limits = [values[-1] for values in (ours, theirs) if len(values) == k]
     theta = min(limits) if limits else _SPACE
     shared = sum(1 for value in set(ours) & set(theirs) if value < theta)
-    if limits == []:
-        return Overlap(shared, 0)  # both sets are whole
     share = theta / _SPACE
-    error = 1.96 * math.sqrt((1 - share) / shared) if shared else 1.0
-    return Overlap(round(shared / share), min(10_000, math.ceil(error * 10_000)))
+    return Overlap(round(shared / share), share)
 
 
 def fault(given: bytes, k: int, least: int) -> str:
@@ -71,8 +80,5 @@ def fault(given: bytes, k: int, least: int) -> str:
     return ""
 
 
-def _values(given: bytes) -> array[int]:
-    values = array("Q", given)
-    if sys.byteorder == "little":
-        values.byteswap()
-    return values
+def _values(given: bytes) -> list[int]:
+    return [int.from_bytes(given[at : at + HASH_BYTES], "big") for at in range(0, len(given), HASH_BYTES)]

@@ -53,6 +53,8 @@ CREATE TABLE cross_brand_swap_overlap (
   reason TEXT NOT NULL, at {{int}} NOT NULL
 {{end}};
 CREATE INDEX cross_brand_swap_overlap_partner ON cross_brand_swap_overlap (partner, id);
+CREATE UNIQUE INDEX cross_brand_swap_overlap_running ON cross_brand_swap_overlap (partner)
+  WHERE state IN ('asked', 'computing', 'waiting');
 """
 
 
