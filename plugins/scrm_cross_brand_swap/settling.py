@@ -9,7 +9,7 @@ from scrm_core.api import Conflict, Invalid, PartnerMessage, execute, transactio
 
 from .book import MS_PER_DAY, Book, Deal, Refuse
 from .ledger import Ledger
-from .statement import DIRECTIONS, difference, printable, statement
+from .statement import DIRECTIONS, difference, printable, smaller, statement
 from .terms import digest, read, written
 
 
@@ -92,9 +92,10 @@ class Settling(Book):
         return {"shown": deal.shown, **self._ledger.brought(deal)}
 
     def take_settle(self, event: PartnerMessage) -> None:
-        """The partner sends its statement: it is signed if ours is the same, else disputed by the line that differs.
+        """The partner sends its statement: it is signed, or disputed by the line that differs.
 
-        One that comes again is answered again.
+        Counters that differ by 5% at most are settled at the smaller one (growth.md 3.3): what is signed then is
+        that statement, and the partner is sent it. One that comes again is answered again.
         """
         deal = self.deal_of(event)
         text = event.body.get("text")
@@ -103,35 +104,47 @@ class Settling(Book):
             raise Refuse(f"out of order: the deal is {deal.state}")
         if not isinstance(text, str) or event.body.get("digest") != digest(text):
             raise Refuse("altered: the hash is not the statement's")
-        if deal.state == "settled" and text != deal.statement:
+        if deal.state == "settled" and self._signed(deal, text) != deal.statement:
             raise Refuse("out of order: another statement is signed")
         if not ended:
             deal = self._judge(deal, event, text)
         if deal.state == "settled":
-            self.send(deal, "settled", {"digest": digest(text)}, f"{deal.code}:{event.id}")
+            body = {"digest": digest(text), "text": deal.statement}
+            self.send(deal, "settled", body, f"{deal.code}:{event.id}")
         else:
             self.send(deal, "dispute", {"digest": digest(text), "line": deal.reason}, f"{deal.code}:{event.id}")
 
     def _judge(self, deal: Deal, event: PartnerMessage, text: str) -> Deal:
-        try:
-            theirs = read(text)
-        except Invalid as exc:
-            raise Refuse(f"the statement is refused: {exc}") from None
-        wrong = difference(self.ours(deal), theirs)
-        if wrong is None and text != written(theirs):
-            wrong = "the text is not the one text of the statement"
-        self._settled(deal, "settled" if wrong is None else "disputed", text if wrong is None else "", wrong or "")
+        signed = self._signed(deal, text)
+        wrong = ""
+        if signed is None:
+            try:
+                theirs = read(text)
+            except Invalid as exc:
+                raise Refuse(f"the statement is refused: {exc}") from None
+            wrong = difference(self.ours(deal), theirs) or "the text is not the one text of the statement"
+        self._settled(deal, "settled" if signed else "disputed", signed or "", wrong)
         self.note(
-            deal.code, deal.partner, "them", "settle", digest=digest(text), message=event.id, refused=wrong or ""
+            deal.code, deal.partner, "them", "settle", digest=digest(signed or text), message=event.id, refused=wrong
         )
         return self.deal(deal.code)
 
+    def _signed(self, deal: Deal, text: str) -> str | None:
+        """The statement that both sign, given the partner's: at the smaller counters; None if they are too far apart."""
+        return _at_smaller(deal, self.ours(deal), text)
+
     def take_settled(self, event: PartnerMessage) -> None:
         """The partner signed the statement that this brand sent."""
-        deal = self._sent(event, "settled")
-        if deal.state == "settling":
-            self._settled(deal, "settled", deal.statement, "")
-            self.note(deal.code, deal.partner, "them", "settled", digest=digest(deal.statement), message=event.id)
+        text = event.body.get("text")
+        if self.deal_of(event).state == "settled" and text == self.deal_of(event).statement:
+            return  # answered again
+        deal = self._sent(event, "settling")
+        if not isinstance(text, str) or (
+            text != deal.statement and _at_smaller(deal, json.loads(deal.statement), text) != text
+        ):
+            raise Refuse("the partner signed another statement: neither ours nor one at counters smaller by 5% at most")
+        self._settled(deal, "settled", text, "")
+        self.note(deal.code, deal.partner, "them", "settled", digest=digest(text), message=event.id)
 
     def take_dispute(self, event: PartnerMessage) -> None:
         """The partner does not sign: its line is kept as the reason."""
@@ -154,3 +167,18 @@ class Settling(Book):
             "UPDATE cross_brand_swap_deal SET state = ?, statement = ?, reason = ? WHERE id = ? AND state = ?",
             (state, text, reason, deal.id, deal.state),
         )
+
+
+def _at_smaller(deal: Deal, ours: dict[str, Any], text: str) -> str | None:
+    """Ours and the partner's statement at the smaller counter of each line.
+
+    None when they are more than 5% apart, or when the partner's does not add up in itself.
+    """
+    try:
+        theirs = read(text)
+    except Invalid:
+        return None
+    lines = smaller(ours["lines"], theirs.get("lines")) if isinstance(theirs, dict) else None
+    if lines is None or text != written(statement(deal.code, deal.digest, deal.unit, theirs["lines"])):
+        return None
+    return written(statement(deal.code, deal.digest, deal.unit, lines))

@@ -47,6 +47,26 @@ def statement(deal: str, terms_hash: str, unit: str, lines: Lines) -> dict[str, 
     }
 
 
+def smaller(ours: Lines, theirs: Any) -> dict[str, dict[str, int]] | None:
+    """Lines at the smaller of two counters each, if none differs by more than 5% of the larger; else None.
+
+    Source: growth.md 3.3. Whatever is no whole number of people is None too.
+    """
+    lines: dict[str, dict[str, int]] = {}
+    for direction in DIRECTIONS:
+        lines[direction] = {}
+        for column in COLUMNS:
+            own = ours[direction][column]
+            try:
+                other = theirs[direction][column]
+            except (KeyError, TypeError, IndexError):
+                return None
+            if type(other) is not int or other < 0 or abs(own - other) * 20 > max(own, other):
+                return None
+            lines[direction][column] = min(own, other)
+    return lines
+
+
 def difference(ours: Any, theirs: Any, path: str = "") -> str | None:
     """The first place where two statements differ, as ``lines.a_to_b.add: ours 900, theirs 905``; None if nowhere."""
     if isinstance(ours, dict) and isinstance(theirs, dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
@@ -11,7 +12,7 @@ from scrm_core.db.bulk import execute
 from scrm_core.errors import Conflict, NotFound
 from scrm_core.services.contacts import IdentityIn, LeadIn
 from scrm_core.services.orders import OrderIn
-from scrm_cross_brand_swap.statement import balance, difference, statement
+from scrm_cross_brand_swap.statement import balance, difference, smaller, statement
 
 # growth.md 3.3: A shows B 100,000 times, 3,000 clicks, 900 adds of which 720 stay; B shows A 120,000 times, 2,400
 # clicks, 960 adds of which 576 stay.
@@ -577,3 +578,99 @@ def test_an_erased_person_leaves_the_balance_as_it_was(swap):
     close(swap)
     assert (swap.a.state(), swap.b.state()) == ("settled", "settled")
     assert json.loads(swap.a.deal().statement)["lines"]["a_to_b"]["add"] == 1
+
+
+@pytest.mark.parametrize(
+    ("theirs", "settled"),
+    [
+        (900, 900),
+        (905, 900),
+        (947, 900),  # 47 of 947 are 4.96%
+        (948, None),  # 48 of 948 are 5.06%
+        (855, 855),  # 45 of 900 are 5%
+        (854, None),
+        (-1, None),
+        (900.0, None),
+        (True, None),
+        ("900", None),
+    ],
+)
+def test_counters_that_differ_by_five_percent_at_most_are_settled_at_the_smaller(theirs, settled):
+    lines = json.loads(json.dumps(WORKED))
+    lines["a_to_b"]["add"] = theirs
+    found = smaller(WORKED, lines)
+    assert (found and found["a_to_b"]["add"]) == settled
+    assert found is None or found["b_to_a"] == WORKED["b_to_a"]
+
+
+@pytest.mark.parametrize("lines", [None, [], "lines", {"a_to_b": 1}, {"a_to_b": {}, "b_to_a": {}}])
+def test_lines_that_are_none_are_no_smaller_ones(lines):
+    assert smaller(WORKED, lines) is None
+
+
+def close_with(swap, told: int, counted: int) -> None:
+    """Both close after B counted people; in A's books B told of another number, as after a restore."""
+    swap.agree(quota=100, imbalance=100)
+    for n in range(counted):
+        swap.b.lead(f"p{n}", state=swap.b.deal().link)
+    swap.a.lead("q", state=swap.a.deal().link)
+    for side, shown in ((swap.a, 1_000), (swap.b, 500)):
+        with side.brand:
+            side.swaps.ledger.add_shown("spring", shown, key="all", actor="x")
+    swap.settle_down()
+    swap.clock.advance(days=44)
+    for side in (swap.a, swap.b):
+        with side.brand:
+            side.swaps.settling.close_due()
+    swap.settle_down()
+    with swap.a.brand:
+        books = json.loads(swap.a.deal().told_text)
+        books["totals"] |= {"add": told, "retained_add": told}
+        execute("UPDATE cross_brand_swap_deal SET told = ?", (json.dumps(books),))
+    swap.upkeep()
+
+
+@pytest.mark.parametrize("told", [21, 20, 19])
+def test_both_sides_sign_the_smaller_counter_of_two_that_are_close(swap, told):
+    close_with(swap, told, 20)
+    assert (swap.a.state(), swap.b.state()) == ("settled", "settled")
+    assert swap.a.deal().statement == swap.b.deal().statement
+    signed = json.loads(swap.a.deal().statement)
+    least = min(told, 20)
+    assert signed["lines"]["a_to_b"]["add"] == least
+    # B brought 1 by showing A 500 times: each that it owes is made good by 500 more.
+    assert signed["balance"] == {"unit": "add", "owes": "b", "owed": least - 1, "exposures": (least - 1) * 500}
+    # What is sent again is answered as the first time.
+    swap.a.send("swap.settle", body_of(swap.b, "swap.settle"), "again")
+    swap.settle_down()
+    assert swap.a.refused() == swap.b.refused() == []
+    assert swap.a.deal().statement == json.dumps(signed, sort_keys=True, separators=(",", ":"))
+
+
+def test_counters_that_are_too_far_apart_are_disputed(swap):
+    close_with(swap, 22, 20)  # 2 of 22 are 9%
+    assert (swap.a.state(), swap.b.state()) == ("disputed", "disputed")
+    assert swap.a.deal().reason == "lines.a_to_b.add: ours 20, theirs 22"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda lines: lines["a_to_b"].update(add=18),  # more than 5% below
+        lambda lines: lines["a_to_b"].update(add=21),  # more than this brand has
+        lambda lines: lines["b_to_a"].update(shown=499.0),
+    ],
+)
+def test_a_signature_under_other_numbers_is_refused(swap, change):
+    close_with(swap, 20, 20)
+    deal = swap.a.deal()
+    with swap.a.brand:
+        execute("UPDATE cross_brand_swap_deal SET state = 'settling'")
+    lines = json.loads(deal.statement)["lines"]
+    change(lines)
+    text = json.dumps(statement("spring", deal.digest, "add", lines), sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(deal.statement.encode()).hexdigest()
+    swap.b.send("swap.settled", {"deal": "spring", "digest": digest, "text": text}, "odd")
+    swap.settle_down()
+    assert swap.a.state() == "settling"
+    assert "another statement" in swap.a.refused()[0]
