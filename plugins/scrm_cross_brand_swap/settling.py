@@ -130,7 +130,7 @@ class Settling(Book):
         return self.deal(deal.code)
 
     def _signed(self, deal: Deal, text: str) -> str | None:
-        """The statement that both sign, given the partner's: at the smaller counters; None if they are too far apart."""
+        """The statement that both sign, given the partner's: at the smaller counters; None if too far apart."""
         return _at_smaller(deal, self.ours(deal), text)
 
     def take_settled(self, event: PartnerMessage) -> None:
