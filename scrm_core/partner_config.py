@@ -112,5 +112,9 @@ def partners_of(own: str, tables: Mapping[str, Mapping[str, Any]], raw: Any) -> 
         if place in places:
             problems.append(f"{where}: has the same {place[0]} as [partners.{places[place]}]")
         places[place] = name
+        # Whoever knows a secret may sign as the other one: each pair has its own.
+        shared = next((each.name for each in found.values() if partner.secret and each.secret == partner.secret), None)
+        if shared is not None:
+            problems.append(f"{where} secret: is the same secret as that of [partners.{shared}]; make one for each")
         found[name] = partner
     return found, problems

@@ -90,6 +90,9 @@ def _send(brand: Brand, partner: Partner, message: _Claimed) -> Outcome:
         return Outcome(f"the partner is busy: {exc.code}")
     except ScrmError as exc:
         return Outcome(f"the partner answered {exc.status}", exc.status in calling.FOR_GOOD)
+    except Exception as exc:  # the other brand's database, whatever is wrong with it: no fault of this one's partners
+        log.exception("brand %s: partner %s failed", brand.id, partner.name)
+        return Outcome(f"the partner failed: {type(exc).__name__}")
     return Outcome()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from partner_scene import WRITTEN
 
 from scrm_core.db.bulk import execute
 from scrm_core.errors import Conflict, Invalid, NotFound, TooLarge
@@ -154,3 +155,32 @@ def test_what_the_partner_would_refuse_is_refused_before_it_is_queued(pair, kind
     with pytest.raises(NotFound, match="starco"):
         two.send({}, key="k", partner="starco")
     assert two.states() == {}
+
+
+def test_a_partner_whose_brand_fails_waits_and_holds_up_no_other_partner(pair, clock, monkeypatch):
+    monkeypatch.setenv("PAIR", WRITTEN)
+    two = pair(moonco="[partners.acme]\n", acme='[partners.broken]\nbrand = "moonco"\n[partners.star]\nurl = "http://127.0.0.1:1"\n'
+               'key = "acme-star-1"\nsecret = "env:PAIR"\n')  # fmt: skip
+    two.send({"n": 1}, key="k", partner="broken")
+    two.send({"n": 1}, key="k", partner="star")
+    find = two.installation.brand
+
+    def brand(name: str):
+        if name == "moonco":
+            raise OSError("the file of this brand is on a disk that is gone")
+        return find(name)
+
+    monkeypatch.setattr(two.installation, "brand", brand)
+    assert two.post() is True
+    with two.acme:
+        views = {view.partner: view for view in two.acme.partners.undelivered()}
+    assert {name: (view.state, view.attempts) for name, view in views.items()} == {
+        "broken": ("waiting", 1), "star": ("waiting", 1),
+    }  # fmt: skip
+    # Ten seconds, as for any other failure, and no word of where the file is.
+    assert (views["broken"].next_at - clock.now(), views["broken"].error) == (10_000, "the partner failed: OSError")
+    monkeypatch.undo()
+    clock.advance(ms=10_000)
+    two.post()
+    with two.acme:
+        assert [view.partner for view in two.acme.partners.undelivered()] == ["star"]

@@ -33,6 +33,7 @@ THERE = 'url = "https://star.example"\nkey = "acme-star-1"\nsecret = "env:PAIR"\
         (f"[partners.star]\n{THERE}".replace("star.example", "user@star.example"), "without query or user"),
         (f"[partners.star]\n{THERE}".replace("acme-star-1", "A!"), "lower case letters"),
         (f"[partners.star]\n{THERE}[partners.moon]\n{THERE}", "same key"),
+        (f"[partners.star]\n{THERE}[partners.moon]\n{THERE}".replace("acme-star-1", "acme-moon-1", 1), "same secret"),
         ('[partners.star]\nbrand = "moonco"\n[partners.moonco]\n', "same brand"),
         ("[partners.Star]\n", "name must match"),
         ("[partners.star]\nurls = 1\n", "unknown key"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 import json
 
 import pytest
-from partner_scene import signed
+from partner_scene import SECRET, signed
 
+from scrm_core.partners import calling
 from scrm_core.web import create_app
 
 BODY = json.dumps({"type": "swap.offer", "data": {"quota": 100}}).encode()
@@ -125,3 +128,46 @@ def test_a_partner_that_does_not_answer_is_tried_again_later(two, clock):
         assert moonco.partners.post() is True
         (view,) = moonco.partners.undelivered()
     assert (view.state, view.next_at - clock.now(), view.error) == ("waiting", 10_000, "no answer: ConnectionRefusedError")
+
+
+def test_a_secret_that_is_changed_on_one_side_first_loses_no_message(pair, remote_moonco, clock, monkeypatch):
+    """Moonco changes first, star some minutes later; what is refused in between is sent again and heard once."""
+    two = pair(moonco=remote_moonco, acme="")
+    acme = two.installation.config.brands_dir / "acme.toml"
+    acme.write_text(
+        acme.read_text("utf-8").replace("[plugins", f"{remote_moonco.replace('star]', 'moonco]')}[plugins", 1), "utf-8"
+    )
+    client = create_app(two.installation).test_client()
+
+    def call(url, brand, key, headers, body):
+        answer = client.post(f"/partner-messages/{brand}/{key}", data=body, headers=headers)
+        return calling.Outcome("" if answer.status_code == 200 else f"the partner answered {answer.status_code}")
+
+    monkeypatch.setattr(calling, "call", call)
+    sender = two.installation.brand("acme")
+    with sender:
+        assert sender.config.partners["moonco"].secret == SECRET
+        sender.partners.send("moonco", "swap.offer", {"n": 1}, key="n-1")
+    changed = base64.b64encode(b"another secret of thirty-two byte").decode()
+    moonco = two.installation.brand("moonco")
+    renew(moonco, changed)
+    with sender:
+        sender.partners.send("moonco", "swap.offer", {"n": 2}, key="n-2")
+        assert sender.partners.post() is True
+        assert [view.error for view in sender.partners.undelivered()] == ["the partner answered 401", ""]
+    assert two.heard(moonco) == []
+    renew(sender, changed)
+    clock.advance(ms=10_000)
+    with sender:
+        while sender.partners.post():
+            clock.advance(ms=1)
+        assert sender.partners.undelivered() == []
+    assert [body["n"] for _, _, body in two.heard(moonco)] == [1, 2]
+
+
+def renew(brand, secret: str) -> None:
+    """As a restart with another secret in the environment."""
+    partners = {
+        name: dataclasses.replace(each, secret=base64.b64decode(secret)) for name, each in brand.config.partners.items()
+    }
+    brand.config = dataclasses.replace(brand.config, partners=partners)
