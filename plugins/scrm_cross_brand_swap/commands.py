@@ -158,6 +158,18 @@ def decline(session: CommandSession, brand_id: str, deal: str, reason: str, acto
     session.show_record(view, as_json=as_json)
 
 
+@group.command("link")
+@_of_brand
+@click.argument("deal")
+@click.option("--words", default=None, help="What the partner shows beside the link from now on.")
+@_actor
+def link(session: CommandSession, brand_id: str, deal: str, words: str | None, actor: str) -> None:
+    """Tell the partner the tracked link again, as after a move or with other words."""
+    with session.brand(brand_id) as brand:
+        _of(brand).contracts.tell_link(deal, words=words, actor=actor)
+    click.echo("told")
+
+
 @group.command("deals")
 @_of_brand
 @json_option

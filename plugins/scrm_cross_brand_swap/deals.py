@@ -16,7 +16,7 @@ import contextlib
 import json
 from typing import Any
 
-from scrm_core.api import Conflict, Invalid, PartnerMessage, clean_text, execute, safe_target, transactional
+from scrm_core.api import Conflict, Invalid, PartnerMessage, clean_text, execute, new_uid, safe_target, transactional
 
 from .book import MS_PER_DAY, NAME, Book, Deal, Refuse, changed
 from .schemas import MOST_ANSWER_DAYS
@@ -93,6 +93,21 @@ class Deals(Book):
             if deal.turn == "them" and self.brand.now() > deal.answer_until and self.names(deal):
                 with contextlib.suppress(Conflict):  # answered or withdrawn at this moment
                     self.decline(deal.code, reason="the proposal has lapsed", actor=NAME)
+
+    @transactional
+    def tell_link(self, code: str, *, words: str | None = None, actor: str) -> Deal:
+        """Tell the partner the tracked link again, as after the installation moved, or with other ``words``.
+
+        Raises Conflict unless the deal is agreed.
+        """
+        deal = self.lock(self.deal(code))
+        if deal.state != "agreed":
+            raise Conflict(f"deal {code!r} is {deal.state}; a link is told while it is agreed", code="deal_state")
+        if words is not None:
+            execute("UPDATE cross_brand_swap_deal SET words = ? WHERE id = ?", (_words(words), deal.id))
+        self._send_link(self.deal(code), new_uid(self.brand.now()))
+        self.note(code, deal.partner, "us", "link", actor=actor)
+        return self.deal(code)
 
     # What the partner does -----------------------------------------------------
 
@@ -286,8 +301,11 @@ class Deals(Book):
             channel.code, deal.target, owner=NAME, campaign=deal.code, expires_at=deal.until_at
         )
         execute("UPDATE cross_brand_swap_deal SET link = ? WHERE id = ?", (link.code, deal.id))
-        url = self.brand.installation.config.base_url + link.path
-        self.send(deal, "link", {"url": url, "words": deal.words}, f"{deal.code}:{link.code}")
+        self._send_link(self.deal(deal.code), link.code)
+
+    def _send_link(self, deal: Deal, key: str) -> None:
+        url = f"{self.brand.installation.config.base_url}{self.brand.links.get(deal.link).path}"
+        self.send(deal, "link", {"url": url, "words": deal.words}, f"{deal.code}:{key}")
 
 
 def _words(value: Any) -> str:

@@ -49,11 +49,15 @@ class Fit:
     """``fits`` is true when nothing speaks against the swap; ``against`` says what does, a sentence each.
 
     ``ratio_bp`` is the larger audience by the smaller one in basis points, None while one is unknown.
+    ``overlap`` is how many people both have by the last estimate, ``overlap_bp`` its share of the smaller
+    audience (growth.md 3.4): the more the better, practice names no least; None before there is one.
     """
 
     fits: bool
     against: tuple[str, ...]
     ratio_bp: int | None
+    overlap: int | None = None
+    overlap_bp: int | None = None
 
 
 def judge(own: Profile, other: Profile, kind: str, settings: Mapping[str, Any]) -> Fit:

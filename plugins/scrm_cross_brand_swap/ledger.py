@@ -327,7 +327,8 @@ class Ledger(Book):
         self._tell(deal, deal.sent)
 
     def _tell(self, deal: Deal, text: str) -> None:
-        seq = deal.seq + 1
+        # By the clock, so that books restored from a backup are not older than what the partner has heard.
+        seq = max(deal.seq + 1, self.brand.now())
         execute(
             "UPDATE cross_brand_swap_deal SET seq = ?, sent = ?, sent_at = ? WHERE id = ?",
             (seq, text, self.brand.now(), deal.id),

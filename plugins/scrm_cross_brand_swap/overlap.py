@@ -138,6 +138,15 @@ class Overlaps(Book):
         names = ("at", "run", "partner", "asked_by", "k", "state", "people", "error_bp", "reason")
         return [{**dict(zip(names, row, strict=True)), "at": self.shown(row[0])} for row in rows]
 
+    def last(self, partner: str) -> int | None:
+        """The last estimate with a partner, with 2 significant digits; None when there is none."""
+        row = execute(
+            "SELECT estimate FROM cross_brand_swap_overlap WHERE partner = ? AND state = 'done' "
+            "ORDER BY id DESC LIMIT 1",
+            (partner,),
+        ).fetchone()
+        return None if row is None else row[0]
+
     def people(self, partner: str) -> Iterator[str]:
         """The phones that go into a sketch for a partner, each once; never all of them in memory."""
         return (value for (value,) in self._phones("DISTINCT i.value", partner))

@@ -11,7 +11,7 @@ from scrm_core.api import Invalid, current_actor, current_brand, load_body, perm
 
 from .book import NAME
 from .report import swap_report
-from .schemas import AnswerBody, LostBody, OfferBody, PartnerBody, ShownBody
+from .schemas import AnswerBody, LinkBody, LostBody, OfferBody, PartnerBody, ShownBody
 from .service import Swaps
 
 blueprint = flask.Blueprint("cross_brand_swap", __name__)
@@ -97,6 +97,15 @@ def answer(code: str) -> Any:
         given = {name: body[name] for name in ("terms", "target", "words", "despite")}
         done = swaps.counter(code, **given, actor=actor)
     return flask.jsonify(swaps.view(done))
+
+
+@blueprint.post("/deals/<code>/link")
+@permission(DEAL)
+def link(code: str) -> Any:
+    """Tell the partner the tracked link again, with other words if given."""
+    body = load_body(LinkBody(), flask.request.get_json())
+    swaps = _swaps()
+    return flask.jsonify(swaps.view(swaps.contracts.tell_link(code, words=body["words"], actor=current_actor())))
 
 
 @blueprint.get("/deals/<code>/show")

@@ -87,6 +87,12 @@ class AnswerBody(_Strict):
     reason = _text(0, 500, load_default="")
 
 
+class LinkBody(_Strict):
+    """The link told again; ``words`` replace those beside it."""
+
+    words = _text(0, 500, load_default=None)
+
+
 class ShownBody(_Strict):
     """Exposures that this brand gave."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any
@@ -78,7 +79,10 @@ class Swaps(Book):
             raise NotFound(
                 f"partner {partner!r} has not told its profile yet; ask it to, by `scrm cross-brand-swap profile` there"
             )
-        return judge(self.profile(), _profile(json.loads(row[0])), kind, self.settings)
+        own, other = self.profile(), _profile(json.loads(row[0]))
+        fit, people = judge(own, other, kind, self.settings), self.overlaps.last(partner)
+        share = people * 10_000 // min(own.size, other.size) if people and own.size and other.size else None
+        return dataclasses.replace(fit, overlap=people, overlap_bp=share)
 
     @transactional
     def offer(
@@ -132,7 +136,7 @@ class Swaps(Book):
             "swap.confirm": self.contracts.take_confirm,
             "swap.decline": self.contracts.take_decline,
             "swap.link": self.contracts.take_link,
-            "swap.counts": self.ledger.take_counts,
+            "swap.counts": self._take_counts,
             "swap.settle": self.settling.take_settle,
             "swap.settled": self.settling.take_settled,
             "swap.dispute": self.settling.take_dispute,
@@ -158,6 +162,10 @@ class Swaps(Book):
                 run = run if isinstance(run, str) and len(run) <= 64 else ""
                 body = {"kind": act, "deal": deal, "run": run, "reason": printable(str(exc)[:500])}
                 self.brand.partners.send(event.partner, "swap.refused", body, key=f"refused:{event.id}")
+
+    def _take_counts(self, event: PartnerMessage) -> None:
+        self.ledger.take_counts(event)
+        self.settling.propose(self.deal_of(event))
 
     def _take_refused(self, event: PartnerMessage) -> None:
         """The partner refused a message of this brand: the reason is kept, and a run that waited for it ends."""

@@ -33,8 +33,7 @@ class Settling(Book):
         for deal in self.deals(state="settling"):
             if not self.names(deal):
                 continue
-            if deal.side == "a" and not deal.statement and deal.told.get("final"):
-                self._propose(deal.code)
+            if self.propose(deal):
                 count += 1
             elif self.brand.now() >= deal.sent_at + MS_PER_DAY:
                 self._again(deal.code)
@@ -52,8 +51,10 @@ class Settling(Book):
             self.note(deal.code, deal.partner, "us", "close")
 
     @transactional
-    def _propose(self, code: str) -> None:
-        deal = self.deal(code)
+    def propose(self, deal: Deal) -> bool:
+        """Send the statement, once both have told their last totals; False when that is not due here."""
+        if deal.side != "a" or deal.state != "settling" or deal.statement or not deal.told.get("final"):
+            return False
         text = written(self.ours(deal))
         done = execute(
             "UPDATE cross_brand_swap_deal SET statement = ? WHERE id = ? AND state = 'settling' AND statement = ''",
@@ -61,6 +62,7 @@ class Settling(Book):
         )
         if done.rowcount == 1:
             self._send(deal, text)
+        return bool(done.rowcount == 1)
 
     def _send(self, deal: Deal, text: str) -> None:
         self.send(deal, "settle", {"text": text, "digest": digest(text)}, f"{deal.code}:{digest(text)[:16]}:{deal.seq}")

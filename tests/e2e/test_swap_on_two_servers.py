@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import time
 import urllib.request
@@ -78,3 +79,49 @@ def test_a_swap_between_two_servers_is_agreed_shown_counted_and_told(shops, tmp_
     assert (deal(acme)["received"], deal(star)["given"]) == (0, 0)
     log = "".join(data for (data,) in acme.ask("SELECT data FROM event"))
     assert "13800138000" not in log
+
+
+@pytest.mark.soak  # the job that closes deals runs once a minute
+def test_a_swap_between_two_servers_is_settled_on_one_text(shops, tmp_path):
+    acme, star = shops
+    acme.scrm("cross-brand-swap", "profile", "acme", "star", "--as", "anna")
+    star.scrm("cross-brand-swap", "profile", "star", "acme", "--as", "sam")
+    told = "SELECT 1 FROM cross_brand_swap_profile"
+    wait(lambda: acme.ask(told) and star.ask(told), "the profiles did not arrive")
+    now = time.time_ns() // 1_000_000
+    terms = tmp_path / "terms.json"
+    terms.write_text(
+        json.dumps(
+            {
+                "deal": "flash", "kind": "mutual", "unit": "add", "quota": 10, "imbalance": 5, "window_days": 0,
+                "keep_days": 0, "from_at": now - 60_000, "until_at": now + 60_000,
+            }
+        )
+    )  # fmt: skip
+    despite = ("--despite", "both are new and small")
+    acme.scrm(
+        "cross-brand-swap", "offer", "acme", "star", str(terms), "--target", f"http://127.0.0.1:{acme.port}/healthz",
+        *despite, "--as", "anna",
+    )  # fmt: skip
+    wait(lambda: deal(star)["state"] == "open", "the offer did not arrive")
+    star.scrm(
+        "cross-brand-swap", "accept", "star", "flash", "--target", f"http://127.0.0.1:{star.port}/healthz", *despite,
+        "--as", "sam",
+    )  # fmt: skip
+    shown = "SELECT show_url FROM cross_brand_swap_deal WHERE state = 'agreed' AND show_url <> ''"
+    wait(lambda: acme.ask(shown) and star.ask(shown), "the deal was not agreed on both sides")
+    for shop, other, count in ((star, acme, 3), (acme, star, 1)):
+        url = json.loads(other.scrm("cross-brand-swap", "show", other.brand, "flash", "--json"))["url"]
+        for n in range(count):
+            shop.lead(f"1380013800{n}", str(n), url.rpartition("/")[2])
+    acme.scrm("cross-brand-swap", "shown", "acme", "flash", "900", "--key", "day", "--as", "anna")
+    star.scrm("cross-brand-swap", "shown", "star", "flash", "200", "--key", "day", "--as", "sam")
+    settled = "SELECT statement FROM cross_brand_swap_deal WHERE state = 'settled'"
+    for _ in range(4):
+        with contextlib.suppress(AssertionError):
+            wait(lambda: acme.ask(settled) and star.ask(settled), "not settled yet")
+            break
+    ((signed,),) = acme.ask(settled)
+    assert star.ask(settled) == [(signed,)]
+    # Star received 3 by 900 of Acme's, Acme 1 by 200 of Star's: Star owes 2, which it makes good by 400.
+    assert json.loads(signed)["balance"] == {"unit": "add", "owes": "b", "owed": 2, "exposures": 400}

@@ -73,6 +73,9 @@ def test_a_deal_over_http_from_profile_to_showing(swap, client):
     swap.settle_down()
     shown = acme.get("/deals/spring/show")["url"]
     assert client.get(shown.partition("8000")[2]).headers["Location"] == "https://moon.example/welcome"
+    moonco.post("/deals/spring/link", {"words": "Moon Co: 首次到店礼"})
+    swap.settle_down()
+    assert acme.get("/deals/spring/show") == {"url": shown, "words": "Moon Co: 首次到店礼"}
     assert acme.post("/deals/spring/shown", {"quantity": 500, "key": "day 1"}) == {"shown": 500}
     swap.b.lead("p1", state=shown.rpartition("/")[2])
     swap.settle_down()
@@ -96,6 +99,7 @@ def test_a_deal_over_http_from_profile_to_showing(swap, client):
         ("/profile", {"partner": "moonco"}),
         ("/deals", {}),
         ("/deals/spring/answer", {}),
+        ("/deals/spring/link", {}),
         ("/deals/spring/shown", {}),
         ("/deals/spring/lost", {}),
         ("/overlaps", {}),
@@ -129,6 +133,7 @@ def test_the_same_on_the_command_line(swap, tmp_path):
     (deal,) = json.loads(scrm(swap, "deals", "acme", "--json"))
     assert (deal["deal"], deal["state"], deal["version"]) == ("spring", "agreed", 2)
     assert "/l/" in scrm(swap, "show", "acme", "spring")
+    assert scrm(swap, "link", "acme", "spring", "--as", "anna") == "told\n"
     assert scrm(swap, "shown", "acme", "spring", "500", "--key", "day 1", "--as", "anna") == "500 exposures in all\n"
     swap.b.lead("p1", state=swap.b.deal().link)
     swap.settle_down()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -254,3 +255,42 @@ def test_messages_to_a_brand_that_switched_swaps_off_wait_until_it_switches_them
     assert swap.b.state() == "open"
     swap.accept()
     assert (swap.a.state(), swap.b.state()) == ("agreed", "agreed")
+
+
+def test_a_link_that_the_partner_refused_is_told_again_when_it_is_right(swap):
+    swap.meet()
+    swap.offer()
+    with swap.b.brand, pytest.raises(Conflict, match="while it is agreed"):
+        swap.b.swaps.contracts.tell_link("spring", actor="mike")
+    place = swap.b.brand.installation
+    right, place.config = place.config, dataclasses.replace(place.config, base_url="ftp://moon.example")
+    with swap.b.brand:
+        swap.b.swaps.contracts.accept("spring", target="https://moon.example/welcome", actor="mike")
+    swap.settle_down()
+    with swap.a.brand, pytest.raises(Conflict, match="does not run"):
+        swap.a.swaps.ledger.show("spring")
+    assert "the link is refused" in swap.a.refused()[0]
+    # Moonco is told why, mends its address, and tells the link again.
+    assert any("the link is refused" in each for each in swap.b.refused())
+    place.config = right
+    with swap.b.brand:
+        swap.b.swaps.contracts.tell_link("spring", words="first visit", actor="mike")
+    swap.settle_down()
+    with swap.a.brand:
+        shown = swap.a.swaps.ledger.show("spring")
+    assert (shown["url"].endswith(f"/l/{swap.b.deal().link}"), shown["words"]) == (True, "first visit")
+
+
+def test_totals_of_a_brand_that_was_restored_from_a_backup_are_taken(swap):
+    swap.agree()
+    link = swap.b.deal().link
+    for name in ("p1", "p2", "p3"):
+        swap.b.lead(name, state=link)
+        swap.settle_down()
+        swap.upkeep()
+    with swap.b.brand:  # the books of yesterday: fewer tellings than the partner has heard
+        execute("UPDATE cross_brand_swap_deal SET seq = 0, sent = '', received = 1")
+        execute("DELETE FROM partner_out")
+    swap.upkeep()
+    assert swap.a.refused() == []
+    assert swap.a.deal().given == 1
