@@ -37,7 +37,7 @@ class Deals(Book):
 
         Raises NotFound for an unknown partner, Invalid for bad terms, Conflict for a code that is taken.
         """
-        text = canonical(terms)
+        text = self._future(terms)
         code = json.loads(text)["deal"]
         until = self.brand.now() + self.settings["answer_days"] * MS_PER_DAY
         self._insert(partner, "a", "them", text, until, target=safe_target(target), words=_words(words))
@@ -53,7 +53,7 @@ class Deals(Book):
         """
         deal = self._ours(code)
         self._lead_to(deal, target, words)
-        text = canonical({**terms, "deal": code})
+        text = self._future({**terms, "deal": code})
         if text == deal.text:
             raise Invalid("these are the terms that were proposed; accept them instead", field="terms")
         until = self.brand.now() + self.settings["answer_days"] * MS_PER_DAY
@@ -66,6 +66,8 @@ class Deals(Book):
     def accept(self, code: str, *, target: str = "", words: str = "", actor: str) -> Deal:
         """Accept the partner's proposal; it binds when the partner confirms. ``target`` as in :meth:`offer`."""
         deal = self._ours(code)
+        if self.brand.now() >= deal.until_at:
+            raise Conflict(f"the time of deal {code!r} is over; answer with a later `until_at`", code="deal_late")
         self._lead_to(deal, target, words)
         move = _MOVE.format("state = 'accepted', turn = 'them'")
         changed(execute(move, (deal.id, "open", "us", deal.version)), code)
@@ -232,6 +234,13 @@ class Deals(Book):
         self.send(deal, act, body, f"{deal.code}:{deal.version}")
         self.note(deal.code, deal.partner, "us", act, version=deal.version, digest=deal.digest, actor=actor)
 
+    def _future(self, terms: dict[str, Any]) -> str:
+        """The one text of terms that this brand proposes; raises Invalid also for a deal whose time is over."""
+        text = canonical(terms)
+        if json.loads(text)["until_at"] <= self.brand.now():
+            raise Invalid("until_at: the time of the deal is over", field="until_at")
+        return text
+
     def _proposal(self, event: PartnerMessage) -> tuple[str, int]:
         """The text of an offer or counter-offer, checked to be the one text of its terms, and until when it stands."""
         text, until = event.body.get("text"), event.body.get("until")
@@ -248,6 +257,8 @@ class Deals(Book):
             raise Refuse("altered: the text is not the one text of its terms")
         if until <= event.at:
             raise Refuse("late: the proposal has lapsed")
+        if terms["until_at"] <= event.at:
+            raise Refuse("late: the time of the deal is over")
         if until > event.at + (MOST_ANSWER_DAYS + 1) * MS_PER_DAY:  # a day for clocks and for the way
             raise Refuse(f"a proposal stands for {MOST_ANSWER_DAYS} days at most")
         return text, until

@@ -189,3 +189,34 @@ def test_a_dry_run_sends_nothing(swap):
         told = swap.a.swaps.dry_run("moonco", swap.terms())
         assert swap.a.swaps.deals() == []
     assert told["fits"] and json.loads(told["text"])["until_at"] == swap.clock.now() + 30 * DAY
+
+
+def test_a_deal_whose_time_is_over_is_neither_offered_nor_accepted(swap):
+    swap.meet()
+    now = swap.clock.now()
+    with swap.a.brand, pytest.raises(Invalid, match="is over"):
+        swap.a.swaps.offer(
+            "moonco", swap.terms(from_at=now - DAY, until_at=now), target="https://acme.example/", actor="anna"
+        )
+    swap.offer(until_at=now + DAY)
+    swap.clock.advance(days=1)
+    with swap.b.brand:
+        with pytest.raises(Conflict, match="is over"):
+            swap.b.swaps.accept("spring", target="https://moon.example/", actor="mike")
+        # A counter-offer may name a later end.
+        with pytest.raises(Invalid, match="is over"):
+            swap.b.swaps.counter(
+                "spring", swap.terms(from_at=now, until_at=now + DAY), target="https://moon.example/", actor="mike"
+            )
+        swap.b.swaps.counter("spring", swap.terms(), target="https://moon.example/", actor="mike")
+    swap.settle_down()
+    assert swap.a.deal().turn == "us"
+    # A partner that does not ask its own clock.
+    text = json.dumps(
+        swap.terms(from_at=now, until_at=now + DAY, window_days=7, keep_days=7, note="") | {"deal": "autumn"},
+        sort_keys=True, separators=(",", ":"),
+    )  # fmt: skip
+    body = _signed({"deal": "autumn", "version": 1, "until": swap.clock.now() + DAY, "answers": ""}, text)
+    swap.a.send("swap.offer", body, "odd")
+    swap.settle_down()
+    assert swap.b.refused() == ["late: the time of the deal is over"]

@@ -674,3 +674,21 @@ def test_a_signature_under_other_numbers_is_refused(swap, change):
     swap.settle_down()
     assert swap.a.state() == "settling"
     assert "another statement" in swap.a.refused()[0]
+
+
+def test_exposures_that_four_processes_write_down_at_once_count_once_per_key(swap, together):
+    swap.agree()
+    source = """
+from scrm_cross_brand_swap.service import Swaps
+
+def run(brand, worker):
+    ledger = Swaps(brand, brand.plugins["cross-brand-swap"].settings).ledger
+    for n in range(10):
+        ledger.add_shown("spring", 100, key=f"day {n}", actor="anna")  # every process tells of the same ten days
+        ledger.add_shown("spring", 1, key=f"{worker} {n}", actor="anna")
+    return "done"
+"""
+    together(swap.a.brand.installation, source, 4)
+    with swap.a.brand:
+        (kept,) = execute("SELECT sum(quantity) FROM cross_brand_swap_shown").fetchone()
+    assert (swap.a.deal().shown, int(kept)) == (10 * 100 + 4 * 10, 1_040)
