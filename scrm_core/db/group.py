@@ -5,7 +5,8 @@ each claim a coupon wait for 64 disks one after the other. Here a thread that
 finds nobody writing leads: it takes everybody's work that waits, runs each in a
 savepoint of its own, commits once and wakes the others. While it commits, the
 next group gathers. A commit that nobody knows the outcome of (the database went
-away in it) is an error for all of its group: nothing is done a second time.
+away in it, the process was told to end) is an error for all of its group:
+nothing is done a second time.
 
 Work runs in the leading thread, with the context variables of the thread that
 asked (its brand, its request). A fault of the database in the middle rolls the
@@ -23,6 +24,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+import peewee
+
+from ..errors import Busy
 from .bulk import execute
 from .faults import is_fault, is_transient, translate
 from .router import STATE, BrandHandle, brand_db, current_handle, transactional
@@ -33,6 +37,7 @@ Many = Callable[[Sequence[Any]], Sequence[Any]]
 
 MOST = 256
 """The most works of one transaction: the last one must not wait for ever."""
+_UNKNOWN = "nobody can say whether this was done; ask again with the same key"
 
 
 class _Work:
@@ -106,7 +111,7 @@ class Group:
             self._waiting.append(work)
             work.leads, self._led = not self._led, True
         if not work.leads:
-            work.turn.acquire()
+            self._wait(work)
         if work.leads:
             self._lead()
         if not work.settled:
@@ -121,14 +126,30 @@ class Group:
         try:
             _commit(group, self._gather)
         finally:
-            with self._lock:
-                following = self._waiting[0] if self._waiting else None
-                self._led = following is not None
-            if following is not None:
-                following.leads = True
-                following.turn.release()
+            self._hand_on()
             for work in group[1:]:  # the first is the leader's own
                 work.turn.release()
+
+    def _wait(self, work: _Work) -> None:
+        try:
+            work.turn.acquire()
+        except BaseException:  # a signal's handler raised: what nobody has begun is not wanted any more
+            with self._lock:
+                if work in self._waiting:
+                    self._waiting.remove(work)
+            if work.leads:
+                self._hand_on()
+            raise
+
+    def _hand_on(self) -> None:
+        """Let the next one lead that waits; whoever comes leads when there is none."""
+        with self._lock:
+            following = self._waiting[0] if self._waiting else None
+            self._led = following is not None
+            if following is not None:
+                following.leads = True
+        if following is not None:
+            following.turn.release()
 
     def _gather(self, group: list[_Work]) -> None:
         """Take what waits into a group, the leader's own first."""
@@ -179,11 +200,13 @@ def _commit(group: list[_Work], gather: Callable[[list[_Work]], None]) -> None:
     except BaseException as error:
         if not group:
             gather(group)  # no transaction began: each is told alone
-        if committing and is_fault(error) and not is_transient(error):
+        if committing and not _undone(error):
             # Nobody can say whether this commit took effect: nothing of it may be done again.
-            fault = translate(error) or error
+            fault = translate(error) or (error if isinstance(error, Exception) else Busy(_UNKNOWN))
             for work in group:
                 work.answer, work.error, work.settled = None, fault, True
+            if not isinstance(error, Exception):
+                raise
             return
         alone = len(group) == 1 and group[0].error is error and not is_fault(error)
         if not alone:
@@ -194,6 +217,11 @@ def _commit(group: list[_Work], gather: Callable[[list[_Work]], None]) -> None:
             return
     for work in group:
         work.settled = True
+
+
+def _undone(error: BaseException) -> bool:
+    """Whether a commit that raised this has certainly been rolled back."""
+    return is_transient(error) or isinstance(error, peewee.IntegrityError)
 
 
 def _one_group_at_a_time() -> bool:

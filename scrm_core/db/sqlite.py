@@ -153,8 +153,10 @@ class BrandSqlite(LazyTransactions, peewee.SqliteDatabase):  # type: ignore[misc
     def _release_lock(self) -> None:
         fd, self._held.fd = self._held.fd, None
         if fd is not None:
-            os.close(fd)
-            self._turn.release()
+            try:
+                self._turns.give(fd)
+            finally:
+                self._turn.release()
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         # peewee's own way here costs more than SQLite's work for a short statement.

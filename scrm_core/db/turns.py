@@ -37,7 +37,7 @@ class FileTurns:
         self._error: OSError | None = None
 
     def take(self, seconds: float) -> int:
-        """Wait for the turn; returns the open file that has it until it is closed. Raises Busy when it takes longer.
+        """Wait for the turn; returns the open file that has it until :meth:`give`. Raises Busy when it takes longer.
 
         A process that is killed gives its turn back.
         """
@@ -50,6 +50,13 @@ class FileTurns:
             os.close(fd)
             raise
         return fd
+
+    @staticmethod
+    def give(fd: int) -> None:
+        """Give the turn back."""
+        # Closing is not enough: a child process that was forked meanwhile has the same file open.
+        fcntl.flock(fd, fcntl.LOCK_UN)
+        os.close(fd)
 
     def _wait(self, fd: int, seconds: float) -> int:
         with self._mutex:
@@ -69,7 +76,7 @@ class FileTurns:
             with self._mutex:
                 found, _ = self._collect(told)
             if found is not None:
-                os.close(found)
+                self.give(found)
             raise
         with self._mutex:
             found, error = self._collect(told)
@@ -104,7 +111,7 @@ class FileTurns:
                     self._error, self._settled = error, True
                     self._told.release()
                 else:  # whoever asked has given up
-                    os.close(fd)
+                    self.give(fd)
                     self._fd = None
 
     def _asked_by_now(self) -> bool:

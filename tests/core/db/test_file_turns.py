@@ -136,6 +136,25 @@ def test_a_wait_that_is_broken_off_leaves_no_turn_behind(file: str, holder, monk
     os.close(mine.take(20))
 
 
+def test_a_turn_that_is_given_back_is_free_though_a_child_process_still_holds_the_file(file: str) -> None:
+    mine = FileTurns(file)
+    fd = mine.take(20)
+    ready, go = os.pipe()
+    child = os.fork()
+    if not child:  # inherits every open file, and keeps it until it ends
+        os.close(go)
+        os.read(ready, 1)
+        os._exit(0)
+    try:
+        assert not free(file)
+        mine.give(fd)
+        assert free(file)
+    finally:
+        os.close(go)
+        os.close(ready)
+        os.waitpid(child, 0)
+
+
 def test_many_threads_and_two_who_take_turns_never_have_it_together(file: str) -> None:
     inside, most, lock = 0, 0, threading.Lock()
     sides = [(FileTurns(file), threading.Lock()) for _ in range(4)]

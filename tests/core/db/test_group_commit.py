@@ -9,6 +9,7 @@ import peewee
 import pytest
 
 from scrm_core.brands import current_brand
+from scrm_core.db import group
 from scrm_core.db.bulk import execute
 from scrm_core.db.router import brand_db
 from scrm_core.errors import Busy, Conflict, StorageFull
@@ -289,6 +290,103 @@ def test_a_commit_of_unknown_outcome_is_done_by_nobody_again(brand, hold, monkey
         assert [each.result(20) for each in rest] == ["g-1", "g-2"]
     assert runs == [1, 2]
     assert kept(brand) == ["g-0", "g-1", "g-2"]
+
+
+def test_what_ends_a_process_after_the_commit_makes_nobody_write_again(brand, hold, monkeypatch):
+    first, inside, go = hold
+    runs: list[int] = []
+    database = brand.handle.database
+    original = database.commit
+
+    def ends(*args, **kwargs):
+        original(*args, **kwargs)
+        if runs:
+            monkeypatch.setattr(database, "commit", original)
+            raise SystemExit(3)
+
+    def work(n):
+        runs.append(n)
+        return note(f"g-{n}")
+
+    with ThreadPoolExecutor(8) as pool:
+        led = pool.submit(enter, brand, first)
+        assert inside.wait(20)
+        second = pool.submit(enter, brand, lambda: work(1))
+        gathered(brand, 1)
+        third = pool.submit(enter, brand, lambda: work(2))
+        gathered(brand, 2)
+        monkeypatch.setattr(database, "commit", ends)
+        go.set()
+        led.result(20)
+        with pytest.raises(SystemExit):
+            second.result(20)
+        with pytest.raises(Busy, match="whether"):
+            third.result(20)
+    assert runs == [1, 2]
+    assert kept(brand) == ["g-0", "g-1", "g-2"]
+    assert enter(brand, lambda: note("g-3")) == "g-3"
+
+
+@pytest.mark.parametrize("chosen", [False, True], ids=["waiting", "chosen to lead"])
+def test_who_is_torn_away_while_it_waits_holds_up_nobody(brand, hold, monkeypatch, chosen):
+    first, inside, go = hold
+    runs: list[int] = []
+    torn = threading.Event()
+
+    def work(n):
+        runs.append(n)
+        return note(f"g-{n}")
+
+    class Turn:
+        """A turn whose wait a signal breaks off: at once, or in the moment in which the turn has come."""
+
+        def __init__(self, lock):
+            self.lock = lock
+
+        def acquire(self):
+            if chosen:
+                self.lock.acquire()
+            else:
+                torn.wait(20)
+            raise KeyboardInterrupt
+
+        def release(self):
+            self.lock.release()
+
+    make = group._Work
+
+    def torn_away():
+        def made(*args):
+            found = make(*args)
+            found.turn = Turn(found.turn)
+            return found
+
+        monkeypatch.setattr(group, "_Work", made)
+        try:
+            return enter(brand, lambda: work(1))
+        finally:
+            torn.set()
+
+    with ThreadPoolExecutor(8) as pool:
+        led = pool.submit(enter, brand, first)
+        assert inside.wait(20)
+        away = pool.submit(torn_away)
+        gathered(brand, 1)
+        monkeypatch.setattr(group, "_Work", make)
+        rest = pool.submit(enter, brand, lambda: work(2))
+        gathered(brand, 2)
+        if not chosen:
+            torn.set()
+            with pytest.raises(KeyboardInterrupt):
+                away.result(20)
+        go.set()
+        led.result(20)
+        with pytest.raises(KeyboardInterrupt):
+            away.result(20)
+        assert rest.result(20) == "g-2"
+        assert pool.submit(enter, brand, lambda: work(3)).result(20) == "g-3"
+    assert runs == [2, 3]
+    assert kept(brand) == ["g-0", "g-2", "g-3"]
 
 
 ROWS = """
