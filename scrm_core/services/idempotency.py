@@ -80,6 +80,12 @@ def _replay(key_id: str, key: str, digest: str) -> StoredAnswer:
 
 
 @transactional
+def forget(key_id: str, key: str) -> None:
+    """Forget the answer to a key: the next request with it is a new one."""
+    execute("DELETE FROM idempotency WHERE key_id = ? AND key = ?", (key_id, key))
+
+
+@transactional
 def forget_old(brand: Brand) -> int:
     """Delete answers older than ``LIMITS.idempotency_days``; returns how many. A daily job of the worker."""
     before = brand.now() - LIMITS.idempotency_days * MS_PER_DAY

@@ -28,7 +28,7 @@ from ..consumers import Consumer, SignInNeeded
 from ..consumers.places import safe_place
 from ..consumers.sealing import same
 from ..errors import Forbidden, Malformed, ScrmError
-from ..services.idempotency import run_once
+from ..services.idempotency import StoredAnswer, forget, run_once
 from . import problems
 from .consumer_words import WORDS
 from .shortlinks import client_address
@@ -183,13 +183,31 @@ class Visit:
                 fresh[:] = [response]
                 return response.status_code, self._pack(response)
 
-            answer = run_once(self.brand, f"page:{holder}", self._once_key(), digest, run)
+            key_id, once = f"page:{holder}", self._once_key()
+            answer = run_once(self.brand, key_id, once, digest, run)
+            if answer.replayed and self._corrected(answer):
+                forget(key_id, once)
+                answer = run_once(self.brand, key_id, once, digest, run)
             return self._unpack(answer.status, answer.body) if answer.replayed else fresh[0]
 
         return work
 
+    def _corrected(self, first: StoredAnswer) -> bool:
+        """Whether the first answer was a page that asked for something else, and the form says something else now."""
+        asked = json.loads(first.body).get("asked")
+        return bool(asked) and asked != self._said
+
+    @property
+    def _said(self) -> str:
+        """A hash of what is written in the form."""
+        pairs = [pair for pair in self.request.form.items(multi=True) if pair[0] not in ("csrf", "once", "back")]
+        return hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
+
     def _pack(self, response: Response) -> str:
+        # What a form has done is told by a redirect or to a script: a page says what is wrong with it.
+        asks = response.status_code == 200 and response.mimetype == "text/html"
         kept = {
+            "asked": self._said if asks else "",
             "type": response.content_type,
             "location": response.headers.get("Location", ""),
             "session": self._session,

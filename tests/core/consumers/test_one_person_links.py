@@ -82,6 +82,21 @@ def test_a_double_tap_is_one_answer(acme, browser):
     assert browser.get("/p/acme/shop/private").status_code == 200
 
 
+def test_whoever_goes_back_and_corrects_an_answer_is_heard_and_a_double_tap_is_not(acme, browser):
+    link = make(acme, person(acme, "13800138000"))
+    form = fields(browser.get(link), "/i/", digits="1234")
+    for _ in range(2):
+        assert "还可以再试 4 次" in browser.post(link, data=form).text
+    for _ in range(2):
+        assert "还可以再试 3 次" in browser.post(link, data={**form, "digits": "4321"}).text
+    # Back to the page as the browser kept it, with its old once: the right digits are looked at.
+    right = {**form, "digits": "8000"}
+    for _ in range(2):
+        assert browser.post(link, data=right).headers["Location"] == "/p/acme/shop/private"
+    # What has had its effect stays: the same form answers as it did, whatever is written into it.
+    assert browser.post(link, data=form).headers["Location"] == "/p/acme/shop/private"
+
+
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_without_a_phone_the_first_who_presses_has_it(acme, browser, new_browser):
     contact = person(acme, name="lee")

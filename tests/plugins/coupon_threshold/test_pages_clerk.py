@@ -158,6 +158,17 @@ def test_below_the_threshold_elsewhere_or_with_a_bad_amount_nothing_is_redeemed(
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_clerk_goes_back_and_corrects_the_amount(scene, app, coupon):
+    clerk = on_duty(app)
+    scanned = look_up(clerk, coupon.code)
+    assert "还差270.00可用" in redeem(clerk, scanned, "30.00", "T-1").text
+    done = redeem(clerk, scanned, "300.00", "T-1")  # the same page, kept by the browser, with the same once
+    assert done.status_code == 303
+    assert redeem(clerk, scanned, "300.00", "T-1").headers["Location"] == done.headers["Location"]
+    assert scene.rows("SELECT amount_minor FROM coupon_threshold_redemption") == [(30_000,)]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_a_clerk_s_own_coupon_and_a_second_coupon_on_a_ticket_are_refused(scene, app, coupon):
     staff(scene, code="wang", contact=scene.uid(coupon.contact_id))
     own = on_duty(app, code="wang")
