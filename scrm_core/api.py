@@ -75,7 +75,7 @@ from .services.survivors import SAME_PEOPLE, standing
 from .stats import ComparedArm, Interval, ShareTest, compare_arms, sample_ratio, sample_size
 from .values.identities import is_mobile, is_virtual_mobile, normalise_phone
 from .values.masking import mask
-from .values.money import format_minor
+from .values.money import format_minor, show_minor
 from .values.posters import Poster, code_picture, draw_poster
 from .values.shares import allocate
 from .values.text import clean_text, csv_cell, folded
@@ -214,6 +214,7 @@ __all__ = [
     "safe_target",
     "sample_ratio",
     "sample_size",
+    "show_minor",
     "standing",
     "to_instant",
     "transactional",

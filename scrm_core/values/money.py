@@ -105,6 +105,15 @@ def format_minor(minor: int, exponent: int = 2) -> str:
     return f"{sign}{digits[:-exponent]}.{digits[-exponent:]}"
 
 
+_SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "HKD": "HK$"}
+
+
+def show_minor(minor: int, currency: str) -> str:
+    """An amount as people read it, with its currency: ``¥39.90``, ``-$0.05``, ``SGD 12.00``."""
+    sign = "-" if minor < 0 else ""
+    return f"{sign}{_SIGNS.get(currency, f'{currency} ')}{format_minor(abs(minor), exponent_of(currency))}"
+
+
 def allocate(total: int, weights: Sequence[int]) -> list[int]:
     """Split ``total`` minor units over ``weights`` by the largest remainder method.
 

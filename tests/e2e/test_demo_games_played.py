@@ -122,7 +122,7 @@ def played(guest: Guest) -> dict[str, Callable[[Any], None]]:
     def welcome(page: Any) -> None:
         # Joining made a member, and the gift comes by itself.
         guest.until("[data-state=received]")
-        assert guest.won("welcome") == ["5.00 off 20.00"]
+        assert guest.won("welcome") == ["$5.00 off $20.00"]
 
     def friends(page: Any) -> None:
         guest.press("[data-start] button")
@@ -154,7 +154,7 @@ def test_all_nine_games_and_both_coupons_are_had_in_one_evening(demo, guest):
     guest.until("form[action$='/claim'] button")  # the check-in is proof
     assert "Claimed" in guest.press("form[action$='/claim'] button", ".notice.good")
     page = guest.open("coupon-threshold/mine", "mine")
-    for title in ("10 % off, at most 5.00", "20.00 off 80.00", "5.00 off 20.00"):
+    for title in ("10 % off, at most $5.00", "$20.00 off $80.00", "$5.00 off $20.00"):
         assert title in page.inner_text("main")
     guest.open("points/mine", "points")
     assert "1" in guest.page.inner_text(".big-number")

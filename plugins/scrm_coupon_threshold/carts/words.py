@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import format_minor, from_instant
+from scrm_core.api import from_instant, show_minor
 
 from ..rules import Rule, Unmet, describe, explain
 
@@ -45,13 +44,9 @@ class Words:
         self.brand = brand
         self.language = "zh" if str(brand.locale).lower().startswith("zh") else "en"
 
-    @cached_property
-    def _exponent(self) -> int:
-        return int(self.brand.segments.catalogue().exponent)
-
     def money(self, minor: int) -> str:
-        """An amount in major units."""
-        return format_minor(minor, self._exponent)
+        """An amount as people read it, with the brand's currency."""
+        return show_minor(minor, self.brand.currency)
 
     def time(self, instant: int | None) -> str:
         """An instant as the brand's clocks show it; empty for none."""

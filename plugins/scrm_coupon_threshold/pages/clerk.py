@@ -32,7 +32,8 @@ from .here import coupons, root, sights
 
 COOKIE = "scrm_clerk"
 HOURS = 12
-_AMOUNT = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,3})?\Z", re.ASCII)
+# Commas part thousands or are refused: 12,50 is not 1250.
+_AMOUNT = re.compile(r"(?:[0-9]{1,10}|[0-9]{1,3}(?:,[0-9]{3}){1,3})(?:\.[0-9]{1,3})?\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,7 @@ def scan() -> Any:
 
 def _scan_page(duty: OnDuty, found: Scan) -> Any:
     span = "" if found.coupon is None else sights().span(found.coupon)
-    return _page("coupons_scan.html", duty=duty, scan=found, span=span)
+    return _page("coupons_scan.html", duty=duty, scan=found, span=span, zero=sights().words.money(0))
 
 
 def _scanned(text: str) -> str:
@@ -201,8 +202,8 @@ def redeem() -> Any:
 def _amount(text: str) -> int:
     """Minor units of an amount as clerks type it; raises Invalid."""
     exponent = int(current_brand().segments.catalogue().exponent)
-    plain = unicodedata.normalize("NFKC", text).strip().replace(",", "").lstrip("¥$")
-    whole, _, part = plain.partition(".")
+    plain = unicodedata.normalize("NFKC", text).strip().lstrip("¥$").lstrip()
+    whole, _, part = plain.replace(",", "").partition(".")
     if not _AMOUNT.match(plain) or len(part) > exponent:
         raise Invalid("amount: what the goods cost, such as 299.00", field="amount", code="amount")
     return int(whole + part.ljust(exponent, "0"))

@@ -11,11 +11,11 @@ from .kinds import Cash, Ladder, Percent, Points, Repeat, Rule, Shipping, Thresh
 from .units import CheapestFree, Exchange, GiftRule, Pieces, SecondHalf
 
 Money = Callable[[int], str]
-"""Writes an amount of minor units."""
+"""Writes an amount of minor units, with its currency."""
 
 
 def describe(rule: Rule, money: Money, language: str = "en") -> str:
-    """What a rule gives, in one line: ``满300.00减30.00`` or ``30.00 off from 300.00``."""
+    """What a rule gives, in one line: ``满¥300.00减¥30.00`` or ``¥30.00 off from ¥300.00``."""
     return _CHINESE[type(rule)](rule, money) if language == "zh" else _ENGLISH[type(rule)](rule, money)
 
 

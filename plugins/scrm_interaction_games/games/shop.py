@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from scrm_core.api import Invalid, format_minor, from_instant, safe_target
+from scrm_core.api import Invalid, from_instant, safe_target, show_minor
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
 
 _TICKET = "{ticket}"
-_SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "HKD": "HK$"}
 
 
 def shop_link(template: str, ticket: str) -> str:
@@ -32,10 +31,7 @@ def shop_problems(template: str) -> list[str]:
 
 def price(brand: Brand, minor: int | None) -> str:
     """An amount as people read it, like ¥39.90; empty for None."""
-    if minor is None:
-        return ""
-    sign = _SIGNS.get(brand.currency, f"{brand.currency} ")
-    return sign + format_minor(minor, brand.segments.catalogue().exponent)
+    return "" if minor is None else show_minor(minor, brand.currency)
 
 
 def moment(brand: Brand, instant: int | None) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scrm_core.errors import Invalid
-from scrm_core.values.money import allocate, format_minor, parse_minor
+from scrm_core.values.money import allocate, format_minor, parse_minor, show_minor
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,21 @@ def test_amounts_are_written_with_all_decimals():
     assert format_minor(-5) == "-0.05"
     assert format_minor(123450) == "1234.50"
     assert format_minor(7, 0) == "7"
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "shown"),
+    [
+        (3990, "CNY", "¥39.90"),
+        (-5, "USD", "-$0.05"),
+        (120, "JPY", "¥120"),
+        (1234567, "HKD", "HK$12345.67"),
+        (1200, "SGD", "SGD 12.00"),
+        (-1500, "KWD", "-KWD 1.500"),
+    ],
+)
+def test_amounts_for_people_name_their_currency(minor, currency, shown):
+    assert show_minor(minor, currency) == shown
 
 
 def test_the_worked_example_of_two_lines_and_an_order_discount():

@@ -35,10 +35,10 @@ def token(shop, coupon):
 def test_a_coupon_is_redeemed_on_a_ticket_and_a_second_scan_tells_the_first(shop):
     coupon = claimed(shop, budget_minor=5_000, title="满99减10")
     scan = shop.scan(token(shop, coupon))
-    assert (scan.usable, scan.owner, scan.phone[-4:], scan.rule) == (True, "王**", "0001", "满99.00减10.00")
+    assert (scan.usable, scan.owner, scan.phone[-4:], scan.rule) == (True, "王**", "0001", "满¥99.00减¥10.00")
     assert "王小明" not in repr(scan) and "138000" not in scan.phone
     short = shop.press(coupon.code, "0001", 9_899)
-    assert (short.redeemed, short.scan.reason, short.scan.message) == (False, "threshold", "还差0.01可用（满99.00）")
+    assert (short.redeemed, short.scan.reason, short.scan.message) == (False, "threshold", "还差¥0.01可用（满¥99.00）")
     done = shop.press(coupon.code, "0001", 9_900)
     assert (done.redeemed, done.payable_minor, done.replayed) == (True, 8_900, False)
     # The second press answers the first result.

@@ -109,7 +109,7 @@ def test_the_counter_over_http_redeems_once_and_counts_wrong_codes_though_nothin
     coupon, _ = claimed(shop)
     till = {"code": coupon.code, "store": "S1", "terminal": "T1"}
     seen = call("POST", "/counter/scan", till)
-    assert seen.json["usable"] and seen.json["rule"] == "满300.00减30.00" and seen.json["phone"].startswith("+86 138****")
+    assert seen.json["usable"] and seen.json["rule"] == "满¥300.00减¥30.00" and seen.json["phone"].startswith("+86 138****")
     press = {**till, "clerk": "anna", "ticket": "1", "amount_minor": 30_000}
     first = call("POST", "/counter/redemptions", press, key="button")
     assert (first.status_code, first.json["redeemed"], first.json["payable_minor"]) == (201, True, 27_000)

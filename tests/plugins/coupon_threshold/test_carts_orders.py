@@ -51,7 +51,7 @@ def test_codes_that_do_not_apply_say_why_and_strangers_learn_nothing(shop):
     assert asked(wrong, nobodys) == [(wrong, "mistyped"), (nobodys, "unknown")]
     short = shop.quote(29_999, contact=owner, codes=(ok.code,))
     assert reasons(short) == [(ok.code, "threshold")]
-    assert short.refusals[0].message == "还差0.01可用（满300.00）"
+    assert short.refusals[0].message == "还差¥0.01可用（满¥300.00）"
     assert asked(channel.code, channel="live") == [(channel.code, "channel")]
     assert asked(channel.code, channel="mall") == []
     assert asked(category.code) == [(category.code, "scope")]

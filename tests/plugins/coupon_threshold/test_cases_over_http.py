@@ -140,7 +140,7 @@ def test_case_7_only_goods_of_the_category_count(till) -> None:
     goods = [{"unit_minor": 15_000, "category": "S"}, {"unit_minor": 4_999, "category": "S/below"},
              {"unit_minor": 30_000, "category": "other"}]  # fmt: skip
     refused = here.post("/quotes", here.cart(goods, [code])).json
-    assert (refused["discount_minor"], refused["refusals"][0]["message"]) == (0, "还差0.01可用（满200.00）")
+    assert (refused["discount_minor"], refused["refusals"][0]["message"]) == (0, "还差¥0.01可用（满¥200.00）")
     goods[1]["unit_minor"] = 5_000
     assert shares(here.post("/quotes", here.cart(goods, [code])).json) == [[3_000, 1_000, 0]]
 

@@ -400,7 +400,7 @@ def test_a_redemption_that_is_refused_ends_the_command_with_its_reason(till):
             session.close()
 
     short = redeem(coupon.code, 9_800)
-    assert (short.exit_code, short.output) == (1, "Error: threshold: 还差1.00可用（满99.00）\n")
+    assert (short.exit_code, short.output) == (1, "Error: threshold: 还差¥1.00可用（满¥99.00）\n")
     assert redeem(coupon.code, 9_900).exit_code == 0
     for _ in range(10):  # each of them stays counted
         wrong = redeem(new_code(), 9_900, "--json")

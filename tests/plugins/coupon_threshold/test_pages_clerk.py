@@ -31,12 +31,12 @@ def test_a_coupon_is_scanned_and_redeemed_once(scene, app, coupon):
     browser = customer(scene, app, coupon.contact_id)
     clerk = on_duty(app)
     scanned = look_up(clerk, qr_text(browser.get(f"{ROOT}c/{coupon.uid}")))
-    assert "满300.00减30.00" in scanned.text and "王**" in scanned.text and "0001" in scanned.text
+    assert "满¥300.00减¥30.00" in scanned.text and "王**" in scanned.text and "0001" in scanned.text
     assert "小明" not in scanned.text and "+8613800000001" not in scanned.text
     done = redeem(clerk, scanned, "350.00", "T-1")
     assert done.status_code == 303
     result = clerk.get(done.headers["Location"])
-    assert "核销成功" in result.text and "320.00" in result.text and "−30.00" in result.text and "T-1" in result.text
+    assert "核销成功" in result.text and "¥320.00" in result.text and "−¥30.00" in result.text and "T-1" in result.text
     # The same press again: the stored answer; the same ticket in a form of its own: the first result.
     again = redeem(clerk, scanned, "350.00", "T-1")
     assert again.headers["Location"] == done.headers["Location"]
@@ -144,8 +144,8 @@ def test_below_the_threshold_elsewhere_or_with_a_bad_amount_nothing_is_redeemed(
     clerk = on_duty(app)
     scanned = look_up(clerk, coupon.code)
     below = redeem(clerk, scanned, "299.99", "T-1")
-    assert below.status_code == 200 and "还差0.01可用" in below.text
-    for amount in ("", "-1", "1e9", "300.001", "abc", "1" * 11):
+    assert below.status_code == 200 and "还差¥0.01可用" in below.text
+    for amount in ("", "-1", "1e9", "300.001", "abc", "1" * 11, "12,50", "3,00.00", "30000,00", ",300"):
         page = look_up(clerk, coupon.code)
         refused = redeem(clerk, page, amount, "T-1")
         assert refused.status_code == 422 and "正确的金额" in refused.text, amount
@@ -158,10 +158,25 @@ def test_below_the_threshold_elsewhere_or_with_a_bad_amount_nothing_is_redeemed(
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_amounts_are_written_with_the_brand_s_currency_in_both_languages(scene, app, coupon, monkeypatch):
+    monkeypatch.setattr(scene.acme, "currency", "USD")
+    browser, clerk = customer(scene, app, coupon.contact_id), on_duty(app)
+    for page in (f"{ROOT}b/spring", f"{ROOT}c/{coupon.uid}", f"{ROOT}mine"):
+        assert "满$300.00减$30.00" in browser.get(page).text
+        assert "$30.00 off from $300.00" in browser.get(f"{page}?lang=en").text
+        browser.get(f"{page}?lang=zh")
+    scanned = look_up(clerk, coupon.code)
+    assert "满$300.00减$30.00" in scanned.text and 'placeholder="$0.00"' in scanned.text
+    assert "还差$299.00可用（满$300.00）" in redeem(clerk, scanned, "1", "T-1").text
+    result = clerk.get(redeem(clerk, scanned, "$1,300", "T-1").headers["Location"]).text
+    assert "$1300.00" in result and "−$30.00" in result and "$1270.00" in result
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_a_clerk_goes_back_and_corrects_the_amount(scene, app, coupon):
     clerk = on_duty(app)
     scanned = look_up(clerk, coupon.code)
-    assert "还差270.00可用" in redeem(clerk, scanned, "30.00", "T-1").text
+    assert "还差¥270.00可用" in redeem(clerk, scanned, "30.00", "T-1").text
     done = redeem(clerk, scanned, "300.00", "T-1")  # the same page, kept by the browser, with the same once
     assert done.status_code == 303
     assert redeem(clerk, scanned, "300.00", "T-1").headers["Location"] == done.headers["Location"]

@@ -19,7 +19,7 @@ def test_a_coupon_is_claimed_once_whatever_is_pressed(scene, app):
     contact = scene.person()
     browser = customer(scene, app, contact)
     first, second = browser.get(f"{ROOT}b/spring"), browser.get(f"{ROOT}b/spring")
-    assert "满300.00减30.00" in first.text and "自领取当日起 7 个自然日" in first.text
+    assert "满¥300.00减¥30.00" in first.text and "自领取当日起 7 个自然日" in first.text
     answers = []
     for page in (first, first, second):  # a double tap, and a second tab
         answers.append(browser.post(f"{ROOT}b/spring/claim", data=fields(page, "/claim"), headers=PAGE))
@@ -80,14 +80,14 @@ def test_a_visitor_sees_the_coupon_and_is_sent_to_join(scene, app):
     scene.open("spring")
     browser = app.test_client()
     page = browser.get(f"{ROOT}b/spring")
-    assert "登录后领取" in page.text and "满300.00减30.00" in page.text
+    assert "登录后领取" in page.text and "满¥300.00减¥30.00" in page.text
     sent = claim(browser, "spring")
     assert sent.headers["Location"] == "/p/acme/-/join?next=%2Fp%2Facme%2Fcoupon-threshold%2Fb%2Fspring"
     for path in ("mine", "c/0123", "c/0123/token"):
         assert browser.get(ROOT + path).status_code == 303
     assert scene.rows("SELECT count(*) FROM coupon_threshold_coupon") == [(0,)]
     english = browser.get(f"{ROOT}b/spring?lang=en").text
-    assert "Sign in to claim it" in english and "30.00 off from 300.00" in english
+    assert "Sign in to claim it" in english and "¥30.00 off from ¥300.00" in english
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
