@@ -49,9 +49,22 @@ def check_definition(brand: Brand, settings: dict[str, Any], made: Definition) -
         _check_prize(brand, settings, f"prizes.{place}", prize, draws=bool(game.draws))
         _check_worth(brand, f"prizes.{place}", prize, draws=bool(game.draws), budget=made.budget_minor is not None)
     if game.draws:
+        _check_refused(brand, settings)
         definitions.check_weights(made)
         if not any(prize.wins for prize in made.prizes):
             raise Invalid("prizes: a draw needs a prize", field="prizes")
+
+
+def _check_refused(brand: Brand, settings: dict[str, Any]) -> None:
+    """A tag that nobody can have keeps nobody out: a slip of the pen would let minors draw."""
+    known = {f"{tag.group}/{tag.name}" for tag in brand.tags.all()}
+    for tag in settings["refuse_tags"]:
+        if tag not in known:
+            raise Invalid(
+                f"refuse_tags: the brand has no tag {tag!r}, so nobody would be refused by it; "
+                "correct it in the brand's file, or define the tag",
+                field="refuse_tags",
+            )
 
 
 def _check_prize(brand: Brand, settings: dict[str, Any], at: str, prize: PrizeView, *, draws: bool) -> None:
@@ -103,6 +116,7 @@ def check_public(brand: Brand, settings: dict[str, Any], campaign: CampaignView,
             field="starts_at",
         )
     if game.draws:
+        _check_refused(brand, settings)
         for name in ("rules", "organiser", "organiser_contact"):
             if not getattr(campaign, name):
                 raise Invalid(f"{name}: a draw is published with its rules, organiser and contact", field=name)

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from games_scene import Scene
 from signing import PAGE, SCRIPT
 
-from scrm_core.api import Conflict, execute, local_instant
+from scrm_core.api import Conflict, Invalid, execute, local_instant
 from scrm_core.cli.session import Session
 from scrm_core.web.app import create_app
 from scrm_interaction_games.commands import group
@@ -117,6 +117,7 @@ def test_people_with_a_refused_tag_are_told_so_and_draw_nothing(new_installation
         child, adult = scene.people(2)
         for name in ("未成年", "成年"):
             brand.tags.define("年龄", name, plan="活动资格")
+        brand.tags.define("员工", "亲属", plan="活动资格")
         brand.tags.add(child, brand.tags.find("年龄", "未成年"), origin="manual", actor="mia")
         brand.tags.add(adult, brand.tags.find("年龄", "成年"), origin="manual", actor="mia")
         code = scene.campaign("wheel", [scene.prize("tea", weight=1)], chances={"start": 1})
@@ -128,3 +129,26 @@ def test_people_with_a_refused_tag_are_told_so_and_draw_nothing(new_installation
         # Games without a draw are for everybody.
         check_in = scene.campaign("checkin", [scene.prize("tea")], settings={"daily": ["tea"]})
         assert scene.act(check_in, "sign", child)["streak"] == 1
+
+
+def test_a_refused_tag_that_the_brand_does_not_have_is_named_before_anybody_draws(new_installation) -> None:
+    from games_scene import Prizes
+
+    from scrm_interaction_games import InteractionGames
+
+    settings = '[plugins.prizes]\n[plugins.interaction-games]\nrefuse_tags = ["员工/亲属", "年龄/未成年人"]\n'
+    installation = new_installation(plugins=(InteractionGames, Prizes), acme=settings, moonco=settings)
+    with installation.brand("acme") as brand:
+        scene = Scene(brand)
+        brand.tags.define("员工", "亲属", plan="活动资格")
+        brand.tags.define("年龄", "未成年", plan="活动资格")  # the brand's file says 未成年人
+        with pytest.raises(Invalid, match="年龄/未成年人") as refused:
+            scene.campaign("wheel", [scene.prize("tea", weight=1)])
+        assert refused.value.field == "refuse_tags"
+        scene.campaign("checkin", [scene.prize("tea")], settings={"daily": ["tea"]})  # draws nothing
+        meant = brand.tags.define("年龄", "未成年人", plan="活动资格")
+        code = scene.campaign("wheel", [scene.prize("tea", weight=1)], publish=False)
+        brand.tags.retire([meant], actor="mia", reason="cleaning up")
+        with pytest.raises(Invalid, match="年龄/未成年人"):
+            scene.games.publish(code, "mia", confirm=True)
+        assert scene.games.campaigns.get(code).state == "draft"
