@@ -71,6 +71,7 @@ from .plugin import (
     permission,
 )
 from .services.links import safe_target
+from .services.rewards import RewardWanted
 from .services.survivors import SAME_PEOPLE, standing
 from .stats import ComparedArm, Interval, ShareTest, compare_arms, sample_ratio, sample_size
 from .values.identities import is_mobile, is_virtual_mobile, normalise_phone
@@ -154,6 +155,7 @@ __all__ = [
     "Report",
     "ReportTable",
     "RewardOrder",
+    "RewardWanted",
     "RunView",
     "ScrmError",
     "SegmentField",

@@ -26,6 +26,7 @@ from .hooks import HOOK_NAMES, HookSpecs
 if TYPE_CHECKING:
     from .brands import Brand
     from .outreach.types import MessageBatch, Rendered, Skipped
+    from .services.rewards import RewardWanted
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
 HOOK_PREFIXES = ("on_", "check_", "filter_", "choose_", "collect_")
@@ -255,6 +256,13 @@ class Plugin(HookSpecs):
         cart decides. Asked by whoever plans rewards within a budget or a legal cap.
         """
         return None
+
+    def reward_shortage(self, wanted: Sequence[RewardWanted], most_minor: int | None) -> str:
+        """Why the plugin could not issue all these rewards of its ``reward_kinds`` now, in a sentence; empty if it could.
+
+        They cost ``most_minor`` minor units at most, where that is given.
+        """
+        return ""
 
     def brand_problems(self) -> Iterable[str]:
         """What keeps the plugin from working for this brand as it is configured, a sentence each.

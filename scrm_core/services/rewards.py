@@ -6,6 +6,7 @@ negated, linked to the grant that it takes back, and there is one at most.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -51,6 +52,21 @@ _VIEW = (
     "r.actor, r.at, origin.uid, back.uid, r.item FROM reward r LEFT JOIN reward origin ON origin.id = r.reverses_id "
     "LEFT JOIN reward back ON back.reverses_id = r.id "
 )
+
+
+@dataclass(frozen=True, slots=True)
+class RewardWanted:
+    """A reward that somebody plans to grant ``times`` times; None where nobody limits that: at least once."""
+
+    kind: str
+    item: str
+    quantity: int
+    times: int | None
+
+    @property
+    def least(self) -> int:
+        """How often it is granted at least."""
+        return 1 if self.times is None else self.times
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +232,21 @@ class Rewards:
         if issuer is None:
             raise _no_issuer(kind)
         return issuer.reward_worth(kind, item, quantity)
+
+    def shortages(self, wanted: Sequence[RewardWanted], *, most_minor: int | None = None) -> list[str]:
+        """Why not all of these rewards could be granted now, a sentence of each issuer that lacks something.
+
+        ``most_minor``: they are planned within a budget, and cost no more in all.
+        Raises Conflict (``no_issuer``) when no enabled plugin issues a kind.
+        """
+        by_issuer: dict[str, list[RewardWanted]] = {}
+        for each in wanted:
+            issuer = self._issues(each.kind)
+            if issuer is None:
+                raise _no_issuer(each.kind)
+            by_issuer.setdefault(issuer.name, []).append(each)
+        found = (self.brand.plugins[name].reward_shortage(each, most_minor) for name, each in by_issuer.items())
+        return [told for told in found if told]
 
     # Reading -----------------------------------------------------------------
 

@@ -27,6 +27,10 @@ class Mint(Plugin):
     def reward_worth(self, kind, item, quantity):
         return None if item == "MYSTERY" else 250 * quantity
 
+    def reward_shortage(self, wanted, most_minor):
+        short = [each for each in wanted if each.quantity * each.least > 100]
+        return f"short of {[(each.item, each.least) for each in short]} within {most_minor}" if short else ""
+
     def reverse_reward(self, order):
         self._note(f"reverse {order.issued['code']}", order)
         self._answer(order)

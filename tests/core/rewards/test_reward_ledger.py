@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from minting import Mint
 
+from scrm_core.api import RewardWanted
 from scrm_core.db.bulk import execute
 from scrm_core.errors import Conflict, Invalid, NotFound, PluginError, Veto
 from scrm_core.services.contacts import IdentityIn
@@ -302,6 +303,16 @@ def test_a_reversal_waits_until_the_issuing_plugin_is_switched_on(acme, shop):
             without.rewards.reverse("k1", reason="refund")
         assert refused.value.code == "no_issuer"
         assert without.rewards.get(made.uid).reversed_by is None
+
+
+def test_issuers_say_what_they_lack_for_all_rewards_that_are_planned(acme):
+    with acme:
+        planned = [RewardWanted("voucher", "A", 2, 51), RewardWanted("voucher", "B", 100, None)]
+        assert acme.rewards.shortages(planned, most_minor=7) == ["short of [('A', 51)] within 7"]
+        assert acme.rewards.shortages(planned[1:]) == []
+        with pytest.raises(Conflict) as refused:
+            acme.rewards.shortages([RewardWanted("car", "", 1, 1)])
+        assert refused.value.code == "no_issuer"
 
 
 def test_another_brand_sees_nothing(acme, moonco):
