@@ -94,7 +94,7 @@ def show(session: CommandSession, brand_id: str, code: str, as_json: bool) -> No
 @BRAND
 @CODE
 @AS
-@click.option("--confirm", is_flag=True, help="Accept an expected spend above the budget.")
+@click.option("--confirm", is_flag=True, help="Accept an expected spend above the budget, and prizes that may run out.")
 @json_option
 @click.pass_obj
 def publish(session: CommandSession, /, brand_id: str, code: str, actor: str, confirm: bool, as_json: bool) -> None:

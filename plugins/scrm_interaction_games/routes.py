@@ -154,7 +154,7 @@ def show_draws(code: str) -> Any:
 @blueprint.post("/campaigns/<code>/publish")
 @permission(PUBLISH)
 def publish_campaign(code: str) -> Any:
-    """Publish a draft; ``confirm`` accepts an expected spend above the budget."""
+    """Publish a draft; ``confirm`` accepts an expected spend above the budget, and prizes that may run out."""
     body = load_body(PublishBody(), flask.request.get_json() if flask.request.content_length else {})
     return flask.jsonify(games_here().publish(code, current_actor(), confirm=body["confirm"]))
 

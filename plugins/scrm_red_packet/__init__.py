@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,7 @@ from scrm_core.api import (
     Report,
     ReportTable,
     RewardOrder,
+    RewardWanted,
     hookimpl,
 )
 
@@ -66,6 +67,9 @@ class RedPacket(Plugin):
 
     def reward_worth(self, kind: str, item: str, quantity: int) -> int | None:
         return self.packets.worth(item, quantity)
+
+    def reward_shortage(self, wanted: Sequence[RewardWanted], most_minor: int | None) -> str:
+        return self.packets.shortage(wanted, most_minor)
 
     def issue_reward(self, order: RewardOrder) -> dict[str, Any]:
         return self.packets.issue(order)

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, PersonQuery, RewardOrder, Veto, execute, iso, transactional
+from scrm_core.api import (
+    Conflict,
+    Invalid,
+    NotFound,
+    PersonQuery,
+    RewardOrder,
+    RewardWanted,
+    Veto,
+    execute,
+    iso,
+    show_minor,
+    transactional,
+)
 
 from .budget import Budget
 from .files import Files
@@ -74,6 +87,38 @@ class RedPackets:
         ).fetchone()
         return None if most is None else int(most)
 
+    def shortage(self, wanted: Sequence[RewardWanted], most_minor: int | None) -> str:
+        """Why not all of these could be issued now; empty when all could. They cost ``most_minor`` at most, if given."""
+        fixed = [each for each in wanted if not each.item]
+        found = [told for each in fixed if (told := self._out_of_bounds(each.quantity))]
+        needs = sum(each.quantity * each.least for each in fixed)
+        needs = needs if most_minor is None else min(needs, most_minor)
+        left = self.budget.view().left_minor
+        if needs > left:
+            currency = self.brand.currency
+            found.append(
+                f"red packets cost {show_minor(needs, currency)} and their budget has {show_minor(left, currency)} left: "
+                "put money in with `scrm red-packet fund`"
+            )
+        shares: dict[str, int] = {}
+        for each in wanted:
+            if each.item:
+                shares[each.item] = shares.get(each.item, 0) + each.least
+        for item, count in shares.items():
+            packet = self.packets.get(item)
+            if count > packet.people - packet.handed:
+                found.append(f"red packet {item!r} has {packet.people - packet.handed} shares left, {count} are planned")
+        return "; ".join(found)
+
+    def _out_of_bounds(self, amount_minor: int) -> str:
+        """Why no packet holds this amount; empty when one may."""
+        least, most = self.settings["min_minor"], self.settings["max_minor"]
+        if least <= amount_minor <= most:
+            return ""
+        return (
+            f"a packet holds {least} to {most} minor units, not {amount_minor}; settings min_minor and max_minor say so"
+        )
+
     def issue(self, order: RewardOrder) -> dict[str, Any]:
         """Owe the person a fixed amount (``quantity`` minor units) or the next share of a prepared packet.
 
@@ -94,14 +139,9 @@ class RedPackets:
         return {"payout": number, "amount_minor": amount}
 
     def _fixed(self, order: RewardOrder, contact_id: int) -> str:
-        least, most = self.settings["min_minor"], self.settings["max_minor"]
-        if not least <= order.quantity <= most:
-            raise Veto(
-                f"a packet holds {least} to {most} minor units, not {order.quantity}; settings min_minor and "
-                "max_minor say so",
-                "amount",
-                status=422,
-            )
+        problem = self._out_of_bounds(order.quantity)
+        if problem:
+            raise Veto(problem, "amount", status=422)
         self.budget.take(order.quantity, f"reward:{order.grant_key}")
         return self.payouts.owe(contact_id, order.quantity, order.grant_key)
 

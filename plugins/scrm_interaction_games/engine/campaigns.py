@@ -178,8 +178,9 @@ class Campaigns:
         A campaign that was published already answers what was told then.
         Returns the commitment, the hashes of table and rules, the expected cost and
         what the game forecasts of itself (a plant: days to finish it). Raises
-        Invalid naming what a draw still lacks, and Conflict (``overspend``) when
-        the expected spend passes the budget and ``confirm`` is not given.
+        Invalid naming what a draw still lacks, and unless ``confirm`` is given Conflict:
+        ``overspend`` when the expected spend passes the budget, ``shortage`` when an
+        issuer has not enough for all prizes now (of one without a limit: not for one).
         """
         actor = clean_text(actor, field="actor")
         campaign = self.get(code)
@@ -196,6 +197,9 @@ class Campaigns:
                 f"more than the budget of {campaign.budget_minor}; lower the odds, raise the budget, or confirm it",
                 code="overspend",
             )
+        lacking = [] if confirm else checking.shortages(self.brand, campaign)
+        if lacking:
+            raise Conflict(f"{'; '.join(lacking)}; or confirm that prizes may run out", code="shortage")
         told = self._publish(campaign, draws=bool(game.draws), actor=actor)
         return {**told, **cost, **checking.forecast(game, campaign)}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from marshmallow import RAISE, Schema
 
-from scrm_core.api import Conflict, Invalid, ScrmError, load_body
+from scrm_core.api import Conflict, Invalid, RewardWanted, ScrmError, load_body
 
 from . import definition as definitions
 from . import odds, registry, surfaces
@@ -125,6 +125,16 @@ def check_public(brand: Brand, settings: dict[str, Any], campaign: CampaignView,
         _check_worth(brand, f"prizes.{place}", prize, draws=bool(game.draws), budget=campaign.budget_minor is not None)
     for problem in getattr(game, "check", lambda campaign: ())(campaign):
         raise Invalid(problem, field="settings")
+
+
+def shortages(brand: Brand, campaign: CampaignView) -> list[str]:
+    """What the issuers of its prizes lack to give them all, a sentence each."""
+    wanted = [
+        RewardWanted(prize.kind, prize.item, prize.quantity, prize.stock_total)
+        for prize in campaign.prizes
+        if prize.wins
+    ]
+    return brand.rewards.shortages(wanted, most_minor=campaign.budget_minor)
 
 
 def cost(campaign: CampaignView) -> dict[str, Any]:

@@ -185,6 +185,56 @@ def test_a_prize_that_was_kept_for_a_person_stays_theirs_when_its_issuer_refuses
     assert execute("SELECT count(*) FROM interaction_games_draw WHERE state = 'granted'").fetchone()[0] == 1
 
 
+def refused_for(scene: Scene, code: str) -> str:
+    """What publishing a draft says that its issuers lack; empty when it was published."""
+    try:
+        scene.games.publish(code, "mia")
+    except Conflict as refused:
+        assert refused.code == "shortage" and scene.games.campaigns.get(code).state == "draft"
+        return refused.message
+    return ""
+
+
+def test_a_campaign_whose_red_packets_nobody_has_funded_says_so_before_it_is_published(scene: Scene) -> None:
+    packets = scene.brand.plugins["red-packet"].packets
+    cash = [
+        scene.prize("small", kind="red-packet", quantity=500, value_minor=500, weight=1, stock=9),
+        scene.prize("large", kind="red-packet", quantity=2_000, value_minor=2_000, weight=1, stock=2),
+    ]
+    code = scene.campaign("wheel", cash, publish=False)
+    assert "red packets cost ¥85.00 and their budget has ¥0.00 left" in refused_for(scene, code)
+    packets.budget.fund(8_499, key="f1", reason="campaign", actor="finance")
+    assert "¥85.00 and their budget has ¥84.99 left" in refused_for(scene, code)
+    packets.budget.fund(1, key="f2", reason="campaign", actor="finance")
+    assert refused_for(scene, code) == ""
+    # A campaign's own budget is the most that it gives away; of a prize without a limit there is at least one.
+    within = scene.campaign("wheel", cash, publish=False, budget_minor=8_500)
+    packets.budget.fund(-1, key="f3", reason="campaign", actor="finance")
+    assert "¥85.00" in refused_for(scene, within)
+    endless = [scene.prize("cash", kind="red-packet", quantity=8_500, value_minor=8_500, weight=1)]
+    assert "¥85.00" in refused_for(scene, scene.campaign("wheel", endless, publish=False))
+    assert refused_for(scene, scene.campaign("wheel", cash, publish=False, budget_minor=8_499)) == ""
+    # Confirmed, it runs: money may come later.
+    assert scene.games.publish(within, "mia", confirm=True)["code"] == within
+
+
+def test_a_prepared_packet_with_too_few_shares_and_an_amount_that_no_packet_holds_are_told(scene: Scene) -> None:
+    packets = scene.brand.plugins["red-packet"].packets
+    packets.budget.fund(1_000_000, key="f", reason="campaign", actor="finance")
+    packets.packets.prepare("rain", 1_000, 3, actor="lin")
+    rain = {"kind": "red-packet", "item": "rain", "value_minor": 999}
+    code = scene.campaign(
+        "wheel", [scene.prize("one", weight=1, stock=2, **rain), scene.prize("two", weight=1, stock=2, **rain)],
+        publish=False,
+    )  # fmt: skip
+    assert "red packet 'rain' has 3 shares left, 4 are planned" in refused_for(scene, code)
+    assert refused_for(scene, scene.campaign("wheel", [scene.prize("one", weight=1, stock=3, **rain)], publish=False)) == ""
+    wide = scene.prize("big", kind="red-packet", quantity=100_001, value_minor=100_001, weight=1, stock=1)
+    assert "a packet holds 1 to 100000 minor units, not 100001" in refused_for(
+        scene, scene.campaign("wheel", [wide], publish=False)
+    )
+
+
 def test_a_wheel_of_red_packets_without_money_costs_no_chance_and_pays_once_it_is_there(scene: Scene) -> None:
     anna = scene.person()
     code = scene.campaign(
