@@ -56,7 +56,12 @@ class CouponThreshold(Plugin):
         "coupon-threshold:manage": "keep shops, terminals and clerks, undo redemptions, void coupons",
     }
     commands = "scrm_coupon_threshold.commands:group"
-    jobs = (Job("expire", 300, "expire"), Job("holds", 60, "end_holds"), Job("breaker", 60, "watch_budgets"))
+    jobs = (
+        Job("expire", 300, "expire"),
+        Job("holds", 60, "end_holds"),
+        Job("breaker", 60, "watch_budgets"),
+        Job("closed", 3_600, "settle_closed"),
+    )
     reports = {
         NAME: Report("report", "Threshold coupons 门槛券"),
         f"{NAME}-counter": Report("counter_report", "Redemptions by clerk 店员核销"),
@@ -146,6 +151,12 @@ class CouponThreshold(Plugin):
         ended = self.coupons.carts.holds.expire()
         if ended:
             self.log.info("ended %s holds whose time was over", ended)
+
+    def settle_closed(self) -> None:
+        """The job: take the redemptions of orders back that were closed, of which nobody told a refund."""
+        reversed_ = self.coupons.carts.reversing.settle()
+        if reversed_:
+            self.log.info("took back %s redemptions of orders that were closed", reversed_)
 
     def watch_budgets(self) -> None:
         """The job: pause batches whose budget is used too fast."""

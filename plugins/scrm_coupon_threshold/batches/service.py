@@ -163,10 +163,12 @@ class Batches:
             (validity.until, validity.days, batch.id),
         )
         if validity.kind == ABSOLUTE:
+            # Used ones too, for they may come back; one that came back for some days more loses none of them.
             execute(
-                "UPDATE coupon_threshold_coupon SET valid_to = ? "
-                "WHERE batch_id = ? AND state IN ('claimed', 'held') AND returns_id IS NULL",
-                (validity.until, batch.id),
+                "UPDATE coupon_threshold_coupon SET valid_to = CAST(? AS BIGINT) "
+                "WHERE batch_id = ? AND state IN ('claimed', 'held', 'used') AND source <> 'promotion' "
+                "AND (CAST(? AS BIGINT) IS NULL OR valid_to < ?)",
+                (validity.until, batch.id, validity.until, validity.until),
             )
 
     def _rewrite(self, batch: Batch, definition: Definition) -> None:

@@ -213,7 +213,7 @@ class Redeeming:
         try:
             with self.brand.transaction():
                 holder = Holder(hold.id, hold.uid, hold.contact_id, now, now + 1, self.brand.day(now))
-                take(holder, hold.uses, hold.gifts)
+                take(holder, hold.uses, hold.gifts, again=True)
         except Conflict as taken:
             raise Conflict(
                 f"the payment was told after the hold's time, and meanwhile: {taken}", code="hold_expired"

@@ -18,7 +18,7 @@ from .offers import PROMOTION, Choice, uses_of
 
 _TAKE_COUPON = (
     "UPDATE coupon_threshold_coupon SET state = 'held', hold_id = ?, held_until = ?, reserved_minor = ? "
-    "WHERE id = ? AND state = 'claimed' AND reserved_minor = ?"
+    "WHERE id = ? AND state = ? AND reserved_minor = ?"
 )
 _INSERT_PROMOTION = (
     "INSERT INTO coupon_threshold_coupon (uid, code, batch_id, contact_id, nth, state, valid_from, valid_to, "
@@ -97,13 +97,16 @@ def lock_batches(batch_ids: Iterable[int]) -> None:
         lock_batch(batch_id)
 
 
-def take(holder: Holder, uses: Sequence[Use], gifts: Sequence[GiftTaken]) -> None:
-    """Take coupons, budget and gifts for a hold; the batches are locked. Raises Conflict and then nothing counts."""
+def take(holder: Holder, uses: Sequence[Use], gifts: Sequence[GiftTaken], *, again: bool = False) -> None:
+    """Take coupons, budget and gifts for a hold; the batches are locked. Raises Conflict and then nothing counts.
+
+    With ``again`` the hold had them before: a coupon that has expired since was good when the order was made.
+    """
     for use in sorted(uses, key=lambda each: (each.batch_id, each.offer)):
         if use.coupon is None:
             _take_promotion(holder, use)
         else:
-            _take_coupon(holder, use)
+            _take_coupon(holder, use, ("claimed", "expired") if again else ("claimed",))
     take_gifts(gifts)
 
 
@@ -128,15 +131,15 @@ def give_gifts_back(gifts: Sequence[GiftTaken]) -> None:
         execute(_GIVE_GIFT_BACK, (gift.qty, gift.batch_id, gift.sku, gift.qty))
 
 
-def _take_coupon(holder: Holder, use: Use) -> None:
+def _take_coupon(holder: Holder, use: Use, good: Sequence[str]) -> None:
     row = execute(
         "SELECT id, state, reserved_minor FROM coupon_threshold_coupon WHERE uid = ?", (use.coupon,)
     ).fetchone()
     coupon_id, state, before = row
     reserved = max(before, use.discount_minor)
-    if state == "claimed":
+    if state in good:
         take_budget(use.batch_id, reserved - before)
-        taken = execute(_TAKE_COUPON, (holder.hold_id, holder.until, reserved, coupon_id, before)).rowcount
+        taken = execute(_TAKE_COUPON, (holder.hold_id, holder.until, reserved, coupon_id, state, before)).rowcount
     else:
         taken = 0
     if not taken:

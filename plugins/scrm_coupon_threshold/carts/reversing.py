@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from scrm_core.api import Brand
 
 DAY_MS = 86_400_000
+CLOSED_DAYS = 90
 _RETURN = (
     "INSERT INTO coupon_threshold_coupon (uid, code, batch_id, contact_id, nth, state, valid_from, valid_to, "
     "claimed_at, day, source, actor, reason, grant_key, gated, sku, reserved_minor, returns_id) "
@@ -123,6 +124,24 @@ class Reversing:
         entries = redemptions("r.source = ? AND r.order_number = ? AND r.reverses_id IS NULL", source, order_number)
         entries.sort(key=lambda entry: (entry.batch_id, entry.id))
         return [self.reverse(entry.uid, reason=reason, actor=actor) for entry in entries]
+
+    def settle(self) -> int:
+        """The job: reverse the redemptions of orders that were closed, of which nobody told a refund; returns how many.
+
+        An order is closed in the weeks after it was paid, so redemptions of :data:`CLOSED_DAYS` are looked at.
+        """
+        orders = execute(
+            "SELECT DISTINCT r.source, r.order_number FROM coupon_threshold_redemption r JOIN orders o "
+            "ON o.source = r.source AND o.number = r.order_number WHERE r.day >= ? AND r.reverses_id IS NULL "
+            "AND o.status = 'closed' AND NOT EXISTS (SELECT 1 FROM coupon_threshold_redemption x "
+            "WHERE x.reverses_id = r.id) ORDER BY r.source, r.order_number",
+            (self.brand.day(self.brand.now()) - CLOSED_DAYS,),
+        ).fetchall()
+        return sum(self._settle(*order) for order in orders)
+
+    @transactional
+    def _settle(self, source: str, order_number: str) -> int:
+        return len(self.reverse_order(source, order_number, reason="the order was closed", actor="orders"))
 
     def take_refund(self, event: RefundMade) -> None:
         """``on_refund``: an order refunded in full gives its coupons back; a part of it does not."""

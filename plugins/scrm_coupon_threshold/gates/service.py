@@ -25,6 +25,12 @@ _COUNT = {
     "played": "count(*)",
 }
 
+# Orders are closed without a refund that anybody tells of.
+_COUNTS = (
+    " AND EXISTS (SELECT 1 FROM orders o WHERE o.valid = 1 AND o.id = CASE WHEN task = 'first-order' "
+    "THEN CAST(ref AS BIGINT) END)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -95,6 +101,8 @@ class Gates:
             where = " AND campaign = ?"
             values.append(task.campaign)
         proven = f"contact_id = ? AND task = ? AND at >= ? AND revoked_at IS NULL{where}"
+        if task.task == "first-order":
+            proven += _COUNTS
         if task.task == "invited":
             rows = execute(f"SELECT DISTINCT ref FROM coupon_threshold_evidence WHERE {proven}", values).fetchall()
             return len(set(friends.standing(row[0] for row in rows).values()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cart_scene import OPEN_END, CartScene
 
-from scrm_core.api import CartLine, Conflict, Invalid, NotFound
+from scrm_core.api import CartLine, Conflict, Invalid, NotFound, from_instant
 from scrm_core.services.contacts import IdentityIn
 from scrm_core.services.orders import OrderIn, RefundIn
 from scrm_coupon_threshold.rules.codes import ALPHABET, new_code
@@ -181,6 +181,30 @@ def test_a_payment_within_the_hold_is_honoured_though_the_coupon_expired_or_it_i
         with pytest.raises(Invalid) as wrong:
             shop.redeem("h4", "4", paid_at=moment)
         assert wrong.value.field == "paid_at"
+    shop.sound()
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_payment_in_time_that_is_told_after_the_coupon_expired_is_honoured_whichever_job_ran(shop):
+    scene = shop.scene
+    scene.go_to("2026-01-07T23:50")
+    one, two = scene.person(), scene.person()
+    scene.open("F", rule={"kind": "cash", "off_minor": 500}, validity={"kind": "natural", "days": 1},
+               budget_minor=1_000, promise=True)  # fmt: skip
+    for owner, key in ((one, "h1"), (two, "h2")):
+        shop.hold(key, 1_000, contact=owner, codes=(scene.claim("F", owner).code,))
+    scene.go_to("2026-01-08T00:25")
+    with scene.acme:
+        assert shop.carts.holds.expire() == 2
+        assert scene.coupons().voiding.expire() == 2
+    assert shop.budget("F") == 0
+    paid = scene.at("2026-01-08T00:15")  # within the thirty minutes of the hold
+    assert shop.redeem("h1", "1", paid_at=paid)["redemptions"][0]["discount_minor"] == 500
+    assert shop.budget("F") == 500
+    with pytest.raises(Conflict) as late:
+        shop.redeem("h2", "2", paid_at=scene.at("2026-01-08T00:20"))
+    assert late.value.code == "hold_expired"
+    assert scene.rows("SELECT state FROM coupon_threshold_coupon ORDER BY id") == [("used",), ("expired",)]
     shop.sound()
 
 
@@ -395,6 +419,75 @@ def test_a_refund_in_full_reverses_the_redemption_through_a_linked_entry_once(sh
     owner = coupon.contact_id
     shop.hold("again", *CASE_3, contact=owner, codes=(new[4],))
     assert shop.redeem("again", "78")["redemptions"][0]["discount_minor"] == 6_000
+    shop.sound()
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_longer_validity_reaches_coupons_that_came_back_and_those_that_still_may(shop):
+    scene = shop.scene
+    scene.go_to("2026-02-20T12:00")
+    until = {"kind": "absolute", "from": "2026-01-01", "to": "2026-03-01"}
+    cash = {"rule": {"kind": "cash", "off_minor": 500}, "validity": until, "limits": {"per_person": None}}
+    scene.open("G", **cash)
+    scene.open("X", **cash, returns={"policy": "extend", "extend_days": 90})
+    owner = scene.person()
+    entries = []
+    for number, batch in enumerate(("G", "G", "X", "G")):
+        shop.hold(f"h{number}", 1_000, contact=owner, codes=(scene.claim(batch, owner).code,))
+        entries.append(shop.redeem(f"h{number}", str(number))["redemptions"][0]["redemption"])
+
+    def back(number):
+        with scene.acme:
+            shop.carts.reversing.reverse(entries[number], reason="refund")
+
+    def ends():
+        rows = scene.rows(
+            "SELECT b.code, c.valid_to FROM coupon_threshold_coupon c JOIN coupon_threshold_batch b ON b.id = c.batch_id "
+            "WHERE c.returns_id IS NOT NULL ORDER BY c.id"
+        )
+        return [(code, from_instant(end, scene.acme.zone).date().isoformat()) for code, end in rows]
+
+    back(0)  # comes back before the validity is lengthened
+    scene.go_to("2026-03-02T12:00")
+    back(2)  # expired by now, so it is good for ninety days more
+    longer = {**until, "to": "2026-04-01"}
+    scene.go_to("2026-02-25T12:00")
+    with scene.acme:
+        for batch in ("G", "X"):
+            scene.coupons().batches.update(batch, {"validity": longer})
+    scene.go_to("2026-03-10T12:00")
+    back(1)  # was used when the validity was lengthened
+    assert ends() == [("G", "2026-04-01"), ("X", "2026-05-31"), ("G", "2026-04-01")]
+    scene.go_to("2026-04-02T12:00")
+    back(3)
+    assert len(ends()) == 3
+    shop.sound()
+
+
+def test_an_order_that_was_closed_gives_its_coupons_back_though_nobody_told_of_a_refund(shop):
+    scene = shop.scene
+    sold(shop, number="77", budget_minor=6_000)
+
+    def order(status):
+        with scene.acme:
+            scene.acme.orders.upsert(
+                OrderIn(source="shop", number="77", status=status, paid_at=scene.acme.now(), paid_minor=44_690,
+                        buyer=(), lines=(), platform="mall")
+            )  # fmt: skip
+
+    def settle():
+        with scene.acme:
+            scene.acme.plugins["coupon-threshold"].settle_closed()
+        return scene.rows("SELECT count(*) FROM coupon_threshold_redemption WHERE reverses_id IS NOT NULL")[0][0]
+
+    order("completed")
+    assert settle() == 0
+    order("closed")
+    assert (settle(), settle()) == (1, 1)
+    entries = scene.rows("SELECT discount_minor, reason, actor FROM coupon_threshold_redemption ORDER BY id")
+    assert [tuple(entry) for entry in entries][1] == (-6_000, "the order was closed", "orders")
+    assert shop.budget("L77") == 0
+    assert scene.rows("SELECT state FROM coupon_threshold_coupon ORDER BY id") == [("used",), ("claimed",)]
     shop.sound()
 
 

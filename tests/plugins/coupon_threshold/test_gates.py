@@ -53,11 +53,11 @@ def closed(scene: CouponScene, code: str, contact_id: int, **more: Any) -> str:
     return str(refusal.value)
 
 
-def sell(brand: Brand, number: str, phone: str, paid: int) -> None:
+def sell(brand: Brand, number: str, phone: str, paid: int, status: str = "completed") -> None:
     with brand:
         brand.orders.upsert(
             OrderIn(
-                source="shop", number=number, status="completed", paid_at=brand.now(), paid_minor=paid,
+                source="shop", number=number, status=status, paid_at=brand.now(), paid_minor=paid,
                 buyer=(IdentityIn.of("phone", phone, ""),) if phone else (),
                 lines=(LineIn(sku="A", title="", qty=1, paid_minor=paid, gift=False),), platform="shop",
             )
@@ -106,6 +106,14 @@ def test_a_first_order_opens_a_gate_until_it_is_refunded_in_full(scene: CouponSc
     sell(scene.acme, "O-3", phone_of(scene, ann), 1_000)
     scene.deliver()
     assert scene.claim("buyers", ann).state == "claimed"
+    # Closed without a refund that anybody told of: it proves nothing either.
+    dan = scene.person()
+    sell(scene.acme, "O-5", phone_of(scene, dan), 9_900)
+    scene.deliver()
+    assert progress(scene, "buyers", dan) == [(1, 1)]
+    sell(scene.acme, "O-5", phone_of(scene, dan), 9_900, status="closed")
+    assert progress(scene, "buyers", dan) == [(0, 1)]
+    closed(scene, "buyers", dan)
     # An order of somebody unknown proves something once its buyer is known.
     cho = scene.person()
     sell(scene.acme, "O-4", "", 5_000)
