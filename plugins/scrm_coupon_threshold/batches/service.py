@@ -125,6 +125,8 @@ class Batches:
         """
         if not isinstance(changes, dict) or not changes:
             raise Invalid("name at least one member of the definition to change")
+        # Locked before it is read: whoever changes other members right now has written them by then.
+        lock_batch(self.get(code).id)
         batch = self.get(code)
         if "code" in changes:
             raise Invalid("code: a batch keeps its code", field="code")
@@ -182,8 +184,6 @@ class Batches:
         _stock_gift(batch.id, definition)
 
     def _when_unissued(self, batch: Batch, assignments: str, values: tuple[Any, ...]) -> None:
-        # Locked first, in a statement of its own: what others have written until then is seen by the next one.
-        lock_batch(batch.id)
         changed = execute(
             f"UPDATE coupon_threshold_batch SET {assignments} WHERE id = ? AND issued = 0 AND state <> 'closed' "
             # A promotion counts no claims: each use of it is a coupon.

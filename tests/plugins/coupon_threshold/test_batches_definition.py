@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -157,3 +159,37 @@ def test_a_batch_may_change_until_its_first_coupon_and_then_only_gain(scene: Cou
             batches.raise_stock("b", 9)
     with scene.moonco:
         assert scene.coupons(scene.moonco).batches.page() == []
+
+
+_WAITS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+def test_two_people_who_change_different_members_at_once_both_have_their_change(scene: CouponScene) -> None:
+    scene.open("b")
+    written, go, asked = threading.Event(), threading.Event(), threading.Event()
+
+    def rename() -> None:
+        with scene.acme as brand, brand.transaction():
+            scene.coupons().batches.update("b", {"title": "三月满减"})
+            written.set()
+            assert go.wait(20)
+
+    def slow_down() -> None:
+        with scene.acme:
+            asked.set()
+            scene.coupons().batches.update("b", {"brakes": {"per_minute": 5}})
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(rename)
+        assert written.wait(20)
+        second = pool.submit(slow_down)
+        assert asked.wait(20)
+        if scene.acme.handle.engine == "postgresql":
+            while not scene.rows(_WAITS)[0][0]:
+                threading.Event().wait(0.005)
+        go.set()
+        first.result(20)
+        second.result(20)
+    with scene.acme:
+        batch = scene.coupons().batches.get("b")
+    assert (batch.title, batch.per_minute) == ("三月满减", 5)
