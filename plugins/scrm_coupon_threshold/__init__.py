@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,7 @@ from scrm_core.api import (
     Report,
     ReportTable,
     RewardOrder,
+    RewardWanted,
     hookimpl,
 )
 
@@ -117,6 +118,10 @@ class CouponThreshold(Plugin):
     def reward_worth(self, kind: str, item: str, quantity: int) -> int | None:
         """The price of a product voucher's article; of a coupon nobody knows before its cart."""
         return self.coupons.issuing.worth(kind, item, quantity)
+
+    def reward_shortage(self, wanted: Sequence[RewardWanted], most_minor: int | None) -> str:
+        """Which batches have fewer coupons than that, or give none now."""
+        return self.coupons.issuing.shortage(wanted)
 
     def issue_reward(self, order: RewardOrder) -> dict[str, Any]:
         """Claim coupons for the rewarded person."""

@@ -9,13 +9,15 @@ or else the newest whose rule leaves the article to its coupons.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Invalid, NotFound, RewardOrder, ScrmError, Veto, execute
+from scrm_core.api import Invalid, NotFound, RewardOrder, RewardWanted, ScrmError, Veto, execute
 
 from ..batches.codes import HANDED_OUT
 from ..batches.service import Batch, Batches
 from .service import Claims
+from .taking import standing
 from .views import CouponView, find
 from .voiding import Voiding
 
@@ -59,6 +61,23 @@ class Issuing:
         except NotFound:
             return None
         return None if price is None else price * quantity
+
+    def shortage(self, wanted: Sequence[RewardWanted]) -> str:
+        """Why not all these coupons could be claimed now, a phrase for each batch that lacks some; empty if all could."""
+        counts: dict[str, int] = {}
+        for each in wanted:
+            batch, _ = self._target(each.kind, each.item)
+            counts[batch.code] = counts.get(batch.code, 0) + each.quantity * each.least
+        return "; ".join(told for code, count in counts.items() if (told := self._lacks(code, count)))
+
+    def _lacks(self, code: str, count: int) -> str:
+        now, found = self.brand.now(), standing(code)
+        assert found is not None
+        there = found.pieces(count, now)
+        if there == count:
+            return ""
+        why = f" ({found.refusal(now, self.brand.zone)})" if not there else ""
+        return f"the batch {code!r} gives {there} of the {count} coupons that are planned{why}"
 
     def issue(self, order: RewardOrder) -> dict[str, Any]:
         """Claim ``quantity`` coupons for the person; raises Veto with the claim's reason, and then claims none."""

@@ -218,6 +218,22 @@ def test_a_campaign_whose_red_packets_nobody_has_funded_says_so_before_it_is_pub
     assert scene.games.publish(within, "mia", confirm=True)["code"] == within
 
 
+def test_a_campaign_whose_coupons_are_not_there_says_so_before_it_is_published(scene: Scene) -> None:
+    batch(scene, "TEN", 5)
+    batches = scene.brand.plugins["coupon-threshold"].coupons.batches
+    prizes = [
+        scene.prize("one", kind="coupon", item="TEN", value_minor=1_000, weight=1, stock=2),
+        scene.prize("two", kind="coupon", item="TEN", value_minor=2_000, weight=1, stock=2, quantity=2),
+    ]
+    code = scene.campaign("wheel", prizes, publish=False)
+    assert "the batch 'TEN' gives 5 of the 6 coupons that are planned" in refused_for(scene, code)
+    batches.raise_stock("TEN", 6)
+    batches.pause("TEN")
+    assert "gives 0 of the 6 coupons that are planned (this coupon cannot be claimed now" in refused_for(scene, code)
+    batches.open("TEN")
+    assert refused_for(scene, code) == ""
+
+
 def test_a_prepared_packet_with_too_few_shares_and_an_amount_that_no_packet_holds_are_told(scene: Scene) -> None:
     packets = scene.brand.plugins["red-packet"].packets
     packets.budget.fund(1_000_000, key="f", reason="campaign", actor="finance")
