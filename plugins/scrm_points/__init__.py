@@ -57,7 +57,7 @@ class Points(Plugin):
         "points:adjust": "give and take points by hand",
     }
     commands = "scrm_points.commands:group"
-    jobs = (Job("settle", 60, "settle"),)
+    jobs = (Job("settle", 60, "settle"), Job("closed", 3_600, "settle_closed"))
     reports = {NAME: Report("report", "Points 积分")}
     metrics = {"came": Metric("Points that came 积分发放"), "went": Metric("Points that went 积分消耗")}
     segment_fields = {"balance": SegmentField("balances", "number", "points that the contact has")}
@@ -132,3 +132,9 @@ class Points(Plugin):
         ended, lapsed, earned = self.book.end_holds(), self.book.lapse(), self.earnings.settle()
         if ended or lapsed or earned:
             self.log.info("%s holds ended, points of %s people lapsed, %s orders earned late", ended, lapsed, earned)
+
+    def settle_closed(self) -> None:
+        """The job: orders that were closed, of which nobody told a refund, are refunded in points."""
+        closed = self.earnings.settle_closed()
+        if closed:
+            self.log.info("points of %s closed orders went back", closed)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .service import PointsBook
 
 BATCH = 200
+CLOSED_DAYS = 90
 
 
 class Earnings:
@@ -55,6 +56,25 @@ class Earnings:
         )
         self._reverse(event.order_id, f"refund:{event.order_id}:{event.refund}")
         self.book.return_spent(event.source, event.number)
+
+    def settle_closed(self) -> int:
+        """Take orders for refunded in full that were closed, of which nobody told a refund; returns how many changed.
+
+        An order is closed in the weeks after it was paid, so those of :data:`CLOSED_DAYS` are looked at.
+        """
+        rows = execute(
+            "SELECT o.id, o.source, o.number FROM orders o WHERE o.status = 'closed' AND o.day >= ? AND (EXISTS "
+            "(SELECT 1 FROM points_order p WHERE p.order_id = o.id AND p.refunded_minor < p.paid_minor) OR EXISTS "
+            "(SELECT 1 FROM points_hold h WHERE h.source = o.source AND h.number = o.number AND h.state = 'spent' "
+            "AND h.returned < h.points)) ORDER BY o.id",
+            (self.brand.day(self.brand.now()) - CLOSED_DAYS,),
+        ).fetchall()
+        for order_id, source, number in rows:
+            with self.brand.transaction():
+                execute("UPDATE points_order SET refunded_minor = paid_minor WHERE order_id = ?", (order_id,))
+                self._reverse(order_id, f"closed:{order_id}")
+                self.book.return_spent(source, number)
+        return len(rows)
 
     def settle(self) -> int:
         """Let buyers earn who became known after their order; returns how many orders earned."""

@@ -195,15 +195,20 @@ class PointsBook:
 
         Of S points spent on an order paid with B of which T was refunded, floor(S*T/B)
         are back after it: parts never return more than S, and all of it is exactly S.
+        An order that was closed is one that was refunded in full.
         """
         # Held until the transaction ends: a refund written meanwhile meets the capture, or the capture the refund.
         held = "" if self.brand.handle.engine == "sqlite" else " FOR SHARE"
         order = execute(
-            f"SELECT paid_minor, refund_minor FROM orders WHERE source = ? AND number = ?{held}", (source, number)
+            f"SELECT paid_minor, refund_minor, status FROM orders WHERE source = ? AND number = ?{held}",
+            (source, number),
         ).fetchone()
-        if order is None or order[0] <= 0 or order[1] <= 0:
+        # One that was closed may have been paid with points alone.
+        paid, refunded, status = (0, 0, "") if order is None else order
+        if status == "closed":
+            paid = refunded = 1
+        if paid <= 0 or refunded <= 0:
             return
-        paid, refunded = order
         holds = execute(
             _HOLD + "WHERE source = ? AND number = ? AND state = 'spent' ORDER BY id", (source, number)
         ).fetchall()

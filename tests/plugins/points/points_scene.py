@@ -45,11 +45,11 @@ class Scene:
         with self.brand:
             return self.brand.rewards.grant("points", contact_id, grant_key=key, quantity=points)
 
-    def order(self, number: str, buyer: str, paid: int, *, backfill: bool = False) -> None:
+    def order(self, number: str, buyer: str, paid: int, *, backfill: bool = False, status: str = "paid") -> None:
         with self.brand:
             identities = (IdentityIn.of("buyer", buyer, "shop"),) if buyer else ()
             now = self.brand.now()
-            self.brand.orders.upsert(OrderIn("shop", number, "paid", now, paid, buyer=identities), backfill=backfill)
+            self.brand.orders.upsert(OrderIn("shop", number, status, now, paid, buyer=identities), backfill=backfill)
 
     def refund(self, number: str, refund: str, amount: int) -> None:
         with self.brand:

@@ -132,6 +132,41 @@ def test_points_spent_on_an_order_come_back_in_proportion_to_its_refunds(scene, 
     assert scene.adds_up()
 
 
+def test_an_order_that_was_closed_is_refunded_in_points_though_nobody_told_of_a_refund(scene):
+    ann = scene.person("ann")
+    scene.give(ann, 1_000, "start")
+    with scene.brand:
+        scene.book.hold(ann, 100, key="cart")
+    scene.order("A1", "ann", 10_000)  # earns 100
+    scene.order("A2", "ann", 10_000)
+    scene.deliver()
+    with scene.brand:
+        scene.book.capture("cart", "shop", "A1")
+    scene.refund("A1", "R1", 2_500)
+    scene.deliver()
+    assert scene.has(ann) == (1_100, 0)  # 900 left and 25 back; 200 earned and 25 gone
+    scene.order("A1", "ann", 10_000, status="closed")
+    for _ in range(2):
+        with scene.brand:
+            scene.brand.plugins["points"].settle_closed()
+        assert scene.has(ann) == (1_100, 0)
+        assert scene.amounts(ann)[-2:] == [("reversal", -75), ("return", 75)]
+    # One that was paid with points alone gives all of them back.
+    with scene.brand:
+        scene.book.hold(ann, 50, key="gift")
+        scene.book.capture("gift", "shop", "A3")
+    scene.order("A3", "ann", 0)
+    scene.order("A3", "ann", 0, status="closed")
+    with scene.brand:
+        scene.brand.plugins["points"].settle_closed()
+    assert scene.has(ann) == (1_100, 0)
+    # A refund that is told after all takes nothing more.
+    scene.refund("A1", "R2", 7_500)
+    scene.deliver()
+    assert scene.amounts(ann)[-2:] == [("spend", -50), ("return", 50)]
+    assert scene.adds_up()
+
+
 def test_a_hold_captured_after_its_orders_refund_returns_its_part_at_once(scene):
     ann = scene.person("ann")
     scene.give(ann, 100, "start")
