@@ -25,9 +25,11 @@ class Tokens:
         self.brand = brand
         self.seconds = settings["token_seconds"]
 
-    @transactional
     def issue(self, coupon_uid: str, contact_id: int) -> str:
-        """A token for the QR code of a coupon, shown to its owner; raises NotFound for everybody else's."""
+        """A token for the QR code of a coupon, shown to its owner; raises NotFound for everybody else's.
+
+        Writes nothing once the brand has its secret: a page shows its QR code while others write.
+        """
         coupon = by_uid(coupon_uid)
         survivor = self.brand.contacts.survivor
         if coupon.contact_id is None or survivor(coupon.contact_id) != survivor(contact_id):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from pages_scene import ROOT, claim, customer, printed_code, qr_text
 from signing import PAGE, SCRIPT, fields, sign_in
 
+from scrm_core.db.bulk import execute
 from scrm_core.web import create_app
 
 
@@ -184,6 +188,28 @@ def test_the_qr_code_is_renewed_and_ends_with_the_coupon(scene, app):
     assert "style=" not in first.json["svg"] and "<script" not in first.json["svg"]
     scene.go_to("2026-01-03T00:00:00")
     assert browser.get(f"{ROOT}c/{coupon.uid}/token").json == {"usable": False, "svg": ""}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_coupon_is_shown_while_somebody_else_writes(scene, app):
+    scene.open("spring")
+    owner = scene.person()
+    coupon = scene.claim("spring", owner)
+    browser = customer(scene, app, owner)
+    assert qr_text(browser.get(f"{ROOT}c/{coupon.uid}"))
+    shown, done = [], threading.Event()
+
+    def look():
+        pages = (f"{ROOT}c/{coupon.uid}", f"{ROOT}c/{coupon.uid}/token", f"{ROOT}mine", f"{ROOT}b/spring", f"{ROOT}clerk")
+        shown.extend(browser.get(page).status_code for page in pages)
+        done.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        with scene.acme as brand, brand.transaction():
+            execute("UPDATE coupon_threshold_batch SET title = title")
+            pool.submit(look)
+            assert done.wait(4)  # a writer is waited for longer
+    assert shown == [200] * 5
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
