@@ -258,7 +258,7 @@ class Plugin(HookSpecs):
         return None
 
     def reward_shortage(self, wanted: Sequence[RewardWanted], most_minor: int | None) -> str:
-        """Why the plugin could not issue all these rewards of its ``reward_kinds`` now, in a sentence; empty if it could.
+        """Why the plugin could not issue all these rewards of its ``reward_kinds`` now, as a sentence; else empty.
 
         They cost ``most_minor`` minor units at most, where that is given.
         """

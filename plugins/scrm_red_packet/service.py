@@ -88,7 +88,7 @@ class RedPackets:
         return None if most is None else int(most)
 
     def shortage(self, wanted: Sequence[RewardWanted], most_minor: int | None) -> str:
-        """Why not all of these could be issued now; empty when all could. They cost ``most_minor`` at most, if given."""
+        """Why not all of these could be issued now; else empty. They cost ``most_minor`` at most, if given."""
         fixed = [each for each in wanted if not each.item]
         found = [told for each in fixed if (told := self._out_of_bounds(each.quantity))]
         needs = sum(each.quantity * each.least for each in fixed)
@@ -97,8 +97,8 @@ class RedPackets:
         if needs > left:
             currency = self.brand.currency
             found.append(
-                f"red packets cost {show_minor(needs, currency)} and their budget has {show_minor(left, currency)} left: "
-                "put money in with `scrm red-packet fund`"
+                f"red packets cost {show_minor(needs, currency)} and their budget has {show_minor(left, currency)} "
+                "left: put money in with `scrm red-packet fund`"
             )
         shares: dict[str, int] = {}
         for each in wanted:
@@ -106,8 +106,9 @@ class RedPackets:
                 shares[each.item] = shares.get(each.item, 0) + each.least
         for item, count in shares.items():
             packet = self.packets.get(item)
-            if count > packet.people - packet.handed:
-                found.append(f"red packet {item!r} has {packet.people - packet.handed} shares left, {count} are planned")
+            left = packet.people - packet.handed
+            if count > left:
+                found.append(f"red packet {item!r} has {left} shares left, {count} are planned")
         return "; ".join(found)
 
     def _out_of_bounds(self, amount_minor: int) -> str:

@@ -63,7 +63,7 @@ class Issuing:
         return None if price is None else price * quantity
 
     def shortage(self, wanted: Sequence[RewardWanted]) -> str:
-        """Why not all these coupons could be claimed now, a phrase for each batch that lacks some; empty if all could."""
+        """Why not all these coupons could be claimed now, a phrase for each batch that lacks some; else empty."""
         counts: dict[str, int] = {}
         for each in wanted:
             batch, _ = self._target(each.kind, each.item)
