@@ -62,9 +62,9 @@ class Sights:
     # Batches -----------------------------------------------------------------
 
     def offered(self, code: str, contact_id: int | None) -> Offered:
-        """A batch as it stands before somebody; a draft does not exist. Raises NotFound."""
+        """A batch as it stands before somebody. Raises NotFound, also for a draft and for a promotion."""
         batch = self.coupons.batches.get(code)
-        if batch.state == "draft":
+        if batch.state == "draft" or batch.scope.get("automatic"):
             raise NotFound("there is nothing at this address")
         mine = [] if contact_id is None else [c for c in self.all_of(contact_id) if c.batch_id == batch.id]
         owned = [c.uid for c in reversed(mine) if c.state in ("claimed", "held", "used")]

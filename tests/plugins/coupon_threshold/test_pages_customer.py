@@ -191,6 +191,13 @@ def test_the_qr_code_is_renewed_and_ends_with_the_coupon(scene, app):
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_promotion_that_nobody_claims_has_no_page_with_a_button(scene, app):
+    scene.open("auto", scope={"automatic": True}, validity={"kind": "absolute", "to": "2026-03-01"})
+    browser = customer(scene, app, scene.person())
+    assert browser.get(f"{ROOT}b/auto", headers=PAGE).status_code == 404
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_a_coupon_is_shown_while_somebody_else_writes(scene, app):
     scene.open("spring")
     owner = scene.person()
