@@ -199,9 +199,9 @@ class Visit:
 
     @property
     def _said(self) -> str:
-        """A hash of what is written in the form."""
+        """A keyed hash of what is written in the form."""
         pairs = [pair for pair in self.request.form.items(multi=True) if pair[0] not in ("csrf", "once", "back")]
-        return hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
+        return self.brand.consumers.seals.mac("form", json.dumps(pairs))
 
     def _pack(self, response: Response) -> str:
         # What a form has done is told by a redirect or to a script: a page says what is wrong with it.

@@ -21,20 +21,24 @@ _COLUMNS = (
     "uid, code, batch_id, contact_id, nth, state, valid_from, valid_to, claimed_at, day, source, actor, reason, "
     "grant_key, gated, sku, reserved_minor"
 )
-# Selected from the contact, so that a coupon only ever goes to somebody who is there.
+# Selected from the contact, so that a coupon only ever goes to somebody who is there, and held against being merged or
+# erased at this moment: on PostgreSQL a row that somebody else changes right now would be read as it was before.
 _INSERT = (
     f"INSERT INTO coupon_threshold_coupon ({_COLUMNS}) "
     "SELECT ?, ?, CAST(? AS BIGINT), c.id, CAST(? AS BIGINT), 'claimed', CAST(? AS BIGINT), CAST(? AS BIGINT), "
     "CAST(? AS BIGINT), CAST(? AS BIGINT), ?, ?, ?, ?, CAST(? AS BIGINT), ?, CAST(? AS BIGINT) "
-    "FROM contact c WHERE c.id = ? AND c.state = 'active' {only}ON CONFLICT DO NOTHING RETURNING id"
+    "FROM contact c WHERE c.id = ? AND c.state = 'active' {only}{held}ON CONFLICT DO NOTHING RETURNING id"
 )
 # Merges leave coupons under numbers above 1: the number alone would not hold the limit of one.
 _HAS_NONE = (
     "AND NOT EXISTS (SELECT 1 FROM coupon_threshold_coupon k WHERE k.batch_id = ? AND k.contact_id = c.id "
     "AND k.nth > 0) "
 )
-_INSERT_ANY = _INSERT.format(only="")
-_INSERT_ONLY = _INSERT.format(only=_HAS_NONE)
+_HELD = "FOR KEY SHARE OF c "
+_INSERT_ANY, _INSERT_ONLY = (
+    {"sqlite": _INSERT.format(only=only, held=""), "postgresql": _INSERT.format(only=only, held=_HELD)}
+    for only in ("", _HAS_NONE)
+)
 # Many first coupons by one statement: every statement more is a journey, or another thread's chance to step in.
 _WISHES = "uid, code, contact_id, source, actor, reason, grant_key, sku"
 _SELECT_MANY = (
@@ -44,7 +48,7 @@ _SELECT_MANY = (
 _INSERT_MANY = (
     f"INSERT INTO coupon_threshold_coupon ({_COLUMNS}) SELECT {_SELECT_MANY}"
     "FROM unnest(?::text[], ?::text[], ?::bigint[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[]) "
-    f"AS w ({_WISHES}) JOIN contact c ON c.id = w.contact_id WHERE c.state = 'active' {_HAS_NONE}"
+    f"AS w ({_WISHES}) JOIN contact c ON c.id = w.contact_id WHERE c.state = 'active' {_HAS_NONE}{_HELD}"
     "ON CONFLICT DO NOTHING RETURNING id, uid"
 )
 _ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -80,9 +84,9 @@ class Inserting:
             wish.reason, wish.grant_key, int(gated), wish.sku, taken.promise_minor, wish.contact_id,
         )  # fmt: skip
         if taken.per_person == 1 and nth > 0:
-            row = execute(_INSERT_ONLY, (*values, taken.id)).fetchone()
+            row = execute(_INSERT_ONLY[self.brand.handle.engine], (*values, taken.id)).fetchone()
         else:
-            row = execute(_INSERT_ANY, values).fetchone()
+            row = execute(_INSERT_ANY[self.brand.handle.engine], values).fetchone()
         return None if row is None else self._view(row[0], uid, code, wish, nth, int(gated))
 
     def first(self, wishes: Sequence[Wish]) -> list[CouponView | None]:

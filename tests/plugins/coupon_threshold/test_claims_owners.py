@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from coupon_scene import CouponScene
 
+from scrm_core.api import new_uid
 from scrm_core.db.bulk import execute
 from scrm_core.errors import Conflict, Invalid, NotFound, Veto
+from scrm_coupon_threshold.claims.wishes import Wish
+from scrm_coupon_threshold.rules import new_code
 
 VOUCHER = {"kind": "exchange", "sku": "TISSUE", "qty": 1}
 
@@ -50,6 +55,55 @@ def test_two_owners_that_become_one_keep_both_coupons_and_cannot_claim_again(sce
     scene.deliver()
     assert owners(scene) == [(ann, 1, "claimed"), (too, 1, "claimed")] and owners(scene, "c") == [(too, 1, "claimed")]
     assert scene.claim("c", ann).nth == 1
+
+
+_WAITS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+@pytest.mark.parametrize("crowd", [False, True], ids=["alone", "with others"])
+def test_a_claim_at_the_moment_of_a_merge_is_the_survivors_and_the_limit_holds(scene: CouponScene, crowd: bool) -> None:
+    scene.open("b")
+    ann, too, bob = scene.person(), scene.person(), scene.person()
+    scene.claim("b", ann)
+    merged, go = threading.Event(), threading.Event()
+
+    def merge() -> None:
+        with scene.acme as brand, brand.transaction():
+            brand.contacts.merge(ann, too, actor="lin", reason="same phone")
+            merged.set()
+            assert go.wait(20)
+
+    def claim() -> Any:
+        with scene.acme as brand, brand.transaction():
+            claims = scene.coupons().claims
+            if not crowd:
+                return claims.claim("b", too, key="k")
+            wishes = [
+                Wish("b", who, f"api:k{who}", "api", "", "", "", "", "", "", new_uid(brand.now()), new_code())
+                for who in (too, bob)
+            ]
+            return claims._crowd(wishes)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(merge)
+        assert merged.wait(20)
+        second = pool.submit(claim)
+        if scene.acme.handle.engine == "postgresql":
+            while not scene.rows(_WAITS)[0][0]:
+                threading.Event().wait(0.005)
+        go.set()
+        first.result(20)
+        if crowd:
+            refused, given = second.result(20)
+            assert isinstance(refused, Conflict) and refused.code == "limit"
+            assert given.contact_id == bob
+        else:
+            with pytest.raises(Conflict) as told:
+                second.result(20)
+            assert told.value.code == "limit"
+    scene.deliver()
+    assert owners(scene) == [(ann, 1, "claimed")] + [(bob, 1, "claimed")] * crowd
+    assert scene.rows("SELECT issued FROM coupon_threshold_batch") == [(1 + crowd,)]
 
 
 def test_a_voided_coupon_of_a_merged_owner_frees_one_place_and_no_second(scene: CouponScene) -> None:
