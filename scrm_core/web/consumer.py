@@ -31,7 +31,7 @@ from ..errors import Forbidden, Malformed, ScrmError
 from ..services.idempotency import StoredAnswer, forget, run_once
 from . import problems
 from .consumer_words import WORDS
-from .shortlinks import client_address
+from .shortlinks import client_address, visitor_of
 
 CORE = "-"
 """Where the core's own pages for customers lie below ``/p/<brand>/``: no plugin can have this name."""
@@ -140,7 +140,8 @@ class Visit:
         return self._consumer
 
     def signed_in(self, consumer: Consumer) -> None:
-        """Give the browser a session that has begun."""
+        """Give the browser a session that has begun; the short links that it opened before become its person's."""
+        self.brand.links.attribute(visitor_of(self.request.environ), consumer.contact_id, self.brand.now())
         self._session = consumer.session
         self.__dict__["_consumer"] = consumer
 

@@ -7,6 +7,7 @@ from consumer_scene import person
 from signing import PAGE, fields, sign_in
 
 from scrm_core.clock import SystemClock
+from scrm_core.db.bulk import execute
 from scrm_core.errors import Invalid, NotFound
 
 
@@ -182,3 +183,23 @@ def shop_without_plugins(installation):
     for file in installation.config.brands_dir.glob("*.toml"):
         file.write_text(file.read_text("utf-8").replace("[plugins.shop]\n", ""), "utf-8")
     return installation
+
+
+def test_links_that_a_browser_opened_become_the_visits_of_whoever_signs_in(acme, moonco, new_browser, clock):
+    codes, agent = {}, {"User-Agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Mobile/15E148"}
+    for brand in (acme, moonco):
+        with brand:
+            brand.channels.ensure("card", "Card", "card")
+            codes[brand.id] = brand.links.create("card", "https://shop.example/").code
+    browser, stranger = new_browser(), new_browser()
+    for each in (browser, stranger):
+        for code in codes.values():
+            assert each.get(f"/l/{code}", headers=agent).status_code == 302
+    clock.advance(hours=1)
+    contact = person(acme, "13800138000")
+    assert answer(browser, make(acme, contact), "8000").status_code == 303
+    with acme:
+        # The other browser's visit stays nobody's, and so does everything at the other brand.
+        assert execute("SELECT contact_id FROM visit ORDER BY id").fetchall() == [(contact,), (None,)]
+    with moonco:
+        assert execute("SELECT contact_id FROM visit").fetchall() == [(None,), (None,)]
