@@ -73,7 +73,7 @@ from .plugin import (
 from .services.links import safe_target
 from .services.rewards import RewardWanted
 from .services.survivors import SAME_PEOPLE, standing
-from .stats import ComparedArm, Interval, ShareTest, compare_arms, sample_ratio, sample_size
+from .stats import ComparedArm, Interval, ShareTest, compare_arms, sample_ratio, sample_size, wilson
 from .values.identities import is_mobile, is_virtual_mobile, normalise_phone
 from .values.masking import mask
 from .values.money import format_minor, show_minor
@@ -220,4 +220,5 @@ __all__ = [
     "standing",
     "to_instant",
     "transactional",
+    "wilson",
 ]

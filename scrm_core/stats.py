@@ -87,8 +87,11 @@ def _log_choose(n: int, k: int) -> float:
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
-def wilson(x: int, n: int) -> Interval:
-    """Wilson's 95 % score interval of the share ``x`` of ``n``; ``n`` must be positive."""
+def wilson(x: float, n: float) -> Interval:
+    """Wilson's 95 % score interval of the share ``x`` of ``n``; ``n`` must be positive.
+
+    Neither needs to be whole: ``n`` may be the effective size of a weighted sample.
+    """
     if not 0 <= x <= n or n == 0:
         raise ValueError(f"{x} of {n} is not a share")
     square = Z_95 * Z_95
