@@ -18,6 +18,7 @@ from ..brands import Brand
 from ..errors import NotFound, ScrmError
 from ..installation import Installation
 from . import consumer
+from .bodies import too_large
 from .consumer_pages import CorePages
 from .dispatch import NOTHING_HERE
 from .mounts import ErrorAnswer, Mounts, below, guarded, pages_of
@@ -48,6 +49,8 @@ def install(app: Flask, installation: Installation) -> None:
         except ScrmError as error:
             shown = _nothing_here(installation, mounts, brand, plugin, rest) if error.status == 404 else None
             return shown or refusal_page(error)
+        except werkzeug.exceptions.RequestEntityTooLarge:
+            return refusal_page(too_large())  # a photo as a telephone takes it
         except werkzeug.exceptions.NotFound:
             shown = _nothing_here(installation, mounts, brand, plugin, rest)
             if shown is None:

@@ -209,7 +209,7 @@ def refusal_page(error: ScrmError) -> Response:
         raise error
     if error.status >= 500:
         log.error("request %s: %s: %s", problems.request_id(), type(error).__name__, error, exc_info=error)
-    titles = {404: "There is nothing here 页面不存在", 410: "This has ended 已失效"}
+    titles = {404: "There is nothing here 页面不存在", 410: "This has ended 已失效", 413: "This is too large 内容过大"}
     title = titles.get(error.status, "Please try again later 请稍后再试")
     page = render_template("plain.html", title=title, lines=())
     answer = make_response(page, error.status)
