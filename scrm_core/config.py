@@ -126,7 +126,7 @@ class AttributionTable(Schema):
     class Meta:
         unknown = RAISE
 
-    window_days = number("days back for which a browser's visits to short links become those of whoever signs in", 30, 1, 365)
+    window_days = number("days back for which a browser's visits to links become those of whoever signs in", 30, 1, 365)
 
 
 class BrandSchema(Schema):
