@@ -1,11 +1,13 @@
 """What KOCs changed (影响力): first orders, repeat, revenue and lifetime value against a matched group.
 
 An influenced customer is one whose first valid order is put down to a KOC. The
-matched group are customers never put down to any, no KOCs themselves, whose
-first order was of the same programme's goods, in the same month and in the same
-band of amount. Both are watched for ``horizon_days`` from the first order's day
-on, and only customers who have these days behind them count (mature). A cell of
-month and band without anybody to compare with is left out on both sides and told
+matched group are customers whose first order is put down to nobody, was of the
+same programme's goods, in the same month and in the same band of amount. Who was
+a KOC by then is in neither. Nothing that came after the first order decides who
+is compared: whoever came to a KOC, or became one, later stays where they were.
+Both are watched for ``horizon_days`` from the first order's day on, and only
+customers who have these days behind them count (mature). A cell of month and
+band without anybody to compare with is left out on both sides and told
 (``unmatched``). The group's figures are weighted as the influenced are spread.
 
 Matching is no experiment: whoever listens to a KOC may be keener than others
@@ -15,13 +17,13 @@ who look alike. Say "against a matched group", never "because of".
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Column, MetricsQuery, MetricValue, ReportTable, execute
 
+from .comparing import Cell, Side, compared
 from .tracking import Programme, programmes
 
 if TYPE_CHECKING:
@@ -48,19 +50,12 @@ COLUMNS = (
     Column("matched_value_minor", "Of those matched: value 匹配者价值", "money"),
     Column("group_value_minor", "Group: value 匹配组价值", "money"),
     Column("lift_minor", "Difference of values 价值差", "money"),
+    Column("lift_low_minor", "At least, 95 % 价值差下限", "money"),
+    Column("lift_high_minor", "At most, 95 % 价值差上限", "money"),
+    Column("repeat_low", "Difference of rates, at least 95 % 复购率差下限", "rate"),
+    Column("repeat_high", "Difference of rates, at most 95 % 复购率差上限", "rate"),
+    Column("reading", "How to read it 读法"),
 )
-
-
-@dataclass(slots=True)
-class _Cell:
-    """One month and band: people, those who bought again, money, on both sides."""
-
-    people: int = 0
-    again: int = 0
-    money: int = 0
-    others: int = 0
-    others_again: int = 0
-    others_money: int = 0
 
 
 def influence_report(brand: Brand, settings: Mapping[str, Any]) -> ReportTable:
@@ -70,49 +65,44 @@ def influence_report(brand: Brand, settings: Mapping[str, Any]) -> ReportTable:
 
 
 def _row(brand: Brand, settings: Mapping[str, Any], programme: Programme) -> dict[str, Any]:
-    kocs, firsts, orders, revenue = execute(
-        f"WITH {_FIRST} SELECT count(DISTINCT k.member_id), count(f.id), count(*), "
-        "coalesce(sum(o.paid_minor - o.refund_minor), 0) FROM koc_order k JOIN orders o ON o.id = k.order_id "
-        "LEFT JOIN first f ON f.id = o.id WHERE k.programme = ? AND k.state <> 'void' AND o.valid = 1",
+    kocs, firsts, orders, revenue, first_day = execute(
+        f"SELECT count(DISTINCT k.member_id), sum(CASE WHEN {_IS_FIRST} THEN 1 ELSE 0 END), count(*), "
+        "coalesce(sum(o.paid_minor - o.refund_minor), 0), min(k.day) FROM koc_order k "
+        "JOIN orders o ON o.id = k.order_id LEFT JOIN contact c ON c.id = o.contact_id "
+        "WHERE k.programme = ? AND k.state <> 'void' AND o.valid = 1",
         (programme.code,),
     ).fetchone()
+    firsts = int(firsts or 0)
     (commission,) = execute(
         "SELECT coalesce(sum(earned_minor), 0) FROM koc_order WHERE programme = ?", (programme.code,)
     ).fetchone()
-    cells = _cells(brand, settings, programme)
-    people, again, money = (sum(getattr(cell, name) for cell in cells) for name in ("people", "again", "money"))
-    both = [cell for cell in cells if cell.people and cell.others]
-    matched = sum(cell.people for cell in both)
-    value = _rounded(sum(cell.money for cell in both), matched)
-    group_value = _weighted(both, matched, "others_money")
+    cells = [] if first_day is None else _cells(brand, settings, programme, date.fromordinal(first_day).replace(day=1))
+    whole = Side.of(cells, "led")
     return {
         "programme": programme.code,
         "situation": programme.situation,
         "kocs": int(kocs),
-        "first_orders": int(firsts),
-        "first_share": _rate(int(firsts), _first_orders(brand, programme)),
-        "other_orders": int(orders) - int(firsts),
+        "first_orders": firsts,
+        "first_share": _rate(firsts, _first_orders(brand, programme)),
+        "other_orders": int(orders) - firsts,
         "revenue_minor": int(revenue),
         "commission_minor": int(commission),
-        "per_first_minor": _rounded(int(commission), int(firsts)),
-        "customers": people,
-        "repeat_rate": _rate(again, people),
-        "value_minor": _rounded(money, people),
-        "matched": matched,
-        "unmatched": people - matched,
-        "group": sum(cell.others for cell in both),
-        "matched_repeat_rate": _rate(sum(cell.again for cell in both), matched),
-        "group_repeat_rate": _float(_weighted_exact(both, matched, "others_again")),
-        "matched_value_minor": value,
-        "group_value_minor": group_value,
-        "lift_minor": None if value is None or group_value is None else value - group_value,
+        "per_first_minor": _rounded(int(commission), firsts),
+        "customers": whole.people,
+        "repeat_rate": _rate(whole.again, whole.people),
+        "value_minor": _rounded(whole.money, whole.people),
+        **compared(cells),
     }
 
 
+# Whether an order ``o`` of a contact ``c`` is their first valid one: the lowest id among equals in time.
+_IS_FIRST = (
+    "o.valid = 1 AND o.paid_at = c.first_order_at AND NOT EXISTS (SELECT 1 FROM orders e "
+    "WHERE e.contact_id = o.contact_id AND e.valid = 1 AND e.paid_at = o.paid_at AND e.id < o.id)"
+)
 _FIRST = (
-    "first AS (SELECT contact_id, id, day, paid_minor FROM (SELECT contact_id, id, day, paid_minor, row_number() OVER "
-    "(PARTITION BY contact_id ORDER BY paid_at, id) AS place FROM orders WHERE valid = 1 AND contact_id IS NOT NULL) r "
-    "WHERE place = 1)"
+    "first AS (SELECT c.id AS contact_id, o.id AS id, o.day AS day, o.paid_at AS paid_at, o.paid_minor AS paid_minor "
+    f"FROM contact c JOIN orders o ON o.contact_id = c.id WHERE c.first_day >= ? AND {_IS_FIRST})"
 )
 
 
@@ -135,57 +125,43 @@ def _first_orders(brand: Brand, programme: Programme) -> int:
         return 0
     condition, params = _of_programme(programme)
     (count,) = execute(
-        f"WITH {_FIRST} SELECT count(*) FROM first f WHERE f.day >= ? AND {condition}", (brand.day(since), *params)
+        f"WITH {_FIRST} SELECT count(*) FROM first f WHERE {condition}", (brand.day(since), *params)
     ).fetchone()
     return int(count)
 
 
-def _cells(brand: Brand, settings: Mapping[str, Any], programme: Programme) -> list[_Cell]:
-    horizon = settings["horizon_days"]
-    limits = sorted(settings["bands_minor"])
-    band = "CASE " + " ".join(f"WHEN f.paid_minor < ? THEN {place}" for place in range(len(limits)))
+def _cells(brand: Brand, settings: Mapping[str, Any], programme: Programme, since: date) -> list[Cell]:
+    """Mature customers by month and band of their first order, both sides; first orders since a month alone.
+
+    What decides the side is known at the first order: nobody leaves the group for what they did after it.
+    """
+    limits, horizon = settings["bands_minor"], settings["horizon_days"]
+    band = "CASE" + "".join(f" WHEN f.paid_minor < ? THEN {place}" for place in range(len(limits)))
     band += f" ELSE {len(limits)} END"
     condition, params = _of_programme(programme)
+    led = "EXISTS (SELECT 1 FROM koc_order k WHERE k.order_id = f.id"
     rows = execute(
         f"WITH {_FIRST}, watched AS (SELECT f.contact_id AS contact_id, f.day AS day, {band} AS band, "
-        "CASE WHEN EXISTS (SELECT 1 FROM koc_order k WHERE k.order_id = f.id AND k.state <> 'void' "
-        f"AND k.programme = ?) THEN 1 WHEN NOT ({condition}) OR EXISTS (SELECT 1 FROM koc_order k "
-        "JOIN orders o ON o.id = k.order_id WHERE o.contact_id = f.contact_id AND k.state <> 'void') "
-        "THEN 2 ELSE 0 END AS side FROM first f WHERE f.day + ? <= ? "
-        "AND NOT EXISTS (SELECT 1 FROM koc_person p WHERE p.contact_id = f.contact_id)), "
+        f"CASE WHEN {led} AND k.state <> 'void' AND k.programme = ?) THEN 1 "
+        f"WHEN NOT ({condition}) OR {led}) THEN 2 ELSE 0 END AS side FROM first f WHERE f.day + ? <= ? "
+        "AND NOT EXISTS (SELECT 1 FROM koc_person p JOIN koc_member m ON m.id = p.member_id "
+        "WHERE p.contact_id = f.contact_id AND m.joined_at <= f.paid_at)), "
         "person AS (SELECT w.contact_id, w.day, w.band, w.side, count(o.id) AS orders, "
         "CAST(sum(o.paid_minor - o.refund_minor) AS BIGINT) AS money FROM watched w "
         "JOIN orders o ON o.contact_id = w.contact_id AND o.valid = 1 AND o.day >= w.day AND o.day < w.day + ? "
         "WHERE w.side < 2 GROUP BY w.contact_id, w.day, w.band, w.side) "
-        "SELECT day, band, side, count(*), sum(CASE WHEN orders > 1 THEN 1 ELSE 0 END), sum(money) FROM person "
-        "GROUP BY day, band, side",
-        (*limits, programme.code, *params, horizon, brand.day(brand.now()), horizon),
-    ).fetchall()
-    cells: dict[tuple[int, int, int], _Cell] = {}
-    for day, band_of, side, people, again, money in rows:
+        "SELECT day, band, side, count(*), sum(CASE WHEN orders > 1 THEN 1 ELSE 0 END), sum(money), "
+        "sum(CAST(money AS DOUBLE PRECISION) * money) FROM person GROUP BY day, band, side",
+        (
+            since.toordinal(), *limits, programme.code, *params, horizon, brand.day(brand.now()), horizon,
+        ),
+    ).fetchall()  # fmt: skip
+    cells: dict[tuple[int, int, int], Cell] = {}
+    for day, band_of, side, people, again, money, squares in rows:
         first = date.fromordinal(day)
-        cell = cells.setdefault((first.year, first.month, band_of), _Cell())
-        if side:
-            cell.people += people
-            cell.again += int(again)
-            cell.money += int(money)
-        else:
-            cell.others += people
-            cell.others_again += int(again)
-            cell.others_money += int(money)
-    return list(cells.values())
-
-
-def _weighted_exact(cells: Iterable[_Cell], matched: int, what: str) -> Fraction | None:
-    """The mean of the group, its cells weighted by the influenced in them."""
-    if not matched:
-        return None
-    return sum((Fraction(cell.people * getattr(cell, what), cell.others) for cell in cells), Fraction(0)) / matched
-
-
-def _weighted(cells: Iterable[_Cell], matched: int, what: str) -> int | None:
-    exact = _weighted_exact(cells, matched, what)
-    return None if exact is None else round(exact)
+        cell = cells.setdefault((first.year, first.month, band_of), Cell())
+        (cell.led if side else cell.group).add(int(people), int(again), int(money), float(squares))
+    return [cells[key] for key in sorted(cells)]
 
 
 def _rounded(total: int, count: int) -> int | None:
@@ -194,10 +170,6 @@ def _rounded(total: int, count: int) -> int | None:
 
 def _rate(part: int, whole: int) -> float | None:
     return part / whole if whole else None
-
-
-def _float(value: Fraction | None) -> float | None:
-    return None if value is None else float(value)
 
 
 def koc_metrics(query: MetricsQuery) -> Iterable[MetricValue]:

@@ -81,8 +81,60 @@ def test_influence_is_told_against_a_matched_group_in_figures_worked_out_by_hand
     assert found["matched_value_minor"] == 1_967  # 5,900 / 3
     assert found["group_value_minor"] == 2_133  # (2 x 2,699 / 3 + 4,600) / 3
     assert found["lift_minor"] == 1_967 - 2_133
+    # Deviations of the influenced: 2 x 550^2 = 605,000 over 3 - 2; of the group 59,800.67 over 4 - 2, and it tells as
+    # much as 1 / ((2/3)^2 / 3 + (1/3)^2) = 3.86 people. sqrt(605,000 / 3 + 29,900.33 / 3.857) = 457.62; with one
+    # degree of freedom t is 12.706, so -166.44 +- 5,814.56.
+    assert (found["lift_low_minor"], found["lift_high_minor"]) == (-5_981, 5_648)
+    assert found["reading"].startswith("few (3 and 3)")
     empty = row(other)
     assert (empty["first_orders"], empty["customers"], empty["lift_minor"], empty["first_share"]) == (0, 0, None, None)
+
+
+def test_nobody_leaves_the_group_for_what_they_did_after_their_first_order(scenes):
+    scene, _ = scenes(SMALL)
+    scene.enrol("ann", "ANN")
+    for number in ("i1", "later", "other"):
+        scene.use("ANN", number)
+    with scene.brand:
+        scene.koc.tracking.yield_to("referral:qualified", {"source": "shop", "number": "other"})
+    for number, buyer, paid, at in (
+        ("i1", "I1", 500, "2026-01-05T12:00"),
+        ("c1", "C1", 500, "2026-01-06T12:00"),
+        ("c2", "C2", 500, "2026-01-07T12:00"), ("later", "C2", 300, "2026-01-20T12:00"),  # bought again through ann
+        ("c3", "C3", 500, "2026-01-08T12:00"), ("c3b", "C3", 900, "2026-01-25T12:00"),  # became a KOC afterwards
+        ("other", "C4", 500, "2026-01-09T12:00"),  # used ann's code; a referral pays: neither influenced nor not
+        ("own", "ann", 500, "2026-01-10T12:00"),
+    ):  # fmt: skip
+        scene.order(number, buyer, paid, at)
+    scene.now("2026-04-10T12:00")
+    scene.enrol("C3", "CEE")
+    scene.deliver()
+    found = row(scene)
+    # I1 500 against C1 500, C2 800 and C3 1,400: two of three bought again.
+    assert (found["matched"], found["group"]) == (1, 3)
+    assert (found["matched_value_minor"], found["group_value_minor"], found["lift_minor"]) == (500, 900, -400)
+    assert found["group_repeat_rate"] == pytest.approx(2 / 3)
+    assert (found["lift_low_minor"], found["lift_high_minor"]) == (None, None)  # one person has no spread
+    assert found["reading"].startswith("few (1 and 3)")
+
+
+def test_the_interval_of_one_cell_is_students_and_that_of_rates_newcombes(scenes):
+    scene, _ = scenes(SMALL)
+    scene.enrol("ann", "ANN")
+    for n, paid in enumerate((100, 200, 300, 400)):
+        scene.use("ANN", f"i{n}")
+        scene.order(f"i{n}", f"I{n}", paid, "2026-01-05T12:00")
+    for n, paid in enumerate((100, 100, 200, 200, 300, 300)):
+        scene.order(f"c{n}", f"C{n}", paid, "2026-01-05T12:00")
+    scene.clock.advance(days=40)
+    scene.deliver()
+    found = row(scene)
+    # 250 against 200. Deviations 50,000 over 3 and 40,000 over 5: sqrt(16,666.67 / 4 + 8,000 / 6) = 74.16; 3 degrees
+    # of freedom: t = 3.182, 236.0 either way.
+    assert (found["lift_minor"], found["lift_low_minor"], found["lift_high_minor"]) == (50, -186, 286)
+    # Nobody bought again: Wilson's 0 of 4 goes to 0.4899, 0 of 6 to 0.3903.
+    assert (found["matched_repeat_rate"], found["group_repeat_rate"]) == (0, 0)
+    assert (found["repeat_low"], found["repeat_high"]) == (pytest.approx(-0.3903, abs=1e-4), pytest.approx(0.4899, abs=1e-4))
 
 
 def test_a_refund_changes_revenue_commission_and_value(scenes):
