@@ -10,7 +10,7 @@ an order sum to what it is worth, never below 0, and doing it again adds nothing
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 BATCH = 200
 MOST_ROWS = 500
 BP = 10_000
+_ENTRY = (
+    "SELECT e.id, m.code, e.kind, e.amount_minor, e.key, e.order_id, e.base_minor, e.rate_bp, s.number, e.reason, "
+    "e.actor, e.at FROM koc_entry e JOIN koc_member m ON m.id = e.member_id "
+    "LEFT JOIN koc_statement s ON s.id = e.statement_id "
+)
+# Of an order ``o`` and what it is put down to, ``k``: earned, and counts no more; or clawed back, and counts again.
+_CHANGED = "((k.earned_minor > 0 AND o.valid = 0) OR (k.earned_minor = 0 AND k.entries > 0 AND o.valid = 1))"
+_VALID_AGAIN = "(k.state = 'void' AND k.entries = 0 AND k.reason = 'not_valid' AND o.valid = 1)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +78,7 @@ class Ledger:
         """Note completions, and earn what is due; returns how many orders were earned or came to nothing."""
         self._note_completed()
         after = done = 0
-        until = self.brand.now() - self.settings["refund_days"] * MS_PER_DAY
+        until = self._until()
         while True:
             rows = execute(
                 "SELECT order_id FROM koc_order WHERE state = 'open' AND completed_at <= ? AND order_id > ? "
@@ -81,6 +89,33 @@ class Ledger:
                 done += self.settle_order(order_id)
             if len(rows) < BATCH:
                 return done
+            after = rows[-1][0]
+
+    def _until(self) -> int:
+        """Orders completed up to then are earned."""
+        return self.brand.now() - int(self.settings["refund_days"]) * MS_PER_DAY
+
+    def coming(self) -> Iterator[tuple[int, int]]:
+        """(member's id, amount) of each entry that :meth:`recheck` and :meth:`earn_due` would add; writes nothing."""
+        now, days = self.brand.now(), self.settings["complete_after_days"] * MS_PER_DAY
+        completed = (
+            "CASE WHEN k.completed_at IS NOT NULL THEN k.completed_at "
+            "WHEN o.status = 'completed' THEN CAST(? AS BIGINT) WHEN ? > 0 AND k.at + ? <= ? THEN k.at + ? END"
+        )
+        after = 0
+        while True:
+            rows = execute(
+                "SELECT k.order_id, k.member_id, k.earned_minor FROM koc_order k JOIN orders o ON o.id = k.order_id "
+                f"WHERE k.order_id > ? AND ((k.state = 'earned' AND {_CHANGED}) "
+                f"OR ((k.state = 'open' OR {_VALID_AGAIN}) AND {completed} <= ?)) ORDER BY k.order_id LIMIT ?",
+                (after, now, days, days, now, days, self._until(), BATCH),
+            ).fetchall()
+            for order_id, member_id, earned in rows:
+                amount = self.worth(order_id, hold=False).amount_minor - int(earned)
+                if amount:
+                    yield member_id, amount
+            if len(rows) < BATCH:
+                return
             after = rows[-1][0]
 
     @transactional
@@ -145,14 +180,17 @@ class Ledger:
             self.brand.emit(NAME, "earned", None, {"order": order_id, "member": code, "amount_minor": difference})
         return difference
 
-    def worth(self, order_id: int) -> Worth:
-        """What an attributed order is worth by what is known of it now."""
-        held = "" if self.brand.handle.engine == "sqlite" else " FOR SHARE OF o"
-        member_id, paid, base, rate, first_only, total, refunded, valid, buyer = execute(
+    def worth(self, order_id: int, *, hold: bool = True) -> Worth:
+        """What an attributed order is worth by what is known of it now; ``hold`` keeps it so for the transaction."""
+        held = " FOR SHARE OF o" if hold and self.brand.handle.engine != "sqlite" else ""
+        member_id, paid, base, rate, first_only, total, refunded, valid, buyer, other = execute(
             "SELECT k.member_id, k.paid_minor, k.base_minor, k.rate_bp, k.first_only, o.paid_minor, o.refund_minor, "
-            f"o.valid, o.contact_id FROM koc_order k JOIN orders o ON o.id = k.order_id WHERE k.order_id = ?{held}",
+            "o.valid, o.contact_id, EXISTS (SELECT 1 FROM koc_use u WHERE u.source = o.source AND u.number = o.number "
+            f"AND u.via = 'other') FROM koc_order k JOIN orders o ON o.id = k.order_id WHERE k.order_id = ?{held}",
             (order_id,),
         ).fetchone()
+        if other:
+            return Worth(0, 0, "other_scheme")
         own = self.members.standing(member_id).contact_id
         if buyer is not None and buyer == own:
             return Worth(0, 0, "own_order")
@@ -174,13 +212,21 @@ class Ledger:
         )
 
     def recheck(self) -> None:
-        """Claw back what was earned of orders that count no more though no refund says so (closed, corrected)."""
+        """Claw back what was earned of orders that count no more though no refund says so (closed, corrected).
+
+        Orders that count again are given back, or decided again where they had not been earned yet.
+        """
         rows = execute(
             "SELECT k.order_id FROM koc_order k JOIN orders o ON o.id = k.order_id WHERE k.state = 'earned' "
-            "AND k.earned_minor > 0 AND o.valid = 0 ORDER BY k.order_id"
+            f"AND {_CHANGED} ORDER BY k.order_id"
         ).fetchall()
         for (order_id,) in rows:
             self.review(order_id)
+        with self.brand.transaction():
+            execute(
+                "UPDATE koc_order SET state = 'open', reason = '' WHERE order_id IN "
+                f"(SELECT k.order_id FROM koc_order k JOIN orders o ON o.id = k.order_id WHERE {_VALID_AGAIN})"
+            )
 
     def settle_merge(self, contact_id: int) -> None:
         """Look again at every earned order of a buyer who turned out to be somebody else as well."""
@@ -242,13 +288,23 @@ class Ledger:
 
     def entries(self, where: str, *params: Any, limit: int = MOST_ROWS) -> list[Entry]:
         """Entries by a condition on ``e`` and ``m``, oldest first, at most ``limit``."""
+        rows = execute(f"{_ENTRY}WHERE {where} ORDER BY e.id LIMIT ?", (*params, limit)).fetchall()
+        return [Entry(*row) for row in rows]
+
+    @staticmethod
+    def latest(member_id: int, limit: int) -> list[Entry]:
+        """A KOC's entries, also under memberships merged into theirs, newest first."""
         rows = execute(
-            "SELECT e.id, m.code, e.kind, e.amount_minor, e.key, e.order_id, e.base_minor, e.rate_bp, s.number, "
-            "e.reason, e.actor, e.at FROM koc_entry e JOIN koc_member m ON m.id = e.member_id "
-            f"LEFT JOIN koc_statement s ON s.id = e.statement_id WHERE {where} ORDER BY e.id LIMIT ?",
-            (*params, limit),
+            f"{_ENTRY}WHERE coalesce(m.merged_into_id, m.id) = ? ORDER BY e.id DESC LIMIT ?", (member_id, limit)
         ).fetchall()
         return [Entry(*row) for row in rows]
+
+    def all_of(self, member_id: int) -> Iterator[Entry]:
+        """All entries of a KOC, oldest first."""
+        after = 0
+        while page := self.entries("m.id = ? AND e.id > ?", member_id, after):
+            yield from page
+            after = page[-1].id
 
     def differences(self) -> list[str]:
         """What does not add up, a sentence each: orders against entries, statements against entries and carries."""

@@ -96,8 +96,13 @@ class Members:
 
     @transactional
     def change(self, code: str, **columns: Any) -> Member:
-        """Change followers, rate_bp, coupon_batch or state. Raises NotFound, Conflict for a batch that is another's."""
+        """Change followers, rate_bp, coupon_batch or state.
+
+        Raises NotFound, Conflict for a batch that is another's (``taken``) and for a KOC who was erased (``erased``).
+        """
         member = self.get(code)
+        if member.contact_id is None:
+            raise Conflict(f"the person behind {member.code} was erased; enrol somebody anew", code="erased")
         for column, value in columns.items():
             if column not in ("followers", "rate_bp", "coupon_batch", "state"):
                 raise Invalid(f"{column} of a KOC cannot be changed", field=column)

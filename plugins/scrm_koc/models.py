@@ -73,11 +73,15 @@ class KocScore(BrandModel):
 
 
 class KocRun(BrandModel):
-    """Whose turn it is to score: one row, ``batch`` empty while nobody scores, ``at`` the last sign of life."""
+    """Whose turn it is to score: one row, ``batch`` empty while nobody scores, ``at`` the last sign of life.
+
+    ``period`` is the last month that was scored to the end; empty while it is scored again.
+    """
 
     id = pw.BigAutoField()
     batch = pw.TextField()
     at = InstantField()
+    period = pw.TextField(default="")
 
     class Meta:
         table_name = "koc_run"
@@ -165,7 +169,10 @@ class KocTask(BrandModel):
 
 
 class KocWork(BrandModel):
-    """A task in one KOC's hands: ``state`` as the machine of ``work.py`` allows; ``late_at`` once it was late."""
+    """A task in one KOC's hands: ``state`` as the machine of ``work.py`` allows; ``late_at`` once it was late.
+
+    ``published_link`` is where the KOC says that the piece stands.
+    """
 
     id = pw.BigAutoField()
     uid = pw.TextField()
@@ -175,6 +182,7 @@ class KocWork(BrandModel):
     due_at = InstantField()
     late_at = InstantField(null=True)
     published_at = InstantField(null=True)
+    published_link = pw.TextField(default="")
     created_at = InstantField()
 
     class Meta:
@@ -220,6 +228,26 @@ class KocSubmission(BrandModel):
 
     class Meta:
         table_name = "koc_submission"
+
+
+class KocPicture(BrandModel):
+    """A picture that a KOC sent on their page: re-encoded as JPEG, ``data`` in base64, ``sha256`` of its bytes.
+
+    ``state`` is draft until a submission takes it along: handed_in.
+    """
+
+    id = pw.BigAutoField()
+    work = pw.ForeignKeyField(KocWork)
+    contact = pw.ForeignKeyField(Contact)
+    sha256 = pw.TextField()
+    width = pw.BigIntegerField()
+    height = pw.BigIntegerField()
+    data = pw.TextField()
+    state = pw.TextField()
+    at = InstantField()
+
+    class Meta:
+        table_name = "koc_picture"
 
 
 class KocUse(BrandModel):
@@ -334,6 +362,7 @@ MODELS = (
     KocWork,
     KocStep,
     KocSubmission,
+    KocPicture,
     KocUse,
     KocOrder,
     KocStatement,

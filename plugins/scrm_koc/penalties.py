@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Invalid, clean_text, execute, transactional
+from scrm_core.api import Conflict, Invalid, clean_text, execute, transactional
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -28,14 +28,21 @@ class Penalties:
 
     @transactional
     def fraud(self, contact_id: int, points: int, *, key: str, reason: str, actor: str) -> None:
-        """Take points off by hand, once per key; raises Invalid without a reason or an actor."""
+        """Take points off by hand, once per key.
+
+        Raises Invalid without a reason or an actor, Conflict when the key was used for somebody or something else.
+        """
         reason, actor = clean_text(reason, field="reason"), clean_text(actor, field="actor", max_length=200)
         key = clean_text(key, field="key", max_length=100)
         if type(points) is not int or not 1 <= points <= 100:
             raise Invalid("points is a whole number from 1 to 100", field="points")
         if not reason or not actor or not key:
             raise Invalid("points off by hand need a key, a reason and an actor", field="reason")
-        self._add(self.brand.contacts.survivor(contact_id), "fraud", points, f"fraud:{key}", reason, actor)
+        person = self.brand.contacts.survivor(contact_id)
+        self._add(person, "fraud", points, f"fraud:{key}", reason, actor)
+        kept = execute("SELECT contact_id, points FROM koc_penalty WHERE key = ?", (f"fraud:{key}",)).fetchone()
+        if kept != (person, points):
+            raise Conflict(f"the key {key!r} was used for another penalty", code="key_used")
 
     def _add(self, contact_id: int, kind: str, points: int, key: str, reason: str, actor: str) -> None:
         now = self.brand.now()

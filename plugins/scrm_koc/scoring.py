@@ -39,7 +39,10 @@ FULL = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A person's score: ``contact`` is the uid; ``score`` and ``fresh`` are hundredths of points."""
+    """A person's score: ``contact`` is the uid; ``score``, ``fresh`` and ``before`` are hundredths of points.
+
+    ``before`` is last month's score, None for who had none: ``score`` remembers it.
+    """
 
     contact_id: int
     contact: str
@@ -49,6 +52,7 @@ class Scored:
     period: str
     below: int
     member: str | None
+    before: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +94,8 @@ class Scores:
         return from_instant(self.brand.now(), self.brand.zone).strftime("%Y-%m")
 
     def scored(self) -> bool:
-        """Whether this month was scored."""
-        return execute("SELECT 1 FROM koc_score WHERE period = ? LIMIT 1", (self.period(),)).fetchone() is not None
+        """Whether this month was scored, to the end."""
+        return execute("SELECT 1 FROM koc_run WHERE period = ?", (self.period(),)).fetchone() is not None
 
     def run(self) -> int:
         """Score everybody with any evidence for this month, again if it was; returns how many people have a score.
@@ -108,6 +112,8 @@ class Scores:
             for span in self._spans():
                 with self._turn(batch):
                     self._score(period, batch, *span)
+            with self._turn(batch):
+                execute("UPDATE koc_run SET period = ?", (period,))
         finally:
             with self.brand.transaction():
                 execute("UPDATE koc_run SET batch = '' WHERE batch = ?", (batch,))
@@ -118,8 +124,9 @@ class Scores:
         now = self.brand.now()
         with self.brand.transaction():
             taken = execute(
-                "INSERT INTO koc_run (id, batch, at) VALUES (1, ?, ?) ON CONFLICT (id) DO UPDATE "
-                "SET batch = excluded.batch, at = excluded.at WHERE koc_run.batch = '' OR koc_run.at < ? RETURNING id",
+                "INSERT INTO koc_run (id, batch, at, period) VALUES (1, ?, ?, '') ON CONFLICT (id) DO UPDATE "
+                "SET batch = excluded.batch, at = excluded.at, period = '' "
+                "WHERE koc_run.batch = '' OR koc_run.at < ? RETURNING id",
                 (batch, now, now - LEASE_MS),
             ).fetchone()
         if taken is None:
@@ -264,7 +271,7 @@ class Scores:
 
 
 _VIEW = (
-    "SELECT s.contact_id, c.uid, s.score, s.fresh, s.tier, s.period, s.below, m.code FROM koc_score s "
+    "SELECT s.contact_id, c.uid, s.score, s.fresh, s.tier, s.period, s.below, m.code, s.before_score FROM koc_score s "
     "JOIN contact c ON c.id = s.contact_id LEFT JOIN koc_person p ON p.contact_id = s.contact_id "
     "LEFT JOIN koc_member m ON m.id = p.member_id"
 )

@@ -80,7 +80,9 @@ class Koc:
             return
         name = f"{event.plugin}:{event.name}"
         if name in self.settings["other_schemes"]:
-            self.tracking.yield_to(name, event.fields)
+            earned = self.tracking.yield_to(name, event.fields)
+            if earned is not None:
+                self.ledger.review(earned)
         if name == "coupon-threshold:redeemed":
             fields = event.fields
             self.tracking.use_coupon(*(str(fields.get(key, "")) for key in ("batch", "source", "order")))
@@ -138,7 +140,7 @@ class Koc:
                 "followers": member.followers,
                 "state": member.state,
                 "work": [[w.task, w.state] for w in self.works.of_member(member.id)],
-                "entries": [[e.kind, e.amount_minor, e.reason] for e in self.ledger.entries("m.id = ?", member.id)],
+                "entries": [[e.kind, e.amount_minor, e.reason] for e in self.ledger.all_of(member.id)],
             }
         return told
 

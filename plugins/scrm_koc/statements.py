@@ -43,6 +43,19 @@ class Statement:
     paid_at: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Where a KOC's money stands: ``waiting`` orders not earned yet, entries that no statement has, and what was paid.
+
+    ``carry_minor`` (at most 0) is deducted from the next statement.
+    """
+
+    waiting: int
+    unsettled_minor: int
+    carry_minor: int
+    paid_minor: int
+
+
 class Statements:
     """One brand's statements; use it inside ``with brand:``."""
 
@@ -61,24 +74,22 @@ class Statements:
         return [statement for statement in made if statement is not None]
 
     def preview(self) -> list[Statement]:
-        """What :meth:`settle` would say of the entries there are and of the orders that are due; nothing is written."""
-
-        class Undo(Exception):
-            """Rolls the trial back."""
-
-        found: list[Statement] = []
-        try:
-            with self.brand.transaction():
-                self.ledger.recheck()
-                self.ledger.earn_due()
-                found = [s for member_id in self._waiting() if (s := self._settle(member_id, "dry run")) is not None]
-                raise Undo
-        except Undo:
-            return [
-                Statement(0, "", s.member, s.opening_minor, s.total_minor, s.payable_minor, s.carry_minor, s.entries,
-                          "dry_run", "", "", s.at, None)
-                for s in found
-            ]  # fmt: skip
+        """What :meth:`settle` would say now; nothing is written and nobody's writes wait for it."""
+        now, sums = self.brand.now(), {}
+        waiting = "SELECT member_id, count(*), sum(amount_minor) FROM koc_entry WHERE statement_id IS NULL GROUP BY 1"
+        told = [(row[0], row[1], int(row[2])) for row in execute(waiting).fetchall()]
+        for member_id, entries, amount in (*told, *((member, 1, amount) for member, amount in self.ledger.coming())):
+            payee = self.ledger.members.standing(member_id)
+            had, whole, _ = sums.get(payee.id, (0, 0, payee))
+            sums[payee.id] = had + entries, whole + amount, payee
+        found = []
+        for _, (entries, whole, payee) in sorted(sums.items()):
+            balance = payee.carry_minor + whole
+            found.append(
+                Statement(0, "", payee.code, payee.carry_minor, whole, max(balance, 0), min(balance, 0), entries,
+                          "dry_run", "", "", now, None)
+            )  # fmt: skip
+        return found
 
     @staticmethod
     def _waiting() -> list[int]:
@@ -156,6 +167,27 @@ class Statements:
         params: tuple[Any, ...] = (after, limit) if member_id is None else (after, member_id, limit)
         rows = execute(f"{_VIEW}WHERE s.id > ? {of}ORDER BY s.id LIMIT ?", params).fetchall()
         return [Statement(*row) for row in rows]
+
+    @staticmethod
+    def latest(member_id: int, limit: int) -> list[Statement]:
+        """A KOC's statements, also of memberships merged into theirs, newest first."""
+        rows = execute(
+            f"{_VIEW}WHERE coalesce(m.merged_into_id, m.id) = ? ORDER BY s.id DESC LIMIT ?", (member_id, limit)
+        ).fetchall()
+        return [Statement(*row) for row in rows]
+
+    @staticmethod
+    def balance(member_id: int) -> Balance:
+        """Where a KOC's money stands, memberships merged into theirs included."""
+        of = "member_id IN (SELECT id FROM koc_member WHERE id = ? OR merged_into_id = ?)"
+        row = execute(
+            f"SELECT (SELECT count(*) FROM koc_order WHERE state = 'open' AND {of}), "
+            f"(SELECT coalesce(sum(amount_minor), 0) FROM koc_entry WHERE {_OF}), "
+            "(SELECT carry_minor FROM koc_member WHERE id = ?), "
+            f"(SELECT coalesce(sum(payable_minor), 0) FROM koc_statement WHERE state = 'paid' AND {of})",
+            (*(member_id,) * 5, *(member_id,) * 2),
+        ).fetchone()
+        return Balance(*(int(value) for value in row))
 
     @staticmethod
     def _known(where: str, value: Any) -> Statement:

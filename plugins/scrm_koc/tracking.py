@@ -26,6 +26,7 @@ RANK = {"code": 1, "link": 2, "told": 3}
 ALL_GOODS = {
     "code": "all", "category": "", "situation": 3, "window_days": None, "first_only": None, "rate_bp": None
 }  # fmt: skip
+BATCH = 500
 LATE_DAYS = 30
 """So long after payment a buyer who becomes known still brings an order to the KOC whose link they had opened."""
 
@@ -119,8 +120,11 @@ class Tracking:
             self._note(source, number, "code", row[0])
             self._decide_named(source, number)
 
-    def yield_to(self, scheme: str, fields: Mapping[str, str | int]) -> None:
-        """Another scheme pays an order: see ``other_schemes`` in the README for how its event names it."""
+    def yield_to(self, scheme: str, fields: Mapping[str, str | int]) -> int | None:
+        """Another scheme pays an order: see ``other_schemes`` in the README for how its event names it.
+
+        Returns the id of an order that was earned here already and is to be clawed back, or None.
+        """
         source, number = fields.get("source"), fields.get("number", fields.get("order"))
         order_id = fields.get("order_id", fields.get("order"))
         friend = fields.get("friend")
@@ -129,21 +133,25 @@ class Tracking:
             try:
                 person = self.brand.contacts.survivor(friend)
             except NotFound:
-                return  # erased meanwhile
+                return None  # erased meanwhile
             order_id = first_orders([person]).get(person)
         if type(order_id) is int:
             row = execute("SELECT source, number FROM orders WHERE id = ?", (order_id,)).fetchone()
             if row is None:
-                return
+                return None
             source, number = row
         if not isinstance(source, str) or not isinstance(number, str) or not source or not number:
-            return
+            return None
         self._note(source, number, "other", None, scheme)
+        named = "AND order_id = (SELECT id FROM orders WHERE source = ? AND number = ?)"
         execute(
-            "UPDATE koc_order SET state = 'void', reason = 'other_scheme' WHERE state = 'open' "
-            "AND order_id = (SELECT id FROM orders WHERE source = ? AND number = ?)",
+            f"UPDATE koc_order SET state = 'void', reason = 'other_scheme' WHERE state = 'open' {named}",
             (source, number),
         )
+        earned = execute(
+            f"SELECT order_id FROM koc_order WHERE state = 'earned' {named}", (source, number)
+        ).fetchone()
+        return int(earned[0]) if earned is not None else None
 
     def _note(
         self, source: str, number: str, via: str, member_id: int | None, scheme: str = "", opened_at: int | None = None
@@ -217,23 +225,32 @@ class Tracking:
             self.brand.emit(NAME, "attributed", contact_id, {**told, "via": via})
         return self.get(order_id)
 
-    def catch_up(self, limit: int = 1_000) -> int:
+    def catch_up(self) -> int:
         """Decide orders whose buyers became known after they paid; returns how many were put down to a KOC.
 
         Also those of a code told in the last day: the code may have been told in
         the very moment the order came, or the goods' category have come after both.
         """
         now = self.brand.now()
-        rows = execute(
-            "SELECT id FROM (SELECT o.id AS id FROM koc_member m JOIN visit v ON v.link_id = m.link_id "
-            "JOIN orders o ON o.contact_id = v.contact_id AND o.paid_at >= v.at "
-            "WHERE v.contact_id IS NOT NULL AND v.bot = 0 AND o.paid_at >= ? AND o.paid_minor > 0 "
-            "UNION SELECT o.id FROM koc_use u JOIN orders o ON o.source = u.source AND o.number = u.number "
-            "WHERE u.member_id IS NOT NULL AND u.at >= ? AND o.paid_at IS NOT NULL AND o.paid_minor > 0) f "
-            "WHERE NOT EXISTS (SELECT 1 FROM koc_order k WHERE k.order_id = f.id) ORDER BY id LIMIT ?",
-            (now - LATE_DAYS * MS_PER_DAY, now - MS_PER_DAY, limit),
-        ).fetchall()
-        return sum(self.decide(order_id) is not None for (order_id,) in rows)
+        paid = now - LATE_DAYS * MS_PER_DAY
+        opened = paid - max(programme.window_days for programme in self.programmes) * MS_PER_DAY
+        found = after = 0
+        while True:
+            # Some are put down to nobody, now and at every later round: they may not hold up those behind them.
+            rows = execute(
+                "SELECT id FROM (SELECT o.id AS id FROM koc_member m JOIN visit v ON v.link_id = m.link_id "
+                "JOIN orders o ON o.contact_id = v.contact_id AND o.paid_at >= v.at WHERE v.contact_id IS NOT NULL "
+                "AND v.bot = 0 AND v.at >= ? AND o.paid_at >= ? AND o.paid_minor > 0 AND o.id > ? "
+                "UNION SELECT o.id FROM koc_use u JOIN orders o ON o.source = u.source AND o.number = u.number "
+                "WHERE u.member_id IS NOT NULL AND u.at >= ? AND o.paid_at IS NOT NULL AND o.paid_minor > 0 "
+                "AND o.id > ?) f WHERE NOT EXISTS (SELECT 1 FROM koc_order k WHERE k.order_id = f.id) "
+                "ORDER BY id LIMIT ?",
+                (opened, paid, after, now - MS_PER_DAY, after, BATCH),
+            ).fetchall()
+            found += sum(self.decide(order_id) is not None for (order_id,) in rows)
+            if len(rows) < BATCH:
+                return found
+            after = rows[-1][0]
 
     def _programme(self, order_id: int, paid: int) -> tuple[Programme | None, int]:
         """The first programme that goods of an order belong to, and what was paid for these goods.

@@ -35,7 +35,8 @@ def score_view(scored: Scored) -> dict[str, Any]:
     """A person's score as JSON."""
     return {
         "contact": scored.contact, "score": points(scored.score), "tier": scored.tier, "period": scored.period,
-        "this_month": points(scored.fresh), "periods_below": scored.below, "member": scored.member,
+        "this_month": points(scored.fresh), "last_month": None if scored.before is None else points(scored.before),
+        "periods_below": scored.below, "member": scored.member,
     }  # fmt: skip
 
 

@@ -39,6 +39,38 @@ def run(brand, worker):
         koc.ledger.review(order)
     return koc.ledger.review(order)
 """
+AT_ONCE = """
+from scrm_core.services.orders import RefundIn
+from scrm_koc.service import Koc
+
+
+def run(brand, worker):
+    koc = Koc(brand, brand.plugins["koc"].settings)
+    for n in range(6):
+        if worker < 2:
+            brand.orders.refund(RefundIn("shop", str(n), f"{worker}", 1_000, brand.now(), ""))
+        koc.statements.settle(actor=f"w{worker}")
+"""
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from scrm_core.installation import Installation
+from scrm_koc.service import Koc
+
+installation = Installation.open(Path(sys.argv[1]))
+with installation.brand("acme") as brand:
+    koc = Koc(brand, brand.plugins["koc"].settings)
+    statements, settle, made = koc.statements, koc.statements._settle, []
+
+    def once(member_id, actor):
+        if made:
+            os.kill(os.getpid(), signal.SIGKILL)
+        made.append(settle(member_id, actor))
+        return made[-1]
+
+    statements._settle = once
+    statements.settle(actor="finance")
+"""
 USE = """
 from scrm_koc.service import Koc
 
@@ -97,6 +129,30 @@ def test_an_order_that_is_closed_without_a_refund_is_clawed_back_by_the_next_set
     with scene.brand:
         assert [s.total_minor for s in scene.koc.statements.preview()] == [-50]
     assert scene.settle() == [("ANN", 0, -50, 0, -50)]
+    assert scene.adds_up()
+
+
+def test_an_order_that_counts_again_is_given_back(scenes):
+    scene, _ = scenes("\n[plugins.koc]\nrefund_days = 1\n")
+    scene.enrol("ann", "ANN")
+    sell(scene, "1", 1_000)
+    sell(scene, "2", 2_000, "eve")
+    with scene.brand:
+        scene.koc.upkeep()
+    scene.clock.advance(hours=1)
+    scene.order("2", "eve", 2_000, status="closed")
+    scene.clock.advance(days=1)
+    assert scene.settle() == [("ANN", 0, 50, 50, 0)] and scene.led("2") == ("ANN", "code", "void")
+    scene.clock.advance(hours=1)
+    scene.order("1", "dan", 1_000, status="closed")
+    assert scene.settle() == [("ANN", 0, -50, 0, -50)]
+    scene.clock.advance(hours=1)
+    for number, buyer, paid in (("1", "dan", 1_000), ("2", "eve", 2_000)):
+        scene.order(number, buyer, paid)  # the shop takes both closings back
+    # 50 back for order 1, 100 for order 2, less the 50 that were carried.
+    with scene.brand:
+        assert [(s.total_minor, s.payable_minor) for s in scene.koc.statements.preview()] == [(150, 100)]
+    assert scene.settle() == [("ANN", -50, 150, 100, 0)]
     assert scene.adds_up()
 
 
@@ -230,6 +286,81 @@ def test_a_dry_run_tells_what_settling_would_and_writes_nothing(scenes):
         assert scene.koc.statements.page() == []
     assert scene.led("1") == ("ANN", "code", "open") and scene.entries("ANN") == []
     assert scene.settle() == [("ANN", 0, 50, 50, 0)]
+
+
+def test_a_dry_run_says_what_settling_says_of_everything_that_is_due(scenes):
+    scene, _ = scenes("\n[plugins.koc]\nrefund_days = 3\ncomplete_after_days = 4\n")
+    scene.enrol("ann", "ANN")
+    scene.enrol("bea", "BEA")
+    sell(scene, "1", 1_000)  # completed, noted below
+    with scene.brand:
+        scene.koc.upkeep()
+    sell(scene, "2", 2_000, "eve", "BEA", status="paid")  # nobody tells its completion
+    scene.clock.advance(days=7)
+    sell(scene, "3", 4_000, "fay", "BEA")  # not due
+    sell(scene, "4", 8_000, "ann", "ANN")  # her own
+    with scene.brand:
+        scene.koc.ledger.adjust("BEA", -500, key="k", reason="sample", actor="lin")
+        tried = [(s.member, s.entries, s.total_minor, s.payable_minor, s.carry_minor) for s in
+                 scene.koc.statements.preview()]  # fmt: skip
+        # 5 % of 1,000; 5 % of 2,000 less 500.
+        assert tried == [("ANN", 1, 50, 50, 0), ("BEA", 2, -400, 0, -400)]
+        made = scene.koc.statements.settle(actor="finance")
+    assert [(s.member, s.entries, s.total_minor, s.payable_minor, s.carry_minor) for s in made] == tried
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_dry_run_waits_for_no_writer_and_holds_up_none(scenes, tmp_path):
+    import sqlite3
+
+    scene, _ = scenes("\n[plugins.koc]\nrefund_days = 0\n")
+    scene.enrol("ann", "ANN")
+    sell(scene, paid=1_000)
+    with scene.brand:
+        ((_, _, file),) = [row for row in execute("PRAGMA database_list").fetchall() if row[1] == "main"]
+        writer = sqlite3.connect(file, isolation_level=None)
+        writer.execute("BEGIN IMMEDIATE")
+        assert [s.payable_minor for s in scene.koc.statements.preview()] == [50]
+        writer.execute("ROLLBACK")
+        writer.close()
+
+
+def test_processes_that_refund_and_settle_at_once_leave_sums_that_add_up(scenes, together):
+    scene, _ = scenes("\n[plugins.koc]\nrefund_days = 0\nrate_c_bp = 1000\n")
+    scene.enrol("ann", "ANN")
+    for n in range(6):
+        sell(scene, str(n), 10_000, f"b{n}")
+    together(scene.brand.installation, AT_ONCE, 4)
+    scene.deliver()
+    scene.settle()
+    with scene.brand:
+        payable, carry = execute(
+            "SELECT sum(payable_minor), (SELECT sum(carry_minor) FROM koc_member) FROM koc_statement"
+        ).fetchone()
+        assert execute("SELECT count(*) FROM koc_entry WHERE statement_id IS NULL").fetchone() == (0,)
+    # Six orders of 10,000, each less two refunds of 1,000, at 10 %.
+    assert int(payable) + int(carry) == 6 * 800
+    assert scene.adds_up()
+
+
+def test_a_settlement_that_is_killed_between_its_statements_is_finished_by_the_next_one(scenes, tmp_path):
+    import subprocess
+    import sys
+
+    scene, _ = scenes("\n[plugins.koc]\nrefund_days = 0\nrate_c_bp = 1000\n")
+    for name in ("ann", "bea", "cat"):
+        scene.enrol(name, name.upper())
+        sell(scene, name, 10_000, f"buyer of {name}", name.upper())
+    scene.brand.installation.close()
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(scene.brand.installation.config.root)], capture_output=True, timeout=120
+    )
+    assert done.returncode == -9, done.stderr
+    with scene.brand:
+        assert execute("SELECT count(*) FROM koc_statement").fetchone() == (1,)
+    assert scene.adds_up()
+    assert scene.settle() == [("BEA", 0, 1_000, 1_000, 0), ("CAT", 0, 1_000, 1_000, 0)]
+    assert scene.adds_up()
 
 
 def test_a_statement_is_paid_once_and_entries_are_never_rewritten(scenes):

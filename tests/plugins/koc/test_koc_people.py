@@ -151,6 +151,22 @@ def test_an_export_tells_a_koc_everything_and_an_erasure_keeps_the_sums_alone(sc
     assert scene.adds_up() and other.adds_up()
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_an_export_tells_every_entry_however_many_there_are(scenes):
+    scene, _ = scenes(SOON)
+    ann = scene.person("ann")
+    scene.enrol("ann", "ANN")
+    with scene.brand, scene.brand.transaction():
+        for n in range(501):
+            scene.koc.ledger.adjust("ANN", 1, key=str(n), reason="r", actor="lin")
+    with scene.brand:
+        told = scene.brand.privacy.export(ann)["plugins"]["koc"]["data"]["ANN"]["entries"]
+    assert len(told) == 501
+    import json
+
+    assert len(json.loads(scene.run("entries", "acme", "ANN", "--json").stdout)) == 501
+
+
 def test_an_erased_customer_leaves_the_commission_as_it_is(scenes):
     scene, _ = scenes(SOON)
     dan = scene.person("dan")

@@ -226,11 +226,65 @@ def test_four_processes_that_score_at_once_leave_one_right_answer(scenes, togeth
             assert explained == scene.koc.scores.get(each).score >= 1_250
 
 
+def test_a_month_whose_run_died_half_way_is_scored_again_by_the_job(scene, monkeypatch):
+    from scrm_koc import scoring
+
+    monkeypatch.setattr(scoring, "CHUNK", 1)
+    people = [scene.person(name) for name in ("ann", "bea")]
+    for name in ("ann", "bea"):
+        scene.order(name, name, 100)
+    plugin, score = scene.brand.plugins["koc"], scoring.Scores._score
+
+    def die(self, period, batch, above, upto):
+        if upto >= people[1]:
+            raise KeyboardInterrupt
+        score(self, period, batch, above, upto)
+
+    with scene.brand:
+        monkeypatch.setattr(scoring.Scores, "_score", die)
+        with pytest.raises(KeyboardInterrupt):
+            plugin.score()
+        assert execute("SELECT count(*) FROM koc_score").fetchone() == (1,)
+        monkeypatch.setattr(scoring.Scores, "_score", score)
+        plugin.score()
+        assert [scene.koc.scores.get(each).score for each in people] == [1_250, 1_250]
+        plugin.score()  # a month that was scored to the end is left alone
+        (batches,) = execute("SELECT count(DISTINCT batch) FROM koc_score").fetchone()
+        assert batches == 1
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_score_can_be_worked_out_again_from_what_is_told(scene):
+    ann = scene.person("ann")
+    scene.order("1", "ann", 100)
+    scored(scene, ann)
+    call = scene.api()
+    assert call("GET", f"/scores/{scene.uid(ann)}").json["last_month"] is None
+    scene.now("2026-02-01T09:00")
+    scored(scene, ann)
+    told = call("GET", f"/scores/{scene.uid(ann)}").json
+    # Alone in each part: 7.50 + 5.00, and 4.00 x 31 / 365 of tenure = 0.33; 0.7 x 12.50 + 0.3 x 12.83 = 12.599.
+    assert (told["last_month"], told["this_month"], told["score"]) == (12.5, 12.83, 12.59)
+    assert sum(round(100 * part["points"]) for part in told["parts"]) == 1_283
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_key_of_a_penalty_is_for_one_person_and_amount(scene):
+    ann, bea = scene.person("ann"), scene.person("bea")
+    call, body = scene.api(), {"points": 5, "key": "k", "reason": "bought followers"}
+    for _ in range(2):
+        assert call("POST", "/penalties", {**body, "contact": scene.uid(ann)}).status_code == 201
+    for other in ({"contact": scene.uid(bea)}, {"contact": scene.uid(ann), "points": 6}):
+        assert call("POST", "/penalties", {**body, **other}).json["code"] == "key_used"
+    with scene.brand:
+        assert execute("SELECT contact_id, points FROM koc_penalty").fetchall() == [(ann, 5)]
+
+
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_a_run_that_died_is_taken_over_after_an_hour(scene):
     scene.order("1", "ann", 100)
     with scene.brand:
-        execute("INSERT INTO koc_run (id, batch, at) VALUES (1, 'dead', ?)", (scene.brand.now(),))
+        execute("INSERT INTO koc_run (id, batch, at, period) VALUES (1, 'dead', ?, '')", (scene.brand.now(),))
         scene.clock.advance(hours=1)
         with pytest.raises(Conflict):
             scene.koc.scores.run()

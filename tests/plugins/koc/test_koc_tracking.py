@@ -18,6 +18,18 @@ code = "snack"
 category = "food"
 situation = 3
 """
+BOTH = """
+from scrm_koc.service import Koc
+
+
+def run(brand, worker):
+    koc = Koc(brand, brand.plugins["koc"].settings)
+    for n in range(10):
+        if worker % 2:
+            koc.tracking.yield_to("other:paid", {"source": "shop", "number": str(n)})
+        else:
+            koc.tracking.use("ANN", "shop", str(n))
+"""
 ENROL = """
 from scrm_core.errors import Conflict
 from scrm_koc.service import Koc
@@ -124,6 +136,55 @@ def test_a_checkout_tells_when_the_link_was_opened(scene):
     assert scene.use("BEA", "1").via == "code"
 
 
+def test_orders_of_nobody_hold_up_none_that_become_known_after_them(scene, monkeypatch):
+    from scrm_koc import tracking
+
+    monkeypatch.setattr(tracking, "BATCH", 3)
+    scene.enrol("ann", "ANN")
+    old = scene.person("old", "2025-01-01T00:00")
+    scene.visit("ANN", "v0", old, at="2025-10-20T09:00")  # its window of 60 days is over, the visit is still looked at
+    scene.now("2026-01-10T09:00")
+    for n in range(4):
+        scene.order(f"x{n}", "old", 100, "2026-01-05T10:00")
+    scene.visit("ANN", "v1", at="2026-01-06T09:00")
+    scene.order("1", "dan", 100, "2026-01-06T10:00")
+    scene.deliver()
+    dan = scene.person("dan")
+    with scene.brand:
+        scene.brand.links.attribute("v1", dan, scene.brand.now())
+        assert scene.koc.upkeep().found == 1
+    assert scene.led("1") == ("ANN", "link", "open")
+    assert scene.led("x0") is None
+
+
+def test_a_window_is_days_of_24_hours_also_over_a_change_of_the_clocks(scenes):
+    _, york = scenes()  # New York: clocks go forward on 2026-03-08 and the day has 23 hours
+    york.enrol("ann", "ANN")
+    buyer = york.person("dan", "2026-01-01T00:00")
+    york.visit("ANN", "v1", buyer, at="2026-02-01T09:00")
+    york.now("2026-05-01T12:00")
+    # 60 x 24 hours after 9:00 EST is 10:00 EDT.
+    york.order("1", "dan", 100, "2026-04-02T10:00:00")
+    york.order("2", "dan", 100, "2026-04-02T10:00:01")
+    york.deliver()
+    assert york.led("1") == ("ANN", "link", "open")
+    assert york.led("2") is None
+
+
+def test_an_order_that_another_scheme_names_while_it_is_put_down_to_a_koc_is_not_earned(scenes, together):
+    scene, _ = scenes("\n[plugins.koc]\nrefund_days = 0\n")
+    scene.enrol("ann", "ANN")
+    for n in range(10):
+        scene.order(str(n), f"b{n}", 1_000)
+    scene.deliver()
+    together(scene.brand.installation, BOTH, 4)
+    scene.settle()
+    assert sum(amount for _, amount in scene.entries("ANN")) == 0
+    assert scene.settle() == [] or scene.adds_up()
+    assert {scene.led(str(n)) for n in range(10)} <= {("ANN", "code", "void"), ("ANN", "code", "earned")}
+    assert scene.adds_up()
+
+
 def test_a_code_whose_goods_are_told_later_still_counts(scenes):
     scene, _ = scenes("\n[plugins.koc]\n" + SECOND)
     scene.enrol("ann", "ANN")
@@ -157,9 +218,10 @@ def test_ones_own_orders_and_those_of_another_scheme_pay_nothing(scene):
     assert scene.settle() == []
     scene.clock.advance(days=20)
     assert scene.settle() == [("ANN", 0, 5, 5, 0)]  # order 4 alone: 5 % of 100
-    tell(scene, {"order": order[2]})  # too late: it was paid here
+    tell(scene, {"order": order[2]})  # after it was paid here: one order pays one scheme, and that is the other one
     scene.deliver()
-    assert scene.led("4") == ("ANN", "code", "earned")
+    assert scene.entries("ANN") == [("earn", 5), ("clawback", -5)]
+    assert scene.adds_up()
     assert ann
 
 
@@ -251,6 +313,10 @@ def test_codes_are_checked_and_nobodys_twice(scene):
     assert len(drawn.code) == 8
     with scene.brand:
         scene.koc.members.change("ANN-1", state="left")
+        scene.brand.privacy.erase(scene.brand.contacts.find("buyer", "ann", "shop").id, actor="boss")
+        with pytest.raises(Conflict) as refused:
+            scene.koc.members.change("ANN-1", state="active")  # nobody is behind it
+        assert refused.value.code == "erased"
     scene.use("ANN-1", "1")
     scene.order("1", "dan", 100)
     scene.deliver()
