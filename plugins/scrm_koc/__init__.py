@@ -24,6 +24,7 @@ from scrm_core.api import (
 )
 
 from .models import MODELS, NAME
+from .pages import pages
 from .report import koc_metrics
 from .routes import blueprint
 from .schemas import Settings
@@ -41,6 +42,7 @@ class KocPlugin(Plugin):
     models = MODELS
     migrations = "migrations"
     blueprint = blueprint
+    pages = pages
     permissions = {
         "koc:read": "see scores, KOCs, tasks, orders, the ledger and the report",
         "koc:track": "tell that a KOC's code came with an order",

@@ -185,6 +185,15 @@ def members(session: CommandSession, brand_id: str, after: int, limit: int, as_j
     session.show(MEMBER, [[view[name] for name in MEMBER] for view in views], as_json=as_json)
 
 
+@group.command("link")
+@_of_brand
+@click.argument("code")
+def sign_in_link(session: CommandSession, brand_id: str, code: str) -> None:
+    """A one-person link with which a KOC signs in to their own page; good for three days, in one browser."""
+    with session.brand(brand_id) as brand:
+        click.echo(_of(brand).sign_in_link(code))
+
+
 # Tasks ------------------------------------------------------------------------------
 
 
@@ -262,15 +271,20 @@ def submit(session: CommandSession, brand_id: str, uid: str, file: Path, actor: 
 @click.argument("action", type=click.Choice(list(MOVES)))
 @click.option("--reason", default="", help="Why; a return and a violation need it.")
 @click.option("--quality", type=click.IntRange(1, 5), help="Of an approval.")
+@click.option("--digest", default="", help="Of what you saw: an approval or a return of anything else is refused.")
+@click.option("--link", default="", help="Where it was published.")
 @_actor
 @json_option
 def step(
-    session: CommandSession, brand_id: str, uid: str, action: str, reason: str, quality: int | None, actor: str,
-    as_json: bool,
+    session: CommandSession, brand_id: str, uid: str, action: str, reason: str, quality: int | None, digest: str,
+    link: str, actor: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Take a piece of work a step further."""
     with session.brand(brand_id) as brand:
-        view = work_view(_of(brand).works.move(uid, action, actor=actor, reason=reason, quality=quality), brand)
+        moved = _of(brand).works.move(
+            uid, action, actor=actor, reason=reason, quality=quality, digest=digest, link=link
+        )
+        view = work_view(moved, brand)
     session.show_record(view, as_json=as_json)
 
 
@@ -303,10 +317,10 @@ def use(
 @click.argument("code")
 @json_option
 def entries(session: CommandSession, brand_id: str, code: str, as_json: bool) -> None:
-    """A KOC's entries of the ledger, oldest first."""
+    """A KOC's entries of the ledger, all of them, oldest first."""
     with session.brand(brand_id) as brand:
         koc = _of(brand)
-        views = [entry_view(each, brand) for each in koc.ledger.entries("m.id = ?", koc.members.get(code).id)]
+        views = [entry_view(each, brand) for each in koc.ledger.all_of(koc.members.get(code).id)]
     headings = ["at", "kind", "amount_minor", "base_minor", "rate_bp", "key", "statement", "reason", "actor"]
     session.show(headings, [[view[name] for name in headings] for view in views], as_json=as_json)
 
@@ -402,15 +416,15 @@ def report(session: CommandSession, brand_id: str, as_json: bool) -> None:
 def export(session: CommandSession, brand_id: str, kind: str, output: Path | None) -> None:
     """A CSV file of candidates, entries, statements or influence."""
     with session.brand(brand_id) as brand:
-        lines = list(rows(_of(brand), kind))
-    if output is None:
-        csv.writer(sys.stdout, lineterminator="\n").writerows(lines)
-        return
-    try:
-        with output.open("w", encoding="utf-8-sig", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(lines)
-    except OSError as exc:
-        raise Invalid(f"{output} cannot be written: {exc.strerror}", field="output") from exc
+        lines = rows(_of(brand), kind)
+        if output is None:
+            csv.writer(sys.stdout, lineterminator="\n").writerows(lines)
+            return
+        try:
+            with output.open("w", encoding="utf-8-sig", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows(lines)
+        except OSError as exc:
+            raise Invalid(f"{output} cannot be written: {exc.strerror}", field="output") from exc
 
 
 def _show_statements(session: CommandSession, found: list[Statement], brand: Brand, as_json: bool) -> None:

@@ -154,6 +154,13 @@ def change_member(code: str) -> Any:
     return flask.jsonify(member_view(koc.members.change(code, **body), koc.brand))
 
 
+@blueprint.post("/members/<code>/link")
+@permission(MANAGE)
+def sign_in_link(code: str) -> Any:
+    """A one-person link with which a KOC signs in to their own page; good for three days, in one browser."""
+    return flask.jsonify({"address": _koc().sign_in_link(code)}), 201
+
+
 # Tasks ------------------------------------------------------------------------------
 
 
@@ -161,9 +168,10 @@ def change_member(code: str) -> Any:
 @permission(READ)
 def tasks() -> Any:
     """Tasks, oldest first."""
-    koc = _koc()
-    found = koc.tasks.page(after=_number("after", 0), limit=_number("limit", 50))
-    return flask.jsonify({"tasks": [task_view(each, koc.brand) for each in found]})
+    koc, limit = _koc(), _number("limit", 50)
+    found = koc.tasks.page(after=_number("after", 0), limit=limit)
+    onward = found[-1].id if len(found) == limit else None
+    return flask.jsonify({"tasks": [task_view(each, koc.brand) for each in found], "next": onward})
 
 
 @blueprint.post("/tasks")
@@ -177,7 +185,7 @@ def create_task() -> Any:
 @blueprint.get("/tasks/<code>")
 @permission(READ)
 def task(code: str) -> Any:
-    """A task, and the work on it."""
+    """A task, and the first 500 pieces of work on it; ``/works?task=`` goes on."""
     koc = _koc()
     works = [work_view(each, koc.brand) for each in koc.works.page(task=code, limit=500)]
     return flask.jsonify({**task_view(koc.tasks.get(code), koc.brand), "works": works})
@@ -199,12 +207,32 @@ def close_task(code: str) -> Any:
     return flask.jsonify(task_view(koc.tasks.close(code), koc.brand))
 
 
+@blueprint.get("/works")
+@permission(READ)
+def works() -> Any:
+    """Work on tasks, oldest first; of one ``task``, in one ``state`` (submitted waits for a reviewer)."""
+    koc, args, limit = _koc(), flask.request.args, _number("limit", 50)
+    found = koc.works.page(task=args.get("task"), state=args.get("state"), after=_number("after", 0), limit=limit)
+    onward = found[-1].id if len(found) == limit else None
+    return flask.jsonify({"works": [work_view(each, koc.brand) for each in found], "next": onward})
+
+
 @blueprint.get("/works/<uid>")
 @permission(READ)
 def work(uid: str) -> Any:
     """A piece of work with its steps and what was handed in."""
     koc = _koc()
     return flask.jsonify(work_details(koc.works, koc.works.get(uid), koc.brand))
+
+
+@blueprint.get("/works/<uid>/pictures/<sha256>")
+@permission(READ)
+def picture(uid: str, sha256: str) -> Any:
+    """A picture that was sent on the KOC's page (``koc/<sha256>`` in a submission), as JPEG."""
+    koc = _koc()
+    data = koc.pictures.bytes_of(koc.works.get(uid).id, sha256)
+    headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
+    return flask.Response(data, mimetype="image/jpeg", headers=headers)
 
 
 @blueprint.post("/works/<uid>/submit")
@@ -221,7 +249,7 @@ def submit(uid: str) -> Any:
 def approve(uid: str) -> Any:
     """Approve what was handed in, with its quality."""
     body, koc = _body(ApproveBody()), _koc()
-    moved = koc.works.move(uid, "approve", actor=current_actor(), reason=body["reason"], quality=body["quality"])
+    moved = koc.works.move(uid, "approve", actor=current_actor(), **body)
     return flask.jsonify(work_view(moved, koc.brand))
 
 
@@ -243,7 +271,7 @@ def _move(uid: str, action: str, allowed: tuple[str, ...]) -> Any:
     if action not in allowed:
         raise NotFound(f"an action here is one of {', '.join(allowed)}")
     body, koc = _body(StepBody()), _koc()
-    moved = koc.works.move(uid, action, actor=current_actor(), reason=body["reason"])
+    moved = koc.works.move(uid, action, actor=current_actor(), **body)
     return flask.jsonify(work_view(moved, koc.brand))
 
 

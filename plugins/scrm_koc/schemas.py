@@ -6,6 +6,8 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
+STORES = ("https", "http", "s3", "oss", "cos", "obs")
+"""Where pictures may lie: whoever opens a reference gets a file, and nothing that a browser would run."""
 MEASURES = ("acts", "answers", "referrals", "-referrals")
 
 
@@ -183,22 +185,34 @@ class InviteBody(_Strict):
 
 
 class StepBody(_Strict):
-    """Why a piece of work goes on; a return and a violation need it."""
+    """Why a piece of work goes on (a return and a violation need it), and where it was published (``publish``).
+
+    ``digest``: of the submission that the reviewer saw (``return``); another one is not returned unseen.
+    """
 
     reason = _text(0, 2_000, load_default="")
+    link = _text(0, 2_000, load_default="")
+    digest = _text(0, 64, load_default="")
 
 
 class ApproveBody(_Strict):
-    """An approval, with the quality of what was handed in: 1 to 5."""
+    """An approval, with the quality of what was handed in: 1 to 5, and the ``digest`` of what the reviewer saw."""
 
     quality = _whole(1, 5, required=True)
     reason = _text(0, 2_000, load_default="")
+    digest = _text(0, 64, load_default="")
+
+
+def _reference(value: str) -> None:
+    scheme, separator, _ = value.partition(":")
+    if separator and (scheme.lower() not in STORES or not value[len(scheme) :].startswith("://")):
+        raise ValidationError(f"a reference is a name, or an address of {', '.join(STORES)}")
 
 
 class ImageBody(_Strict):
     """A picture that lies elsewhere, and the SHA-256 of its bytes in hexadecimal."""
 
-    ref = _text(1, 2_000, required=True)
+    ref = fields.String(required=True, validate=[validate.Length(1, 2_000), _printable, _reference])
     sha256 = fields.String(required=True, validate=validate.Regexp(r"[0-9a-f]{64}\Z"))
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import (
+    Conflict,
     ContactMerged,
     NotFound,
     OrderPaid,
@@ -22,13 +23,14 @@ from .ledger import Ledger
 from .members import Members
 from .models import NAME
 from .penalties import Penalties
+from .pictures import Pictures
 from .report import influence_report
 from .scoring import Scores
 from .situations import Classifier
 from .statements import Statements
 from .tasks import Tasks
 from .tracking import Tracking
-from .work import Works
+from .work import Works, WorkView
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -57,6 +59,7 @@ class Koc:
         self.ledger = Ledger(brand, settings, self.members)
         self.statements = Statements(brand, self.ledger)
         self.tasks = Tasks(brand, self.members)
+        self.pictures = Pictures(brand)
 
     @cached_property
     def works(self) -> Works:
@@ -117,10 +120,29 @@ class Koc:
             if member is not None:
                 self.ledger.settle_member(member.id)
 
+    # The KOC's own page ---------------------------------------------------------
+
+    @transactional
+    def hand_in(self, work: WorkView, given: Mapping[str, Any], *, actor: str) -> None:
+        """Hand in text and link with the pictures that were added on the page; raises what ``works.submit`` does."""
+        self.works.submit(work.uid, {**given, "images": self.pictures.hand_in(work.id)}, actor=actor)
+
+    @transactional
+    def sign_in_link(self, code: str) -> str:
+        """A one-person link, good for three days, with which a KOC signs in to their page.
+
+        Raises NotFound for an unknown code, Conflict (``erased``) for nobody.
+        """
+        member = self.members.standing(self.members.get(code).id)
+        if member.contact_id is None:
+            raise Conflict(f"the person behind {member.code} was erased", code="erased")
+        return str(self.brand.consumers.link(member.contact_id, f"{NAME}/mine"))
+
     # Upkeep -------------------------------------------------------------------
 
     def upkeep(self) -> Round:
-        """Mark late work, find orders of buyers who became known, earn what is due."""
+        """Mark late work, forget old drafts, find orders of buyers who became known, earn what is due."""
+        self.pictures.forget_drafts()
         return Round(self.works.note_late(), self.tracking.catch_up(), self.ledger.earn_due())
 
     def report(self) -> ReportTable:

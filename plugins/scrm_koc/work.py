@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, safe_target, transactional
+from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, transactional
 
-from .briefs import check_disclosure, digest, sells
+from .briefs import address, check_disclosure, digest_of, sells
 from .models import KocSubmission
 from .tasks import Task, Tasks
 from .tracking import MS_PER_DAY
@@ -45,7 +45,8 @@ MOVES: dict[str, tuple[tuple[str, ...], str]] = {
 }
 _VIEW = (
     "SELECT w.id, w.uid, t.code, w.task_id, w.member_id, m.code, w.state, w.due_at, w.late_at, w.published_at, "
-    "w.created_at FROM koc_work w JOIN koc_task t ON t.id = w.task_id JOIN koc_member m ON m.id = w.member_id "
+    "w.published_link, w.created_at FROM koc_work w JOIN koc_task t ON t.id = w.task_id "
+    "JOIN koc_member m ON m.id = w.member_id "
 )
 
 
@@ -63,6 +64,7 @@ class WorkView:
     due_at: int
     late_at: int | None
     published_at: int | None
+    published_link: str
     created_at: int
 
 
@@ -107,14 +109,19 @@ class Works:
     # Moving -----------------------------------------------------------------------
 
     @transactional
-    def move(self, uid: str, action: str, *, actor: str, reason: str = "", quality: int | None = None) -> WorkView:
+    def move(
+        self, uid: str, action: str, *, actor: str, reason: str = "", quality: int | None = None, digest: str = "",
+        link: str = "",
+    ) -> WorkView:  # fmt: skip
         """Take a step of ``MOVES``. Raises Conflict (``state``) when the state does not allow it.
 
         A return and a violation need a reason, an approval the quality from 1 to
-        5. ``publish`` begins the days that a piece must stay; ``verify`` before
-        they are over is refused, and then pays the fee and the reward, once per task
-        and person (Conflict ``paid_once``). A violation takes them back and costs
-        points.
+        5. An approval and a return that name the ``digest`` of what the reviewer saw
+        are refused (Conflict ``changed``) when something else was handed in since.
+        ``publish`` begins the days that a piece must stay, and keeps the ``link``
+        where it stands (an http(s) address; nobody calls it); ``verify`` before they
+        are over is refused, and then pays the fee and the reward, once per task and
+        person (Conflict ``paid_once``). A violation takes them back and costs points.
         """
         if action not in MOVES:
             raise Invalid(f"an action is one of {', '.join(MOVES)}", field="action")
@@ -123,6 +130,9 @@ class Works:
             raise Invalid("say why", field="reason")
         if action == "approve" and (type(quality) is not int or not 1 <= quality <= 5):
             raise Invalid("an approval says the quality, 1 to 5", field="quality")
+        if link and action != "publish":
+            raise Invalid("a link comes with publishing alone", field="link")
+        published = address(link)
         before, state = MOVES[action]
         work = self.get(uid)
         task = self.tasks.by_id(work.task_id)
@@ -134,9 +144,12 @@ class Works:
             self._check_kept(work, task)
         self._to(work, before, state, reason, actor)
         if action in ("return", "approve"):
-            self._review(work.id, state, quality, reason, actor)
+            self._review(work.id, state, quality, reason, actor, digest)
         elif action == "publish":
-            execute("UPDATE koc_work SET published_at = ? WHERE id = ?", (self.brand.now(), work.id))
+            execute(
+                "UPDATE koc_work SET published_at = ?, published_link = ? WHERE id = ?",
+                (self.brand.now(), published, work.id),
+            )
         elif action == "verify":
             self._pay(self.get(uid), task, actor)
         elif action == "violate":
@@ -156,8 +169,8 @@ class Works:
         if member.contact_id is None:
             raise Conflict("this person was erased", code="erased")
         text = clean_text(given["text"], field="text", max_length=20_000, multiline=True)
-        link = safe_target(given["link"]) if given["link"] else ""
-        selling = sells(text, member.code, member.link, given["sells"])
+        link = address(given["link"])
+        selling = sells(f"{text}\n{link}" if member.link and member.link in link else text, member, given["sells"])
         check_disclosure(text, given["marker"], selling=selling)
         self._check_used(work, task, member)
         before = ("received", "returned") if task.sample else WAITING
@@ -168,7 +181,7 @@ class Works:
             "reason, reviewer, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'submitted', '', '', ?)",
             (
                 work.id, member.contact_id, text, KocSubmission.images.db_value(images), link, given["marker"],
-                int(selling), digest(text, images, link), self.brand.now(),
+                int(selling), digest_of(text, images, link), self.brand.now(),
             ),
         )  # fmt: skip
         if work.due_at <= self.brand.now():
@@ -229,12 +242,15 @@ class Works:
             (work_id, before, state, reason, actor, self.brand.now()),
         )
 
-    def _review(self, work_id: int, state: str, quality: int | None, reason: str, actor: str) -> None:
-        execute(
+    def _review(self, work_id: int, state: str, quality: int | None, reason: str, actor: str, digest: str) -> None:
+        seen, named = (" AND digest = ?", (digest,)) if digest else ("", ())
+        changed = execute(
             "UPDATE koc_submission SET state = ?, quality = ?, reason = ?, reviewer = ?, reviewed_day = ? "
-            "WHERE work_id = ? AND state = 'submitted'",
-            (state, quality, reason, actor, self.brand.day(self.brand.now()), work_id),
-        )
+            f"WHERE work_id = ? AND state = 'submitted'{seen}",
+            (state, quality, reason, actor, self.brand.day(self.brand.now()), work_id, *named),
+        ).rowcount
+        if not changed:
+            raise Conflict("something else was handed in since you looked; look at it again", code="changed")
 
     def _check_kept(self, work: WorkView, task: Task) -> None:
         until = (work.published_at or 0) + task.keep_days * MS_PER_DAY
@@ -315,6 +331,14 @@ class Works:
     def of_member(member_id: int) -> list[WorkView]:
         """All work of one KOC, oldest first."""
         rows = execute(f"{_VIEW}WHERE w.member_id = ? ORDER BY w.id", (member_id,)).fetchall()
+        return [WorkView(*row) for row in rows]
+
+    @staticmethod
+    def of_payee(member_id: int, limit: int) -> list[WorkView]:
+        """A KOC's work, also under memberships merged into theirs, newest first."""
+        rows = execute(
+            f"{_VIEW}WHERE coalesce(m.merged_into_id, m.id) = ? ORDER BY w.id DESC LIMIT ?", (member_id, limit)
+        ).fetchall()
         return [WorkView(*row) for row in rows]
 
     @staticmethod

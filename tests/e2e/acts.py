@@ -155,6 +155,18 @@ def _redeemed(mall: Mall, me: Actor) -> list[str]:
         return [each.ticket for each in redemptions("r.coupon_id = ?", me.about.id)]
 
 
+def _task(*steps: str) -> Ready:
+    def ready(mall: Mall, me: Actor) -> str:
+        me.about = mall.task(me.contact, *steps, text="A plain word, no link")
+        return mall.path(f"koc/w/{me.about}")
+
+    return ready
+
+
+def _stepped(state: str) -> Recorded:
+    return lambda mall, me: mall.steps(me.about, state)
+
+
 ACTS = [
     Act(
         "claim", "form[action$='/claim'] button", ".notice.good", _page("coupon-threshold/b/SPRING"), _coupons,
@@ -217,5 +229,17 @@ ACTS = [
     Act(
         "welfare", "form[action$='/claim'] button", ".notice.good", _page("interaction-games/w/spring"), _gifts,
         _there(".notice.good"), in_place=False,
+    ),
+    Act(
+        "koc-accept", "form[action$='/accept'] button", ".notice.good", _task(), _stepped("accepted"),
+        _there("[data-state={}]"),
+    ),
+    Act(
+        "koc-submit", "form[action$='/submit'] button", ".notice.good", _task("accept"), _stepped("submitted"),
+        _there("[data-state={}]"), fill={"text": "Two weeks of it: it does what it says"}, in_place=False,
+    ),
+    Act(
+        "koc-publish", "form[action$='/publish'] button", ".notice.good", _task("accept", "approve"),
+        _stepped("published"), _there("[data-state={}]"), fill={"link": "https://social.example/p/1"},
     ),
 ]  # fmt: skip

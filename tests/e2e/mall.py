@@ -18,6 +18,7 @@ from scrm_core.clock import MS_PER_DAY, from_instant
 from scrm_coupon_threshold.service import coupons_of
 from scrm_interaction_games.awards.service import Awards
 from scrm_interaction_games.awards.terms import WelfareIn
+from scrm_koc.schemas import SubmissionBody, TaskBody
 
 BRANDS = {
     "acme": """[brand]
@@ -32,6 +33,7 @@ membership = true
 [plugins.points]
 [plugins.coupon-threshold]
 [plugins.interaction-games]
+[plugins.koc]
 """,
     # Another brand with the same campaign, where nobody plays.
     "moonco": """[brand]
@@ -53,6 +55,10 @@ QUIZ = {
 READ = {
     "code": "read", "kind": "browse", "title": "A word on bathing", "amount": 20, "seconds": 5,
     "text": "Water of about 38 degrees is right.",
+}  # fmt: skip
+TASK = {
+    "kind": "review", "title": "Try the serum", "brief": "Use it for two weeks, then write what you found.",
+    "due_on": "2099-12-31", "fee_minor": 5_000, "keep_days": 7,
 }  # fmt: skip
 DAILY = {"code": "daily", "kind": "daily", "title": "Daily visit", "amount": 10}
 
@@ -105,6 +111,29 @@ class Mall(Premises):
     def rewards(self, contact: int) -> int:
         with self.brand as brand:
             return len(brand.rewards.page(contact_id=contact))
+
+    @property
+    def koc(self) -> Any:
+        """The KOC programme; use it inside ``with mall.brand``."""
+        return self.installation.brand("acme").plugins["koc"].koc
+
+    def task(self, contact: int, *steps: str, text: str = "") -> str:
+        """Somebody becomes a KOC and gets a task of their own, taken so far; with ``text`` it is handed in."""
+        with self.brand:
+            member = self.koc.members.enrol(contact, "https://shop.example/serum", actor="mia")
+            body = TaskBody().load({**TASK, "code": f"task-{contact}-{next(self._people)}"})
+            task = self.koc.tasks.create(body, actor="mia")
+            (uid,) = self.koc.tasks.invite(task.code, [member.code], actor="mia")
+            for step in steps:
+                if step == "approve":
+                    self.koc.works.submit(uid, SubmissionBody().load({"text": text}), actor="mia")
+                self.koc.works.move(uid, step, actor="mia", quality=4 if step == "approve" else None)
+        return str(uid)
+
+    def steps(self, uid: str, state: str) -> list[str]:
+        """The steps in which a piece of work came to a state."""
+        with self.brand:
+            return [step.state for step in self.koc.works.steps(self.koc.works.get(uid).id) if step.state == state]
 
     def member(self, contact: int) -> None:
         with self.brand as brand:

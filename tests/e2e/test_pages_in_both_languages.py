@@ -6,12 +6,14 @@ held to the list in ``phones.py``, and is small enough for a slow line.
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
 from acts import Actor
 from mall import Mall
 from phones import PHONE, Phone, faults, shoot
+from PIL import Image
 
 from scrm_interaction_games.games import purchases
 
@@ -22,7 +24,7 @@ VISITOR = {
     "join": "-/join", "privacy": "-/privacy", "me-visitor": "-/me", "missing": "coupon-threshold/b/NONE",
     "claim-visitor": "coupon-threshold/b/SPRING", "code-visitor": "coupon-threshold/b/PARCEL",
     "clerk-sign-in": "coupon-threshold/clerk", "games": "interaction-games/games",
-    "welfare-visitor": "interaction-games/w/spring",
+    "welfare-visitor": "interaction-games/w/spring", "koc-visitor": "koc/mine",
     **{f"{code}-visitor": f"interaction-games/g/{code}" for code in (
         "wheel", "egg", "grab", "later", "checkin", "nurture", "bargain", "team", "gift", "friends",
     )},
@@ -31,7 +33,7 @@ BEGINNER = {
     "me": "-/me", "claim": "coupon-threshold/b/SPRING", "claim-tasks": "coupon-threshold/b/TASK",
     "claim-code": "coupon-threshold/b/PARCEL", "mine-empty": "coupon-threshold/mine", "points": "points/mine",
     "prizes-empty": "interaction-games/prizes", "welfare": "interaction-games/w/spring",
-    "wheel-rules": "interaction-games/g/wheel/rules", "checkin-rules": "interaction-games/g/checkin/rules",
+    "koc-nobody": "koc/mine", "wheel-rules": "interaction-games/g/wheel/rules", "checkin-rules": "interaction-games/g/checkin/rules",
     **{code: f"interaction-games/g/{code}" for code in (
         "wheel", "egg", "grab", "later", "checkin", "nurture", "bargain", "team", "gift", "friends",
     )},
@@ -65,6 +67,11 @@ def regular(mall: Mall) -> tuple[Actor, dict[str, str]]:
     code = mall.act("friends", "start", me.contact)["code"]
     theirs_too = mall.act("friends", "start", friend)["code"]
     assert code != theirs_too
+    work = {state: mall.task(me.contact, *steps, text="Plain words") for state, steps in {
+        "invited": (), "accepted": ("accept",), "approved": ("accept", "approve"),
+        "published": ("accept", "approve", "publish"),
+    }.items()}  # fmt: skip
+    _handed_in_and_returned(mall, work["accepted"], me.contact)
     game = "interaction-games/g"
     pages = {
         "claim-had": "coupon-threshold/b/SPRING", "mine": "coupon-threshold/mine",
@@ -75,8 +82,26 @@ def regular(mall: Mall) -> tuple[Actor, dict[str, str]]:
         "team-own": f"{game}/team", "team-friend": f"{game}/team?team={team}", "gift-had": f"{game}/gift",
         "friends-code": f"{game}/friends", "friends-poster": f"{game}/friends?poster=1",
         "friends-invited": f"{game}/friends?by={theirs_too}", "prizes": "interaction-games/prizes",
+        "koc": "koc/mine", "koc-money": "koc/money",
+        **{f"koc-{state}": f"koc/w/{uid}" for state, uid in work.items()},
     }  # fmt: skip
     return me, pages
+
+
+def _handed_in_and_returned(mall: Mall, uid: str, contact: int) -> None:
+    """A piece of work that came back with a reason and a picture, and an entry of the ledger."""
+    picture = io.BytesIO()
+    Image.new("RGB", (60, 40), "#335577").save(picture, "PNG")
+    with mall.brand:
+        koc = mall.koc
+        work = koc.works.get(uid)
+        koc.pictures.add(work.id, contact, picture.getvalue())
+        koc.hand_in(work, {"text": "Plain words", "link": "", "marker": "", "sells": False}, actor="koc")
+        koc.works.move(uid, "return", actor="mia", reason="A closer picture, please")
+        code = koc.members.find(contact).code
+        koc.ledger.adjust(code, 500, key=f"thanks-{contact}", reason="thanks", actor="mia")
+        koc.statements.settle(actor="mia")
+        koc.ledger.adjust(code, -20, key=f"back-{contact}", reason="sample", actor="mia")
 
 
 def weight(page: Any) -> int:

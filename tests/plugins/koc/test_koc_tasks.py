@@ -27,6 +27,23 @@ def run(brand, worker):
 """
 
 
+REVIEW = """
+from scrm_core.errors import Conflict
+from scrm_koc.service import Koc
+
+
+def run(brand, worker):
+    koc = Koc(brand, brand.plugins["koc"].settings)
+    (uid,) = (work.uid for work in koc.works.page())
+    action = ("approve", "return")[worker % 2]
+    try:
+        quality = 5 if action == "approve" else None
+        return koc.works.move(uid, action, actor=f"w{worker}", reason="seen", quality=quality).state
+    except Conflict as exc:
+        return exc.code
+"""
+
+
 def steps(scene, uid):
     with scene.brand:
         work = scene.koc.works.get(uid)
@@ -73,6 +90,8 @@ def test_a_brief_that_frees_from_praise_is_fine(scene, brief):
         ("#广告 https://shop.example/x", {}, None),
         ("好用 https://shop.example/x", {"marker": "利益相关"}, None),
         ("好用，没有链接", {}, None),
+        ("复制￥AbC123dEf45￥打开淘宝", {}, "ad_label"),
+        ("看 shop.example.vip/x", {}, "ad_label"),
     ],
 )
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -158,6 +177,62 @@ def test_four_processes_verify_one_piece_and_one_pays(scene, together):
     answers = together(scene.brand.installation, VERIFY, 4)
     assert sorted(answers) == ["paid", "state", "state", "state"]
     assert scene.entries("ANN") == [("fee", 500)]
+
+
+def test_of_two_reviewers_at_once_one_decides(scene, together):
+    scene.enrol("ann", "ANN")
+    scene.task(fee_minor=500)
+    uid = scene.invite("ANN")
+    scene.move(uid, "accept")
+    scene.submit(uid)
+    answers = together(scene.brand.installation, REVIEW, 4)
+    assert len([each for each in answers if each != "state"]) == 1
+    with scene.brand:
+        work = scene.koc.works.get(uid)
+        (handed,) = scene.koc.works.submissions(work.id)
+        assert handed.state == work.state and work.state in answers
+        decided = [step for step in scene.koc.works.steps(work.id) if step.before == "submitted"]
+        assert [(step.state, step.actor) for step in decided] == [(work.state, handed.reviewer)]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_reviewer_decides_on_what_they_saw_and_on_nothing_that_came_since(scene):
+    scene.enrol("ann", "ANN")
+    scene.task()
+    uid = scene.invite("ANN")
+    scene.move(uid, "accept")
+    scene.submit(uid)
+    call = scene.api()
+    (waiting,) = call("GET", "/works?state=submitted&task=try", scope="koc:read").json["works"]
+    assert waiting["uid"] == uid
+    seen = call("GET", f"/works/{uid}").json["submissions"][0]["digest"]
+    scene.move(uid, "return", reason="照片模糊")
+    scene.submit(uid, HONEST + "，另外")
+    for path, body in (("approve", {"quality": 5}), ("judge/return", {"reason": "no"})):
+        answer = call("POST", f"/works/{uid}/{path}", {**body, "digest": seen})
+        assert (answer.status_code, answer.json["code"]) == (409, "changed")
+    with scene.brand:
+        assert scene.koc.works.get(uid).state == "submitted"
+    now = call("GET", f"/works/{uid}").json["submissions"][1]["digest"]
+    assert call("POST", f"/works/{uid}/approve", {"quality": 5, "digest": now}).json["state"] == "approved"
+    bad = call("POST", f"/works/{uid}/step/publish", {"link": "javascript:alert(1)"})
+    assert (bad.status_code, bad.json["field"]) == (422, "link")
+    published = call("POST", f"/works/{uid}/step/publish", {"link": "https://social.example/p/1"}).json
+    assert (published["state"], published["published_link"]) == ("published", "https://social.example/p/1")
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("ref", ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "JAVASCRIPT://x", "s3:x"])
+def test_a_reference_to_a_picture_is_nothing_that_a_browser_runs(scene, ref):
+    scene.enrol("ann", "ANN")
+    scene.task()
+    uid = scene.invite("ANN")
+    scene.move(uid, "accept")
+    body = {"text": HONEST, "images": [{"ref": ref, "sha256": "0" * 64}]}
+    answer = scene.api()("POST", f"/works/{uid}/submit", body)
+    assert (answer.status_code, "https" in answer.text) == (422, True)
+    for bad in ("javascript:alert(1)", "https://a@b.example/", "/p/1"):
+        assert scene.api()("POST", f"/works/{uid}/submit", {"text": HONEST, "link": bad}).json["field"] == "link"
 
 
 def test_what_is_late_is_marked_once_and_costs_points_once(scene):
