@@ -118,22 +118,28 @@ class Ledger:
                 return
             after = rows[-1][0]
 
-    @transactional
     def _note_completed(self) -> None:
-        now = self.brand.now()
-        waiting = "UPDATE koc_order SET completed_at = ? WHERE state = 'open' AND completed_at IS NULL AND order_id IN "
-        execute(
-            f"{waiting}(SELECT k.order_id FROM koc_order k JOIN orders o ON o.id = k.order_id "
-            "WHERE k.state = 'open' AND o.status = 'completed')",
-            (now,),
-        )
-        days = self.settings["complete_after_days"]
-        if days:
-            execute(
-                "UPDATE koc_order SET completed_at = at + ? WHERE state = 'open' AND completed_at IS NULL "
-                "AND at + ? <= ?",
-                (days * MS_PER_DAY, days * MS_PER_DAY, now),
-            )
+        """Found by reading, noted a batch at a time: open orders may be many, and most of them wait."""
+        now, days = self.brand.now(), self.settings["complete_after_days"] * MS_PER_DAY
+        after = 0
+        while True:
+            rows = execute(
+                "SELECT k.order_id, CASE WHEN o.status = 'completed' THEN CAST(? AS BIGINT) ELSE k.at + ? END "
+                "FROM koc_order k JOIN orders o ON o.id = k.order_id WHERE k.state = 'open' AND k.completed_at IS NULL "
+                "AND k.order_id > ? AND (o.status = 'completed' OR (? > 0 AND k.at + ? <= ?)) "
+                "ORDER BY k.order_id LIMIT ?",
+                (now, days, after, days, days, now, BATCH),
+            ).fetchall()
+            with self.brand.transaction():
+                for order_id, at in rows:
+                    execute(
+                        "UPDATE koc_order SET completed_at = ? WHERE order_id = ? AND state = 'open' "
+                        "AND completed_at IS NULL",
+                        (at, order_id),
+                    )
+            if len(rows) < BATCH:
+                return
+            after = rows[-1][0]
 
     @transactional
     def settle_order(self, order_id: int) -> bool:
@@ -295,7 +301,9 @@ class Ledger:
     def latest(member_id: int, limit: int) -> list[Entry]:
         """A KOC's entries, also under memberships merged into theirs, newest first."""
         rows = execute(
-            f"{_ENTRY}WHERE coalesce(m.merged_into_id, m.id) = ? ORDER BY e.id DESC LIMIT ?", (member_id, limit)
+            f"{_ENTRY}WHERE e.member_id IN (SELECT id FROM koc_member WHERE id = ? OR merged_into_id = ?) "
+            "ORDER BY e.id DESC LIMIT ?",
+            (member_id, member_id, limit),
         ).fetchall()
         return [Entry(*row) for row in rows]
 

@@ -165,16 +165,19 @@ class Members:
 
     # People who turn out to be one ----------------------------------------------
 
-    def settle_merge(self) -> None:
-        """Say anew which membership pays for which, after a merge or its undoing.
+    def settle_merge(self, winner_id: int, loser_id: int) -> None:
+        """Say anew which membership pays for which, after a merge of two contacts or its undoing.
 
         Whose row could not move (the winner is a KOC too) still names the merged
         contact; the survivor's membership pays for it, with its code and link alive.
+        Looked at are the memberships of the two, and those that these pay for.
         """
         rows = execute(
-            "SELECT p.member_id, p.contact_id, m.merged_into_id FROM koc_person p "
-            "JOIN koc_member m ON m.id = p.member_id JOIN contact c ON c.id = p.contact_id "
-            "WHERE c.state = 'merged' OR m.merged_into_id IS NOT NULL"
+            f"SELECT p.member_id, p.contact_id, m.merged_into_id FROM {_OF_TWO} t JOIN koc_member m ON m.id = t.id "
+            "JOIN koc_person p ON p.member_id = m.id UNION SELECT p.member_id, p.contact_id, m.merged_into_id "
+            f"FROM {_OF_TWO} t JOIN koc_member m ON m.merged_into_id = t.id JOIN koc_person p ON p.member_id = m.id "
+            "ORDER BY 1",
+            (winner_id, loser_id, winner_id, loser_id),
         ).fetchall()
         for member_id, contact_id, before in rows:
             try:
@@ -196,6 +199,7 @@ class Members:
                 execute("UPDATE koc_member SET carry_minor = 0 WHERE id = ?", (member_id,))
 
 
+_OF_TWO = "(SELECT member_id AS id FROM koc_person WHERE contact_id IN (?, ?))"
 _VIEW = (
     "SELECT m.id, m.code, m.state, p.contact_id, c.uid, l.code, m.coupon_batch, m.followers, m.rate_bp, s.tier, "
     "m.carry_minor, o.code, m.joined_at FROM koc_member m LEFT JOIN koc_person p ON p.member_id = m.id "

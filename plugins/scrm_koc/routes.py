@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import io
+import tempfile
 from typing import Any
 
 import flask
@@ -373,7 +373,12 @@ def report() -> Any:
 @permission(READ)
 def export(kind: str) -> Any:
     """A CSV file of candidates, entries, statements or influence."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows(_koc(), kind))
+    lines = rows(_koc(), kind)
+    # A ledger may be longer than memory should be: it lies on disk until it is sent.
+    file = tempfile.TemporaryFile("w+", encoding="utf-8-sig", newline="")  # noqa: SIM115
+    csv.writer(file, lineterminator="\n").writerows(lines)
+    file.seek(0)
     headers = {"Content-Disposition": f'attachment; filename="koc-{kind}.csv"'}
-    return flask.Response("\ufeff" + text.getvalue(), mimetype="text/csv", headers=headers)
+    answer = flask.Response(iter(lambda: file.buffer.read(65_536), b""), mimetype="text/csv", headers=headers)
+    answer.call_on_close(file.close)
+    return answer

@@ -111,7 +111,7 @@ class Koc:
 
     def take_merge(self, event: ContactMerged) -> None:
         """Two people turned out to be one: memberships join, and earned orders are looked at again."""
-        self.members.settle_merge()
+        self.members.settle_merge(event.winner_id, event.loser_id)
         for contact_id in (event.winner_id, event.loser_id):
             if event.undone:
                 self.ledger.reopen(contact_id)

@@ -172,7 +172,9 @@ class Statements:
     def latest(member_id: int, limit: int) -> list[Statement]:
         """A KOC's statements, also of memberships merged into theirs, newest first."""
         rows = execute(
-            f"{_VIEW}WHERE coalesce(m.merged_into_id, m.id) = ? ORDER BY s.id DESC LIMIT ?", (member_id, limit)
+            f"{_VIEW}WHERE s.member_id IN (SELECT id FROM koc_member WHERE id = ? OR merged_into_id = ?) "
+            "ORDER BY s.id DESC LIMIT ?",
+            (member_id, member_id, limit),
         ).fetchall()
         return [Statement(*row) for row in rows]
 

@@ -337,7 +337,9 @@ class Works:
     def of_payee(member_id: int, limit: int) -> list[WorkView]:
         """A KOC's work, also under memberships merged into theirs, newest first."""
         rows = execute(
-            f"{_VIEW}WHERE coalesce(m.merged_into_id, m.id) = ? ORDER BY w.id DESC LIMIT ?", (member_id, limit)
+            f"{_VIEW}WHERE w.member_id IN (SELECT id FROM koc_member WHERE id = ? OR merged_into_id = ?) "
+            "ORDER BY w.id DESC LIMIT ?",
+            (member_id, member_id, limit),
         ).fetchall()
         return [WorkView(*row) for row in rows]
 

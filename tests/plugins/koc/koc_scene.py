@@ -170,11 +170,12 @@ class Scene:
         client = create_app(self.brand.installation).test_client()
         keys: dict[str, str] = {}
 
-        def call(method: str, path: str, body: Any = None, scope: str = "*") -> Any:
+        def call(method: str, path: str, body: Any = None, scope: str = "*", **more: Any) -> Any:
             if scope not in keys:
                 with self.brand:
                     keys[scope] = self.brand.keys.create(scope, (scope,))[1]
             headers = {"Authorization": f"Bearer {keys[scope]}"}
-            return client.open(f"/api/v1/{self.brand.id}/plugins/koc{path}", method=method, json=body, headers=headers)
+            address = f"/api/v1/{self.brand.id}/plugins/koc{path}"
+            return client.open(address, method=method, json=body, headers=headers, **more)
 
         return call

@@ -156,6 +156,16 @@ def test_an_order_that_counts_again_is_given_back(scenes):
     assert scene.adds_up()
 
 
+def test_a_refund_that_is_told_before_its_order_counts_when_the_order_comes(scenes):
+    scene, _ = scenes("\n[plugins.koc]\nrefund_days = 0\n")
+    scene.enrol("ann", "ANN")
+    scene.refund("1", 400)
+    sell(scene, "1", 1_000)
+    # 5 % of the 600 that are left.
+    assert scene.settle() == [("ANN", 0, 30, 30, 0)]
+    assert scene.adds_up()
+
+
 def test_a_refund_before_it_is_earned_leaves_what_is_left(scenes):
     scene, _ = scenes(EIGHT)
     scene.enrol("ann", "ANN")

@@ -151,6 +151,23 @@ def test_an_export_tells_a_koc_everything_and_an_erasure_keeps_the_sums_alone(sc
     assert scene.adds_up() and other.adds_up()
 
 
+def test_three_kocs_who_are_one_person_are_paid_by_whoever_is_left_and_part_again(scenes):
+    scene, _ = scenes(SOON)
+    people = [scene.person(name) for name in ("ann", "bea", "cat")]
+    for name in ("ann", "bea", "cat"):
+        scene.enrol(name, name.upper())
+    merge(scene, people[1], people[0])  # bea pays for ann
+    second = merge(scene, people[2], people[1])  # cat pays for both
+    for n, code in enumerate(("ANN", "BEA", "CAT")):
+        sell(scene, str(n), f"b{n}", code)
+    assert scene.settle() == [("CAT", 0, 300, 300, 0)]
+    undo(scene, second)
+    for n, code in enumerate(("ANN", "BEA", "CAT"), 3):
+        sell(scene, str(n), f"b{n}", code)
+    assert scene.settle() == [("BEA", 0, 200, 200, 0), ("CAT", 0, 100, 100, 0)]
+    assert scene.adds_up()
+
+
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_an_export_tells_every_entry_however_many_there_are(scenes):
     scene, _ = scenes(SOON)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tracemalloc
 
 import pytest
 
+from scrm_core.db.bulk import execute
 from scrm_core.facts import MetricsQuery
 
 SMALL = "\n[plugins.koc]\nhorizon_days = 30\nbands_minor = [1000, 5000]\nrefund_days = 0\n"
@@ -192,6 +194,27 @@ def test_metrics_are_told_per_day_and_programme(scenes):
         today = scene.brand.day(scene.brand.now())
         told = scene.brand.plugins["koc"].collect_metrics(MetricsQuery(today, today))
         assert [(m.metric, m.dimension, m.value) for m in told] == [("commission", "earn", 820)]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_long_ledger_goes_out_in_flat_memory(scenes):
+    scene, _ = scenes(SMALL)
+    scene.enrol("ann", "ANN")
+    with scene.brand, scene.brand.transaction():
+        execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000) INSERT INTO koc_entry "
+            "(member_id, kind, amount_minor, key, base_minor, rate_bp, reason, actor, at, day) "
+            "SELECT 1, 'adjust', 1, 'k' || i, 0, 0, 'because of a reason of usual length', 'lin', 1, 1 FROM n"
+        )
+    call = scene.api()
+    call("GET", "/members")
+    tracemalloc.start()
+    answer = call("GET", "/export/entries", scope="koc:read", buffered=False)
+    size = sum(len(chunk) for chunk in answer.response)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    answer.close()
+    assert size > 3_000_000 > 2 * peak
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

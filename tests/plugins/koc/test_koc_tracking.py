@@ -225,6 +225,17 @@ def test_ones_own_orders_and_those_of_another_scheme_pay_nothing(scene):
     assert ann
 
 
+def test_a_koc_who_comes_through_her_own_link_earns_nothing(scenes):
+    scene, _ = scenes("\n[plugins.koc]\nrefund_days = 0\n")
+    scene.enrol("ann", "ANN")
+    ann = scene.person("ann")
+    scene.visit("ANN", "v1", ann)
+    scene.order("1", "ann", 1_000)
+    scene.deliver()
+    assert scene.led("1") == ("ANN", "link", "void")
+    assert scene.settle() == [] and scene.entries("ANN") == []
+
+
 def test_a_friend_whose_first_order_a_referral_pays_is_no_kocs(scene):
     friend, inviter = scene.person("dan"), scene.person("eve")
     scene.enrol("ann", "ANN")
