@@ -170,11 +170,13 @@ class Scene:
         client = create_app(self.brand.installation).test_client()
         keys: dict[str, str] = {}
 
-        def call(method: str, path: str, body: Any = None, scope: str = "*", **more: Any) -> Any:
+        def call(method: str, path: str, body: Any = None, scope: str = "*", idempotency: str = "", **more: Any) -> Any:
             if scope not in keys:
                 with self.brand:
                     keys[scope] = self.brand.keys.create(scope, (scope,))[1]
             headers = {"Authorization": f"Bearer {keys[scope]}"}
+            if idempotency:
+                headers["Idempotency-Key"] = idempotency
             address = f"/api/v1/{self.brand.id}/plugins/koc{path}"
             return client.open(address, method=method, json=body, headers=headers, **more)
 

@@ -3,9 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
+from scrm_core.web.mounts import application_of
+from scrm_koc import KocPlugin
+
+READ, TRACK, MANAGE, REVIEW, SETTLE = (f"koc:{name}" for name in ("read", "track", "manage", "review", "settle"))
+DOORS = {
+    ("GET", "/classify"): READ, ("GET", "/candidates"): READ, ("GET", "/scores/<uid>"): READ,
+    ("POST", "/penalties"): REVIEW,
+    ("GET", "/members"): READ, ("POST", "/members"): MANAGE, ("GET", "/members/<code>"): READ,
+    ("PATCH", "/members/<code>"): MANAGE, ("POST", "/members/<code>/link"): MANAGE,
+    ("GET", "/tasks"): READ, ("POST", "/tasks"): MANAGE, ("GET", "/tasks/<code>"): READ,
+    ("POST", "/tasks/<code>/invite"): MANAGE, ("POST", "/tasks/<code>/close"): MANAGE,
+    ("GET", "/works"): READ, ("GET", "/works/<uid>"): READ, ("GET", "/works/<uid>/pictures/<sha256>"): READ,
+    ("POST", "/works/<uid>/submit"): MANAGE, ("POST", "/works/<uid>/step/<action>"): MANAGE,
+    ("POST", "/works/<uid>/approve"): REVIEW, ("POST", "/works/<uid>/judge/<action>"): REVIEW,
+    ("POST", "/uses"): TRACK, ("GET", "/orders/<source>/<number>"): READ,
+    ("GET", "/entries"): READ, ("POST", "/adjustments"): SETTLE, ("GET", "/statements"): READ,
+    ("POST", "/settle"): SETTLE, ("POST", "/statements/<number>/paid"): SETTLE, ("GET", "/check"): READ,
+    ("GET", "/report"): READ, ("GET", "/export/<kind>"): READ,
+}  # fmt: skip
 SOON = "\n[plugins.koc]\nrefund_days = 0\nrate_c_bp = 1000\n"
 sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
@@ -82,11 +102,52 @@ def test_on_the_command_line_a_koc_is_enrolled_tracked_settled_and_paid(scenes):
 
 
 @sqlite
+def test_every_door_opens_to_its_own_key_alone(scenes):
+    scene, _ = scenes(SOON)
+    call, scopes = scene.api(), {READ, TRACK, MANAGE, REVIEW, SETTLE}
+    rules = application_of(KocPlugin).url_map.iter_rules()
+    found = {(method, rule.rule) for rule in rules for method in rule.methods - {"HEAD", "OPTIONS"}}
+    assert found == set(DOORS)
+    for (method, rule), scope in DOORS.items():
+        path = re.sub("<[^>]+>", "x", rule)
+        for other in sorted(scopes - {scope}):
+            assert call(method, path, {} if method != "GET" else None, other).status_code == 403, (method, rule, other)
+        assert call(method, path, {} if method != "GET" else None, scope).status_code != 403, (method, rule)
+
+
+@sqlite
+def test_what_is_posted_twice_under_one_key_is_done_once_and_answered_alike(scenes):
+    scene, _ = scenes(SOON)
+    call, uid = scene.api(), scene.uid(scene.person("ann"))
+    scene.order("1", "dan", 1_000)
+    scene.deliver()
+    task = {"code": "try", "kind": "review", "title": "t", "brief": "b", "due_on": "2026-01-20", "fee_minor": 500}
+    bodies = [
+        ("/members", {"contact": uid, "target": "https://shop.example/", "code": "ANN"}),
+        ("/members/ANN/link", {}),
+        ("/tasks", task),
+        ("/tasks/try/invite", {"members": ["ANN"]}),
+        ("/uses", {"code": "ANN", "source": "shop", "number": "1"}),
+        ("/adjustments", {"member": "ANN", "amount_minor": 7, "key": "k", "reason": "r"}),
+        ("/penalties", {"contact": uid, "points": 5, "key": "k", "reason": "r"}),
+        ("/settle", {}),
+    ]
+    for n, (path, body) in enumerate(bodies):
+        first, second = (call("POST", path, body, idempotency=f"key-{n}") for _ in range(2))
+        assert first.status_code in (200, 201), (path, first.text)
+        assert (second.status_code, second.json) == (first.status_code, first.json), path
+        assert second.headers["Idempotent-Replayed"] == "true", path
+        other = call("POST", path, {**body, "more": 1}, idempotency=f"key-{n}")
+        assert other.status_code in (409, 422), path
+    assert scene.entries("ANN") == [("adjust", 7), ("earn", 100)]
+    assert len(call("GET", "/statements").json["statements"]) == 1
+
+
+@sqlite
 def test_a_brand_without_the_plugin_has_no_koc(new_installation, clock, deliver):
     from koc_scene import ON
 
     from scrm_core.web import create_app
-    from scrm_koc import KocPlugin
 
     installation = new_installation(plugins=(KocPlugin,), acme=ON)
     with installation.brand("moonco") as quiet:

@@ -9,7 +9,7 @@ import zlib
 from html import unescape
 
 import pytest
-from koc_scene import HONEST
+from koc_scene import BROWSER, HONEST
 from PIL import Image
 from signing import PAGE, fields, sign_in
 
@@ -127,6 +127,27 @@ def test_a_koc_signs_in_by_her_link_and_goes_from_the_brief_to_her_pay(scenes):
     assert actors.count("koc:ANN") == 4 and "lin" in actors
     with other.brand:
         assert execute("SELECT count(*) FROM koc_picture").fetchone() == (0,)
+
+
+def test_a_customer_who_opens_the_link_and_signs_in_then_is_put_down_to_the_koc(scenes):
+    scene, other = scenes(SOON)
+    member = scene.enrol("ann", "ANN")
+    dan = scene.person("dan")
+    browser = Browser(scene).client
+    phone = {"User-Agent": BROWSER}
+    assert browser.get(f"/l/{member.link}", headers=phone).status_code == 302
+    scene.clock.advance(days=2)
+    with scene.brand:
+        path = scene.brand.consumers.link(dan, "koc/mine").partition("127.0.0.1:8000")[2]
+    assert browser.post(path, data=fields(browser.get(path), "/i/"), headers=PAGE).status_code == 303
+    scene.clock.advance(days=1)
+    scene.order("1", "dan", 1_000)
+    scene.deliver()
+    assert scene.led("1") == ("ANN", "link", "open")
+    other.enrol("ann", "ANN")
+    other.order("1", "dan", 1_000)
+    other.deliver()
+    assert other.led("1") is None
 
 
 @sqlite
