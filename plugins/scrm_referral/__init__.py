@@ -80,8 +80,7 @@ class Referral(Plugin):
 
     @hookimpl
     def on_member(self, event: MemberJoined) -> None:
-        if event.contact_id is not None:
-            self.referrals.counting.advance(event.contact_id, event.at, event.event_id, "member")
+        self.referrals.counting.take_member(event)
 
     @hookimpl
     def on_event(self, event: PluginEvent) -> None:

@@ -6,20 +6,26 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import SAME_PEOPLE, Conflict, Invalid, NotFound, execute, standing, transactional
+from scrm_core.api import SAME_PEOPLE, Conflict, Invalid, NotFound, execute, insert_rows, standing, transactional
 
 from .definition import Definition, from_json, issuer_problems, problems, read
+from .models import ReferralStock
 from .people import named, speakable
-from .schemas import NAME
+from .schemas import MOST, NAME
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
 
 _CAMPAIGN = (
     "SELECT id, code, state, definition, quota, accepted, applied, budget_minor, spent_minor, salt, created_at, "
-    "published_at, closed_at FROM referral_campaign "
+    "published_at, closed_at, ladders_at FROM referral_campaign "
 )
-_INVITER = "SELECT id, campaign_id, contact_id, state, code, staff, applied_at, accepted_at FROM referral_inviter "
+_INVITER = (
+    "SELECT id, campaign_id, contact_id, state, code, staff, applied_at, accepted_at, left_at FROM referral_inviter "
+)
+
+_STANDING = ("accepted", "waiting", "left")
+"""What a person is who has several rows after a merge: the first of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class Campaign:
     created_at: int
     published_at: int | None
     closed_at: int | None
+    ladders_at: int | None
 
     def began_at(self) -> int:
         """The instant from which on people sign up and are bound."""
@@ -63,6 +70,13 @@ class Inviter:
     staff: str
     applied_at: int
     accepted_at: int | None
+    left_at: int | None
+
+    def stood(self, at: int) -> bool:
+        """Whether their invitation held at an instant, however late one hears of what happened then."""
+        if self.code is None or self.contact_id is None:
+            return False
+        return self.left_at is None or at < self.left_at
 
 
 class Campaigns:
@@ -86,7 +100,12 @@ class Campaigns:
         )
         if not row.rowcount:
             raise Conflict(f"a campaign {made.code!r} exists already", code="taken")
-        return self.get(made.code)
+        campaign = self.get(made.code)
+        insert_rows(
+            ReferralStock, ("campaign_id", "invites", "stock", "taken"),
+            [(campaign.id, rung.invites, rung.stock, 0) for rung in made.ladder if rung.stock is not None],
+        )  # fmt: skip
+        return campaign
 
     @transactional
     def publish(self, code: str, *, actor: str) -> Campaign:
@@ -167,7 +186,7 @@ class Campaigns:
         # Held until the end: who leaves meanwhile sees this wait, or this sees the place that became free.
         hold(campaign.id)
         contact_id = self.brand.contacts.survivor(contact_id)
-        known = of_person(campaign.id, contact_id)
+        known = sorted(of_person(campaign.id, contact_id), key=lambda each: _STANDING.index(each.state))
         if known:
             if known[0].state == "left":
                 raise Conflict("whoever left a campaign does not sign up again", code="left")
@@ -215,22 +234,83 @@ class Campaigns:
         named(actor)
         campaign = self.get(code)
         hold(campaign.id)
-        if campaign.quota is None or type(quota) is not int or quota < campaign.quota:
-            raise Invalid(f"quota: places are only added; there are {campaign.quota or 'no limits'}", field="quota")
+        if campaign.quota is None or not _whole(quota, campaign.quota):
+            words = "is no limit" if campaign.quota is None else f"are {campaign.quota}"
+            raise Invalid(f"quota: places are only added; there {words}", field="quota")
         execute("UPDATE referral_campaign SET quota = ? WHERE id = ?", (quota, campaign.id))
         return self._promote(campaign)
 
+    @transactional
+    def fund(self, code: str, budget_minor: int, *, actor: str) -> Campaign:
+        """Raise the budget, in minor units; what waits for money is granted by the job. Raises Invalid for less."""
+        named(actor)
+        campaign = self.get(code)
+        hold(campaign.id)
+        if campaign.budget_minor is None or not _whole(budget_minor, campaign.budget_minor):
+            words = "no limit" if campaign.budget_minor is None else f"{campaign.budget_minor}"
+            raise Invalid(f"budget_minor: a budget is only raised; it is {words}", field="budget_minor")
+        execute("UPDATE referral_campaign SET budget_minor = ? WHERE id = ?", (budget_minor, campaign.id))
+        return self.get(code)
+
+    @transactional
+    def restock(self, code: str, invites: int, stock: int, *, actor: str) -> dict[int, tuple[int, int]]:
+        """Raise the stock of the rung for ``invites``; answers :meth:`stocks`. Raises Invalid for less."""
+        named(actor)
+        campaign = self.get(code)
+        hold(campaign.id)
+        there = self.stocks(campaign).get(invites)
+        if there is None:
+            raise Invalid(f"invites: no rung for {invites} has a stock", field="invites")
+        if not _whole(stock, there[0]):
+            raise Invalid(f"stock: it is only raised; there are {there[0]}", field="stock")
+        execute(
+            "UPDATE referral_stock SET stock = ? WHERE campaign_id = ? AND invites = ?", (stock, campaign.id, invites)
+        )
+        return self.stocks(campaign)
+
+    @staticmethod
+    def stocks(campaign: Campaign) -> dict[int, tuple[int, int]]:
+        """(stock, taken) of every rung that has a stock, by its invites."""
+        found = execute("SELECT invites, stock, taken FROM referral_stock WHERE campaign_id = ?", (campaign.id,))
+        return {row[0]: (row[1], row[2]) for row in found.fetchall()}
+
     def _promote(self, campaign: Campaign) -> list[Inviter]:
+        """Seat those who wait, in order, while the campaign runs; who has a place as another contact needs none."""
         promoted: list[Inviter] = []
-        while True:
-            row = execute(
-                "SELECT id FROM referral_inviter WHERE campaign_id = ? AND state = 'waiting' ORDER BY id LIMIT 1",
-                (campaign.id,),
-            ).fetchone()
-            if row is None or not self._seat(campaign, row[0]):
-                return promoted
-            promoted.append(by_id(row[0]))
+        after = 0
+        while campaign.runs(self.brand.now()):
+            found = _inviters(
+                "WHERE campaign_id = ? AND state = 'waiting' AND id > ? ORDER BY id LIMIT 1", (campaign.id, after)
+            )
+            if not found:
+                break
+            after, contact_id = found[0].id, found[0].contact_id
+            if contact_id is None or any(each.state == "accepted" for each in of_person(campaign.id, contact_id)):
+                continue
+            if not self._seat(campaign, after):
+                break
+            promoted.append(by_id(after))
             self.brand.emit(NAME, "promoted", promoted[-1].contact_id, {"campaign": campaign.code})
+        return promoted
+
+    def settle(self) -> None:
+        """Give out places of people who were erased while the plugin was switched off: nobody told of them."""
+        for campaign in self.published():
+            if campaign.runs(self.brand.now()) and campaign.accepted != self._seated(campaign):
+                self._recount(campaign)
+
+    @transactional
+    def _recount(self, campaign: Campaign) -> None:
+        hold(campaign.id)
+        execute("UPDATE referral_campaign SET accepted = ? WHERE id = ?", (self._seated(campaign), campaign.id))
+        self._promote(campaign)
+
+    @staticmethod
+    def _seated(campaign: Campaign) -> int:
+        (count,) = execute(
+            "SELECT count(*) FROM referral_inviter WHERE campaign_id = ? AND state = 'accepted'", (campaign.id,)
+        ).fetchone()
+        return int(count)
 
     def _seat(self, campaign: Campaign, inviter_id: int) -> bool:
         """Give a place if one is free, with a link of one's own and the next of the staff; False when all are taken."""
@@ -267,6 +347,10 @@ class Campaigns:
 def base(brand: Brand) -> str:
     """What addresses of the installation begin with."""
     return brand.installation.config.base_url.rstrip("/")
+
+
+def _whole(value: Any, least: int) -> bool:
+    return type(value) is int and least <= value <= MOST
 
 
 def hold(campaign_id: int) -> None:

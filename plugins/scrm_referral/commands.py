@@ -6,7 +6,7 @@ import csv
 import json
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ from . import relations
 from .poster import poster_of
 from .report import COLUMNS, export, figures
 from .rungs import STATES
-from .schemas import NAME, TRAITS
+from .schemas import MOST, NAME, TRAITS
 from .service import referrals_of
 from .views import campaign_view, invitee_view, inviter_view, rung_view
 
@@ -37,6 +37,20 @@ _contact = click.argument("contact")
 
 def _of_brand(command: F) -> F:
     return click.pass_obj(click.argument("brand_id", metavar="BRAND")(command))  # type: ignore[return-value]
+
+
+def _paged(command: F) -> F:
+    """Two options of a command that shows a long list: behind which id to go on, and how many to show."""
+    limit = click.option(
+        "--limit", type=click.IntRange(1, 1_000), default=100, show_default=True, help="At most so many."
+    )
+    after = click.option("--after", type=click.IntRange(0, MOST), default=0, help="Go on behind this id.")
+    return after(limit(command))
+
+
+def _tell_more(found: Sequence[Any], limit: int) -> None:
+    if len(found) == limit:
+        click.echo(f"more: --after {found[-1].id}", err=True)
 
 
 def _read(file: Path) -> Any:
@@ -128,6 +142,31 @@ def enlarge(session: CommandSession, brand_id: str, code: str, quota: int, actor
     click.echo(f"{len(promoted)} came off the wait-list")
 
 
+@group.command("fund")
+@_of_brand
+@_code
+@click.argument("budget_minor", type=int)
+@_actor
+def fund(session: CommandSession, brand_id: str, code: str, budget_minor: int, actor: str) -> None:
+    """Raise the budget to BUDGET_MINOR; what waits for money is granted by the job."""
+    with session.brand(brand_id) as brand:
+        referrals_of(brand).campaigns.fund(code, budget_minor, actor=actor)
+    click.echo(f"{code} may spend {budget_minor}")
+
+
+@group.command("restock")
+@_of_brand
+@_code
+@click.argument("invites", type=int)
+@click.argument("stock", type=int)
+@_actor
+def restock(session: CommandSession, brand_id: str, code: str, invites: int, stock: int, actor: str) -> None:
+    """Raise the stock of the rung for INVITES to STOCK; what waits for it is granted by the job."""
+    with session.brand(brand_id) as brand:
+        referrals_of(brand).campaigns.restock(code, invites, stock, actor=actor)
+    click.echo(f"{code} has {stock} of the rung for {invites}")
+
+
 @group.command("list")
 @_of_brand
 @json_option
@@ -177,8 +216,7 @@ def leave(session: CommandSession, brand_id: str, code: str, contact: str) -> No
 @group.command("inviters")
 @_of_brand
 @_code
-@click.option("--after", type=int, default=0, help="Go on behind this id.")
-@click.option("--limit", type=int, default=100, show_default=True, help="At most so many.")
+@_paged
 @json_option
 def inviters(session: CommandSession, brand_id: str, code: str, after: int, limit: int, as_json: bool) -> None:
     """Who signed up, in order, those who wait among them."""
@@ -187,8 +225,7 @@ def inviters(session: CommandSession, brand_id: str, code: str, after: int, limi
         found = here.campaigns.inviters(code, after=after, limit=limit)
         views = [inviter_view(each, here) for each in found]
     _table(session, INVITER, views, as_json)
-    if len(found) == limit:
-        click.echo(f"more: --after {found[-1].id}", err=True)
+    _tell_more(found, limit)
 
 
 @group.command("poster")
@@ -234,18 +271,23 @@ def trait(session: CommandSession, brand_id: str, code: str, contact: str, kind:
 @group.command("invitees")
 @_of_brand
 @_code
-@click.option("--state", type=click.Choice(["locked", "held", "qualified", "void"]), help="Of this state alone.")
-@click.option("--limit", type=click.IntRange(1, 1_000), default=100, show_default=True, help="At most so many.")
+@click.option("--state", type=click.Choice(relations.STATES), help="Of this state alone.")
+@click.option("--inviter", help="Of this inviter alone: a contact's uid, phone=NUMBER.")
+@_paged
 @json_option
-def invitees(session: CommandSession, brand_id: str, code: str, state: str | None, limit: int, as_json: bool) -> None:
+def invitees(
+    session: CommandSession, brand_id: str, code: str, state: str | None, inviter: str | None, after: int, limit: int,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Invitees, oldest first; --json shows the proof of each gate and every signal."""
     with session.brand(brand_id) as brand:
-        found = relations.select(
-            "WHERE r.campaign_id = ? AND (r.state = ? OR CAST(? AS TEXT) = '') ORDER BY r.id LIMIT ?",
-            (referrals_of(brand).campaigns.get(code).id, state or "", state or "", limit),
-        )
+        found = relations.page(
+            referrals_of(brand).campaigns.get(code).id, state=state or "",
+            inviter=None if inviter is None else find_contact(brand, inviter).id, after=after, limit=limit,
+        )  # fmt: skip
         views = [invitee_view(each, brand) for each in found]
     _table(session, INVITEE, views, as_json)
+    _tell_more(found, limit)
 
 
 @group.command("review")
@@ -264,13 +306,16 @@ def review(session: CommandSession, brand_id: str, uid: str, verdict: str, reaso
 @group.command("queue")
 @_of_brand
 @click.option("--state", type=click.Choice(STATES), default="due", show_default=True, help="Rewards of this state.")
+@_paged
 @json_option
-def queue(session: CommandSession, brand_id: str, state: str, as_json: bool) -> None:
+def queue(session: CommandSession, brand_id: str, state: str, after: int, limit: int, as_json: bool) -> None:
     """Rewards that wait for staff; --json shows what stands behind each."""
     with session.brand(brand_id) as brand:
         here = referrals_of(brand)
-        views = [rung_view(each, here) for each in here.rungs.queue(state=state)]
+        found = here.rungs.queue(state=state, after=after, limit=limit)
+        views = [rung_view(each, here) for each in found]
     _table(session, REWARD, views, as_json)
+    _tell_more(found, limit)
 
 
 @group.command("audit")

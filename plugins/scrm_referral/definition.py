@@ -211,12 +211,16 @@ def warnings(brand: Brand, made: Definition) -> Iterator[str]:
         yield "staff: nobody is named to receive inviters and invitees"
     if made.budget_minor is None:
         yield "budget_minor: nothing limits what the ladder costs"
-    elif made.quota is not None:
-        most = made.quota * most_per_person(made)
-        if most > made.budget_minor:
+    elif (most := most_minor(made)) is not None and most > made.budget_minor:
+        yield (
+            f"budget_minor: {made.quota or 'all'} inviters at the top cost {money(brand, most)}, "
+            f"the budget is {money(brand, made.budget_minor)}: publish that rewards are first come, first served"
+        )
+    for place, rung in enumerate(made.ladder):
+        if rung.stock is not None and (made.quota is None or rung.stock < made.quota):
             yield (
-                f"budget_minor: {made.quota} inviters at the top cost {money(brand, most)}, "
-                f"the budget is {money(brand, made.budget_minor)}: publish that rewards are first come, first served"
+                f"ladder.{place}.stock: there are {rung.stock} of the rung for {rung.invites}: publish that they are "
+                "first come, first served"
             )
     if made.observation_days < made.refund_days:
         yield (
@@ -225,9 +229,21 @@ def warnings(brand: Brand, made: Definition) -> Iterator[str]:
         )
 
 
-def most_per_person(made: Definition) -> int:
-    """What one inviter at the top of the ladder costs, in minor units."""
-    return int(costs(made.ladder, made.mode)[-1]["total_minor"])
+def most_minor(made: Definition) -> int | None:
+    """What everybody at the top of the ladder costs, as far as places and stock go; None where nothing limits it.
+
+    Rungs that add up cost each inviter all of them. In the mode ``highest`` nobody
+    gets two: the dearest go first.
+    """
+    total, left = 0, made.quota
+    for rung in sorted(made.ladder, key=lambda each: -each.value_minor):
+        limits = [limit for limit in (left, rung.stock) if limit is not None]
+        if not limits:
+            return None
+        total += min(limits) * rung.value_minor
+        if made.mode == "highest" and left is not None:
+            left -= min(limits)
+    return total
 
 
 def dry_run(brand: Brand, settings: dict[str, Any], body: Any) -> dict[str, Any]:
@@ -243,7 +259,7 @@ def dry_run(brand: Brand, settings: dict[str, Any], body: Any) -> dict[str, Any]
             {**row, "total": money(brand, row["total_minor"]), "four_eyes": made.needed(row["value_minor"]) == 2}
             for row in costs(made.ladder, made.mode)
         ],
-        "most_minor": None if made.quota is None else made.quota * most_per_person(made),
+        "most_minor": most_minor(made),
     }
 
 

@@ -12,7 +12,10 @@ MODES = ("cumulative", "highest")
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """A reward for ``invites`` qualified people; ``value_minor`` is what all of ``quantity`` is worth."""
+    """A reward for ``invites`` qualified people; ``value_minor`` is what all of ``quantity`` is worth.
+
+    ``stock`` is how many of it a campaign grants in all (None: no limit).
+    """
 
     invites: int
     kind: str
@@ -20,6 +23,7 @@ class Rung:
     quantity: int
     value_minor: int
     title: str
+    stock: int | None = None
 
 
 def owed(rungs: Sequence[Rung], qualified: int, mode: str) -> list[Rung]:
@@ -42,6 +46,7 @@ def costs(rungs: Sequence[Rung], mode: str) -> list[dict[str, Any]]:
                 "invites": rung.invites,
                 "item": rung.item,
                 "value_minor": rung.value_minor,
+                "stock": rung.stock,
                 "total_minor": total,
                 "per_qualified_minor": float(round(Fraction(total, rung.invites), 2)),
             }

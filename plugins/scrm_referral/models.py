@@ -1,4 +1,4 @@
-"""Tables of referral: campaigns, inviters, candidates, relations and their steps, traits, rungs and reviews."""
+"""Tables of referral: campaigns, inviters, candidates, relations and their steps, traits, stock, rungs, reviews."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ class ReferralCampaign(BrandModel):
 
     ``accepted`` places of ``quota`` are taken (null: no limit), ``seated`` counts every
     acceptance there ever was: it deals out staff. ``spent_minor`` of ``budget_minor`` is granted.
+    ``ladders_at``: when the ladders of the mode ``highest``, known at the end only, were made due.
     """
 
     id = pw.BigAutoField()
@@ -29,6 +30,7 @@ class ReferralCampaign(BrandModel):
     created_at = InstantField()
     published_at = InstantField(null=True)
     closed_at = InstantField(null=True)
+    ladders_at = InstantField(null=True)
 
     class Meta:
         table_name = "referral_campaign"
@@ -73,6 +75,7 @@ class ReferralRelation(BrandModel):
     ``since`` is the instant from which on what they did counts as new; ``score`` and
     ``signals`` (JSON) say why somebody is held, ``cleared`` that a person looked at it.
     ``refunds`` counts first orders that went back, ``over_cap`` says that the inviter's day was full.
+    ``was_added`` and ``was_hva`` keep what an erased person counted as in the figures.
     """
 
     id = pw.BigAutoField()
@@ -95,13 +98,18 @@ class ReferralRelation(BrandModel):
     cleared = pw.BigIntegerField(default=0)
     refunds = pw.BigIntegerField(default=0)
     over_cap = pw.BigIntegerField(default=0)
+    was_added = pw.BigIntegerField(default=0)
+    was_hva = pw.BigIntegerField(default=0)
 
     class Meta:
         table_name = "referral_relation"
 
 
 class ReferralStep(BrandModel):
-    """A gate that an invitee passed, at the instant of the event itself, and what proves it."""
+    """A gate that an invitee passed, at the instant of the event itself, and what proves it.
+
+    ``order_id`` is the core's id of the first order: it says nothing of a person and outlives an erasure.
+    """
 
     id = pw.BigAutoField()
     relation = pw.ForeignKeyField(ReferralRelation)
@@ -109,6 +117,7 @@ class ReferralStep(BrandModel):
     at = InstantField()
     evidence = pw.TextField()
     event_id = pw.BigIntegerField(null=True)
+    order_id = pw.BigIntegerField(null=True)
 
     class Meta:
         table_name = "referral_step"
@@ -139,6 +148,19 @@ class ReferralTrait(BrandModel):
 
     class Meta:
         table_name = "referral_trait"
+
+
+class ReferralStock(BrandModel):
+    """How many of a rung there are in a campaign (``stock``) and how many are out (``taken``)."""
+
+    id = pw.BigAutoField()
+    campaign = pw.ForeignKeyField(ReferralCampaign)
+    invites = pw.BigIntegerField()
+    stock = pw.BigIntegerField()
+    taken = pw.BigIntegerField(default=0)
+
+    class Meta:
+        table_name = "referral_stock"
 
 
 class ReferralRung(BrandModel):
@@ -186,5 +208,5 @@ class ReferralReview(BrandModel):
 
 MODELS = (
     ReferralCampaign, ReferralInviter, ReferralCandidate, ReferralRelation, ReferralStep, ReferralPack,
-    ReferralTrait, ReferralRung, ReferralReview,
+    ReferralTrait, ReferralStock, ReferralRung, ReferralReview,
 )  # fmt: skip

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import SAME_PEOPLE, execute, standing
+from scrm_core.api import SAME_PEOPLE, Invalid, execute, standing
 
 from . import campaigns
 from .definition import Definition, Gate
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from scrm_core.api import Brand
 
 PAGE = 500
+STATES = ("locked", "held", "qualified", "void")
 _EVER = 2**53
 _RELATION = (
     "SELECT r.id, r.uid, r.campaign_id, r.inviter_id, r.contact_id, r.state, r.reason, r.source, r.staff, r.bound_at, "
@@ -50,11 +51,15 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A gate passed at the instant of the event, what proves it, and the event that told it where there is one."""
+    """A gate passed at the instant of the event, what proves it, and the event that told it where there is one.
+
+    ``order_id`` is the core's id of the order that proves a first order.
+    """
 
     at: int
     evidence: str
     event_id: int | None = None
+    order_id: int | None = None
 
 
 def select(where: str, params: Sequence[Any], before: str = "") -> list[Relation]:
@@ -74,6 +79,28 @@ def get(relation_id: int) -> Relation:
     return select("WHERE r.id = ?", (relation_id,))[0]
 
 
+def page(
+    campaign_id: int, *, state: str = "", inviter: int | None = None, after: int = 0, limit: int = 100
+) -> list[Relation]:
+    """Invitees of a campaign, oldest first; of one ``state``, of one inviter (a contact) when asked.
+
+    Raises Invalid for a state or a limit that there is not.
+    """
+    if state not in ("", *STATES):
+        raise Invalid(f"state is one of {', '.join(STATES)}", field="state")
+    if type(limit) is not int or not 1 <= limit <= 1_000:
+        raise Invalid("limit must lie between 1 and 1000", field="limit")
+    # Only what is asked for stands in the statement: that is what an index answers.
+    where = "WHERE r.campaign_id = ? AND r.id > ?"
+    params: list[int | str] = [campaign_id, after]
+    if state:
+        where, params = f"{where} AND r.state = ?", [*params, state]
+    if inviter is not None:
+        ids = [each.id for each in campaigns.of_person(campaign_id, inviter)]
+        where, params = f"{where} AND r.inviter_id IN ({', '.join('?' * len(ids)) or 'NULL'})", [*params, *ids]
+    return select(f"{where} ORDER BY r.id LIMIT ?", [*params, limit])
+
+
 def of_person(campaign_id: int, contact_id: int) -> list[Relation]:
     """Every relation of a person as whatever contact, the one that stands first."""
     return select(
@@ -83,19 +110,11 @@ def of_person(campaign_id: int, contact_id: int) -> list[Relation]:
     )  # fmt: skip
 
 
-def unfinished(campaign_id: int, after: int) -> list[Relation]:
-    """A page of invitees who may still pass gates."""
-    return select(
-        "WHERE r.campaign_id = ? AND r.state = 'locked' AND r.contact_id IS NOT NULL AND r.id > ? "
-        "ORDER BY r.id LIMIT ?",
-        (campaign_id, after, PAGE),
-    )
-
-
 def steps(relation_id: int) -> dict[str, Step]:
     """The gates that an invitee passed."""
     rows = execute(
-        "SELECT gate, at, evidence, event_id FROM referral_step WHERE relation_id = ? ORDER BY at, id", (relation_id,)
+        "SELECT gate, at, evidence, event_id, order_id FROM referral_step WHERE relation_id = ? ORDER BY at, id",
+        (relation_id,),
     ).fetchall()
     return {row[0]: Step(*row[1:]) for row in rows}
 
@@ -103,9 +122,9 @@ def steps(relation_id: int) -> dict[str, Step]:
 def add_step(relation_id: int, gate: str, step: Step) -> None:
     """Note a gate once."""
     execute(
-        "INSERT INTO referral_step (relation_id, gate, at, evidence, event_id) VALUES (?, ?, ?, ?, ?) "
+        "INSERT INTO referral_step (relation_id, gate, at, evidence, event_id, order_id) VALUES (?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (relation_id, gate) DO NOTHING",
-        (relation_id, gate, step.at, step.evidence, step.event_id),
+        (relation_id, gate, step.at, step.evidence, step.event_id, step.order_id),
     )
 
 
@@ -117,13 +136,10 @@ def drop_steps(relation_id: int, gate: str = "") -> None:
     )
 
 
-def of_order(source: str, number: str) -> list[Relation]:
-    """Relations that an order was the proof of."""
-    rows = execute(
-        "SELECT relation_id FROM referral_step WHERE evidence = ? AND gate = 'first_order' ORDER BY relation_id",
-        (f"order {source} {number}",),
-    ).fetchall()
-    return [get(row[0]) for row in rows]
+def of_order(order_id: int) -> list[int]:
+    """Ids of the relations that an order is the proof of."""
+    sql = "SELECT relation_id FROM referral_step WHERE order_id = ? ORDER BY relation_id"
+    return [int(row[0]) for row in execute(sql, (order_id,)).fetchall()]
 
 
 # Who is new --------------------------------------------------------------------
@@ -145,17 +161,23 @@ def is_new(contact_id: int, since: int, *, ordered_since: int | None = None) -> 
 
 def leads_to(campaign_id: int, contact_id: int, searched: int) -> bool:
     """Whether the chain of those who invited a person leads up to ``searched``."""
-    seen: set[int] = set()
+    return any(above == searched for above in ancestors(campaign_id, contact_id))
+
+
+def ancestors(campaign_id: int, contact_id: int) -> Iterator[int]:
+    """Who invited a person, who invited those, and so on, each once."""
+    seen = {contact_id}
     above: int | None = contact_id
-    while above is not None and above not in seen:
-        seen.add(above)
+    while above is not None:
         bound = of_person(campaign_id, above)
         if not bound or bound[0].state == "void":
-            return False
+            return
         above = campaigns.by_id(bound[0].inviter_id).contact_id
-        if above == searched:
-            return True
-    return False
+        if above is not None:
+            yield above
+            if above in seen:
+                return
+            seen.add(above)
 
 
 def obstacle(relation: Relation) -> str:
@@ -183,15 +205,17 @@ def candidate(campaign_id: int, contact_id: int, at: int, days_ms: int) -> tuple
     """Whose invitation a person opened first within the attribution window before ``at``, and when; None for nobody's.
 
     A click that the core put down to the contact counts, and one told by a mini program.
+    The invitation of somebody who has left, and one's own, are nobody's.
     """
     row = execute(
-        f"{SAME_PEOPLE}SELECT i.id, t.at FROM (SELECT l.code AS code, v.at AS at, NULL AS inviter_id FROM visit v "
-        "JOIN link l ON l.id = v.link_id WHERE v.contact_id IN (SELECT id FROM same) AND v.bot = 0 "
-        "AND l.owner = 'referral' UNION ALL SELECT NULL, d.at, d.inviter_id FROM referral_candidate d "
-        "WHERE d.contact_id IN (SELECT id FROM same)) t "
-        "JOIN referral_inviter i ON i.code = t.code OR i.id = t.inviter_id "
-        "WHERE i.campaign_id = ? AND t.at <= ? AND t.at > ? ORDER BY t.at, i.id LIMIT 1",
-        (contact_id, campaign_id, at, at - days_ms),
+        f"{SAME_PEOPLE}SELECT i.id, t.at FROM (SELECT o.id AS inviter_id, v.at AS at FROM visit v "
+        "JOIN link l ON l.id = v.link_id JOIN referral_inviter o ON o.code = l.code "
+        "WHERE v.contact_id IN (SELECT id FROM same) AND v.bot = 0 AND l.owner = 'referral' "
+        "UNION ALL SELECT d.inviter_id, d.at FROM referral_candidate d WHERE d.contact_id IN (SELECT id FROM same)) t "
+        "JOIN referral_inviter i ON i.id = t.inviter_id WHERE i.campaign_id = ? AND t.at <= ? AND t.at > ? "
+        "AND i.contact_id IS NOT NULL AND i.contact_id NOT IN (SELECT id FROM same) "
+        "AND (i.left_at IS NULL OR i.left_at > ?) ORDER BY t.at, i.id LIMIT 1",
+        (contact_id, campaign_id, at, at - days_ms, at),
     ).fetchone()
     return None if row is None else (campaigns.by_id(row[0]), int(row[1]))
 
@@ -204,43 +228,97 @@ def evidence(brand: Brand, gate: Gate, relation: Relation, at: int) -> Step | No
 
     A target person is looked up as they are now: that gate counts from ``at``.
     """
-    person = relation.contact_id
     if gate.name == "target":
-        where = brand.segments.condition(gate.segment)
-        row = execute(
-            f"SELECT 1 FROM contact c WHERE c.id = ? AND c.state = 'active' AND {where.text}", (person, *where.params)
-        ).fetchone()
+        where, params = _target(brand, gate, "?")
+        row = execute(f"SELECT 1 FROM {where}", (relation.contact_id, *params)).fetchone()
         return None if row is None else Step(at, f"segment {gate.segment}")
-    if gate.name == "pack":
-        row = execute(
-            "SELECT at, event_id FROM referral_pack WHERE contact_id = ? AND campaign_id = ? AND at >= ? "
-            "ORDER BY at, id LIMIT 1",
-            (person, relation.campaign_id, relation.since),
-        ).fetchone()
-        return None if row is None else Step(row[0], f"event {row[1]}", row[1])
-    sql, more = _PROOFS[gate.name]
-    row = execute(sql, (person, relation.since, *(getattr(gate, name) for name in more))).fetchone()
-    return None if row is None else Step(row[0], " ".join(part for part in row[1:] if part))
+    proof = _PROOFS[gate.name]
+    row = execute(
+        f"SELECT {proof.at}, {proof.words}, {proof.event_id}, {proof.order_id} FROM "
+        f"{proof.rows.format(person='?', campaign='?', since='?')} ORDER BY {proof.at}, t.id LIMIT 1",
+        (relation.contact_id, *proof.of(relation), relation.since, *proof.members(gate)),
+    ).fetchone()
+    return None if row is None else Step(*row)
 
 
-_PROOFS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "added": ("SELECT lead_at, 'lead' FROM contact WHERE id = ? AND lead_at >= ?", ()),
-    "joined_group": (
-        "SELECT m.joined_at, 'group', g.code FROM group_member m JOIN chat_group g ON g.id = m.group_id "
-        "WHERE m.contact_id = ? AND m.joined_at >= ? AND g.code = ? AND m.left_at IS NULL ORDER BY m.joined_at LIMIT 1",
-        ("group",),
+def unfinished(brand: Brand, made: Definition, campaign_id: int, now: int, after: int) -> list[Relation]:
+    """A page of invitees who have passed a gate that nobody has noted yet.
+
+    Those who did nothing since are not looked at: a campaign may have millions of them.
+    """
+    gates: list[str] = []
+    params: list[Any] = []
+    for gate in made.gates:
+        if gate.name == "target":
+            if now >= made.steps_until:
+                continue
+            rows, more = _target(brand, gate, "r.contact_id")
+        else:
+            proof = _PROOFS[gate.name]
+            named = proof.rows.format(person="r.contact_id", campaign="r.campaign_id", since="r.since")
+            rows, more = f"{named} AND {proof.at} < ?", (*proof.members(gate), made.steps_until)
+        gates.append(
+            "(NOT EXISTS (SELECT 1 FROM referral_step s WHERE s.relation_id = r.id AND s.gate = ?) "
+            f"AND EXISTS (SELECT 1 FROM {rows}))"
+        )
+        params += [gate.name, *more]
+    # A row that a merge could not move keeps the merged contact, whose orders are the other's now: always looked at.
+    return select(
+        "JOIN contact k ON k.id = r.contact_id WHERE r.campaign_id = ? AND r.state = 'locked' AND r.id > ? "
+        f"AND ({' OR '.join(['k.merged_into_id IS NOT NULL', *gates])}) ORDER BY r.id LIMIT ?",
+        (campaign_id, after, *params, PAGE),
+    )
+
+
+def _target(brand: Brand, gate: Gate, person: str) -> tuple[str, tuple[Any, ...]]:
+    where = brand.segments.condition(gate.segment)
+    return f"contact c WHERE c.id = {person} AND c.state = 'active' AND {where.text}", tuple(where.params)
+
+
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """Where a gate's proof lies: ``rows`` of a table ``t`` of a ``{person}``, its instant, and the words for it."""
+
+    at: str
+    words: str
+    rows: str
+    takes: tuple[str, ...] = ()
+    event_id: str = "NULL"
+    order_id: str = "NULL"
+
+    def of(self, relation: Relation) -> tuple[int, ...]:
+        """The campaign's id where it is asked for."""
+        return (relation.campaign_id,) if "{campaign}" in self.rows else ()
+
+    def members(self, gate: Gate) -> tuple[Any, ...]:
+        """Members of the gate that it is asked with."""
+        return tuple(getattr(gate, name) for name in self.takes)
+
+
+_PROOFS = {
+    "added": _Proof("t.lead_at", "'lead'", "contact t WHERE t.id = {person} AND t.lead_at >= {since}"),
+    "joined_group": _Proof(
+        "t.joined_at", "'group ' || g.code",
+        "group_member t JOIN chat_group g ON g.id = t.group_id WHERE t.contact_id = {person} "
+        "AND t.joined_at >= {since} AND g.code = ? AND t.left_at IS NULL",
+        takes=("group",),
     ),
-    "member": (
-        "SELECT joined_at, 'member', identity FROM membership WHERE contact_id = ? AND left_at IS NULL "
-        "AND joined_at >= ? ORDER BY joined_at, id LIMIT 1",
-        (),
+    "pack": _Proof(
+        "t.at", "'event ' || t.event_id",
+        "referral_pack t WHERE t.contact_id = {person} AND t.campaign_id = {campaign} AND t.at >= {since}",
+        event_id="t.event_id",
     ),
-    "first_order": (
-        "SELECT paid_at, 'order', source, number FROM orders WHERE contact_id = ? AND valid = 1 AND paid_at >= ? "
-        "AND paid_minor - refund_minor >= ? ORDER BY paid_at, id LIMIT 1",
-        ("min_minor",),
+    "member": _Proof(
+        "t.joined_at", "rtrim('member ' || coalesce(t.identity, ''))",
+        "membership t WHERE t.contact_id = {person} AND t.left_at IS NULL AND t.joined_at >= {since}",
     ),
-}
+    "first_order": _Proof(
+        "t.paid_at", "'order ' || t.source || ' ' || t.number",
+        "orders t WHERE t.contact_id = {person} AND t.valid = 1 AND t.paid_at >= {since} "
+        "AND t.paid_minor - t.refund_minor >= ?",
+        takes=("min_minor",), order_id="t.id",
+    ),
+}  # fmt: skip
 
 
 def holds(made: Definition, relation: Relation, name: str, step: Step) -> bool:
@@ -248,6 +326,8 @@ def holds(made: Definition, relation: Relation, name: str, step: Step) -> bool:
     if name == "first_order":
         gate = made.gate(name)
         return gate is not None and order_holds(relation, gate, step)
+    if relation.contact_id is None:
+        return True
     if name == "member":
         sql = "SELECT 1 FROM membership WHERE contact_id = ? AND joined_at = ?"
         return execute(sql, (relation.contact_id, step.at)).fetchone() is not None
@@ -257,23 +337,32 @@ def holds(made: Definition, relation: Relation, name: str, step: Step) -> bool:
     return True
 
 
-def reversible(campaign_id: int, now: int, after: int) -> list[Relation]:
-    """A page of invitees who count, or are held, and may still be revoked."""
-    return select(
-        "WHERE r.campaign_id = ? AND r.state IN ('qualified', 'held') AND r.contact_id IS NOT NULL "
-        "AND r.reversible_until > ? AND r.id > ? ORDER BY r.id LIMIT ?",
-        (campaign_id, now, after, PAGE),
-    )
-
-
 def order_holds(relation: Relation, gate: Gate, step: Step) -> bool:
-    """Whether the order that proved a gate still does: valid, and worth enough after its refunds."""
+    """Whether the order that proved a gate still does: the person's, valid, worth enough after its refunds."""
     row = execute(
-        "SELECT 1 FROM orders WHERE contact_id = ? AND 'order ' || source || ' ' || number = ? AND valid = 1 "
-        "AND paid_minor - refund_minor >= ?",
-        (relation.contact_id, step.evidence, gate.min_minor),
+        "SELECT contact_id FROM orders WHERE id = ? AND valid = 1 AND paid_minor - refund_minor >= ?",
+        (step.order_id, gate.min_minor),
     ).fetchone()
-    return row is not None
+    return row is not None and relation.contact_id in (None, row[0])
+
+
+def failed(made: Definition, campaign_id: int, after: tuple[int, int]) -> list[Relation]:
+    """A page of invitees who count, or are held, and whose first order proves nothing any more.
+
+    By the instant until which they may be revoked, and id: ``after`` is the last such
+    pair, or the instant after the present and 0.
+    """
+    gate = made.gate("first_order")
+    if gate is None:
+        return []
+    return select(
+        "WHERE r.campaign_id = ? AND r.state IN ('qualified', 'held') AND r.reversible_until >= ? "
+        "AND (r.reversible_until, r.id) > (?, ?) AND EXISTS (SELECT 1 FROM referral_step s "
+        "WHERE s.relation_id = r.id AND s.gate = 'first_order' AND NOT EXISTS (SELECT 1 FROM orders o "
+        "WHERE o.id = s.order_id AND o.valid = 1 AND o.paid_minor - o.refund_minor >= ?)) "
+        "ORDER BY r.reversible_until, r.id LIMIT ?",
+        (campaign_id, after[0], *after, gate.min_minor, PAGE),
+    )
 
 
 def steps_of_event(made: Definition, name: str, match: dict[str, Any], plugin: str) -> bool:

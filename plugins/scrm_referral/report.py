@@ -37,6 +37,36 @@ EXPORT = (
 )  # fmt: skip
 
 
+_ADDED = "EXISTS (SELECT 1 FROM contact c WHERE c.id = {person} AND c.lead_at >= r.since)"
+_HVA = (
+    "EXISTS (SELECT 1 FROM orders o WHERE o.contact_id = {person} AND o.valid = 1 AND o.paid_at > r.qualified_at "
+    "AND o.paid_at <= r.qualified_at + ? AND o.paid_minor - o.refund_minor >= ?)"
+)
+_STANDING = (
+    "WITH RECURSIVE chain (contact_id, person) AS (SELECT r.contact_id, c.merged_into_id FROM referral_relation r "
+    "JOIN contact c ON c.id = r.contact_id WHERE r.campaign_id = ? AND c.merged_into_id IS NOT NULL "
+    "UNION SELECT h.contact_id, c.merged_into_id FROM chain h JOIN contact c ON c.id = h.person "
+    "WHERE c.merged_into_id IS NOT NULL), stand (contact_id, person) AS (SELECT h.contact_id, h.person FROM chain h "
+    "JOIN contact c ON c.id = h.person WHERE c.merged_into_id IS NULL) "
+)
+"""SQL that takes a campaign's id: ``stand`` tells who a merged contact is whose row a merge could not move."""
+_WHO = "coalesce((SELECT s.person FROM stand s WHERE s.contact_id = r.contact_id), r.contact_id)"
+
+
+def keep_figures(campaign: Campaign, relation: relations.Relation) -> None:
+    """Keep what an invitee counts as in the figures, before the person is parted from it."""
+    made, person = campaign.definition, relation.contact_id
+    hva = f"r.state = 'qualified' AND {_HVA.format(person='?')}"
+    sql = (
+        f"SELECT CASE WHEN {_ADDED.format(person='?')} THEN 1 ELSE 0 END, CASE WHEN {hva} THEN 1 ELSE 0 END "
+        "FROM referral_relation r WHERE r.id = ?"
+    )
+    added, later = execute(
+        sql, (person, person, made.hva_days * DAY_MS, made.hva_min_minor, relation.id)
+    ).fetchone()
+    execute("UPDATE referral_relation SET was_added = ?, was_hva = ? WHERE id = ?", (added, later, relation.id))
+
+
 def figures(brand: Brand, campaign: Campaign) -> dict[str, Any]:
     """One campaign's figures; money in minor units, a cost per nobody is None.
 
@@ -48,20 +78,20 @@ def figures(brand: Brand, campaign: Campaign) -> dict[str, Any]:
     """
     made = campaign.definition
     (invited,) = execute(
-        "SELECT count(*) FROM (SELECT contact_id FROM referral_relation WHERE campaign_id = ? "
-        "AND contact_id IS NOT NULL UNION SELECT d.contact_id FROM referral_candidate d "
+        f"{_STANDING}SELECT count(*) FROM (SELECT {_WHO} FROM referral_relation r WHERE r.campaign_id = ? "
+        "AND r.contact_id IS NOT NULL UNION SELECT d.contact_id FROM referral_candidate d "
         "JOIN referral_inviter i ON i.id = d.inviter_id "
         "WHERE i.campaign_id = ? UNION SELECT v.contact_id FROM visit v JOIN link l ON l.id = v.link_id "
         "WHERE l.owner = 'referral' AND l.campaign = ? AND v.bot = 0 AND v.contact_id IS NOT NULL) t",
-        (campaign.id, campaign.id, campaign.code),
+        (campaign.id, campaign.id, campaign.id, campaign.code),
     ).fetchone()
     (erased,) = execute(
         "SELECT count(*) FROM referral_relation WHERE campaign_id = ? AND contact_id IS NULL", (campaign.id,)
     ).fetchone()
     (added,) = execute(
-        "SELECT count(*) FROM referral_relation r JOIN contact c ON c.id = r.contact_id WHERE r.campaign_id = ? "
-        "AND r.state <> 'void' AND c.lead_at >= r.since",
-        (campaign.id,),
+        f"{_STANDING}SELECT count(*) FROM referral_relation r WHERE r.campaign_id = ? AND r.state <> 'void' "
+        f"AND (r.was_added = 1 OR {_ADDED.format(person=_WHO)})",
+        (campaign.id, campaign.id),
     ).fetchone()
     states = dict(
         execute(
@@ -70,11 +100,10 @@ def figures(brand: Brand, campaign: Campaign) -> dict[str, Any]:
     )
     window = made.hva_days * DAY_MS
     matured, hva = execute(
-        "SELECT coalesce(sum(CASE WHEN r.qualified_at + ? <= ? THEN 1 ELSE 0 END), 0), coalesce(sum(CASE WHEN EXISTS "
-        "(SELECT 1 FROM orders o WHERE o.contact_id = r.contact_id AND o.valid = 1 AND o.paid_at > r.qualified_at "
-        "AND o.paid_at <= r.qualified_at + ? AND o.paid_minor - o.refund_minor >= ?) THEN 1 ELSE 0 END), 0) "
+        f"{_STANDING}SELECT coalesce(sum(CASE WHEN r.qualified_at + ? <= ? THEN 1 ELSE 0 END), 0), "
+        f"coalesce(sum(CASE WHEN r.was_hva = 1 OR {_HVA.format(person=_WHO)} THEN 1 ELSE 0 END), 0) "
         "FROM referral_relation r WHERE r.campaign_id = ? AND r.state = 'qualified'",
-        (window, brand.now(), window, made.hva_min_minor, campaign.id),
+        (campaign.id, window, brand.now(), window, made.hva_min_minor, campaign.id),
     ).fetchone()
     cost, lost = execute(
         "SELECT coalesce(sum(g.value_minor), 0), "

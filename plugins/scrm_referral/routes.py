@@ -14,7 +14,7 @@ from . import relations
 from .people import speakable
 from .poster import poster_of
 from .report import export, figures
-from .schemas import SignUpBody, TouchBody, TraitBody, VerdictBody
+from .schemas import BudgetBody, QuotaBody, SignUpBody, StockBody, TouchBody, TraitBody, VerdictBody
 from .service import Referrals, referrals_of
 from .views import campaign_view, invitee_view, inviter_view, rung_view
 
@@ -107,10 +107,26 @@ def close(code: str) -> Any:
 def enlarge(code: str) -> Any:
     """Add places; who waited longest gets them."""
     here = _here()
-    body = flask.request.get_json()
-    quota = body.get("quota") if isinstance(body, dict) else None
-    found = here.campaigns.enlarge(code, quota, actor=current_actor())  # type: ignore[arg-type]
+    found = here.campaigns.enlarge(code, _body(QuotaBody())["quota"], actor=current_actor())
     return flask.jsonify({"promoted": [inviter_view(each, here) for each in found]})
+
+
+@blueprint.post("/campaigns/<code>/budget")
+@permission(WRITE)
+def fund(code: str) -> Any:
+    """Raise the budget; what waits for money is granted by the job."""
+    here = _here()
+    found = here.campaigns.fund(code, _body(BudgetBody())["budget_minor"], actor=current_actor())
+    return flask.jsonify(campaign_view(found, here.brand))
+
+
+@blueprint.post("/campaigns/<code>/stock")
+@permission(WRITE)
+def restock(code: str) -> Any:
+    """Raise the stock of a rung; what waits for it is granted by the job."""
+    here, body = _here(), _body(StockBody())
+    here.campaigns.restock(code, body["invites"], body["stock"], actor=current_actor())
+    return flask.jsonify(campaign_view(here.campaigns.get(code), here.brand))
 
 
 @blueprint.get("/campaigns/<code>/inviters")
@@ -177,17 +193,13 @@ def trait(code: str) -> Any:
 @blueprint.get("/campaigns/<code>/invitees")
 @permission(READ)
 def invitees(code: str) -> Any:
-    """Invitees with the proof of each gate, oldest first; of one ``state`` when asked (held: the queue)."""
+    """Invitees with the proof of each gate, oldest first; of one ``state`` (held: the queue) or ``inviter``."""
     here, limit = _here(), _number("limit", 100)
-    if not 1 <= limit <= 1_000:
-        raise Invalid("limit must lie between 1 and 1000", field="limit")
-    state = flask.request.args.get("state", "")
-    if state not in ("", "locked", "held", "qualified", "void"):
-        raise Invalid("state is locked, held, qualified or void", field="state")
-    found = relations.select(
-        "WHERE r.campaign_id = ? AND r.id > ? AND (r.state = ? OR CAST(? AS TEXT) = '') ORDER BY r.id LIMIT ?",
-        (here.campaigns.get(code).id, _number("after", 0), state, state, limit),
-    )
+    inviter = flask.request.args.get("inviter")
+    found = relations.page(
+        here.campaigns.get(code).id, state=flask.request.args.get("state", ""),
+        inviter=None if inviter is None else _contact(inviter), after=_number("after", 0), limit=limit,
+    )  # fmt: skip
     return flask.jsonify({"invitees": [invitee_view(each, here.brand) for each in found], "next": _page(found, limit)})
 
 

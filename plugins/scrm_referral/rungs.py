@@ -35,6 +35,10 @@ from .schemas import NAME
 if TYPE_CHECKING:
     from scrm_core.api import Brand
 
+_EVER = 2**53
+SHOWN = 100
+"""So many invitees are shown with a reward; the others are asked for by inviter."""
+
 LIVE = ("due", "approved", "granted", "refused", "lost")
 STATES = (*LIVE, "withdrawn", "revoked")
 _RUNG = (
@@ -81,7 +85,7 @@ class Rungs:
         mine = self._of_person(campaign.id, inviter)
         made = campaign.definition
         open_ladder = made.mode == "highest" and self.brand.now() < made.steps_until
-        owes = [] if open_ladder else owed(made.ladder, self._count(mine), made.mode)
+        owes = [] if open_ladder else owed(made.ladder, self._count(mine, made.ladder[-1].invites), made.mode)
         wanted = {rung.invites: rung for rung in owes}
         live: dict[int, Due] = {}
         # What was paid comes first: of two rungs alike that a merge brought together, the unpaid one goes.
@@ -91,7 +95,8 @@ class Rungs:
             elif due.state in ("due", "approved", "granted"):
                 self._take_back(campaign, due)
         for invites, rung in wanted.items():
-            if invites not in live:
+            # Nobody is left to be paid once the person was erased; what they were paid is taken back all the same.
+            if invites not in live and inviter.contact_id is not None:
                 self._add(campaign, mine[0], rung)
 
     def _of_person(self, campaign_id: int, inviter: Inviter) -> list[Inviter]:
@@ -100,14 +105,15 @@ class Rungs:
         return rows.of_person(campaign_id, inviter.contact_id)
 
     @staticmethod
-    def _count(mine: list[Inviter], until: int | None = None) -> int:
-        """How many invitees of a person count; with ``until`` only those who have counted since before."""
-        last = 2**53 if until is None else until
-        found = fetch_in(
-            "SELECT qualified_at FROM referral_relation WHERE state = 'qualified' AND inviter_id IN ({in})",
-            [each.id for each in mine],
-        )
-        return sum(1 for (at,) in found if at <= last)
+    def _count(mine: list[Inviter], most: int, until: int = _EVER) -> int:
+        """How many invitees of a person count, of the first ``most``; with ``until`` those who did so by then."""
+        marks = ", ".join("?" * len(mine))
+        (count,) = execute(
+            "SELECT count(*) FROM (SELECT 1 FROM referral_relation WHERE state = 'qualified' "
+            f"AND inviter_id IN ({marks}) AND qualified_at <= ? LIMIT ?) t",
+            (*(each.id for each in mine), until, most),
+        ).fetchone()
+        return int(count)
 
     @staticmethod
     def live(mine: list[Inviter]) -> list[Due]:
@@ -143,6 +149,10 @@ class Rungs:
             return
         execute(
             "UPDATE referral_campaign SET spent_minor = spent_minor - ? WHERE id = ?", (due.value_minor, campaign.id)
+        )
+        execute(
+            "UPDATE referral_stock SET taken = taken - 1 WHERE campaign_id = ? AND invites = ?",
+            (campaign.id, due.invites),
         )
         self._state(due, "revoked", "no longer reached")
 
@@ -182,16 +192,20 @@ class Rungs:
         return [dict(zip(("verdict", "reason", "actor", "at"), row, strict=True)) for row in found]
 
     def counted(self, due: Due) -> list[dict[str, Any]]:
-        """What stands behind a rung: each invitee who counts, with the proof of every gate and the signals."""
+        """What stands behind a rung: the invitees who reached it, with the proof of every gate and the signals.
+
+        The first hundred of them (:data:`SHOWN`), by the time from which they count.
+        """
         mine = self._of_person(due.campaign_id, rows.by_id(due.inviter_id))
         found = []
         for inviter in mine:
             for each in relations.select(
-                "WHERE r.inviter_id = ? AND r.state = 'qualified' ORDER BY r.qualified_at, r.id", (inviter.id,)
+                "WHERE r.inviter_id = ? AND r.state = 'qualified' ORDER BY r.qualified_at, r.id LIMIT ?",
+                (inviter.id, min(due.invites, SHOWN)),
             ):
                 proof = {gate: step.evidence for gate, step in relations.steps(each.id).items()}
                 found.append({"invitee": each.uid, "steps": proof, "score": each.score, "signals": each.signals})
-        return found
+        return found[:SHOWN]
 
     @transactional
     def review(self, uid: str, verdict: str, *, reason: str, actor: str) -> Due:
@@ -237,8 +251,7 @@ class Rungs:
         inviter = rows.by_id(due.inviter_id)
         if due.state != "approved" or inviter.contact_id is None:
             return False
-        observed = self.brand.now() - campaign.definition.observation_days * DAY_MS
-        if self._count(self._of_person(campaign.id, inviter), observed) < due.invites:
+        if not self._observed(campaign, due, inviter):
             self._state(due, "approved", "observation")
             return False
         try:
@@ -251,6 +264,11 @@ class Rungs:
         self.brand.emit(NAME, "rewarded", inviter.contact_id, {"campaign": campaign.code, "invites": due.invites})
         return True
 
+    def _observed(self, campaign: Campaign, due: Due, inviter: Inviter) -> bool:
+        """Whether as many as the rung asks for have counted as long as the campaign observes."""
+        until = self.brand.now() - campaign.definition.observation_days * DAY_MS
+        return self._count(self._of_person(campaign.id, inviter), due.invites, until) == due.invites
+
     def _pay(self, campaign: Campaign, due: Due, contact_id: int, actor: str) -> None:
         now = self.brand.now()
         taken = execute(
@@ -259,7 +277,13 @@ class Rungs:
             (due.value_minor, campaign.id, due.value_minor),
         ).rowcount
         if not taken:
-            raise Conflict("the campaign's budget is used up", code="budget")
+            raise Conflict("the campaign's budget is used up; raise it or refuse the reward", code="budget")
+        stocked = execute(
+            "UPDATE referral_stock SET taken = taken + 1 WHERE campaign_id = ? AND invites = ? AND taken < stock",
+            (campaign.id, due.invites),
+        ).rowcount
+        if not stocked and due.invites in self.campaigns.stocks(campaign):
+            raise Conflict("the rung's stock is used up; raise it or refuse the reward", code="stock")
         changed = execute(
             "UPDATE referral_rung SET state = 'granted', reason = '', granted_at = ?, granted_day = ? "
             "WHERE id = ? AND state = 'approved'",
@@ -281,22 +305,30 @@ class Rungs:
     def settle(self) -> int:
         """The job: ladders known only at the end, and approved rungs whose observation is over; how many granted."""
         for campaign in self.campaigns.published():
-            if campaign.definition.mode == "highest" and self.brand.now() >= campaign.definition.steps_until:
+            over = self.brand.now() >= campaign.definition.steps_until
+            if campaign.definition.mode == "highest" and over and campaign.ladders_at is None:
                 self._close_ladders(campaign)
         done = after = 0
         while found := self.queue(state="approved", after=after):
             after = found[-1].id
-            done += sum(self._retry(due.uid) for due in found)
+            for due in found:
+                # Asked before the campaign is held: most wait for days.
+                if self._observed(self.campaigns.by_id(due.campaign_id), due, rows.by_id(due.inviter_id)):
+                    done += self._retry(due.uid)
         return done
 
     def _close_ladders(self, campaign: Campaign) -> None:
-        found = execute(
-            "SELECT DISTINCT r.inviter_id FROM referral_relation r WHERE r.campaign_id = ? AND r.state = 'qualified' "
-            "AND NOT EXISTS (SELECT 1 FROM referral_rung g WHERE g.inviter_id = r.inviter_id) ORDER BY r.inviter_id",
-            (campaign.id,),
-        ).fetchall()
-        for (inviter_id,) in found:
-            self._close_ladder(campaign, inviter_id)
+        """Make ladders due that are known now, once: what changes later compares them itself."""
+        after = 0
+        while found := execute(
+            "SELECT i.id FROM referral_inviter i WHERE i.campaign_id = ? AND i.id > ? AND EXISTS (SELECT 1 "
+            "FROM referral_relation r WHERE r.inviter_id = i.id AND r.state = 'qualified') ORDER BY i.id LIMIT ?",
+            (campaign.id, after, relations.PAGE),
+        ).fetchall():
+            after = found[-1][0]
+            for (inviter_id,) in found:
+                self._close_ladder(campaign, inviter_id)
+        execute("UPDATE referral_campaign SET ladders_at = ? WHERE id = ?", (self.brand.now(), campaign.id))
 
     @transactional
     def _close_ladder(self, campaign: Campaign, inviter_id: int) -> None:

@@ -93,6 +93,7 @@ class RungBody(_Strict):
     quantity = _number(1, 1, 1_000)
     value_minor = _number(0, required=True)
     title = _text(200, load_default="")
+    stock = _number(1, None)
 
 
 class GateBody(_Strict):
@@ -162,6 +163,25 @@ class CampaignBody(_Strict):
     audit = fields.Nested(AuditBody, load_default=lambda: AuditBody().load({}))
     risk = fields.Nested(RiskBody, load_default=lambda: RiskBody().load({}))
     hva = fields.Nested(HvaBody, load_default=lambda: HvaBody().load({}))
+
+
+class QuotaBody(_Strict):
+    """How many places there are from now on."""
+
+    quota = _number(1, required=True)
+
+
+class BudgetBody(_Strict):
+    """What all rewards may be worth from now on."""
+
+    budget_minor = _number(1, required=True)
+
+
+class StockBody(_Strict):
+    """How many of the rung for ``invites`` there are from now on."""
+
+    invites = _number(1, required=True)
+    stock = _number(1, required=True)
 
 
 class SignUpBody(_Strict):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 BURST_MS = 10 * 60_000
 BURST = 3
 RUN = 2
+SEEN = 1_000
 HASTY_MS = 60_000
 LOW_ADDS = 30
 LOW_SHARE = 5  # one of five: 20 %
@@ -49,15 +50,13 @@ def screen(brand: Brand, campaign: Campaign, relation: Relation) -> list[dict[st
     """What was seen of an invitee whose gates are complete: signal, weight and the evidence in words."""
     found: list[tuple[str, str]] = []
     inviter = campaigns.by_id(relation.inviter_id)
-    people = _invitees(inviter.id)
     me = _person(relation.contact_id)
-    above = _person(inviter.contact_id)
-    _shared(found, campaign, me, above, people)
-    _numbers(found, brand, me, people)
+    _shared(found, campaign, relation, me, _person(inviter.contact_id))
+    _numbers(found, relation, me)
     _timing(found, relation)
     if relation.refunds:
         found.append(("refunded", f"{relation.refunds} first orders went back before"))
-    added, counted = len(people), _counted(inviter.id)
+    added, counted = _bound(inviter.id)
     if added >= LOW_ADDS and counted * LOW_SHARE < added:
         found.append(("low_rate", f"{counted} of the inviter's {added} invitees became customers"))
     weights = campaign.definition.weights
@@ -74,68 +73,79 @@ def screen(brand: Brand, campaign: Campaign, relation: Relation) -> list[dict[st
 
 
 def _shared(
-    found: list[tuple[str, str]], campaign: Campaign, me: set[int], above: set[int], people: dict[int, int]
+    found: list[tuple[str, str]], campaign: Campaign, relation: Relation, me: set[int], above: set[int]
 ) -> None:
-    rows = [
-        (kind, value, at)
-        for kind, value, at in fetch_in(
-            "SELECT kind, digest, at FROM referral_trait WHERE contact_id IN ({in})", sorted(me)
-        )
-    ]
+    marks = ", ".join("?" * len(me))
+    rows = execute(
+        f"SELECT kind, digest, at FROM referral_trait WHERE campaign_id = ? AND contact_id IN ({marks})",
+        (campaign.id, *sorted(me)),
+    ).fetchall()
     for name, kind in (("same_device", "device"), ("same_payer", "payer")):
-        with_me = _with(campaign, [row for row in rows if row[0] == kind])
-        if with_me & above:
+        mine = [row for row in rows if row[0] == kind]
+        if _seen_with(campaign, mine, above):
             found.append((name, f"{kind} of the inviter"))
-        elif len(_invited(with_me, people, me)) >= 1:
-            found.append((name, f"{kind} of {len(_invited(with_me, people, me))} other invitees"))
-    addresses = _with(campaign, [row for row in rows if row[0] == "address"])
-    if addresses & above:
+        elif others := _invited(relation, mine, me):
+            found.append((name, f"{kind} of {others} other invitees"))
+    addresses = [row for row in rows if row[0] == "address"]
+    if _seen_with(campaign, addresses, above):
         found.append(("address_of_inviter", "delivery address of the inviter"))
-    elif len(others := _invited(addresses, people, me)) >= RUN:
-        found.append(("address_of_invitees", f"delivery address of {len(others)} other invitees"))
-    networks = [row for row in rows if row[0] == "network"]
-    near = _invited(_with(campaign, networks, BURST_MS), people, me)
-    if len(near) + 1 >= BURST:
-        found.append(("network_burst", f"{len(near) + 1} invitees of one network within 10 minutes"))
+    elif (others := _invited(relation, addresses, me)) >= RUN:
+        found.append(("address_of_invitees", f"delivery address of {others} other invitees"))
+    near = _invited(relation, [row for row in rows if row[0] == "network"], me, BURST_MS)
+    if near + 1 >= BURST:
+        found.append(("network_burst", f"{near + 1} invitees of one network within 10 minutes"))
 
 
-def _with(campaign: Campaign, rows: list[tuple[str, str, int]], within: int | None = None) -> set[int]:
-    """Contacts who were seen with the same, at about the same time when asked."""
-    seen: set[int] = set()
-    for kind, value, at in rows:
+def _seen_with(campaign: Campaign, traits: list[tuple[str, str, int]], people: set[int]) -> bool:
+    """Whether one of the people was seen with one of the traits."""
+    if not traits or not people:
+        return False
+    marks = ", ".join("?" * len(people))
+    sql = (
+        "SELECT 1 FROM referral_trait WHERE campaign_id = ? AND kind = ? AND digest = ? "
+        f"AND contact_id IN ({marks}) LIMIT 1"
+    )
+    return any(execute(sql, (campaign.id, *trait[:2], *sorted(people))).fetchone() for trait in traits)
+
+
+def _invited(relation: Relation, traits: list[tuple[str, str, int]], me: set[int], within: int = 2**52) -> int:
+    """How many other invitees of the inviter were seen with one of the traits, at about the same time when asked.
+
+    Each counts once, and of one trait the :data:`SEEN` that were seen last are looked at: a shop's network or a
+    counter's device may have been seen with a million people.
+    """
+    others: set[int] = set()
+    for kind, value, at in traits:
         found = execute(
-            "SELECT contact_id, at FROM referral_trait WHERE campaign_id = ? AND kind = ? AND digest = ?",
-            (campaign.id, kind, value),
-        ).fetchall()
-        seen |= {row[0] for row in found if within is None or abs(row[1] - at) <= within}
-    return seen
+            "SELECT r.id, r.contact_id FROM (SELECT contact_id FROM referral_trait WHERE campaign_id = ? AND kind = ? "
+            "AND digest = ? AND at BETWEEN ? AND ? ORDER BY at DESC LIMIT ?) t JOIN referral_relation r "
+            "ON r.campaign_id = ? AND r.contact_id = t.contact_id WHERE r.inviter_id = ? AND r.state <> 'void'",
+            (
+                relation.campaign_id, kind, value, at - within, at + within, SEEN,
+                relation.campaign_id, relation.inviter_id,
+            ),
+        ).fetchall()  # fmt: skip
+        others |= {row[0] for row in found if row[1] not in me}
+    return len(others)
 
 
-def _invited(contacts: set[int], people: dict[int, int], me: set[int]) -> set[int]:
-    """Which other invitees of the inviter are among the contacts, each once."""
-    return {people[each] for each in contacts - me if each in people}
-
-
-def _numbers(found: list[tuple[str, str]], brand: Brand, me: set[int], people: dict[int, int]) -> None:
-    phones = _phones(sorted(me)).values()
-    mine = {_local(value) for value in phones}
+def _numbers(found: list[tuple[str, str]], relation: Relation, me: set[int]) -> None:
+    sql = "SELECT value FROM identity WHERE kind = 'phone' AND contact_id IN ({in})"
+    phones = [value for (value,) in fetch_in(sql, sorted(me))]
     if any(is_virtual_mobile(value) for value in phones):
         found.append(("virtual_number", "phone of a virtual operator's range"))
-    runs = {number[:7] for number in mine if len(number) == 11}
-    same = {
-        people[contact] for contact, value in _phones(sorted(people.keys() - me)).items() if _local(value)[:7] in runs
-    }
+    same: set[int] = set()
+    for run in {value[:10] for value in phones if value.startswith("+86") and len(value) == 14}:
+        # Ten thousand numbers share seven digits: that many are looked at, however many the inviter brought.
+        rows = execute(
+            "SELECT r.id, r.contact_id FROM identity i JOIN referral_relation r ON r.campaign_id = ? "
+            "AND r.contact_id = i.contact_id WHERE i.kind = 'phone' AND i.namespace = '' AND i.value BETWEEN ? AND ? "
+            "AND r.inviter_id = ? AND r.state <> 'void'",
+            (relation.campaign_id, f"{run}0000", f"{run}9999", relation.inviter_id),
+        ).fetchall()
+        same |= {row[0] for row in rows if row[1] not in me}
     if len(same) >= RUN:
         found.append(("phone_run", f"first seven digits of the phone shared with {len(same)} other invitees"))
-
-
-def _phones(contacts: list[int]) -> dict[int, str]:
-    sql = "SELECT contact_id, value FROM identity WHERE kind = 'phone' AND contact_id IN ({in})"
-    return dict(fetch_in(sql, contacts))
-
-
-def _local(value: str) -> str:
-    return value.removeprefix("+86")
 
 
 def _timing(found: list[tuple[str, str]], relation: Relation) -> None:
@@ -151,19 +161,12 @@ def _person(contact_id: int | None) -> set[int]:
     return {row[0] for row in execute(f"{SAME_PEOPLE}SELECT id FROM same", (contact_id,)).fetchall()}
 
 
-def _invitees(inviter_id: int) -> dict[int, int]:
-    """Contacts of everybody whom an inviter brought, each with the relation that it stands in."""
-    rows = execute(
-        "SELECT contact_id, id FROM referral_relation WHERE inviter_id = ? AND contact_id IS NOT NULL "
-        "AND state <> 'void'",
-        (inviter_id,),
-    ).fetchall()
-    return dict(rows)
-
-
-def _counted(inviter_id: int) -> int:
-    """Invitees who count, the one who is looked at included: their gates are complete."""
-    (count,) = execute(
-        "SELECT count(*) FROM referral_relation WHERE inviter_id = ? AND state IN ('qualified', 'held')", (inviter_id,)
-    ).fetchone()
-    return int(count) + 1
+def _bound(inviter_id: int) -> tuple[int, int]:
+    """(invitees of an inviter, those who count): with the one who is looked at, whose gates are complete."""
+    states = dict(
+        execute(
+            "SELECT state, count(*) FROM referral_relation WHERE inviter_id = ? AND state <> 'void' GROUP BY state",
+            (inviter_id,),
+        ).fetchall()
+    )
+    return sum(states.values()), states.get("qualified", 0) + states.get("held", 0) + 1

@@ -12,7 +12,7 @@ from . import relations, screening
 from .campaigns import Campaigns, Inviter
 from .counting import Counting
 from .definition import dry_run
-from .rungs import Rungs
+from .rungs import SHOWN, Rungs
 from .schemas import NAME
 
 if TYPE_CHECKING:
@@ -62,13 +62,20 @@ class Referrals:
         raise Conflict(f"this person is {found[0].state}", code=found[0].state)
 
     def progress(self, code: str, contact_id: int) -> dict[str, Any]:
-        """What a person reached: their place, link, invitees (names masked) and rungs."""
+        """What a person reached: their place, link, latest hundred invitees (names masked) and rungs."""
         campaign = self.campaigns.get(code)
         mine = rows.of_person(campaign.id, standing(contact_id))
         if not mine:
             return {"state": "none", "link": "", "qualified": 0, "waiting": 0, "invitees": [], "rungs": []}
         ids = [each.id for each in mine]
-        people = [r for each in ids for r in relations.select("WHERE r.inviter_id = ? ORDER BY r.id", (each,))]
+        people, qualified = [], 0
+        for each in ids:
+            people += relations.select(
+                "WHERE r.inviter_id = ? ORDER BY r.bound_day DESC, r.id DESC LIMIT ?", (each, SHOWN)
+            )
+            sql = "SELECT count(*) FROM referral_relation WHERE inviter_id = ? AND state = 'qualified'"
+            qualified += execute(sql, (each,)).fetchone()[0]
+        people.sort(key=lambda each: -each.id)
         reached = {due.invites: due.state for each in mine for due in self.rungs.live([each])}
         first = next((each for each in mine if each.state == "accepted"), mine[0])
         ahead = 0
@@ -82,10 +89,10 @@ class Referrals:
             "link": self.campaigns.link(first),
             "staff": first.staff,
             "waiting": ahead,
-            "qualified": sum(1 for each in people if each.state == "qualified"),
+            "qualified": qualified,
             "invitees": [
                 {"name": self._name(each.contact_id), "state": each.state, "passed": sorted(relations.steps(each.id))}
-                for each in people
+                for each in people[:SHOWN]
             ],
             "rungs": [
                 {"invites": rung.invites, "title": rung.title or rung.item, "state": reached.get(rung.invites, "open")}
@@ -100,6 +107,7 @@ class Referrals:
 
     def settle(self) -> tuple[int, int]:
         """The job: (invitees who now count, rewards granted)."""
+        self.campaigns.settle()
         counted = self.counting.settle()  # before anything is granted: what does not count any more is not paid
         return counted, self.rungs.settle()
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import iso
 
 from . import campaigns as rows
+from .campaigns import Campaigns
 from .ladder import costs
 from .relations import Relation, steps
 from .report import uid_of
@@ -38,6 +39,10 @@ def campaign_view(campaign: Campaign, brand: Brand) -> dict[str, Any]:
         "mode": made.mode,
         "gates": [gate.name for gate in made.gates],
         "ladder": costs(made.ladder, made.mode),
+        "stock": {
+            str(invites): {"stock": stock, "taken": taken}
+            for invites, (stock, taken) in sorted(Campaigns.stocks(campaign).items())
+        },
     }
 
 

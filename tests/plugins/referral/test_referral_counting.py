@@ -73,7 +73,9 @@ def test_whatever_comes_first_the_friend_counts_with_the_last_step(scene: Scene,
     assert execute("SELECT qualified_at FROM referral_relation").fetchone()[0] == began + last * HOUR
     events = [json.loads(row[0]) for row in execute("SELECT data FROM event WHERE type = 'plugin.event' ORDER BY id")]
     told = [(each["name"], each["fields"]) for each in events if each["plugin"] == "referral"]
-    assert told == [(name, {"campaign": "spring", "friend": bo}) for name in ("locked", "qualified")]
+    order_id = execute("SELECT id FROM orders").fetchone()[0]
+    fields = {"campaign": "spring", "friend": bo}
+    assert told == [("locked", fields), ("qualified", {**fields, "order_id": order_id})]
     assert anna != bo
 
 

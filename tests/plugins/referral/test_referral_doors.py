@@ -43,7 +43,7 @@ def test_a_campaign_through_http_from_definition_to_reward(scene: Scene, house: 
     write = Api(house, "referral:read", "referral:write")
     join = Api(house, "referral:join", "referral:read")
     first, second = Api(house, "referral:review"), Api(house, "referral:review", "referral:read")
-    body = scene.definition(ladder=[rung(1, "cup", 6_000)], quota=1, staff=["li"])
+    body = scene.definition(ladder=[rung(1, "cup", 6_000, stock=1)], quota=1, staff=["li"], budget_minor=6_000)
     told = write("POST", "/dry-run", body)
     assert told.status_code == 200 and told.json["ladder"][0]["total"] == "60.00 CNY"
     assert write("POST", "/campaigns", body).status_code == 201
@@ -55,6 +55,12 @@ def test_a_campaign_through_http_from_definition_to_reward(scene: Scene, house: 
     assert join("POST", "/campaigns/spring/inviters", {"contact": uid(scene, eva)}).json["state"] == "waiting"
     assert write("POST", "/campaigns/spring/quota", {"quota": 2}).json["promoted"][0]["contact"] == uid(scene, eva)
     assert join("POST", "/campaigns/spring/leave", {"contact": uid(scene, eva)}).json == {"promoted": []}
+    assert write("POST", "/campaigns/spring/budget", {"budget_minor": 9_000}).json["budget_minor"] == 9_000
+    more = write("POST", "/campaigns/spring/stock", {"invites": 1, "stock": 3})
+    assert more.json["stock"] == {"1": {"stock": 3, "taken": 0}}
+    for name, change in (("budget", {"budget_minor": 8_999}), ("stock", {"invites": 1, "stock": 2}), ("quota", {})):
+        assert write("POST", f"/campaigns/spring/{name}", change).status_code == 422
+        assert join("POST", f"/campaigns/spring/{name}", change).status_code == 403
     assert [each["state"] for each in join("GET", "/campaigns/spring/inviters").json["inviters"]] == [
         "accepted",
         "left",
@@ -243,7 +249,7 @@ def test_the_command_line_runs_a_campaign(scene: Scene, house: Installation, scr
     file = tmp_path / "spring.toml"
     file.write_text(
         'code = "spring"\ntitle = "老带新"\nsurface = "mini_program"\nends_at = 2026-03-01T00:00:00\nstaff = ["li"]\n'
-        'observation_days = 0\n[[ladder]]\ninvites = 1\nitem = "cup"\nvalue_minor = 100\n',
+        'observation_days = 0\nbudget_minor = 100\n[[ladder]]\ninvites = 1\nitem = "cup"\nvalue_minor = 100\nstock = 1\n',
         encoding="utf-8",
     )
     told = scrm("referral", "dry-run", "acme", str(file))
@@ -270,6 +276,8 @@ def test_the_command_line_runs_a_campaign(scene: Scene, house: Installation, scr
     assert len(exported) == 2 and exported[1].split(",")[1] == uid(scene, bo)
     for args in (
         ("show", "acme", "spring"), ("inviters", "acme", "spring"), ("invitees", "acme", "spring"), ("settle", "acme"),
+        ("invitees", "acme", "spring", "--inviter", uid(scene, anna), "--after", "1"),
+        ("fund", "acme", "spring", "200", "--as", "mia"), ("restock", "acme", "spring", "1", "2", "--as", "mia"),
         ("leave", "acme", "spring", uid(scene, anna)), ("close", "acme", "spring", "--as", "mia"),
     ):  # fmt: skip
         assert scrm("referral", *args).exit_code == 0, args
