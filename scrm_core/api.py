@@ -2,6 +2,7 @@
 
 Names listed in ``__all__`` are public: they change with a changelog entry.
 Models are for foreign keys and reading; only services write core tables.
+``surfaces`` is a module: what platforms forbid on which surface.
 """
 
 from .brands import Brand, current_actor, current_brand, current_plugin
@@ -74,6 +75,7 @@ from .services.links import safe_target
 from .services.rewards import RewardWanted
 from .services.survivors import SAME_PEOPLE, standing
 from .stats import ComparedArm, Interval, ShareTest, compare_arms, sample_ratio, sample_size, wilson
+from .values import surfaces
 from .values.identities import is_mobile, is_virtual_mobile, normalise_phone
 from .values.masking import mask
 from .values.money import format_minor, show_minor
@@ -218,6 +220,7 @@ __all__ = [
     "sample_size",
     "show_minor",
     "standing",
+    "surfaces",
     "to_instant",
     "transactional",
     "wilson",

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Invalid
+from scrm_core.api import Invalid, surfaces
 
-from .engine import registry, surfaces
+from .engine import registry
 from .schemas import NAME
 
 if TYPE_CHECKING:

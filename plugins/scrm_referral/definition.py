@@ -19,11 +19,12 @@ from scrm_core.api import (
     load_body,
     local_instant,
     safe_target,
+    surfaces,
     to_instant,
 )
 
-from . import surfaces
 from .ladder import Rung, costs
+from .paths import MECHANICS, SPREAD, WARNING
 from .schemas import WEIGHTS, CampaignBody
 
 if TYPE_CHECKING:
@@ -161,8 +162,7 @@ def _check(brand: Brand, made: Definition, loaded: dict[str, Any]) -> None:
     target = made.gate("target")
     if target is not None:
         brand.segments.condition(target.segment)
-    reason = surfaces.refusal(made.template, made.surface)
-    if reason:
+    for reason in surfaces.refusals(MECHANICS[made.template], made.surface):
         raise Invalid(f"surface: {reason}", field="surface", code="surface")
     if made.template == "customer" and not {"member", "first_order"} & set(names):
         raise Invalid(
@@ -176,9 +176,9 @@ def problems(brand: Brand, settings: dict[str, Any], made: Definition) -> Iterat
     """What keeps a definition from being published now, a sentence each."""
     if made.ends_at <= brand.now():
         yield "ends_at: the campaign would be over before it is published"
-    if made.template in surfaces.SPREAD and not settings["spread_paths"]:
+    if made.template in SPREAD and not settings["spread_paths"]:
         yield (
-            f"template: {made.template!r} is off; {surfaces.WARNING}. "
+            f"template: {made.template!r} is off; {WARNING}. "
             "Set spread_paths = true in [plugins.referral] to use it"
         )
     yield from issuer_problems(brand, made)
@@ -205,8 +205,8 @@ def issuer_problems(brand: Brand, made: Definition) -> Iterator[str]:
 
 def warnings(brand: Brand, made: Definition) -> Iterator[str]:
     """What a brand should know before it publishes."""
-    if made.template in surfaces.SPREAD:
-        yield surfaces.WARNING
+    if made.template in SPREAD:
+        yield WARNING
     if not made.staff:
         yield "staff: nobody is named to receive inviters and invitees"
     if made.budget_minor is None:

@@ -20,11 +20,12 @@ from scrm_core.api import (
     device,
     need_consumer,
     network,
+    surfaces,
 )
 
 from . import campaigns as rows
-from . import surfaces
 from .campaigns import Campaign
+from .paths import MECHANICS
 from .schemas import NAME
 from .service import Referrals, referrals_of
 
@@ -63,11 +64,9 @@ def _here(code: str) -> tuple[Referrals, Campaign]:
     campaign = here.campaigns.get(code)
     if campaign.state == "draft":
         raise NotFound(f"no campaign {code!r}")
-    agent = flask.request.headers.get("User-Agent", "")
-    # A campaign for another surface is an external link once its address is opened in WeChat's own browser.
-    linked = "MicroMessenger" in agent and "miniProgram" not in agent
-    refused = surfaces.refusal(campaign.definition.template, "h5")
-    if linked and refused and campaign.definition.surface != "offline_code":
+    made, agent = campaign.definition, flask.request.headers.get("User-Agent", "")
+    refused = surfaces.link_refusal(MECHANICS[made.template], made.surface, agent)
+    if refused:
         raise Forbidden(refused, code="surface")
     return here, campaign
 

@@ -7,8 +7,10 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
+from scrm_core.api import surfaces
+
 from .ladder import MODES
-from .surfaces import SURFACES, TEMPLATES
+from .paths import TEMPLATES
 
 NAME = "referral"
 MOST = 2**53
@@ -142,7 +144,7 @@ class CampaignBody(_Strict):
     )
     title = _text(200, required=True)
     template = fields.String(load_default="customer", validate=validate.OneOf(list(TEMPLATES)))
-    surface = fields.String(required=True, validate=validate.OneOf(list(SURFACES)))
+    surface = fields.String(required=True, validate=validate.OneOf(list(surfaces.SURFACES)))
     starts_at = Moment(load_default=None, allow_none=True)
     ends_at = Moment(required=True)
     grace_days = _number(0, 0, 365)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from marshmallow import RAISE, Schema
 
-from scrm_core.api import Conflict, Invalid, RewardWanted, ScrmError, load_body
+from scrm_core.api import Conflict, Invalid, RewardWanted, ScrmError, load_body, surfaces
 
 from . import definition as definitions
-from . import odds, registry, surfaces
+from . import odds, registry
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scrm_core.api import Conflict, Invalid, clean_text, day_start, execute
-
-from . import surfaces
+from scrm_core.api import Conflict, Invalid, clean_text, day_start, execute, surfaces
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Forbidden, Invalid, OrderPaid, RefundMade, code_picture, execute, standing
+from scrm_core.api import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    OrderPaid,
+    RefundMade,
+    code_picture,
+    execute,
+    standing,
+    surfaces,
+)
 
-from ..engine import surfaces
 from . import payments, teams
 from .certain import unknown_prizes
 from .goods import give_back, pieces_left, take_piece

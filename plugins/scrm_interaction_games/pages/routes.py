@@ -23,9 +23,10 @@ from scrm_core.api import (
     iso,
     need_consumer,
     network,
+    surfaces,
 )
 
-from ..engine import records, registry, surfaces
+from ..engine import records, registry
 from ..engine.definition import money
 from ..schemas import NAME
 from .words import REFUSALS, WORDS

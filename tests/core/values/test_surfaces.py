@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from scrm_core.api import Invalid
-from scrm_interaction_games.engine import surfaces
+from scrm_core.api import Invalid, surfaces
 
 # Written down from the platforms' rules, not read from the table under test.
 FORBIDDEN = {
@@ -13,11 +14,16 @@ FORBIDDEN = {
     ("helping", "h5"),
     ("cutting_price", "h5"),
     ("inviting", "h5"),
+    ("joining_group", "h5"),
+    ("following", "h5"),
     ("sharing_reward", "mini_program"),
+    ("joining_group", "mini_program"),
+    ("following", "mini_program"),
 }
+MECHANICS = ("sharing_reward", "helping", "cutting_price", "grouping", "inviting", "joining_group", "following")
 PAIRS = [
     (mechanic, surface)
-    for mechanic in ("sharing_reward", "helping", "cutting_price", "grouping", "inviting")
+    for mechanic in MECHANICS
     for surface in ("h5", "mini_program", "offline_code", "app")
 ]
 
@@ -57,3 +63,18 @@ def test_each_ground_of_a_game_is_named():
 def test_an_allowed_pair_may_still_ask_for_something():
     assert "refund" in surfaces.condition("grouping", "h5")
     assert surfaces.condition("grouping", "app") == ""
+
+
+def test_the_documentation_shows_every_pair():
+    text = (Path(__file__).parents[3] / "docs" / "consumer-pages.md").read_text("utf-8")
+    shown = {}
+    for line in text.splitlines():
+        cells = [cell.strip(" `") for cell in line.strip("|").split("|")]
+        if cells[0] in surfaces.MECHANICS:
+            shown[cells[0]] = cells[2:]
+    assert list(shown) == list(MECHANICS) == list(surfaces.MECHANICS)
+    for mechanic, cells in shown.items():
+        answers = zip(("h5", "mini_program", "offline_code", "app"), cells, strict=True)
+        assert {surface for surface, cell in answers if cell == "no"} == {
+            surface for each, surface in FORBIDDEN if each == mechanic
+        }

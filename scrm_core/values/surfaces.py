@@ -1,8 +1,11 @@
 """Which mechanic may run on which surface (投放场景), as data: a pair that is not allowed has a reason and its source.
 
-A surface is where a campaign's page is opened; a mechanic is what a game makes
+A surface is where a campaign's page is opened; a mechanic is what a campaign makes
 people do. The rules are those of the platform people are on, so a campaign is
 held to the surface it was declared for when it is published.
+
+The rules are WeChat's on luring people into sharing (诱导分享) and following
+(诱导关注), each with its date; docs/consumer-pages.md shows the pairs.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from scrm_core.api import Invalid
+from ..errors import Invalid
 
 Language = Literal["zh", "en"]
 
@@ -28,10 +31,12 @@ MECHANICS: dict[str, dict[str, str]] = {
     "cutting_price": {"zh": "砍价", "en": "friends who cut a price (bargain)"},
     "grouping": {"zh": "拼单", "en": "buying as a team (group-buy)"},
     "inviting": {"zh": "邀请有奖", "en": "a reward for invited people who became customers"},
+    "joining_group": {"zh": "拉人入群有奖", "en": "a reward for friends who joined a group"},
+    "following": {"zh": "拉人关注有奖", "en": "a reward for friends who follow an account or add staff"},
 }
 
 LINK_RULES = "《微信外部链接内容管理规范》, in force since 2019-10-28"
-MINI_PROGRAM_RULES = "《微信小程序平台运营规范》, on abuse of sharing (滥用分享行为)"
+MINI_PROGRAM_RULES = "《微信小程序平台运营规范》 5.1, on abuse of sharing (滥用分享行为), as it stood in 2020"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +77,33 @@ BANS: tuple[Ban, ...] = (
         LINK_RULES,
     ),
     Ban(
+        "joining_group", "h5",
+        "外部链接不得以利益诱导用户分享或加群",
+        "an external link must not lure people into sharing or joining groups by a benefit",
+        LINK_RULES,
+    ),
+    Ban(
+        "following", "h5",
+        "外部链接不得以利益诱导用户关注公众号",
+        "an external link must not lure people into following an account by a benefit",
+        LINK_RULES,
+    ),
+    Ban(
         "sharing_reward", "mini_program",
         "小程序不得强制分享, 也不得因分享这一行为本身给予奖励",
         "a mini program must not force sharing, nor reward the mere act of it without a deeper interaction",
+        MINI_PROGRAM_RULES,
+    ),
+    Ban(
+        "joining_group", "mini_program",
+        "小程序不得因分享这一行为本身 (拉人入群) 给予奖励",
+        "a mini program must not reward the mere act of sharing, which drawing people into a group is",
+        MINI_PROGRAM_RULES,
+    ),
+    Ban(
+        "following", "mini_program",
+        "小程序不得以利益诱导用户关注公众号",
+        "a mini program must not lure people into following an account by a benefit",
         MINI_PROGRAM_RULES,
     ),
 )  # fmt: skip
@@ -126,7 +155,7 @@ def allowed(mechanic: str) -> list[str]:
 
 
 def refusals(mechanics: Iterable[str], surface: str, language: Language = "en") -> list[str]:
-    """Every reason why a game with these mechanics may not run on the surface; empty when it may."""
+    """Every reason why a campaign with these mechanics may not run on the surface; empty when it may."""
     found = (refusal(mechanic, surface, language) for mechanic in sorted(mechanics))
     return [reason for reason in found if reason is not None]
 
