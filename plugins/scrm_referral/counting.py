@@ -330,9 +330,10 @@ class Counting:
 
     @transactional
     def review(self, uid: str, verdict: str, *, reason: str, actor: str) -> Relation:
-        """A person lets a held invitee count, or refuses them with a reason that stays on record.
+        """A person lets a held invitee count, or refuses one, held or not, with a reason that stays on record.
 
-        Raises NotFound, Conflict for one who is not held, Invalid without a reason.
+        Who counts is refused as long as their order's refund would revoke. Raises
+        NotFound, Conflict for one who is not held, is void or final, Invalid without a reason.
         """
         found = relations.select("WHERE r.uid = ?", (uid,)) if speakable(uid) else []
         if not found:
@@ -342,19 +343,27 @@ class Counting:
         if not reason:
             raise Invalid("reason: say why; it stays on record", field="reason")
         rows.hold(relation.campaign_id)
-        state, word = ("locked", "") if verdict == "approve" else ("void", "refused")
-        changed = execute(
-            "UPDATE referral_relation SET state = ?, reason = ?, cleared = 1 WHERE id = ? AND state = 'held'",
-            (state, word, relation.id),
-        ).rowcount
-        if not changed:
-            raise Conflict(f"the invitee is {relation.state}; only who is held is reviewed", code="state")
+        relation = relations.get(relation.id)
+        if verdict == "approve" and relation.state != "held":
+            raise Conflict(f"the invitee is {relation.state}; only who is held is approved", code="state")
+        final = relation.reversible_until is not None and self.brand.now() >= relation.reversible_until
+        if relation.state == "void" or (relation.state == "qualified" and final):
+            word = "void" if relation.state == "void" else "final: the days of a refund are over"
+            raise Conflict(f"the invitee is {word}; nothing is left to refuse", code="state")
         execute(
             "INSERT INTO referral_review (relation_id, verdict, reason, actor, person, at) VALUES (?, ?, ?, ?, ?, ?)",
             (relation.id, "approved" if verdict == "approve" else "refused", reason, actor, folded(actor),
              self.brand.now()),
         )  # fmt: skip
-        self.look(self.campaigns.by_id(relation.campaign_id), relation.id, self.brand.now())
+        campaign = self.campaigns.by_id(relation.campaign_id)
+        state, word = ("locked", "") if verdict == "approve" else ("void", "refused")
+        order = relations.steps(relation.id).get("first_order")
+        self._uncount(campaign, relation, state, word, order)
+        execute("UPDATE referral_relation SET cleared = 1 WHERE id = ?", (relation.id,))
+        if verdict == "approve":
+            self.look(campaign, relation.id, self.brand.now())
+        elif relation.state == "qualified":
+            self.rungs.reconcile(campaign, rows.by_id(relation.inviter_id))
         return relations.get(relation.id)
 
     def settle(self) -> int:

@@ -212,8 +212,9 @@ class Rungs:
         """Staff approves or refuses a rung (核准); above the campaign's value two different persons must approve.
 
         Approved rewards are granted at once when the observation is over, else by the
-        job. Raises Conflict (``four_eyes``) for a person who has spoken already, Conflict
-        (``state``) for a rung that is not due, Invalid for a refusal without reason.
+        job; until then another person may still refuse them. Raises Conflict
+        (``four_eyes``) for a person who has spoken already, Conflict (``state``) for a
+        rung that is not due, Invalid for a refusal without reason.
         """
         due, actor = self.get(uid), named(actor)
         reason = clean_text(reason, field="reason", max_length=500)
@@ -223,8 +224,9 @@ class Rungs:
             raise Invalid("reason: say why; the inviter may ask", field="reason")
         rows.hold(due.campaign_id)
         due = self.get(uid)
-        if due.state != "due":
-            raise Conflict(f"the reward is {due.state}; only what is due is reviewed", code="state")
+        if due.state != "due" and (verdict, due.state) != ("refuse", "approved"):
+            words = "only what is due is reviewed, and what is approved and not granted yet may be refused"
+            raise Conflict(f"the reward is {due.state}; {words}", code="state")
         said = execute(
             "INSERT INTO referral_review (rung_id, verdict, reason, actor, person, at) VALUES (?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (rung_id, person) DO NOTHING",
@@ -277,13 +279,13 @@ class Rungs:
             (due.value_minor, campaign.id, due.value_minor),
         ).rowcount
         if not taken:
-            raise Conflict("the campaign's budget is used up; raise it or refuse the reward", code="budget")
+            raise Conflict("the campaign's budget is used up; raise it with fund, or refuse the reward", code="budget")
         stocked = execute(
             "UPDATE referral_stock SET taken = taken + 1 WHERE campaign_id = ? AND invites = ? AND taken < stock",
             (campaign.id, due.invites),
         ).rowcount
         if not stocked and due.invites in self.campaigns.stocks(campaign):
-            raise Conflict("the rung's stock is used up; raise it or refuse the reward", code="stock")
+            raise Conflict("the rung's stock is used up; raise it with restock, or refuse the reward", code="stock")
         changed = execute(
             "UPDATE referral_rung SET state = 'granted', reason = '', granted_at = ?, granted_day = ? "
             "WHERE id = ? AND state = 'approved'",
@@ -328,6 +330,10 @@ class Rungs:
             after = found[-1][0]
             for (inviter_id,) in found:
                 self._close_ladder(campaign, inviter_id)
+        self._closed(campaign)
+
+    @transactional
+    def _closed(self, campaign: Campaign) -> None:
         execute("UPDATE referral_campaign SET ladders_at = ? WHERE id = ?", (self.brand.now(), campaign.id))
 
     @transactional

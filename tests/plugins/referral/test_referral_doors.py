@@ -154,6 +154,34 @@ def test_the_page_takes_an_invitation_and_a_sign_up_and_shows_progress(scene: Sc
     assert '<strong id="qualified">1</strong>' in text and "茶杯" in text
 
 
+def test_what_people_wrote_is_text_on_the_page_and_a_forged_link_changes_nothing(
+    scene: Scene, house: Installation
+) -> None:
+    scene.campaign(ladder=[rung(1, "cup", 100, title="<b>cup</b>")], title="<script>x</script>", staff=["<i>li</i>"])
+    anna, code = scene.inviter()
+    bo = scene.person(state=code)
+    scene.brand.contacts.rename(bo, "<img src=x onerror=y>")
+    scene.deliver()
+    client = create_app(house).test_client()
+    sign_in(client, scene.brand, anna)
+    for query in ("", "?said=<script>y</script>", "?by=%22%3E%3Cscript%3Ey", f"?by={code}"):
+        text = client.get(f"/p/acme/referral/c/spring{query}").get_data(as_text=True)
+        for each in ("<script>x", "<script>y", "<i>li", "<b>cup", "<img"):
+            assert each not in text, query
+        assert "&lt;script&gt;x&lt;/script&gt;" in text
+    eva = scene.person(known=True)
+    visitor = create_app(house).test_client()
+    sign_in(visitor, scene.brand, eva)
+    page = visitor.get(f"/p/acme/referral/c/spring?by={code}")
+    forged = visitor.post("/p/acme/referral/c/spring/accept", data=fields(page, "accept", by="NOSUCHCODE"))
+    assert forged.status_code == 404 and scene.relation(eva) == {}
+    page = visitor.get(f"/p/acme/referral/c/spring?by={code}")
+    scene.referrals.campaigns.leave("spring", anna)  # the link went stale between page and click
+    stale = visitor.post("/p/acme/referral/c/spring/accept", data=fields(page, "accept", by=code))
+    assert stale.location.endswith("?said=not_open") and scene.relation(eva) == {}
+    assert visitor.get(f"/l/{code}").status_code == 410
+
+
 def test_the_page_of_a_mini_programs_campaign_is_no_link_inside_wechat(scene: Scene, house: Installation) -> None:
     scene.campaign()
     client = create_app(house).test_client()

@@ -153,6 +153,38 @@ def test_highest_pays_only_the_top_rung_once_steps_are_over(scene: Scene) -> Non
     assert scene.vouchers_of(anna) == [("bath-towel", "claimed")] and len(people) == 10
 
 
+def test_a_ladder_that_was_closed_follows_a_refund_and_leaves_who_reached_no_rung_alone(scene: Scene) -> None:
+    scene.campaign(mode="highest", grace_days=0, refund_days=15)
+    (anna, code), (_, other) = scene.inviter(), scene.inviter()
+    scene.days(55)
+    people = scene.customers(code, 10)
+    scene.customers(other, 4)
+    scene.days(5)
+    assert scene.referrals.settle() == (0, 0)
+    assert [invites for invites, _ in scene.rungs()] == [10]
+    scene.refund(people[0][1])
+    scene.deliver()
+    # Nine: the tissue in the place of the towel.
+    assert ([i for i, _ in scene.rungs()], [i for i, _ in scene.rungs("withdrawn")]) == ([5], [10])
+    scene.referrals.settle()
+    assert [i for i, _ in scene.rungs()] == [5] and scene.vouchers_of(anna) == []
+
+
+def test_what_is_approved_may_still_be_refused_while_it_is_observed(scene: Scene) -> None:
+    scene.campaign(ladder=[rung(1, "cup", 100)], observation_days=7)
+    anna, code = scene.inviter()
+    scene.customers(code, 1)
+    ((_, uid),) = scene.rungs()
+    assert scene.approve(uid, "li") == "approved"
+    review = scene.referrals.rungs.review
+    with pytest.raises(Conflict) as refused:
+        review(uid, "approve", reason="", actor="wang")
+    assert refused.value.code == "state"
+    assert review(uid, "refuse", reason="同一地址", actor="wang").state == "refused"
+    scene.days(8)
+    assert scene.referrals.settle() == (0, 0) and scene.vouchers_of(anna) == []
+
+
 def test_dry_run_tells_what_a_ladder_costs_per_qualified_invitee(scene: Scene) -> None:
     # 30 yuan at 5 and 99 at 10 (growth.md 1.3): 12.90 each when rungs add up, 9.90 for the highest alone.
     found = scene.referrals.dry_run(scene.definition(quota=100, budget_minor=1_000_000))

@@ -60,6 +60,25 @@ def test_the_same_device_and_payer_hold_the_invitee_until_a_person_decides(scene
         review(scene.relation(cleo)["uid"], "approve", reason="again", actor="wang")
 
 
+def test_staff_refuses_one_invitee_who_counts_until_the_refund_window_is_over(scene: Scene) -> None:
+    scene.campaign(ladder=[rung(1, "cup", 100), rung(2, "bag", 200)], refund_days=15)
+    anna, code = scene.inviter()
+    (bo, _), (cleo, _) = scene.customers(code, 2)
+    (_, cup), (_, bag) = scene.rungs()
+    assert (scene.approve(cup), scene.approve(bag)) == ("granted", "granted")
+    review = scene.referrals.counting.review
+    with pytest.raises(Conflict, match="only who is held is approved"):
+        review(scene.relation(bo)["uid"], "approve", reason="x", actor="li")
+    assert review(scene.relation(bo)["uid"], "refuse", reason="员工家属", actor="li").state == "void"
+    # One of two is left: the bag is taken back, the cup stays.
+    assert scene.vouchers_of(anna) == [("cup", "claimed"), ("bag", "void")]
+    assert scene.relation(bo)["reason"] == "refused"
+    scene.days(16)
+    with pytest.raises(Conflict, match="final"):
+        review(scene.relation(cleo)["uid"], "refuse", reason="x", actor="li")
+    assert scene.states() == {"qualified": 1, "void": 1}
+
+
 def test_numbers_in_a_run_of_virtual_operators_on_one_network_are_told(scene: Scene) -> None:
     scene.campaign()
     _, code = scene.inviter()
