@@ -58,7 +58,7 @@ def screen(brand: Brand, campaign: Campaign, relation: Relation) -> list[dict[st
         found.append(("refunded", f"{relation.refunds} first orders went back before"))
     added, counted = _bound(inviter.id)
     if added >= LOW_ADDS and counted * LOW_SHARE < added:
-        found.append(("low_rate", f"{counted} of the inviter's {added} invitees became customers"))
+        found.append(("low_rate", f"{counted} of the inviter's latest {added} invitees became customers"))
     weights = campaign.definition.weights
     seen = [{"signal": name, "weight": weights[name], "evidence": text} for name, text in found]
     if relation.over_cap:
@@ -162,11 +162,12 @@ def _person(contact_id: int | None) -> set[int]:
 
 
 def _bound(inviter_id: int) -> tuple[int, int]:
-    """(invitees of an inviter, those who count): with the one who is looked at, whose gates are complete."""
+    """(latest invitees of an inviter, those who count): with the one who is looked at, whose gates are complete."""
     states = dict(
         execute(
-            "SELECT state, count(*) FROM referral_relation WHERE inviter_id = ? AND state <> 'void' GROUP BY state",
-            (inviter_id,),
+            "SELECT t.state, count(*) FROM (SELECT state FROM referral_relation WHERE inviter_id = ? "
+            "AND state <> 'void' ORDER BY bound_day DESC, id DESC LIMIT ?) t GROUP BY t.state",
+            (inviter_id, SEEN),
         ).fetchall()
     )
     return sum(states.values()), states.get("qualified", 0) + states.get("held", 0) + 1

@@ -120,6 +120,8 @@ def test_a_low_share_of_customers_and_a_refund_before_raise_the_score(scene: Sce
     number = scene.order(crowd[0])
     scene.deliver()
     assert seen(scene, crowd[0]) == {"low_rate": 20}
+    words = "1 of the inviter's latest 30 invitees became customers"
+    assert scene.relation(crowd[0])["signals"][0]["evidence"] == words
     scene.refund(number)
     scene.order(crowd[0])
     scene.deliver()
