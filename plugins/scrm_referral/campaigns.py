@@ -341,7 +341,7 @@ class Campaigns:
 
     def link(self, inviter: Inviter) -> str:
         """The personal short link of somebody accepted, or an empty text."""
-        return f"{base(self.brand)}/l/{inviter.code}" if inviter.code else ""
+        return f"{base(self.brand)}/l/{inviter.code}" if inviter.state == "accepted" else ""
 
 
 def base(brand: Brand) -> str:

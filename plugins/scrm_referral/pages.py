@@ -16,6 +16,7 @@ from scrm_core.api import (
     consumer_answer,
     consumer_language,
     consumer_page,
+    consumer_refusals,
     current_brand,
     device,
     need_consumer,
@@ -35,7 +36,7 @@ WORDS: dict[str, dict[str, str]] = {
     "zh": {
         "accept": "接受好友的邀请", "accepted": "已接受邀请", "join": "报名", "waiting": "候补第 {n} 位",
         "mine": "我的码", "staff": "接待专员", "qualified": "合格好友", "friends": "好友进度", "rungs": "奖励",
-        "full": "此活动在微信外部链接中不可使用", "left": "已退出活动",
+        "surface": "此活动不可作为微信内的外部链接打开", "left": "已退出活动",
         "locked": "进行中", "held": "审核中", "void": "不计入", "open": "未达到", "due": "待核准", "approved": "观察期",
         "granted": "已发放", "refused": "未通过", "lost": "已发放", "added": "已加好友", "joined_group": "已入群",
         "not_new": "邀请仅限新客", "self": "不能邀请自己",
@@ -47,7 +48,7 @@ WORDS: dict[str, dict[str, str]] = {
         "accept": "Accept your friend's invitation", "accepted": "Invitation accepted", "join": "Sign up",
         "waiting": "Number {n} on the wait-list", "mine": "My code", "staff": "Who looks after you",
         "qualified": "Friends who count", "friends": "Friends", "rungs": "Rewards", "left": "You left this campaign",
-        "full": "This campaign may not be used as a link inside WeChat",
+        "surface": "This campaign may not be opened as a link inside WeChat",
         "locked": "under way", "held": "being checked", "void": "does not count", "open": "not reached",
         "due": "being checked", "approved": "observed", "granted": "granted", "refused": "refused", "lost": "granted",
         "not_new": "invitations are for new customers", "self": "this is your own code",
@@ -58,8 +59,14 @@ WORDS: dict[str, dict[str, str]] = {
     },
 }  # fmt: skip
 
+consumer_refusals(
+    pages,
+    {code: {lang: words[code] for lang, words in WORDS.items()} for code in ("surface", "not_open", "left")},
+)
+
 
 def _here(code: str) -> tuple[Referrals, Campaign]:
+    consumer()  # whatever is refused from here on is told on a page, in the customer's language
     here = referrals_of(current_brand())
     campaign = here.campaigns.get(code)
     if campaign.state == "draft":

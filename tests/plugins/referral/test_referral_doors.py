@@ -14,6 +14,7 @@ from signing import fields, sign_in
 
 from scrm_core.cli.root import root
 from scrm_core.cli.session import Session
+from scrm_core.clock import iso
 from scrm_core.db.bulk import execute
 from scrm_core.installation import Installation
 from scrm_core.web import create_app
@@ -180,6 +181,25 @@ def test_what_people_wrote_is_text_on_the_page_and_a_forged_link_changes_nothing
     stale = visitor.post("/p/acme/referral/c/spring/accept", data=fields(page, "accept", by=code))
     assert stale.location.endswith("?said=not_open") and scene.relation(eva) == {}
     assert visitor.get(f"/l/{code}").status_code == 410
+
+
+def test_a_customer_is_told_in_their_language_why_something_is_refused(scene: Scene, house: Installation) -> None:
+    scene.campaign(ends_at=iso(scene.brand.now() + HOUR, scene.brand.zone))
+    client = create_app(house).test_client()
+    anna, bo = scene.person(), scene.person()
+    scene.referrals.campaigns.sign_up("spring", anna)
+    page = "/p/acme/referral/c/spring"
+    wechat = {"User-Agent": "Mozilla/5.0 MicroMessenger/8.0", "Accept": "text/html"}
+    assert "此活动不可作为微信内的外部链接打开" in client.get(page, headers=wechat).get_data(as_text=True)
+    sign_in(client, scene.brand, anna)
+    scene.referrals.campaigns.leave("spring", anna)
+    shown = client.get(page).get_data(as_text=True)
+    assert '<p class="notice" id="left">已退出活动</p>' in shown and 'id="link"' not in shown
+    sign_in(client, scene.brand, bo)
+    form = client.get(page)
+    scene.clock.set(scene.brand.now() + HOUR)
+    late = client.post(f"{page}/join?lang=en", data=fields(form, "join"))
+    assert late.status_code == 409 and "the campaign is not open" in late.get_data(as_text=True)
 
 
 def test_the_page_of_a_mini_programs_campaign_is_no_link_inside_wechat(scene: Scene, house: Installation) -> None:
