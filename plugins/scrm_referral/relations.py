@@ -339,6 +339,8 @@ def holds(made: Definition, relation: Relation, name: str, step: Step) -> bool:
 
 def order_holds(relation: Relation, gate: Gate, step: Step) -> bool:
     """Whether the order that proved a gate still does: the person's, valid, worth enough after its refunds."""
+    if step.order_id is None:
+        return True  # noted before orders were, of somebody erased or merged since: nothing says that it went back
     row = execute(
         "SELECT contact_id FROM orders WHERE id = ? AND valid = 1 AND paid_minor - refund_minor >= ?",
         (step.order_id, gate.min_minor),
@@ -358,7 +360,7 @@ def failed(made: Definition, campaign_id: int, after: tuple[int, int]) -> list[R
     return select(
         "WHERE r.campaign_id = ? AND r.state IN ('qualified', 'held') AND r.reversible_until >= ? "
         "AND (r.reversible_until, r.id) > (?, ?) AND EXISTS (SELECT 1 FROM referral_step s "
-        "WHERE s.relation_id = r.id AND s.gate = 'first_order' AND NOT EXISTS (SELECT 1 FROM orders o "
+        "WHERE s.relation_id = r.id AND s.order_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM orders o "
         "WHERE o.id = s.order_id AND o.valid = 1 AND o.paid_minor - o.refund_minor >= ?)) "
         "ORDER BY r.reversible_until, r.id LIMIT ?",
         (campaign_id, after[0], *after, gate.min_minor, PAGE),

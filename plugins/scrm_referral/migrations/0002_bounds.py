@@ -40,7 +40,7 @@ def up(migrator, db):
     db.execute_sql(
         "UPDATE referral_step SET order_id = (SELECT o.id FROM orders o JOIN referral_relation r "
         "ON r.contact_id = o.contact_id WHERE r.id = referral_step.relation_id "
-        "AND 'order ' || o.source || ' ' || o.number = referral_step.evidence) WHERE gate = 'first_order'"
+        "AND 'order ' || o.source || ' ' || o.number = referral_step.evidence LIMIT 1) WHERE gate = 'first_order'"
     )
     db.execute_sql("DROP INDEX referral_step_evidence")
     for name, on in (
