@@ -7,6 +7,7 @@ Models are for foreign keys and reading; only services write core tables.
 
 from .brands import Brand, current_actor, current_brand, current_plugin
 from .carts import Cart, CartDiscount, CartLine, CartRefusal
+from .cli.options import actor_option, of_brand, paged
 from .cli.output import json_option
 from .cli.people import find_contact
 from .cli.session import Session as CommandSession
@@ -173,6 +174,7 @@ __all__ = [
     "VerifiedIdentity",
     "Veto",
     "Visit",
+    "actor_option",
     "allocate",
     "buffered",
     "clean_text",
@@ -214,6 +216,8 @@ __all__ = [
     "new_uid",
     "normalise_header",
     "normalise_phone",
+    "of_brand",
+    "paged",
     "permission",
     "safe_target",
     "sample_ratio",

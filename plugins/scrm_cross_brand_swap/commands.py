@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from scrm_core.api import Brand, CommandSession, Invalid, NotFound, find_contact, json_option
+from scrm_core.api import Brand, CommandSession, Invalid, NotFound, actor_option, find_contact, json_option, of_brand
 
 from .book import NAME
 from .service import Swaps
 from .terms import KINDS
 
-F = TypeVar("F", bound=Callable[..., Any])
 DEAL = ["deal", "partner", "state", "turn", "version", "given", "received", "stopped_in", "stopped_out", "reason"]
 STEP = ["at", "deal", "partner", "by", "act", "version", "actor", "refused"]
 RUN = ["at", "run", "partner", "asked_by", "state", "people", "error_bp", "reason"]
 
-_actor = click.option("--as", "actor", required=True, help="Who does it.")
 _despite = click.option("--despite", default="", help="Why, although the partner does not fit.")
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -31,10 +28,6 @@ def _of(brand: Brand) -> Swaps:
     if plugin is None:
         raise NotFound(f"brand {brand.id!r} has {NAME} switched off; add [plugins.{NAME}] to its file")
     return Swaps(brand, plugin.settings)
-
-
-def _of_brand(command: F) -> F:
-    return click.pass_obj(click.argument("brand_id", metavar="BRAND")(command))  # type: ignore[return-value]
 
 
 def _terms(path: Path) -> dict[str, Any]:
@@ -53,9 +46,9 @@ def group() -> None:
 
 
 @group.command("profile")
-@_of_brand
+@of_brand
 @click.argument("partner")
-@_actor
+@actor_option
 @json_option
 def profile(session: CommandSession, brand_id: str, partner: str, actor: str, as_json: bool) -> None:
     """Tell a partner this brand's profile, and show it."""
@@ -67,7 +60,7 @@ def profile(session: CommandSession, brand_id: str, partner: str, actor: str, as
 
 
 @group.command("fit")
-@_of_brand
+@of_brand
 @click.argument("partner")
 @click.option("--kind", type=click.Choice(KINDS), default="traffic", show_default=True, help="Of which swap.")
 @json_option
@@ -79,14 +72,14 @@ def fit(session: CommandSession, brand_id: str, partner: str, kind: str, as_json
 
 
 @group.command("offer")
-@_of_brand
+@of_brand
 @click.argument("partner")
 @click.argument("terms", type=_file)
 @click.option("--target", required=True, help="Where people who come from the partner are led.")
 @click.option("--words", default="", help="What the partner shows beside the link.")
 @_despite
 @click.option("--dry-run", is_flag=True, help="Only say what it would be.")
-@_actor
+@actor_option
 @json_option
 def offer(
     session: CommandSession, brand_id: str, partner: str, terms: Path, target: str, words: str, despite: str,
@@ -105,12 +98,12 @@ def offer(
 
 
 @group.command("accept")
-@_of_brand
+@of_brand
 @click.argument("deal")
 @click.option("--target", default="", help="Where people who come from the partner are led.")
 @click.option("--words", default="", help="What the partner shows beside the link.")
 @_despite
-@_actor
+@actor_option
 @json_option
 def accept(
     session: CommandSession, brand_id: str, deal: str, target: str, words: str, despite: str, actor: str, as_json: bool
@@ -123,13 +116,13 @@ def accept(
 
 
 @group.command("counter")
-@_of_brand
+@of_brand
 @click.argument("deal")
 @click.argument("terms", type=_file)
 @click.option("--target", default="", help="Where people who come from the partner are led.")
 @click.option("--words", default="", help="What the partner shows beside the link.")
 @_despite
-@_actor
+@actor_option
 @json_option
 def counter(
     session: CommandSession, brand_id: str, deal: str, terms: Path, target: str, words: str, despite: str, actor: str,
@@ -145,10 +138,10 @@ def counter(
 
 
 @group.command("decline")
-@_of_brand
+@of_brand
 @click.argument("deal")
 @click.option("--reason", required=True, help="Why; the partner is told.")
-@_actor
+@actor_option
 @json_option
 def decline(session: CommandSession, brand_id: str, deal: str, reason: str, actor: str, as_json: bool) -> None:
     """Decline the partner's proposal, or withdraw one's own."""
@@ -159,10 +152,10 @@ def decline(session: CommandSession, brand_id: str, deal: str, reason: str, acto
 
 
 @group.command("link")
-@_of_brand
+@of_brand
 @click.argument("deal")
 @click.option("--words", default=None, help="What the partner shows beside the link from now on.")
-@_actor
+@actor_option
 def link(session: CommandSession, brand_id: str, deal: str, words: str | None, actor: str) -> None:
     """Tell the partner the tracked link again, as after a move or with other words."""
     with session.brand(brand_id) as brand:
@@ -171,7 +164,7 @@ def link(session: CommandSession, brand_id: str, deal: str, words: str | None, a
 
 
 @group.command("deals")
-@_of_brand
+@of_brand
 @json_option
 def deals(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """Every deal, and what it gave and received."""
@@ -182,7 +175,7 @@ def deals(session: CommandSession, brand_id: str, as_json: bool) -> None:
 
 
 @group.command("show")
-@_of_brand
+@of_brand
 @click.argument("deal")
 @json_option
 def show(session: CommandSession, brand_id: str, deal: str, as_json: bool) -> None:
@@ -193,11 +186,11 @@ def show(session: CommandSession, brand_id: str, deal: str, as_json: bool) -> No
 
 
 @group.command("shown")
-@_of_brand
+@of_brand
 @click.argument("deal")
 @click.argument("quantity", type=int)
 @click.option("--key", required=True, help="What it is for, for example the day; works once.")
-@_actor
+@actor_option
 def shown(session: CommandSession, brand_id: str, deal: str, quantity: int, key: str, actor: str) -> None:
     """Write down how often the partner was shown."""
     with session.brand(brand_id) as brand:
@@ -206,10 +199,10 @@ def shown(session: CommandSession, brand_id: str, deal: str, quantity: int, key:
 
 
 @group.command("lost")
-@_of_brand
+@of_brand
 @click.argument("deal")
 @click.argument("contact", metavar="CONTACT")
-@_actor
+@actor_option
 def lost(session: CommandSession, brand_id: str, deal: str, contact: str, actor: str) -> None:
     """Somebody that came by a deal has left again."""
     with session.brand(brand_id) as brand:
@@ -218,7 +211,7 @@ def lost(session: CommandSession, brand_id: str, deal: str, contact: str, actor:
 
 
 @group.command("statement")
-@_of_brand
+@of_brand
 @click.argument("deal")
 def statement(session: CommandSession, brand_id: str, deal: str) -> None:
     """The settlement as this side computes it, as JSON."""
@@ -229,7 +222,7 @@ def statement(session: CommandSession, brand_id: str, deal: str) -> None:
 
 
 @group.command("steps")
-@_of_brand
+@of_brand
 @click.option("--deal", default="", help="Of one deal.")
 @click.option("--refused", is_flag=True, help="Only messages that were refused.")
 @json_option
@@ -241,9 +234,9 @@ def steps(session: CommandSession, brand_id: str, deal: str, refused: bool, as_j
 
 
 @group.command("overlap")
-@_of_brand
+@of_brand
 @click.argument("partner")
-@_actor
+@actor_option
 def ask(session: CommandSession, brand_id: str, partner: str, actor: str) -> None:
     """Ask a partner for an estimate of the audience that both share."""
     with session.brand(brand_id) as brand:
@@ -252,7 +245,7 @@ def ask(session: CommandSession, brand_id: str, partner: str, actor: str) -> Non
 
 
 @group.command("overlaps")
-@_of_brand
+@of_brand
 @json_option
 def overlaps(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """Every estimate, newest first; none is shown below 1,000 people."""

@@ -9,7 +9,17 @@ from typing import Any
 
 import click
 
-from scrm_core.api import Brand, CommandSession, Invalid, NotFound, find_contact, iso, json_option
+from scrm_core.api import (
+    Brand,
+    CommandSession,
+    Invalid,
+    NotFound,
+    actor_option,
+    find_contact,
+    iso,
+    json_option,
+    of_brand,
+)
 
 from .awards.commands import add_commands as add_award_commands
 from .engine import checking
@@ -26,7 +36,6 @@ from .winners import add_commands as add_winner_commands
 BRAND = click.argument("brand_id", metavar="BRAND")
 CODE = click.argument("code", metavar="CAMPAIGN")
 DRAW = click.argument("uid", metavar="DRAW")
-AS = click.option("--as", "actor", required=True, help="Who does it.")
 FAILED = 1
 
 
@@ -50,11 +59,10 @@ def campaign() -> None:
 
 
 @campaign.command("create")
-@BRAND
+@of_brand
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@AS
+@actor_option
 @json_option
-@click.pass_obj
 def create(session: CommandSession, brand_id: str, file: Path, actor: str, as_json: bool) -> None:
     """Make a draft from the definition in FILE (TOML or JSON)."""
     body = read_definition(file)
@@ -65,9 +73,8 @@ def create(session: CommandSession, brand_id: str, file: Path, actor: str, as_js
 
 
 @campaign.command("list")
-@BRAND
+@of_brand
 @json_option
-@click.pass_obj
 def list_campaigns(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """All campaigns with their state and cost."""
     headings = ("code", "game", "phase", "surface", "starts_at", "ends_at", "spent_minor", "budget_minor")
@@ -78,10 +85,9 @@ def list_campaigns(session: CommandSession, brand_id: str, as_json: bool) -> Non
 
 
 @campaign.command("show")
-@BRAND
+@of_brand
 @CODE
 @json_option
-@click.pass_obj
 def show(session: CommandSession, brand_id: str, code: str, as_json: bool) -> None:
     """A campaign with its commitment."""
     with session.brand(brand_id) as brand:
@@ -91,12 +97,11 @@ def show(session: CommandSession, brand_id: str, code: str, as_json: bool) -> No
 
 
 @campaign.command("publish")
-@BRAND
+@of_brand
 @CODE
-@AS
+@actor_option
 @click.option("--confirm", is_flag=True, help="Accept an expected spend above the budget, and prizes that may run out.")
 @json_option
-@click.pass_obj
 def publish(session: CommandSession, /, brand_id: str, code: str, actor: str, confirm: bool, as_json: bool) -> None:
     """Publish a draft: odds, quantities, rules and commitment stand from now on."""
     with session.brand(brand_id) as brand:
@@ -105,11 +110,10 @@ def publish(session: CommandSession, /, brand_id: str, code: str, actor: str, co
 
 
 @campaign.command("pause")
-@BRAND
+@of_brand
 @CODE
-@AS
+@actor_option
 @click.option("--reason", required=True, help="Why; players are told.")
-@click.pass_obj
 def pause(session: CommandSession, brand_id: str, code: str, actor: str, reason: str) -> None:
     """Stop a campaign for a while."""
     with session.brand(brand_id) as brand:
@@ -118,10 +122,9 @@ def pause(session: CommandSession, brand_id: str, code: str, actor: str, reason:
 
 
 @campaign.command("resume")
-@BRAND
+@of_brand
 @CODE
-@AS
-@click.pass_obj
+@actor_option
 def resume(session: CommandSession, brand_id: str, code: str, actor: str) -> None:
     """Let a paused campaign go on."""
     with session.brand(brand_id) as brand:
@@ -130,11 +133,10 @@ def resume(session: CommandSession, brand_id: str, code: str, actor: str) -> Non
 
 
 @campaign.command("end")
-@BRAND
+@of_brand
 @CODE
-@AS
+@actor_option
 @click.option("--reason", required=True, help="Why; players are told.")
-@click.pass_obj
 def end(session: CommandSession, brand_id: str, code: str, actor: str, reason: str) -> None:
     """End a campaign before its time."""
     with session.brand(brand_id) as brand:
@@ -143,11 +145,10 @@ def end(session: CommandSession, brand_id: str, code: str, actor: str, reason: s
 
 
 @campaign.command("reveal")
-@BRAND
+@of_brand
 @CODE
-@AS
+@actor_option
 @json_option
-@click.pass_obj
 def reveal(session: CommandSession, brand_id: str, code: str, actor: str, as_json: bool) -> None:
     """Publish the seed of a campaign that is over."""
     with session.brand(brand_id) as brand:
@@ -156,11 +157,10 @@ def reveal(session: CommandSession, brand_id: str, code: str, actor: str, as_jso
 
 
 @campaign.command("lengthen")
-@BRAND
+@of_brand
 @CODE
 @click.argument("ends_at")
-@AS
-@click.pass_obj
+@actor_option
 def lengthen(session: CommandSession, brand_id: str, code: str, ends_at: str, actor: str) -> None:
     """Move the end to later, to ENDS_AT (ISO 8601, the brand's wall-clock time without an offset)."""
     with session.brand(brand_id) as brand:
@@ -171,12 +171,11 @@ def lengthen(session: CommandSession, brand_id: str, code: str, ends_at: str, ac
 
 
 @campaign.command("stock")
-@BRAND
+@of_brand
 @CODE
 @click.argument("prize")
 @click.argument("more", type=int)
-@AS
-@click.pass_obj
+@actor_option
 def stock(session: CommandSession, brand_id: str, code: str, prize: str, more: int, actor: str) -> None:
     """Add MORE to the stock of PRIZE."""
     with session.brand(brand_id) as brand:
@@ -185,11 +184,10 @@ def stock(session: CommandSession, brand_id: str, code: str, prize: str, more: i
 
 
 @campaign.command("budget")
-@BRAND
+@of_brand
 @CODE
 @click.argument("more_minor", type=int)
-@AS
-@click.pass_obj
+@actor_option
 def budget(session: CommandSession, brand_id: str, code: str, more_minor: int, actor: str) -> None:
     """Add MORE_MINOR minor units to the budget."""
     with session.brand(brand_id) as brand:
@@ -199,10 +197,9 @@ def budget(session: CommandSession, brand_id: str, code: str, more_minor: int, a
 
 
 @campaign.command("odds")
-@BRAND
+@of_brand
 @CODE
 @json_option
-@click.pass_obj
 def odds(session: CommandSession, brand_id: str, code: str, as_json: bool) -> None:
     """Published odds, the rate with the guarantee counted, and what is expected to be spent."""
     with session.brand(brand_id) as brand:
@@ -223,9 +220,8 @@ def odds(session: CommandSession, brand_id: str, code: str, as_json: bool) -> No
 
 
 @campaign.command("prizes")
-@BRAND
+@of_brand
 @json_option
-@click.pass_obj
 def prizes(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """Prizes of all published campaigns: odds beside what was drawn."""
     with session.brand(brand_id) as brand:
@@ -235,11 +231,10 @@ def prizes(session: CommandSession, brand_id: str, as_json: bool) -> None:
 
 
 @group.command("recommend")
-@BRAND
+@of_brand
 @click.argument("goal", metavar="GOAL")
 @click.option("--surface", "on", multiple=True, help="A surface that the brand has; all when none is named.")
 @json_option
-@click.pass_obj
 def recommended(session: CommandSession, brand_id: str, goal: str, on: tuple[str, ...], as_json: bool) -> None:
     """The main and assisting games for GOAL, and why the brand cannot use one."""
     headings = ("role", "game", "usable", "surfaces", "problems")
@@ -255,14 +250,13 @@ def tickets() -> None:
 
 
 @tickets.command("grant")
-@BRAND
+@of_brand
 @CODE
 @click.argument("contact", metavar="CONTACT")
 @click.argument("count", type=int)
 @click.option("--key", required=True, help="What they are for; works once.")
-@AS
+@actor_option
 @json_option
-@click.pass_obj
 def grant(
     session: CommandSession, /, brand_id: str, code: str, contact: str, count: int, key: str, actor: str, as_json: bool
 ) -> None:
@@ -279,9 +273,8 @@ def review() -> None:
 
 
 @review.command("list")
-@BRAND
+@of_brand
 @json_option
-@click.pass_obj
 def list_reviews(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """Prizes that wait for a person's word, with what was seen."""
     headings = ("uid", "campaign", "prize", "value_minor", "contact", "score", "signals", "approved_by", "needed")
@@ -291,11 +284,10 @@ def list_reviews(session: CommandSession, brand_id: str, as_json: bool) -> None:
 
 
 @review.command("approve")
-@BRAND
+@of_brand
 @DRAW
-@AS
+@actor_option
 @click.option("--reason", default="", help="Why.")
-@click.pass_obj
 def approve(session: CommandSession, brand_id: str, uid: str, actor: str, reason: str) -> None:
     """Approve a held prize; above a value two persons have to."""
     with session.brand(brand_id) as brand:
@@ -304,11 +296,10 @@ def approve(session: CommandSession, brand_id: str, uid: str, actor: str, reason
 
 
 @review.command("reject")
-@BRAND
+@of_brand
 @DRAW
-@AS
+@actor_option
 @click.option("--reason", required=True, help="Why; the player is told.")
-@click.pass_obj
 def reject(session: CommandSession, brand_id: str, uid: str, actor: str, reason: str) -> None:
     """Reject a held prize; stock and budget return."""
     with session.brand(brand_id) as brand:
@@ -317,11 +308,10 @@ def reject(session: CommandSession, brand_id: str, uid: str, actor: str, reason:
 
 
 @review.command("void")
-@BRAND
+@of_brand
 @DRAW
-@AS
+@actor_option
 @click.option("--reason", required=True, help="Why; the player is told.")
-@click.pass_obj
 def void(session: CommandSession, brand_id: str, uid: str, actor: str, reason: str) -> None:
     """Take a prize back before it is granted."""
     with session.brand(brand_id) as brand:
@@ -330,9 +320,8 @@ def void(session: CommandSession, brand_id: str, uid: str, actor: str, reason: s
 
 
 @group.command("failed")
-@BRAND
+@of_brand
 @json_option
-@click.pass_obj
 def failed(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """Prizes whose granting failed."""
     headings = ("uid", "campaign", "prize", "state", "attempts", "error")
@@ -342,9 +331,8 @@ def failed(session: CommandSession, brand_id: str, as_json: bool) -> None:
 
 
 @group.command("replay")
-@BRAND
+@of_brand
 @DRAW
-@click.pass_obj
 def replay(session: CommandSession, brand_id: str, uid: str) -> None:
     """Try to grant a failed prize again; it is never granted twice."""
     with session.brand(brand_id) as brand:
@@ -353,7 +341,7 @@ def replay(session: CommandSession, brand_id: str, uid: str) -> None:
 
 
 @group.command("verify")
-@BRAND
+@of_brand
 @DRAW
 @json_option
 @click.pass_context
@@ -369,10 +357,9 @@ def verify(ctx: click.Context, brand_id: str, uid: str, as_json: bool) -> None:
 
 
 @group.command("draws")
-@BRAND
+@of_brand
 @CODE
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write.")
-@click.pass_obj
 def draws(session: CommandSession, brand_id: str, code: str, out: Path) -> None:
     """Write the file with which anybody checks the draws of CAMPAIGN; the seed is in it once it is revealed."""
     with session.brand(brand_id) as brand:

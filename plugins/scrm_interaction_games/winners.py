@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 import click
 import flask
 
-from scrm_core.api import Invalid, consumer_language, consumer_page, current_brand, from_instant, iso, permission
+from scrm_core.api import (
+    Invalid,
+    consumer_language,
+    consumer_page,
+    current_brand,
+    from_instant,
+    iso,
+    of_brand,
+    permission,
+)
 
 from .engine import winners
 from .pages.routes import games_here, pages, published_campaign, root, static_url
@@ -80,11 +89,10 @@ def add_commands(group: click.Group) -> None:
     """Add ``winners``."""
 
     @group.command("winners")
-    @click.argument("brand_id", metavar="BRAND")
+    @of_brand
     @click.argument("code", metavar="CAMPAIGN")
     @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write all of them to a CSV file.")
     @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-    @click.pass_obj
     def list_winners(session: CommandSession, brand_id: str, code: str, out: Path | None, as_json: bool) -> None:
         """The last winners of CAMPAIGN, masked; with --out the record of all of them, to be kept."""
         with session.brand(brand_id) as brand:

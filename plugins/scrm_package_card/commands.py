@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from scrm_core.api import Brand, CommandSession, CsvFile, CsvReject, Invalid, json_option, load_body
+from scrm_core.api import Brand, CommandSession, CsvFile, CsvReject, Invalid, json_option, load_body, of_brand
 
 from .charts import VIEWS, chart, save
 from .report import BY, full_report
@@ -40,7 +40,7 @@ add_step_commands(group)
 
 
 @group.command("create")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("code", metavar="CAMPAIGN")
 @click.option("--source", required=True, help="The source of the orders that carry the card.")
 @click.option("--name", default="", help="A name for people.")
@@ -51,7 +51,6 @@ add_step_commands(group)
 @click.option("--recall-days", type=int, help="Days after shipping within which a scan counts.")
 @click.option("--contribution-days", type=int, help="Days after the lead whose orders count.")
 @json_option
-@click.pass_obj
 def create(
     session: CommandSession,
     brand_id: str,
@@ -83,9 +82,8 @@ def create(
 
 
 @group.command("list")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @json_option
-@click.pass_obj
 def list_campaigns(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """The campaigns of a brand."""
     with session.brand(brand_id) as brand:
@@ -95,13 +93,12 @@ def list_campaigns(session: CommandSession, brand_id: str, as_json: bool) -> Non
 
 
 @group.command("link")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("code", metavar="CAMPAIGN")
 @click.argument("channel")
 @click.argument("target", metavar="URL")
 @click.option("--variant", default="", help="Which card design carries this link, for an A/B test.")
 @json_option
-@click.pass_obj
 def link(
     session: CommandSession, brand_id: str, code: str, channel: str, target: str, variant: str, as_json: bool
 ) -> None:
@@ -146,12 +143,11 @@ def ship(ctx: click.Context, brand_id: str, code: str, file: Path, dry_run: bool
 
 
 @group.command("figures")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.option("--campaign", help="Of this campaign alone.")
 @click.option("--by", type=click.Choice(BY), default="campaign", show_default=True, help="What the rows stand for.")
 @click.option("--days", type=int, help="Days after the lead whose orders count; default: the campaign's.")
 @json_option
-@click.pass_obj
 def figures(
     session: CommandSession, brand_id: str, campaign: str | None, by: str, days: int | None, as_json: bool
 ) -> None:
@@ -170,11 +166,10 @@ def figures(
 
 
 @group.command("chart")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("code", metavar="CAMPAIGN")
 @click.option("--by", "view", type=click.Choice(VIEWS), default="day", show_default=True, help="Days or groups.")
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="File: .svg or .png.")
-@click.pass_obj
 def draw(session: CommandSession, brand_id: str, code: str, view: str, out: Path) -> None:
     """Draw recall 引流召回率 and contribution per card 单卡贡献率, per day or per arm, batch or channel."""
     with session.brand(brand_id) as brand:

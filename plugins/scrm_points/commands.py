@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from scrm_core.api import Brand, CommandSession, NotFound, find_contact, json_option
+from scrm_core.api import Brand, CommandSession, NotFound, find_contact, json_option, of_brand, paged
 
 from .report import points_report
 from .routes import balance_view, entry_view
@@ -26,10 +26,9 @@ def group() -> None:
 
 
 @group.command("balance")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("contact", metavar="CONTACT")
 @json_option
-@click.pass_obj
 def balance(session: CommandSession, brand_id: str, contact: str, as_json: bool) -> None:
     """What a person can spend now, owes, and what of it lapses next."""
     with session.brand(brand_id) as brand:
@@ -38,12 +37,10 @@ def balance(session: CommandSession, brand_id: str, contact: str, as_json: bool)
 
 
 @group.command("entries")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("contact", metavar="CONTACT")
-@click.option("--after", type=int, default=0, help="Show entries behind this number of entries' ids.")
-@click.option("--limit", type=int, default=50, show_default=True, help="At most so many.")
+@paged
 @json_option
-@click.pass_obj
 def entries(session: CommandSession, brand_id: str, contact: str, after: int, limit: int, as_json: bool) -> None:
     """A person's entries, oldest first."""
     with session.brand(brand_id) as brand:
@@ -54,14 +51,13 @@ def entries(session: CommandSession, brand_id: str, contact: str, after: int, li
 
 
 @group.command("adjust")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("contact", metavar="CONTACT")
 @click.argument("points", type=int)
 @click.option("--key", required=True, help="What it is for; works once.")
 @click.option("--reason", required=True, help="Why.")
 @click.option("--as", "actor", required=True, help="Who makes it.")
 @json_option
-@click.pass_obj
 def adjust(
     session: CommandSession, brand_id: str, contact: str, points: int, key: str, reason: str, actor: str, as_json: bool
 ) -> None:
@@ -90,9 +86,8 @@ def check(ctx: click.Context, brand_id: str, as_json: bool) -> None:
 
 
 @group.command("report")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @json_option
-@click.pass_obj
 def report(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """Entries by kind, and what everybody has and owes together."""
     with session.brand(brand_id) as brand:

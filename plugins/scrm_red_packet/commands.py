@@ -5,13 +5,21 @@ from __future__ import annotations
 import csv
 import dataclasses
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
-from scrm_core.api import Brand, CommandSession, Invalid, NotFound, find_contact, json_option
+from scrm_core.api import (
+    Brand,
+    CommandSession,
+    Invalid,
+    NotFound,
+    actor_option,
+    find_contact,
+    json_option,
+    of_brand,
+    paged,
+)
 
 from .files import Answer
 from .payouts import STATES, Confirmation
@@ -19,12 +27,10 @@ from .report import red_packet_report
 from .service import NAME, RedPackets
 from .views import budget_view, entry_view, packet_view, payout_view, step_view
 
-F = TypeVar("F", bound=Callable[..., Any])
 WRONG = 1
 PACKET = ["code", "total_minor", "people", "handed", "state", "expires_at", "returned_minor"]
 PAYOUT = ["number", "contact", "packet", "amount_minor", "state", "reason", "via", "reference", "created_at"]
 
-_actor = click.option("--as", "actor", required=True, help="Who does it.")
 
 
 def _of(brand: Brand) -> RedPackets:
@@ -34,23 +40,13 @@ def _of(brand: Brand) -> RedPackets:
     return RedPackets(brand, plugin.settings)
 
 
-def _of_brand(command: F) -> F:
-    return click.pass_obj(click.argument("brand_id", metavar="BRAND")(command))  # type: ignore[return-value]
-
-
-def _paged(command: F) -> F:
-    after = click.option("--after", type=int, default=0, help="Go on behind this id.")
-    limit = click.option("--limit", type=int, default=50, show_default=True, help="At most so many.")
-    return after(limit(command))
-
-
 @click.group(name=NAME)
 def group() -> None:
     """Red packets 红包: budget, packets that people share, payouts."""
 
 
 @group.command("budget")
-@_of_brand
+@of_brand
 @json_option
 def budget(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """What was funded, is used, and is left, in minor units."""
@@ -60,8 +56,8 @@ def budget(session: CommandSession, brand_id: str, as_json: bool) -> None:
 
 
 @group.command("entries")
-@_of_brand
-@_paged
+@of_brand
+@paged
 @json_option
 def entries(session: CommandSession, brand_id: str, after: int, limit: int, as_json: bool) -> None:
     """Entries of the budget, oldest first."""
@@ -72,11 +68,11 @@ def entries(session: CommandSession, brand_id: str, after: int, limit: int, as_j
 
 
 @group.command("fund")
-@_of_brand
+@of_brand
 @click.argument("amount_minor", type=int)
 @click.option("--key", required=True, help="What it is for; works once.")
 @click.option("--reason", required=True, help="Why.")
-@_actor
+@actor_option
 @json_option
 def fund(
     session: CommandSession, brand_id: str, amount_minor: int, key: str, reason: str, actor: str, as_json: bool
@@ -90,13 +86,13 @@ def fund(
 
 
 @group.command("prepare")
-@_of_brand
+@of_brand
 @click.argument("code")
 @click.argument("total_minor", type=int)
 @click.argument("people", type=int)
 @click.option("--title", default="", help="What people read.")
 @click.option("--hours", type=int, help="Until the rest returns; default: the setting expire_hours.")
-@_actor
+@actor_option
 @json_option
 def prepare(
     session: CommandSession, brand_id: str, code: str, total_minor: int, people: int, title: str, hours: int | None,
@@ -110,8 +106,8 @@ def prepare(
 
 
 @group.command("packets")
-@_of_brand
-@_paged
+@of_brand
+@paged
 @json_option
 def packet_list(session: CommandSession, brand_id: str, after: int, limit: int, as_json: bool) -> None:
     """Prepared packets, oldest first."""
@@ -121,7 +117,7 @@ def packet_list(session: CommandSession, brand_id: str, after: int, limit: int, 
 
 
 @group.command("packet")
-@_of_brand
+@of_brand
 @click.argument("code")
 @json_option
 def packet(session: CommandSession, brand_id: str, code: str, as_json: bool) -> None:
@@ -132,9 +128,9 @@ def packet(session: CommandSession, brand_id: str, code: str, as_json: bool) -> 
 
 
 @group.command("close")
-@_of_brand
+@of_brand
 @click.argument("code")
-@_actor
+@actor_option
 @json_option
 def close(session: CommandSession, brand_id: str, code: str, actor: str, as_json: bool) -> None:
     """End a packet now; what nobody got returns to the budget."""
@@ -144,7 +140,7 @@ def close(session: CommandSession, brand_id: str, code: str, actor: str, as_json
 
 
 @group.command("pay")
-@_of_brand
+@of_brand
 def pay(session: CommandSession, brand_id: str) -> None:
     """Do now what the job does every minute: close expired packets, ask about payouts, pay those that are due."""
     with session.brand(brand_id) as brand:
@@ -153,7 +149,7 @@ def pay(session: CommandSession, brand_id: str) -> None:
 
 
 @group.command("check")
-@_of_brand
+@of_brand
 @click.pass_context
 def check(ctx: click.Context, session: CommandSession, brand_id: str) -> None:
     """Whether budget, packets and payouts add up; exit code 1 when they do not."""
@@ -167,7 +163,7 @@ def check(ctx: click.Context, session: CommandSession, brand_id: str) -> None:
 
 
 @group.command("report")
-@_of_brand
+@of_brand
 @json_option
 def report(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """Issued, paid, waiting, returned to the budget."""
@@ -184,10 +180,10 @@ def payouts() -> None:
 
 
 @payouts.command("list")
-@_of_brand
+@of_brand
 @click.option("--state", type=click.Choice(STATES), help="Of this state alone.")
 @click.option("--contact", help="Of this person (uid, phone=NUMBER) alone.")
-@_paged
+@paged
 @json_option
 def payout_list(
     session: CommandSession, brand_id: str, state: str | None, contact: str | None, after: int, limit: int,
@@ -204,7 +200,7 @@ def payout_list(
 
 
 @payouts.command("show")
-@_of_brand
+@of_brand
 @click.argument("number")
 @json_option
 def show(session: CommandSession, brand_id: str, number: str, as_json: bool) -> None:
@@ -223,7 +219,7 @@ def show(session: CommandSession, brand_id: str, number: str, as_json: bool) -> 
 
 
 @payouts.command("export")
-@_of_brand
+@of_brand
 @click.option("--file", "code", help="Write this earlier file again.")
 @click.option("--all", "everything", is_flag=True, help="All that are due, also those the gateway would pay.")
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="File; default: standard output.")
@@ -251,7 +247,7 @@ def export(
 
 
 @payouts.command("confirm")
-@_of_brand
+@of_brand
 @click.argument("number", required=False)
 @click.option("--failed", is_flag=True, help="It could not be paid.")
 @click.option("--reference", default="", help="What the payer calls the transfer.")
@@ -260,7 +256,7 @@ def export(
     "--from", "path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The finance department's file: columns number, result (paid or failed), reference, reason.",
 )  # fmt: skip
-@_actor
+@actor_option
 @json_option
 @click.pass_context
 def confirm(
@@ -283,9 +279,9 @@ def confirm(
 
 
 @payouts.command("retry")
-@_of_brand
+@of_brand
 @click.argument("number")
-@_actor
+@actor_option
 @json_option
 def retry(session: CommandSession, brand_id: str, number: str, actor: str, as_json: bool) -> None:
     """Make a failed payout due again, under a new number."""
@@ -295,10 +291,10 @@ def retry(session: CommandSession, brand_id: str, number: str, actor: str, as_js
 
 
 @payouts.command("cancel")
-@_of_brand
+@of_brand
 @click.argument("number")
 @click.option("--reason", required=True, help="Why.")
-@_actor
+@actor_option
 @json_option
 def cancel(session: CommandSession, brand_id: str, number: str, reason: str, actor: str, as_json: bool) -> None:
     """Take the reward behind an unpaid payout back; its money returns to the budget."""

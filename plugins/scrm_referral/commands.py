@@ -6,46 +6,31 @@ import csv
 import json
 import sys
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from scrm_core.api import CommandSession, Invalid, find_contact, json_option
+from scrm_core.api import CommandSession, Invalid, actor_option, find_contact, json_option, of_brand, paged
 
 from . import relations
 from .poster import poster_of
 from .report import COLUMNS, export, figures
 from .rungs import STATES
-from .schemas import MOST, NAME, TRAITS
+from .schemas import NAME, TRAITS
 from .service import referrals_of
 from .views import campaign_view, invitee_view, inviter_view, rung_view
 
-F = TypeVar("F", bound=Callable[..., Any])
 CAMPAIGN = ["code", "state", "template", "surface", "quota", "accepted", "budget_minor", "spent_minor"]
 INVITER = ["contact", "state", "staff", "code", "link"]
 INVITEE = ["uid", "contact", "inviter", "state", "reason", "score", "bound_at", "qualified_at"]
 REWARD = ["uid", "campaign", "inviter", "invites", "item", "value_minor", "state", "reason", "needed"]
 _VERDICTS = click.Choice(["approve", "refuse"])
 
-_actor = click.option("--as", "actor", required=True, help="Who does it.")
 _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 _code = click.argument("code", metavar="CAMPAIGN")
 _contact = click.argument("contact")
-
-
-def _of_brand(command: F) -> F:
-    return click.pass_obj(click.argument("brand_id", metavar="BRAND")(command))  # type: ignore[return-value]
-
-
-def _paged(command: F) -> F:
-    """Two options of a command that shows a long list: behind which id to go on, and how many to show."""
-    limit = click.option(
-        "--limit", type=click.IntRange(1, 1_000), default=100, show_default=True, help="At most so many."
-    )
-    after = click.option("--after", type=click.IntRange(0, MOST), default=0, help="Go on behind this id.")
-    return after(limit(command))
 
 
 def _tell_more(found: Sequence[Any], limit: int) -> None:
@@ -75,7 +60,7 @@ def group() -> None:
 
 
 @group.command("dry-run")
-@_of_brand
+@of_brand
 @_file
 @json_option
 def dry_run(session: CommandSession, brand_id: str, file: Path, as_json: bool) -> None:
@@ -96,9 +81,9 @@ def dry_run(session: CommandSession, brand_id: str, file: Path, as_json: bool) -
 
 
 @group.command("create")
-@_of_brand
+@of_brand
 @_file
-@_actor
+@actor_option
 @json_option
 def create(session: CommandSession, brand_id: str, file: Path, actor: str, as_json: bool) -> None:
     """Make a draft from the definition in FILE (TOML or JSON)."""
@@ -108,9 +93,9 @@ def create(session: CommandSession, brand_id: str, file: Path, actor: str, as_js
 
 
 @group.command("publish")
-@_of_brand
+@of_brand
 @_code
-@_actor
+@actor_option
 @json_option
 def publish(session: CommandSession, brand_id: str, code: str, actor: str, as_json: bool) -> None:
     """Open a draft."""
@@ -120,9 +105,9 @@ def publish(session: CommandSession, brand_id: str, code: str, actor: str, as_js
 
 
 @group.command("close")
-@_of_brand
+@of_brand
 @_code
-@_actor
+@actor_option
 def close(session: CommandSession, brand_id: str, code: str, actor: str) -> None:
     """Take no more sign-ups and invitees; steps, audits and refunds go on."""
     with session.brand(brand_id) as brand:
@@ -131,10 +116,10 @@ def close(session: CommandSession, brand_id: str, code: str, actor: str) -> None
 
 
 @group.command("enlarge")
-@_of_brand
+@of_brand
 @_code
 @click.argument("quota", type=int)
-@_actor
+@actor_option
 def enlarge(session: CommandSession, brand_id: str, code: str, quota: int, actor: str) -> None:
     """Raise the number of places to QUOTA; who waited longest comes off the wait-list."""
     with session.brand(brand_id) as brand:
@@ -143,10 +128,10 @@ def enlarge(session: CommandSession, brand_id: str, code: str, quota: int, actor
 
 
 @group.command("fund")
-@_of_brand
+@of_brand
 @_code
 @click.argument("budget_minor", type=int)
-@_actor
+@actor_option
 def fund(session: CommandSession, brand_id: str, code: str, budget_minor: int, actor: str) -> None:
     """Raise the budget to BUDGET_MINOR; what waits for money is granted by the job."""
     with session.brand(brand_id) as brand:
@@ -155,11 +140,11 @@ def fund(session: CommandSession, brand_id: str, code: str, budget_minor: int, a
 
 
 @group.command("restock")
-@_of_brand
+@of_brand
 @_code
 @click.argument("invites", type=int)
 @click.argument("stock", type=int)
-@_actor
+@actor_option
 def restock(session: CommandSession, brand_id: str, code: str, invites: int, stock: int, actor: str) -> None:
     """Raise the stock of the rung for INVITES to STOCK; what waits for it is granted by the job."""
     with session.brand(brand_id) as brand:
@@ -168,7 +153,7 @@ def restock(session: CommandSession, brand_id: str, code: str, invites: int, sto
 
 
 @group.command("list")
-@_of_brand
+@of_brand
 @json_option
 def list_campaigns(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """All campaigns, oldest first."""
@@ -178,7 +163,7 @@ def list_campaigns(session: CommandSession, brand_id: str, as_json: bool) -> Non
 
 
 @group.command("show")
-@_of_brand
+@of_brand
 @_code
 @json_option
 def show(session: CommandSession, brand_id: str, code: str, as_json: bool) -> None:
@@ -190,7 +175,7 @@ def show(session: CommandSession, brand_id: str, code: str, as_json: bool) -> No
 
 
 @group.command("sign-up")
-@_of_brand
+@of_brand
 @_code
 @_contact
 @json_option
@@ -203,7 +188,7 @@ def sign_up(session: CommandSession, brand_id: str, code: str, contact: str, as_
 
 
 @group.command("leave")
-@_of_brand
+@of_brand
 @_code
 @_contact
 def leave(session: CommandSession, brand_id: str, code: str, contact: str) -> None:
@@ -214,9 +199,9 @@ def leave(session: CommandSession, brand_id: str, code: str, contact: str) -> No
 
 
 @group.command("inviters")
-@_of_brand
+@of_brand
 @_code
-@_paged
+@paged
 @json_option
 def inviters(session: CommandSession, brand_id: str, code: str, after: int, limit: int, as_json: bool) -> None:
     """Who signed up, in order, those who wait among them."""
@@ -229,7 +214,7 @@ def inviters(session: CommandSession, brand_id: str, code: str, after: int, limi
 
 
 @group.command("poster")
-@_of_brand
+@of_brand
 @_code
 @_contact
 @click.option("--output", "-o", required=True, type=click.Path(dir_okay=False, path_type=Path), help="PNG file.")
@@ -243,7 +228,7 @@ def poster(session: CommandSession, brand_id: str, code: str, contact: str, outp
 
 
 @group.command("touch")
-@_of_brand
+@of_brand
 @click.argument("personal_code")
 @_contact
 @click.option("--kind", type=click.Choice(["click", "opened", "added"]), default="opened", show_default=True)
@@ -256,7 +241,7 @@ def touch(session: CommandSession, brand_id: str, personal_code: str, contact: s
 
 
 @group.command("trait")
-@_of_brand
+@of_brand
 @_code
 @_contact
 @click.argument("kind", type=click.Choice(TRAITS))
@@ -269,11 +254,11 @@ def trait(session: CommandSession, brand_id: str, code: str, contact: str, kind:
 
 
 @group.command("invitees")
-@_of_brand
+@of_brand
 @_code
 @click.option("--state", type=click.Choice(relations.STATES), help="Of this state alone.")
 @click.option("--inviter", help="Of this inviter alone: a contact's uid, phone=NUMBER.")
-@_paged
+@paged
 @json_option
 def invitees(
     session: CommandSession, brand_id: str, code: str, state: str | None, inviter: str | None, after: int, limit: int,
@@ -291,11 +276,11 @@ def invitees(
 
 
 @group.command("review")
-@_of_brand
+@of_brand
 @click.argument("uid", metavar="INVITEE")
 @click.argument("verdict", type=_VERDICTS)
 @click.option("--reason", required=True, help="Why; it stays on record.")
-@_actor
+@actor_option
 def review(session: CommandSession, brand_id: str, uid: str, verdict: str, reason: str, actor: str) -> None:
     """Let a held invitee count, or refuse them."""
     with session.brand(brand_id) as brand:
@@ -304,9 +289,9 @@ def review(session: CommandSession, brand_id: str, uid: str, verdict: str, reaso
 
 
 @group.command("queue")
-@_of_brand
+@of_brand
 @click.option("--state", type=click.Choice(STATES), default="due", show_default=True, help="Rewards of this state.")
-@_paged
+@paged
 @json_option
 def queue(session: CommandSession, brand_id: str, state: str, after: int, limit: int, as_json: bool) -> None:
     """Rewards that wait for staff; --json shows what stands behind each."""
@@ -319,11 +304,11 @@ def queue(session: CommandSession, brand_id: str, state: str, after: int, limit:
 
 
 @group.command("audit")
-@_of_brand
+@of_brand
 @click.argument("uid", metavar="REWARD")
 @click.argument("verdict", type=_VERDICTS)
 @click.option("--reason", default="", help="Why; needed to refuse.")
-@_actor
+@actor_option
 @json_option
 def audit(
     session: CommandSession, brand_id: str, uid: str, verdict: str, reason: str, actor: str, as_json: bool
@@ -336,7 +321,7 @@ def audit(
 
 
 @group.command("settle")
-@_of_brand
+@of_brand
 def settle(session: CommandSession, brand_id: str) -> None:
     """Do now what the job does every ten minutes: look at gates again, grant what was observed long enough."""
     with session.brand(brand_id) as brand:
@@ -345,7 +330,7 @@ def settle(session: CommandSession, brand_id: str) -> None:
 
 
 @group.command("report")
-@_of_brand
+@of_brand
 @json_option
 def report(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """Invited, added, qualified, high-value actions later, and costs in minor units."""
@@ -355,7 +340,7 @@ def report(session: CommandSession, brand_id: str, as_json: bool) -> None:
 
 
 @group.command("export")
-@_of_brand
+@of_brand
 @_code
 def export_invitees(session: CommandSession, brand_id: str, code: str) -> None:
     """Every invitee of a campaign as CSV."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from scrm_core.api import Brand, CommandSession, NotFound, json_option
+from scrm_core.api import Brand, CommandSession, NotFound, json_option, of_brand
 
 from .report import rules_report
 from .schemas import rules_of
@@ -24,9 +24,8 @@ def group() -> None:
 
 
 @group.command("list")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @json_option
-@click.pass_obj
 def list_rules(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """The rules of a brand with their hits."""
     with session.brand(brand_id) as brand:
@@ -36,9 +35,8 @@ def list_rules(session: CommandSession, brand_id: str, as_json: bool) -> None:
 
 
 @group.command("settle")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @json_option
-@click.pass_obj
 def settle(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """Set the tags of waiting hits whose person is known by now; a job does so every five minutes."""
     with session.brand(brand_id) as brand:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from scrm_core.api import CommandSession, Invalid, json_option
+from scrm_core.api import CommandSession, Invalid, json_option, of_brand
 
 from ..report import comparison_view, coupon_report, gate_comparison
 from ..report import expiring as expiring_rows
@@ -24,12 +24,8 @@ SHOWN = ("code", "title", "state", "codes", "issued", "stock_left", "budget_left
 DAY = click.DateTime(["%Y-%m-%d"])
 
 
-def _of_brand(command: F) -> F:
-    return click.pass_obj(click.argument("brand_id", metavar="BRAND")(command))  # type: ignore[return-value]
-
-
 def _of_batch(command: F) -> F:
-    return _of_brand(click.argument("code", metavar="BATCH")(command))
+    return of_brand(click.argument("code", metavar="BATCH")(command))
 
 
 def _definition(file: Path) -> Any:
@@ -40,7 +36,7 @@ def _definition(file: Path) -> Any:
 
 
 @click.command("create")
-@_of_brand
+@of_brand
 @click.argument("file", type=FILE)
 @json_option
 def create(session: CommandSession, brand_id: str, file: Path, as_json: bool) -> None:
@@ -62,7 +58,7 @@ def change(session: CommandSession, brand_id: str, code: str, file: Path, as_jso
 
 
 @click.command("list")
-@_of_brand
+@of_brand
 @click.option("--state", type=click.Choice(["draft", "open", "paused", "closed"]), help="Of this state alone.")
 @click.option("--after", default=0, help="Go on behind this one.")
 @click.option("--limit", default=200, show_default=True, help="How many at most.")
@@ -161,7 +157,7 @@ def printed(session: CommandSession, brand_id: str, code: str) -> None:
 
 
 @click.command("report")
-@_of_brand
+@of_brand
 @click.option("--batch", help="Of this batch alone.")
 @click.option("--since", type=DAY, help="Claimed on this day or later.")
 @click.option("--until", type=DAY, help="Claimed on this day or earlier.")
@@ -178,7 +174,7 @@ def report(
 
 
 @click.command("gates")
-@_of_brand
+@of_brand
 @click.option("--batch", "batches", multiple=True, help="Of this batch; may be given several times.")
 @click.option("--minimum", type=int, help="Persons each side needs before a winner is named; default: the setting.")
 @json_option
@@ -198,7 +194,7 @@ def gates(
 
 
 @click.command("expiring")
-@_of_brand
+@of_brand
 @click.option("--days", default=7, show_default=True, help="So many days from today on.")
 @json_option
 def expiring(session: CommandSession, brand_id: str, days: int, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from scrm_core.api import Brand, CommandSession, Conflict, Invalid, find_contact, json_option, load_body
+from scrm_core.api import Brand, CommandSession, Conflict, Invalid, find_contact, json_option, load_body, of_brand
 
 from ..service import coupons_of
 from .basket import cart_view
@@ -24,10 +24,9 @@ def _carts(brand: Brand) -> Carts:
 
 
 @click.command("quote")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @json_option
-@click.pass_obj
 def quote(session: CommandSession, brand_id: str, file: Path, as_json: bool) -> None:
     """Price the cart of a JSON FILE, as POST /quotes takes it; writes nothing."""
     with session.brand(brand_id) as brand:
@@ -50,7 +49,7 @@ def quote(session: CommandSession, brand_id: str, file: Path, as_json: bool) -> 
 
 
 @click.command("redeem")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("code", metavar="CODE")
 @click.option("--store", required=True, help="Code of the shop.")
 @click.option("--clerk", required=True, help="Code of the clerk.")
@@ -58,7 +57,6 @@ def quote(session: CommandSession, brand_id: str, file: Path, as_json: bool) -> 
 @click.option("--ticket", required=True, help="Number of the till's ticket; one coupon per ticket.")
 @click.option("--amount", "amount_minor", type=int, required=True, help="What the eligible goods cost, in minor units.")
 @json_option
-@click.pass_obj
 def redeem(
     session: CommandSession,
     brand_id: str,
@@ -87,12 +85,11 @@ def redeem(
 
 
 @click.command("reverse")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("redemption", metavar="REDEMPTION")
 @click.option("--reason", required=True, help="Why it is taken back.")
 @click.option("--by", "actor", default=ACTOR, show_default=True, help="Who takes it back.")
 @json_option
-@click.pass_obj
 def reverse(session: CommandSession, brand_id: str, redemption: str, reason: str, actor: str, as_json: bool) -> None:
     """Take a redemption back 撤销核销 with a linked entry, once; the coupon returns by its batch's terms."""
     with session.brand(brand_id) as brand:
@@ -106,11 +103,10 @@ def store_group() -> None:
 
 
 @store_group.command("add")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("code", metavar="STORE")
 @click.option("--name", default="", help="A name for people.")
 @json_option
-@click.pass_obj
 def add_store(session: CommandSession, brand_id: str, code: str, name: str, as_json: bool) -> None:
     """Add a shop, rename it, or open it again."""
     with session.brand(brand_id) as brand:
@@ -119,10 +115,9 @@ def add_store(session: CommandSession, brand_id: str, code: str, name: str, as_j
 
 
 @store_group.command("close")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("code", metavar="STORE")
 @json_option
-@click.pass_obj
 def close_store(session: CommandSession, brand_id: str, code: str, as_json: bool) -> None:
     """Close a shop: nothing is redeemed in it any more."""
     with session.brand(brand_id) as brand:
@@ -131,9 +126,8 @@ def close_store(session: CommandSession, brand_id: str, code: str, as_json: bool
 
 
 @store_group.command("list")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @json_option
-@click.pass_obj
 def list_stores(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """The shops of a brand."""
     with session.brand(brand_id) as brand:
@@ -148,7 +142,7 @@ def clerk_group() -> None:
 
 
 @clerk_group.command("add")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("code", metavar="CLERK")
 @click.option(
     "--pin", prompt=True, hide_input=True, confirmation_prompt=True, help="4 to 12 digits; asked for when not given."
@@ -160,7 +154,6 @@ def clerk_group() -> None:
     "--contact", default=None, help="The clerk as a customer (uid, phone=NUMBER): no coupon of their own is redeemed."
 )
 @json_option
-@click.pass_obj
 def add_clerk(
     session: CommandSession,
     brand_id: str,
@@ -180,10 +173,9 @@ def add_clerk(
 
 
 @clerk_group.command("disable")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("code", metavar="CLERK")
 @json_option
-@click.pass_obj
 def disable_clerk(session: CommandSession, brand_id: str, code: str, as_json: bool) -> None:
     """Let a clerk redeem no more."""
     with session.brand(brand_id) as brand:
@@ -192,9 +184,8 @@ def disable_clerk(session: CommandSession, brand_id: str, code: str, as_json: bo
 
 
 @clerk_group.command("list")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @json_option
-@click.pass_obj
 def list_clerks(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """The clerks of a brand."""
     with session.brand(brand_id) as brand:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from scrm_core.api import CommandSession, NotFound, find_contact, json_option
+from scrm_core.api import CommandSession, NotFound, find_contact, json_option, of_brand
 
 from ..gates.service import progress_view
 from ..service import coupons_of
@@ -18,12 +18,11 @@ ACTOR = "operator"
 
 
 @click.command("claim")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("batch", metavar="BATCH")
 @click.argument("contact", metavar="CONTACT")
 @click.option("--key", required=True, help="What names this claim, so that it is made once.")
 @json_option
-@click.pass_obj
 def claim(session: CommandSession, brand_id: str, batch: str, contact: str, key: str, as_json: bool) -> None:
     """Claim a coupon for a person 领券 as they would themselves: limits and the claim gate hold."""
     with session.brand(brand_id) as brand:
@@ -34,11 +33,10 @@ def claim(session: CommandSession, brand_id: str, batch: str, contact: str, key:
 
 
 @click.command("enter")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("code", metavar="CODE")
 @click.argument("contact", metavar="CONTACT")
 @json_option
-@click.pass_obj
 def enter(session: CommandSession, brand_id: str, code: str, contact: str, as_json: bool) -> None:
     """Claim the coupon of a code that was handed out 兑换码, as the person would themselves."""
     with session.brand(brand_id) as brand:
@@ -50,7 +48,7 @@ def enter(session: CommandSession, brand_id: str, code: str, contact: str, as_js
 
 
 @click.command("give")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("batch", metavar="BATCH")
 @click.argument("contact", metavar="CONTACT")
 @click.option("--key", required=True, help="What names this gift, so that it is given once.")
@@ -58,7 +56,6 @@ def enter(session: CommandSession, brand_id: str, code: str, contact: str, as_js
 @click.option("--sku", default="", help="Bind the coupon to this article.")
 @click.option("--by", "actor", default=ACTOR, show_default=True, help="Who gives it.")
 @json_option
-@click.pass_obj
 def give(
     session: CommandSession, brand_id: str, batch: str, contact: str, key: str, reason: str, sku: str, actor: str,
     as_json: bool,
@@ -73,10 +70,9 @@ def give(
 
 
 @click.command("coupons")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("contact", metavar="CONTACT")
 @json_option
-@click.pass_obj
 def coupons(session: CommandSession, brand_id: str, contact: str, as_json: bool) -> None:
     """A person's coupons, oldest first."""
     with session.brand(brand_id) as brand:
@@ -88,11 +84,10 @@ def coupons(session: CommandSession, brand_id: str, contact: str, as_json: bool)
 
 
 @click.command("progress")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("batch", metavar="BATCH")
 @click.argument("contact", metavar="CONTACT")
 @json_option
-@click.pass_obj
 def progress(session: CommandSession, brand_id: str, batch: str, contact: str, as_json: bool) -> None:
     """How far a person is with a batch's claim gate 领取门槛."""
     with session.brand(brand_id) as brand:
@@ -106,12 +101,11 @@ def progress(session: CommandSession, brand_id: str, batch: str, contact: str, a
 
 
 @click.command("void")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("uid", metavar="COUPON")
 @click.option("--reason", required=True, help="Why it is voided.")
 @click.option("--by", "actor", default=ACTOR, show_default=True, help="Who voids it.")
 @json_option
-@click.pass_obj
 def void(session: CommandSession, brand_id: str, uid: str, reason: str, actor: str, as_json: bool) -> None:
     """Void an unused coupon; a void one stays void."""
     with session.brand(brand_id) as brand:
@@ -121,9 +115,8 @@ def void(session: CommandSession, brand_id: str, uid: str, reason: str, actor: s
 
 
 @click.command("expire")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @json_option
-@click.pass_obj
 def expire(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """Expire coupons whose validity is over; a job does so every five minutes."""
     with session.brand(brand_id) as brand:

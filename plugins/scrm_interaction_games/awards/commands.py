@@ -20,6 +20,8 @@ from scrm_core.api import (
     find_contact,
     json_option,
     load_body,
+    of_brand,
+    paged,
 )
 
 from .content import KINDS
@@ -75,12 +77,11 @@ def _award_options(command: Any) -> Any:
 
 
 @award.command("give")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("contact", metavar="CONTACT")
 @click.option("--key", required=True, help="What it is for; works once.")
 @_award_options
 @json_option
-@click.pass_obj
 def give(session: CommandSession, /, brand_id: str, contact: str, as_json: bool, actor: str, **given: Any) -> None:
     """Give a person an award, once per key."""
     with session.brand(brand_id) as brand:
@@ -154,12 +155,10 @@ def _quantity(text: str) -> int:
 
 
 @award.command("list")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.option("--state", type=click.Choice(STATES), help="Only these.")
-@click.option("--after", type=int, default=0, help="Go on behind this one.")
-@click.option("--limit", type=int, default=50, show_default=True, help="At most so many.")
+@paged
 @json_option
-@click.pass_obj
 def list_awards(
     session: CommandSession, brand_id: str, state: str | None, after: int, limit: int, as_json: bool
 ) -> None:
@@ -172,12 +171,11 @@ def list_awards(
 
 
 @award.command("approve")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("uid", metavar="AWARD")
 @click.option("--reason", default="", help="Why.")
 @click.option("--as", "actor", required=True, help="Who approves.")
 @json_option
-@click.pass_obj
 def approve(session: CommandSession, brand_id: str, uid: str, reason: str, actor: str, as_json: bool) -> None:
     """Approve a proposed award: it is issued once."""
     with session.brand(brand_id) as brand:
@@ -186,12 +184,11 @@ def approve(session: CommandSession, brand_id: str, uid: str, reason: str, actor
 
 
 @award.command("refuse")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("uid", metavar="AWARD")
 @click.option("--reason", required=True, help="Why.")
 @click.option("--as", "actor", required=True, help="Who refuses.")
 @json_option
-@click.pass_obj
 def refuse(session: CommandSession, brand_id: str, uid: str, reason: str, actor: str, as_json: bool) -> None:
     """Refuse a proposed award."""
     with session.brand(brand_id) as brand:
@@ -205,7 +202,7 @@ def welfare() -> None:
 
 
 @welfare.command("create")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("code", metavar="CODE")
 @click.option("--title", required=True, help="What people read.")
 @click.option("--occasion", type=click.Choice(list(OCCASIONS)), required=True, help="What it is tied to.")
@@ -223,7 +220,6 @@ def welfare() -> None:
 @click.option("--until", "ends_at", required=True, help="Ends before this.")
 @click.option("--as", "actor", required=True, help="Who makes it.")
 @json_option
-@click.pass_obj
 def create(session: CommandSession, /, brand_id: str, actor: str, as_json: bool, **given: Any) -> None:
     """Make a welfare campaign, as a draft; the same one again changes nothing."""
     with session.brand(brand_id) as brand:
@@ -233,9 +229,8 @@ def create(session: CommandSession, /, brand_id: str, actor: str, as_json: bool,
 
 
 @welfare.command("list")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @json_option
-@click.pass_obj
 def list_welfare(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """Welfare campaigns: what they have cost, what is left, and why they stopped."""
     with session.brand(brand_id) as brand:
@@ -245,12 +240,11 @@ def list_welfare(session: CommandSession, brand_id: str, as_json: bool) -> None:
 
 
 @welfare.command("open")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("code", metavar="CODE")
 @click.option("--reason", default="", help="Why.")
 @click.option("--as", "actor", required=True, help="Who opens it.")
 @json_option
-@click.pass_obj
 def open_welfare(session: CommandSession, brand_id: str, code: str, reason: str, actor: str, as_json: bool) -> None:
     """Open a campaign, or go on after a stop by hand."""
     with session.brand(brand_id) as brand:
@@ -259,12 +253,11 @@ def open_welfare(session: CommandSession, brand_id: str, code: str, reason: str,
 
 
 @welfare.command("stop")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("code", metavar="CODE")
 @click.option("--reason", required=True, help="Why.")
 @click.option("--as", "actor", required=True, help="Who stops it.")
 @json_option
-@click.pass_obj
 def stop(session: CommandSession, brand_id: str, code: str, reason: str, actor: str, as_json: bool) -> None:
     """Stop a campaign by hand."""
     with session.brand(brand_id) as brand:
@@ -273,13 +266,12 @@ def stop(session: CommandSession, brand_id: str, code: str, reason: str, actor: 
 
 
 @welfare.command("raise-cap")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("code", metavar="CODE")
 @click.argument("cap_minor", metavar="MINOR", type=int)
 @click.option("--reason", required=True, help="Why.")
 @click.option("--as", "actor", required=True, help="Who raises it.")
 @json_option
-@click.pass_obj
 def raise_cap(
     session: CommandSession, brand_id: str, code: str, cap_minor: int, reason: str, actor: str, as_json: bool
 ) -> None:
@@ -291,11 +283,10 @@ def raise_cap(
 
 
 @welfare.command("claim")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("code", metavar="CODE")
 @click.argument("contact", metavar="CONTACT")
 @json_option
-@click.pass_obj
 def claim(session: CommandSession, brand_id: str, code: str, contact: str, as_json: bool) -> None:
     """Give the gift to somebody who came for it, once."""
     with session.brand(brand_id) as brand:
@@ -304,11 +295,10 @@ def claim(session: CommandSession, brand_id: str, code: str, contact: str, as_js
 
 
 @welfare.command("run")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("code", metavar="CODE")
 @click.option("--after", default="", help="Go on behind this contact, which `next` of the last run named.")
 @click.option("--limit", type=int, default=1_000, show_default=True, help="At most so many people.")
-@click.pass_obj
 def run(session: CommandSession, brand_id: str, code: str, after: str, limit: int) -> None:
     """Give the gift to people of the audience who have none; stops exactly at the cap."""
     with session.brand(brand_id) as brand:
@@ -328,7 +318,7 @@ def content() -> None:
 
 
 @content.command("add")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("kind", type=click.Choice(list(KINDS)))
 @click.option("--key", required=True, help="Names the content; counts once.")
 @click.option("--day", type=DAY, help="The day it was shown (brand's calendar); default: today.")
@@ -336,7 +326,6 @@ def content() -> None:
 @click.option("--title", default="", help="What it was.")
 @click.option("--as", "actor", default="", help="Who showed it.")
 @json_option
-@click.pass_obj
 def add(
     session: CommandSession,
     brand_id: str,
@@ -361,10 +350,9 @@ def activation() -> None:
 
 
 @activation.command("templates")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.option("--industry", help="Those of this industry and those that fit all.")
 @json_option
-@click.pass_obj
 def templates(session: CommandSession, brand_id: str, industry: str | None, as_json: bool) -> None:
     """What to do in a group, step by step."""
     with session.brand(brand_id) as brand:
@@ -374,14 +362,13 @@ def templates(session: CommandSession, brand_id: str, industry: str | None, as_j
 
 
 @activation.command("add")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("group", metavar="GROUP")
 @click.option("--code", required=True, help="Names this use; counts once.")
 @click.option("--template", required=True, help="Which template.")
 @click.option("--day", type=DAY, help="The day (brand's calendar); default: today.")
 @click.option("--as", "actor", required=True, help="Who did it.")
 @json_option
-@click.pass_obj
 def add_activation(
     session: CommandSession,
     brand_id: str,
@@ -400,10 +387,9 @@ def add_activation(
 
 
 @activation.command("effect")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.option("--group", help="Of this group alone.")
 @json_option
-@click.pass_obj
 def effect(session: CommandSession, brand_id: str, group: str | None, as_json: bool) -> None:
     """Active rates of the weeks before and after each activation."""
     with session.brand(brand_id) as brand:
@@ -413,11 +399,10 @@ def effect(session: CommandSession, brand_id: str, group: str | None, as_json: b
 
 
 @click.command("value")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.option("--from", "first", type=DAY, help="First day; default: 30 days up to the last.")
 @click.option("--until", "last", type=DAY, help="Last day, included; default: today.")
 @json_option
-@click.pass_obj
 def value(session: CommandSession, brand_id: str, first: datetime | None, last: datetime | None, as_json: bool) -> None:
     """Conversion, phones captured and share of content per mode of interaction."""
     with session.brand(brand_id) as brand:

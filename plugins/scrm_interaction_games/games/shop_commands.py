@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from scrm_core.api import Brand, CommandSession, NotFound, json_option
+from scrm_core.api import Brand, CommandSession, NotFound, json_option, of_brand
 
 from ..schemas import NAME
 from . import purchases
@@ -32,10 +32,9 @@ def ticket() -> None:
 
 
 @ticket.command("show")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("ticket_uid", metavar="TICKET")
 @json_option
-@click.pass_obj
 def show(session: CommandSession, brand_id: str, ticket_uid: str, as_json: bool) -> None:
     """What a ticket costs now and whether that is held."""
     with session.brand(brand_id) as brand:
@@ -44,13 +43,12 @@ def show(session: CommandSession, brand_id: str, ticket_uid: str, as_json: bool)
 
 
 @ticket.command("pay")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("ticket_uid", metavar="TICKET")
 @click.option("--source", required=True, help="The shop the order is from.")
 @click.option("--number", required=True, help="The order's number.")
 @click.option("--amount-minor", type=int, required=True, help="What was paid, in minor units.")
 @json_option
-@click.pass_obj
 def pay(session: CommandSession, /, brand_id: str, ticket_uid: str, as_json: bool, **told: Any) -> None:
     """Tell that an order paid for a ticket; telling it again changes nothing."""
     with session.brand(brand_id) as brand:
@@ -64,10 +62,9 @@ def refund() -> None:
 
 
 @refund.command("list")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.option("--campaign", default="", help="Of one campaign.")
 @json_option
-@click.pass_obj
 def list_refunds(session: CommandSession, brand_id: str, campaign: str, as_json: bool) -> None:
     """What has to be paid back, the oldest first."""
     headings = ("payment", "source", "number", "amount_minor", "reason", "due_at")
@@ -77,10 +74,9 @@ def list_refunds(session: CommandSession, brand_id: str, campaign: str, as_json:
 
 
 @refund.command("confirm")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("payment", metavar="PAYMENT")
 @click.option("--as", "actor", required=True, help="Who paid it back.")
-@click.pass_obj
 def confirm(session: CommandSession, brand_id: str, payment: str, actor: str) -> None:
     """Take a refund off the list, because it was paid."""
     with session.brand(brand_id) as brand:

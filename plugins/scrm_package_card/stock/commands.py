@@ -12,7 +12,7 @@ from typing import Any, TextIO, TypeVar
 
 import click
 
-from scrm_core.api import Brand, CommandSession, Invalid, NotFound, csv_cell, iso, json_option, local_instant
+from scrm_core.api import Brand, CommandSession, Invalid, NotFound, csv_cell, iso, json_option, local_instant, of_brand
 
 from ..service import PackageCards
 from .batches import KINDS, OWNER, BatchIn
@@ -94,11 +94,10 @@ def batch(
 
 
 @click.command("stock")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.option("--campaign", help="Of this campaign alone.")
 @_paged
 @json_option
-@click.pass_obj
 def stock_list(
     session: CommandSession, brand_id: str, campaign: str | None, after: int, limit: int, as_json: bool
 ) -> None:
@@ -181,13 +180,12 @@ def moves(session: CommandSession, brand_id: str, code: str, after: int, limit: 
 
 
 @click.command("goods")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.option("--campaign", help="Of this campaign alone.")
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="File; default: standard output.")
 @click.option(
     "--encoding", type=click.Choice(["utf-8", "gb18030"]), default="utf-8", show_default=True, help="Of the file."
 )
-@click.pass_obj
 def goods_list(
     session: CommandSession, brand_id: str, campaign: str | None, output: Path | None, encoding: str
 ) -> None:

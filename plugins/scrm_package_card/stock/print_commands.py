@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from scrm_core.api import CommandSession, json_option
+from scrm_core.api import CommandSession, json_option, of_brand
 
 from ..printing import Sheet
 from ..steps.machine import Steps
@@ -28,7 +28,7 @@ _SHEET = click.option("--sheet", default="A4", show_default=True, help="A4, A3, 
 
 
 @click.command("proof")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("campaign", metavar="CAMPAIGN")
 @_DESIGN
 @_SHEET
@@ -36,7 +36,6 @@ _SHEET = click.option("--sheet", default="A4", show_default=True, help="A4, A3, 
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="PDF file.")
 @click.option("--record-by", default="", help="Who made it: record it as a proof of the campaign's steps.")
 @json_option
-@click.pass_obj
 def proof(
     session: CommandSession,
     brand_id: str,
@@ -64,14 +63,13 @@ def proof(
 
 
 @click.command("print")
-@click.argument("brand_id", metavar="BRAND")
+@of_brand
 @click.argument("code", metavar="BATCH")
 @_DESIGN
 @_SHEET
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="PDF file.")
 @click.option("--dry-run", is_flag=True, help="Tell what would be printed and what it costs; write no file.")
 @json_option
-@click.pass_obj
 def print_cards(
     session: CommandSession,
     brand_id: str,

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from scrm_core.api import Brand, CommandSession, Invalid, NotFound, csv_cell, json_option
+from scrm_core.api import Brand, CommandSession, Invalid, NotFound, csv_cell, json_option, of_brand
 
 from ..schemas import NAME
 from .rows import FIELDS
@@ -22,7 +22,6 @@ ACTOR = "operator"
 PAGE = 1_000
 HEADINGS = ("line", "number", "reason", "text", "winner")
 
-BRAND = click.argument("brand_id", metavar="BRAND")
 CODE = click.argument("code", metavar="PACK")
 
 
@@ -60,13 +59,12 @@ def _columns(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @pack.command("import")
-@BRAND
+@of_brand
 @CODE
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_columns
 @click.option("--dry-run", is_flag=True, help="Say what would come of the file and write nothing.")
 @json_option
-@click.pass_obj
 def import_pack(
     session: CommandSession,
     /,
@@ -93,9 +91,8 @@ def import_pack(
 
 
 @pack.command("list")
-@BRAND
+@of_brand
 @json_option
-@click.pass_obj
 def list_packs(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """The packs of a brand, newest first."""
     with session.brand(brand_id) as brand:
@@ -105,10 +102,9 @@ def list_packs(session: CommandSession, brand_id: str, as_json: bool) -> None:
 
 
 @pack.command("show")
-@BRAND
+@of_brand
 @CODE
 @json_option
-@click.pass_obj
 def show(session: CommandSession, brand_id: str, code: str, as_json: bool) -> None:
     """One pack with its counts by reason."""
     with session.brand(brand_id) as brand:
@@ -116,10 +112,9 @@ def show(session: CommandSession, brand_id: str, code: str, as_json: bool) -> No
 
 
 @pack.command("seal")
-@BRAND
+@of_brand
 @CODE
 @json_option
-@click.pass_obj
 def seal(session: CommandSession, brand_id: str, code: str, as_json: bool) -> None:
     """Seal a pack whose rows came over HTTP; it never changes again."""
     with session.brand(brand_id) as brand:
@@ -127,13 +122,12 @@ def seal(session: CommandSession, brand_id: str, code: str, as_json: bool) -> No
 
 
 @pack.command("dropped")
-@BRAND
+@of_brand
 @CODE
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="A CSV file to write.")
 @click.option("--after", type=int, default=0, help="Show rows behind this line.")
 @click.option("--limit", type=click.IntRange(1, PAGE), default=100, show_default=True, help="Rows to show.")
 @json_option
-@click.pass_obj
 def dropped(
     session: CommandSession, brand_id: str, code: str, output: Path | None, after: int, limit: int, as_json: bool
 ) -> None:

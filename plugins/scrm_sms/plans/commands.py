@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from scrm_core.api import Brand, CommandSession, Invalid, NotFound, json_option, load_body
+from scrm_core.api import Brand, CommandSession, Invalid, NotFound, json_option, load_body, of_brand
 
 from ..schemas import NAME
 from .book import PlanView
@@ -18,7 +18,6 @@ from .service import Plans
 from .steps import HOOKS, STEPS, Arm, Policy
 
 ACTOR = "operator"
-BRAND = click.argument("brand_id", metavar="BRAND")
 CODE = click.argument("code", metavar="PLAN")
 AS = click.option("--as", "actor", default=ACTOR, show_default=True, help="Who acts; kept in the plan's history.")
 REASON = click.option("--reason", default="", help="Why; kept in the plan's history.")
@@ -76,21 +75,19 @@ def plan() -> None:
 
 
 @plan.command("create")
-@BRAND
+@of_brand
 @CODE
 @click.option("--name", default="", help="A name for people.")
 @AS
 @json_option
-@click.pass_obj
 def create(session: CommandSession, brand_id: str, code: str, name: str, actor: str, as_json: bool) -> None:
     """Make a plan; the same one again changes nothing."""
     _act(session, brand_id, as_json=as_json, act=lambda plans: plans.create(code, actor=actor, name=name))
 
 
 @plan.command("list")
-@BRAND
+@of_brand
 @json_option
-@click.pass_obj
 def list_plans(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """The plans of a brand, oldest first."""
     with session.brand(brand_id) as brand:
@@ -100,20 +97,18 @@ def list_plans(session: CommandSession, brand_id: str, as_json: bool) -> None:
 
 
 @plan.command("show")
-@BRAND
+@of_brand
 @CODE
 @json_option
-@click.pass_obj
 def show(session: CommandSession, brand_id: str, code: str, as_json: bool) -> None:
     """One plan: the steps that are done, its run, its messages by state and reason."""
     _act(session, brand_id, as_json=as_json, act=lambda plans: plans.get(code))
 
 
 @plan.command("history")
-@BRAND
+@of_brand
 @CODE
 @json_option
-@click.pass_obj
 def history(session: CommandSession, brand_id: str, code: str, as_json: bool) -> None:
     """Who did what and what was decided by which numbers, oldest first."""
     with session.brand(brand_id) as brand:
@@ -127,11 +122,10 @@ def history(session: CommandSession, brand_id: str, code: str, as_json: bool) ->
 
 
 @plan.command("dry-run")
-@BRAND
+@of_brand
 @CODE
 @click.option("--sample", type=click.IntRange(0, 50), default=5, show_default=True, help="Messages to show.")
 @json_option
-@click.pass_obj
 def dry_run(session: CommandSession, brand_id: str, code: str, sample: int, as_json: bool) -> None:
     """Who would get what, why not, and at what cost, as of now; nothing is written."""
     with session.brand(brand_id) as brand:
@@ -147,14 +141,13 @@ def dry_run(session: CommandSession, brand_id: str, code: str, sample: int, as_j
 
 
 @plan.command("goal")
-@BRAND
+@of_brand
 @CODE
 @click.argument("goal", metavar="acquire|repurchase")
 @click.option("--kind", default="marketing", show_default=True, help="notice, brand or marketing.")
 @click.option("--sender", default="", help="The gateway; default: the setting sender.")
 @AS
 @json_option
-@click.pass_obj
 def goal(
     session: CommandSession, brand_id: str, code: str, goal: str, kind: str, sender: str, actor: str, as_json: bool
 ) -> None:
@@ -168,13 +161,12 @@ def goal(
 
 
 @plan.command("audience")
-@BRAND
+@of_brand
 @CODE
 @click.option("--segment", default="", help="An expression of the segment language.")
 @click.option("--pack", default="", help="A sealed number pack.")
 @AS
 @json_option
-@click.pass_obj
 def audience(
     session: CommandSession, brand_id: str, code: str, segment: str, pack: str, actor: str, as_json: bool
 ) -> None:
@@ -188,7 +180,7 @@ def audience(
 
 
 @plan.command("policy")
-@BRAND
+@of_brand
 @CODE
 @click.option("--offer", required=True, help="What the recipient is offered or told.")
 @click.option("--hook", default="none", show_default=True, type=click.Choice(HOOKS), help="What a claimant gets.")
@@ -200,19 +192,17 @@ def audience(
 @click.option("--material", "materials", multiple=True, help="A material that is ready; as often as there are.")
 @AS
 @json_option
-@click.pass_obj
 def policy(session: CommandSession, /, brand_id: str, code: str, actor: str, as_json: bool, **values: Any) -> None:
     """Step 3, policy 政策: the offer, what it costs and what it may cost."""
     _act(session, brand_id, as_json=as_json, act=lambda plans: plans.set_policy(code, Policy(**values), actor=actor))
 
 
 @plan.command("pack")
-@BRAND
+@of_brand
 @CODE
 @click.option("--holdout", type=int, default=0, help="Share kept back by lot, hundredths of a percent.")
 @AS
 @json_option
-@click.pass_obj
 def pack(session: CommandSession, brand_id: str, code: str, holdout: int, actor: str, as_json: bool) -> None:
     """Step 4, number pack 号码包: queue the audience, one message for each person."""
     _act(
@@ -221,13 +211,12 @@ def pack(session: CommandSession, brand_id: str, code: str, holdout: int, actor:
 
 
 @plan.command("path")
-@BRAND
+@of_brand
 @CODE
 @click.option("--channel", default="", help="The code of the channel that the links belong to.")
 @click.option("--target", default="", help="Where links lead instead of the plan's landing page.")
 @AS
 @json_option
-@click.pass_obj
 def path(
     session: CommandSession, brand_id: str, code: str, channel: str, target: str, actor: str, as_json: bool
 ) -> None:
@@ -241,14 +230,13 @@ def path(
 
 
 @plan.command("copy")
-@BRAND
+@of_brand
 @CODE
 @click.option("--text", "texts", multiple=True, metavar="NAME=TEXT", help="A text; two or more compete by lot.")
 @click.option("--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="JSON as over HTTP.")
 @click.option("--signature", default="", help="Without brackets; default: the setting signature.")
 @AS
 @json_option
-@click.pass_obj
 def copy(
     session: CommandSession,
     brand_id: str,
@@ -288,13 +276,12 @@ def _arms_of_file(file: Path) -> list[Arm]:
 
 
 @plan.command("back")
-@BRAND
+@of_brand
 @CODE
 @click.argument("step", type=click.Choice(STEPS))
 @REASON
 @AS
 @json_option
-@click.pass_obj
 def back(
     session: CommandSession, brand_id: str, code: str, step: str, reason: str, actor: str, as_json: bool
 ) -> None:
@@ -303,12 +290,11 @@ def back(
 
 
 @plan.command("schedule")
-@BRAND
+@of_brand
 @CODE
 @click.argument("at", metavar="TIME")
 @AS
 @json_option
-@click.pass_obj
 def schedule(session: CommandSession, brand_id: str, code: str, at: str, actor: str, as_json: bool) -> None:
     """Step 9, schedule 定时: TIME is the brand's wall clock, such as 2026-03-01T10:00, or now."""
     _act(session, brand_id, as_json=as_json, act=lambda plans: plans.launching.schedule(code, at, actor=actor))
@@ -316,23 +302,21 @@ def schedule(session: CommandSession, brand_id: str, code: str, at: str, actor: 
 
 def _simple(name: str, text: str, act: Callable[[Plans, str, str], PlanView]) -> None:
     @plan.command(name, help=text)
-    @BRAND
+    @of_brand
     @CODE
     @AS
     @json_option
-    @click.pass_obj
     def command(session: CommandSession, brand_id: str, code: str, actor: str, as_json: bool) -> None:
         _act(session, brand_id, as_json=as_json, act=lambda plans: act(plans, code, actor))
 
 
 def _reasoned(name: str, text: str, act: Callable[[Plans, str, str, str], PlanView]) -> None:
     @plan.command(name, help=text)
-    @BRAND
+    @of_brand
     @CODE
     @REASON
     @AS
     @json_option
-    @click.pass_obj
     def command(session: CommandSession, brand_id: str, code: str, reason: str, actor: str, as_json: bool) -> None:
         _act(session, brand_id, as_json=as_json, act=lambda plans: act(plans, code, actor, reason))
 

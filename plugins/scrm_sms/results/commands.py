@@ -20,6 +20,7 @@ from scrm_core.api import (
     ReportTable,
     json_option,
     load_body,
+    of_brand,
 )
 
 from . import export, landing
@@ -65,7 +66,7 @@ def landing_group() -> None:
 
 
 @landing_group.command("set")
-@BRAND
+@of_brand
 @CODE
 @click.option("--title", required=True, help="What the page is about.")
 @click.option("--target", required=True, help="http(s) address behind the button; {state} becomes the link's code.")
@@ -77,7 +78,6 @@ def landing_group() -> None:
 @click.option("--button", default="", help="What the button says.")
 @AS
 @json_option
-@click.pass_obj
 def set_landing(
     session: CommandSession,
     brand_id: str,
@@ -114,10 +114,9 @@ def set_landing(
 
 
 @landing_group.command("show")
-@BRAND
+@of_brand
 @CODE
 @json_option
-@click.pass_obj
 def show_landing(session: CommandSession, brand_id: str, code: str, as_json: bool) -> None:
     """A plan's landing page, its address, and what keeps it from being used now."""
     with session.brand(brand_id) as brand:
@@ -130,12 +129,11 @@ def show_landing(session: CommandSession, brand_id: str, code: str, as_json: boo
 
 
 @landing_group.command("end")
-@BRAND
+@of_brand
 @CODE
 @click.argument("ends_at", metavar="TIME")
 @AS
 @json_option
-@click.pass_obj
 def move_end(
     session: CommandSession, brand_id: str, code: str, ends_at: str, actor: str, as_json: bool
 ) -> None:
@@ -156,12 +154,11 @@ def results_group() -> None:
 
 
 @results_group.command("show")
-@BRAND
+@of_brand
 @CODE
 @click.option("--by", type=click.Choice(["arm"]), default=None, help="One row for each text that people got.")
 @click.option("--segment", "segments", multiple=True, help="A row for a saved segment or an expression; repeatable.")
 @json_option
-@click.pass_obj
 def show_results(
     session: CommandSession, brand_id: str, code: str, by: str | None, segments: tuple[str, ...], as_json: bool
 ) -> None:
@@ -175,10 +172,9 @@ def show_results(
 
 
 @results_group.command("flow")
-@BRAND
+@of_brand
 @CODE
 @json_option
-@click.pass_obj
 def show_flow(session: CommandSession, brand_id: str, code: str, as_json: bool) -> None:
     """Where every imported number went: dropped, kept back, sent, failed, delivered, each by reason."""
     with session.brand(brand_id) as brand:
@@ -187,14 +183,13 @@ def show_flow(session: CommandSession, brand_id: str, code: str, as_json: bool) 
 
 
 @results_group.command("arms")
-@BRAND
+@of_brand
 @CODE
 @click.option(
     "--measure", type=click.Choice(list(MEASURES)), default="added", show_default=True,
     help="clicked of sent, added of sent, or converted: added of clicked.",
 )  # fmt: skip
 @json_option
-@click.pass_obj
 def show_arms(session: CommandSession, brand_id: str, code: str, measure: str, as_json: bool) -> None:
     """Texts compared: shares, difference, interval, P; no winner before every text has enough people."""
     with session.brand(brand_id) as brand:
@@ -203,10 +198,9 @@ def show_arms(session: CommandSession, brand_id: str, code: str, measure: str, a
 
 
 @results_group.command("modes")
-@BRAND
+@of_brand
 @click.argument("code", metavar="[PLAN]", required=False)
 @json_option
-@click.pass_obj
 def show_modes(session: CommandSession, brand_id: str, code: str | None, as_json: bool) -> None:
     """Both ways of adding compared: we ask by number, they tap the link."""
     with session.brand(brand_id) as brand:
@@ -215,9 +209,8 @@ def show_modes(session: CommandSession, brand_id: str, code: str | None, as_json
 
 
 @results_group.command("rescue")
-@BRAND
+@of_brand
 @json_option
-@click.pass_obj
 def show_rescue(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """The rescue 挽留 of people of low intent in numbers."""
     with session.brand(brand_id) as brand:
@@ -226,12 +219,11 @@ def show_rescue(session: CommandSession, brand_id: str, as_json: bool) -> None:
 
 
 @results_group.command("export")
-@BRAND
+@of_brand
 @CODE
 @FILE
 @click.option("--clear", is_flag=True, help="Clear numbers instead of masked ones; noted in the plan's history.")
 @AS
-@click.pass_obj
 def export_recipients(
     session: CommandSession, brand_id: str, code: str, file: Path, clear: bool, actor: str
 ) -> None:
@@ -265,7 +257,7 @@ def requests_group() -> None:
 
 
 @requests_group.command("add")
-@BRAND
+@of_brand
 @CODE
 @click.argument("phone")
 @click.option("--at", required=True, help="When staff asked (brand's wall clock).")
@@ -273,7 +265,6 @@ def requests_group() -> None:
 @click.option("--result", type=click.Choice(["accepted", "declined"]), default=None, help="What they answered.")
 @click.option("--decided-at", default="", help="When they answered; default: now.")
 @AS
-@click.pass_obj
 def add_request(
     session: CommandSession,
     brand_id: str,
