@@ -5,14 +5,25 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from scrm_core.api import Brand, CommandSession, Invalid, NotFound, find_contact, json_option, load_body, local_instant
+from scrm_core.api import (
+    Brand,
+    CommandSession,
+    Invalid,
+    NotFound,
+    actor_option,
+    find_contact,
+    json_option,
+    load_body,
+    local_instant,
+    of_brand,
+    paged,
+)
 
 from .exports import KINDS, rows
 from .models import NAME
@@ -32,7 +43,6 @@ from .views import (
 )
 from .work import MOVES
 
-F = TypeVar("F", bound=Callable[..., Any])
 WRONG = 1
 MEMBER = [
     "code", "state", "tier", "contact", "link", "coupon_batch", "followers", "rate_bp", "carry_minor", "merged_into"
@@ -42,7 +52,6 @@ STATEMENT = [
     "number", "member", "entries", "opening_minor", "total_minor", "payable_minor", "carry_minor", "state", "reference"
 ]  # fmt: skip
 
-_actor = click.option("--as", "actor", required=True, help="Who does it.")
 
 
 def _of(brand: Brand) -> Koc:
@@ -50,16 +59,6 @@ def _of(brand: Brand) -> Koc:
     if plugin is None:
         raise NotFound(f"brand {brand.id!r} has {NAME} switched off; add [plugins.{NAME}] to its file")
     return Koc(brand, plugin.settings)
-
-
-def _of_brand(command: F) -> F:
-    return click.pass_obj(click.argument("brand_id", metavar="BRAND")(command))  # type: ignore[return-value]
-
-
-def _paged(command: F) -> F:
-    after = click.option("--after", type=int, default=0, help="Go on behind this id.")
-    limit = click.option("--limit", type=int, default=50, show_default=True, help="At most so many.")
-    return after(limit(command))
 
 
 def _file(path: Path) -> Any:
@@ -78,7 +77,7 @@ def group() -> None:
 
 
 @group.command("classify")
-@_of_brand
+@of_brand
 @click.option("--sku", help="Of this product, by its price and its buyers' repeat.")
 @click.option("--category", help="Of this category with all below it.")
 @click.option("--price-minor", type=int, help="Of given numbers: the price.")
@@ -106,7 +105,7 @@ def classify(
 
 
 @group.command("score")
-@_of_brand
+@of_brand
 def score(session: CommandSession, brand_id: str) -> None:
     """Score everybody for this month now; again replaces this month's scores."""
     with session.brand(brand_id) as brand:
@@ -116,7 +115,7 @@ def score(session: CommandSession, brand_id: str) -> None:
 
 
 @group.command("candidates")
-@_of_brand
+@of_brand
 @click.option("--least", type=int, default=0, help="Scores from so many points on.")
 @click.option("--limit", type=int, default=50, show_default=True, help="At most so many.")
 @click.option("--new", is_flag=True, help="Leave those out who are KOCs already.")
@@ -130,7 +129,7 @@ def candidates(session: CommandSession, brand_id: str, least: int, limit: int, n
 
 
 @group.command("explain")
-@_of_brand
+@of_brand
 @click.argument("contact", metavar="CONTACT")
 @json_option
 def explain(session: CommandSession, brand_id: str, contact: str, as_json: bool) -> None:
@@ -151,14 +150,14 @@ def explain(session: CommandSession, brand_id: str, contact: str, as_json: bool)
 
 
 @group.command("enrol")
-@_of_brand
+@of_brand
 @click.argument("contact", metavar="CONTACT")
 @click.option("--target", required=True, help="Where their link leads.")
 @click.option("--code", default="", help="Their code; one is drawn without it.")
 @click.option("--coupon-batch", help="The batch of coupons that only they hand out.")
 @click.option("--followers", type=click.IntRange(min=0), default=0, help="Their own followers.")
 @click.option("--rate-bp", type=click.IntRange(0, 10_000), help="Commission in basis points; default: by tier.")
-@_actor
+@actor_option
 @json_option
 def enrol(
     session: CommandSession, brand_id: str, contact: str, target: str, code: str, coupon_batch: str | None,
@@ -175,8 +174,8 @@ def enrol(
 
 
 @group.command("members")
-@_of_brand
-@_paged
+@of_brand
+@paged
 @json_option
 def members(session: CommandSession, brand_id: str, after: int, limit: int, as_json: bool) -> None:
     """KOCs, oldest first."""
@@ -186,7 +185,7 @@ def members(session: CommandSession, brand_id: str, after: int, limit: int, as_j
 
 
 @group.command("link")
-@_of_brand
+@of_brand
 @click.argument("code")
 def sign_in_link(session: CommandSession, brand_id: str, code: str) -> None:
     """A one-person link with which a KOC signs in to their own page; good for three days, in one browser."""
@@ -198,9 +197,9 @@ def sign_in_link(session: CommandSession, brand_id: str, code: str) -> None:
 
 
 @group.command("task")
-@_of_brand
+@of_brand
 @_json_file
-@_actor
+@actor_option
 @json_option
 def task(session: CommandSession, brand_id: str, file: Path, actor: str, as_json: bool) -> None:
     """Make a task of a JSON file (the body of POST /tasks)."""
@@ -211,10 +210,10 @@ def task(session: CommandSession, brand_id: str, file: Path, actor: str, as_json
 
 
 @group.command("invite")
-@_of_brand
+@of_brand
 @click.argument("task_code", metavar="TASK")
 @click.argument("codes", metavar="CODE...", nargs=-1, required=True)
-@_actor
+@actor_option
 def invite(session: CommandSession, brand_id: str, task_code: str, codes: tuple[str, ...], actor: str) -> None:
     """Give a task to KOCs; prints the uid of each one's work."""
     with session.brand(brand_id) as brand:
@@ -224,10 +223,10 @@ def invite(session: CommandSession, brand_id: str, task_code: str, codes: tuple[
 
 
 @group.command("works")
-@_of_brand
+@of_brand
 @click.option("--task", "task_code", help="Of this task alone.")
 @click.option("--state", help="In this state alone.")
-@_paged
+@paged
 @json_option
 def works(
     session: CommandSession, brand_id: str, task_code: str | None, state: str | None, after: int, limit: int,
@@ -241,7 +240,7 @@ def works(
 
 
 @group.command("work")
-@_of_brand
+@of_brand
 @click.argument("uid")
 def work(session: CommandSession, brand_id: str, uid: str) -> None:
     """A piece of work with its steps and what was handed in, as JSON."""
@@ -252,10 +251,10 @@ def work(session: CommandSession, brand_id: str, uid: str) -> None:
 
 
 @group.command("submit")
-@_of_brand
+@of_brand
 @click.argument("uid")
 @_json_file
-@_actor
+@actor_option
 @json_option
 def submit(session: CommandSession, brand_id: str, uid: str, file: Path, actor: str, as_json: bool) -> None:
     """Hand in a JSON file (the body of POST /works/UID/submit)."""
@@ -266,14 +265,14 @@ def submit(session: CommandSession, brand_id: str, uid: str, file: Path, actor: 
 
 
 @group.command("step")
-@_of_brand
+@of_brand
 @click.argument("uid")
 @click.argument("action", type=click.Choice(list(MOVES)))
 @click.option("--reason", default="", help="Why; a return and a violation need it.")
 @click.option("--quality", type=click.IntRange(1, 5), help="Of an approval.")
 @click.option("--digest", default="", help="Of what you saw: an approval or a return of anything else is refused.")
 @click.option("--link", default="", help="Where it was published.")
-@_actor
+@actor_option
 @json_option
 def step(
     session: CommandSession, brand_id: str, uid: str, action: str, reason: str, quality: int | None, digest: str,
@@ -292,7 +291,7 @@ def step(
 
 
 @group.command("use")
-@_of_brand
+@of_brand
 @click.argument("code")
 @click.argument("source")
 @click.argument("number")
@@ -313,7 +312,7 @@ def use(
 
 
 @group.command("entries")
-@_of_brand
+@of_brand
 @click.argument("code")
 @json_option
 def entries(session: CommandSession, brand_id: str, code: str, as_json: bool) -> None:
@@ -326,12 +325,12 @@ def entries(session: CommandSession, brand_id: str, code: str, as_json: bool) ->
 
 
 @group.command("adjust")
-@_of_brand
+@of_brand
 @click.argument("code")
 @click.argument("amount_minor", type=int)
 @click.option("--key", required=True, help="What it is for; works once.")
 @click.option("--reason", required=True, help="Why.")
-@_actor
+@actor_option
 @json_option
 def adjust(
     session: CommandSession, brand_id: str, code: str, amount_minor: int, key: str, reason: str, actor: str,
@@ -344,7 +343,7 @@ def adjust(
 
 
 @group.command("settle")
-@_of_brand
+@of_brand
 @click.option("--dry-run", is_flag=True, help="Tell what the statements would say; write nothing.")
 @click.option("--as", "actor", default="", help="Who does it; needed unless it is a dry run.")
 @json_option
@@ -357,9 +356,9 @@ def settle(session: CommandSession, brand_id: str, dry_run: bool, actor: str, as
 
 
 @group.command("statements")
-@_of_brand
+@of_brand
 @click.option("--member", help="Of the KOC with this code alone.")
-@_paged
+@paged
 @json_option
 def statement_list(
     session: CommandSession, brand_id: str, member: str | None, after: int, limit: int, as_json: bool
@@ -372,10 +371,10 @@ def statement_list(
 
 
 @group.command("paid")
-@_of_brand
+@of_brand
 @click.argument("number")
 @click.option("--reference", required=True, help="What the payer calls the payment.")
-@_actor
+@actor_option
 @json_option
 def paid(session: CommandSession, brand_id: str, number: str, reference: str, actor: str, as_json: bool) -> None:
     """Say that a statement was paid."""
@@ -385,7 +384,7 @@ def paid(session: CommandSession, brand_id: str, number: str, reference: str, ac
 
 
 @group.command("check")
-@_of_brand
+@of_brand
 @click.pass_context
 def check(ctx: click.Context, session: CommandSession, brand_id: str) -> None:
     """Whether orders, entries and statements add up; exit code 1 when they do not."""
@@ -399,7 +398,7 @@ def check(ctx: click.Context, session: CommandSession, brand_id: str) -> None:
 
 
 @group.command("report")
-@_of_brand
+@of_brand
 @json_option
 def report(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """What KOCs changed, against a matched group, by programme."""
@@ -410,7 +409,7 @@ def report(session: CommandSession, brand_id: str, as_json: bool) -> None:
 
 
 @group.command("export")
-@_of_brand
+@of_brand
 @click.argument("kind", type=click.Choice(KINDS))
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="File; default: standard output.")
 def export(session: CommandSession, brand_id: str, kind: str, output: Path | None) -> None:
