@@ -24,7 +24,7 @@ MARKERS = ("广告", "合作", "利益相关")
 """What the platforms' own markers say."""
 
 _PRAISE = re.compile(
-    r"好评|五星|5\s*星|满分|正面评价|只说优点|只写优点|"
+    r"好评|五颗?星|5\s*颗?星|[⭐★]\s*[⭐★]\s*[⭐★]|满分|正面评价|只说优点|只写优点|"
     r"不(?:得|能|可|要|许)(?:写|说|提)(?:到)?(?:缺点|负面|不好)|"
     r"positive (?:review|wording|comment|feedback)s?|five[- ]stars?|5[- ]stars?|only (?:good|positive)|"
     r"no negative|must praise",
@@ -38,7 +38,10 @@ _FREE = re.compile(
     r"(?:positive (?:review|wording|comment|feedback)s?|five[- ]stars?|5[- ]stars?)",
     re.IGNORECASE,
 )
-_NOT_AD = re.compile(r"(?:不是|并非|非|无|没有|没|不含|绝不打|不打)(?:任何)?广告|广告勿扰|拒绝广告")
+_NOT_AD = re.compile(
+    r"(?:不是|不算|不做|不打|不含|没有打|没打|没有|没|并非|绝非|绝无|毫无|非|无)"
+    r"(?:任何|什么|一点|半点)?广告|广告勿扰|拒绝广告"
+)
 _ADDRESS = re.compile(
     r"https?://|www\.|(?<![a-z0-9@.-])(?:[a-z0-9-]+\.)+(?:(?:com|cn|net|shop|store|top)(?![a-z0-9-])|[a-z]{2,20}/)|"
     # 淘口令: a word between two signs that the shopping application opens as goods.

@@ -32,6 +32,7 @@ from .service import Koc
 from .statements import Statement
 from .views import (
     entry_view,
+    member_details,
     member_view,
     order_view,
     part_view,
@@ -182,6 +183,30 @@ def members(session: CommandSession, brand_id: str, after: int, limit: int, as_j
     with session.brand(brand_id) as brand:
         views = [member_view(each, brand) for each in _of(brand).members.page(after=after, limit=limit)]
     session.show(MEMBER, [[view[name] for name in MEMBER] for view in views], as_json=as_json)
+
+
+@group.command("change")
+@_of_brand
+@click.argument("code")
+@click.option("--followers", type=click.IntRange(min=0), help="Their own followers.")
+@click.option("--rate-bp", type=click.IntRange(0, 10_000), help="Commission in basis points.")
+@click.option("--coupon-batch", help="The batch of coupons that only they hand out.")
+@click.option("--state", type=click.Choice(["active", "paused", "left"]), help="Whether they go on.")
+@_actor
+@json_option
+def change(
+    session: CommandSession, brand_id: str, code: str, followers: int | None, rate_bp: int | None,
+    coupon_batch: str | None, state: str | None, actor: str, as_json: bool,
+) -> None:  # fmt: skip
+    """Change something of a KOC; who did is kept."""
+    given = {"followers": followers, "rate_bp": rate_bp, "coupon_batch": coupon_batch, "state": state}
+    changes = {name: value for name, value in given.items() if value is not None}
+    if not changes:
+        raise Invalid("name what to change: --followers, --rate-bp, --coupon-batch or --state", field="state")
+    with session.brand(brand_id) as brand:
+        koc = _of(brand)
+        view = member_details(koc.members, koc.members.change(code, actor=actor, **changes), brand)
+    session.show_record(view, as_json=as_json)
 
 
 @group.command("link")

@@ -124,19 +124,21 @@ class Ledger:
         after = 0
         while True:
             rows = execute(
-                "SELECT k.order_id, CASE WHEN o.status = 'completed' THEN CAST(? AS BIGINT) ELSE k.at + ? END "
-                "FROM koc_order k JOIN orders o ON o.id = k.order_id WHERE k.state = 'open' AND k.completed_at IS NULL "
+                "SELECT k.order_id, CASE WHEN o.status = 'completed' THEN 1 ELSE 0 END FROM koc_order k "
+                "JOIN orders o ON o.id = k.order_id WHERE k.state = 'open' AND k.completed_at IS NULL "
                 "AND k.order_id > ? AND (o.status = 'completed' OR (? > 0 AND k.at + ? <= ?)) "
                 "ORDER BY k.order_id LIMIT ?",
-                (now, days, after, days, days, now, BATCH),
+                (after, days, days, now, BATCH),
             ).fetchall()
             with self.brand.transaction():
-                for order_id, at in rows:
-                    execute(
-                        "UPDATE koc_order SET completed_at = ? WHERE order_id = ? AND state = 'open' "
-                        "AND completed_at IS NULL",
-                        (at, order_id),
-                    )
+                for told, at, since in ((1, "?", now), (0, "at + ?", days)):
+                    ids = [order_id for order_id, completed in rows if completed == told]
+                    if ids:
+                        execute(
+                            f"UPDATE koc_order SET completed_at = {at} WHERE state = 'open' AND completed_at IS NULL "
+                            f"AND order_id IN ({', '.join('?' * len(ids))})",
+                            (since, *ids),
+                        )
             if len(rows) < BATCH:
                 return
             after = rows[-1][0]

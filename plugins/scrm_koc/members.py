@@ -45,6 +45,17 @@ class Member:
     joined_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Who changed ``what`` of a KOC, from which value to which; empty texts for none."""
+
+    what: str
+    before: str
+    after: str
+    actor: str
+    at: int
+
+
 class Members:
     """One brand's KOCs; use it inside ``with brand:``."""
 
@@ -95,14 +106,19 @@ class Members:
         return self.by_id(made[0])
 
     @transactional
-    def change(self, code: str, **columns: Any) -> Member:
-        """Change followers, rate_bp, coupon_batch or state.
+    def change(self, code: str, *, actor: str, **columns: Any) -> Member:
+        """Change followers, rate_bp, coupon_batch or state; who changed what is kept.
 
-        Raises NotFound, Conflict for a batch that is another's (``taken``) and for a KOC who was erased (``erased``).
+        Raises Invalid without an actor, NotFound, Conflict for a batch that is another's (``taken``) and for
+        a KOC who was erased (``erased``).
         """
+        actor = clean_text(actor, field="actor", max_length=200)
+        if not actor:
+            raise Invalid("a change needs an actor: who makes it", field="actor")
         member = self.get(code)
         if member.contact_id is None:
             raise Conflict(f"the person behind {member.code} was erased; enrol somebody anew", code="erased")
+        now = self.brand.now()
         for column, value in columns.items():
             if column not in ("followers", "rate_bp", "coupon_batch", "state"):
                 raise Invalid(f"{column} of a KOC cannot be changed", field=column)
@@ -114,8 +130,23 @@ class Members:
                 ).fetchone()
             ):
                 raise Conflict(f"the coupon batch {value!r} is another KOC's", code="taken")
+            before = getattr(member, column)
+            if value == before:
+                continue
             execute(f"UPDATE koc_member SET {column} = ? WHERE id = ?", (value, member.id))
+            execute(
+                "INSERT INTO koc_change (member_id, what, before, after, actor, at) VALUES (?, ?, ?, ?, ?, ?)",
+                (member.id, column, *("" if each is None else str(each) for each in (before, value)), actor, now),
+            )
         return self.by_id(member.id)
+
+    @staticmethod
+    def changes(member_id: int) -> list[Change]:
+        """What was changed of a KOC, oldest first."""
+        rows = execute(
+            "SELECT what, before, after, actor, at FROM koc_change WHERE member_id = ? ORDER BY id", (member_id,)
+        ).fetchall()
+        return [Change(*row) for row in rows]
 
     # Reading ------------------------------------------------------------------
 

@@ -124,6 +124,21 @@ class KocPerson(BrandModel):
         table_name = "koc_person"
 
 
+class KocChange(BrandModel):
+    """Append-only: who changed what of a KOC, from which value to which; empty for none."""
+
+    id = pw.BigAutoField()
+    member = pw.ForeignKeyField(KocMember)
+    what = pw.TextField()
+    before = pw.TextField()
+    after = pw.TextField()
+    actor = pw.TextField()
+    at = InstantField()
+
+    class Meta:
+        table_name = "koc_change"
+
+
 class KocPenalty(BrandModel):
     """Points off a person's score, once per ``key``: ``kind`` is late, violation or fraud."""
 
@@ -303,7 +318,7 @@ class KocStatement(BrandModel):
     """A settlement of one member's entries: ``opening`` + ``total`` = ``payable`` + ``carry``.
 
     ``opening`` and ``carry`` are never above 0, ``payable`` never below. ``state`` is
-    due, paid, or carried where nothing is to be paid.
+    due, paid, or carried where nothing is to be paid. ``actor`` made it, ``paid_by`` said that it was paid.
     """
 
     id = pw.BigAutoField()
@@ -320,6 +335,7 @@ class KocStatement(BrandModel):
     at = InstantField()
     day = pw.BigIntegerField()
     paid_at = InstantField(null=True)
+    paid_by = pw.TextField(default="")
 
     class Meta:
         table_name = "koc_statement"
@@ -357,6 +373,7 @@ MODELS = (
     KocRun,
     KocMember,
     KocPerson,
+    KocChange,
     KocPenalty,
     KocTask,
     KocWork,

@@ -29,6 +29,7 @@ from .schemas import (
 from .service import Koc
 from .views import (
     entry_view,
+    member_details,
     member_view,
     order_view,
     part_view,
@@ -141,9 +142,9 @@ def enrol() -> Any:
 @blueprint.get("/members/<code>")
 @permission(READ)
 def member(code: str) -> Any:
-    """A KOC by their code."""
+    """A KOC by their code, with who changed what of them."""
     koc = _koc()
-    return flask.jsonify(member_view(koc.members.get(code), koc.brand))
+    return flask.jsonify(member_details(koc.members, koc.members.get(code), koc.brand))
 
 
 @blueprint.patch("/members/<code>")
@@ -151,7 +152,7 @@ def member(code: str) -> Any:
 def change_member(code: str) -> Any:
     """Change followers, rate, coupon batch or state of a KOC."""
     body, koc = _body(MemberChangeBody()), _koc()
-    return flask.jsonify(member_view(koc.members.change(code, **body), koc.brand))
+    return flask.jsonify(member_view(koc.members.change(code, actor=current_actor(), **body), koc.brand))
 
 
 @blueprint.post("/members/<code>/link")

@@ -176,6 +176,7 @@ class Koc:
             if member.link is not None:
                 self.brand.links.disable(member.link)
             execute("UPDATE koc_member SET state = 'left', followers = 0 WHERE id = ?", (member.id,))
+            execute("DELETE FROM koc_change WHERE member_id = ? AND what = 'followers'", (member.id,))
             execute("UPDATE koc_entry SET reason = '' WHERE member_id = ? AND order_id IS NULL", (member.id,))
             execute(
                 "UPDATE koc_step SET reason = '' WHERE work_id IN (SELECT id FROM koc_work WHERE member_id = ?)",

@@ -17,7 +17,8 @@ MOST_ROWS = 500
 _OF = "member_id IN (SELECT id FROM koc_member WHERE id = ? OR merged_into_id = ?) AND statement_id IS NULL"
 _VIEW = (
     "SELECT s.id, s.number, m.code, s.opening_minor, s.total_minor, s.payable_minor, s.carry_minor, s.entries, "
-    "s.state, s.reference, s.actor, s.at, s.paid_at FROM koc_statement s JOIN koc_member m ON m.id = s.member_id "
+    "s.state, s.reference, s.actor, s.at, s.paid_at, s.paid_by FROM koc_statement s "
+    "JOIN koc_member m ON m.id = s.member_id "
 )
 
 
@@ -41,6 +42,7 @@ class Statement:
     actor: str
     at: int
     paid_at: int | None
+    paid_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class Statements:
             balance = payee.carry_minor + whole
             found.append(
                 Statement(0, "", payee.code, payee.carry_minor, whole, max(balance, 0), min(balance, 0), entries,
-                          "dry_run", "", "", now, None)
+                          "dry_run", "", "", now, None, "")
             )  # fmt: skip
         return found
 
@@ -142,7 +144,7 @@ class Statements:
         if not reference or not actor:
             raise Invalid("a payment needs a reference and an actor", field="reference" if actor else "actor")
         execute(
-            "UPDATE koc_statement SET state = 'paid', reference = ?, actor = ?, paid_at = ? "
+            "UPDATE koc_statement SET state = 'paid', reference = ?, paid_by = ?, paid_at = ? "
             "WHERE number = ? AND state = 'due'",
             (reference, actor, self.brand.now(), number),
         )

@@ -8,7 +8,7 @@ from typing import Any
 from scrm_core.api import Brand, iso
 
 from .ledger import Entry
-from .members import Member
+from .members import Member, Members
 from .scoring import Explained, Scored
 from .statements import Statement
 from .tasks import Task
@@ -52,6 +52,11 @@ def member_view(member: Member, brand: Brand) -> dict[str, Any]:
     """A KOC as JSON."""
     view = _told(member, brand, "contact_id")
     return {**view, "link": f"/l/{member.link}" if member.link is not None else None}
+
+
+def member_details(members: Members, member: Member, brand: Brand) -> dict[str, Any]:
+    """A KOC with everything that was changed of them."""
+    return {**member_view(member, brand), "changes": [_told(each, brand) for each in members.changes(member.id)]}
 
 
 def task_view(task: Task, brand: Brand) -> dict[str, Any]:

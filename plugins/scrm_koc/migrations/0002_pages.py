@@ -1,4 +1,6 @@
-"""Pages for KOCs: pictures that they hand in, where a piece was published; and which month was scored to the end."""
+"""Pages for KOCs: pictures that they hand in, where a piece was published; who changed a KOC and who paid;
+which month was scored to the end.
+"""
 
 import peewee as pw
 
@@ -20,6 +22,21 @@ def up(migrator, db):
         class Meta:
             table_name = "koc_work"
 
+    class Member(Frozen):
+        class Meta:
+            table_name = "koc_member"
+
+    class Change(Frozen):
+        member = pw.ForeignKeyField(Member)
+        what = pw.TextField()
+        before = pw.TextField()
+        after = pw.TextField()
+        actor = pw.TextField()
+        at = pw.BigIntegerField()
+
+        class Meta:
+            table_name = "koc_change"
+
     class Picture(Frozen):
         work = pw.ForeignKeyField(Work, index=False)
         contact = pw.ForeignKeyField(Contact)
@@ -36,4 +53,5 @@ def up(migrator, db):
 
     db.execute_sql("ALTER TABLE koc_run ADD COLUMN period TEXT NOT NULL DEFAULT ''")
     db.execute_sql("ALTER TABLE koc_work ADD COLUMN published_link TEXT NOT NULL DEFAULT ''")
-    db.create_tables([Picture], safe=False)
+    db.execute_sql("ALTER TABLE koc_statement ADD COLUMN paid_by TEXT NOT NULL DEFAULT ''")
+    db.create_tables([Change, Picture], safe=False)

@@ -42,6 +42,13 @@ def test_over_http_a_koc_is_enrolled_tracked_settled_and_paid(scenes):
     assert call("POST", "/members", {**body, "rate": 1}).json["field"] == "rate"
     assert call("PATCH", "/members/ANN", {"followers": 12, "rate_bp": None}).json["followers"] == 12
     assert call("PATCH", "/members/ANN", {"state": "gone"}).status_code == 422
+    changed = call("PATCH", "/members/ANN", {"rate_bp": 900}).json
+    assert changed["rate_bp"] == 900 and call("PATCH", "/members/ANN", {"rate_bp": None}).json["rate_bp"] is None
+    told = call("GET", "/members/ANN", scope="koc:read").json["changes"]
+    assert [(each["what"], each["before"], each["after"]) for each in told] == [
+        ("followers", "0", "12"), ("rate_bp", "", "900"), ("rate_bp", "900", ""),
+    ]  # fmt: skip
+    assert all(each["actor"].startswith("key:") for each in told)
     assert call("GET", "/members/none").status_code == 404
     assert call("GET", "/members?limit=1").json["next"] is not None
     use = {"code": "ANN", "source": "shop", "number": "1"}
@@ -58,6 +65,7 @@ def test_over_http_a_koc_is_enrolled_tracked_settled_and_paid(scenes):
     assert (settled["payable_minor"], settled["state"]) == (100, "due")
     paid = call("POST", f"/statements/{settled['number']}/paid", {"reference": "T1"}, "koc:settle")
     assert paid.json["state"] == "paid"
+    assert paid.json["actor"].startswith("key:") and paid.json["paid_by"].startswith("key:")
     assert call("POST", f"/statements/{settled['number']}/paid", {"reference": "T2"}).json["code"] == "paid"
     assert call("POST", "/statements/none/paid", {"reference": "T2"}).status_code == 404
     adjusted = call("POST", "/adjustments", {"member": "ANN", "amount_minor": -5, "key": "k", "reason": "r"})
@@ -85,7 +93,15 @@ def test_on_the_command_line_a_koc_is_enrolled_tracked_settled_and_paid(scenes):
     assert "an actor" in scene.run("settle", "acme").output
     (made,) = json.loads(scene.run("settle", "acme", "--as", "finance", "--json").stdout)
     assert made["payable_minor"] == 100
-    assert scene.run("paid", "acme", made["number"], "--reference", "T1", "--as", "finance").exit_code == 0
+    assert scene.run("paid", "acme", made["number"], "--reference", "T1", "--as", "cashier").exit_code == 0
+    (known,) = json.loads(scene.run("statements", "acme", "--json").stdout)
+    assert (known["state"], known["reference"]) == ("paid", "T1")
+    with scene.brand:
+        (kept,) = scene.koc.statements.page()
+        assert (kept.actor, kept.paid_by) == ("finance", "cashier")  # who made it and who paid it
+    changed = scene.run("change", "acme", "ANN", "--rate-bp", "700", "--as", "mia", "--json")
+    assert json.loads(changed.stdout)["changes"][-1]["actor"] == "mia"
+    assert "name what to change" in scene.run("change", "acme", "ANN", "--as", "mia").output
     adjusted = scene.run("adjust", "acme", "ANN", "--key", "k", "--reason", "r", "--as", "lin", "--", "-5")
     assert adjusted.exit_code == 0, adjusted.output
     assert [e["amount_minor"] for e in json.loads(scene.run("entries", "acme", "ANN", "--json").stdout)] == [100, -5]

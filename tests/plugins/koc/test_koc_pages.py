@@ -301,7 +301,7 @@ def test_who_has_left_sees_the_page_and_does_nothing_more(scenes):
     browser, uid = begun(scene)
     form = fields(browser.get(f"/w/{uid}"), "/accept")
     with scene.brand:
-        scene.koc.members.change("ANN", state="left")
+        scene.koc.members.change("ANN", actor="lin", state="left")
     assert "您已退出计划" in browser.get("/mine").text
     answer = browser.client.post(f"{browser.root}/w/{uid}/accept", data=form, headers=PAGE)
     assert (answer.status_code, "您已退出计划" in answer.text) == (409, True)

@@ -60,6 +60,8 @@ def steps(scene, uid):
         "Write a positive review",
         "give us 5 stars",
         "5星返现",
+        "请打五颗星",
+        "晒图给⭐⭐⭐⭐⭐",
     ],
 )
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -85,6 +87,7 @@ def test_a_brief_that_frees_from_praise_is_fine(scene, brief):
         ("好用", {"sells": True}, "ad_label"),
         ("这不是广告 https://shop.example/x", {}, "ad_label"),
         ("无广告 shop.example.com", {}, "ad_label"),
+        ("绝无半点广告，不算广告 https://shop.example/x", {}, "ad_label"),
         ("广\u200b告 https://shop.example/x", {}, "unseen"),
         ("好用", {"sells": True, "marker": "自用"}, "invalid"),
         ("#广告 https://shop.example/x", {}, None),

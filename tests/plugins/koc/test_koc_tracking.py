@@ -323,10 +323,10 @@ def test_codes_are_checked_and_nobodys_twice(scene):
     drawn = scene.enrol("bea", "")
     assert len(drawn.code) == 8
     with scene.brand:
-        scene.koc.members.change("ANN-1", state="left")
+        scene.koc.members.change("ANN-1", actor="lin", state="left")
         scene.brand.privacy.erase(scene.brand.contacts.find("buyer", "ann", "shop").id, actor="boss")
         with pytest.raises(Conflict) as refused:
-            scene.koc.members.change("ANN-1", state="active")  # nobody is behind it
+            scene.koc.members.change("ANN-1", actor="lin", state="active")  # nobody is behind it
         assert refused.value.code == "erased"
     scene.use("ANN-1", "1")
     scene.order("1", "dan", 100)
