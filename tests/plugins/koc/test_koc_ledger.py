@@ -7,6 +7,7 @@ import pytest
 
 from scrm_core.db.bulk import execute
 from scrm_core.errors import Conflict, Invalid
+from scrm_core.services.orders import RefundIn
 
 EIGHT = "\n[plugins.koc]\nrate_c_bp = 800\n"
 FIRST = """
@@ -38,6 +39,17 @@ def run(brand, worker):
         brand.orders.refund(RefundIn("shop", "1", f"{worker}-{n}", 100, brand.now(), ""))
         koc.ledger.review(order)
     return koc.ledger.review(order)
+"""
+WORKERS = """
+from scrm_core.delivery import Delivery
+from scrm_koc.service import Koc
+
+
+def run(brand, worker):
+    koc = Koc(brand, brand.plugins["koc"].settings)
+    for _ in range(5):
+        Delivery(brand).drain()
+        koc.upkeep()
 """
 AT_ONCE = """
 from scrm_core.services.orders import RefundIn
@@ -350,6 +362,26 @@ def test_processes_that_refund_and_settle_at_once_leave_sums_that_add_up(scenes,
         assert execute("SELECT count(*) FROM koc_entry WHERE statement_id IS NULL").fetchone() == (0,)
     # Six orders of 10,000, each less two refunds of 1,000, at 10 %.
     assert int(payable) + int(carry) == 6 * 800
+    assert scene.adds_up()
+
+
+def test_four_workers_with_the_same_events_put_each_order_down_and_pay_it_once(scenes, together):
+    scene, _ = scenes("\n[plugins.koc]\nrefund_days = 0\nrate_c_bp = 1000\n")
+    scene.enrol("ann", "ANN")
+    for n in range(12):
+        scene.use("ANN", str(n))
+        scene.order(str(n), f"b{n}", 1_000)
+    with scene.brand:
+        for n in range(6):
+            scene.brand.orders.refund(RefundIn("shop", str(n), "R", 500, scene.brand.now(), ""))
+    together(scene.brand.installation, WORKERS, 4)
+    scene.deliver()
+    scene.settle()
+    # Six of 1,000 and six of which half went back, at 10 %.
+    assert sum(amount for _, amount in scene.entries("ANN")) == 6 * 100 + 6 * 50
+    with scene.brand:
+        assert execute("SELECT count(*) FROM koc_order WHERE state = 'earned'").fetchone() == (12,)
+        assert execute("SELECT count(*) FROM parked").fetchone() == (0,)
     assert scene.adds_up()
 
 
