@@ -13,6 +13,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -49,9 +50,15 @@ def _base_url(value: str) -> None:
         raise ValidationError("must be http(s)://host[:port][/path] without query")
 
 
+@cache
+def _zones() -> frozenset[str]:
+    # The standard library opens every zone's file to answer this, which costs as much as the rest of a brand file.
+    return frozenset(available_timezones())
+
+
 def _zone(value: str) -> None:
-    if value not in available_timezones():
-        near = difflib.get_close_matches(value, available_timezones(), n=1)
+    if value not in _zones():
+        near = difflib.get_close_matches(value, _zones(), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValidationError(f"must be an IANA time zone such as 'Asia/Shanghai'{hint}")
 

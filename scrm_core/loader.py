@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -59,10 +59,16 @@ def discover(plugins_dir: Path | None = None) -> dict[str, Candidate]:
 
 def _installed(points: Iterable[EntryPoint]) -> list[Candidate]:
     out = []
+    known: dict[Distribution, tuple[str, str]] = {}  # each question for a name or a version parses all metadata
     for point in points:
         distribution = point.dist
-        origin = f"distribution {distribution.name}" if distribution is not None else "entry point"
-        version = distribution.version if distribution is not None else ""
+        if distribution is None:
+            origin, version = "entry point", ""
+        else:
+            if distribution not in known:
+                metadata = distribution.metadata
+                known[distribution] = f"distribution {metadata['Name']}", metadata["Version"]
+            origin, version = known[distribution]
         out.append(Candidate(point.name, point.value, origin, version, _refused_name(point.name)))
     return out
 
@@ -131,7 +137,7 @@ class Loader:
         claims = []
         for name in candidates:
             with contextlib.suppress(PluginError):
-                claims += [cls for cls in (self._class(name),) if word in cls.short_names]
+                claims += [cls for cls in (self._class(name, candidates),) if word in cls.short_names]
         if len(claims) > 1:
             raise _taken(word, claims[0].name, claims[1].name)
         return claims[0] if claims else None
@@ -145,13 +151,14 @@ class Loader:
                 raise _taken(word, holders[0] if holders else word, name)
         return cls
 
-    def _class(self, name: str) -> type[Plugin]:
+    def _class(self, name: str, candidates: dict[str, Candidate] | None = None) -> type[Plugin]:
         if name in self._extra:
             _check_core(self._extra[name])
             return self._extra[name]
-        candidate = self.candidates().get(name)
+        candidates = self.candidates() if candidates is None else candidates
+        candidate = candidates.get(name)
         if candidate is None:
-            near = difflib.get_close_matches(name, self.candidates(), n=1)
+            near = difflib.get_close_matches(name, candidates, n=1)
             hint = f"did you mean {near[0]!r}? If not, " if near else ""
             raise PluginError(
                 f"plugin {name!r} is not installed; {hint}install its distribution or put it into the plugins folder",
