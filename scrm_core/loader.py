@@ -10,11 +10,13 @@ import contextlib
 import difflib
 import importlib
 import importlib.util
+import os
 import sys
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import Distribution, EntryPoint, entry_points
+from functools import lru_cache
+from importlib.metadata import Distribution, entry_points
 from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -45,7 +47,8 @@ def discover(plugins_dir: Path | None = None) -> dict[str, Candidate]:
     answer must not depend on the order of installation.
     """
     found: dict[str, Candidate] = {}
-    for candidate in [*_installed(entry_points(group=GROUP)), *_folders(plugins_dir)]:
+    places = tuple((place, _changed(place)) for place in sys.path)
+    for candidate in [*_installed(places), *_folders(plugins_dir)]:
         earlier = found.get(candidate.name)
         if earlier is not None and earlier.target != candidate.target:
             reason = (
@@ -57,10 +60,18 @@ def discover(plugins_dir: Path | None = None) -> dict[str, Candidate]:
     return dict(sorted(found.items()))
 
 
-def _installed(points: Iterable[EntryPoint]) -> list[Candidate]:
+def _changed(place: str) -> int:
+    with contextlib.suppress(OSError):
+        return os.stat(place or ".").st_mtime_ns
+    return 0
+
+
+@lru_cache(maxsize=1)
+def _installed(places: tuple[tuple[str, int], ...]) -> tuple[Candidate, ...]:
+    # Reads files of every distribution there is; what is installed or removed changes its place's time.
     out = []
     known: dict[Distribution, tuple[str, str]] = {}  # each question for a name or a version parses all metadata
-    for point in points:
+    for point in entry_points(group=GROUP):
         distribution = point.dist
         if distribution is None:
             origin, version = "entry point", ""
@@ -70,7 +81,7 @@ def _installed(points: Iterable[EntryPoint]) -> list[Candidate]:
                 known[distribution] = f"distribution {metadata['Name']}", metadata["Version"]
             origin, version = known[distribution]
         out.append(Candidate(point.name, point.value, origin, version, _refused_name(point.name)))
-    return out
+    return tuple(out)
 
 
 def _refused_name(name: str) -> str:
@@ -137,7 +148,7 @@ class Loader:
         claims = []
         for name in candidates:
             with contextlib.suppress(PluginError):
-                claims += [cls for cls in (self._class(name, candidates),) if word in cls.short_names]
+                claims += [cls for cls in (self._class(name),) if word in cls.short_names]
         if len(claims) > 1:
             raise _taken(word, claims[0].name, claims[1].name)
         return claims[0] if claims else None
@@ -151,14 +162,13 @@ class Loader:
                 raise _taken(word, holders[0] if holders else word, name)
         return cls
 
-    def _class(self, name: str, candidates: dict[str, Candidate] | None = None) -> type[Plugin]:
+    def _class(self, name: str) -> type[Plugin]:
         if name in self._extra:
             _check_core(self._extra[name])
             return self._extra[name]
-        candidates = self.candidates() if candidates is None else candidates
-        candidate = candidates.get(name)
+        candidate = self.candidates().get(name)
         if candidate is None:
-            near = difflib.get_close_matches(name, candidates, n=1)
+            near = difflib.get_close_matches(name, self.candidates(), n=1)
             hint = f"did you mean {near[0]!r}? If not, " if near else ""
             raise PluginError(
                 f"plugin {name!r} is not installed; {hint}install its distribution or put it into the plugins folder",

@@ -235,6 +235,7 @@ def test_a_name_claimed_twice_is_refused_for_both(tmp_path, monkeypatch):
         EntryPoint("run", "some_package:Run", loader.GROUP),
     ]
     monkeypatch.setattr(loader, "entry_points", lambda group: points)
+    monkeypatch.syspath_prepend(tmp_path)
     found = loader.discover(None)
     assert "two plugins are called 'twin'" in found["twin"].refused
     assert "reserved" in found["run"].refused
