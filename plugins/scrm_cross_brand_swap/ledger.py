@@ -39,20 +39,23 @@ class Ledger(Book):
     # People that come ------------------------------------------------------------
 
     def take_visit(self, event: LinkVisited) -> None:
-        """A person opened the deal's link: one click, however often."""
+        """A person opened the deal's link: one click, however often; none while the direction stands still."""
         deal = self._by_link(event.code, event.at)
         if deal is None or self._opened_before(deal, event):
             return
-        execute("UPDATE cross_brand_swap_deal SET clicks = clicks + 1 WHERE id = ?", (deal.id,))
-        if deal.unit == "click":
+        done = execute(
+            "UPDATE cross_brand_swap_deal SET clicks = clicks + 1 WHERE id = ? AND open_in = 1", (deal.id,)
+        )
+        if done.rowcount == 1 and deal.unit == "click":
             self.count(deal, None)
 
     def take_lead(self, event: LeadCaptured) -> None:
-        """A person came by the deal's link: an arrival, if new to this brand."""
+        """A person came by the deal's link: an arrival, if new to this brand and the direction is not stopped."""
         deal = self._by_link(event.link, event.at) if event.link else None
         if deal is None or event.contact_id is None or not event.is_new or not self._new(event.contact_id, event.at):
             return
-        self.lock(deal)
+        if not self.lock(deal).open_in:
+            return  # in no unit: or more would stay, and buy, than are told to have come
         made = execute(
             "INSERT INTO cross_brand_swap_arrival (deal_id, contact_id, key, at, counted, void_counted) "
             "VALUES (?, ?, ?, ?, 0, 0) ON CONFLICT (deal_id, key) DO NOTHING RETURNING id",
@@ -294,14 +297,17 @@ class Ledger(Book):
     # Totals ---------------------------------------------------------------------------
 
     def brought(self, deal: Deal) -> dict[str, int]:
-        """What came to this brand by a deal, per unit; the deal's own unit is what was counted."""
+        """What came to this brand by a deal, per unit; the deal's own unit is what was counted.
+
+        Where adds are what counts, one that does not count has not stayed either.
+        """
         kept = self.brand.now() - deal.terms["keep_days"] * MS_PER_DAY
         adds, retained, orders = execute(
             "SELECT sum(CASE WHEN lost_at IS NULL THEN 1 ELSE 0 END), "
-            "sum(CASE WHEN lost_at IS NULL AND at <= ? THEN 1 ELSE 0 END), "
+            "sum(CASE WHEN lost_at IS NULL AND at <= ? AND (counted = 1 OR ? <> 'add') THEN 1 ELSE 0 END), "
             "sum(CASE WHEN ordered_at IS NOT NULL THEN 1 ELSE 0 END) "
             "FROM cross_brand_swap_arrival WHERE deal_id = ? AND void_by IS NULL",
-            (kept, deal.id),
+            (kept, deal.unit, deal.id),
         ).fetchone()
         totals = {"click": deal.clicks, "add": adds, "retained_add": retained, "first_order": orders}
         return {unit: int(total or 0) for unit, total in totals.items()} | {deal.unit: deal.received}

@@ -239,6 +239,71 @@ def test_people_who_stay_are_counted_after_their_days_and_lost_ones_are_not(swap
         swap.b.swaps.ledger.lost("spring", stayed, actor="mike")
 
 
+def brought(side) -> dict[str, int]:
+    with side.brand:
+        return side.swaps.ledger.brought(side.swaps.deal("spring"))
+
+
+@pytest.mark.parametrize("unit", ["click", "add", "retained_add", "first_order"])
+def test_whoever_comes_while_the_direction_stands_still_is_counted_in_no_unit(swap, unit):
+    swap.agree(unit=unit, quota=5, imbalance=2, keep_days=0)
+    link = swap.b.deal().link
+
+    def come(name):
+        with swap.b.brand:
+            swap.b.brand.links.visit(
+                link, at=swap.clock.now(), visitor=name, agent="Mozilla/5.0 (iPhone) Mobile Safari"
+            )
+        swap.b.lead(name, state=link)
+        swap.settle_down()
+        swap.b.order(f"order of {name}", name)
+        swap.settle_down()
+        swap.upkeep()
+
+    for name in ("p1", "p2"):
+        come(name)
+    assert (swap.b.deal().received, swap.b.deal().open_in) == (2, 0)
+    before = brought(swap.b)
+    for name in ("p3", "p4"):
+        come(name)
+    assert brought(swap.b) == before
+    # Acme's side brings two, so that it goes on: who came in between is not counted later either.
+    with swap.b.brand:
+        execute("UPDATE cross_brand_swap_deal SET given = 2, open_in = 1")
+    for name in ("p3", "p5"):
+        come(name)
+    after = brought(swap.b)
+    assert {each: after[each] - before[each] for each in after} == dict.fromkeys(after, 1)
+
+
+def test_both_sign_no_more_people_who_stayed_than_came(swap):
+    swap.agree(unit="add", quota=5, imbalance=2, keep_days=0)
+    for n in range(4):
+        swap.b.lead(f"p{n}", state=swap.b.deal().link)
+    swap.settle_down()
+    close(swap)
+    assert (swap.a.state(), swap.b.state()) == ("settled", "settled")
+    line = json.loads(swap.a.deal().statement)["lines"]["a_to_b"]
+    assert (line["add"], line["retained_add"]) == (2, 2)
+
+
+def test_an_add_that_comes_back_to_a_full_direction_has_not_stayed_either(swap):
+    swap.agree(unit="add", quota=2, imbalance=2, keep_days=0)
+    link = swap.b.deal().link
+    first, twin = swap.b.lead("first", state=link), swap.b.lead("twin", state=link)
+    swap.settle_down()
+    with swap.b.brand:
+        merge = swap.b.brand.contacts.merge(first, twin, actor="test", reason="same")
+    swap.settle_down()
+    swap.b.lead("next", state=link)
+    swap.settle_down()
+    with swap.b.brand:
+        swap.b.brand.contacts.undo_merge(merge, actor="test")
+    swap.settle_down()
+    told = brought(swap.b)
+    assert (told["add"], told["retained_add"]) == (2, 2)
+
+
 def test_an_arrival_that_turns_out_to_be_known_or_to_have_come_twice_counts_no_more(swap):
     known = swap.b.lead("known")
     swap.agree()
