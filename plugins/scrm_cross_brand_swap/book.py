@@ -156,6 +156,10 @@ class Book:
         """An instant as people read it, in the brand's zone."""
         return from_instant(instant, self.brand.zone).isoformat(timespec="minutes")
 
+    def period(self, deal: Deal) -> str:
+        """When a deal runs, in the brand's zone."""
+        return f"from {self.shown(deal.from_at)} until {self.shown(deal.until_at)}"
+
 
 def changed(cursor: Any, deal: str) -> None:
     """Raise Conflict unless a conditional update changed its one row."""

@@ -78,7 +78,7 @@ def fit(session: CommandSession, brand_id: str, partner: str, kind: str, as_json
 @click.option("--target", required=True, help="Where people who come from the partner are led.")
 @click.option("--words", default="", help="What the partner shows beside the link.")
 @_despite
-@click.option("--dry-run", is_flag=True, help="Only say what it would be.")
+@click.option("--dry-run", is_flag=True, help="Refuse what would be refused, else only say what it would be.")
 @actor_option
 @json_option
 def offer(
@@ -89,7 +89,7 @@ def offer(
     with session.brand(brand_id) as brand:
         swaps, value = _of(brand), _terms(terms)
         if dry_run:
-            view = swaps.dry_run(partner, value)
+            view = swaps.dry_run(partner, value, target=target, words=words, despite=despite)
         else:
             view = swaps.view(
                 swaps.offer(partner, value, target=target, words=words, despite=despite, actor=actor)

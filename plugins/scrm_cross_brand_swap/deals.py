@@ -237,8 +237,12 @@ class Deals(Book):
     def _future(self, terms: dict[str, Any]) -> str:
         """The one text of terms that this brand proposes; raises Invalid also for a deal whose time is over."""
         text = canonical(terms)
-        if json.loads(text)["until_at"] <= self.brand.now():
-            raise Invalid("until_at: the time of the deal is over", field="until_at")
+        until = json.loads(text)["until_at"]
+        if until <= self.brand.now():
+            raise Invalid(
+                f"until_at: the time of the deal is over, it ends {self.shown(until)}; instants are epoch milliseconds",
+                field="until_at",
+            )
         return text
 
     def _proposal(self, event: PartnerMessage) -> tuple[str, int]:

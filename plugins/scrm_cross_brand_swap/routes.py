@@ -63,12 +63,12 @@ def deals() -> Any:
 @blueprint.post("/deals")
 @permission(DEAL)
 def offer() -> Any:
-    """Offer a deal; with ``dry_run`` only say what it would be."""
+    """Offer a deal; with ``dry_run`` only say what it would be, and refuse what would be refused."""
     body = load_body(OfferBody(), flask.request.get_json())
     swaps = _swaps()
-    if body.pop("dry_run"):
-        return flask.jsonify(swaps.dry_run(body["partner"], body["terms"]))
-    partner, terms = body.pop("partner"), body.pop("terms")
+    dry_run, partner, terms = body.pop("dry_run"), body.pop("partner"), body.pop("terms")
+    if dry_run:
+        return flask.jsonify(swaps.dry_run(partner, terms, **body))
     return flask.jsonify(swaps.view(swaps.offer(partner, terms, actor=current_actor(), **body))), 201
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Callable
@@ -16,11 +17,15 @@ from .ledger import Ledger
 from .overlap import Overlaps
 from .settling import Settling
 from .statement import printable
-from .terms import KINDS, canonical, digest, written
+from .terms import KINDS, digest, written
 
 __all__ = ["NAME", "Swaps"]
 
 _ROLES = ("brand", "channel")
+
+
+class _Rehearsed(Exception):
+    """Takes back what a dry run made."""
 
 
 class Swaps(Book):
@@ -228,11 +233,24 @@ class Swaps(Book):
             "reason": deal.reason,
         }
 
-    def dry_run(self, partner: str, terms: dict[str, Any]) -> dict[str, Any]:
-        """What an offer would say and whether the partner fits; nothing is written or sent."""
-        text = canonical(terms)
-        fit = self.fit(partner, json.loads(text)["kind"])
-        return {"text": text, "digest": digest(text), "fits": fit.fits, "against": list(fit.against)}
+    def dry_run(
+        self, partner: str, terms: dict[str, Any], *, target: str, words: str = "", despite: str = ""
+    ) -> dict[str, Any]:
+        """What an offer would say, when it runs, and what speaks against the partner; nothing is written or sent.
+
+        Raises what :meth:`offer` raises: it is made, and taken back.
+        """
+        with contextlib.suppress(_Rehearsed), self.brand.transaction():
+            deal = self.offer(partner, terms, target=target, words=words, despite=despite, actor=NAME)
+            raise _Rehearsed
+        fit = self.fit(partner, deal.terms["kind"])
+        return {
+            "text": deal.text,
+            "digest": deal.digest,
+            "runs": self.period(deal),
+            "fits": fit.fits,
+            "against": list(fit.against),
+        }
 
 
 def _profile(body: dict[str, Any]) -> Profile:

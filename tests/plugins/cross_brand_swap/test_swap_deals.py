@@ -8,7 +8,8 @@ import json
 import pytest
 from swap_scene import DAY, body_of
 
-from scrm_core.errors import Conflict, Invalid, NotFound
+from scrm_core.db.bulk import execute
+from scrm_core.errors import Conflict, Invalid, NotFound, ScrmError
 
 
 def test_a_partner_fits_by_category_size_and_for_a_channel_by_repeat(swap):
@@ -183,12 +184,72 @@ def test_bad_terms_are_refused_before_anything_is_sent(swap, change):
         assert swap.b.swaps.deals() == []
 
 
-def test_a_dry_run_sends_nothing(swap):
+def everything(side) -> list[int]:
+    tables = ("cross_brand_swap_deal", "cross_brand_swap_step", "partner_out", "event")
+    with side.brand:
+        return [execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]
+
+
+def test_a_dry_run_writes_and_sends_nothing(swap):
+    swap.meet()
+    before = everything(swap.a)
+    with swap.a.brand:
+        told = swap.a.swaps.dry_run("moonco", swap.terms(), target="https://acme.example/")
+    assert everything(swap.a) == before
+    assert told["fits"] and json.loads(told["text"])["until_at"] == swap.clock.now() + 30 * DAY
+    assert told["digest"] == hashlib.sha256(told["text"].encode()).hexdigest()
+    swap.offer()
+    assert swap.a.deal().text == told["text"]
+
+
+@pytest.mark.parametrize(
+    ("partner", "change", "more"),
+    [
+        ("moonco", {}, {"target": "javascript:1"}),
+        ("moonco", {"deal": "taken"}, {}),
+        ("moonco", {"kind": "channel"}, {}),  # moonco is a channel that is bought again too soon for it
+        ("moonco", {"from_at": 1_772_294_400, "until_at": 1_774_972_800}, {}),  # seconds
+        ("moonco", {"quota": 0}, {}),
+        ("moonco", {}, {"words": "x" * 501}),
+        ("moonco", {"kind": "barter"}, {}),
+        ("starco", {}, {}),
+    ],
+)
+def test_a_dry_run_refuses_what_the_offer_refuses_in_the_same_words(swaps, partner, change, more):
+    swap = swaps(acme="channel_repeat_days = 800\n")
     swap.meet()
     with swap.a.brand:
-        told = swap.a.swaps.dry_run("moonco", swap.terms())
+        swap.a.swaps.offer("moonco", swap.terms(deal="taken"), target="https://acme.example/", actor="anna")
+    before, said = everything(swap.a), []
+    given = {"target": "https://acme.example/", **more}
+    for ask in (swap.a.swaps.dry_run, lambda *args, **named: swap.a.swaps.offer(*args, **named, actor="anna")):
+        with swap.a.brand, pytest.raises(ScrmError) as refused:
+            ask(partner, swap.terms(**change), **given)
+        said.append((refused.value.code, str(refused.value)))
+    assert said[0] == said[1]
+    assert everything(swap.a) == before
+
+
+def test_a_dry_run_says_what_speaks_against_an_offer_that_is_made_despite_it(swaps):
+    swap = swaps(acme="channel_repeat_days = 800\n")
+    swap.meet()
+    with swap.a.brand:
+        told = swap.a.swaps.dry_run(
+            "moonco", swap.terms(kind="channel"), target="https://acme.example/", despite="a trial"
+        )
         assert swap.a.swaps.deals() == []
-    assert told["fits"] and json.loads(told["text"])["until_at"] == swap.clock.now() + 30 * DAY
+    assert told["fits"] is False and len(told["against"]) == 1
+
+
+def test_instants_in_seconds_are_named_as_the_day_that_they_are(swap):
+    swap.meet()
+    with swap.a.brand, pytest.raises(Invalid, match=r"ends 1970-01-21T\d\d:\d\d.*epoch milliseconds"):
+        swap.a.swaps.offer(
+            "moonco",
+            swap.terms(from_at=1_772_294_400, until_at=1_774_972_800),
+            target="https://acme.example/",
+            actor="anna",
+        )
 
 
 def test_a_deal_whose_time_is_over_is_neither_offered_nor_accepted(swap):

@@ -66,6 +66,7 @@ def test_a_deal_over_http_from_profile_to_showing(swap, client):
     assert acme.get("/deals") == {"deals": []}
     assert acme.post("/deals", offer, 201)["state"] == "open"
     assert acme.post("/deals", offer, 409)["code"] == "deal_exists"
+    assert acme.post("/deals", {**offer, "dry_run": True}, 409)["code"] == "deal_exists"
     swap.settle_down()
     assert moonco.post("/deals/spring/answer", {"answer": "counter"}, 422)["field"] == "terms"
     moonco.post("/deals/spring/answer", {"answer": "accept", "target": "https://moon.example/welcome"})
@@ -123,6 +124,7 @@ def test_the_same_on_the_command_line(swap, tmp_path):
     offer = ("offer", "acme", "moonco", str(terms), "--target", "https://acme.example/", "--as", "anna")
     assert json.loads(scrm(swap, *offer, "--dry-run", "--json"))["against"] == []
     scrm(swap, *offer)
+    scrm(swap, *offer, "--dry-run", code=1)
     swap.settle_down()
     terms.write_text(json.dumps(swap.terms(quota=60)))
     moon = ("--target", "https://moon.example/", "--as", "mike")
