@@ -38,16 +38,24 @@ def width(text: str) -> int:
     )
 
 
+def _has_members(value: Any) -> bool:
+    return isinstance(value, list | tuple) and any(isinstance(item, Mapping | list | tuple) for item in value)
+
+
 def _cell(value: Any) -> str:
+    """A value in one line: objects, and lists of objects or lists, as compact JSON."""
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    if isinstance(value, list | tuple | set | frozenset):
-        return ", ".join(str(item) for item in value) or "-"
-    text = " ".join(str(value).split())
+    if isinstance(value, Mapping) or _has_members(value):
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain, allow_nan=False)
+    elif isinstance(value, list | tuple | set | frozenset):
+        text = ", ".join(str(item) for item in value) or "-"
+    else:
+        text = " ".join(str(value).split())
     # What others wrote must not move the cursor or colour the screen.
     return "".join(char if char.isprintable() else "?" for char in text)
 

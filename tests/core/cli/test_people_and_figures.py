@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import date
 
 import pytest
 
@@ -158,6 +159,29 @@ def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(cli, installa
     assert cli.json("key", "list", "moonco") == []
     cli("key", "revoke", "moonco", made["key_id"], code=MISSING)
     assert "did you mean 'orders:write'" in cli("key", "create", "acme", "--scope", "order:write", code=REFUSED).stderr
+
+
+def test_members_that_are_objects_are_printed_as_compact_json():
+    from click.testing import CliRunner
+
+    from scrm_core.cli import output
+
+    with CliRunner().isolation() as (out, *_):
+        output.show_record(
+            {"terms": {"unit": "add", "open": True, "until": None}, "ladder": [{"at": 1}, {"at": 2, "name": "王\x1b[31m"}],
+             "names": ["a", "b"], "none": []},
+            as_json=False,
+        )  # fmt: skip
+        output.print_table(["terms"], [[{"day": date(2026, 3, 1)}]])
+        printed = out.getvalue().decode()
+    assert printed.splitlines() == [
+        'terms   {"unit":"add","open":true,"until":null}',
+        'ladder  [{"at":1},{"at":2,"name":"王\\u001b[31m"}]',
+        "names   a, b",
+        "none    -",
+        "terms",
+        '{"day":"2026-03-01"}',
+    ]
 
 
 def test_names_from_outside_cannot_steer_the_terminal():
