@@ -145,8 +145,13 @@ class Ledger(Book):
         now = self.brand.now()
         if not self.names(deal):
             raise Conflict(f"the brand's file names no partner {deal.partner!r}", code="no_partner")
-        if deal.state != "agreed" or not deal.from_at <= now < deal.until_at or not deal.show_url:
-            raise Conflict(f"deal {code!r} does not run now", code="deal_not_running")
+        if deal.state != "agreed" or not deal.from_at <= now < deal.until_at:
+            why = f"it is {deal.state}, for the time {self.period(deal)}"
+            raise Conflict(f"deal {code!r} does not run now: {why}", code="deal_not_running")
+        if not deal.show_url:
+            raise Conflict(
+                f"deal {code!r} does not run now: the partner has told no link that was taken", code="deal_not_running"
+            )
         if not deal.open_out:
             raise Conflict(f"deal {code!r} is stopped: the partner owes, or has its quota", code="deal_stopped")
         return {"url": deal.show_url, "words": deal.show_words}

@@ -6,10 +6,11 @@ import dataclasses
 import json
 
 import pytest
-from swap_scene import body_of
+from swap_scene import ACME, MOONCO, Side, Swap, body_of
 
 from scrm_core.db.bulk import execute
 from scrm_core.errors import Conflict
+from scrm_cross_brand_swap import CrossBrandSwap
 
 
 def acts(side, code="spring") -> list[tuple[str, str]]:
@@ -196,6 +197,67 @@ def test_a_partner_that_is_named_no_more_stops_nobody_elses_work(swap):
         swap.upkeep()
     assert (swap.a.state(), swap.b.state()) == ("settled", "settled")
     assert json.loads(swap.a.deal().statement)["balance"]["owed"] == 1
+
+
+def test_of_two_partners_the_removed_one_is_shown_no_more_and_the_others_deal_goes_on(new_installation, deliver, clock):
+    star = '[brand]\nid = "starco"\nname = "Star Co"\ntimezone = "Asia/Shanghai"\ncurrency = "CNY"\n' + MOONCO
+    installation = new_installation(
+        plugins=(CrossBrandSwap,), acme=ACME.replace("[plugins", "[partners.starco]\n[plugins"), moonco=MOONCO, starco=star
+    )
+    # The scene carries messages between Acme and each of its partners.
+    swap, other = Swap(installation, deliver, clock), Swap(installation, deliver, clock)
+    other.b = Side(installation.brand("starco"), clock)
+    swap.meet()
+    other.b.grow(2_000)
+    with other.a.brand:
+        other.a.swaps.send_profile("starco", actor="test")
+    other.tell()
+    swap.offer()
+    swap.accept()
+    with other.a.brand:
+        other.a.swaps.offer("starco", swap.terms(deal="autumn"), target="https://acme.example/welcome", actor="anna")
+    other.settle_down()
+    with other.b.brand:
+        other.b.swaps.contracts.accept("autumn", target="https://star.example/welcome", actor="sue")
+    other.settle_down()
+    with swap.a.brand:
+        assert swap.a.swaps.ledger.show("spring")["url"].endswith(swap.b.deal().link)
+    rename_partner(swap.a, swap, "[partners.moonco]\n", "")
+    other.a = swap.a
+    for code in ("spring", "autumn"):
+        swap.a.lead(f"by {code}", state=swap.a.deal(code).link)
+    other.settle_down()
+    clock.advance(days=44)
+    for _ in range(3):
+        other.upkeep()
+    assert (swap.a.state("autumn"), other.b.state("autumn")) == ("settled", "settled")
+    with swap.a.brand:
+        with pytest.raises(Conflict, match="names no partner 'moonco'"):
+            swap.a.swaps.ledger.show("spring")
+        assert json.loads(swap.a.deal("autumn").statement)["lines"]["b_to_a"]["add"] == 1
+
+
+def test_showing_outside_of_its_time_says_what_it_waits_for(swap):
+    swap.meet()
+    swap.offer(from_at=1_772_294_400_000, until_at=1_774_972_800_000)
+
+    def said() -> str:
+        with swap.a.brand, pytest.raises(Conflict) as refused:
+            swap.a.swaps.ledger.show("spring")
+        assert refused.value.code == "deal_not_running"
+        return str(refused.value)
+
+    # 2026-02-28T16:00Z to 2026-03-31T16:00Z, in Shanghai.
+    period = "from 2026-03-01T00:00+08:00 until 2026-04-01T00:00+08:00"
+    assert said() == f"deal 'spring' does not run now: it is open, for the time {period}"
+    swap.accept()
+    assert said() == f"deal 'spring' does not run now: it is agreed, for the time {period}"
+    with swap.a.brand:
+        execute("UPDATE cross_brand_swap_deal SET show_url = ''")
+    swap.clock.set(1_772_294_400_000)
+    assert said() == "deal 'spring' does not run now: the partner has told no link that was taken"
+    swap.clock.set(1_774_972_800_000)
+    assert said() == f"deal 'spring' does not run now: it is agreed, for the time {period}"
 
 
 def test_a_competitor_that_offers_is_not_accepted_by_mistake(swap):
