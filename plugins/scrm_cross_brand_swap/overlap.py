@@ -122,11 +122,17 @@ class Overlaps(Book):
             self._forget(row[0], "refused", None, f"the partner refused: {reason}")
 
     def compute_due(self) -> int:
-        """The job: make sketches that are owed, estimate where both are there, give up what nobody answers."""
+        """The job: make sketches that are owed, estimate where both are there, give up what nobody answers.
+
+        A run with a partner that the file names no more ends: its key is not kept for a return.
+        """
         self._give_up()
         rows = execute(_RUN + "WHERE state = 'computing' ORDER BY id").fetchall()
         for row in rows:
-            self._compute(*row)
+            if row[2] in self.brand.partners.names():
+                self._compute(*row)
+            else:
+                self._forget(row[0], "refused", None, f"the brand's file names no partner {row[2]!r}")
         return len(rows)
 
     def runs(self) -> list[dict[str, Any]]:

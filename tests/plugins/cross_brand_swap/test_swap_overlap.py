@@ -315,6 +315,24 @@ def test_who_asked_learns_why_the_partner_refused(two):
     assert runs(two.a)[0]["state"] == "done"
 
 
+def test_a_run_with_a_partner_that_is_named_no_more_ends_and_holds_up_no_other(two):
+    ask(two)
+    path = two.b.brand.installation.config.brands_dir / "moonco.toml"
+    path.write_text(path.read_text("utf-8").replace("[partners.acme]", '[partners.other]\nbrand = "acme"'), "utf-8")
+    two.b.brand = two.b.swaps.brand = two.b.brand.installation.brand("moonco")
+    with two.b.brand:
+        execute(
+            "INSERT INTO cross_brand_swap_overlap (run, partner, asked_by, k, state, secret, public, other, theirs, "
+            "reason, at) SELECT 'run of other', 'other', asked_by, k, state, secret, public, other, theirs, reason, at "
+            "FROM cross_brand_swap_overlap"
+        )
+        two.b.swaps.upkeep()
+        assert execute("SELECT length(secret) FROM cross_brand_swap_overlap ORDER BY id").fetchall() == [(0,), (64,)]
+    other, gone = runs(two.b)
+    assert (gone["state"], gone["reason"]) == ("refused", "the brand's file names no partner 'acme'")
+    assert other["state"] == "waiting"
+
+
 def test_two_that_ask_at_the_same_time_may_both_ask_again(two):
     for side, partner in ((two.a, "moonco"), (two.b, "acme")):
         with side.brand:
