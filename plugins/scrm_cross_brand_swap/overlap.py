@@ -136,7 +136,7 @@ class Overlaps(Book):
         return len(rows)
 
     def runs(self) -> list[dict[str, Any]]:
-        """Every run, newest first. ``people`` has 2 significant digits; None is fewer than 1,000, or not known yet."""
+        """Every run, newest first. ``people`` has 2 significant digits; None is not known yet, or as ``reason`` says."""
         rows = execute(
             "SELECT at, run, partner, asked_by, k, state, estimate, error_bp, reason FROM cross_brand_swap_overlap "
             "ORDER BY id DESC"
@@ -159,7 +159,7 @@ class Overlaps(Book):
 
     def _phones(self, what: str, partner: str) -> Any:
         if self.settings["overlap_basis"] == "consent":
-            return execute(f"SELECT {what} {_PHONES}{_CONSENTED}", (f"partner_share:{partner}",))
+            return execute(f"SELECT {what} {_PHONES}{_CONSENTED}", (_purpose(partner),))
         return execute(f"SELECT {what} {_PHONES}")
 
     def _compute(
@@ -211,7 +211,11 @@ class Overlaps(Book):
             days = self.settings["overlap_days"]
             return f"one run with a partner in {days} days: two runs tell who joined in between"
         if self._phones("count(DISTINCT i.value)", partner).fetchone()[0] < MINIMUM:
-            return f"the audience is below the minimum of {MINIMUM:,} people"
+            # The partner is told this too: never how many there are.
+            have = "have a phone"
+            if self.settings["overlap_basis"] == "consent":
+                have = f"with a phone consented to `{_purpose(partner)}`"
+            return f"fewer than {MINIMUM:,} people {have}; an audience is below the minimum of {MINIMUM:,} people"
         return ""
 
     def _insert(
@@ -228,12 +232,19 @@ class Overlaps(Book):
     def _forget(self, run_id: int, state: str, found: Overlap | None, reason: str) -> bool:
         """End a run, and its keys; False when it has ended before."""
         told = rounded(found.people) or None if found is not None else None
+        if found is not None and told is None:
+            reason = f"fewer than {MINIMUM:,} people are in both: no number is told"
         done = execute(
             "UPDATE cross_brand_swap_overlap SET state = ?, secret = '', theirs = '', estimate = ?, error_bp = ?, "
             "reason = ? WHERE id = ? AND state IN ('asked', 'computing', 'waiting')",
             (state, told, found.error_bp(told) if told is not None and found is not None else None, reason, run_id),
         )
         return bool(done.rowcount == 1)
+
+
+def _purpose(partner: str) -> str:
+    """The consent that a person gives to be in a sketch for a partner."""
+    return f"partner_share:{partner}"
 
 
 def _new_keys() -> tuple[str, str]:

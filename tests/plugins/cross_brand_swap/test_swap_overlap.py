@@ -184,11 +184,43 @@ def test_an_audience_below_a_thousand_asks_and_answers_nothing(swaps):
     swap = swaps(ON, ON)
     people(swap.a, 1, 6_000)
     people(swap.b, 1, 999)
-    with swap.b.brand, pytest.raises(Conflict, match="minimum of 1,000"):
+    with swap.b.brand, pytest.raises(Conflict, match="people have a phone; an audience is below the minimum of 1,000"):
         swap.b.swaps.overlaps.ask("acme", actor="mike")
     ask(swap)
     assert any("minimum of 1,000" in reason for reason in swap.b.refused())
     assert runs(swap.b) == []
+
+
+def test_people_who_did_not_consent_are_named_as_what_is_missing(swaps):
+    swap = swaps(ON.replace("all", "consent"), ON)
+    people(swap.a, 1, 1_200)
+    people(swap.b, 1, 1_200)
+    said = r"fewer than 1,000 people with a phone consented to `partner_share:moonco`"
+    with swap.a.brand, pytest.raises(Conflict, match=said):
+        swap.a.swaps.overlaps.ask("moonco", actor="anna")
+    # Who asks is told what is missing, and not how many there are.
+    with swap.b.brand:
+        swap.b.swaps.overlaps.ask("acme", actor="mike")
+    swap.settle_down()
+    (run,) = runs(swap.b)
+    assert run["state"] == "refused"
+    assert run["reason"] == (
+        "the partner refused: fewer than 1,000 people with a phone consented to `partner_share:moonco`; "
+        "an audience is below the minimum of 1,000 people"
+    )
+
+
+def test_an_estimate_below_a_thousand_says_why_no_number_is_told(swaps):
+    swap = swaps(ON, ON)
+    people(swap.a, 1, 6_000)
+    people(swap.b, 5_901, 6_000)  # a hundred are in both
+    ask(swap)
+    for _ in range(3):
+        swap.upkeep()
+    for side in (swap.a, swap.b):
+        (run,) = runs(side)
+        assert (run["state"], run["people"], run["error_bp"]) == ("done", None, None)
+        assert run["reason"] == "fewer than 1,000 people are in both: no number is told"
 
 
 def test_a_run_that_nobody_answers_forgets_its_key(two):
