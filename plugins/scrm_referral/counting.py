@@ -109,7 +109,7 @@ class Counting:
         made = campaign.definition
         first = relations.candidate(campaign.id, person, at, made.attribution_days * DAY_MS)
         since = (first[1] if first else at) - made.fresh_hours * HOUR_MS
-        new = relations.is_new(person, since)
+        new = relations.is_new(campaign, person, since)
         day = self.brand.day(at)
         (today,) = execute(
             "SELECT count(*) FROM referral_relation WHERE inviter_id = ? AND bound_day = ?", (inviter.id, day)
@@ -195,7 +195,7 @@ class Counting:
         for gate in made.gates:
             if gate.name in passed:
                 continue
-            step = relations.evidence(self.brand, gate, relation, at)
+            step = relations.evidence(self.brand, campaign, gate, relation, at)
             if step is not None and step.at < made.steps_until:
                 if told is not None and told.proves(gate.name, step):
                     step = replace(step, event_id=told.event_id)
@@ -203,7 +203,7 @@ class Counting:
                 passed[gate.name] = step
         if any(gate.name not in passed for gate in made.gates):
             return False
-        why = relations.obstacle(relation)
+        why = relations.obstacle(campaign, relation)
         if why:
             self._void(relation, why)
             return False
@@ -272,7 +272,7 @@ class Counting:
     def _reconsider(self, campaign: Campaign, relation: Relation, at: int) -> None:
         if relation.contact_id is None:
             return
-        why = relations.obstacle(relation)
+        why = relations.obstacle(campaign, relation)
         if why and relation.state in ("locked", "held"):
             self._void(relation, why)
         elif why and relation.state == "qualified":
@@ -373,7 +373,7 @@ class Counting:
             made, now, after = campaign.definition, self.brand.now(), 0
             if now >= made.steps_until + made.refund_days * DAY_MS:
                 continue
-            while found := relations.unfinished(self.brand, made, campaign.id, now, after):
+            while found := relations.unfinished(self.brand, campaign, now, after):
                 after = found[-1].id
                 done += sum(self._look_again(campaign, relation.id) for relation in found)
             # Orders are closed without a refund that anybody tells of.

@@ -72,7 +72,7 @@ class ReferralCandidate(BrandModel):
 class ReferralRelation(BrandModel):
     """An invitee and whose they are, one per campaign: ``state`` is locked, held, qualified or void.
 
-    ``since`` is the instant from which on what they did counts as new; ``score`` and
+    ``since`` is the first touch less ``fresh_hours``: what they did from then on may be new; ``score`` and
     ``signals`` (JSON) say why somebody is held, ``cleared`` that a person looked at it.
     ``refunds`` counts first orders that went back, ``over_cap`` says that the inviter's day was full.
     ``was_added`` and ``was_hva`` keep what an erased person counted as in the figures.

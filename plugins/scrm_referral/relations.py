@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import SAME_PEOPLE, Invalid, execute, standing
 
 from . import campaigns
-from .definition import Definition, Gate
+from .campaigns import Campaign
+from .definition import HOUR_MS, Definition, Gate
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -145,16 +146,27 @@ def of_order(order_id: int) -> list[int]:
 # Who is new --------------------------------------------------------------------
 
 
-def is_new(contact_id: int, since: int, *, ordered_since: int | None = None) -> bool:
-    """Whether a person is new (growth.md 1.2): no valid order, membership or friendship that began before ``since``.
+def new_from(campaign: Campaign, since: int) -> tuple[int, int]:
+    """From which instants on (membership, friendship or pack; order) is new of somebody with this ``since``.
+
+    A membership may precede the first touch by ``fresh_hours``, for people register on their way in. An order may
+    not: who bought before they were invited was nobody's to recruit. Nothing from before the campaign counts.
+    """
+    began = campaign.began_at()
+    return max(began, since), max(began, since + campaign.definition.fresh_hours * HOUR_MS)
+
+
+def is_new(campaign: Campaign, contact_id: int, since: int) -> bool:
+    """Whether a person is new (growth.md 1.2): no valid order, membership or friendship before :func:`new_from`.
 
     Friendship is the first there ever was: deleting and adding again makes nobody new.
     """
+    others, orders = new_from(campaign, since)
     row = execute(
         "SELECT 1 FROM orders WHERE contact_id = ? AND valid = 1 AND paid_at < ? "
         "UNION ALL SELECT 1 FROM membership WHERE contact_id = ? AND joined_at < ? "
         "UNION ALL SELECT 1 FROM contact WHERE id = ? AND lead_at < ? LIMIT 1",
-        (contact_id, since if ordered_since is None else ordered_since, contact_id, since, contact_id, since),
+        (contact_id, orders, contact_id, others, contact_id, others),
     ).fetchone()
     return row is None
 
@@ -180,7 +192,7 @@ def ancestors(campaign_id: int, contact_id: int) -> Iterator[int]:
             seen.add(above)
 
 
-def obstacle(relation: Relation) -> str:
+def obstacle(campaign: Campaign, relation: Relation) -> str:
     """Why an invitee does not count, as people are known now; an empty text when they may.
 
     ``self``: inviter and invitee are one person. ``twice``: the person was invited
@@ -196,7 +208,7 @@ def obstacle(relation: Relation) -> str:
     first = of_person(relation.campaign_id, person)[0]
     if first.id != relation.id and first.state != "void":
         return "twice"
-    if not is_new(person, relation.since):
+    if not is_new(campaign, person, relation.since):
         return "not_new"
     return "circle" if leads_to(relation.campaign_id, above, person) else ""
 
@@ -223,7 +235,7 @@ def candidate(campaign_id: int, contact_id: int, at: int, days_ms: int) -> tuple
 # What proves a gate --------------------------------------------------------------
 
 
-def evidence(brand: Brand, gate: Gate, relation: Relation, at: int) -> Step | None:
+def evidence(brand: Brand, campaign: Campaign, gate: Gate, relation: Relation, at: int) -> Step | None:
     """What proves that an invitee passed a gate, at the time of the event itself; None when nothing does.
 
     A target person is looked up as they are now: that gate counts from ``at``.
@@ -233,19 +245,22 @@ def evidence(brand: Brand, gate: Gate, relation: Relation, at: int) -> Step | No
         row = execute(f"SELECT 1 FROM {where}", (relation.contact_id, *params)).fetchone()
         return None if row is None else Step(at, f"segment {gate.segment}")
     proof = _PROOFS[gate.name]
+    others, orders = new_from(campaign, relation.since)
+    since = orders if gate.name == "first_order" else others
     row = execute(
         f"SELECT {proof.at}, {proof.words}, {proof.event_id}, {proof.order_id} FROM "
         f"{proof.rows.format(person='?', campaign='?', since='?')} ORDER BY {proof.at}, t.id LIMIT 1",
-        (relation.contact_id, *proof.of(relation), relation.since, *proof.members(gate)),
+        (relation.contact_id, *proof.of(relation), since, *proof.members(gate)),
     ).fetchone()
     return None if row is None else Step(*row)
 
 
-def unfinished(brand: Brand, made: Definition, campaign_id: int, now: int, after: int) -> list[Relation]:
+def unfinished(brand: Brand, campaign: Campaign, now: int, after: int) -> list[Relation]:
     """A page of invitees who have passed a gate that nobody has noted yet.
 
     Those who did nothing since are not looked at: a campaign may have millions of them.
     """
+    made, began = campaign.definition, campaign.began_at()
     gates: list[str] = []
     params: list[Any] = []
     for gate in made.gates:
@@ -255,8 +270,10 @@ def unfinished(brand: Brand, made: Definition, campaign_id: int, now: int, after
             rows, more = _target(brand, gate, "r.contact_id")
         else:
             proof = _PROOFS[gate.name]
-            named = proof.rows.format(person="r.contact_id", campaign="r.campaign_id", since="r.since")
-            rows, more = f"{named} AND {proof.at} < ?", (*proof.members(gate), made.steps_until)
+            since = f"r.since + {made.fresh_hours * HOUR_MS}" if gate.name == "first_order" else "r.since"
+            named = proof.rows.format(person="r.contact_id", campaign="r.campaign_id", since=since)
+            rows = f"{named} AND {proof.at} >= ? AND {proof.at} < ?"
+            more = (*proof.members(gate), began, made.steps_until)
         gates.append(
             "(NOT EXISTS (SELECT 1 FROM referral_step s WHERE s.relation_id = r.id AND s.gate = ?) "
             f"AND EXISTS (SELECT 1 FROM {rows}))"
@@ -266,7 +283,7 @@ def unfinished(brand: Brand, made: Definition, campaign_id: int, now: int, after
     return select(
         "JOIN contact k ON k.id = r.contact_id WHERE r.campaign_id = ? AND r.state = 'locked' AND r.id > ? "
         f"AND ({' OR '.join(['k.merged_into_id IS NOT NULL', *gates])}) ORDER BY r.id LIMIT ?",
-        (campaign_id, after, *params, PAGE),
+        (campaign.id, after, *params, PAGE),
     )
 
 

@@ -6,7 +6,7 @@ import itertools
 import json
 
 import pytest
-from referral_scene import HOUR, Scene
+from referral_scene import HOUR, Scene, rung
 
 from scrm_core.db.bulk import execute
 from scrm_core.services.contacts import IdentityIn
@@ -35,7 +35,8 @@ def test_steps_count_in_any_order_at_the_time_of_the_last_one(scene: Scene) -> N
     _, code = scene.inviter()
     began = scene.brand.now()
     bo = scene.person(known=True)
-    scene.order(bo, number="first", at=began + HOUR)  # an order first, then the add
+    scene.referrals.counting.touch(code, bo, "click")
+    scene.order(bo, number="first", at=began + HOUR)  # invited, an order first, then the add
     scene.clock.set(began + 2 * HOUR)
     scene.join(bo)
     phone = next(i.value for i in scene.brand.contacts.identities(bo) if i.kind == "phone")
@@ -56,6 +57,7 @@ def test_whatever_comes_first_the_friend_counts_with_the_last_step(scene: Scene,
     scene.campaign()
     anna, code = scene.inviter()
     bo = scene.person(known=True)
+    scene.referrals.counting.touch(code, bo, "click")
     phone = next(i.value for i in scene.brand.contacts.identities(bo) if i.kind == "phone")
     began = scene.brand.now()
     acts = {
@@ -65,7 +67,7 @@ def test_whatever_comes_first_the_friend_counts_with_the_last_step(scene: Scene,
     }
     for hour, act in enumerate(order):
         scene.clock.set(began + hour * HOUR)
-        assert scene.states().get("qualified", 0) == 0
+        assert scene.states().get("qualified", 0) == int({"join", "buy"} <= set(order[:hour]))
         acts[act]()
         scene.deliver()
     assert scene.states() == {"qualified": 1}
@@ -128,6 +130,59 @@ def test_customers_members_and_friends_of_before_are_not_new(scene: Scene) -> No
     scene.deliver()
     assert [scene.relation(c)["reason"] for c in (buyer, member, friend)] == ["not_new"] * 3
     assert scene.states() == {"void": 3}
+
+
+@pytest.mark.parametrize("touch", ["opened", "added"])
+@pytest.mark.parametrize("fresh", [0, 24])
+def test_whoever_bought_before_the_first_touch_is_no_new_customer_however_fresh_the_order(
+    scene: Scene, touch: str, fresh: int
+) -> None:
+    early = scene.person(known=True)
+    scene.order(early)  # three minutes before the campaign is there
+    scene.clock.set(scene.brand.now() + 3 * 60_000)
+    scene.campaign(gates=[{"gate": "first_order"}], ladder=[rung(1, "cup", 100)], fresh_hours=fresh)
+    _, code = scene.inviter()
+    today, at_once = scene.person(known=True), scene.person(known=True)
+    scene.order(today)
+    scene.clock.set(scene.brand.now() + 1)
+    scene.order(at_once)  # at the very instant of the touch
+    for contact in (early, today, at_once):
+        scene.referrals.counting.touch(code, contact, touch)
+    scene.order(early)
+    scene.deliver()
+    scene.referrals.settle()
+    states = [(scene.relation(each)["state"], scene.relation(each)["reason"]) for each in (early, today, at_once)]
+    assert states == [("void", "not_new"), ("void", "not_new"), ("qualified", "")]
+    assert [invites for invites, _ in scene.rungs()] == [1]
+
+
+def test_an_order_imported_late_from_before_the_touch_makes_the_friend_no_new_customer(scene: Scene) -> None:
+    scene.campaign(gates=[{"gate": "first_order"}])
+    _, code = scene.inviter()
+    paid = scene.brand.now()
+    scene.clock.set(paid + HOUR)
+    bo = scene.person(known=True)
+    scene.referrals.counting.touch(code, bo, "opened")
+    scene.order(bo, at=paid)
+    scene.deliver()
+    assert scene.referrals.settle() == (0, 0) and scene.states() == {"locked": 1}
+    scene.order(bo)
+    scene.deliver()
+    assert (scene.relation(bo)["state"], scene.relation(bo)["reason"]) == ("void", "not_new")
+
+
+def test_a_membership_counts_from_shortly_before_the_touch_but_not_from_before_the_campaign(scene: Scene) -> None:
+    before = scene.person(known=True)
+    scene.join(before)
+    scene.clock.set(scene.brand.now() + HOUR)
+    scene.campaign(gates=[{"gate": "member"}], fresh_hours=24)
+    _, code = scene.inviter()
+    inside = scene.person(known=True)
+    scene.join(inside)
+    scene.clock.set(scene.brand.now() + HOUR)
+    for contact in (before, inside):
+        scene.referrals.counting.touch(code, contact, "opened")
+    assert (scene.relation(before)["reason"], scene.relation(inside)["state"]) == ("not_new", "qualified")
 
 
 def test_a_click_makes_a_candidate_and_the_first_qualified_touch_in_the_window_locks_them(scene: Scene) -> None:
