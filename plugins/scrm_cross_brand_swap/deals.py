@@ -107,8 +107,7 @@ class Deals(Book):
             raise Conflict(f"deal {code!r} is {deal.state}; a link is told while it is agreed", code="deal_state")
         if words is not None:
             execute("UPDATE cross_brand_swap_deal SET words = ? WHERE id = ?", (_words(words), deal.id))
-        self._send_link(self.deal(code), new_uid(self.brand.now()))
-        self.note(code, deal.partner, "us", "link", actor=actor)
+        self._send_link(self.deal(code), new_uid(self.brand.now()), actor)
         return self.deal(code)
 
     # What the partner does -----------------------------------------------------
@@ -142,6 +141,7 @@ class Deals(Book):
         self._agree(deal)
         self._taken(deal, event, deal.version, deal.digest)
         self.send(deal, "confirm", {"version": deal.version, "digest": deal.digest}, f"{deal.code}:{deal.version}")
+        self.note(deal.code, deal.partner, "us", "confirm", version=deal.version, digest=deal.digest, actor=NAME)
         self._make_link(deal)
 
     def take_confirm(self, event: PartnerMessage) -> None:
@@ -316,11 +316,12 @@ class Deals(Book):
             channel.code, deal.target, owner=NAME, campaign=deal.code, expires_at=deal.until_at
         )
         execute("UPDATE cross_brand_swap_deal SET link = ? WHERE id = ?", (link.code, deal.id))
-        self._send_link(self.deal(deal.code), link.code)
+        self._send_link(self.deal(deal.code), link.code, NAME)
 
-    def _send_link(self, deal: Deal, key: str) -> None:
+    def _send_link(self, deal: Deal, key: str, actor: str) -> None:
         url = f"{self.brand.installation.config.base_url}{self.brand.links.get(deal.link).path}"
         self.send(deal, "link", {"url": url, "words": deal.words}, f"{deal.code}:{key}")
+        self.note(deal.code, deal.partner, "us", "link", actor=actor)
 
 
 def _words(value: Any) -> str:

@@ -368,6 +368,10 @@ class Ledger(Book):
             "UPDATE cross_brand_swap_deal SET given = ?, open_out = ?, told_seq = ?, told = ? WHERE id = ?",
             (counted, body["open"], seq, written(told), deal.id),
         )
+        if body["open"] != deal.open_out:
+            self.note(deal.code, deal.partner, "them", "go on" if body["open"] else "stop", message=event.id)
+        if told["final"]:
+            self.note(deal.code, deal.partner, "them", "close", message=event.id)
         self._balance(deal)
 
     # Reading ---------------------------------------------------------------------------

@@ -184,9 +184,11 @@ class Overlaps(Book):
                 )
                 if moved.rowcount == 1:  # of two workers that computed, one sends
                     self.brand.partners.send(partner, "swap.overlap.answer", body, key=f"overlap:{run}:answer")
+                    self.note("", partner, "us", "overlap sketch", message=run)
             elif self._forget(run_id, "done", found, ""):
                 if asked_by == "us":
                     self.brand.partners.send(partner, "swap.overlap.sketch", body, key=f"overlap:{run}:sketch")
+                    self.note("", partner, "us", "overlap sketch", message=run)
                 self.note("", partner, "us", "overlap done", message=run)
 
     def _give_up(self) -> None:

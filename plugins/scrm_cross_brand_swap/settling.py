@@ -111,10 +111,11 @@ class Settling(Book):
         if not ended:
             deal = self._judge(deal, event, text)
         if deal.state == "settled":
-            body = {"digest": digest(text), "text": deal.statement}
-            self.send(deal, "settled", body, f"{deal.code}:{event.id}")
+            act, said, signed = "settled", {"text": deal.statement}, digest(deal.statement)
         else:
-            self.send(deal, "dispute", {"digest": digest(text), "line": deal.reason}, f"{deal.code}:{event.id}")
+            act, said, signed = "dispute", {"line": deal.reason}, digest(text)
+        self.send(deal, act, {"digest": digest(text), **said}, f"{deal.code}:{event.id}")
+        self.note(deal.code, deal.partner, "us", act, digest=signed)
 
     def _judge(self, deal: Deal, event: PartnerMessage, text: str) -> Deal:
         signed = self._signed(deal, text)

@@ -108,8 +108,8 @@ def test_a_swap_goes_from_offer_to_signature_although_its_worker_is_killed_at_ev
     assert {way: lines["add"] for way, lines in signed["lines"].items()} == {"a_to_b": 3, "b_to_a": 2}
     assert signed["balance"] == {"unit": "add", "owes": "b", "owed": 1, "exposures": None}
     for side, did in (
-        (swap.a, ["close", "offer", "settle"]),
-        (swap.b, ["accept", "close"]),
+        (swap.a, ["close", "confirm", "link", "offer", "settle"]),
+        (swap.b, ["accept", "close", "link", "settled"]),
     ):
         with side.brand:
             ours = sorted(step["act"] for step in side.swaps.steps("spring") if step["by"] == "us")

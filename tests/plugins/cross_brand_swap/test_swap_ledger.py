@@ -378,6 +378,10 @@ def test_a_settlement_that_does_not_add_up_is_disputed_and_names_the_line(swap):
     assert swap.a.deal().reason == swap.b.deal().reason == "lines.a_to_b.add: ours 1, theirs 2"
     assert swap.b.refused() == ["lines.a_to_b.add: ours 1, theirs 2"]
     assert swap.b.deal().statement == ""
+    with swap.b.brand:
+        assert [(step["by"], step["act"]) for step in swap.b.swaps.steps("spring")][:2] == [
+            ("us", "dispute"), ("them", "settle"),
+        ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

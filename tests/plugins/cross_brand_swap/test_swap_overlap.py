@@ -143,6 +143,13 @@ def test_both_sides_estimate_the_same_and_forget_key_and_sketch(two):
         two.upkeep()
     (a,), (b,) = runs(two.a), runs(two.b)
     assert (a["state"], b["state"]) == ("done", "done")
+    for side, did in (
+        (two.a, [("us", "ask"), ("them", "sketch"), ("us", "sketch"), ("us", "done")]),
+        (two.b, [("them", "ask"), ("us", "sketch"), ("them", "sketch"), ("us", "done")]),
+    ):
+        with side.brand:
+            steps = [(step["by"], step["act"]) for step in side.swaps.steps()][::-1]
+        assert [(by, act.removeprefix("overlap ")) for by, act in steps if act.startswith("overlap ")] == did
     assert a["people"] == b["people"] and a["error_bp"] == b["error_bp"]
     # 3,000 shared of 6,000 each: 1.96 x sqrt((1 - 0.341) / 1,024) is 5.0%.
     # Keys are drawn anew: five deviations, so that one run in a million is further off.

@@ -237,6 +237,32 @@ def test_of_two_partners_the_removed_one_is_shown_no_more_and_the_others_deal_go
         assert json.loads(swap.a.deal("autumn").statement)["lines"]["b_to_a"]["add"] == 1
 
 
+def test_the_steps_of_each_side_are_what_it_did_and_what_it_took(swap):
+    swap.agree(imbalance=1)
+    with swap.b.brand:
+        swap.b.swaps.contracts.tell_link("spring", words="first visit", actor="mike")
+    swap.settle_down()
+    swap.b.lead("p1", state=swap.b.deal().link)  # stops
+    swap.settle_down()
+    swap.a.lead("q1", state=swap.a.deal().link)
+    swap.settle_down()
+    swap.upkeep()  # goes on
+    swap.clock.advance(days=44)
+    for _ in range(3):
+        swap.upkeep()
+    assert acts(swap.a) == [
+        ("us", "offer"), ("them", "accept"), ("us", "confirm"), ("us", "link"), ("them", "link"), ("them", "link"),
+        ("them", "stop"), ("them", "go on"), ("us", "close"), ("them", "close"), ("us", "settle"), ("them", "settled"),
+    ]  # fmt: skip
+    assert acts(swap.b) == [
+        ("them", "offer"), ("us", "accept"), ("them", "confirm"), ("us", "link"), ("them", "link"), ("us", "link"),
+        ("us", "stop"), ("us", "go on"), ("us", "close"), ("them", "close"), ("them", "settle"), ("us", "settled"),
+    ]  # fmt: skip
+    with swap.b.brand:
+        links = [step["actor"] for step in swap.b.swaps.steps("spring") if step["act"] == "link" and step["by"] == "us"]
+    assert links == ["mike", "cross-brand-swap"]
+
+
 def test_showing_outside_of_its_time_says_what_it_waits_for(swap):
     swap.meet()
     swap.offer(from_at=1_772_294_400_000, until_at=1_774_972_800_000)
