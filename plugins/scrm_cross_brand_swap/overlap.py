@@ -136,7 +136,7 @@ class Overlaps(Book):
         return len(rows)
 
     def runs(self) -> list[dict[str, Any]]:
-        """Every run, newest first. ``people`` has 2 significant digits; None is not known yet, or as ``reason`` says."""
+        """Every run, newest first. ``people`` has 2 significant digits; None: not known yet, or see ``reason``."""
         rows = execute(
             "SELECT at, run, partner, asked_by, k, state, estimate, error_bp, reason FROM cross_brand_swap_overlap "
             "ORDER BY id DESC"
