@@ -204,7 +204,8 @@ class Campaigns:
     def leave(self, code: str, contact_id: int) -> list[Inviter]:
         """Give one's place up; whoever waits longest gets it and is returned. Raises NotFound for a stranger.
 
-        What the leaver's invitees have earned so far stays.
+        What the leaver's invitees have earned so far stays; nothing more becomes due unless the
+        campaign counts on after leaving (``count_after_leaving``).
         """
         campaign = self.get(code)
         hold(campaign.id)

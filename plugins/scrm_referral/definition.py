@@ -79,6 +79,7 @@ class Definition:
     per_day: int | None
     hva_days: int
     hva_min_minor: int
+    count_after_leaving: bool = False
 
     @property
     def steps_until(self) -> int:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     Column("campaign", "Campaign 活动"),
     Column("inviters", "Inviters 报名", "count"),
+    Column("left", "of them left 已退出", "count"),
     Column("invited", "Invited 被邀请", "count"),
     Column("added", "Added 加友", "count"),
     Column("qualified", "Qualified 合格", "count"),
@@ -70,7 +71,7 @@ def keep_figures(campaign: Campaign, relation: relations.Relation) -> None:
 def figures(brand: Brand, campaign: Campaign) -> dict[str, Any]:
     """One campaign's figures; money in minor units, a cost per nobody is None.
 
-    ``invited``: people who opened a personal link, as far as they are known, or were
+    ``inviters``: who has or had a place; ``left``: of these, who left. ``invited``: people who opened a personal link, as far as they are known, or were
     bound. ``added``: of the bound, those who became a friend. ``hva``: of the
     qualified, those with a further order within the campaign's ``hva.days`` after
     they qualified; ``matured`` counts those whose days are over. Cost is what was
@@ -84,6 +85,11 @@ def figures(brand: Brand, campaign: Campaign) -> dict[str, Any]:
         "WHERE i.campaign_id = ? UNION SELECT v.contact_id FROM visit v JOIN link l ON l.id = v.link_id "
         "WHERE l.owner = 'referral' AND l.campaign = ? AND v.bot = 0 AND v.contact_id IS NOT NULL) t",
         (campaign.id, campaign.id, campaign.id, campaign.code),
+    ).fetchone()
+    inviters, left = execute(
+        "SELECT count(*), coalesce(sum(CASE WHEN state = 'left' THEN 1 ELSE 0 END), 0) FROM referral_inviter "
+        "WHERE campaign_id = ? AND accepted_at IS NOT NULL",
+        (campaign.id,),
     ).fetchone()
     (erased,) = execute(
         "SELECT count(*) FROM referral_relation WHERE campaign_id = ? AND contact_id IS NULL", (campaign.id,)
@@ -115,7 +121,8 @@ def figures(brand: Brand, campaign: Campaign) -> dict[str, Any]:
     qualified = states.get("qualified", 0)
     return {
         "campaign": campaign.code,
-        "inviters": campaign.accepted,
+        "inviters": inviters,
+        "left": int(left),
         "invited": invited + erased,
         "added": added,
         "qualified": qualified,

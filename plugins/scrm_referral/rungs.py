@@ -27,7 +27,7 @@ from scrm_core.api import (
 from . import campaigns as rows
 from . import relations
 from .campaigns import Campaign, Campaigns, Inviter
-from .definition import DAY_MS
+from .definition import DAY_MS, Definition
 from .ladder import Rung, owed
 from .people import named, speakable
 from .schemas import NAME
@@ -80,12 +80,13 @@ class Rungs:
         """Make a person's rungs what their count owes: missing ones become due, those too many are taken back.
 
         In the mode ``highest`` nothing is owed before steps are over: only then is the highest known.
+        Who left is owed what counted before they did, unless the campaign counts on after leaving.
         """
         rows.hold(campaign.id)
         mine = self._of_person(campaign.id, inviter)
         made = campaign.definition
         open_ladder = made.mode == "highest" and self.brand.now() < made.steps_until
-        owes = [] if open_ladder else owed(made.ladder, self._count(mine, made.ladder[-1].invites), made.mode)
+        owes = [] if open_ladder else owed(made.ladder, self._count(mine, made, made.ladder[-1].invites), made.mode)
         wanted = {rung.invites: rung for rung in owes}
         live: dict[int, Due] = {}
         # What was paid comes first: of two rungs alike that a merge brought together, the unpaid one goes.
@@ -105,8 +106,14 @@ class Rungs:
         return rows.of_person(campaign_id, inviter.contact_id)
 
     @staticmethod
-    def _count(mine: list[Inviter], most: int, until: int = _EVER) -> int:
-        """How many invitees of a person count, of the first ``most``; with ``until`` those who did so by then."""
+    def _count(mine: list[Inviter], made: Definition, most: int, until: int = _EVER) -> int:
+        """How many invitees of a person count, of the first ``most``; with ``until`` those who did so by then.
+
+        Of a person who left, as whatever contact, those who did so before.
+        """
+        left = [each.left_at for each in mine if each.left_at is not None]
+        if len(left) == len(mine) and not made.count_after_leaving:
+            until = min(until, max(left) - 1)
         marks = ", ".join("?" * len(mine))
         (count,) = execute(
             "SELECT count(*) FROM (SELECT 1 FROM referral_relation WHERE state = 'qualified' "
@@ -269,7 +276,7 @@ class Rungs:
     def _observed(self, campaign: Campaign, due: Due, inviter: Inviter) -> bool:
         """Whether as many as the rung asks for have counted as long as the campaign observes."""
         until = self.brand.now() - campaign.definition.observation_days * DAY_MS
-        return self._count(self._of_person(campaign.id, inviter), due.invites, until) == due.invites
+        return self._count(self._of_person(campaign.id, inviter), campaign.definition, due.invites, until) == due.invites
 
     def _pay(self, campaign: Campaign, due: Due, contact_id: int, actor: str) -> None:
         now = self.brand.now()

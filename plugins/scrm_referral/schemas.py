@@ -161,6 +161,7 @@ class CampaignBody(_Strict):
     fresh_hours = _number(0, 24, 8_760)
     observation_days = _number(0, 7, 365)
     refund_days = _number(0, 15, 365)
+    count_after_leaving = fields.Boolean(load_default=False, truthy={True}, falsy={False})
     budget_minor = _number(1, None)
     audit = fields.Nested(AuditBody, load_default=lambda: AuditBody().load({}))
     risk = fields.Nested(RiskBody, load_default=lambda: RiskBody().load({}))

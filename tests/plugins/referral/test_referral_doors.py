@@ -236,8 +236,8 @@ def test_report_and_metrics_are_the_hand_computed_numbers(scene: Scene) -> None:
     (row,) = scene.brand.reports.run("referral").rows
     # 1 click + 2 adds + 1 friend of before + 6 customers = 10 invited; 8 new friends; 30 yuan / 6, / 2.
     assert row == {
-        "campaign": "spring", "inviters": 1, "invited": 10, "added": 8, "qualified": 6, "held": 0, "matured": 6,
-        "hva": 2, "cost": 3_000, "lost": 0, "per_qualified": 500, "per_true": 1_500,
+        "campaign": "spring", "inviters": 1, "left": 0, "invited": 10, "added": 8, "qualified": 6, "held": 0,
+        "matured": 6, "hva": 2, "cost": 3_000, "lost": 0, "per_qualified": 500, "per_true": 1_500,
     }  # fmt: skip
     scene.brand.metrics.roll_up(day - 3, day + 40)
     found = execute(
@@ -266,7 +266,7 @@ def test_a_copy_of_ones_data_masks_others_and_erasing_keeps_amounts_and_the_frie
     assert "erased" in proofs
     scene.brand.privacy.erase(anna, actor="mia")
     (row,) = scene.brand.reports.run("referral").rows
-    assert (row["qualified"], row["cost"], row["inviters"]) == (2, 100, 1)
+    assert (row["qualified"], row["cost"], row["inviters"]) == (2, 100, 2)
     assert scene.referrals.progress("spring", waiting)["state"] == "accepted"  # the place went to who waited
     held = execute("SELECT count(*) FROM referral_inviter WHERE contact_id = ?", (anna,)).fetchone()[0]
     assert held == 0

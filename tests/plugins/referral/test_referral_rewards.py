@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from referral_scene import Scene, rung
+from referral_scene import HOUR, Scene, rung
 
 from scrm_core.carts import Cart, CartLine
 from scrm_core.errors import Conflict, Invalid
 from scrm_referral import Referral
+from scrm_referral.report import figures
 
 
 def test_nothing_is_issued_before_staff_approved_and_the_towel_needs_two_persons(scene: Scene) -> None:
@@ -242,3 +243,42 @@ def test_a_faulty_definition_names_its_field(scene: Scene, change: dict, field: 
     with pytest.raises(Invalid) as refused:
         scene.referrals.dry_run(scene.definition(**change))
     assert (refused.value.field or "").startswith(field)
+
+
+@pytest.mark.parametrize("mode", ["cumulative", "highest"])
+@pytest.mark.parametrize("counts_on", [False, True])
+def test_a_friend_who_counts_after_the_inviter_left_earns_nothing_more_unless_the_campaign_says_so(
+    scene: Scene, mode: str, counts_on: bool
+) -> None:
+    ladder = [rung(1, "cup", 100), rung(2, "pot", 200)]
+    scene.campaign(ladder=ladder, mode=mode, gates=[{"gate": "first_order"}], count_after_leaving=counts_on)
+    anna, code = scene.inviter()
+    early, late = scene.person(state=code), scene.person(state=code)
+    scene.clock.set(scene.brand.now() + HOUR)
+    scene.order(early)
+    scene.clock.set(scene.brand.now() + HOUR)
+    scene.referrals.campaigns.leave("spring", anna)
+    scene.order(late)  # at the very instant
+    scene.deliver()  # what happened before leaving counts however late it is told
+    scene.referrals.settle()
+    if mode == "highest":
+        scene.days(61)
+        scene.referrals.settle()
+    assert scene.states() == {"qualified": 2}
+    both = [1, 2] if mode == "cumulative" else [2]
+    assert [invites for invites, _ in scene.rungs()] == (both if counts_on else [1])
+    assert {scene.approve(uid) for _, uid in scene.rungs()} == {"granted"}
+    scene.referrals.settle()
+    expected = ["cup", "pot"][-len(both):] if counts_on else ["cup"]
+    assert [sku for sku, _ in scene.vouchers_of(anna)] == expected
+
+
+def test_the_report_counts_an_inviter_who_left_and_names_them(scene: Scene) -> None:
+    scene.campaign(quota=1)
+    anna, _ = scene.inviter()
+    scene.referrals.campaigns.sign_up("spring", bo := scene.person())
+    scene.referrals.campaigns.sign_up("spring", waits := scene.person())
+    scene.referrals.campaigns.leave("spring", waits)  # never had a place
+    scene.referrals.campaigns.leave("spring", anna)
+    found = figures(scene.brand, scene.referrals.campaigns.get("spring"))
+    assert (found["inviters"], found["left"], bo != anna) == (2, 1, True)
