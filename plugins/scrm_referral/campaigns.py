@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import SAME_PEOPLE, Conflict, Invalid, NotFound, execute, insert_rows, standing, transactional
 
-from .definition import Definition, from_json, issuer_problems, problems, read
+from .definition import Definition, from_json, issuer_problems, problems, read, shortages
 from .models import ReferralStock
 from .people import named, speakable
 from .schemas import MOST, NAME
@@ -108,13 +108,19 @@ class Campaigns:
         return campaign
 
     @transactional
-    def publish(self, code: str, *, actor: str) -> Campaign:
-        """Open a draft; raises Conflict for another state and Invalid (``problems``) for what dry-run tells."""
+    def publish(self, code: str, *, actor: str, confirm: bool = False) -> Campaign:
+        """Open a draft; raises Conflict for another state and Invalid (``problems``) for what dry-run tells.
+
+        Unless ``confirm`` is given, Conflict (``shortage``) when an issuer has not enough for the ladder now.
+        """
         named(actor)
         campaign = self.get(code)
         found = list(problems(self.brand, self.settings, campaign.definition))
         if found:
             raise Invalid("; ".join(found), field="problems")
+        lacking = [] if confirm else shortages(self.brand, campaign.definition)
+        if lacking:
+            raise Conflict(f"{'; '.join(lacking)}; or confirm that rewards may have to wait", code="shortage")
         changed = execute(
             "UPDATE referral_campaign SET state = 'open', published_at = ? WHERE code = ? AND state = 'draft'",
             (self.brand.now(), code),
@@ -164,7 +170,8 @@ class Campaigns:
     def unissuable(self) -> list[str]:
         """Rewards of open campaigns that nobody could grant as the brand is configured."""
         return [
-            f"campaign {campaign.code!r}: {sentence}"
+            f"campaign {campaign.code!r}: {sentence}; close the campaign first "
+            f"(scrm referral close {self.brand.id} {campaign.code} --as NAME), or let its rewards be issued again"
             for campaign in self.published()
             if campaign.state == "open" and self.brand.now() < campaign.definition.ends_at
             for sentence in issuer_problems(self.brand, campaign.definition)

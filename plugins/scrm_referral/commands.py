@@ -12,9 +12,20 @@ from typing import Any
 
 import click
 
-from scrm_core.api import CommandSession, Invalid, actor_option, find_contact, json_option, of_brand, paged
+from scrm_core.api import (
+    CommandSession,
+    Invalid,
+    NotFound,
+    ScrmError,
+    actor_option,
+    find_contact,
+    json_option,
+    of_brand,
+    paged,
+)
 
 from . import relations
+from .campaigns import Campaigns
 from .poster import poster_of
 from .report import COLUMNS, export, figures
 from .rungs import STATES
@@ -54,6 +65,12 @@ def _table(session: CommandSession, names: list[str], views: list[dict[str, Any]
     session.show(names, [[view[name] for name in names] for view in views], as_json=False)
 
 
+def _tell_whether(found: dict[str, Any]) -> None:
+    """End with 1 when the definition would not be published as it is."""
+    if found["problems"] or found["shortages"]:
+        click.get_current_context().exit(1)
+
+
 @click.group(name=NAME)
 def group() -> None:
     """Referral 老带新: campaigns, sign-ups, invitees, audits, figures."""
@@ -69,15 +86,14 @@ def dry_run(session: CommandSession, brand_id: str, file: Path, as_json: bool) -
         found = referrals_of(brand).dry_run(_read(file))
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        _tell_whether(found)
         return
     for row in found["ladder"]:
-        click.echo(
-            f"{row['invites']} qualified: {row['total']} in all ({found['mode']}), "
-            f"{row['per_qualified_minor']:.2f} minor units each"
-        )
-    for word, sentences in (("problem", found["problems"]), ("warning", found["warnings"])):
-        for sentence in sentences:
+        click.echo(f"{row['invites']} qualified: {row['total']} in all ({found['mode']}), {row['per_qualified']} each")
+    for word in ("problem", "shortage", "warning"):
+        for sentence in found[f"{word}s"]:
             click.echo(f"{word}: {sentence}")
+    _tell_whether(found)
 
 
 @group.command("create")
@@ -95,12 +111,13 @@ def create(session: CommandSession, brand_id: str, file: Path, actor: str, as_js
 @group.command("publish")
 @of_brand
 @_code
+@click.option("--confirm", is_flag=True, help="Accept that issuers have not enough for the ladder yet.")
 @actor_option
 @json_option
-def publish(session: CommandSession, brand_id: str, code: str, actor: str, as_json: bool) -> None:
+def publish(session: CommandSession, brand_id: str, code: str, confirm: bool, actor: str, as_json: bool) -> None:
     """Open a draft."""
     with session.brand(brand_id) as brand:
-        view = campaign_view(referrals_of(brand).campaigns.publish(code, actor=actor), brand)
+        view = campaign_view(referrals_of(brand).campaigns.publish(code, actor=actor, confirm=confirm), brand)
     session.show_record(view, as_json=as_json)
 
 
@@ -110,8 +127,18 @@ def publish(session: CommandSession, brand_id: str, code: str, actor: str, as_js
 @actor_option
 def close(session: CommandSession, brand_id: str, code: str, actor: str) -> None:
     """Take no more sign-ups and invitees; steps, audits and refunds go on."""
-    with session.brand(brand_id) as brand:
-        referrals_of(brand).campaigns.close(code, actor=actor)
+    try:
+        brand = session.brand(brand_id)
+        campaigns = referrals_of(brand).campaigns
+    except NotFound:
+        raise
+    except ScrmError:
+        # The brand's file is refused: an open campaign whose rewards nobody issues any more is
+        # such an error, and closing it is what mends that.
+        brand = session.core_brand(brand_id)
+        campaigns = Campaigns(brand, {})
+    with brand:
+        campaigns.close(code, actor=actor)
     click.echo(f"{code} is closed")
 
 
@@ -223,7 +250,11 @@ def poster(session: CommandSession, brand_id: str, code: str, contact: str, outp
     with session.brand(brand_id) as brand:
         here = referrals_of(brand)
         person = here.accepted(code, find_contact(brand, contact).id)
-        output.write_bytes(poster_of(here, here.campaigns.get(code), person))
+        picture = poster_of(here, here.campaigns.get(code), person)
+    try:
+        output.write_bytes(picture)
+    except OSError as exc:
+        raise Invalid(f"{output}: {exc.strerror}", field="output") from None
     click.echo(f"wrote {output}")
 
 
@@ -290,14 +321,16 @@ def review(session: CommandSession, brand_id: str, uid: str, verdict: str, reaso
 
 @group.command("queue")
 @of_brand
-@click.option("--state", type=click.Choice(STATES), default="due", show_default=True, help="Rewards of this state.")
+@click.option(
+    "--state", type=click.Choice(STATES), help="Of this state; default: due, or approved and not to be granted."
+)
 @paged
 @json_option
-def queue(session: CommandSession, brand_id: str, state: str, after: int, limit: int, as_json: bool) -> None:
+def queue(session: CommandSession, brand_id: str, state: str | None, after: int, limit: int, as_json: bool) -> None:
     """Rewards that wait for staff; --json shows what stands behind each."""
     with session.brand(brand_id) as brand:
         here = referrals_of(brand)
-        found = here.rungs.queue(state=state, after=after, limit=limit)
+        found = here.rungs.queue(state=state or "", after=after, limit=limit)
         views = [rung_view(each, here) for each in found]
     _table(session, REWARD, views, as_json)
     _tell_more(found, limit)

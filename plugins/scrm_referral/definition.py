@@ -6,6 +6,7 @@ import datetime
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import (
     Conflict,
     Invalid,
+    RewardWanted,
     ScrmError,
     format_minor,
     iso,
@@ -167,7 +169,7 @@ def _check(brand: Brand, made: Definition, loaded: dict[str, Any]) -> None:
         raise Invalid(f"surface: {reason}", field="surface", code="surface")
     if made.template == "customer" and not {"member", "first_order"} & set(names):
         raise Invalid(
-            "gates: invitees count as customers: name 'member' or 'first_order' (growth.md 1.2)", field="gates"
+            "gates: invitees count as customers: name 'member' or 'first_order'", field="gates"
         )
     if made.template == "group" and "joined_group" not in names:
         raise Invalid("gates: the template 'group' has the gate 'joined_group'", field="gates")
@@ -202,6 +204,19 @@ def issuer_problems(brand: Brand, made: Definition) -> Iterator[str]:
                 f"ladder.{place}.value_minor: the issuer says it is worth {money(brand, worth)}; "
                 "budget and audit count no less"
             )
+
+
+def shortages(brand: Brand, made: Definition) -> list[str]:
+    """What the issuers of the ladder's rewards lack to grant them all now, a sentence each.
+
+    A rung is planned as often as its stock and the places allow, at least once. Raises what
+    :func:`issuer_problems` tells of.
+    """
+    wanted = []
+    for rung in made.ladder:
+        limits = [limit for limit in (made.quota, rung.stock) if limit is not None]
+        wanted.append(RewardWanted(rung.kind, rung.item, rung.quantity, min(limits, default=None)))
+    return brand.rewards.shortages(wanted, most_minor=made.budget_minor)
 
 
 def warnings(brand: Brand, made: Definition) -> Iterator[str]:
@@ -251,13 +266,20 @@ def dry_run(brand: Brand, settings: dict[str, Any], body: Any) -> dict[str, Any]
     """What would be published, what keeps it from that, and what the ladder costs; writes nothing."""
     made, text = read(brand, body)
     stored = json.loads(text)
+    unissuable = bool(list(issuer_problems(brand, made)))
     return {
         "campaign": {**stored, "starts_at": iso(made.starts_at, brand.zone), "ends_at": iso(made.ends_at, brand.zone)},
         "problems": list(problems(brand, settings, made)),
+        "shortages": [] if unissuable else shortages(brand, made),
         "warnings": list(warnings(brand, made)),
         "mode": made.mode,
         "ladder": [
-            {**row, "total": money(brand, row["total_minor"]), "four_eyes": made.needed(row["value_minor"]) == 2}
+            {
+                **row,
+                "total": money(brand, row["total_minor"]),
+                "per_qualified": money(brand, round(Fraction(row["total_minor"], row["invites"]))),
+                "four_eyes": made.needed(row["value_minor"]) == 2,
+            }
             for row in costs(made.ladder, made.mode)
         ],
         "most_minor": most_minor(made),

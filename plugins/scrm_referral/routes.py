@@ -14,7 +14,7 @@ from . import relations
 from .people import speakable
 from .poster import poster_of
 from .report import export, figures
-from .schemas import BudgetBody, QuotaBody, SignUpBody, StockBody, TouchBody, TraitBody, VerdictBody
+from .schemas import BudgetBody, PublishBody, QuotaBody, SignUpBody, StockBody, TouchBody, TraitBody, VerdictBody
 from .service import Referrals, referrals_of
 from .views import campaign_view, invitee_view, inviter_view, rung_view
 
@@ -89,9 +89,10 @@ def campaign(code: str) -> Any:
 @blueprint.post("/campaigns/<code>/publish")
 @permission(WRITE)
 def publish(code: str) -> Any:
-    """Open a draft."""
-    here = _here()
-    return flask.jsonify(campaign_view(here.campaigns.publish(code, actor=current_actor()), here.brand))
+    """Open a draft; ``confirm`` accepts that issuers have not enough for the ladder yet."""
+    here, body = _here(), load_body(PublishBody(), flask.request.get_json() if flask.request.content_length else {})
+    made = here.campaigns.publish(code, actor=current_actor(), confirm=body["confirm"])
+    return flask.jsonify(campaign_view(made, here.brand))
 
 
 @blueprint.post("/campaigns/<code>/close")
@@ -225,9 +226,9 @@ def review_invitee(uid: str) -> Any:
 @blueprint.get("/rewards")
 @permission(READ)
 def rewards() -> Any:
-    """Rewards of a ``state`` (due: the audit queue), oldest first, with what stands behind each."""
+    """Rewards of a ``state``, oldest first, with what stands behind each; without one those that wait for a person."""
     here, limit = _here(), _number("limit", 100)
-    found = here.rungs.queue(state=flask.request.args.get("state", "due"), after=_number("after", 0), limit=limit)
+    found = here.rungs.queue(state=flask.request.args.get("state", ""), after=_number("after", 0), limit=limit)
     return flask.jsonify({"rewards": [rung_view(each, here) for each in found], "next": _page(found, limit)})
 
 

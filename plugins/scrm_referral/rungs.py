@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from scrm_core.api import Brand
 
 _EVER = 2**53
+OBSERVATION = "observation"
 SHOWN = 100
 """So many invitees are shown with a reward; the others are asked for by inviter."""
 
@@ -175,14 +176,19 @@ class Rungs:
 
     # Staff looks ---------------------------------------------------------------------
 
-    def queue(self, *, state: str = "due", after: int = 0, limit: int = 100) -> list[Due]:
-        """Rungs of a state, oldest first."""
-        if state not in STATES:
+    def queue(self, *, state: str = "", after: int = 0, limit: int = 100) -> list[Due]:
+        """Rungs of a state, oldest first; without one what waits for a person: due, or approved and not to be granted."""
+        if state not in ("", *STATES):
             raise Invalid(f"state is one of {', '.join(STATES)}", field="state")
         if type(limit) is not int or not 1 <= limit <= 1_000:
             raise Invalid("limit must lie between 1 and 1000", field="limit")
-        where = "WHERE g.state = ? AND g.id > ? ORDER BY g.id LIMIT ?"
-        return [Due(*row) for row in execute(_RUNG + where, (state, after, limit)).fetchall()]
+        if state:
+            which, params = "g.state = ?", [state]
+        else:
+            which = "g.state IN ('due', 'approved') AND (g.state = 'due' OR g.reason NOT IN ('', ?))"
+            params = [OBSERVATION]
+        where = f"WHERE {which} AND g.id > ? ORDER BY g.id LIMIT ?"
+        return [Due(*row) for row in execute(_RUNG + where, (*params, after, limit)).fetchall()]
 
     def get(self, uid: str) -> Due:
         """The rung with this uid; raises NotFound."""
@@ -261,7 +267,7 @@ class Rungs:
         if due.state != "approved" or inviter.contact_id is None:
             return False
         if not self._observed(campaign, due, inviter):
-            self._state(due, "approved", "observation")
+            self._state(due, "approved", OBSERVATION)
             return False
         try:
             with self.brand.transaction():

@@ -168,6 +168,12 @@ class CampaignBody(_Strict):
     hva = fields.Nested(HvaBody, load_default=lambda: HvaBody().load({}))
 
 
+class PublishBody(_Strict):
+    """What is accepted when a campaign opens."""
+
+    confirm = fields.Boolean(truthy={True}, falsy={False}, load_default=False)
+
+
 class QuotaBody(_Strict):
     """How many places there are from now on."""
 

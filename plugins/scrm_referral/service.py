@@ -59,7 +59,8 @@ class Referrals:
         for each in found:
             if each.state == "accepted":
                 return each
-        raise Conflict(f"this person is {found[0].state}", code=found[0].state)
+        words = "left this campaign" if found[0].state == "left" else "waits for a place"
+        raise Conflict(f"this person {words} and has no code", code=found[0].state)
 
     def progress(self, code: str, contact_id: int) -> dict[str, Any]:
         """What a person reached: their place, link, latest hundred invitees (names masked) and rungs."""

@@ -302,7 +302,7 @@ def test_the_command_line_runs_a_campaign(scene: Scene, house: Installation, scr
     )
     told = scrm("referral", "dry-run", "acme", str(file))
     assert told.exit_code == 0, told.output
-    assert told.output.startswith("1 qualified: 1.00 CNY in all (cumulative), 100.00 minor units each")
+    assert told.output.startswith("1 qualified: 1.00 CNY in all (cumulative), 1.00 CNY each")
     for args in (
         ("create", "acme", str(file), "--as", "mia"), ("publish", "acme", "spring", "--as", "mia"), ("list", "acme"),
     ):  # fmt: skip
@@ -310,6 +310,9 @@ def test_the_command_line_runs_a_campaign(scene: Scene, house: Installation, scr
     anna, bo = scene.person(), scene.person(known=True)
     made = json.loads(scrm("referral", "sign-up", "acme", "spring", uid(scene, anna), "--json").output)
     assert made["state"] == "accepted"
+    nowhere = scrm("referral", "poster", "acme", "spring", uid(scene, anna), "-o", str(tmp_path / "none" / "x.png"))
+    assert nowhere.exit_code == 1 and "No such file or directory" in nowhere.output
+    assert nowhere.exception is None or isinstance(nowhere.exception, SystemExit)
     assert "locked" in scrm("referral", "touch", "acme", made["code"], uid(scene, bo)).output
     assert scrm("referral", "trait", "acme", "spring", uid(scene, bo), "device", "D").exit_code == 0
     scene.clock.set(scene.brand.now() + HOUR)
@@ -326,9 +329,20 @@ def test_the_command_line_runs_a_campaign(scene: Scene, house: Installation, scr
         ("show", "acme", "spring"), ("inviters", "acme", "spring"), ("invitees", "acme", "spring"), ("settle", "acme"),
         ("invitees", "acme", "spring", "--inviter", uid(scene, anna), "--after", "1"),
         ("fund", "acme", "spring", "200", "--as", "mia"), ("restock", "acme", "spring", "1", "2", "--as", "mia"),
-        ("leave", "acme", "spring", uid(scene, anna)), ("close", "acme", "spring", "--as", "mia"),
+        ("leave", "acme", "spring", uid(scene, anna)),
     ):  # fmt: skip
         assert scrm("referral", *args).exit_code == 0, args
+    gone = scrm("referral", "poster", "acme", "spring", uid(scene, anna), "-o", str(tmp_path / "x.png"))
+    assert gone.exit_code == 1 and "this person left this campaign and has no code" in gone.output
+    scene.coupons.batches.close("cup")
+    stuck = scrm("referral", "list", "acme")  # the reward of an open campaign cannot be granted any more
+    assert stuck.exit_code == 1 and "scrm referral close acme spring" in stuck.output
+    for args in (
+        ("close", "acme", "spring", "--as", "mia"),
+    ):  # fmt: skip
+        assert scrm("referral", *args).exit_code == 0, args
+    unready = scrm("referral", "dry-run", "acme", str(file))
+    assert unready.exit_code == 1 and "problem: ladder.0" in unready.output
     file.write_text("code = ", encoding="utf-8")
     assert scrm("referral", "dry-run", "acme", str(file)).exit_code == 1
 

@@ -282,3 +282,40 @@ def test_the_report_counts_an_inviter_who_left_and_names_them(scene: Scene) -> N
     scene.referrals.campaigns.leave("spring", anna)
     found = figures(scene.brand, scene.referrals.campaigns.get("spring"))
     assert (found["inviters"], found["left"], bo != anna) == (2, 1, True)
+
+
+def test_a_batch_that_is_still_a_draft_is_told_before_publishing_and_what_it_stops_stands_in_the_queue(
+    scene: Scene,
+) -> None:
+    batch = {
+        "code": "cup", "title": "茶杯券", "rule": {"kind": "exchange", "sku": "cup"},
+        "validity": {"kind": "natural", "days": 30}, "stock": 3,
+    }  # fmt: skip
+    scene.coupons.batches.create(batch)
+    ladder = [rung(1, "cup", 100)]
+    body = scene.definition(ladder=ladder, gates=[{"gate": "first_order"}], quota=5)
+    told = scene.referrals.dry_run(body)
+    assert told["problems"] == [] and len(told["shortages"]) == 1 and "0 of the 5" in told["shortages"][0]
+    campaigns = scene.referrals.campaigns
+    campaigns.create(body, actor="mia")
+    with pytest.raises(Conflict) as refused:
+        campaigns.publish("spring", actor="mia")
+    assert refused.value.code == "shortage" and "'cup'" in refused.value.message
+    assert campaigns.get("spring").state == "draft"
+    assert campaigns.publish("spring", actor="mia", confirm=True).state == "open"
+    anna, code = scene.inviter()
+    scene.customers(code, 1)
+    ((_, uid),) = scene.rungs("")
+    assert scene.approve(uid) == "approved" and scene.rungs() == []
+    assert scene.rungs("") == [(1, uid)] and scene.referrals.rungs.get(uid).reason
+    scene.coupons.batches.open("cup")
+    assert scene.referrals.dry_run(body)["shortages"] == ["the batch 'cup' gives 3 of the 5 coupons that are planned"]
+    assert scene.referrals.settle() == (0, 1) and scene.rungs("") == [] and len(scene.vouchers_of(anna)) == 1
+
+
+def test_an_approved_reward_that_is_only_observed_waits_for_nobody(scene: Scene) -> None:
+    scene.campaign(ladder=[rung(1, "cup", 100)], observation_days=7)
+    _, code = scene.inviter()
+    scene.customers(code, 1)
+    ((_, uid),) = scene.rungs("")
+    assert scene.approve(uid) == "approved" and scene.rungs("") == [] and scene.rungs("approved") == [(1, uid)]
