@@ -186,13 +186,13 @@ def members(session: CommandSession, brand_id: str, after: int, limit: int, as_j
 
 
 @group.command("change")
-@_of_brand
+@of_brand
 @click.argument("code")
 @click.option("--followers", type=click.IntRange(min=0), help="Their own followers.")
 @click.option("--rate-bp", type=click.IntRange(0, 10_000), help="Commission in basis points.")
 @click.option("--coupon-batch", help="The batch of coupons that only they hand out.")
 @click.option("--state", type=click.Choice(["active", "paused", "left"]), help="Whether they go on.")
-@_actor
+@actor_option
 @json_option
 def change(
     session: CommandSession, brand_id: str, code: str, followers: int | None, rate_bp: int | None,
