@@ -40,7 +40,12 @@ def find_contact(brand: Brand, who: str, source: str = "") -> ContactView:
     """
     kind, equals, value = who.partition("=")
     if not equals:
-        return brand.contacts.get(who)
+        try:
+            return brand.contacts.get(who)
+        except NotFound as exc:
+            if not who.removeprefix("+").isdecimal():
+                raise
+            raise NotFound(f"{exc.message}; an identity is written KIND=VALUE: phone=NUMBER") from None
     from ..services.resolving import WORLDWIDE, IdentityIn
     from ..values.masking import mask
 

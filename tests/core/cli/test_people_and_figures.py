@@ -48,6 +48,12 @@ def test_a_contact_is_shown_masked_and_in_clear_only_with_a_reason_that_is_noted
     assert "王小明" not in shown
 
 
+def test_a_number_without_its_kind_is_answered_with_how_to_write_one(people):
+    refused = people("contact", "show", "acme", "13800138000", code=3)
+    assert "phone=NUMBER" in refused.output
+    assert "phone=NUMBER" not in people("contact", "show", "acme", "nobody", code=3).output
+
+
 def test_a_one_person_link_leads_to_a_page_of_the_brand_and_is_noted(people, installation):
     from scrm_core.services import audit
 
