@@ -44,6 +44,7 @@ class Referral(Plugin):
     migrations = "migrations"
     blueprint = blueprint
     pages = pages
+    extensions = {"consumer.me": (("mine", {"zh": "我的邀请活动", "en": "My invitations"}),)}
     permissions = {
         "referral:read": "see campaigns, inviters, invitees, rewards and figures",
         "referral:write": "make, publish, enlarge and close campaigns",

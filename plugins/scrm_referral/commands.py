@@ -322,7 +322,7 @@ def review(session: CommandSession, brand_id: str, uid: str, verdict: str, reaso
 @group.command("queue")
 @of_brand
 @click.option(
-    "--state", type=click.Choice(STATES), help="Of this state; default: due, or approved and not to be granted."
+    "--state", type=click.Choice(STATES), help="Of this state; default: due, or approved but not grantable."
 )
 @paged
 @json_option

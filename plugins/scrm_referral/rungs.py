@@ -177,7 +177,7 @@ class Rungs:
     # Staff looks ---------------------------------------------------------------------
 
     def queue(self, *, state: str = "", after: int = 0, limit: int = 100) -> list[Due]:
-        """Rungs of a state, oldest first; without one what waits for a person: due, or approved and not to be granted."""
+        """Rungs of a state, oldest first; without one what waits for a person: due, or not grantable."""
         if state not in ("", *STATES):
             raise Invalid(f"state is one of {', '.join(STATES)}", field="state")
         if type(limit) is not int or not 1 <= limit <= 1_000:
@@ -282,7 +282,8 @@ class Rungs:
     def _observed(self, campaign: Campaign, due: Due, inviter: Inviter) -> bool:
         """Whether as many as the rung asks for have counted as long as the campaign observes."""
         until = self.brand.now() - campaign.definition.observation_days * DAY_MS
-        return self._count(self._of_person(campaign.id, inviter), campaign.definition, due.invites, until) == due.invites
+        mine = self._of_person(campaign.id, inviter)
+        return self._count(mine, campaign.definition, due.invites, until) == due.invites
 
     def _pay(self, campaign: Campaign, due: Due, contact_id: int, actor: str) -> None:
         now = self.brand.now()

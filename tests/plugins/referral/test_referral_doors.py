@@ -155,6 +155,49 @@ def test_the_page_takes_an_invitation_and_a_sign_up_and_shows_progress(scene: Sc
     assert '<strong id="qualified">1</strong>' in text and "茶杯" in text
 
 
+def test_a_visitor_reads_the_rules_and_an_inviter_finds_code_and_poster(scene: Scene, house: Installation) -> None:
+    ladder = [rung(1, "cup", 100, title="茶杯券"), rung(3, "pot", 900, title="茶壶券", quantity=2)]
+    gates = [{"gate": "member"}, {"gate": "first_order", "min_minor": 1_000}]
+    scene.campaign(ladder=ladder, gates=gates, quota=2, ends_at="2099-03-01T20:00")
+    anna, code = scene.inviter()
+    address = f"/p/acme/referral/c/spring?by={code}"
+    visitor = create_app(house).test_client()
+    text = visitor.get(address).get_data(as_text=True)
+    for words in ("1 位合格好友：茶杯券", "3 位合格好友：茶壶券 × 2", "加入会员", "完成首单 满 ¥10.00", "截止 2099-03-01 20:00",
+                  "剩余名额 1"):  # fmt: skip
+        assert words in text, words
+    text = visitor.get(f"{address}&lang=en").get_data(as_text=True)
+    assert "Place a first order of at least ¥10.00" in text and "Places left: 1" in text
+    bo = scene.person(known=True)
+    friend = create_app(house).test_client()
+    sign_in(friend, scene.brand, bo)
+    done = friend.post("/p/acme/referral/c/spring/accept", data=fields(friend.get(address), "accept", by=code))
+    text = friend.get(done.location).get_data(as_text=True)
+    assert "接下来请完成" in text and "/accept" not in text
+    inviter = create_app(house).test_client()
+    sign_in(inviter, scene.brand, anna)
+    text = inviter.get("/p/acme/referral/c/spring").get_data(as_text=True)
+    assert "data-qr" in text and "好友 1" in text and "<strong>*</strong>" not in text
+    picture = inviter.get("/p/acme/referral/c/spring/poster")
+    assert picture.mimetype == "image/png" and picture.data.startswith(b"\x89PNG")
+    assert "referral/mine" in inviter.get("/p/acme/-/me").get_data(as_text=True)
+    assert "老带新" in inviter.get("/p/acme/referral/mine").get_data(as_text=True)
+    assert "/c/spring" not in friend.get("/p/acme/referral/mine").get_data(as_text=True)
+
+
+def test_a_campaign_that_is_not_open_says_when_it_is_and_offers_nothing(scene: Scene, house: Installation) -> None:
+    scene.campaign("later", starts_at="2099-01-02T10:00", ends_at="2099-02-01T00:00")
+    scene.campaign("gone")
+    _, code = scene.inviter("gone")
+    scene.referrals.campaigns.close("gone", actor="mia")
+    client = create_app(house).test_client()
+    later = client.get("/p/acme/referral/c/later").get_data(as_text=True)
+    gone = client.get(f"/p/acme/referral/c/gone?by={code}").get_data(as_text=True)
+    closed = iso(scene.brand.now(), scene.brand.zone)[:16].replace("T", " ")
+    assert "活动将于 2099-01-02 10:00 开始" in later and f"活动已于 {closed} 结束" in gone
+    assert "later/join" not in later and "gone/join" not in gone and "/accept" not in gone
+
+
 def test_what_people_wrote_is_text_on_the_page_and_a_forged_link_changes_nothing(
     scene: Scene, house: Installation
 ) -> None:
@@ -167,7 +210,7 @@ def test_what_people_wrote_is_text_on_the_page_and_a_forged_link_changes_nothing
     sign_in(client, scene.brand, anna)
     for query in ("", "?said=<script>y</script>", "?by=%22%3E%3Cscript%3Ey", f"?by={code}"):
         text = client.get(f"/p/acme/referral/c/spring{query}").get_data(as_text=True)
-        for each in ("<script>x", "<script>y", "<i>li", "<b>cup", "<img"):
+        for each in ("<script>x", "<script>y", "<i>li", "<b>cup", "<img src=x"):
             assert each not in text, query
         assert "&lt;script&gt;x&lt;/script&gt;" in text
     eva = scene.person(known=True)
