@@ -73,8 +73,9 @@ def figures(brand: Brand, campaign: Campaign) -> dict[str, Any]:
 
     ``inviters``: who has or had a place; ``left``: of these, who left. ``invited``:
     people who opened a personal link, as far as they are known, or were bound.
-    ``added``: of the bound, those who became a friend. ``hva``: of the qualified, those with a further order within the campaign's ``hva.days`` after
-    they qualified; ``matured`` counts those whose days are over. Cost is what was
+    ``added``: of the bound, those who became a friend. ``hva``: of the qualified,
+    those with a further order within the campaign's ``hva.days`` after they
+    qualified; ``matured`` counts those whose days are over. Cost is what was
     granted and not taken back; a true customer is one with such an action.
     """
     made = campaign.definition
