@@ -88,7 +88,7 @@ class Koc:
                 self.ledger.review(earned)
         if name == "coupon-threshold:redeemed":
             fields = event.fields
-            self.tracking.use_coupon(*(str(fields.get(key, "")) for key in ("batch", "source", "order")))
+            self.tracking.use_coupon(*(str(fields.get(key, "")) for key in ("batch", "source", "order")), event.at)
         measure = self.settings["signals"].get(name)
         # A wrong answer says nothing of expertise.
         person = self._person(event.contact_id) if measure is not None and event.fields.get("right") != 0 else None

@@ -27,6 +27,9 @@ ALL_GOODS = {
     "code": "all", "category": "", "situation": 3, "window_days": None, "first_only": None, "rate_bp": None
 }  # fmt: skip
 BATCH = 500
+TOO_EARLY, TOO_FAR = "before_enrolment", "outside_window"
+UNFIT = (TOO_EARLY, TOO_FAR)
+"""Why what was told of an order is no ground to pay for it; a ground that holds takes its place."""
 LATE_DAYS = 30
 """So long after payment a buyer who becomes known still brings an order to the KOC whose link they had opened."""
 
@@ -102,7 +105,9 @@ class Tracking:
         ``via`` is code (used at the checkout), told (the buyer said so) or link: the
         buyer had opened the KOC's link at the instant ``opened_at``; the link's own
         code names it too. Returns whom the order is put down to now, None while it
-        is put down to nobody. Raises NotFound for an unknown code.
+        is put down to nobody. An order that was paid before the KOC was enrolled, or
+        farther from the telling than the programme's window, is void
+        (``before_enrolment``, ``outside_window``). Raises NotFound for an unknown code.
         """
         if via not in RANK:
             raise Invalid("via is code, link or told", field="via")
@@ -113,11 +118,11 @@ class Tracking:
         self._note(source, number, via, member.id, opened_at=opened_at)
         return self._decide_named(source, number)
 
-    def use_coupon(self, batch: str, source: str, number: str) -> None:
-        """A coupon of a KOC's own batch was used on an order: that is using their code."""
+    def use_coupon(self, batch: str, source: str, number: str, at: int) -> None:
+        """A coupon of a KOC's own batch was used on an order at this instant: that is using their code."""
         row = execute("SELECT id FROM koc_member WHERE coupon_batch = ?", (batch,)).fetchone()
         if row is not None and source and number:
-            self._note(source, number, "code", row[0])
+            self._note(source, number, "code", row[0], at=at)
             self._decide_named(source, number)
 
     def yield_to(self, scheme: str, fields: Mapping[str, str | int]) -> int | None:
@@ -154,8 +159,9 @@ class Tracking:
         return int(earned[0]) if earned is not None else None
 
     def _note(
-        self, source: str, number: str, via: str, member_id: int | None, scheme: str = "", opened_at: int | None = None
-    ) -> None:
+        self, source: str, number: str, via: str, member_id: int | None, scheme: str = "",
+        opened_at: int | None = None, at: int | None = None,
+    ) -> None:  # fmt: skip
         source = clean_text(source, field="source", max_length=200)
         number = clean_text(number, field="number", max_length=200)
         if not source or not number:
@@ -163,7 +169,7 @@ class Tracking:
         execute(
             "INSERT INTO koc_use (source, number, via, member_id, scheme, opened_at, at) VALUES (?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (source, number, via) DO NOTHING",
-            (source, number, via, member_id, scheme, opened_at, self.brand.now()),
+            (source, number, via, member_id, scheme, opened_at, self.brand.now() if at is None else at),
         )
 
     # Deciding ---------------------------------------------------------------------
@@ -193,11 +199,12 @@ class Tracking:
         found = self._evidence(source, number, contact_id, paid_at, programme)
         if found is None:
             return self.get(order_id)
-        via, member_id = found
+        via, member_id, unfit = found
         member = self.members.standing(member_id)
         if member.state == "left":
             return self.get(order_id)
-        reason = self._void(source, number, contact_id, member.contact_id)
+        # Unfit first: what is void for its buyer is decided again when a merge is undone.
+        reason = unfit or self._void(source, number, contact_id, member.contact_id)
         values = (
             member.id, via, programme.code, programme.situation, int(programme.first_only), paid, base,
             self._rate(member, programme), "void" if reason else "open", reason,
@@ -210,14 +217,16 @@ class Tracking:
             (order_id, *values, paid_at, self.brand.day(paid_at)),
         ).fetchone()
         if made is None:
-            # A worse ground gives way as long as nothing was earned.
+            # A worse ground gives way as long as nothing was earned, and one that does not hold to any that does.
+            weaker = [f"reason IN {_UNFIT}"] if not unfit else []
             worse = [each for each, rank in RANK.items() if rank > RANK[via]]
             if worse:
-                marks = ", ".join("?" * len(worse))
+                weaker.append(f"via IN ({', '.join('?' * len(worse))})")
+            if weaker:
                 made = execute(
                     "UPDATE koc_order SET member_id = ?, via = ?, programme = ?, situation = ?, first_only = ?, "
                     "paid_minor = ?, base_minor = ?, rate_bp = ?, state = ?, reason = ? WHERE order_id = ? "
-                    f"AND entries = 0 AND state <> 'earned' AND via IN ({marks}) RETURNING id",
+                    f"AND entries = 0 AND state <> 'earned' AND ({' OR '.join(weaker)}) RETURNING id",
                     (*values, order_id, *worse),
                 ).fetchone()
         if made is not None and not reason:
@@ -243,11 +252,12 @@ class Tracking:
                 "AND v.bot = 0 AND v.at >= ? AND o.paid_at >= ? AND o.paid_minor > 0 AND o.id > ? "
                 "UNION SELECT o.id FROM koc_use u JOIN orders o ON o.source = u.source AND o.number = u.number "
                 "WHERE u.member_id IS NOT NULL AND u.at >= ? AND o.paid_at IS NOT NULL AND o.paid_minor > 0 "
-                "AND o.id > ?) f WHERE NOT EXISTS (SELECT 1 FROM koc_order k WHERE k.order_id = f.id) "
-                "ORDER BY id LIMIT ?",
+                "AND o.id > ?) f WHERE NOT EXISTS (SELECT 1 FROM koc_order k WHERE k.order_id = f.id "
+                f"AND k.reason NOT IN {_UNFIT}) ORDER BY id LIMIT ?",
                 (opened, paid, after, now - MS_PER_DAY, after, BATCH),
             ).fetchall()
-            found += sum(self.decide(order_id) is not None for (order_id,) in rows)
+            decided = [self.decide(order_id) for (order_id,) in rows]
+            found += sum(each is not None and each.reason not in UNFIT for each in decided)
             if len(rows) < BATCH:
                 return found
             after = rows[-1][0]
@@ -275,26 +285,32 @@ class Tracking:
 
     def _evidence(
         self, source: str, number: str, contact_id: int | None, paid_at: int, programme: Programme
-    ) -> tuple[str, int] | None:
-        told = dict(
-            execute(
-                "SELECT via, member_id FROM koc_use WHERE source = ? AND number = ? AND member_id IS NOT NULL",
-                (source, number),
-            ).fetchall()
-        )
-        if "code" in told:
-            return "code", told["code"]
-        link = self._last_link(contact_id, source, number, (paid_at - programme.window_days * MS_PER_DAY, paid_at))
+    ) -> tuple[str, int, str] | None:
+        """(via, member's id, "") of the best ground; of the best that does not hold, with why, where none does."""
+        rows = execute(
+            "SELECT u.via, u.member_id, u.at, m.joined_at FROM koc_use u JOIN koc_member m ON m.id = u.member_id "
+            "WHERE u.source = ? AND u.number = ? AND u.via <> 'link'",
+            (source, number),
+        ).fetchall()
+        window = programme.window_days * MS_PER_DAY
+        grounds = {
+            via: (via, member_id, _unfit(paid_at, at, joined_at, window)) for via, member_id, at, joined_at in rows
+        }
+        link = self._last_link(contact_id, source, number, (paid_at - window, paid_at))
         if link is not None:
-            return "link", link
-        return ("told", told["told"]) if "told" in told else None
+            member_id, joined_at = link
+            grounds["link"] = ("link", member_id, TOO_EARLY if paid_at < joined_at else "")
+        best = sorted(grounds.values(), key=lambda ground: (bool(ground[2]), RANK[ground[0]]))
+        return best[0] if best else None
 
     @staticmethod
-    def _last_link(contact_id: int | None, source: str, number: str, window: tuple[int, int]) -> int | None:
-        """The member whose link the buyer last opened, or last came through, within the window before payment."""
+    def _last_link(
+        contact_id: int | None, source: str, number: str, window: tuple[int, int]
+    ) -> tuple[int, int] | None:
+        """(id, joined_at) of whose link the buyer last opened, or last came through, in the window before payment."""
         span = (contact_id, *window)
         row = execute(
-            "SELECT m.id FROM (SELECT link_id, at FROM visit WHERE contact_id = ? AND at >= ? AND at <= ? AND bot = 0 "
+            "SELECT m.id, m.joined_at FROM (SELECT link_id, at FROM visit WHERE contact_id = ? AND at >= ? AND at <= ? AND bot = 0 "
             "UNION ALL SELECT link_id, at FROM touch WHERE contact_id = ? AND at >= ? AND at <= ? "
             "AND link_id IS NOT NULL "
             "UNION ALL SELECT told.link_id, u.opened_at FROM koc_use u JOIN koc_member told ON told.id = u.member_id "
@@ -302,7 +318,7 @@ class Tracking:
             "JOIN koc_member m ON m.link_id = t.link_id ORDER BY t.at DESC, m.id LIMIT 1",
             (*span, *span, source, number, *window),
         ).fetchone()
-        return int(row[0]) if row is not None else None
+        return (row[0], row[1]) if row is not None else None
 
     @staticmethod
     def _void(source: str, number: str, buyer: int | None, own: int | None) -> str:
@@ -344,6 +360,16 @@ class Tracking:
             params,
         ).fetchall()
         return [Attributed(*row) for row in rows]
+
+
+_UNFIT = f"('{TOO_EARLY}', '{TOO_FAR}')"
+
+
+def _unfit(paid_at: int, told_at: int, joined_at: int, window: int) -> str:
+    """Why a code that was told does not speak for an order: the KOC was none yet, or the payment is too far from it."""
+    if paid_at < joined_at:
+        return TOO_EARLY
+    return TOO_FAR if abs(paid_at - told_at) > window else ""
 
 
 def first_orders(contact_ids: list[int]) -> dict[int, int]:

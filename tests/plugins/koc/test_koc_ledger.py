@@ -5,6 +5,7 @@ from __future__ import annotations
 import peewee
 import pytest
 
+from scrm_core.clock import SystemClock
 from scrm_core.db.bulk import execute
 from scrm_core.errors import Conflict, Invalid
 from scrm_core.services.orders import RefundIn
@@ -279,6 +280,7 @@ def test_four_processes_refund_parts_of_one_order_and_claw_back_each_once(scenes
 
 def test_four_processes_that_name_two_kocs_for_ten_orders_pay_each_order_once(scenes, together):
     scene, _ = scenes("\n[plugins.koc]\nrefund_days = 0\nrate_c_bp = 1000\n")
+    scene.clock.set(SystemClock().now())  # the processes' clock
     scene.enrol("ann", "ANN")
     scene.enrol("bea", "BEA")
     for n in range(10):

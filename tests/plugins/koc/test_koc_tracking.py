@@ -71,6 +71,64 @@ def test_a_code_beats_a_link_and_a_link_beats_what_the_buyer_says(scenes):
         other.koc.tracking.use("ANN", "shop", "3")
 
 
+def test_a_code_told_for_an_order_from_before_its_koc_or_its_window_pays_nothing(scenes):
+    scene, other = scenes("\n[plugins.koc]\nrefund_days = 0\nrate_c_bp = 1000\n")
+    scene.now("2026-03-01T10:00")
+    for here in (scene, other):
+        here.enrol("ann", "ANN")
+    told = []
+    for number, paid, via in (
+        ("1", "2026-03-01T09:59", "code"),  # a minute before she was a KOC
+        ("2", "2026-03-01T10:00", "code"),
+        ("3", "2026-03-01T10:00", "told"),
+        ("4", "2026-02-01T10:00", "told"),
+    ):
+        scene.order(number, f"b{number}", 1_000, paid)
+        found = scene.use("ANN", number, via)
+        told.append((found.via, found.state, found.reason))
+    assert told == [
+        ("code", "void", "before_enrolment"), ("code", "open", ""), ("told", "open", ""),
+        ("told", "void", "before_enrolment"),
+    ]  # fmt: skip
+    scene.use("ANN", "7")  # told now for an order that comes after the window
+    scene.now("2026-04-30T10:00")  # 60 days of 24 hours later
+    for number, paid in (("5", "2026-03-01T10:00"), ("6", "2026-03-01T10:01")):
+        scene.order(number, f"b{number}", 1_000, paid)
+    scene.now("2026-04-30T10:01")
+    assert (scene.use("ANN", "5").reason, scene.use("ANN", "6").reason) == ("outside_window", "")
+    scene.order("7", "b7", 1_000)
+    other.order("1", "b1", 1_000, "2026-03-02T10:00")
+    assert other.use("ANN", "1").state == "open"
+    for here in (scene, other):
+        here.deliver()
+    with scene.brand:
+        assert scene.koc.tracking.named("shop", "7").reason == "outside_window"
+    assert scene.settle() == [("ANN", 0, 300, 300, 0)]  # orders 2, 3 and 6
+    with scene.brand:
+        assert scene.koc.report().rows[0]["first_orders"] == 3
+    answer = scene.api()("POST", "/uses", {"code": "ANN", "source": "shop", "number": "1"}, "koc:track").json["order"]
+    assert (answer["state"], answer["reason"]) == ("void", "before_enrolment")
+    assert "before_enrolment" in scene.run("use", "acme", "ANN", "shop", "1").stdout
+
+
+def test_a_ground_that_holds_takes_the_place_of_one_that_does_not(scene):
+    scene.now("2026-01-01T10:00")
+    scene.enrol("bea", "BEA")
+    scene.visit("BEA", "v1", at="2026-01-02T09:00")
+    scene.order("1", "dan", 1_000, "2026-01-03T09:00")
+    scene.now("2026-01-04T10:00")
+    scene.enrol("ann", "ANN")
+    assert scene.use("ANN", "1").reason == "before_enrolment"
+    with scene.brand:
+        assert scene.koc.upkeep().found == 0
+    buyer = scene.person("dan")
+    with scene.brand:
+        scene.brand.links.attribute("v1", buyer, scene.at("2026-01-03T12:00"))
+        assert [scene.koc.upkeep().found for _ in range(2)] == [1, 0]
+    assert scene.led("1") == ("BEA", "link", "open")
+    assert scene.use("ANN", "1").member == "BEA"
+
+
 def test_a_link_counts_within_the_window_the_last_one_before_the_payment(scene):
     scene.enrol("ann", "ANN")
     scene.enrol("bea", "BEA")
