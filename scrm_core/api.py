@@ -71,6 +71,7 @@ from .plugin import (
     SignIn,
     contended,
     permission,
+    prepared_by,
 )
 from .services.links import safe_target
 from .services.rewards import RewardWanted
@@ -219,6 +220,7 @@ __all__ = [
     "of_brand",
     "paged",
     "permission",
+    "prepared_by",
     "safe_target",
     "sample_ratio",
     "sample_size",

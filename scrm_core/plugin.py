@@ -139,6 +139,21 @@ def contended(view: V) -> V:
     return view
 
 
+def prepared_by(work: Callable[..., Any]) -> Callable[[V], V]:
+    """Let a public page's POST do something slow, such as redrawing a picture, before its transaction begins.
+
+    ``work`` gets the arguments of the address and runs in the request, outside
+    any transaction; what it returns is the view's argument ``prepared``. What it
+    raises is the answer. A form that is sent again prepares again, and acts once.
+    """
+
+    def mark(view: V) -> V:
+        view.scrm_prepare = work  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
 def permission(name: str) -> Callable[[V], V]:
     """Name the permission (scope) that a plugin's route needs; a route without one is an error."""
 

@@ -121,6 +121,11 @@ def _answer(brand: Brand, mounted: Flask, name: str, rest: str) -> Response:
             if request.method != "POST":
                 response = mounted.full_dispatch_request()
             else:
+                view = mounted.view_functions.get(context.request.endpoint or "")
+                prepare = getattr(view, "scrm_prepare", None)
+                if prepare is not None:
+                    given = context.request.view_args or {}
+                    context.request.view_args = {**given, "prepared": prepare(**given)}
                 # What people do on pages is short, and often many want the same scarce thing at once.
                 response = brand.group(visit.once(act))
         except ErrorAnswer as error:
