@@ -24,12 +24,13 @@ from scrm_core.api import (
     format_minor,
     from_instant,
     need_consumer,
+    prepared_by,
 )
 
 from .briefs import LABEL, MARKERS
 from .members import Member
 from .models import NAME
-from .pictures import MOST
+from .pictures import MOST, Drawn, redraw
 from .schemas import SubmissionBody
 from .service import Koc
 from .words import ENTRIES, KINDS, REFUSALS, STATEMENTS, STATES, WORDS
@@ -186,17 +187,25 @@ def submit(uid: str) -> Any:
     return flask.redirect(f"{here.root}w/{uid}?said=submitted", 303)
 
 
-@pages.post("/w/<uid>/picture")
-def add_picture(uid: str) -> Any:
-    """Add a picture to what will be handed in."""
-    here = Here().active()
-    work, file = here.work(uid), flask.request.files.get("picture")
-    if work.state not in WAITING:
-        raise Conflict(f"the work is {work.state}; no picture is wanted", code="state")
+def _redrawn(uid: str) -> Drawn:
+    """The picture that was sent for a piece of one's own work, drawn anew while nobody waits to write."""
+    Here().active().work(uid)
+    file = flask.request.files.get("picture")
     data = file.read() if file is not None else b""
     if not data:
         raise Invalid("choose a picture first", field="picture", code="picture_missing")
-    here.koc.pictures.add(work.id, here.contact_id, data)
+    return redraw(data)
+
+
+@pages.post("/w/<uid>/picture")
+@prepared_by(_redrawn)
+def add_picture(uid: str, prepared: Drawn) -> Any:
+    """Add a picture to what will be handed in."""
+    here = Here().active()
+    work = here.work(uid)
+    if work.state not in WAITING:
+        raise Conflict(f"the work is {work.state}; no picture is wanted", code="state")
+    here.koc.pictures.add(work.id, here.contact_id, prepared)
     return flask.redirect(f"{here.root}w/{uid}#pictures", 303)
 
 

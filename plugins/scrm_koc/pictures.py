@@ -30,6 +30,7 @@ QUALITY = 82
 KEPT_DAYS = 30
 """A picture that was handed in with nothing is deleted after so many days."""
 _DAY_MS = 86_400_000
+Drawn = tuple[bytes, int, int]
 _KINDS = ("JPEG", "PNG", "WEBP")
 
 
@@ -55,13 +56,12 @@ class Pictures:
         self.brand = brand
 
     @transactional
-    def add(self, work_id: int, contact_id: int, data: bytes) -> Picture:
-        """Keep a picture for the next submission; the same one again is the same.
+    def add(self, work_id: int, contact_id: int, drawn: Drawn) -> Picture:
+        """Keep a picture that was drawn anew for the next submission; the same one again is the same.
 
-        Raises Invalid (``picture``, with the code ``picture``, ``picture_large`` or
-        ``library_missing``) and Conflict (``pictures``) above nine.
+        Raises Conflict (``pictures``) above nine.
         """
-        jpeg, width, height = redraw(data)
+        jpeg, width, height = drawn
         digest = hashlib.sha256(jpeg).hexdigest()
         known = {picture.sha256: picture for picture in self.of(work_id)}
         if digest not in known and len(known) >= MOST:
@@ -110,8 +110,11 @@ class Pictures:
         execute("DELETE FROM koc_picture WHERE state = 'draft' AND at < ?", (before,))
 
 
-def redraw(data: bytes) -> tuple[bytes, int, int]:
-    """(JPEG, width, height) of a picture of at most 1,600 pixels a side. Raises Invalid."""
+def redraw(data: bytes) -> Drawn:
+    """(JPEG, width, height) of a picture of at most 1,600 pixels a side; slow: nothing for a transaction.
+
+    Raises Invalid (``picture``, with the code ``picture``, ``picture_large`` or ``library_missing``).
+    """
     if len(data) > MOST_BYTES:
         raise _large(f"{len(data)} bytes, {MOST_BYTES} at most")
     images, turned = _library("PIL.Image"), _library("PIL.ImageOps")

@@ -310,7 +310,8 @@ class Tracking:
         """(id, joined_at) of whose link the buyer last opened, or last came through, in the window before payment."""
         span = (contact_id, *window)
         row = execute(
-            "SELECT m.id, m.joined_at FROM (SELECT link_id, at FROM visit WHERE contact_id = ? AND at >= ? AND at <= ? AND bot = 0 "
+            "SELECT m.id, m.joined_at FROM (SELECT link_id, at FROM visit "
+            "WHERE contact_id = ? AND at >= ? AND at <= ? AND bot = 0 "
             "UNION ALL SELECT link_id, at FROM touch WHERE contact_id = ? AND at >= ? AND at <= ? "
             "AND link_id IS NOT NULL "
             "UNION ALL SELECT told.link_id, u.opened_at FROM koc_use u JOIN koc_member told ON told.id = u.member_id "

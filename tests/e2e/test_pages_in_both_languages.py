@@ -16,6 +16,7 @@ from phones import PHONE, Phone, faults, shoot
 from PIL import Image
 
 from scrm_interaction_games.games import purchases
+from scrm_koc.pictures import redraw
 
 LANGUAGES = ("zh", "en")
 # Bytes that a page may weigh with its styles, scripts and pictures: a slow line of 50 KB a second brings them in one.
@@ -95,7 +96,7 @@ def _handed_in_and_returned(mall: Mall, uid: str, contact: int) -> None:
     with mall.brand:
         koc = mall.koc
         work = koc.works.get(uid)
-        koc.pictures.add(work.id, contact, picture.getvalue())
+        koc.pictures.add(work.id, contact, redraw(picture.getvalue()))
         koc.hand_in(work, {"text": "Plain words", "link": "", "marker": "", "sells": False}, actor="koc")
         koc.works.move(uid, "return", actor="mia", reason="A closer picture, please")
         code = koc.members.find(contact).code

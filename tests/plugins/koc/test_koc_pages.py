@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import re
 import struct
+import sys
+import threading
 import zlib
 from html import unescape
 
@@ -15,7 +17,7 @@ from signing import PAGE, fields, sign_in
 
 from scrm_core.db.bulk import execute
 from scrm_core.web import create_app
-from scrm_koc.pictures import MOST_PIXELS
+from scrm_koc.pictures import MOST_PIXELS, redraw
 
 SOON = "\n[plugins.koc]\nrefund_days = 0\nrate_c_bp = 1000\n"
 sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -257,6 +259,40 @@ def test_a_picture_is_kept_small_upright_and_without_where_it_was_taken(scenes):
     form = fields(browser.get(f"/w/{uid}"), "/drop", picture=(io.BytesIO(picture(size=(99, 9))), "x.png"))
     tenth = browser.client.post(f"{browser.root}/w/{uid}/picture", data=form, headers=PAGE)
     assert (tenth.status_code, "最多 9 张图片" in tenth.text) == (409, True)
+
+
+@sqlite
+def test_others_write_while_a_picture_is_redrawn(scenes, monkeypatch):
+    scene, other = scenes(SOON)
+    browser, uid = begun(scene)
+    others, elsewhere = begun(other)
+    for each, own in ((browser, uid), (others, elsewhere)):
+        each.post(f"/w/{own}/accept", on=f"/w/{own}")
+    wrote = []
+
+    def change():
+        with scene.brand:
+            wrote.append(scene.koc.members.change("ANN", actor="lin", followers=7).followers)
+
+    def slowly(data):
+        writer = threading.Thread(target=change)
+        writer.start()
+        writer.join(5)
+        writers.append(writer)
+        drawn.append(list(wrote))
+        return redraw(data)
+
+    drawn, writers = [], []
+    monkeypatch.setattr(sys.modules["scrm_koc.pages"], "redraw", slowly)
+    assert send(browser, uid, picture()).status_code == 303
+    for writer in writers:
+        writer.join()
+    assert drawn == [[7]]
+    # A stranger's picture is not even looked at.
+    assert send(others, elsewhere, b"").status_code == 422
+    form = fields(others.get(f"/w/{elsewhere}"), "/picture", picture=(io.BytesIO(picture()), "x.png"))
+    assert others.client.post(f"{others.root}/w/{uid}/picture", data=form, headers=PAGE).status_code == 404
+    assert drawn == [[7]]
 
 
 def test_what_was_handed_in_stays_as_evidence_and_drafts_are_forgotten(scenes):
