@@ -48,7 +48,7 @@ WRONG = 1
 MEMBER = [
     "code", "state", "tier", "contact", "link", "coupon_batch", "followers", "rate_bp", "carry_minor", "merged_into"
 ]  # fmt: skip
-WORK = ["uid", "task", "member", "state", "due_at", "late_at"]
+WORK = ["uid", "task", "member", "state", "due_on", "late_at"]
 STATEMENT = [
     "number", "member", "entries", "opening_minor", "total_minor", "payable_minor", "carry_minor", "state", "reference"
 ]  # fmt: skip
@@ -332,7 +332,11 @@ def use(
         opened = local_instant(opened_at, brand.zone) if opened_at is not None else None
         via = "told" if told else "code" if opened is None else "link"
         found = _of(brand).tracking.use(code, source, number, via=via, opened_at=opened)
+        come = found is not None or _of(brand).tracking.has_come(source, number)
         view = order_view(found, brand) if found is not None else {"order": None}
+    if found is None and not as_json:
+        click.echo("noted; the order is put down to nobody" if come else "noted until the order arrives")
+        return
     session.show_record(view, as_json=as_json)
 
 

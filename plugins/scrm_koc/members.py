@@ -74,11 +74,12 @@ class Members:
         rate_bp: int | None = None,
         actor: str,
     ) -> Member:
-        """Make a person a KOC with a code and a link of their own; who is one already is answered as they are.
+        """Make a person a KOC with a code and a link of their own; the same again answers the first.
 
         ``target`` is where the link leads, with ``{code}`` in it as the link's
         code; a KOC's code is drawn where none is given.
-        Raises Invalid for a bad code or target, Conflict when the code or coupon batch is taken.
+        Raises Invalid for a bad code or target, Conflict when the code or coupon batch is taken, and
+        (``enrolled``) for somebody who is a KOC already with another code, target, batch, followers or rate.
         """
         code = code.upper()
         if code and not _CODE.match(code):
@@ -86,6 +87,7 @@ class Members:
         contact_id = self.brand.contacts.survivor(contact_id)
         known = self.find(contact_id)
         if known is not None:
+            self._check_same(known, code, target, coupon_batch, followers, rate_bp)
             return known
         self.brand.channels.ensure(CHANNEL, "KOC 关键意见消费者", "koc")
         code = code or "".join(secrets.choice(_ALPHABET) for _ in range(8))
@@ -104,6 +106,26 @@ class Members:
         if owned is None:
             raise Conflict("somebody has just enrolled this person", code="enrolled")
         return self.by_id(made[0])
+
+    def _check_same(
+        self, known: Member, code: str, target: str, coupon_batch: str | None, followers: int, rate_bp: int | None
+    ) -> None:
+        """Refuse what a KOC who is enrolled already would not get by enrolling again; what is not said stays."""
+        leads_to = self.brand.links.get(known.link).target if known.link is not None else None
+        wanted = {
+            "code": (code or known.code, known.code),
+            "target": (target.replace("{code}", known.link or ""), leads_to),
+            "coupon_batch": (coupon_batch, known.coupon_batch) if coupon_batch is not None else (),
+            "followers": (followers, known.followers) if followers else (),
+            "rate_bp": (rate_bp, known.rate_bp) if rate_bp is not None else (),
+        }
+        other = [name for name, pair in wanted.items() if pair and pair[0] != pair[1]]
+        if other:
+            raise Conflict(
+                f"this person is the KOC {known.code} already, with another {', '.join(other)}: followers, rate_bp and "
+                "coupon_batch are changed by `scrm koc change` or PATCH; code and target stay",
+                code="enrolled",
+            )  # fmt: skip
 
     @transactional
     def change(self, code: str, *, actor: str, **columns: Any) -> Member:

@@ -33,6 +33,7 @@ from .models import NAME
 from .pictures import MOST, Drawn, redraw
 from .schemas import SubmissionBody
 from .service import Koc
+from .views import link_address
 from .words import ENTRIES, KINDS, REFUSALS, STATEMENTS, STATES, WORDS
 from .work import WAITING, WorkView
 
@@ -103,7 +104,7 @@ class Here:
 def mine() -> Any:
     """Code, link with its QR code, tasks, and what was earned."""
     here = Here()
-    link = f"{here.brand.installation.config.base_url}/l/{here.member.link}" if here.member.link else ""
+    link = link_address(here.member, here.brand)
     qr = ""
     # Without the library that draws it the page has everything else.
     with contextlib.suppress(Invalid):

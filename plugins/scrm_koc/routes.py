@@ -77,6 +77,9 @@ def _body(schema: Any) -> dict[str, Any]:
 def classify() -> Any:
     """The situation of ``sku``, ``category``, or ``price_minor`` and ``interval_days`` (and ``typical_minor``)."""
     args, classifier = flask.request.args, _koc().classifier
+    unknown = sorted(set(args) - {"sku", "category", "price_minor", "interval_days", "typical_minor"})
+    if unknown:
+        raise Invalid(f"{unknown[0]!r} is nothing that goods are classified by", field=unknown[0])
     if "sku" in args:
         found = classifier.sku(args["sku"])
     elif "category" in args:

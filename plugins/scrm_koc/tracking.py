@@ -172,6 +172,12 @@ class Tracking:
             (source, number, via, member_id, scheme, opened_at, self.brand.now() if at is None else at),
         )
 
+    @staticmethod
+    def has_come(source: str, number: str) -> bool:
+        """Whether an order is here and was paid."""
+        query = "SELECT 1 FROM orders WHERE source = ? AND number = ? AND paid_at IS NOT NULL"
+        return execute(query, (source, number)).fetchone() is not None
+
     # Deciding ---------------------------------------------------------------------
 
     def _decide_named(self, source: str, number: str) -> Attributed | None:

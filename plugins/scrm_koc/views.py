@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from scrm_core.api import Brand, iso
+from scrm_core.api import Brand, from_instant, iso
 
 from .ledger import Entry
 from .members import Member, Members
@@ -50,8 +50,12 @@ def part_view(part: Explained) -> dict[str, Any]:
 
 def member_view(member: Member, brand: Brand) -> dict[str, Any]:
     """A KOC as JSON."""
-    view = _told(member, brand, "contact_id")
-    return {**view, "link": f"/l/{member.link}" if member.link is not None else None}
+    return {**_told(member, brand, "contact_id"), "link": link_address(member, brand) or None}
+
+
+def link_address(member: Member, brand: Brand) -> str:
+    """The whole address of a KOC's link; empty for one who was erased."""
+    return f"{brand.installation.config.base_url}/l/{member.link}" if member.link is not None else ""
 
 
 def member_details(members: Members, member: Member, brand: Brand) -> dict[str, Any]:
@@ -61,12 +65,18 @@ def member_details(members: Members, member: Member, brand: Brand) -> dict[str, 
 
 def task_view(task: Task, brand: Brand) -> dict[str, Any]:
     """A task as JSON."""
-    return _told(task, brand)
+    return _due_on(_told(task, brand), task.due_at, brand)
 
 
 def work_view(work: WorkView, brand: Brand) -> dict[str, Any]:
     """A piece of work as JSON."""
-    return _told(work, brand, "task_id", "member_id")
+    return _due_on(_told(work, brand, "task_id", "member_id"), work.due_at, brand)
+
+
+def _due_on(view: dict[str, Any], due_at: int, brand: Brand) -> dict[str, Any]:
+    """A view with the last day in the place of the instant at which it ends."""
+    last = f"{from_instant(due_at - 1, brand.zone):%Y-%m-%d}"
+    return {"due_on" if name == "due_at" else name: last if name == "due_at" else each for name, each in view.items()}
 
 
 def work_details(works: Works, work: WorkView, brand: Brand) -> dict[str, Any]:

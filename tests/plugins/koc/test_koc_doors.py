@@ -38,7 +38,12 @@ def test_over_http_a_koc_is_enrolled_tracked_settled_and_paid(scenes):
     assert call("POST", "/members", body, "koc:track").status_code == 403
     made = call("POST", "/members", body, "koc:manage")
     assert (made.status_code, made.json["code"], made.json["contact"]) == (201, "ANN", uid)
-    assert made.json["link"].startswith("/l/")
+    assert re.fullmatch(r"https?://[^/]+/l/\w+", made.json["link"])
+    assert call("POST", "/members", body).json == made.json  # the same again
+    for other in ({"code": "ann2"}, {"target": "https://shop.example/else"}, {"rate_bp": 900}, {"followers": 3}):
+        refused = call("POST", "/members", {**body, **other})
+        assert (refused.status_code, refused.json["code"]) == (409, "enrolled")
+        assert f"KOC ANN already, with another {next(iter(other))}: " in refused.json["detail"]
     assert call("POST", "/members", {**body, "rate": 1}).json["field"] == "rate"
     assert call("PATCH", "/members/ANN", {"followers": 12, "rate_bp": None}).json["followers"] == 12
     assert call("PATCH", "/members/ANN", {"state": "gone"}).status_code == 422
@@ -86,7 +91,10 @@ def test_on_the_command_line_a_koc_is_enrolled_tracked_settled_and_paid(scenes):
     uid = scene.uid(scene.person("ann"))
     enrol = ("enrol", "acme", uid, "--target", "https://shop.example/hello", "--code", "ANN", "--as", "lin", "--json")
     assert json.loads(scene.run(*enrol).stdout)["code"] == "ANN"
+    again = scene.run(*enrol[:-6], "https://shop.example/else", "--code", "ANN2", "--as", "lin")
+    assert (again.exit_code != 0, "code, target" in again.output) == (True, True), again.output
     assert json.loads(scene.run("use", "acme", "ANN", "shop", "1", "--json").stdout) == {"order": None}
+    assert scene.run("use", "acme", "ANN", "shop", "1").stdout == "noted until the order arrives\n"
     scene.order("1", "dan", 1_000)
     scene.deliver()
     assert json.loads(scene.run("settle", "acme", "--dry-run", "--json").stdout)[0]["state"] == "dry_run"

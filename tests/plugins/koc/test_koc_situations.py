@@ -88,6 +88,7 @@ def test_both_doors_classify_and_name_what_is_wrong(scene):
     answer = call("GET", "/classify?price_minor=2500&interval_days=30&typical_minor=1000", scope="koc:read")
     assert (answer.json["situation"], answer.json["high_price"]) == (2, True)
     assert call("GET", "/classify?price_minor=2500").json["field"] == "interval_days"
+    assert call("GET", "/classify?foo=1").json["field"] == "foo"
     assert call("GET", "/classify?sku=NOTHING").status_code == 404
     assert call("GET", "/classify?price_minor=2500&interval_days=30", scope="koc:track").status_code == 403
     done = scene.run("classify", "acme", "--price-minor", "2500", "--interval-days", "800", "--json")

@@ -367,7 +367,12 @@ def test_four_processes_that_enrol_one_person_make_one_koc(scene, together):
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_codes_are_checked_and_nobodys_twice(scene):
     scene.enrol("ann", "ann-1", coupon_batch="B1")
-    assert scene.enrol("ann", "OTHER").code == "ANN-1"  # a KOC already
+    assert scene.enrol("ann", "", coupon_batch="B1").code == "ANN-1"  # the same again
+    assert scene.enrol("ann", "").coupon_batch == "B1"  # what is not said stays as it is
+    with pytest.raises(Conflict, match="coupon_batch"):
+        scene.enrol("ann", "ANN-1", coupon_batch="B2")
+    with pytest.raises(Conflict, match="another code"):
+        scene.enrol("ann", "OTHER", coupon_batch="B1")
     with pytest.raises(Conflict):
         scene.enrol("bea", "ANN-1")
     with pytest.raises(Conflict):
