@@ -57,7 +57,7 @@ class Tasks:
         """Make a task of checked values (``TaskBody``).
 
         Raises Invalid for a brief that demands praise, a last day that is over, a
-        sample of nothing, or an unknown reward; Conflict when the code is taken or
+        sample of nothing, a SKU that is no product and was never sold, or an unknown reward; Conflict when the code is taken or
         no plugin issues the reward.
         """
         title = clean_text(given["title"], field="title", max_length=200)
@@ -69,6 +69,8 @@ class Tasks:
             raise Invalid("the last day for handing in is over", field="due_on")
         if given["sample"] and not given["sku"]:
             raise Invalid("a sample is of a SKU: name it", field="sku")
+        if given["sku"] and not self._known(given["sku"]):
+            raise Invalid(f"no product {given['sku']!r}, and no order of it", field="sku")
         reward = given["reward"]
         if reward is not None:
             self.brand.rewards.check(reward["kind"], reward["item"])
@@ -85,6 +87,12 @@ class Tasks:
         if made is None:
             raise Conflict(f"the task code {given['code']!r} is taken", code="task_exists")
         return self.get(given["code"])
+
+    @staticmethod
+    def _known(sku: str) -> bool:
+        """Whether goods are the brand's: a product, or sold before anybody told the products."""
+        query = "SELECT 1 FROM product WHERE sku = ? UNION ALL SELECT 1 FROM order_line WHERE sku = ? LIMIT 1"
+        return execute(query, (sku, sku)).fetchone() is not None
 
     @transactional
     def close(self, code: str) -> Task:

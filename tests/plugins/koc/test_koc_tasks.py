@@ -121,6 +121,7 @@ def test_a_piece_goes_from_invitation_to_pay_with_a_return_on_the_way(scenes):
     scene.enrol("ann", "ANN")
     reward = {"kind": "points", "quantity": 50}
     scene.goods("S1", 9_900)
+    scene.goods("S1", 9_900)
     scene.task(sku="S1", sample=True, sample_cost_minor=9_900, fee_minor=2_000, keep_days=7, reward=reward)
     uid = scene.invite("ANN")
     assert scene.invite("ANN") == uid  # once each
@@ -265,6 +266,10 @@ def test_what_is_late_is_marked_once_and_costs_points_once(scene):
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_who_never_bought_what_they_write_about_may_not_hand_in(scene):
     scene.enrol("ann", "ANN")
+    scene.goods("S1", 9_900)
+    with pytest.raises(Invalid, match="no product 'NOPE'") as refused:
+        scene.task(sku="NOPE")
+    assert refused.value.field == "sku"
     scene.goods("S1", 9_900)
     scene.task(sku="S1")
     uid = scene.invite("ANN")
