@@ -25,6 +25,18 @@ others              the views of one resource each
 ==================  =============================================================
 """
 
-from .app import create_app
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .app import create_app
 
 __all__ = ["create_app"]
+
+
+def __getattr__(name: str) -> Any:
+    # Plugins need `consumer` alone, in every command of theirs; all views beside it cost as much as it does.
+    if name == "create_app":
+        from .app import create_app
+
+        return create_app
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
