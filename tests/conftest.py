@@ -50,12 +50,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Workers of pytest-xdist share nothing but this: such tests go to one worker, one after the other.
 
     There is one Redis database; and one demo, browser and set of server
-    processes at a time is what a small machine can carry.
+    processes at a time is what a small machine can carry. Groups are begun
+    first: pages take half a minute each, and one that came last would be waited for.
     """
     if "redis_url" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.xdist_group("redis"))
     elif "e2e" in item.path.parts:
         item.add_marker(pytest.mark.xdist_group("e2e"))
+    elif item.path.name == "test_console.py":
+        item.add_marker(pytest.mark.xdist_group("pages"))
 
 
 def missing(service: str, remedy: str) -> None:

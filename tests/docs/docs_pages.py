@@ -72,10 +72,10 @@ def matches(shown: str, printed: str) -> bool:
 
 
 def environment() -> dict[str, str]:
-    """The environment of a reader's shell: this Python's commands first, plain output."""
+    """The environment of a reader's shell: this Python's commands first, no driver of PostgreSQL, plain output."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("SCRM_")}
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
-    env.update(COLUMNS="100", NO_COLOR="1", LC_ALL="C.UTF-8")
+    env.update(COLUMNS="100", NO_COLOR="1", LC_ALL="C.UTF-8", PYTHONPATH=str(Path(__file__).parent / "reader"))
     return env
 
 
