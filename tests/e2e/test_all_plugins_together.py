@@ -1,0 +1,170 @@
+"""All plugins together: one customer's way through each of them, in real processes, by the public doors alone.
+
+The figures of every plugin are those of :mod:`story_figures`, before the first order comes back and after. Then the
+same story without each plugin: its routes are gone, and the others tell the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from doors import WECHAT_BROWSER, Browser, InHouse, Served
+from run_scene import free_port
+from story import Story
+from story_figures import STAGES, TABLES_OF, expected, score
+from story_project import BRANDS, PLUGINS, START, Outside, write_brands
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS / "services"), str(TESTS / "plugins" / "wechat_login")]
+
+from kannel_gateway import REMEDY, Kannel, missing_part  # noqa: E402
+from wechat_servers import WeChatServer  # noqa: E402
+
+TOKEN = "callback-token-of-the-test"
+# A route of each plugin that needs nothing but the plugin; wechat-login has a button instead.
+ROUTES = {
+    "package-card": "/report", "tag-rules": "/report", "sms": "/results", "coupon-threshold": "/report",
+    "points": "/report", "red-packet": "/report", "interaction-games": "/report", "referral": "/campaigns",
+    "koc": "/report", "cross-brand-swap": "/report",
+}  # fmt: skip
+PAGES = {
+    "coupon-threshold": "mine", "points": "mine", "interaction-games": "games", "referral": "c/spring",
+}  # fmt: skip
+
+
+@pytest.fixture
+def wechat() -> Iterator[WeChatServer]:
+    server = WeChatServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def kannel(tmp_path: Path) -> Iterator[tuple[Kannel, str, str]]:
+    """A real Kannel, the table that names it, and the address that it is to call back."""
+    part = missing_part()
+    if part is not None:
+        words = f"{part} is missing: {REMEDY}"
+        if os.environ.get("SCRM_TEST_REQUIRE") == "all":
+            pytest.fail(words)
+        pytest.skip(words)
+    base, password = f"http://127.0.0.1:{free_port()}", secrets.token_hex(8)
+    gateway = Kannel(tmp_path / "kannel", password=password, replies=f"{base}/p/acme/sms/kannel/mo/{TOKEN}")
+    table = (
+        f'[plugins.sms.kannel]\nurl = "{gateway.url}"\nusername = "scrm"\npassword = "{password}"\n'
+        f'callback_token = "{TOKEN}"\n'
+    )
+    try:
+        gateway.start()
+        yield gateway, table, base
+    finally:
+        gateway.close()
+
+
+class Console(logging.Handler):
+    """What the sender ``console`` wrote to the log, by the end of the number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+    def received(self, phone: str) -> list[str]:
+        return [line for line in self.lines if phone[-4:] in line.partition(": ")[0]]
+
+
+@pytest.fixture
+def console() -> Iterator[Console]:
+    log, handler = logging.getLogger("scrm.plugin.sms"), Console()
+    before = log.level
+    log.setLevel(logging.INFO)
+    log.addHandler(handler)
+    yield handler
+    log.removeHandler(handler)
+    log.setLevel(before)
+
+
+def compare(story: Story, stage: int, off: str = "") -> None:
+    """Each table of both brands against what was worked out by hand."""
+    for brand in BRANDS:
+        found, wanted = story.figures(brand), expected(stage, brand, off)
+        assert set(found) == set(wanted)
+        for table in wanted:
+            assert found[table] == wanted[table], f"{table} of {brand}, {STAGES[stage]}"
+
+
+def walk(story: Story, off: str = "") -> Iterator[int]:
+    """The story, and the stages at which its figures are looked at."""
+    story.play()
+    yield 0
+    story.first_order_comes_back()
+    yield 1
+    story.friends_orders_come_back()
+    yield 2
+
+
+def test_one_customer_goes_through_all_plugins_in_real_processes(tmp_path, kannel, wechat):
+    gateway, table, base = kannel
+    outside = Outside(
+        "kannel", table, lambda phone: [part.text for part in gateway.parts() if part.recipient == phone], wechat
+    )
+    write_brands(tmp_path / "shop", base, PLUGINS, outside)
+    house = Served(tmp_path / "shop", base, BRANDS, START)
+    story = Story(house, PLUGINS, outside)
+    try:
+        house.scrm("migrate")
+        house.start()
+        for stage in walk(story):
+            # Visits, receipts and what the brands tell each other are still on their way when the story goes on.
+            with contextlib.suppress(AssertionError):
+                house.until(lambda: all(story.figures(b) == expected(stage, b) for b in BRANDS), "")
+            compare(story, stage)
+        assert story.score == score("")
+        assert all(story.api().status(f"/plugins/{plugin}{path}") == 200 for plugin, path in ROUTES.items())
+    finally:
+        house.stop()
+    centre = {part.recipient for part in gateway.parts()}
+    # The seed number, Anna and Bo: nobody else was written to, and Cai had not agreed.
+    assert centre == {"+8613900000001", story.anna.phone, story.bo.phone}
+
+
+@pytest.mark.parametrize("off", PLUGINS)
+def test_without_one_plugin_the_others_work_and_tell_the_same(tmp_path, console, wechat, off):
+    on = tuple(plugin for plugin in PLUGINS if plugin != off)
+    outside = Outside("console", "", console.received, wechat)
+    base = f"http://127.0.0.1:{free_port()}"
+    write_brands(tmp_path / "shop", base, on, outside)
+    house = InHouse(tmp_path / "shop", base, BRANDS, START)
+    story = Story(house, on, outside)
+    try:
+        house.scrm("migrate")
+        house.start()
+        for stage in walk(story, off):
+            compare(story, stage, off)
+        assert story.score == score(off)
+        absent(story, off)
+    finally:
+        house.stop()
+
+
+def absent(story: Story, off: str) -> None:
+    """The routes, pages, reports and the button of a plugin are gone; those of the others are there."""
+    for plugin, path in ROUTES.items():
+        assert story.api().status(f"/plugins/{plugin}{path}") == (404 if plugin == off else 200), plugin
+        for name in TABLES_OF[plugin]:
+            if ":" not in name:
+                assert story.api().status(f"/reports/{name}") == (404 if plugin == off else 200), name
+    for plugin, page in PAGES.items():
+        answer = story.anna.browser.open(f"/p/acme/{plugin}/{page}")
+        assert answer.status == (404 if plugin == off else 200), plugin
+    button = "/-/with/wechat" in Browser(story.doors, WECHAT_BROWSER).open("/p/acme/-/join").text
+    assert button == (off != "wechat-login")
