@@ -88,7 +88,8 @@ class Koc:
                 self.ledger.review(earned)
         if name == "coupon-threshold:redeemed":
             fields = event.fields
-            self.tracking.use_coupon(*(str(fields.get(key, "")) for key in ("batch", "source", "order")), event.at)
+            batch, source, number = (str(fields.get(key, "")) for key in ("batch", "source", "order"))
+            self.tracking.use_coupon(batch, source, number, event.at)
         measure = self.settings["signals"].get(name)
         # A wrong answer says nothing of expertise.
         person = self._person(event.contact_id) if measure is not None and event.fields.get("right") != 0 else None
