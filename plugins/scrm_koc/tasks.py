@@ -57,8 +57,8 @@ class Tasks:
         """Make a task of checked values (``TaskBody``).
 
         Raises Invalid for a brief that demands praise, a last day that is over, a
-        sample of nothing, a SKU that is no product and was never sold, or an unknown reward; Conflict when the code is taken or
-        no plugin issues the reward.
+        sample of nothing, a SKU that is no product and was never sold, or an unknown
+        reward; Conflict when the code is taken or no plugin issues the reward.
         """
         title = clean_text(given["title"], field="title", max_length=200)
         brief = clean_text(given["brief"], field="brief", max_length=20_000, multiline=True)

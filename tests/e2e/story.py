@@ -220,7 +220,8 @@ class Story:
         offer = {"partner": "moonco", "terms": terms, "target": target, "despite": "both are small"}
         self.plugin("cross-brand-swap", "/deals", offer)
         self.doors.until(lambda: self._deal("moonco")["state"] == "open", "the offer did not arrive")
-        self.plugin("cross-brand-swap", "/deals/spring/answer", {"answer": "accept", "target": target}, brand="moonco")
+        answer = {"answer": "accept", "target": target, "despite": "both are small"}
+        self.plugin("cross-brand-swap", "/deals/spring/answer", answer, brand="moonco")
         shown = "/plugins/cross-brand-swap/deals/spring/show"
         self.doors.until(lambda: all(self.api(brand).status(shown) == 200 for brand in BRANDS), "no deal was agreed")
 

@@ -56,12 +56,13 @@ def _koc(kocs: int, firsts: int, share: float | None, revenue: int, commission: 
     """The one programme, all goods. A lifetime is 90 days: nobody's is over, so nobody is compared with anybody."""
     unknown = (
         "repeat_rate", "value_minor", "matched_repeat_rate", "group_repeat_rate", "matched_value_minor",
-        "group_value_minor", "lift_minor",
+        "group_value_minor", "lift_minor", "lift_low_minor", "lift_high_minor", "repeat_low", "repeat_high",
     )  # fmt: skip
     return {
         "situation": 3, "kocs": kocs, "first_orders": firsts, "first_share": share, "other_orders": 0,
         "revenue_minor": revenue, "commission_minor": commission, "per_first_minor": each,
         **dict.fromkeys(("customers", "matched", "unmatched", "group"), 0), **dict.fromkeys(unknown),
+        "reading": "nobody to compare 无可比对象",
     }  # fmt: skip
 
 
@@ -173,8 +174,8 @@ _BEFORE: Tables = {
     # Anna brought Fei, who was added and bought; it cost 8.88.
     "referral": {
         "spring": {
-            "inviters": 1, "invited": 1, "added": 1, "qualified": 1, "held": 0, "matured": 0, "hva": 0, "cost": 888,
-            "lost": 0, "per_qualified": 888, "per_true": None,
+            "inviters": 1, "left": 0, "invited": 1, "added": 1, "qualified": 1, "held": 0, "matured": 0, "hva": 0,
+            "cost": 888, "lost": 0, "per_qualified": 888, "per_true": None,
         },
     },
     # S-1 by Bei and G-1 by Anna are two of five first orders since Bei is a KOC (B-1 is older); 280.00 at tier C's 5 %.
