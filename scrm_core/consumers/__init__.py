@@ -94,6 +94,10 @@ class Consumers:
         """The privacy text and the marketing text in ``zh`` or ``en``."""
         return consent_texts(self.brand, language)
 
+    def sends_codes(self) -> bool:
+        """Whether joining by a code is possible now; see :func:`scrm_core.consumers.codes.possible`."""
+        return codes.possible(self.brand)
+
     def send_code(self, phone: str, *, uid: str, device: str, network: str, language: str) -> Challenge:
         """Send a code to a phone; see :func:`scrm_core.consumers.codes.ask`."""
         return codes.ask(self.brand, phone, uid=uid, device=device, network=network, language=language)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -45,6 +46,13 @@ class Challenge:
     phone: str
 
 
+def possible(brand: Brand) -> bool:
+    """Whether codes can be sent: the file names a sender, and a plugin that is switched on brings it."""
+    config = brand.config.consumer
+    sender = brand.outreach.senders().get(config.code_sender)
+    return sender is not None and sender.channel == config.code_channel
+
+
 @transactional
 def ask(brand: Brand, phone: str, *, uid: str, device: str, network: str, language: str) -> Challenge:
     """Send a code; the same ``uid`` (32 hexadecimal digits of the form) again sends nothing more.
@@ -54,8 +62,7 @@ def ask(brand: Brand, phone: str, *, uid: str, device: str, network: str, langua
     """
     if not _ASKED.match(uid):
         raise Invalid("the form is incomplete; open the page again", field="ask")
-    config = brand.config.consumer
-    if not config.code_sender:
+    if not possible(brand):
         raise Conflict("this shop sends no codes", code="no_codes")
     number = _mobile(brand, phone)
     digest, now = _hash(brand, "phone", number), brand.now()
@@ -144,6 +151,10 @@ def _send(brand: Brand, number: str, code: str, language: str) -> None:
             brand.outreach.release(run.id, 10_000)
             brand.outreach.start(run.id)
             _close_former(brand, f"codes-{date.fromordinal(brand.day(brand.now()) - 1).isoformat()}")
+        elif run.state == "paused":
+            # Halted: the sender was away, or the gateway refused. No person looks after these runs: whoever asks tries.
+            with suppress(Conflict):  # somebody else did at this moment
+                brand.outreach.resume(run.id)
         if run.state in ("draft", "running", "paused") and not _has(run.id, number):
             queued = brand.outreach.queue_body(
                 run.id,

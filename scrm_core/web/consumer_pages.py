@@ -73,7 +73,7 @@ def _join_page(place: str, *, problem: str = "", status: int = 200) -> Response:
         ask=secrets.token_hex(16),
         privacy=privacy,
         marketing=marketing,
-        codes=bool(brand.config.consumer.code_sender),
+        codes=brand.consumers.sends_codes(),
         sign_ins=brand.consumers.sign_ins(request.headers.get("User-Agent", "")),
         problem=problem,
         example=examples[0],

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from consumer_scene import GATEWAYS, person, sent_code, taken
+from consumer_scene import GATEWAYS, Counter, person, sent_code, taken
 from signing import PAGE, fields, sign_in
 
+from scrm_core.api import SendResult
 from scrm_core.db.bulk import execute
+from scrm_core.errors import Conflict
 
 JOIN, CODE = "/p/acme/-/join", "/p/acme/-/code"
 PHONE = "13800138000"
@@ -298,3 +300,47 @@ def test_the_page_names_the_form_of_a_number_of_the_brand_s_region(acme, moonco,
         from scrm_core.values.identities import example_mobile, is_mobile
 
         assert all(is_mobile(IdentityIn.of("phone", each, region=region).value) for each in example_mobile(region))
+
+
+def test_codes_go_on_after_their_sender_was_switched_off_and_on_again(shop, acme, new_browser, clock):
+    ask(new_browser())
+    sent_code(acme)
+    file = shop.config.brands_dir / "acme.toml"
+    before = file.read_text("utf-8")
+    file.write_text(before.replace("[plugins.shop]", "[plugins.shop]\nenabled = false"), "utf-8")
+    without = shop.brand("acme")
+    with without:
+        without.outreach.drain()
+    # Nobody can bring a code: the page does not ask for a phone, and a form that was open is told so.
+    browser = new_browser()
+    page = browser.get(JOIN)
+    assert 'name="phone"' not in page.text and page.status_code == 200
+    with without, pytest.raises(Conflict) as refused:
+        without.consumers.send_code(PHONE, uid="a" * 32, device="d", network="", language="zh")
+    assert refused.value.code == "no_codes"
+    file.write_text(before, "utf-8")
+    again = shop.brand("acme")
+    clock.advance(seconds=61)
+    browser = new_browser()
+    ask(browser, "13800138001")
+    assert enter(browser, sent_code(again)).status_code == 303
+    assert [message.address for message in GATEWAYS["acme"].sent] == ["+8613800138000", "+8613800138001"]
+
+
+def test_codes_go_on_after_the_gateway_had_refused_one_for_all(acme, new_browser, clock):
+    gateway = GATEWAYS.setdefault("acme", Counter())
+    gateway.send = lambda messages: [SendResult.refused("403", "wrong password", halt=True) for _ in messages]
+    ask(new_browser())
+    with acme:
+        acme.outreach.drain()
+        assert [run.state for run in acme.outreach.runs()] == ["paused"]
+    del gateway.send
+    # Whoever asks next has a code, and the one who asked before may ask again.
+    browser = new_browser()
+    ask(browser, "13800138001")
+    assert enter(browser, sent_code(acme)).status_code == 303
+    clock.advance(seconds=61)
+    browser = new_browser()
+    ask(browser)
+    assert enter(browser, sent_code(acme)).status_code == 303
+    assert [message.address for message in gateway.sent] == ["+8613800138001", "+8613800138000"]
