@@ -80,6 +80,8 @@ class Doors(Protocol):
 
     base: str
     folder: Path
+    keys: dict[str, str]
+    """The API keys of the brands."""
 
     def send(self, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> Answer:
         """A request to the server."""
@@ -215,7 +217,7 @@ class Served:
 class InHouse:
     """The same doors of a project without processes of its own: the server is asked directly, the queue is stepped."""
 
-    def __init__(self, folder: Path, base: str, brands: tuple[str, ...], start: datetime) -> None:
+    def __init__(self, folder: Path, base: str, brands: tuple[str, ...], start: datetime | int) -> None:
         self.folder, self.base, self.brands = folder, base, brands
         self.keys: dict[str, str] = {}
         self._clock = ManualClock(start)

@@ -9,6 +9,7 @@ hand.
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import re
@@ -52,6 +53,14 @@ class Story:
             for name, start in zip(("安娜", "贝", "博", "蔡", "飞", "高", "花", "伊"), starts, strict=True)
         }
         self.anna, self.bei, self.bo, self.cai, self.fei, self.gao, self.hua, self.ivo = self.people.values()
+
+    def behind(self, doors: Doors, on: tuple[str, ...]) -> Story:
+        """The same story, to go on behind the doors of a copy of its project."""
+        found = copy.copy(self)
+        found.doors, found.on = doors, on
+        found._api = {brand: Api(doors, brand, key) for brand, key in self.doors.keys.items()}
+        doors.keys = self.doors.keys
+        return found
 
     # Doors ----------------------------------------------------------------------------
 
@@ -459,6 +468,12 @@ class Story:
             self.doors.later(minutes=10)
             self.order(person, number, paid, brand=goes_to)
             self.doors.settle()
+
+    def end_campaigns(self) -> None:
+        """What gives out rewards ends: before that nobody may switch their issuer off."""
+        for game in ("checkin", "wheel"):
+            self.plugin("interaction-games", f"/campaigns/{game}/end", {"reason": "the season is over"})
+        self.plugin("referral", "/campaigns/spring/close")
 
     def first_order_comes_back(self) -> None:
         """Anna sends the tea back that she bought with her voucher."""

@@ -337,6 +337,28 @@ _WITHOUT: dict[str, tuple[Patch, Patch, Patch]] = {
     ),
 }  # fmt: skip
 
+# A plugin that is switched off in the middle hears of nothing meanwhile; switched on again, it catches up, and all is
+# as if it had never been off. What differs until then, and what stays different:
+_AWAY: dict[str, tuple[Patch, Patch]] = {
+    # Nobody takes Anna's packet back while referral is off.
+    "referral": (
+        {"red-packet": _packets((2, 1_076), due=(1, 888), paid=(1, 188), canceled=(0, 0), funded=10_000, left=8_924)},
+        {},
+    ),
+    # Nobody can take the packet back: referral writes it down as lost, and it stays so, and owed.
+    "red-packet": (
+        {"referral": {"spring": {"cost": 888, "lost": 888}}},
+        {
+            "referral": {"spring": {"cost": 888, "lost": 888}},
+            "red-packet": _packets((2, 1_076), due=(1, 888), paid=(1, 188), canceled=(0, 0), funded=10_000, left=8_924),
+        },
+    ),
+}
+# Who issues rewards may be switched off once the campaigns that give them are over.
+ISSUERS = ("coupon-threshold", "points", "red-packet")
+_OVER: Patch = {"interaction-games": {game: {"phase": "over"} for game in ("checkin", "wheel")}}
+
+
 # Anna's score. Four people have anything to be ranked by: Anna paid 200.00, Bei 120.00, Fei 99.00, Bo 50.00. Of n, b
 # below and t level give (2b + t) / 2n: money 7/8 of 15, floored to hundredths; one order each: 4/8 of 10; the only one
 # with a friend: 1/2 of 6; four acts to Bo's two: 3/4 of 6; 2 of 365 days of 4.
@@ -353,14 +375,29 @@ def score(off: str) -> dict[str, float]:
 
 
 def expected(stage: int, brand: str = "acme", off: str = "") -> Tables:
-    """Every table of a brand at a stage, with one plugin switched off or none."""
-    found = copy.deepcopy(_BEFORE if brand == "acme" else _MOONCO)
+    """Every table of a brand at a stage, with one plugin switched off from the beginning or none."""
     steps: tuple[Patch, Patch, Patch] = ({}, {}, _MOONCO_FRIENDS_BACK)
     without: tuple[Patch, Patch, Patch] = ({}, {}, {})
     if brand == "acme":
         steps, without = ({}, _FIRST_BACK, _FRIENDS_BACK), _WITHOUT.get(off, without)
-    for patch in (each for pair in list(zip(steps, without, strict=True))[: stage + 1] for each in pair):
+    patches = [each for pair in zip(steps, without, strict=True) for each in pair]
+    found = _patched(_BEFORE if brand == "acme" else _MOONCO, patches[: 2 * stage + 2])
+    return {table: rows for table, rows in found.items() if table not in TABLES_OF.get(off, ())}
+
+
+def expected_away(off: str, brand: str, *, again: bool) -> Tables:
+    """The same when everything came back while one plugin was off; ``again``: after it was switched on again."""
+    found = expected(2, brand)
+    if brand == "acme":
+        patches = [_OVER] if off in ISSUERS else []
+        found = _patched(found, [*patches, _AWAY.get(off, ({}, {}))[int(again)]])
+    return {table: rows for table, rows in found.items() if again or table not in TABLES_OF[off]}
+
+
+def _patched(tables: Tables, patches: list[Patch]) -> Tables:
+    found = copy.deepcopy(tables)
+    for patch in patches:
         for table, rows in patch.items():
             for row, fields in rows.items():
                 found[table].setdefault(row, {}).update(fields)
-    return {table: rows for table, rows in found.items() if table not in TABLES_OF.get(off, ())}
+    return found

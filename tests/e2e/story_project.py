@@ -83,11 +83,22 @@ class Outside:
     wechat: Any
 
 
-def write_brands(folder: Path, base: str, on: tuple[str, ...], outside: Outside) -> None:
+def switch(folder: Path, plugin: str, *, on: bool) -> None:
+    """Switch a plugin off, or on again, in the files of both brands; its settings stay."""
+    before, after = f"[plugins.{plugin}]\n", f"[plugins.{plugin}]\nenabled = false\n"
+    for brand in BRANDS:
+        file = folder / "brands" / f"{brand}.toml"
+        text = file.read_text("utf-8")
+        file.write_text(text.replace(after, before) if on else text.replace(before, after), "utf-8")
+
+
+def write_brands(
+    folder: Path, base: str, on: tuple[str, ...], outside: Outside, database_url: str = "sqlite:data"
+) -> None:
     """The files of a project whose brands have these plugins."""
     (folder / "brands").mkdir(parents=True)
     (folder / "scrm.toml").write_text(
-        f'database_url = "sqlite:data"\ndatabase_synchronous = "NORMAL"\nbase_url = "{base}"\n', "utf-8"
+        f'database_url = "{database_url}"\ndatabase_synchronous = "NORMAL"\nbase_url = "{base}"\n', "utf-8"
     )
     for brand, partner in (BRANDS, BRANDS[::-1]):
         codes = f'code_sender = "{outside.sender}"\n' if "sms" in on else ""

@@ -1,7 +1,8 @@
 """All plugins together: one customer's way through each of them, in real processes, by the public doors alone.
 
 The figures of every plugin are those of :mod:`story_figures`, before the first order comes back and after. Then the
-same story without each plugin: its routes are gone, and the others tell the same.
+same story without each plugin: its routes are gone, and the others tell the same. And with each switched off only
+while the orders come back, and on again.
 """
 
 from __future__ import annotations
@@ -10,16 +11,19 @@ import contextlib
 import logging
 import os
 import secrets
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from doors import WECHAT_BROWSER, Browser, InHouse, Served
 from run_scene import free_port
 from story import Story
-from story_figures import STAGES, TABLES_OF, expected, score
-from story_project import BRANDS, PLUGINS, START, Outside, write_brands
+from story_figures import ISSUERS, STAGES, TABLES_OF, expected, expected_away, score
+from story_project import BRANDS, PLUGINS, START, Outside, switch, write_brands
+from story_reports import Tables
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "services"), str(TESTS / "plugins" / "wechat_login")]
@@ -68,6 +72,21 @@ def kannel(tmp_path: Path) -> Iterator[tuple[Kannel, str, str]]:
         gateway.close()
 
 
+@pytest.fixture
+def database_url(engine: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database of this test's own: the brands have the names that those of other tests have."""
+    if engine == "sqlite":
+        yield "sqlite:data"
+        return
+    import psycopg
+
+    server, name = request.getfixturevalue("postgres_url"), f"scrm_story_{secrets.token_hex(6)}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"')
+        yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 class Console(logging.Handler):
     """What the sender ``console`` wrote to the log, by the end of the number."""
 
@@ -96,10 +115,7 @@ def console() -> Iterator[Console]:
 def compare(story: Story, stage: int, off: str = "") -> None:
     """Each table of both brands against what was worked out by hand."""
     for brand in BRANDS:
-        found, wanted = story.figures(brand), expected(stage, brand, off)
-        assert set(found) == set(wanted)
-        for table in wanted:
-            assert found[table] == wanted[table], f"{table} of {brand}, {STAGES[stage]}"
+        same(story.figures(brand), expected(stage, brand, off), f"{brand}, {STAGES[stage]}")
 
 
 def walk(story: Story, off: str = "") -> Iterator[int]:
@@ -112,12 +128,12 @@ def walk(story: Story, off: str = "") -> Iterator[int]:
     yield 2
 
 
-def test_one_customer_goes_through_all_plugins_in_real_processes(tmp_path, kannel, wechat):
+def test_one_customer_goes_through_all_plugins_in_real_processes(tmp_path, database_url, kannel, wechat):
     gateway, table, base = kannel
     outside = Outside(
         "kannel", table, lambda phone: [part.text for part in gateway.parts() if part.recipient == phone], wechat
     )
-    write_brands(tmp_path / "shop", base, PLUGINS, outside)
+    write_brands(tmp_path / "shop", base, PLUGINS, outside, database_url)
     house = Served(tmp_path / "shop", base, BRANDS, START)
     story = Story(house, PLUGINS, outside)
     try:
@@ -154,6 +170,72 @@ def test_without_one_plugin_the_others_work_and_tell_the_same(tmp_path, console,
         absent(story, off)
     finally:
         house.stop()
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """The story up to the day before the first order comes back, with every plugin; its project is not open."""
+    wechat, console = WeChatServer(), Console()
+    log = logging.getLogger("scrm.plugin.sms")
+    log.setLevel(logging.INFO)
+    log.addHandler(console)
+    folder, base = tmp_path_factory.mktemp("played") / "shop", "http://127.0.0.1:18999"
+    outside = Outside("console", "", console.received, wechat)
+    write_brands(folder, base, PLUGINS, outside)
+    house = InHouse(folder, base, BRANDS, START)
+    story = Story(house, PLUGINS, outside)
+    try:
+        house.scrm("migrate")
+        house.start()
+        story.play()
+        house.stop()
+        yield story
+    finally:
+        log.removeHandler(console)
+        log.setLevel(logging.NOTSET)
+        wechat.close()
+
+
+@pytest.mark.parametrize("off", PLUGINS)
+def test_a_plugin_that_was_off_while_orders_came_back_catches_up(tmp_path, played, off):
+    folder = tmp_path / "shop"
+    shutil.copytree(played.doors.folder, folder)
+    at = played.doors.now()
+    if off in ISSUERS:
+        with opened(played, folder, at, PLUGINS) as story:
+            story.end_campaigns()
+    switch(folder, off, on=False)
+    with opened(played, folder, at, tuple(plugin for plugin in PLUGINS if plugin != off)) as story:
+        story.first_order_comes_back()
+        story.friends_orders_come_back()
+        for brand in BRANDS:
+            same(story.figures(brand), expected_away(off, brand, again=False), f"{brand} without {off}")
+        at = story.doors.now()
+    switch(folder, off, on=True)
+    with opened(played, folder, at, PLUGINS) as story:
+        story.doors.later(minutes=10)
+        story.doors.work()
+        story.settle_commission()
+        for brand in BRANDS:
+            same(story.figures(brand), expected_away(off, brand, again=True), f"{brand} with {off} again")
+
+
+@contextlib.contextmanager
+def opened(played: Story, folder: Path, at: int, on: tuple[str, ...]) -> Iterator[Story]:
+    """The story behind the doors of a copy of its project."""
+    house = InHouse(folder, played.doors.base, BRANDS, at)
+    house.start()
+    try:
+        yield played.behind(house, on)
+    finally:
+        house.stop()
+
+
+def same(found: Tables, wanted: Tables, where: str) -> None:
+    """Table by table, so that a difference is told with its table."""
+    assert set(found) == set(wanted), where
+    for table in wanted:
+        assert found[table] == wanted[table], f"{table}: {where}"
 
 
 def absent(story: Story, off: str) -> None:
