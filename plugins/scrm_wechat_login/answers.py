@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from importlib.util import find_spec
 from typing import Any
 
-import httpx
-
 from scrm_core.api import Forbidden, ScrmError
+
+if find_spec("httpx") is None:  # imported when it is asked with: it costs every command of the brand 0.2 s
+    raise ModuleNotFoundError("signing in with WeChat needs httpx: pip install 'scrm[wechat]'")
 
 log = logging.getLogger("scrm.plugin.wechat-login")
 
@@ -44,6 +46,8 @@ class Remote:
 
     def ask(self, path: str, params: dict[str, str]) -> dict[str, Any]:
         """The JSON object of an answer; raises ProviderError for an ``errcode``, Away without a usable answer."""
+        import httpx
+
         try:
             with httpx.Client(timeout=self._timeout, follow_redirects=False, trust_env=False) as client:
                 answer = client.get(self._base + path, params=params)
