@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ def reaches(names: set[str], *targets: str) -> list[str]:
     return sorted(n for n in names if any(n == t or n.startswith(t + ".") for t in targets))
 
 
+@cache
 def modules(folder: Path, package: str) -> list[tuple[str, set[str]]]:
     """Every module below a folder with what it imports; ``package`` is the folder's dotted name."""
     found = []
