@@ -26,6 +26,7 @@ from .errors import PluginError
 from .plugin import NAME, RESERVED_NAMES, Plugin
 
 GROUP = "scrm.plugins"
+SHORT_NAMES = "scrm.short_names"
 FOLDER_PREFIX = "scrm_"
 
 
@@ -139,14 +140,19 @@ class Loader:
     def named(self, word: str) -> type[Plugin] | None:
         """The class whose commands ``scrm WORD`` runs: by its name, else by a short name; None when there is none.
 
-        Short names are known by importing every plugin; broken ones are passed over.
+        Whose a short name may be is known from entry points (group ``scrm.short_names``, written like the plugin's
+        own), else by importing every plugin; broken ones are passed over.
         Raises PluginError for a broken plugin of this name, and for a short name that two claim.
         """
         candidates = self.candidates()
         if word in candidates:
             return self.load(word)
+        declared = {point.value for point in entry_points(group=SHORT_NAMES, name=word)}
         claims = []
-        for name in candidates:
+        for name, candidate in candidates.items():
+            silent = name in self._extra or Path(candidate.target).is_absolute()  # has no entry points to say it with
+            if declared and candidate.target not in declared and not silent:
+                continue
             with contextlib.suppress(PluginError):
                 claims += [cls for cls in (self._class(name),) if word in cls.short_names]
         if len(claims) > 1:

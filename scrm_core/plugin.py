@@ -193,6 +193,7 @@ class Plugin(HookSpecs):
         ``"module:group"``, a click group that becomes ``scrm NAME``; imported when it is used.
     ``short_names``
         Shorter words for ``scrm NAME``; one that another plugin has taken is an error when the second is loaded.
+        A distribution names them in ``scrm.short_names`` beside its ``scrm.plugins``: they are found sooner.
     ``jobs``
         :class:`Job` values: methods that run periodically, once per slot and brand.
     ``reports``

@@ -79,6 +79,13 @@ def test_each_entry_point_leads_to_a_plugin_of_that_name():
             assert entry.load().name == entry.name
 
 
+def test_the_short_names_of_entry_points_are_those_of_the_classes():
+    entries = [re.split(r"\s*=\s*", line) for line in listed("options.entry_points", "scrm.short_names")]
+    plugins = importlib.metadata.entry_points(group="scrm.plugins")
+    words = [[word, plugin.value] for plugin in plugins for word in plugin.load().short_names]
+    assert sorted(entries) == sorted(words) != []
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> zipfile.ZipFile:
     """The wheel, built offline from a copy so that the checkout stays as it is."""

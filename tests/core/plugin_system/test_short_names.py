@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,21 @@ def test_the_bundled_games_are_called_games(project):
     assert done.exit_code == 0
     assert done.output.startswith("Usage: scrm games verify")
     assert call(project, "interaction-games", "verify", "--help").exit_code == 0
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_declared_short_name_is_found_without_importing_other_installed_plugins(project):
+    words = "import sys; from scrm_core.loader import Loader; print(Loader().named('games').name, 'scrm_sms' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert done.stdout == "interaction-games False\n"
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_plugin_of_the_project_wants_a_declared_short_name_in_vain(project):
+    write_plugin(project, "other-games", "games")
+    done = call(project, "games", "hello")
+    assert done.exit_code == codes.REFUSED
+    assert "`scrm games`: 'interaction-games' and 'other-games'" in done.output
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
