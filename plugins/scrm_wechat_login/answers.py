@@ -48,6 +48,8 @@ class Remote:
         """The JSON object of an answer; raises ProviderError for an ``errcode``, Away without a usable answer."""
         import httpx
 
+        # httpx notes every address at level INFO: with the secret in it.
+        logging.getLogger("httpx").setLevel(logging.WARNING)
         try:
             with httpx.Client(timeout=self._timeout, follow_redirects=False, trust_env=False) as client:
                 answer = client.get(self._base + path, params=params)

@@ -73,6 +73,15 @@ def test_an_official_account_names_openid_and_unionid(acme, browser, wechat):
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_log_of_everything_holds_no_secret(acme, browser, wechat, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("httpx"), "level", logging.NOTSET)  # as in a process that starts
+    wechat.codes["c1"] = {"openid": "oABC", "unionid": "uABC"}
+    with caplog.at_level(logging.INFO):
+        assert come_back(browser, acme, "wechat", "c1").status_code == 303
+    assert "s3cret" not in caplog.text
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_a_unionid_that_is_known_is_the_same_person(acme, browser, wechat):
     with acme:
         known = acme.contacts.resolve([IdentityIn("unionid", "uABC")], at=acme.now(), origin="test").contact_id
