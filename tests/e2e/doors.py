@@ -101,8 +101,8 @@ class Doors(Protocol):
     def settle(self) -> None:
         """Let every plugin hear what has happened."""
 
-    def until(self, question: Callable[[], object], words: str) -> None:
-        """Let the worker work until a question is answered with yes."""
+    def until(self, question: Callable[[], object], words: str, seconds: float = 0.1) -> None:
+        """Let the worker work until a question, asked every so many seconds, is answered with yes."""
 
 
 class Served:
@@ -176,10 +176,10 @@ class Served:
             quiet = quiet + 1 if self._quiet() else 0
             return quiet >= 2
 
-        wait(still, "something stayed on its way")
+        wait(still, "something stayed on its way", 0.1)
 
-    def until(self, question: Callable[[], object], words: str) -> None:
-        wait(question, words)
+    def until(self, question: Callable[[], object], words: str, seconds: float = 0.1) -> None:
+        wait(question, words, seconds)
 
     def _quiet(self) -> bool:
         for brand in self.brands:
@@ -264,7 +264,7 @@ class InHouse:
                     busy = True
                 busy = busy or step.delivered > 0
 
-    def until(self, question: Callable[[], object], words: str) -> None:
+    def until(self, question: Callable[[], object], words: str, seconds: float = 0.1) -> None:
         self.settle()
         if not question():
             self.work()

@@ -150,10 +150,10 @@ class Shop:
             reading.close()
 
 
-def wait(question: Callable[[], object], words: str) -> None:
-    """Ask until the answer is true."""
+def wait(question: Callable[[], object], words: str, seconds: float = 0.05) -> None:
+    """Ask until the answer is true, with a pause of so many seconds in between."""
     deadline = time.monotonic() + 2 * PATIENCE
     pause = selectors.DefaultSelector()
     while not question():
         assert time.monotonic() < deadline, words
-        pause.select(0.05)
+        pause.select(seconds)

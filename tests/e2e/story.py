@@ -305,7 +305,6 @@ class Story:
             self._open_sms(person)
         self.lead(self.anna, state=self._sms_state)
         self.doors.later(minutes=10)
-        self.doors.work()
 
     def _plan(self, what: str) -> Any:
         return self.look("sms", "/plans/MAY")[what]
@@ -443,10 +442,9 @@ class Story:
             self.settle_commission()
 
     def settle_commission(self) -> None:
-        """Finance makes KOCs' statements and pays them; on the command line."""
+        """Finance makes KOCs' statements and pays them."""
         if self.has("koc"):
-            self.doors.scrm("koc", "settle", "acme", "--as", "finance")
-            for each in self.look("koc", "/statements")["statements"]:
+            for each in self.plugin("koc", "/settle", {})["statements"]:
                 if each["state"] == "due":
                     self.plugin("koc", f"/statements/{each['number']}/paid", {"reference": "bank"})
 

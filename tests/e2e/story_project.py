@@ -27,7 +27,8 @@ currency = "CNY"
 [consumer]
 title = "{name}"
 membership = true
-{codes}
+code_sender = "{sender}"
+
 [partners.{partner}]
 """
 _TABLES = {
@@ -101,8 +102,7 @@ def write_brands(
         f'database_url = "{database_url}"\ndatabase_synchronous = "NORMAL"\nbase_url = "{base}"\n', "utf-8"
     )
     for brand, partner in (BRANDS, BRANDS[::-1]):
-        codes = f'code_sender = "{outside.sender}"\n' if "sms" in on else ""
-        text = _BRAND.format(id=brand, name=_NAME[brand], partner=partner, codes=codes)
+        text = _BRAND.format(id=brand, name=_NAME[brand], partner=partner, sender=outside.sender)
         for plugin in on:
             table = _TABLES[plugin].replace("{sender}", outside.sender).replace("{gateway}", outside.gateway)
             table = table.replace("{category}", _CATEGORY[brand]).replace("{wechat}", outside.wechat.url)
