@@ -40,6 +40,11 @@ _CONSENTED = (
     "AND (later.at > g.at OR (later.at = g.at AND later.id > g.id))))"
 )
 
+_REFUSED = (
+    " AND NOT EXISTS (SELECT 1 FROM contact_tag ct JOIN tag t ON t.id = ct.tag_id JOIN tag_group g "
+    "ON g.id = t.group_id WHERE ct.contact_id = c.id AND g.name || '/' || t.name IN ({marks}))"
+)
+
 
 class Overlaps(Book):
     """A brand's estimates of overlaps."""
@@ -158,9 +163,13 @@ class Overlaps(Book):
         return (value for (value,) in self._phones("DISTINCT i.value", partner))
 
     def _phones(self, what: str, partner: str) -> Any:
+        sql, params = f"SELECT {what} {_PHONES}", []
         if self.settings["overlap_basis"] == "consent":
-            return execute(f"SELECT {what} {_PHONES}{_CONSENTED}", (_purpose(partner),))
-        return execute(f"SELECT {what} {_PHONES}")
+            sql, params = sql + _CONSENTED, [_purpose(partner)]
+        refused = self.settings["overlap_refuse_tags"]
+        if refused:
+            sql, params = sql + _REFUSED.format(marks=", ".join("?" * len(refused))), [*params, *refused]
+        return execute(sql, params)
 
     def _compute(
         self, run_id: int, run: str, partner: str, asked_by: str, k: int, _: str, secret: str, public: str, other: str,
@@ -202,6 +211,10 @@ class Overlaps(Book):
         self._give_up()
         if not self.settings["overlap"]:
             return "overlaps are switched off; see `overlap` in the plugin's settings"
+        known = {f"{tag.group}/{tag.name}" for tag in self.brand.tags.all()}
+        for tag in self.settings["overlap_refuse_tags"]:
+            if tag not in known:  # a slip of the pen would let minors in
+                return f"overlap_refuse_tags: the brand has no tag {tag!r}, so it would keep nobody out"
         since = self.brand.now() - self.settings["overlap_days"] * MS_PER_DAY
         recent = execute(
             # A refused run that the partner asked for counts too: it had this brand's sketch.

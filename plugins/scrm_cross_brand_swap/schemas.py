@@ -61,6 +61,11 @@ class Settings(_Strict):
         "consent: only people who agreed to `partner_share:PARTNER` are in a sketch; all: everybody, by legal review",
         "consent", "consent", "all",
     )  # fmt: skip
+    overlap_refuse_tags = fields.List(
+        fields.String(validate=validate.Regexp(r"[^/]+/[^/]+\Z", error="write a tag as GROUP/TAG")),
+        load_default=list, validate=validate.Length(max=20),
+        metadata={"description": "people with one of these tags, written GROUP/TAG, are in no sketch: minors under 14"},
+    )  # fmt: skip
     overlap_days = _number(1, 3_650, "days between two runs with one partner", 30)
     sketch_size = _number(1_024, 131_072, "hashes in a sketch, the same on both sides", 131_072)
 

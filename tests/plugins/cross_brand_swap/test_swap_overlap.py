@@ -198,6 +198,23 @@ def test_an_audience_below_a_thousand_asks_and_answers_nothing(swaps):
     assert runs(swap.b) == []
 
 
+def test_minors_are_in_no_sketch_and_a_tag_that_is_not_there_stops_the_run(swaps):
+    swap = swaps(ON + 'overlap_refuse_tags = ["age/minor", "kin/staff"]\n', ON)
+    people(swap.a, 1, 1_200)
+    with swap.a.brand as brand:
+        brand.tags.define("age", "minor", plan="leave out of swaps")
+        with pytest.raises(Conflict, match="the brand has no tag 'kin/staff'"):
+            swap.a.swaps.overlaps.ask("moonco", actor="anna")
+        brand.tags.define("kin", "staff", plan="leave out of swaps")
+        for uid, tag in (("p7", ("age", "minor")), ("p9", ("kin", "staff"))):
+            (contact,) = execute("SELECT id FROM contact WHERE uid = ?", (uid,)).fetchone()
+            brand.tags.add(contact, tag)
+        found = set(swap.a.swaps.overlaps.people("moonco"))
+        assert set(phones(1, 1_200)) - found == {"+8613000000007", "+8613000000009"}
+        assert len(found) == 1_198
+        swap.a.swaps.overlaps.ask("moonco", actor="anna")
+
+
 def test_people_who_did_not_consent_are_named_as_what_is_missing(swaps):
     swap = swaps(ON.replace("all", "consent"), ON)
     people(swap.a, 1, 1_200)
