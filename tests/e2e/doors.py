@@ -101,8 +101,8 @@ class Doors(Protocol):
     def settle(self) -> None:
         """Let every plugin hear what has happened."""
 
-    def until(self, question: Callable[[], object], words: str, seconds: float = 0.1) -> None:
-        """Let the worker work until a question, asked every so many seconds, is answered with yes."""
+    def until(self, question: Callable[[], object], words: str) -> None:
+        """Let the worker work until a question is answered with yes."""
 
 
 class Served:
@@ -127,12 +127,14 @@ class Served:
         self.work()
 
     def stop(self) -> None:
-        self._rest()
-        if self._web is not None:
-            family = self._web.family()
-            self._web.process.terminate()
-            self._web.process.wait(60)
-            assert gone(family)
+        try:
+            self._rest()
+        finally:
+            if self._web is not None:
+                family = self._web.family()
+                self._web.process.terminate()
+                self._web.process.wait(60)
+                assert gone(family)
 
     def send(self, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> Answer:
         line = http.client.HTTPConnection("127.0.0.1", int(self.base.rpartition(":")[2]), timeout=60)
@@ -178,8 +180,8 @@ class Served:
 
         wait(still, "something stayed on its way", 0.1)
 
-    def until(self, question: Callable[[], object], words: str, seconds: float = 0.1) -> None:
-        wait(question, words, seconds)
+    def until(self, question: Callable[[], object], words: str) -> None:
+        wait(question, words, 0.1)
 
     def _quiet(self) -> bool:
         for brand in self.brands:
@@ -264,7 +266,7 @@ class InHouse:
                     busy = True
                 busy = busy or step.delivered > 0
 
-    def until(self, question: Callable[[], object], words: str, seconds: float = 0.1) -> None:
+    def until(self, question: Callable[[], object], words: str) -> None:
         self.settle()
         if not question():
             self.work()

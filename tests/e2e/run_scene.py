@@ -150,9 +150,11 @@ class Shop:
             reading.close()
 
 
-def wait(question: Callable[[], object], words: str, seconds: float = 0.05) -> None:
+def wait(
+    question: Callable[[], object], words: str, seconds: float = 0.05, patience: float = 2 * PATIENCE
+) -> None:
     """Ask until the answer is true, with a pause of so many seconds in between."""
-    deadline = time.monotonic() + 2 * PATIENCE
+    deadline = time.monotonic() + patience
     pause = selectors.DefaultSelector()
     while not question():
         assert time.monotonic() < deadline, words

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from doors import WECHAT_BROWSER, Browser, InHouse, Served
-from run_scene import free_port
+from run_scene import free_port, wait
 from story import Story
 from story_figures import ISSUERS, STAGES, TABLES_OF, expected, expected_away, score
 from story_project import BRANDS, PLUGINS, SEED, START, Outside, switch, write_brands
@@ -142,7 +142,7 @@ def test_one_customer_goes_through_all_plugins_in_real_processes(tmp_path, datab
         for stage in walk(story):
             # Visits, receipts and what the brands tell each other are still on their way when the story goes on.
             with contextlib.suppress(AssertionError):
-                house.until(lambda: all(story.figures(b) == expected(stage, b) for b in BRANDS), "", 1)
+                wait(lambda: all(story.figures(b) == expected(stage, b) for b in BRANDS), "", 1, 60)
             compare(story, stage)
         assert story.score == score("")
         told = house.scrm("doctor").splitlines()
