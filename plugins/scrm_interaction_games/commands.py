@@ -345,9 +345,8 @@ def replay(session: CommandSession, brand_id: str, uid: str) -> None:
 @DRAW
 @json_option
 @click.pass_context
-def verify(ctx: click.Context, brand_id: str, uid: str, as_json: bool) -> None:
+def verify(ctx: click.Context, session: CommandSession, brand_id: str, uid: str, as_json: bool) -> None:
     """Check a draw: commitment, table, number, prize and decision. Exit code 1 when one does not hold."""
-    session: CommandSession = ctx.obj
     with session.brand(brand_id) as brand:
         _, found = games_of(brand).verify(uid)
     rows = [[check.name, "holds" if check.holds else "DOES NOT HOLD", check.detail] for check in found]
