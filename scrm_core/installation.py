@@ -24,6 +24,7 @@ from .config import ProjectConfig, load_brand, load_project, plugin_settings
 from .db.bulk import execute
 from .db.faults import is_fault
 from .db.migrations import CORE_MIGRATIONS, migrate, pending
+from .db.sealing import SEAL
 from .errors import Busy, ConfigError, NotFound, PluginError, ScrmError
 from .loader import Loader
 from .plugin import Plugin
@@ -197,7 +198,7 @@ class Installation:
             if not self.engine.exists(brand.id) or pending(brand.handle, "core", CORE_MIGRATIONS):
                 return False  # `scrm migrate` has not run yet; until then there is nothing to prepare
             with brand:
-                moved = execute("SELECT value FROM meta WHERE key = 'moved_to'").fetchone()
+                moved = execute("SELECT value FROM meta WHERE key = ?", (SEAL,)).fetchone()
             if moved is not None:
                 raise ConfigError(
                     f"brand {brand.id!r} has moved to {moved[0]}: name that database in scrm.toml "

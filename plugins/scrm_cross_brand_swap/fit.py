@@ -14,7 +14,7 @@ from typing import Any
 from scrm_core.api import folded
 
 MINIMUM = 1_000
-"""Audiences and overlaps below this are not told (growth.md 3.4)."""
+"""Audiences and overlaps below this are not told."""
 
 
 def rounded(number: int) -> int:
@@ -50,7 +50,7 @@ class Fit:
 
     ``ratio_bp`` is the larger audience by the smaller one in basis points, None while one is unknown.
     ``overlap`` is how many people both have by the last estimate, ``overlap_bp`` its share of the smaller
-    audience (growth.md 3.4): the more the better, practice names no least; None before there is one.
+    audience (人群重合度): the more the better, practice names no least; None before there is one.
     """
 
     fits: bool

@@ -402,7 +402,7 @@ class Ledger(Book):
         return [(arrival_id, self.lock(self.deal(code)), at) for arrival_id, code, at in rows]
 
     def _new(self, contact_id: int, at: int) -> bool:
-        """Whether the person was unknown before: no earlier lead, order or membership (growth.md 1.2 and 3.3)."""
+        """Whether the person was unknown before: no earlier lead, order or membership."""
         row = execute("SELECT lead_at, first_order_at FROM contact WHERE id = ?", (contact_id,)).fetchone()
         if row is None or any(before is not None and before < at for before in row):
             return False

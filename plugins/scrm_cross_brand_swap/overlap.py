@@ -211,10 +211,9 @@ class Overlaps(Book):
         self._give_up()
         if not self.settings["overlap"]:
             return "overlaps are switched off; see `overlap` in the plugin's settings"
-        known = {f"{tag.group}/{tag.name}" for tag in self.brand.tags.all()}
-        for tag in self.settings["overlap_refuse_tags"]:
-            if tag not in known:  # a slip of the pen would let minors in
-                return f"overlap_refuse_tags: the brand has no tag {tag!r}, so it would keep nobody out"
+        for tag in self.brand.tags.unknown(self.settings["overlap_refuse_tags"]):
+            # A slip of the pen would let minors in.
+            return f"overlap_refuse_tags: the brand has no tag {tag!r}, so it would keep nobody out"
         since = self.brand.now() - self.settings["overlap_days"] * MS_PER_DAY
         recent = execute(
             # A refused run that the partner asked for counts too: it had this brand's sketch.

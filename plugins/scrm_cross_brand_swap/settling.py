@@ -96,8 +96,9 @@ class Settling(Book):
     def take_settle(self, event: PartnerMessage) -> None:
         """The partner sends its statement: it is signed, or disputed by the line that differs.
 
-        Counters that differ by 5% at most are settled at the smaller one (growth.md 3.3): what is signed then is
-        that statement, and the partner is sent it. One that comes again is answered again.
+        Counters that differ by 5% at most are settled at the smaller one, as is the
+        practice of the field: what is signed then is that statement, and the partner
+        is sent it. One that comes again is answered again.
         """
         deal = self.deal_of(event)
         text = event.body.get("text")

@@ -4,7 +4,7 @@ KMV, also called a theta sketch: with theta the largest hash kept (as a share of
 all hashes), every set is sampled at the same rate theta, and the same person
 has the same hash on both sides. Counted hashes divided by theta estimate counts.
 The relative standard error of an overlap of which c hashes were seen is
-sqrt((1 - theta) / c), about sqrt(union / (overlap x k)) (growth.md 3.4).
+sqrt((1 - theta) / c), about sqrt(union / (overlap x k)).
 
 A hash has 48 bits: two audiences of n and m people share n x m / 2**48 hashes by
 chance, 36 people where both have a hundred million.

@@ -1,6 +1,6 @@
 """The settlement of a deal (对账): what each direction brought, who owes what, and what makes it good.
 
-Pure: both sides recompute it from the same lines (growth.md 3.3). ``a_to_b`` is
+Pure: both sides recompute it from the same lines. ``a_to_b`` is
 what side a showed its people and side b received.
 """
 
@@ -50,7 +50,7 @@ def statement(deal: str, terms_hash: str, unit: str, lines: Lines) -> dict[str, 
 def smaller(ours: Lines, theirs: Any) -> dict[str, dict[str, int]] | None:
     """Lines at the smaller of two counters each, if none differs by more than 5% of the larger; else None.
 
-    Source: growth.md 3.3. Whatever is no whole number of people is None too.
+    Whatever is no whole number of people is None too.
     """
     lines: dict[str, dict[str, int]] = {}
     for direction in DIRECTIONS:

@@ -183,3 +183,11 @@ class Koc:
                 "UPDATE koc_step SET reason = '' WHERE work_id IN (SELECT id FROM koc_work WHERE member_id = ?)",
                 (member.id,),
             )
+
+
+def koc_of(brand: Brand) -> Koc:
+    """The programme of a brand, for commands; raises NotFound where the plugin is switched off."""
+    plugin = brand.plugins.get(NAME)
+    if plugin is None:
+        raise NotFound(f"brand {brand.id!r} has {NAME} switched off; add [plugins.{NAME}] to its file")
+    return Koc(brand, plugin.settings)

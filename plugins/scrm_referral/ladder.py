@@ -36,7 +36,7 @@ def costs(rungs: Sequence[Rung], mode: str) -> list[dict[str, Any]]:
     """What a person costs who stops exactly at a rung, and each of their qualified invitees, in minor units.
 
     30 yuan at 5 and 99 at 10: ten people cost 12.90 each when rungs add up, 9.90
-    when only the highest is paid (growth.md 1.3).
+    when only the highest is paid.
     """
     table = []
     for rung in rungs:

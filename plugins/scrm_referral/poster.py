@@ -1,7 +1,7 @@
 """The personal poster (个人海报): the inviter's own QR code under neutral words.
 
 It says what the campaign is called, never what the sharer gets for sharing
-(growth.md 1.6, WeChat's rules on induced sharing).
+(WeChat's rules on induced sharing).
 """
 
 from __future__ import annotations

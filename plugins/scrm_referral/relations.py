@@ -157,7 +157,7 @@ def new_from(campaign: Campaign, since: int) -> tuple[int, int]:
 
 
 def is_new(campaign: Campaign, contact_id: int, since: int) -> bool:
-    """Whether a person is new (growth.md 1.2): no valid order, membership or friendship before :func:`new_from`.
+    """Whether a person is new: no valid order, membership or friendship before :func:`new_from`.
 
     Friendship is the first there ever was: deleting and adding again makes nobody new.
     """

@@ -28,7 +28,7 @@ WEIGHTS = {
     "refunded": 20,
     "low_rate": 20,
 }
-"""Signals with the example weights of practice (growth.md 1.5); a campaign's ``risk.weights`` changes them."""
+"""Signals with the example weights of practice; a campaign's ``risk.weights`` changes them."""
 
 
 PRESET = tuple(

@@ -78,9 +78,7 @@ class Session:
         return Brand(replace(config, plugins={}), installation, installation.engine.handle(brand_id), {})
 
     def _know(self, brand_id: str) -> None:
-        known = self.installation.brand_ids()
-        if brand_id not in known:
-            raise NotFound(f"no brand {brand_id!r}; this project has: {', '.join(known) or 'none'}")
+        self.installation.brand_file(brand_id)
         if not self.installation.engine.exists(brand_id):
             raise Failure(f"brand {brand_id!r} has no tables yet; run: scrm migrate")
 

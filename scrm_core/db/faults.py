@@ -7,6 +7,7 @@ import sqlite3
 import peewee
 
 from ..errors import Busy, ScrmError, StorageFull
+from .sealing import MOVED
 
 _AWAY = (
     "connection",
@@ -60,8 +61,8 @@ def translate(exc: BaseException) -> ScrmError | None:
         return None
     if "disk is full" in text or "disk i/o error" in text or state == "53100":
         return StorageFull("the disk that holds this brand's data is full; free space and try again")
-    if isinstance(_origin(exc), sqlite3.IntegrityError) and "moved to another database" in text:
-        return Busy("this brand has moved to another database; its scrm.toml is to name it", code="database_away")
+    if isinstance(_origin(exc), sqlite3.IntegrityError) and MOVED in text:
+        return Busy(f"{MOVED}; its scrm.toml is to name it", code="database_away")
     if isinstance(_origin(exc), sqlite3.OperationalError):
         if "locked" in text or "busy" in text:
             return Busy("the database is busy; try again", code="database_busy")

@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
+from ..db.sealing import MOVED, SEAL
 from ..errors import Busy, Conflict
 from ..limits import LIMITS
-from .store import MOVED, SEAL, Row
+from .store import Row
 
 _FETCH = 5_000
 _FOREIGN = """

@@ -8,9 +8,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from ..db.sealing import MOVED, SEAL
 from ..errors import Busy, Conflict
 from ..limits import LIMITS
-from .store import MOVED, SEAL, Row
+from .store import Row
 
 _CHUNK = 1_000
 _OPERATIONS = ("INSERT", "UPDATE", "DELETE")

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
+from ..db.sealing import SEAL
+
 Row = tuple[Any, ...]
-SEAL = "moved_to"
-"""The key in ``meta`` of a database that was moved away; its value says where to."""
-MOVED = "this brand has moved to another database"
-"""What a sealed database answers to whoever writes."""
 
 
 class Store(Protocol):

@@ -91,6 +91,11 @@ class Tags:
         found = self._catalogue.look_up((group, name))
         return found.tag_id if found is not None else None
 
+    def unknown(self, names: Iterable[str]) -> list[str]:
+        """Those of tags written ``GROUP/TAG`` that the brand does not have, or has retired."""
+        known = {f"{tag.group}/{tag.name}" for tag in self.all()}
+        return [name for name in names if name not in known]
+
     def groups(self) -> list[GroupInfo]:
         """Every tag group by name."""
         return self._catalogue.groups()

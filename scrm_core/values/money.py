@@ -7,7 +7,6 @@ is 1998, so the text is taken apart as digits and never becomes a float.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from scrm_core.errors import Invalid
 from scrm_core.limits import LIMITS
@@ -112,30 +111,3 @@ def show_minor(minor: int, currency: str) -> str:
     """An amount as people read it, with its currency: ``¥39.90``, ``-$0.05``, ``SGD 12.00``."""
     sign = "-" if minor < 0 else ""
     return f"{sign}{_SIGNS.get(currency, f'{currency} ')}{format_minor(abs(minor), exponent_of(currency))}"
-
-
-def allocate(total: int, weights: Sequence[int]) -> list[int]:
-    """Split ``total`` minor units over ``weights`` by the largest remainder method.
-
-    The shares sum to ``total`` exactly and each is its proportional share rounded
-    down or up. Equal remainders are served in the order of the weights, so the
-    same input gives the same shares on every machine. This is how an order-level
-    discount (满减) is shared over the lines of an order.
-
-    Raises Invalid for a negative total, a negative weight, or a total with
-    nothing to share it over (no weight above zero).
-    """
-    if total < 0:
-        raise Invalid("a negative total cannot be shared: share its absolute value", code="amount")
-    if any(weight < 0 for weight in weights):
-        raise Invalid("a weight cannot be negative", code="amount")
-    whole = sum(weights)
-    if whole == 0:
-        if total:
-            raise Invalid("nothing to share the total over: every weight is zero", code="amount")
-        return [0] * len(weights)
-    shares = [total * weight // whole for weight in weights]
-    by_remainder = sorted(range(len(weights)), key=lambda i: (-(total * weights[i] % whole), i))
-    for i in by_remainder[: total - sum(shares)]:
-        shares[i] += 1
-    return shares

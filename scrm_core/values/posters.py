@@ -1,7 +1,7 @@
 """Personal posters (邀请海报) for plugins: one picture with a person's own QR code, the brand's name and its colour.
 
 Their words are neutral: what the brand offers to new customers, never what the
-sharer gets for sharing (growth.md 1.6, WeChat's rules on induced sharing). The
+sharer gets for sharing (WeChat's rules on induced sharing). The
 libraries belong to the plugin's extra and are imported when a picture is drawn.
 """
 

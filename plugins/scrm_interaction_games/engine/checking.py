@@ -57,14 +57,12 @@ def check_definition(brand: Brand, settings: dict[str, Any], made: Definition) -
 
 def _check_refused(brand: Brand, settings: dict[str, Any]) -> None:
     """A tag that nobody can have keeps nobody out: a slip of the pen would let minors draw."""
-    known = {f"{tag.group}/{tag.name}" for tag in brand.tags.all()}
-    for tag in settings["refuse_tags"]:
-        if tag not in known:
-            raise Invalid(
-                f"refuse_tags: the brand has no tag {tag!r}, so nobody would be refused by it; "
-                "correct it in the brand's file, or define the tag",
-                field="refuse_tags",
-            )
+    for tag in brand.tags.unknown(settings["refuse_tags"]):
+        raise Invalid(
+            f"refuse_tags: the brand has no tag {tag!r}, so nobody would be refused by it; "
+            "correct it in the brand's file, or define the tag",
+            field="refuse_tags",
+        )
 
 
 def _check_prize(brand: Brand, settings: dict[str, Any], at: str, prize: PrizeView, *, draws: bool) -> None:

@@ -1,13 +1,12 @@
 """Amounts: read exactly or refused, shared without losing a unit."""
 
-from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scrm_core.errors import Invalid
-from scrm_core.values.money import allocate, format_minor, parse_minor, show_minor
+from scrm_core.values.money import format_minor, parse_minor, show_minor
 
 
 @pytest.mark.parametrize(
@@ -106,34 +105,3 @@ def test_amounts_are_written_with_all_decimals():
 )
 def test_amounts_for_people_name_their_currency(minor, currency, shown):
     assert show_minor(minor, currency) == shown
-
-
-def test_the_worked_example_of_two_lines_and_an_order_discount():
-    """A 199.00 and B 2 x 89.00 share 30.00: 15.84 and 14.16, so the lines pay 183.16 and 163.84."""
-    shares = allocate(3000, [19900, 17800])
-    assert shares == [1584, 1416]
-    paid = [19900 - shares[0], 17800 - shares[1]]
-    assert paid == [18316, 16384]
-    assert sum(paid) + 1000 == 35700
-    assert allocate(paid[1], [1, 1]) == [8192, 8192]
-
-
-def test_equal_remainders_are_served_in_order():
-    assert allocate(100, [1, 1, 1]) == [34, 33, 33]
-    assert allocate(2, [1, 1, 1]) == [1, 1, 0]
-
-
-@given(st.integers(0, 10**12), st.lists(st.integers(0, 10**9), min_size=1, max_size=20).filter(any))
-def test_shares_sum_to_the_total_and_stay_within_one_unit(total, weights):
-    shares = allocate(total, weights)
-    assert sum(shares) == total
-    for share, weight in zip(shares, weights, strict=True):
-        assert abs(share - Fraction(total * weight, sum(weights))) < 1
-
-
-def test_a_total_without_anyone_to_carry_it_is_refused():
-    assert allocate(0, []) == []
-    assert allocate(0, [0, 0]) == [0, 0]
-    for total, weights in ((1, []), (1, [0]), (-1, [1]), (1, [-1, 2])):
-        with pytest.raises(Invalid):
-            allocate(total, weights)
