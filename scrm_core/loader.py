@@ -200,6 +200,29 @@ class Loader:
         return cls
 
 
+def class_in(folder: Path) -> type[Plugin]:
+    """The plugin class of a folder: a package ``scrm_<name>``, or a distribution that holds one.
+
+    Raises PluginError when there is none, or when it cannot be imported.
+    """
+    folder = folder.resolve()
+    packages = [folder] if (folder / "__init__.py").is_file() else []
+    for place in (folder, folder / "src") if not packages else ():
+        packages += sorted(init.parent for init in place.glob(f"{FOLDER_PREFIX}*/__init__.py"))
+    if len(packages) != 1:
+        found = ", ".join(each.name for each in packages) or "none"
+        raise PluginError(f"{folder}: has no single package {FOLDER_PREFIX}<name>; found: {found}")
+    candidate = Candidate("", str(packages[0]), f"folder {packages[0]}")
+    try:
+        cls = _class_of(candidate)
+    except (PluginError, KeyboardInterrupt, MemoryError):
+        raise
+    except BaseException as exc:  # a plugin may raise anything, SystemExit too
+        raise PluginError(f"{packages[0]} fails at import: {type(exc).__name__}: {exc}") from exc
+    _check_core(cls)
+    return cls
+
+
 def _taken(word: str, one: str, other: str) -> PluginError:
     return PluginError(
         f"two plugins want the command `scrm {word}`: {one!r} and {other!r}; "

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group("plugin")
 def plugin_command() -> None:
-    """Plugins: what is there, pause and resume.
+    """Plugins: what is there, make and check one, pause and resume.
 
     A plugin is switched on by a table in a brand's file, [plugins.NAME], and
     off by `enabled = false` in it, without a restart.
@@ -150,6 +150,95 @@ def _states(session: Session, name: str) -> list[dict[str, Any]]:
                 }
             )
     return rows
+
+
+@plugin_command.command("new")
+@click.argument("name")
+@click.option("--minimal", is_flag=True, help="One file of twenty lines, scrm_NAME, for a project's plugins folder.")
+@click.option(
+    "--in", "parent", type=click.Path(exists=True, file_okay=False), default=".", help="The folder to write it into."
+)
+@click.pass_obj
+def new(session: Session, name: str, minimal: bool, parent: str) -> None:
+    """Write a new plugin: a distribution that can be installed, with tests that pass.
+
+    It has a class with settings, a model with its migration, a route with its
+    permission, a job, tests, a README, a CI file and a licence. Prints the
+    commands that come next.
+    """
+    from pathlib import Path
+
+    from ..clock import SystemClock, from_instant
+    from ..scaffold import write_plugin
+
+    year = from_instant(SystemClock().now()).year
+    written = write_plugin(name, Path(parent), minimal=minimal, year=year)
+    for file in written.files:
+        click.echo(f"{written.folder}/{file}")
+    click.echo("\nNext:")
+    for command in written.commands:
+        click.echo(f"  {command}")
+
+
+@plugin_command.command("check")
+@click.argument("path")
+@click.option(
+    "--settings", "file", type=click.Path(exists=True, dir_okay=False),
+    help="A TOML file with the plugin's settings; tables [plugins.NAME] are other plugins to have beside it.",
+)
+@click.option("--without", multiple=True, metavar="CHECK", help="Leave a check out; may be given again.")
+@json_option
+@click.pass_obj
+def check(session: Session, path: str, file: str | None, without: tuple[str, ...], as_json: bool) -> None:
+    """Try a plugin against the checklist: in an app of its own, with two brands and every event.
+
+    PATH is its folder or its distribution's, or the name of an installed plugin.
+    Needs no project. Exit code 1 when a point is not met.
+    """
+    import logging
+    from pathlib import Path
+
+    from ..errors import PluginError
+    from ..loader import Loader, class_in
+    from ..testing.checklist import CHECKS, check_plugin
+
+    unknown = sorted(set(without) - CHECKS.keys())
+    if unknown:
+        raise click.BadParameter(f"no check {unknown[0]!r}; there are {', '.join(CHECKS)}", param_hint="--without")
+    if Path(path).is_dir():
+        cls = class_in(Path(path))
+    elif "/" in path:
+        raise PluginError(f"{path} is not a folder")
+    else:
+        cls = Loader().load(path)
+    settings, others = _check_settings(file)
+    logging.disable(logging.CRITICAL)  # what a handler raises is told below, with its remedy
+    found = check_plugin(cls, *others, settings={**settings.pop("plugins", {}), cls.name: settings}, without=without)
+    if as_json:
+        print_json([{"check": each.check, "problem": each.problem, "fix": each.fix} for each in found])
+    else:
+        for each in found:
+            click.echo(str(each))
+    if found:
+        raise click.exceptions.Exit(1)
+    if not as_json:
+        click.echo(f"{cls.name} {cls.version}: every point is met ({', '.join(c for c in CHECKS if c not in without)})")
+
+
+def _check_settings(file: str | None) -> tuple[dict[str, Any], list[Any]]:
+    """The settings of ``--settings``, and the classes of the other plugins that it names."""
+    import tomllib
+    from pathlib import Path
+
+    from ..loader import Loader
+
+    if file is None:
+        return {}, []
+    try:
+        read = tomllib.loads(Path(file).read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{file}: {exc}") from exc
+    return read, [Loader().load(name) for name in read.get("plugins", {})]
 
 
 @plugin_command.command("pause")

@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "segment": ("insight", "Count or list the contacts of an expression."),
     "rfm": ("insight", "Recency, frequency and money of a brand's buyers."),
     "report": ("insight", "Reports of a brand's plugins."),
-    "plugin": ("plugins", "Plugins: what is there, pause and resume."),
+    "plugin": ("plugins", "Plugins: what is there, make and check one, pause and resume."),
     "hooks": ("plugins", "What a plugin can react to."),
     "outreach": ("outreach", "What is sent to people: runs, whom not to write to, the emergency switch."),
     "partner": ("partners", "Partner brands, and messages that did not arrive."),

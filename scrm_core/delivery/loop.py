@@ -122,14 +122,14 @@ class Delivery:
             if step.more:
                 waited_since = None
                 continue
-            if self.brand.handle.engine == "sqlite" or not self._behind():
+            if self.brand.handle.engine == "sqlite" or not self.behind():
                 return total
             waited_since = waited_since or time.monotonic()
             if time.monotonic() - waited_since > patience:
                 return total
             time.sleep(0.005)
 
-    def _behind(self) -> bool:
+    def behind(self) -> bool:
         """True when a committed event waits for a plugin that takes events."""
         return any(
             cursor.state == "active" and cursor.plugin in self.brand.plugins and eventlog.lag(cursor.position)

@@ -1,0 +1,79 @@
+"""What ``scrm plugin new`` writes: a complete distribution, or one file for the project's plugins folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+from .. import __version__
+from ..errors import Conflict, Invalid
+from ..plugin import NAME, RESERVED_NAMES
+
+_HERE = Path(__file__).resolve().parent
+
+# What is written -> the text beside this module that it is made of.
+FULL = {
+    "pyproject.toml": "full/pyproject.txt",
+    "README.md": "full/readme.txt",
+    "LICENSE": "full/licence.txt",
+    ".gitignore": "full/gitignore.txt",
+    ".github/workflows/test.yml": "full/ci.txt",
+    "$module/__init__.py": "full/plugin.txt",
+    "$module/models.py": "full/models.txt",
+    "$module/routes.py": "full/routes.txt",
+    "$module/migrations/0001_greetings.py": "full/migration.txt",
+    "tests/test_$package.py": "full/test.txt",
+}
+MINIMAL = {"__init__.py": "minimal/plugin.txt"}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written: the folder, the files in it (relative), and the commands that come next."""
+
+    folder: Path
+    files: tuple[str, ...]
+    commands: tuple[str, ...]
+
+
+def write_plugin(name: str, parent: Path, *, minimal: bool = False, year: int) -> Written:
+    """Write a plugin into a new folder of ``parent``: ``scrm-NAME``, or ``scrm_NAME`` for the minimal one.
+
+    Raises Invalid for a name that no plugin may have, and Conflict when the folder is there.
+    """
+    if not NAME.match(name) or name.endswith("-"):
+        raise Invalid(f"{name!r} is not a plugin name: lower case letters, digits and dashes, such as third-order")
+    if name in RESERVED_NAMES:
+        raise Invalid(f"{name!r} is reserved by the core; choose another name")
+    package = name.replace("-", "_")
+    words = {
+        "name": name,
+        "package": package,
+        "module": f"scrm_{package}",
+        "distribution": f"scrm-{name}",
+        "cls": "".join(part.capitalize() for part in name.split("-") if part),
+        "table": f"{package}_greeting",
+        "summary": "Tags whoever pays a large order" if minimal else "Greets every new lead",
+        "core": f">={__version__},<1",
+        "year": str(year),
+    }
+    folder = parent / (words["module"] if minimal else words["distribution"])
+    if folder.exists():
+        raise Conflict(f"{folder} is there already; choose another name or folder")
+    files = []
+    for target, source in (MINIMAL if minimal else FULL).items():
+        relative = Template(target).substitute(words)
+        path = folder / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(Template((_HERE / source).read_text("utf-8")).substitute(words), encoding="utf-8")
+        files.append(relative)
+    if minimal:
+        commands = (
+            f"scrm plugin check {folder}",
+            f"printf '\\n[plugins.{name}]\\n' >> brands/BRAND.toml",
+            "scrm brand check",
+        )
+    else:
+        commands = (f"cd {folder}", "python -m pip install -e '.[test]'", "python -m pytest")
+    return Written(folder, tuple(files), commands)

@@ -1,0 +1,187 @@
+"""An app for tests: a project in a temporary folder, two brands, given plugin classes, a clock that stands."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..clock import ManualClock
+from ..config import load_project
+from ..installation import Installation
+from ..plugin import Plugin
+from .outbox import Outbox
+from .shop import Shop
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+BRAND, SECOND_BRAND = "acme", "moonco"
+_BRANDS = {
+    BRAND: '[brand]\nid = "acme"\nname = "Acme 母婴"\ntimezone = "Asia/Shanghai"\ncurrency = "CNY"\n',
+    SECOND_BRAND: '[brand]\nid = "moonco"\nname = "Moon Co"\ntimezone = "America/New_York"\ncurrency = "USD"\n'
+    'locale = "en"\nphone_region = "US"\n',
+}
+
+
+class App:
+    """Two brands with exactly these plugins switched on; close it, or use it with ``with``.
+
+    ``settings`` are the keys of the plugin's table in both brands' files; with
+    several plugins, or to give each its own, a table by plugin name
+    (``{"big-spender": {...}}``). ``brand_toml`` is further text of both files, such
+    as ``[outreach]``. ``database_url`` is an empty PostgreSQL database to use
+    instead of SQLite files; the two brands' schemas in it are deleted at the end.
+    Raises ConfigError for settings that the plugin refuses.
+    """
+
+    def __init__(
+        self,
+        *plugins: type[Plugin],
+        settings: Mapping[str, Any] | None = None,
+        brand_toml: str = "",
+        clock: ManualClock | None = None,
+        database_url: str = "",
+    ) -> None:
+        self.plugins = plugins
+        self.clock = clock or ManualClock()
+        self.brand_toml = brand_toml
+        self._tables = _tables(plugins, settings or {})
+        self._off: set[tuple[str, str]] = set()
+        self._folder = tempfile.TemporaryDirectory(prefix="scrm-app-")
+        self.root = Path(self._folder.name)
+        (self.root / "brands").mkdir()
+        (self.root / "scrm.toml").write_text(
+            f'database_url = {json.dumps(database_url or "sqlite:data")}\ndatabase_synchronous = "NORMAL"\n',
+            encoding="utf-8",
+        )
+        for brand in _BRANDS:
+            self._write(brand)
+        if not database_url:
+            shutil.copytree(_migrated(), self.root / "data")
+        self.installation = Installation(load_project(self.root), clock=self.clock, plugins=(*plugins, Outbox))
+        try:
+            self.installation.migrate()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> App:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the databases and delete the folder."""
+        if not self.installation.config.sqlite:
+            for brand in _BRANDS:
+                self.installation.engine.drop(brand)
+        self.installation.close()
+        self._folder.cleanup()
+
+    @cached_property
+    def brand(self) -> Shop:
+        """The brand that tests act on: Shanghai, CNY, Chinese."""
+        return Shop(self, BRAND)
+
+    @cached_property
+    def second_brand(self) -> Shop:
+        """A brand that nothing may leak into: New York, USD, English."""
+        return Shop(self, SECOND_BRAND)
+
+    @cached_property
+    def web(self) -> Flask:
+        """The WSGI application, made when first needed; raises PluginError for a route without a permission."""
+        from ..web.app import create_app
+
+        return create_app(self.installation)
+
+    def switch_off(self, plugin: str, shop: Shop | None = None) -> None:
+        """Switch a plugin off for a brand (the first one), as ``enabled = false`` in its file does."""
+        brand = (shop or self.brand).id
+        self._off.add((brand, plugin))
+        self._write(brand)
+
+    def switch_on(self, plugin: str, shop: Shop | None = None) -> None:
+        """Switch a plugin on again."""
+        brand = (shop or self.brand).id
+        self._off.discard((brand, plugin))
+        self._write(brand)
+
+    def configure(self, settings: Mapping[str, Any]) -> None:
+        """Change settings of both brands while the app runs; ConfigError when a plugin refuses them."""
+        self._tables = {**self._tables, **_tables(self.plugins, settings)}
+        for brand in _BRANDS:
+            self._write(brand)
+            problem = self.installation.problem(brand)
+            if problem is not None:
+                raise problem
+
+    def command(self, *words: str) -> str:
+        """Run ``scrm ...`` in this project and return what it prints; AssertionError when it fails."""
+        from click.testing import CliRunner
+
+        from ..cli.root import root
+        from ..cli.session import Session
+
+        session = Session(self.root, self.clock)
+        session._config, session._installation = self.installation.config, self.installation
+        answer = CliRunner().invoke(root, list(words), obj=session, catch_exceptions=False)
+        assert answer.exit_code == 0, f"scrm {' '.join(words)}: exit {answer.exit_code}\n{answer.output}"
+        return answer.output
+
+    def _write(self, brand: str) -> None:
+        parts = [_BRANDS[brand], self.brand_toml]
+        for name, table in self._tables.items():
+            off = {"enabled": False} if (brand, name) in self._off else {}
+            parts.append(f"[plugins.{name}]\n" + "".join(f"{k} = {_toml(v)}\n" for k, v in {**table, **off}.items()))
+        path = self.root / "brands" / f"{brand}.toml"
+        fresh = path.with_suffix(".new")  # a new file by name: a change within the clock's grain is seen, too
+        fresh.write_text("\n".join(parts), encoding="utf-8")
+        fresh.replace(path)
+
+
+def _tables(plugins: tuple[type[Plugin], ...], settings: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    names = {cls.name for cls in plugins}
+    if settings and not names & settings.keys() and len(plugins) == 1:
+        settings = {plugins[0].name: settings}
+    unknown = settings.keys() - names
+    if unknown:
+        raise ValueError(f"settings of {', '.join(sorted(unknown))}: the app has {', '.join(sorted(names)) or 'none'}")
+    return {**{name: settings.get(name, {}) for name in sorted(names, key=[c.name for c in plugins].index)},
+            Outbox.name: {}}  # fmt: skip
+
+
+def _toml(value: Any) -> str:
+    """A setting as TOML. JSON's texts, numbers and truth values are TOML's."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(str(k))} = {_toml(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    if isinstance(value, str | bool | int | float):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)  # dates
+
+
+_template: tempfile.TemporaryDirectory[str] | None = None
+
+
+def _migrated() -> Path:
+    """The files of both brands without plugins, made once per process."""
+    global _template
+    if _template is None:
+        _template = tempfile.TemporaryDirectory(prefix="scrm-template-")
+        root = Path(_template.name)
+        (root / "brands").mkdir()
+        (root / "scrm.toml").write_text('database_url = "sqlite:data"\n', encoding="utf-8")
+        for brand, text in _BRANDS.items():
+            (root / "brands" / f"{brand}.toml").write_text(text, encoding="utf-8")
+        made = Installation(load_project(root))
+        made.migrate()
+        made.close()
+    return Path(_template.name) / "data"

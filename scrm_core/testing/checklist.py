@@ -1,0 +1,319 @@
+"""What a plugin should be, tried on a plugin: ``assert_plugin_ok`` in a test, ``scrm plugin check`` by hand."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import peewee
+
+from ..db.bulk import execute
+from ..db.router import brand_db
+from ..errors import ScrmError
+from ..plugin import Plugin
+from .app import App
+from .shop import Shop
+
+PHONE, NAME, OTHER_PHONE = "+8613999990001", "Zhao Checklist", "+8613999990002"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One point of the checklist that a plugin does not meet, and what to do."""
+
+    check: str
+    problem: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.check}: {self.problem}; {self.fix}"
+
+
+class _Trial:
+    """The plugin in an app of its own, which all checks use one after the other."""
+
+    def __init__(self, cls: type[Plugin], app: App) -> None:
+        self.cls = cls
+        self.app = app
+        self.prefix = cls.name.replace("-", "_") + "_"
+
+    @cached_property
+    def people(self) -> list[Any]:
+        """Two people to whom one of each thing has happened that plugins can hear of; not delivered yet."""
+        return _play(self.app.brand)
+
+
+def assert_plugin_ok(
+    cls: type[Plugin],
+    *others: type[Plugin],
+    settings: Mapping[str, Any] | None = None,
+    brand_toml: str = "",
+    without: Iterable[str] = (),
+) -> None:
+    """Fail with every point of the checklist that a plugin does not meet.
+
+    ``others`` are plugins that it needs beside it; ``settings`` and ``brand_toml``
+    are as :class:`App` takes them. ``without`` names checks to leave out; say
+    beside it why.
+    """
+    found = check_plugin(cls, *others, settings=settings, brand_toml=brand_toml, without=without)
+    if found:
+        raise AssertionError("\n".join([f"{cls.name} does not meet the checklist:", *(f"- {each}" for each in found)]))
+
+
+def check_plugin(
+    cls: type[Plugin],
+    *others: type[Plugin],
+    settings: Mapping[str, Any] | None = None,
+    brand_toml: str = "",
+    without: Iterable[str] = (),
+) -> list[Finding]:
+    """The points of the checklist that a plugin does not meet; ValueError for an unknown check in ``without``."""
+    left_out = set(without)
+    if left_out - CHECKS.keys():
+        raise ValueError(f"no check {', '.join(sorted(left_out - CHECKS.keys()))}; there are {', '.join(CHECKS)}")
+    given = dict(settings or {})
+    try:
+        app = App(*others, cls, settings=given if cls.name in given else {cls.name: given}, brand_toml=brand_toml)
+    except ScrmError as exc:
+        return [Finding("settings", str(exc), "give the settings that the plugin needs, or mend it")]
+    found: list[Finding] = []
+    with app:
+        trial = _Trial(cls, app)
+        for name, check in CHECKS.items():
+            if name not in left_out:
+                try:
+                    found += [Finding(name, problem, fix) for problem, fix in check(trial)]
+                except (ScrmError, AssertionError) as exc:
+                    found.append(Finding(name, str(exc), "mend what raised it"))
+    return found
+
+
+Problems = Iterable[tuple[str, str]]
+
+
+def _settings(trial: _Trial) -> Problems:
+    """Every setting says what it is for."""
+    for name, field in trial.cls.Settings().fields.items() if trial.cls.Settings is not None else ():
+        if not field.metadata.get("description"):
+            yield f"the setting {name!r} has no description", 'give the field metadata={"description": "..."}'
+
+
+def _migrations(trial: _Trial) -> Problems:
+    """The migrations make the tables that the models describe, and names begin with the plugin's."""
+    prefix = trial.prefix
+    with trial.app.brand:
+        tables = {table for table in brand_db.get_tables() if table.startswith(prefix)}
+        for table in sorted(tables - {model._meta.table_name for model in trial.cls.models}):
+            yield f"no model describes the table {table!r}", "declare its model in `models`"
+        for model in trial.cls.models:
+            meta = model._meta
+            if meta.table_name not in tables:
+                yield f"no migration makes the table {meta.table_name!r}", f"write one in {trial.cls.migrations}/"
+                continue
+            made = {column.name: column.null for column in brand_db.get_columns(meta.table_name)}
+            wanted = {f.column_name: f.null for f in meta.sorted_fields}
+            for column in sorted(made.keys() ^ wanted.keys()):
+                where = "the model" if column in made else "the migrations"
+                yield f"{meta.table_name}.{column} is missing in {where}", "let both say the same columns"
+            for field in meta.sorted_fields:
+                null = made.get(field.column_name)
+                if null is not None and not field.primary_key and null != field.null:
+                    yield (
+                        f"{meta.table_name}.{field.column_name} may be NULL in one of model and migration only",
+                        "let both say the same",
+                    )
+            keys = {(key.column, key.dest_table) for key in brand_db.get_foreign_keys(meta.table_name)}
+            for field in meta.sorted_fields:
+                wanted_key = isinstance(field, peewee.ForeignKeyField)
+                if wanted_key and (field.column_name, field.rel_model._meta.table_name) not in keys:
+                    yield (
+                        f"{meta.table_name}.{field.column_name} is no foreign key in the migrations",
+                        f"write REFERENCES {field.rel_model._meta.table_name}: merges and erasures follow such keys",
+                    )
+
+
+def _index_names(trial: _Trial) -> Problems:
+    """Names of indexes are unique in a brand's database."""
+    with trial.app.brand:
+        names = sorted(
+            index.name
+            for model in trial.cls.models
+            for index in brand_db.get_indexes(model._meta.table_name)
+            if not index.name.startswith((trial.prefix, "sqlite_autoindex"))
+        )
+    if names:
+        yield f"another plugin could call an index {', '.join(names)}", f"let their names begin with {trial.prefix}"
+
+
+def _routes(trial: _Trial) -> Problems:
+    """Routes of the API need a key of their scope; where the plugin is switched off they do not exist."""
+    routes = list(_rules(trial.cls.blueprint, trial.cls.name)) if trial.cls.blueprint is not None else []
+    if not routes:
+        return
+    guard = "mark the view with @permission and declare the scope in `permissions`"
+    app, shop = trial.app, trial.app.brand
+    full, wrong, foreign = shop.client(), shop.client("contacts:read"), app.second_brand.client()
+    callers = {
+        "without a key": (shop.stranger(), {401}),
+        "with a key of another scope": (wrong, {403}),
+        "with another brand's key": (foreign.of(shop), {401, 403, 404}),
+    }
+    for method, path in routes:
+        for who, (client, right) in callers.items():
+            status = client.open(method, path).status_code
+            if status not in right:
+                yield f"{method} {path} {who} answers {status}", guard
+    app.switch_off(trial.cls.name)
+    for method, path in routes:
+        status = full.open(method, path).status_code
+        if status != 404:
+            yield f"{method} {path} answers {status} where the plugin is switched off", "attach routes by `blueprint`"
+    app.switch_on(trial.cls.name)
+
+
+_PART = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?\w+>")
+
+
+def _rules(blueprint: Any, name: str) -> Iterable[tuple[str, str]]:
+    import flask
+
+    app = flask.Flask("routes", static_folder=None)
+    app.register_blueprint(blueprint)
+    for rule in app.url_map.iter_rules():
+        if not rule.endpoint.endswith("static"):
+            path = _PART.sub(lambda part: "1" if part[1] in ("int", "float") else "x", rule.rule)
+            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+                yield method, f"plugins/{name}{path}"
+
+
+def _play(shop: Shop) -> list[Any]:
+    """One of each thing that plugins can hear of, for two people; returns them."""
+    people = [shop.lead(phone=PHONE, name=NAME, note="hello"), shop.lead(phone=OTHER_PHONE)]
+    for person in people:
+        first, second = (shop.order(person, paid, skus=("A", "B")) for paid in (20_000, 5_000))
+        shop.order(person, 30_000)
+        shop.refund(first, 1_000)
+        shop.refund(second)
+        shop.tag(person, "interest", "tea")
+        shop.untag(person, "interest", "tea")
+        shop.tag(person, "interest", "cups")
+        shop.member(person)
+        shop.message_in(person, "hello")
+        shop.visit(shop.link())
+        shop.clock.advance(hours=1)
+    return people
+
+
+def _handlers(trial: _Trial) -> Problems:
+    """Handlers manage what happens every day, and the same events again change nothing."""
+    _ = trial.people
+    trial.app.brand.deliver_twice()
+    second = trial.app.second_brand
+    second.order(second.lead(), 20_000)
+    second.deliver()
+    for table, told in _told(second, trial):
+        if any(word in told for word in (*_words(trial.people[0]), trial.people[1].uid)):
+            yield (
+                f"{table} of a second brand holds what belongs to the first",
+                "keep nothing in module or class variables: a plugin's instance is one brand's",
+            )
+
+
+def _words(person: Any) -> tuple[str, ...]:
+    """What is known of the first of the two people and of nobody else."""
+    return PHONE[3:], NAME, person.uid
+
+
+def _told(shop: Shop, trial: _Trial) -> Iterable[tuple[str, str]]:
+    """The plugin's tables of a brand and all that stands in them."""
+    return [(name, repr(rows)) for name, rows in shop.tables().items() if name.startswith(trial.prefix)]
+
+
+def _merges(trial: _Trial) -> Problems:
+    """A merge of two people and its undoing are managed."""
+    shop = trial.app.brand
+    first, second = trial.people
+    shop.deliver()
+    merge = shop.merge(first, second)
+    shop.deliver()
+    shop.undo_merge(merge)
+    shop.deliver()
+    for model in trial.cls.models:
+        for field in model._meta.sorted_fields:
+            if field.column_name in ("contact", "contact_id") and not _points_at_contact(field):
+                yield (
+                    f"{model._meta.table_name}.{field.column_name} is not a foreign key to Contact",
+                    "make it ForeignKeyField(Contact): a merge then moves it, an erasure deletes it",
+                )
+
+
+def _points_at_contact(field: Any) -> bool:
+    return isinstance(field, peewee.ForeignKeyField) and field.rel_model._meta.table_name == "contact"
+
+
+def _personal_data(trial: _Trial) -> Problems:
+    """Nothing of an erased person stays in the plugin's tables."""
+    shop = trial.app.brand
+    person, _ = trial.people
+    shop.deliver()
+    shop.erase(person)
+    for table, told in _told(shop, trial):
+        if any(word in told for word in _words(person)):
+            yield (
+                f"{table} still holds the phone, name or uid of an erased person",
+                "keep it in rows with a foreign key to Contact, or override erase_personal_data()",
+            )
+    with shop:
+        for model in trial.cls.models:
+            for field in filter(_points_at_contact, model._meta.sorted_fields):
+                table, column = model._meta.table_name, field.column_name
+                left = execute(f'SELECT count(*) FROM "{table}" WHERE "{column}" = ?', (person.id,)).fetchone()
+                if left[0]:
+                    yield f"{table} keeps rows of an erased person", "let the migration say REFERENCES contact"
+
+
+# Imported by a plugin's module these cost every command of the CLI a second or so.
+_HEAVY = ("pandas", "numpy", "scipy", "matplotlib", "requests", "openpyxl", "sqlalchemy", "PIL", "cryptography")
+
+
+def _import_cost(trial: _Trial) -> Problems:
+    """The module is imported by every process that uses the brand: what is slow to import waits for its use."""
+    module = sys.modules.get(trial.cls.__module__)
+    path = getattr(module, "__file__", None)
+    if module is None or path is None or module.__name__ == "__main__" or "pytest" in inspect.getsource(module)[:2_000]:
+        return  # written in a test: nothing else imports it
+    top = trial.cls.__module__.partition(".")[0]
+    place = Path(sys.modules[top].__file__ or path).resolve().parent.parent
+    code = (
+        f"import scrm_core.api, sys; before = set(sys.modules); import {trial.cls.__module__}; "
+        f"print(*sorted(set({_HEAVY!r}) & (sys.modules.keys() - before)))"
+    )
+    paths = os.pathsep.join([str(place), *(p for p in sys.path if p)])
+    environment = {**os.environ, "PYTHONPATH": paths}
+    words = [sys.executable, "-c", code]
+    asked = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
+    if asked.returncode:
+        yield f"cannot be imported by itself: {asked.stderr.strip().splitlines()[-1]}", "mend the import"
+    for name in asked.stdout.split():
+        yield f"importing the plugin imports {name}", "import it inside the function that needs it"
+
+
+CHECKS: dict[str, Callable[[_Trial], Problems]] = {
+    "settings": _settings,
+    "migrations": _migrations,
+    "index-names": _index_names,
+    "handlers": _handlers,
+    "merges": _merges,
+    "personal-data": _personal_data,
+    "routes": _routes,
+    "import-cost": _import_cost,
+}

@@ -1,0 +1,184 @@
+"""Each point of the checklist finds the mistake that it is there for, and a sound plugin meets all of them."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import textwrap
+
+import pytest
+
+from scrm_core.testing import assert_plugin_ok, check_plugin
+from scrm_core.testing.checklist import CHECKS
+from scrm_points import Points
+
+HEAD = """
+import flask
+import peewee as pw
+from marshmallow import Schema, fields
+from scrm_core.api import *
+
+class Faulty(Plugin):
+    name = "faulty"
+    version = "1.0"
+    summary = "Makes one mistake"
+    requires_core = ">=0.1.0.dev0"
+"""
+MODEL = """
+class Note(BrandModel):
+    id = pw.BigAutoField()
+    contact_id = {column}
+    text = pw.TextField()
+    class Meta:
+        table_name = "faulty_note"
+"""
+MIGRATION = """
+def up(migrator, db):
+    db.execute_sql("CREATE TABLE faulty_note (id INTEGER PRIMARY KEY, contact_id {sql} NOT NULL, text TEXT NOT NULL{more})")
+    db.execute_sql("CREATE INDEX {index} ON faulty_note (contact_id)")
+"""
+HEARS = """
+    @hookimpl
+    def on_lead(self, event: LeadCaptured) -> None:
+        execute("INSERT INTO faulty_note (contact_id, text) VALUES (?, ?)", (event.contact_id, {text}))
+"""
+
+
+@pytest.fixture
+def written(tmp_path, monkeypatch):
+    """A function that writes a plugin's module and gives its class."""
+
+    def write(body, *, before="", migration=""):
+        package = tmp_path / "scrm_faulty"
+        (package / "migrations").mkdir(parents=True)
+        text = HEAD.replace("class Faulty", before + "\nclass Faulty") + textwrap.indent(textwrap.dedent(body), "    ")
+        (package / "__init__.py").write_text(text, "utf-8")
+        if migration:
+            (package / "migrations" / "0001_note.py").write_text(migration, "utf-8")
+        monkeypatch.syspath_prepend(tmp_path)
+        importlib.invalidate_caches()
+        return importlib.import_module("scrm_faulty").Faulty
+
+    yield write
+    sys.modules.pop("scrm_faulty", None)
+
+
+def noting(written, *, column="pw.ForeignKeyField(Contact, column_name='contact_id')", text="event.source",
+           sql="INTEGER REFERENCES contact (id)", index="faulty_note_contact", more=""):  # fmt: skip
+    column = column.replace(", column_name='contact_id'", "") if "Foreign" in column else column
+    model = MODEL.format(column=column)
+    if "Foreign" in column:
+        model = model.replace("contact_id =", "contact =")
+    body = 'models = (Note,)\nmigrations = "migrations"\n' + textwrap.dedent(HEARS.format(text=text))
+    return written(body, before=model, migration=MIGRATION.format(sql=sql, index=index, more=more))
+
+
+SLOW = ("import-cost",)  # asks another process
+
+
+def found(cls, without=(), **options):
+    return {each.check: str(each) for each in check_plugin(cls, without=(*without, *SLOW), **options)}
+
+
+def test_a_bundled_plugin_meets_the_checklist():
+    assert_plugin_ok(Points)
+
+
+def test_a_setting_without_a_description_is_found(written):
+    told = found(written("class Settings(Schema):\n    word = fields.String(load_default='')"))
+    assert list(told) == ["settings"]
+    assert "'word' has no description" in told["settings"]
+
+
+def test_a_setting_that_is_required_is_asked_for_and_can_be_given(written):
+    cls = written('class Settings(Schema):\n    word = fields.String(required=True, metadata={"description": "a word"})')
+    assert "word" in found(cls)["settings"]
+    assert check_plugin(cls, settings={"word": "x"}) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"more": ", late TEXT"}, "faulty_note.late is missing in the model"),
+        ({"sql": "INTEGER"}, "faulty_note.contact_id is no foreign key in the migrations"),
+    ],
+)
+def test_migrations_that_say_something_else_than_the_models_are_found(written, options, said):
+    assert said in found(noting(written, **options))["migrations"]
+
+
+def test_an_index_that_could_be_another_plugins_is_found(written):
+    told = found(noting(written, index="note_contact"))
+    assert "note_contact" in told["index-names"]
+
+
+def test_a_handler_that_breaks_is_told_with_its_error(written):
+    told = found(written("@hookimpl\ndef on_order(self, event: OrderPaid) -> None:\n    raise KeyError('no such thing')"))
+    assert "no such thing" in told["handlers"]
+
+
+def test_a_handler_that_adds_each_time_is_told_to_be_idempotent(written):
+    told = found(noting(written))
+    assert "changed faulty_note" in told["handlers"]
+
+
+def test_state_that_two_brands_share_is_found(written):
+    body = """
+        models = (Note,)
+        migrations = "migrations"
+        people = []
+        @hookimpl
+        def on_lead(self, event: LeadCaptured) -> None:
+            self.people.append(self.brand.contacts.get_by_id(event.contact_id).name)
+            execute("DELETE FROM faulty_note")
+            execute("INSERT INTO faulty_note (contact_id, text) VALUES (?, ?)", (event.contact_id, str(set(self.people))))
+    """
+    cls = written(body, before=MODEL.format(column="pw.ForeignKeyField(Contact)").replace("contact_id =", "contact ="),
+                  migration=MIGRATION.format(sql="INTEGER REFERENCES contact (id)", index="faulty_note_x", more=""))  # fmt: skip
+    told = [str(each) for each in check_plugin(cls, without=SLOW) if each.check == "handlers"]
+    assert any("faulty_note of a second brand holds what belongs to the first" in each for each in told)
+
+
+def test_a_contact_that_is_no_foreign_key_is_found(written):
+    told = found(noting(written, column="pw.BigIntegerField()", sql="INTEGER"), without=("handlers",))
+    assert "make it ForeignKeyField(Contact)" in told["merges"]
+
+
+def test_a_phone_that_outlives_its_person_is_found(written):
+    body = """
+        models = (Note,)
+        migrations = "migrations"
+        @hookimpl
+        def on_lead(self, event: LeadCaptured) -> None:
+            person = self.brand.contacts.get_by_id(event.contact_id)
+            execute("INSERT INTO faulty_note (contact_id, text) VALUES (0, ?)", (person.name,))
+    """
+    cls = written(body, before=MODEL.format(column="pw.BigIntegerField()"),
+                  migration=MIGRATION.format(sql="INTEGER", index="faulty_note_contact", more=""))  # fmt: skip
+    assert "faulty_note still holds the phone, name or uid" in found(cls, without=("handlers",))["personal-data"]
+
+
+def test_a_route_without_a_permission_is_found(written):
+    before = """
+routes = flask.Blueprint("faulty", __name__)
+
+@routes.get("/open/<int:number>")
+def opened(number):
+    return {}
+"""
+    assert "permission" in found(written("blueprint = routes", before=before))["routes"]
+
+
+def test_a_module_that_imports_what_is_slow_is_found(written):
+    (told,) = check_plugin(written("", before="import PIL"), without=set(CHECKS) - {"import-cost"})
+    assert "imports PIL" in told.problem
+
+
+def test_a_check_can_be_left_out_and_an_unknown_one_is_refused(written):
+    cls = written("class Settings(Schema):\n    word = fields.String(load_default='')")
+    assert_plugin_ok(cls, without=("settings",))
+    with pytest.raises(ValueError, match="no check style"):
+        check_plugin(cls, without=("style",))
+    with pytest.raises(AssertionError, match=r"faulty does not meet the checklist:\n- settings: .*'word'"):
+        assert_plugin_ok(cls)
+    assert len(CHECKS) == 8
