@@ -25,6 +25,7 @@ import pytest
 from databases import Kind, PostgresSchemas, SqliteFiles
 from hypothesis import HealthCheck, settings
 from processes import Child, Nurseries
+from sharing import rank
 
 from scrm_core.brands import Brand
 from scrm_core.clock import ManualClock
@@ -46,19 +47,18 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Workers of pytest-xdist share nothing but this: such tests go to one worker, one after the other.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Workers get whole files, and the tests that share a browser or a demo together."""
+    from sharing import Sharing
 
-    There is one Redis database; and one demo, browser and set of server
-    processes at a time is what a small machine can carry. Groups are begun
-    first: pages take half a minute each, and one that came last would be waited for.
-    """
-    if "redis_url" in getattr(item, "fixturenames", ()):
-        item.add_marker(pytest.mark.xdist_group("redis"))
-    elif "e2e" in item.path.parts:
-        item.add_marker(pytest.mark.xdist_group("e2e"))
-    elif item.path.name == "test_console.py":
-        item.add_marker(pytest.mark.xdist_group("pages"))
+    return Sharing(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first; all else keeps the order in which it was shuffled."""
+    items.sort(key=lambda item: rank(item.nodeid))
 
 
 def missing(service: str, remedy: str) -> None:
