@@ -22,6 +22,7 @@ from . import eventlog
 from .brands import Brand
 from .config import BrandConfig, load_brand
 from .db.bulk import execute
+from .db.faults import is_fault
 from .db.migrations import CORE_MIGRATIONS, pending
 from .delivery import parked_counts, read_cursors
 from .errors import ConfigError, PluginError, ScrmError
@@ -161,11 +162,26 @@ def _brand(installation: Installation, config: BrandConfig, deep: bool) -> Itera
 
 
 def _configured(installation: Installation, config: BrandConfig) -> Iterator[Finding]:
-    """What keeps the brand from being served though its plugins can be imported: they say it themselves."""
+    """What keeps the brand from being served though its plugins can be imported, or soon will: they say it."""
     if installation.engine.exists(config.id):
         problem = installation.problem(config.id)
         for each in problem.problems if problem is not None else ():
             yield Finding(f"brand {config.id}", FAILED, each, "correct it: scrm run does not start with it")
+        if problem is None:
+            yield from _warnings(installation.brand(config.id))
+
+
+def _warnings(brand: Brand) -> Iterator[Finding]:
+    for name, plugin in brand.plugins.items():
+        place = f"brand {brand.id}, {name}"
+        try:
+            with brand:
+                found = [Finding(place, WARNING, told) for told in plugin.brand_warnings()]
+        except Exception as exc:
+            if is_fault(exc):
+                raise
+            found = [Finding(place, FAILED, f"brand_warnings() failed: {type(exc).__name__}: {exc}", "see the log")]
+        yield from found
 
 
 def _database(brand: Brand, deep: bool) -> Iterator[Finding]:

@@ -289,6 +289,10 @@ class Plugin(HookSpecs):
         """
         return ()
 
+    def brand_warnings(self) -> Iterable[str]:
+        """What an operator should see to before it becomes a problem, a sentence each; ``scrm doctor`` asks."""
+        return ()
+
     def render_messages(self, batch: MessageBatch) -> Sequence[Rendered | Skipped]:
         """Write messages of a run that this plugin opened, just before they are sent.
 

@@ -102,6 +102,22 @@ def test_doctor_tells_what_plugins_say_of_a_brand_that_is_not_served_like_this(s
     assert "scrm run does not start" in found["remedy"]
 
 
+def test_what_a_plugin_warns_of_is_a_warning_of_its_brand_alone_and_a_failure_is_told(shop):
+    cli = shop(
+        SHOP
+        + """
+    def brand_warnings(self):
+        if self.brand.id == "moonco":
+            raise RuntimeError("oops")
+        yield f"{self.brand.id} has three cards left"
+"""
+    )
+    assert "no errors" in cli("brand", "check").stdout
+    told = {f["place"]: (f["state"], f["found"]) for f in cli.json("doctor", code=REFUSED) if f["state"] != "ok"}
+    assert told["brand acme, shop"] == ("warning", "acme has three cards left")
+    assert told["brand moonco, shop"] == ("failed", "brand_warnings() failed: RuntimeError: oops")
+
+
 @pytest.mark.parametrize("source", ["import os\nos._exit(7)\n", "print('[\"shop\", broken')\nimport os\nos._exit(7)\n"])
 def test_a_plugin_that_ends_its_process_is_a_finding(shop, source):
     cli = shop(source)
