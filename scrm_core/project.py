@@ -55,6 +55,7 @@ _FIRST_PLUGINS = """
 # [plugins.coupon-threshold]   # 门槛券: coupons that are claimed by a task or used from a sum on
 # [plugins.points]             # 积分: behind coupon-threshold, points pay what coupons leave
 # [plugins.red-packet]         # 红包: cash
+# [plugins.benefit-card]       # 权益卡: card codes bought from others, as rewards and gifts of an SMS
 # [plugins.referral]           # 老带新: invitees who became customers, a ladder of rewards
 # [plugins.cross-brand-swap]   # 异业互换: two brands show each other to their people
 # [plugins.interaction-games]  # 互动游戏: nine games, awards by hand, welfare campaigns

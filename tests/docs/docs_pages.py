@@ -83,11 +83,11 @@ def play(page: Path, folder: Path) -> int:
     """Play every block of a page in ``folder``; returns how many. Raises AssertionError where page and code differ.
 
     The folder is what a reader's checkout is: it has the project's ``examples``.
-    A ``cd`` holds for the blocks behind it.
+    A ``cd`` holds for the blocks behind it, and so does an ``export``.
     """
     if not (folder / "examples").exists():
         (folder / "examples").symlink_to(ROOT / "examples")
-    place = folder
+    place, exported = folder, ""
     # Pages that serve say one port; a machine that runs several of them at once has others.
     text = page.read_text("utf-8").replace(PORT, str(free_port()))
     found = [block for block in blocks(text) if block.act != "demo"]
@@ -103,7 +103,10 @@ def play(page: Path, folder: Path) -> int:
                 if command.startswith("cd "):
                     place = (place / command[3:]).resolve()
                     continue
-                run(command, shown, place, page.name)
+                if command.startswith("export "):
+                    exported += f"{command}; "
+                    continue
+                run(exported + command, shown, place, page.name)
     return len(found)
 
 

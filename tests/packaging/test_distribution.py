@@ -19,6 +19,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_SHIPPED = {"__pycache__", "tests"}
+EXTRAS = ("postgres", "redis", "benefitcard", "cards", "coupons", "games", "redpacket", "referral", "sms", "wechat")
 
 
 def setup_cfg() -> configparser.ConfigParser:
@@ -145,7 +146,7 @@ def test_everything_imported_is_declared_and_everything_declared_is_imported():
     used = {canonicalize_name(providers[name][0]) for name in third_party_imports()}
     used_by_data = {"tzdata"}  # read by zoneinfo on machines without a zone database
     # pytest is imported by the test kit for plugin authors, who run it under pytest.
-    assert used - {"pytest"} <= declared("postgres", "redis", "cards", "coupons", "games", "redpacket", "referral", "sms", "wechat")
+    assert used - {"pytest"} <= declared(*EXTRAS)
     assert declared() <= used | used_by_data
 
 
@@ -156,7 +157,7 @@ def test_every_requirement_has_a_lower_bound_that_the_constraints_meet():
             name, version = line.split("==")
             pins[canonicalize_name(name)] = Version(version)
     lines = listed("options", "install_requires")
-    for extra in ("postgres", "redis", "cards", "coupons", "games", "redpacket", "referral", "sms", "wechat", "test"):
+    for extra in (*EXTRAS, "test"):
         lines += [line for line in listed("options.extras_require", extra) if not line.startswith("%(")]
     for line in lines:
         requirement = Requirement(line)
