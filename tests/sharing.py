@@ -1,8 +1,8 @@
 """Which tests go to one worker of pytest-xdist together, and which of them begin first.
 
 A file's tests stay together: its fixtures are made once, and its databases keep their tables. The tests of ``e2e`` are
-one share: they have one demo, one mall and one browser, and no small machine carries two of each. A page of the
-documentation is a share of its own, because each starts a project and takes as long as a file.
+one share: they have one demo, one mall and one browser, and no small machine carries two of each; those of ``security``
+share one shop with a history. A page of the documentation is a share of its own, because each starts a project and takes as long as a file.
 
 The share is read from a test's id. The mark ``xdist_group`` asks for the same, but pytest-xdist 3.8 writes it into a
 field that pytest 9.2 no longer has, and then shares nothing and says nothing.
@@ -23,12 +23,16 @@ LONG = (
     "tests/packaging/test_distribution.py",
 )
 
+# Folders whose tests share what takes its time to make.
+TOGETHER = ("tests/e2e", "tests/security")
+
 
 def share_of(test: str) -> str:
     """The share that the test of an id belongs to."""
     path = test.partition("::")[0]
-    if path.startswith("tests/e2e/"):
-        return "tests/e2e"
+    for together in TOGETHER:
+        if path.startswith(f"{together}/"):
+            return together
     return test if path == "tests/docs/test_console.py" else path
 
 
