@@ -25,7 +25,7 @@ from .config_fields import flag, number, text
 from .consumer_config import ConsumerConfig, ConsumerTable, consumer_config
 from .errors import ConfigError, NotFound
 from .outreach_config import OutreachPolicy, OutreachTable, outreach_policy
-from .partner_config import Partner, PartnerTable, partners_of
+from .partner_config import Network, Partner, PartnerTable, network, partners_of
 from .values.money import CURRENCIES
 
 PROJECT_FILE = "scrm.toml"
@@ -93,6 +93,14 @@ class ProjectSchema(Schema):
     )
     brands_dir = text("folder of the brands' files, relative to this file", "brands")
     plugins_dir = text("folder of plugins without packaging, relative to this file; empty for none", "")
+    partner_networks = fields.List(
+        fields.String(validate=network),
+        load_default=list,
+        metadata={
+            "description": "networks that are not public and that partners may be in, such as 10.1.0.0/16; "
+            "to try two installations on one machine: 127.0.0.0/8"
+        },
+    )
     metrics_token = text("bearer token for /metrics; empty: only from loopback", "")
     demo = flag("show brands, reports and sample commands on the start page", False)
 
@@ -168,6 +176,7 @@ class ProjectConfig:
     base_url: str = "http://127.0.0.1:8000"
     brands_dir: Path = Path("brands")
     plugins_dir: Path | None = None
+    partner_networks: tuple[Network, ...] = ()
     metrics_token: str = ""
     demo: bool = False
 
@@ -233,6 +242,7 @@ def load_project(root: Path, environ: Mapping[str, str] = os.environ) -> Project
     values = _checked(path, read_toml(path), ProjectSchema(), environ)
     plugins_dir = values.pop("plugins_dir")
     brands_dir = values.pop("brands_dir")
+    values["partner_networks"] = tuple(map(network, values["partner_networks"]))
     root = root.resolve()
     return ProjectConfig(
         root=root,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
+import ipaddress
 import re
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +20,7 @@ from .config_fields import text
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
 _KEY = re.compile(r"[a-z0-9][a-z0-9-]{5,60}\Z")
 _LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 # Standard Webhooks: a secret has 24 to 64 random bytes.
 _SECRET_BYTES = (24, 64)
 
@@ -31,8 +35,27 @@ def _url(value: str) -> None:
         bad = True
     if bad or parts.scheme not in ("http", "https"):
         raise ValidationError("must be empty or https://host[:port][/path] without query or user")
+    if re.search(r"[\x00-\x20\x7f]", value):
+        raise ValidationError("must have no spaces and control characters")
+    if _odd(parts.hostname):
+        raise ValidationError("must write an IP address as four numbers from 0 to 255")
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise ValidationError("must be https: a signature keeps a message whole, but not secret")
+
+
+def _odd(host: str | None) -> bool:
+    """Whether a host is an IPv4 address to the system's resolver, but to nobody who reads it: 2130706433, 0x7f.1."""
+    with contextlib.suppress(OSError, ValueError, UnicodeError):
+        return socket.inet_ntoa(socket.inet_aton(host or "")) != host
+    return False
+
+
+def network(value: str) -> Network:
+    """A network written 10.1.0.0/16; raises ValidationError."""
+    try:
+        return ipaddress.ip_network(value)
+    except ValueError:
+        raise ValidationError("must be networks such as 10.1.0.0/16, without bits behind the mask") from None
 
 
 def _key(value: str) -> None:

@@ -2,7 +2,8 @@
 
 A file's tests stay together: its fixtures are made once, and its databases keep their tables. The tests of ``e2e`` are
 one share: they have one demo, one mall and one browser, and no small machine carries two of each; those of ``security``
-share one shop with a history. A page of the documentation is a share of its own, because each starts a project and takes as long as a file.
+share one shop with a history. A page of the documentation is a share of its own: it starts a project and takes as
+long as a file.
 
 The share is read from a test's id. The mark ``xdist_group`` asks for the same, but pytest-xdist 3.8 writes it into a
 field that pytest 9.2 no longer has, and then shares nothing and says nothing.

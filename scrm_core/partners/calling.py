@@ -1,15 +1,19 @@
-"""The call that carries a message to another installation: bounded in time and size, never redirected."""
+"""The call that carries a message to another installation: bounded in time and size, never redirected or led inside."""
 
 from __future__ import annotations
 
 import contextlib
 import http.client
 import socket
+import ssl
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ..limits import LIMITS
+from ..partner_config import Network
+from . import addresses
 
 PATH = "/partner-messages/"
 # What a call cannot mend by being made again.
@@ -24,12 +28,31 @@ class Outcome:
     final: bool = False
 
 
-def call(url: str, brand: str, key: str, headers: dict[str, str], body: bytes) -> Outcome:
-    """POST a signed body to a partner's installation; only the status of the answer counts."""
+def call(
+    url: str,
+    brand: str,
+    key: str,
+    headers: dict[str, str],
+    body: bytes,
+    *,
+    networks: Iterable[Network] = (),
+    lookup: addresses.Lookup = socket.getaddrinfo,
+) -> Outcome:
+    """POST a signed body to a partner's installation; only the status of the answer counts.
+
+    It goes to a public address or into one of ``networks``, whatever the name leads to.
+    """
     parts = urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     seconds = LIMITS.partner_ms / 1000
-    connection = kind(parts.hostname or "", parts.port, timeout=seconds)
+    try:
+        address = addresses.resolve(host, port, networks, lookup)
+    except addresses.NotAllowed:
+        return Outcome("its address is not public, and not in `partner_networks` of scrm.toml")
+    except (OSError, ValueError) as exc:
+        return Outcome(f"no answer: {type(exc).__name__}")
+    connection = (_Tls if parts.scheme == "https" else _Plain)(host, parts.port, timeout=seconds)
+    connection.address = address
     # A server that sends a byte now and then defeats the time-out of a socket.
     end = threading.Timer(seconds, _cut, (connection,))
     end.daemon = True
@@ -46,6 +69,24 @@ def call(url: str, brand: str, key: str, headers: dict[str, str], body: bytes) -
     if 200 <= status < 300:
         return Outcome()
     return Outcome(f"the partner answered {status}", status in FOR_GOOD)
+
+
+class _Plain(http.client.HTTPConnection):
+    """A connection to the address that was checked, whatever its host's name leads to by now."""
+
+    address = ""
+
+    def connect(self) -> None:
+        self.sock = socket.create_connection((self.address, self.port), self.timeout)
+
+
+class _Tls(_Plain):
+    default_port = http.client.HTTPS_PORT
+
+    def connect(self) -> None:
+        super().connect()
+        # The certificate must be the name's.
+        self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self.host)
 
 
 def _cut(connection: http.client.HTTPConnection) -> None:

@@ -81,7 +81,8 @@ def _send(brand: Brand, partner: Partner, message: _Claimed) -> Outcome:
     body = message.text.encode()
     if partner.url:
         headers = signing.headers(partner.secret, message.uid, brand.now() // 1_000, body)
-        return calling.call(partner.url, partner.brand, partner.key, headers, body)
+        networks = brand.installation.config.partner_networks
+        return calling.call(partner.url, partner.brand, partner.key, headers, body, networks=networks)
     try:
         other = brand.installation.brand(partner.brand)
         with other:

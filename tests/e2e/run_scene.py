@@ -127,6 +127,7 @@ class Shop:
         self.folder, self.brand, self.port = project(folder, "sqlite:data", brand), brand, port
         with (folder / "scrm.toml").open("a") as file:
             file.write(f'plugins_dir = "plugins"\nbase_url = "http://127.0.0.1:{port}"\n')
+            file.write('partner_networks = ["127.0.0.0/8"]\n')
         with (folder / "brands" / f"{brand}.toml").open("a") as file:
             file.write(
                 f'[partners.{partner}]\nurl = "http://127.0.0.1:{partner_port}"\nkey = "acme-star-1"\n'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import ipaddress
 import json
 
 import pytest
@@ -122,6 +123,8 @@ def test_a_partner_that_does_not_answer_is_tried_again_later(two, clock):
     path = two.installation.config.brands_dir / "moonco.toml"
     # Nobody listens at port 1.
     path.write_text(path.read_text("utf-8").replace("https://star.example", "http://127.0.0.1:1"), "utf-8")
+    here = (ipaddress.ip_network("127.0.0.0/8"),)
+    two.installation.config = dataclasses.replace(two.installation.config, partner_networks=here)
     moonco = two.installation.brand("moonco")
     with moonco:
         moonco.partners.send("star", "swap.offer", {"quota": 100}, key="k")
@@ -139,7 +142,7 @@ def test_a_secret_that_is_changed_on_one_side_first_loses_no_message(pair, remot
     )
     client = create_app(two.installation).test_client()
 
-    def call(url, brand, key, headers, body):
+    def call(url, brand, key, headers, body, **more):
         answer = client.post(f"/partner-messages/{brand}/{key}", data=body, headers=headers)
         return calling.Outcome("" if answer.status_code == 200 else f"the partner answered {answer.status_code}")
 
