@@ -1,0 +1,125 @@
+"""Databases and queues of a test's own, on free ports in a temporary folder: they are stopped, cut off and emptied."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+from grounds import PATIENCE, free_port, until
+
+
+def postgres_programs() -> Path | None:
+    """The folder of ``initdb`` and ``pg_ctl``, or None where this machine has none that may be run."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if found:
+        return found[-1].parent
+    there = shutil.which("initdb")
+    return Path(there).resolve().parent if there else None
+
+
+class Postgres:
+    """A PostgreSQL server; it refuses to run as root, so root lends it the user ``postgres``."""
+
+    def __init__(self, programs: Path, hosts: tuple[str, ...] = ("127.0.0.1",)) -> None:
+        self._programs = programs
+        self.folder = Path(tempfile.mkdtemp(prefix="scrm-pg-"))
+        self._as: list[str] = []
+        if os.geteuid() == 0:
+            user = pwd.getpwnam("postgres")
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
+            self._as = ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups"]
+        self.port = free_port()
+        self._run("initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--no-locale")
+        settings = {
+            "listen_addresses": "'" + ",".join(hosts) + "'",
+            "port": str(self.port),
+            "unix_socket_directories": f"'{self.folder}'",
+            "fsync": "off",  # no test pulls the machine's plug
+            "shared_buffers": "32MB",
+            "max_connections": "200",
+        }
+        with (self.data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = {value}\n" for name, value in settings.items())
+        with (self.data / "pg_hba.conf").open("a") as file:
+            file.writelines(f"host all all {each}/30 trust\n" for each in hosts)
+        self._databases = 0
+        self.start()
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def url(self, database: str, host: str = "127.0.0.1") -> str:
+        return f"postgresql://postgres@{host}:{self.port}/{database}"
+
+    def database(self) -> str:
+        """The name of a new, empty database."""
+        import psycopg
+
+        self._databases += 1
+        name = f"faults_{self._databases}"
+        with psycopg.connect(self.url("postgres"), autocommit=True) as admin:
+            admin.execute(f'CREATE DATABASE "{name}"')
+        return name
+
+    def start(self) -> None:
+        self._run("pg_ctl", "-D", str(self.data), "-l", str(self.folder / "log"), "-w", "-t", str(PATIENCE), "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        """``fast`` ends every session, ``immediate`` is a crash."""
+        self._run("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "-t", str(PATIENCE), "stop")
+
+    def close(self) -> None:
+        with contextlib.suppress(subprocess.CalledProcessError):
+            self.stop("immediate")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [*self._as, str(self._programs / program), *arguments], cwd=self.folder, check=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=2 * PATIENCE,
+        )  # fmt: skip
+
+
+class Redis:
+    """A Redis that keeps nothing: it comes back empty."""
+
+    def __init__(self, hosts: tuple[str, ...] = ("127.0.0.1",)) -> None:
+        self._hosts = hosts
+        self.folder = tempfile.mkdtemp(prefix="scrm-redis-")
+        self.port = free_port()
+        self.start()
+
+    def url(self, host: str = "127.0.0.1") -> str:
+        return f"redis://{host}:{self.port}/0"
+
+    def start(self) -> None:
+        import redis
+
+        self._process = subprocess.Popen(
+            ["redis-server", "--port", str(self.port), "--bind", *self._hosts, "--save", "", "--appendonly", "no",
+             "--protected-mode", "no", "--dir", self.folder],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+        def answers() -> bool:
+            try:
+                return bool(redis.Redis.from_url(self.url(), socket_timeout=5).ping())
+            except redis.RedisError:
+                return False
+
+        until(answers, "Redis does not answer")
+
+    def stop(self) -> None:
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait(PATIENCE)
+
+    def close(self) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
