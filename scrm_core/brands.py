@@ -195,6 +195,10 @@ class Brand:
         """
         return group_of(self.handle).run_many(many, item)
 
+    def group_each(self, many: Callable[[Sequence[I]], Sequence[R | Exception]], items: Sequence[I]) -> list[Any]:
+        """Like :meth:`group_many` for items that came together: per item its answer, or the exception it ended with."""
+        return group_of(self.handle).run_each(many, items)
+
     def emit(
         self,
         plugin: str,

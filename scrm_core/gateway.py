@@ -6,6 +6,9 @@ loop, which waits for any number of clients, until it is whole, too large or
 late; only then does the application run. A late body is answered with 408 by
 the application itself, in its own shape.
 
+Requests that the application can answer together go to it in lots
+(:mod:`scrm_core.lots`).
+
 With ``threads=1`` the application runs on the loop's own thread: one request at
 a time per process, without a hop between threads. That fits SQLite, where one
 writer at a time is all there is. With more, requests run in a pool of threads.
@@ -27,6 +30,7 @@ from granian.rsgi import ProtocolClosed, ProtocolError
 from werkzeug.exceptions import RequestTimeout
 
 from .limits import LIMITS
+from .lots import Lots
 
 log = logging.getLogger("scrm.web")
 
@@ -52,6 +56,7 @@ class Gateway:
         self._app = app
         self._body_seconds = body_seconds
         self._pool = ThreadPoolExecutor(threads, "request") if threads > 1 else None
+        self._lots = Lots(app, self._pool) if hasattr(app, "answer_many") else None  # type: ignore[arg-type]
         self._base = {
             "SCRIPT_NAME": "",
             "wsgi.version": (1, 0),
@@ -75,7 +80,10 @@ class Gateway:
                 environ["wsgi.input"] = io.BytesIO()
         except (ProtocolClosed, ProtocolError):
             return  # the client went away: there is nobody to answer
-        if self._pool is None:
+        answer = await self._lots.answer(environ) if self._lots is not None else None
+        if answer is not None:
+            pass
+        elif self._pool is None:
             answer = self._run(environ)
         else:
             answer = await asyncio.get_running_loop().run_in_executor(self._pool, self._run, environ)

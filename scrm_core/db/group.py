@@ -92,13 +92,7 @@ class Group:
         for it; an item whose answer is an exception has had no effect. It runs
         with the context of one of those who asked: who asks belongs in the item.
         """
-
-        def call() -> R:
-            (answer,) = many([item])
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
-
+        call = _alone(many, item)
         unit = STATE.unit
         if unit is not None:
             unit.flush()
@@ -106,10 +100,32 @@ class Group:
             return call()
         return self._take_part(_Work(call, many, item))
 
+    def run_each(self, many: Callable[[Sequence[I]], Sequence[R | Exception]], items: Sequence[I]) -> list[Any]:
+        """Like :meth:`run_many` for items that came together: an answer or an exception for each, in order."""
+        if STATE.depth:
+            raise RuntimeError("items that came together begin a transaction of their own")
+        works = [_Work(_alone(many, item), many, item) for item in items]
+        self._enter(works)
+        answers: list[Any] = []
+        for work in works:
+            try:
+                answers.append(self._finish(work))
+            except (KeyboardInterrupt, GeneratorExit):
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is this item's answer alone
+                answers.append(error)
+        return answers
+
     def _take_part(self, work: _Work) -> Any:
+        self._enter([work])
+        return self._finish(work)
+
+    def _enter(self, works: list[_Work]) -> None:
         with self._lock:
-            self._waiting.append(work)
-            work.leads, self._led = not self._led, True
+            self._waiting += works
+            works[0].leads, self._led = not self._led, True
+
+    def _finish(self, work: _Work) -> Any:
         if not work.leads:
             self._wait(work)
         if work.leads:
@@ -157,6 +173,16 @@ class Group:
             room = MOST - len(group)
             group += self._waiting[:room]
             self._waiting = self._waiting[room:]
+
+
+def _alone(many: Callable[[Sequence[I]], Sequence[R | Exception]], item: I) -> Callable[[], R]:
+    def call() -> R:
+        (answer,) = many([item])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return call
 
 
 def group_of(handle: BrandHandle) -> Group:
@@ -250,7 +276,10 @@ def _all(works: list[_Work]) -> None:
     """Run works of one kind together; what it raises has left them as they were."""
     first = works[0]
     assert first.many is not None
-    answers = first.context.run(first.many, [work.item for work in works])
+    try:
+        answers = first.context.run(first.many, [work.item for work in works])
+    except SystemExit as error:  # each is asked alone; then whose it is will be seen
+        raise RuntimeError("something in a group asked to exit") from error
     if len(answers) != len(works):
         raise RuntimeError(f"{len(works)} items got {len(answers)} answers")
     for work, answer in zip(works, answers, strict=True):

@@ -61,6 +61,7 @@ class _ThreadState(threading.local):
     appended: bool = False
     unit: Any = None
     entered: int = 0
+    later: list[Callable[[], None]] | None = None
 
 
 STATE = _ThreadState()
@@ -78,6 +79,19 @@ def current_handle() -> BrandHandle:
             f"finish it before touching brand {handle.name!r}"
         )
     return handle
+
+
+@contextlib.contextmanager
+def waiting_later() -> Iterator[list[Callable[[], None]]]:
+    """Collect the waits for the disk of the groups that commit in this block, for another thread to do.
+
+    Nobody may be told of what was written in the block before all of them have returned.
+    """
+    before, STATE.later = STATE.later, []
+    try:
+        yield STATE.later
+    finally:
+        STATE.later = before
 
 
 @contextlib.contextmanager

@@ -103,8 +103,12 @@ class BrandSqlite(LazyTransactions, peewee.SqliteDatabase):  # type: ignore[misc
         finally:
             if not self.is_closed() and not connection.in_transaction:  # executescript() would commit
                 connection.executescript("PRAGMA temp_store = DEFAULT" + "; PRAGMA synchronous = FULL" * waits)
-        if waits:
+        if not waits:
+            return
+        if STATE.later is None:
             self._wait_for_the_disk()
+        else:
+            STATE.later.append(self._wait_for_the_disk)
 
     def _wait_for_the_disk(self) -> None:
         """Return when all that was committed before this call would survive a power cut.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from flask import Flask, Response, request
@@ -11,8 +11,9 @@ from flask import Flask, Response, request
 from ..installation import Installation
 from ..limits import LIMITS
 from . import health, home, mounts, openapi, partners, plugin_pages, problems, shortlinks
-from .api import PLUGINS, ROOT, Api
+from .api import PLUGINS, ROOT, Answered, Api, refused
 from .bodies import BODY_CUT, CompactJSON, StrictRequest
+from .dispatch import Environ
 from .routes import ROUTES
 from .visitspool import VisitSpool
 
@@ -52,6 +53,26 @@ class ScrmFlask(Flask):
         self._counters.count(answered.rule, environ["REQUEST_METHOD"], answered.status, start)
         start_response(answered.status_line, [*answered.headers, ("X-Request-Id", request_id)])
         return [answered.body]
+
+    # What a server may hand over together: scrm_core.lots.Together.
+
+    def gathers(self, environ: Environ) -> bool:
+        if not self._api.gathers(environ):
+            return False
+        environ["scrm.start"] = time.perf_counter()
+        environ["scrm.request_id"] = problems.name_request(environ.get("HTTP_X_REQUEST_ID", ""))
+        return True
+
+    def answer_many(self, environs: Sequence[Environ]) -> list[Answered]:
+        return self._api.answer_many(environs)
+
+    def refuse(self, error: BaseException) -> Answered:
+        return refused(error)
+
+    def sent(self, environ: Environ, answered: Answered) -> tuple[int, list[tuple[str, str]], bytes]:
+        status, headers, body, rule = answered
+        self._counters.count(rule, environ["REQUEST_METHOD"], status, environ["scrm.start"])
+        return status, [*headers, ("X-Request-Id", environ["scrm.request_id"])], body
 
 
 def create_app(installation: Installation, *, spool: VisitSpool | None = None) -> Flask:

@@ -23,9 +23,8 @@ class UnsupportedMedia(ScrmError):
     code = "unsupported_media_type"
 
 
-def encode(value: Any) -> str:
-    """Compact JSON of an answer; a NaN or a value JSON has no form for is an error, never written."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+"""Compact JSON of an answer; a NaN or a value JSON has no form for is an error, never written."""
 
 
 def read_body(environ: dict[str, Any]) -> bytes:

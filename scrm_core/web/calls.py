@@ -54,6 +54,7 @@ class Call:
 
 
 View = Callable[[Call], Answer]
+Many = Callable[[Sequence[Call]], Sequence[Answer | Exception]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,8 @@ class Route:
     ``accepts`` is the kind of row (a name of ``intake.schemas.SCHEMAS``) or a
     schema class of the body; ``batch`` means a body ``{"rows": [...]}`` of such
     rows. ``answers`` is the schema of the successful answer and ``statuses``
-    the statuses it comes with.
+    the statuses it comes with. ``many`` is the view of several calls of one brand
+    that came together: an answer or the error that refuses it for each.
     """
 
     method: Literal["GET", "POST", "DELETE"]
@@ -90,6 +92,7 @@ class Route:
     answers: type[Any]
     accepts: str | type[IntakeSchema] | None = None
     batch: bool = False
+    many: Many | None = None
     params: tuple[Param, ...] = ()
     statuses: tuple[int, ...] = (200,)
 

@@ -15,8 +15,18 @@ SOURCE = "api"
 
 
 def capture_lead(call: Call) -> Answer:
-    result = call.brand.contacts.capture_lead(lead_of(call.body, source=SOURCE, now=call.brand.now()))
-    return (201 if result.updated else 200), _shown(result)
+    return _answered(call.brand.contacts.capture_lead(lead_of(call.body, source=SOURCE, now=call.brand.now())))
+
+
+def capture_each(calls: Sequence[Call]) -> list[Answer | Exception]:
+    """Leads that came together; those of one source at once, because a contact's origin is its lead's source."""
+    brand, answers = calls[0].brand, {}
+    leads = [lead_of(call.body, source=SOURCE, now=brand.now()) for call in calls]
+    for source in dict.fromkeys(lead.source for lead in leads):
+        places = [place for place, lead in enumerate(leads) if lead.source == source]
+        answers.update(zip(places, brand.contacts.capture_leads([leads[place] for place in places]), strict=True))
+    found = (answers[place] for place in range(len(calls)))
+    return [answer if isinstance(answer, ScrmError) else _answered(answer) for answer in found]
 
 
 def capture_leads(call: Call) -> Answer:
@@ -29,8 +39,9 @@ def capture_leads(call: Call) -> Answer:
     return batch(call.body, run)
 
 
-def _shown(result: LeadResult) -> dict[str, Any]:
-    return {"lead": result.lead, "contact": result.uid, "new_lead": result.updated, "new_contact": result.created}
+def _answered(result: LeadResult) -> Answer:
+    shown = {"lead": result.lead, "contact": result.uid, "new_lead": result.updated, "new_contact": result.created}
+    return (201 if result.updated else 200), shown
 
 
 def _row(result: LeadResult) -> dict[str, Any]:

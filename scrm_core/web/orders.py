@@ -14,8 +14,13 @@ from .pages import page_of
 
 
 def save_order(call: Call) -> Answer:
-    result = call.brand.orders.upsert(order_of(call.body))
-    return (201 if result.outcome == "created" else 200), _row(result)
+    return _answered(call.brand.orders.upsert(order_of(call.body)))
+
+
+def save_each(calls: Sequence[Call]) -> list[Answer | Exception]:
+    """Orders that came together."""
+    results = calls[0].brand.orders.upsert_many([order_of(call.body) for call in calls])
+    return [result if isinstance(result, ScrmError) else _answered(result) for result in results]
 
 
 def save_orders(call: Call) -> Answer:
@@ -62,6 +67,10 @@ def save_refund(call: Call) -> Answer:
         "outcome": result.outcome,
         "total_minor": result.total_minor,
     }
+
+
+def _answered(result: OrderResult) -> Answer:
+    return (201 if result.outcome == "created" else 200), _row(result)
 
 
 def _row(result: OrderResult) -> dict[str, Any]:

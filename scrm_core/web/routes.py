@@ -11,7 +11,7 @@ _NEW_OR_KNOWN = (201, 200)
 ROUTES: tuple[Route, ...] = (
     Route("POST", "/leads", "leads:write", leads.capture_lead,
           "Post a lead; the same lead again changes nothing", answers.LeadSchema,
-          accepts="leads", statuses=_NEW_OR_KNOWN),
+          accepts="leads", many=leads.capture_each, statuses=_NEW_OR_KNOWN),
     Route("POST", "/leads:batch", "leads:write", leads.capture_leads,
           "Post up to 1,000 leads", answers.BatchSchema, accepts="leads", batch=True),
 
@@ -50,7 +50,7 @@ ROUTES: tuple[Route, ...] = (
           "Orders in the order they were written", answers.page_schema(answers.OrderSchema), params=PAGE),
     Route("POST", "/orders", "orders:write", orders.save_order,
           "Create or update an order by source and number", answers.OrderResultSchema,
-          accepts="orders", statuses=_NEW_OR_KNOWN),
+          accepts="orders", many=orders.save_each, statuses=_NEW_OR_KNOWN),
     Route("POST", "/orders:batch", "orders:write", orders.save_orders,
           "Create or update up to 1,000 orders", answers.BatchSchema, accepts="orders", batch=True),
     Route("GET", "/orders/<uid>", "orders:read", orders.get_order,

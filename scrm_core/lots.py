@@ -1,0 +1,101 @@
+"""Requests that came together (合批): answered from one transaction and one wait for the disk.
+
+A lead or an order that is posted alone needs a transaction of its own and waits
+for the disk alone, and a crowd waits for one after the other. Here requests to
+one path gather while those before them are written; the application writes all
+of them at once. Without a crowd a lot has one request and waits for nobody.
+
+Nobody is answered before what was written is on the disk. That wait is done by
+another thread: meanwhile this one serves everything else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any, Protocol
+
+from .db.faults import translate
+from .db.router import waiting_later
+
+log = logging.getLogger("scrm.web")
+
+MOST = 128
+"""The most requests of one lot: the first of them must not wait for ever."""
+
+Environ = dict[str, Any]
+Sent = tuple[int, list[tuple[str, str]], bytes]
+
+
+class Together(Protocol):
+    """An application that can answer several requests to one path at once."""
+
+    def gathers(self, environ: Environ) -> bool:
+        """Whether this request may be answered with others of its path; called when it has come whole."""
+
+    def answer_many(self, environs: Sequence[Environ]) -> list[Any]:
+        """An answer to each, in order; whatever goes wrong is one."""
+
+    def refuse(self, error: BaseException) -> Any:
+        """The answer that an error stands for."""
+
+    def sent(self, environ: Environ, answered: Any) -> Sent:
+        """An answer as it goes to the client, counted."""
+
+
+class Lots:
+    """The lots of one process. Lives on the event loop's thread; ``pool`` runs the application, None on that thread."""
+
+    def __init__(self, app: Together, pool: Executor | None) -> None:
+        self._app, self._pool = app, pool
+        self._disk = ThreadPoolExecutor(4, "disk")
+        self._waiting: dict[str, list[tuple[Environ, asyncio.Future[Sent]]]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def answer(self, environ: Environ) -> Sent | None:
+        """The answer to a request, or None for one that is answered by itself."""
+        if not self._app.gathers(environ):
+            return None
+        path = environ["PATH_INFO"]
+        future: asyncio.Future[Sent] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(path, []).append((environ, future))
+        if path not in self._tasks:
+            self._tasks[path] = asyncio.create_task(self._serve(path))
+        return await future
+
+    async def _serve(self, path: str) -> None:
+        """Answer lot after lot of a path until nobody waits."""
+        try:
+            while waiting := self._waiting.pop(path, None):
+                lot, left = waiting[:MOST], waiting[MOST:]
+                if left:
+                    self._waiting[path] = left
+                environs = [environ for environ, _ in lot]
+                for (environ, future), answered in zip(lot, await self._answers(environs), strict=True):
+                    if not future.done():  # done: whoever asked has gone away
+                        future.set_result(self._app.sent(environ, answered))
+                await asyncio.sleep(0)  # the answers leave, and what came meanwhile is read
+        finally:
+            del self._tasks[path]
+
+    async def _answers(self, environs: list[Environ]) -> list[Any]:
+        """The answers to a lot, when what was written is on the disk."""
+        loop = asyncio.get_running_loop()
+        try:
+            if self._pool is None:
+                answers, waits = self._work(environs)
+            else:
+                answers, waits = await loop.run_in_executor(self._pool, self._work, environs)
+            for wait in waits:
+                await loop.run_in_executor(self._disk, wait)
+        except Exception as error:  # noqa: BLE001 - somebody must be told; refuse() logs it
+            # Nobody can say what of it is kept: all are told so, and nothing is done twice.
+            refused = self._app.refuse(translate(error) or error)
+            return [refused] * len(environs)
+        return answers
+
+    def _work(self, environs: list[Environ]) -> tuple[list[Any], list[Callable[[], None]]]:
+        with waiting_later() as waits:
+            return self._app.answer_many(environs), waits
