@@ -41,6 +41,9 @@ run: $(VENV)/installed
 	@$(BIN)/scrm init $(DEMO) --demo
 	@cd $(DEMO) && exec $(BIN)/scrm run --port $(PORT)
 
+# Whoever sets it wants no __pycache__; but each worker and each of hundreds of processes would compile all anew.
+test soak: export PYTHONDONTWRITEBYTECODE :=
+
 # One process per core, each with databases of its own; ARGS='-n 0' runs all in one process.
 test: $(VENV)/installed-test
 	@$(BIN)/python -m pytest -n logical --maxprocesses 4 $(ARGS)
@@ -58,3 +61,4 @@ lint: $(VENV)/installed-test
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	find scrm_core plugins tests benchmarks docs examples -name __pycache__ -prune -exec rm -rf {} +
