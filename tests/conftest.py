@@ -56,9 +56,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first; all else keeps the order in which it was shuffled."""
-    items.sort(key=lambda item: rank(item.nodeid))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes longest begins first; all else keeps the order in which it was shuffled.
+
+    Of a test marked ``cases_on_sqlite`` only the first case runs on PostgreSQL as well.
+    """
+    config.hook.pytest_deselected(items=[item for item in items if _case_of_sqlite(item)])
+    items[:] = sorted((item for item in items if not _case_of_sqlite(item)), key=lambda item: rank(item.nodeid))
+
+
+def _case_of_sqlite(item: pytest.Item) -> bool:
+    call = getattr(item, "callspec", None)
+    if call is None or call.params.get("engine") != "postgresql" or item.get_closest_marker("cases_on_sqlite") is None:
+        return False
+    return any(place > 0 for name, place in call.indices.items() if name != "engine")
 
 
 def missing(service: str, remedy: str) -> None:

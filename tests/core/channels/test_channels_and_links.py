@@ -100,6 +100,7 @@ def test_a_taken_code_is_refused_and_the_first_channel_stays(brand, other):
         assert other.channels.create("card", "theirs").name == "theirs"
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize("code", ["", "  ", "a\x00b", "x" * 201, None])
 def test_a_channel_has_a_code_that_is_text(brand, code):
     with brand:
@@ -225,6 +226,7 @@ def test_links_are_listed_by_channel(brand):
 # Targets -------------------------------------------------------------------------
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     "target", [*UNSAFE, "", None, 7, b"https://shop.example/", "https://shop.example/" + "x" * 2_000]
 )
@@ -237,6 +239,7 @@ def test_an_unsafe_target_is_not_stored(brand, target):
         assert brand.links.page() == []
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize("target", [t for t in UNSAFE if "\x00" not in t and t not in (
     # A number too large for a port and a host that cannot be looked up lead nowhere, but harm nobody.
     "https://shop.example:99999/", "https://-shop.example/")])  # fmt: skip
@@ -250,6 +253,7 @@ def test_an_unsafe_target_that_got_into_the_database_is_not_followed(brand, targ
         assert visits() == [] and visited() == []
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("given", "stored"),
     [
@@ -296,6 +300,7 @@ def test_a_persons_visit_is_recorded_and_told_once(brand, other, clock):
         assert visits() == [] and visited() == []
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     "agent",
     [
@@ -318,6 +323,7 @@ def test_a_programs_visit_is_flagged_and_not_told(brand, agent):
         assert visited() == []
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     "agent",
     [

@@ -31,6 +31,7 @@ def test_a_single_link_may_carry_its_code_too(brand):
         assert link.target == f"https://shop.example/{link.code}"
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize("target", ["javascript:{code}", "https://{code}@evil.example/", "//{code}"])
 def test_the_code_opens_no_way_to_an_unsafe_target(brand, target):
     with brand:

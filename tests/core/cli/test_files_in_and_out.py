@@ -65,6 +65,7 @@ def test_backfill_marks_the_events_as_history(cli, write):
     assert {event["backfill"] for event in cli.json("events", "moonco", "tail")} == {False}
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -99,6 +99,7 @@ def test_a_batch_answers_row_by_row(brand):
         assert count("contact") == len(log()) == 2
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("change", "field"),
     [

@@ -56,6 +56,7 @@ def test_a_touch_is_added_once_per_key(brand, person):
         assert [touch.ref for touch in brand.contacts.touches(person)] == ["a"]
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("kind", "key", "field"),
     [("lead", "k", "kind"), ("order", "k", "kind"), ("", "k", "kind"), ("ad", "", "key"), ("ad", "lead:form:1", "key")],

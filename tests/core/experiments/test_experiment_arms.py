@@ -108,6 +108,7 @@ def test_another_definition_of_a_name_is_refused(brand, arms, minimum):
         assert brand.experiments.get("e").arms == tuple(HALVES.items())
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("arms", "minimum"),
     [

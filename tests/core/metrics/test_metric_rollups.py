@@ -80,6 +80,7 @@ def test_computing_days_again_gives_what_computing_them_once_gives(brand):
             assert values == [(100, "kept", 2), (101, "", 4)]
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -248,6 +248,7 @@ BAD = [
 ]
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(("content", "field"), BAD)
 def test_a_bad_order_is_answered_by_its_field_and_the_others_go_in(brand, order, content, field):
     with brand:

@@ -85,6 +85,7 @@ def test_a_product_twice_in_a_batch_is_one_and_the_later_row_counts(brand):
         assert [product.sku for product in brand.products.page()] == ["A", "B"]
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("bad", "field"),
     [

@@ -163,6 +163,7 @@ def test_a_backfilled_refund_marks_its_event(brand, order, refund, log):
         assert [event.fact.backfill for event in log("order.refunded")] == [True]
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("content", "field"),
     [

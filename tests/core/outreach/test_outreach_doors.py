@@ -113,6 +113,7 @@ def test_an_unknown_message_is_listed_and_decided_by_a_person(started, gateway, 
     cli("outreach", "settle", "acme", rows[0]["message"], "delivered", code=1)
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("body", "field"),
     [

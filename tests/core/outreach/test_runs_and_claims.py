@@ -340,6 +340,7 @@ def test_single_messages_of_a_standing_run_go_as_they_come(acme, gateway, people
         assert [message.body for message in gateway.sent] == ["come back", "come back"]
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("change", "field"),
     [({"sender": "pigeon"}, "sender"), ({"channel": "smoke"}, "channel"), ({"kind": "spam"}, "kind"), ({"pace": 0}, "pace")],

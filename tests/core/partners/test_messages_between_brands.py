@@ -135,6 +135,7 @@ def run(brand, worker):
     assert two.states() == {("moonco", "delivered"): 20}
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("kind", "body", "error"),
     [

@@ -80,6 +80,7 @@ def test_one_signature_of_several_is_enough_while_a_secret_is_changed(two, clien
     assert client.post(PLACE, data=BODY, headers=good).status_code == 200
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("body", "code"),
     [

@@ -124,6 +124,7 @@ def test_a_changed_file_switches_a_plugin_on_without_a_restart_and_only_for_its_
     assert installation.brand("moonco").plugins == {}
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("text", "words"),
     [

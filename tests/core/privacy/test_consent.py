@@ -38,6 +38,7 @@ def test_the_latest_decision_holds_whatever_order_it_was_told_in(brand, person):
         ]  # fmt: skip
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("change", "field"),
     [

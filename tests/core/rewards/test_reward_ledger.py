@@ -194,6 +194,7 @@ def test_a_plugin_that_fails_is_named_and_leaves_nothing(acme, reason):
         assert ledger() == [] and asked() == []
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("change", "field"),
     [

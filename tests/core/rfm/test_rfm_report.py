@@ -98,6 +98,7 @@ def test_fixed_thresholds_score_frequency_by_what_the_brand_agreed(brand):
     assert (first.segment, second.segment) == ("重要保持客户", "一般挽留客户")
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     "wrong", [{"window_days": 0}, {"against": "mode"}, {"frequency_bounds": [1]}, {"frequency_bounds": [4, 3, 2, 1]}]
 )

@@ -327,6 +327,7 @@ def test_pages_hold_everybody_once_in_order(brand, scene):
     assert scene.named(ids) == {name for name in scene.ids if name not in ("ann", "bob", "eve")}
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize("limit", [0, -1, 10_001])
 def test_a_page_has_a_sensible_size(brand, limit):
     with brand, pytest.raises(Invalid, match="1 to 10000"):

@@ -65,6 +65,7 @@ def test_a_business_tag_without_a_plan_is_refused(brand):
         brand.tags.define("interest", "boots")
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize("origin", ["", "import", "Manual"])
 def test_an_unknown_origin_is_refused(brand, people, origin):
     with brand:

@@ -54,6 +54,7 @@ def test_a_lead_belongs_to_its_brand_alone(api, other_api):
     assert_problem(other_api.get("/rewards", contact=uid), 404)
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -248,6 +249,7 @@ def test_an_order_is_written_once_and_updated(api):
     assert [e["type"] for e in api.get("/events").get_json()["items"]].count("order.paid") == 1
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("change", "field"),
     [
@@ -350,6 +352,7 @@ def test_a_link_is_made_listed_and_ended(api, other_api):
     assert api.post(f"/links/{made['code']}/disable").get_json()["disabled_at"]
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     "target",
     [

@@ -114,6 +114,7 @@ def test_metrics_count_requests_and_what_waits_for_a_plugin(served):
     assert "13800138" not in text
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("token", "given", "address", "forwarded", "status"),
     [

@@ -22,6 +22,7 @@ def named(text: str) -> bytes:
     return b'{"name": ' + text.encode() + b', "expression": "orders > 3"}'
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
@@ -66,6 +67,7 @@ def test_a_wrong_field_is_named(api):
     assert_problem(api.post("/segments", {"name": "x", "expression": "orders >"}), 422, "segment", "expression")
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize("field", ["id", "created_at", "brand_id", "state", "role", "balance", "__class__"])
 def test_a_field_that_is_not_the_callers_to_set_is_refused(api, field):
     body = {"name": "x", "expression": "orders > 3", field: 1}
@@ -99,6 +101,7 @@ def test_a_body_of_exactly_the_limit_is_read(api):
     assert api.raw("/segments", body).status_code == 200
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     "media", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "text/json"]
 )
@@ -106,6 +109,7 @@ def test_another_media_type_is_refused(api, media):
     assert_problem(api.raw("/segments", FINE, Content_Type=media), 415, "unsupported_media_type")
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize("media", ["application/json; charset=utf-8", "application/vnd.scrm+json", "APPLICATION/JSON"])
 def test_json_by_any_of_its_names_is_read(api, media):
     assert api.raw("/segments", FINE, Content_Type=media).status_code == 200
@@ -120,6 +124,7 @@ def test_any_text_is_data(api, name):
     assert item["name"] == name
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("query", "field"),
     [
@@ -143,6 +148,7 @@ def test_a_bad_parameter_is_refused_by_name(api, query, field):
     assert_problem(api.get("/events", **query), 422, None, field)
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize("text", ["", "orders >", "orders > 3 or 1=1--", "(" * 400, "x" * 5_000, "name = 'x'", "\x00"])
 def test_a_faulty_expression_is_refused(api, text):
     assert_problem(api.get("/segments:count", expression=text), 422, None, "expression")
@@ -222,6 +228,7 @@ def test_a_body_that_ends_before_its_length_is_refused(client, api):
     assert api.get("/segments").get_json() == {"items": []}
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize("length", ["-1", "1e3", "x", "9" * 30, "١"])
 def test_a_length_that_is_no_number_never_reads_without_end(client, api, length):
     response = client.post(

@@ -136,6 +136,7 @@ def test_a_message_out_of_order_or_altered_is_refused_and_written_down(swap, kin
     assert said in refused
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -166,6 +167,7 @@ def _signed(body, text):
     return {**body, "text": text, "digest": hashlib.sha256(text.encode()).hexdigest()}
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     "change",
     [
@@ -202,6 +204,7 @@ def test_a_dry_run_writes_and_sends_nothing(swap):
     assert swap.a.deal().text == told["text"]
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("partner", "change", "more"),
     [

@@ -94,6 +94,7 @@ def test_a_deal_over_http_from_profile_to_showing(swap, client):
     assert moonco.post("/deals/spring/lost", {"contact": uid})["received"] == 0
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("path", "body"),
     [

@@ -26,6 +26,7 @@ def proposal(text: str, **more):
     }  # fmt: skip
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     "text",
     [
@@ -54,6 +55,7 @@ def test_a_proposal_that_is_no_text_of_terms_is_refused(swap, text):
         assert swap.b.swaps.deals() == []
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize("change", [{"until_at": 2**53}, {"note": "\0"}, {"note": "a\x07b"}])
 def test_terms_that_nobody_could_read_are_refused_on_both_sides(swap, change):
     swap.meet()
@@ -79,6 +81,7 @@ def test_a_proposal_that_stands_for_ever_is_refused_and_no_view_breaks(swap):
         assert [swap.b.swaps.view(deal)["deal"] for deal in swap.b.swaps.deals()] == ["spring"]
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize("change", [{"open": True}, {"open": 1.0}, {"open": [1]}, {"seq": True}, {"totals": [1]}])
 def test_totals_of_another_type_are_refused(swap, change):
     swap.agree()
@@ -93,6 +96,7 @@ def test_totals_of_another_type_are_refused(swap, change):
     assert "whole numbers" in refused or "out of order" in refused
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     "text", ['{"deal":"\\u0000"}', '{"deal":"\\ud800"}', "[" * 9_999, "{" + '"a":{' * 200 + "}" * 201, "NaN", ""]
 )
@@ -110,6 +114,7 @@ def test_a_statement_of_odd_characters_is_disputed_or_refused_and_hurts_nobody(s
     assert swap.b.refused()
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("kind", "body"),
     [

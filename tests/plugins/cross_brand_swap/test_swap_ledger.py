@@ -384,6 +384,7 @@ def test_a_settlement_that_does_not_add_up_is_disputed_and_names_the_line(swap):
         ]  # fmt: skip
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("change", "said"),
     [

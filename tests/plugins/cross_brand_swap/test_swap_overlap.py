@@ -270,6 +270,7 @@ def test_only_people_who_agreed_to_it_are_in_a_sketch(swaps):
         assert list(swap.a.swaps.overlaps.people("starco")) == []
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -302,6 +303,7 @@ def test_a_sketch_of_the_wrong_key_or_size_is_refused(two, change, said):
     assert runs(two.a)[0]["people"] is None
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("change", "said"),
     [({"k": 1_024}, "wrong size"), ({"public": "0" * 64}, "wrong key"), ({"public": 7}, "public key"), ({"run": 1}, "id")],

@@ -89,6 +89,7 @@ def test_a_campaign_lives_over_http_from_creation_to_its_report(call, shop):
 SHIPPED = {"serial": "s", "order_number": "n"}
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("path", "body", "status", "field"),
     [

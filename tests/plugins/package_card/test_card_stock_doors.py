@@ -124,6 +124,7 @@ def test_the_cost_of_cards_from_no_batch_is_unknown_and_not_nothing(call, shop):
     assert (row["shipped"], row["card_cost_minor"], row["cost_minor"], row["net_minor"]) == (1, None, None, None)
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "field"),
     [

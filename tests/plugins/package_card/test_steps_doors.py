@@ -227,6 +227,7 @@ def test_every_route_needs_its_permission(call, key, method, path, scope, engine
     assert call(method, path, body, bearer=key(scope)).status_code in (404, 409, 422)
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("method", "path", "body", "field"),
     [

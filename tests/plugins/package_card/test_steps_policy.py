@@ -135,6 +135,7 @@ def test_a_gift_for_adding_the_brand_is_allowed(walk, text):
         assert walk.steps.policy.set_material("MAY", "tmall", "scan_reply", text, ANNA) == text
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize("lacking", ["hook", *MATERIAL])
 def test_the_step_is_not_done_until_product_margin_and_each_material_of_each_channel_exist(walk, lacking):
     with walk.brand:

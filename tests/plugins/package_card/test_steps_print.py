@@ -45,6 +45,7 @@ def print_batch(walk):
         return walk.cards.stock.create(BatchIn("MAY-1", "MAY", "marketing", 500, 12))
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize("lacking", DESIGN)
 def test_the_design_needs_every_item_of_attention_interest_and_entry(walk, lacking):
     walk.to("design")

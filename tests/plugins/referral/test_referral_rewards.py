@@ -223,6 +223,7 @@ def test_without_an_issuer_of_vouchers_nothing_is_published(new_installation, de
             scene.referrals.campaigns.publish("spring", actor="mia")
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("change", "field"),
     [

@@ -144,6 +144,7 @@ def test_hashes_of_one_campaign_say_nothing_in_another(scene: Scene) -> None:
 # Spread paths (playbook F8) ------------------------------------------------------------
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("template", "surface", "rule"),
     [

@@ -133,6 +133,7 @@ def test_a_message_of_a_batch_is_known_by_its_text_number_and_time(brand, server
         assert brand.outreach.message(uid).state == state
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize("answer", [(500, ""), (200, "x"), (200, '{"Code":"isv.X"}'), (200, '{"Code":"OK"}')])
 def test_an_answer_that_cannot_be_read_settles_nothing(brand, server, clock, answer):
     with brand:

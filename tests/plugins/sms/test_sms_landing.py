@@ -130,6 +130,7 @@ def test_the_way_from_the_short_link_to_the_target_carries_the_links_code(stage,
     assert rows == [(link.id, 1) for link in made]
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     "code", ["", "nonsense", "https://evil.example", "//evil.example", "a&next=https://evil.example", "%0d%0aX: y"]
 )
@@ -156,6 +157,7 @@ def test_looking_ahead_is_no_press(stage, browser, installation):
     assert landing.get("MAY").direct == 0
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     "target",
     [
@@ -177,6 +179,7 @@ def test_a_target_that_is_no_plain_address_is_refused(stage, target):
     assert landing.get("MAY") is None
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("changes", "field"),
     [

@@ -305,6 +305,7 @@ def test_what_a_row_says_besides_its_number_is_kept_only_where_it_is_plain(brand
     assert [(name, number) for _, _, name, _, number, _ in numbers] == [("", ""), ("=1+1", "N-1")]
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize("content", ["", "PK\x03\x04rest", "a,b\n1,2\n", "13800138000\n13900139000\n"])
 def test_a_file_without_numbers_makes_no_pack(brand, write, content):
     with brand:

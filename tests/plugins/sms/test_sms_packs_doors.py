@@ -98,6 +98,7 @@ def test_rows_sent_again_under_one_key_are_counted_once(call):
     assert call("GET", f"{HERE}/API").json["rows"] == 1
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("path", "body", "status", "field"),
     [
@@ -127,6 +128,7 @@ def test_bad_requests_are_refused_with_the_part_at_fault(call, path, body, statu
     assert [(pack["code"], pack["rows"]) for pack in call("GET", HERE).json["packs"]] == [("API", 0)]
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize("query", ["after=x", "after=-1", "limit=1001", "limit=1e3", "after=99999999999999999999"])
 def test_a_page_that_is_none_is_refused(call, query):
     call("POST", HERE, {"code": "API"})

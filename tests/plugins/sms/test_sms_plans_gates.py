@@ -128,6 +128,7 @@ def test_a_small_pack_is_approved_by_one_person(scene: Scene) -> None:
 # Schedule --------------------------------------------------------------------
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("at", "words"),
     [

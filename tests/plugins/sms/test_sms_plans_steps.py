@@ -334,6 +334,7 @@ COPIES = [
 ]
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(("arms", "words"), COPIES)
 def test_a_copy_with_a_problem_is_refused(scene: Scene, arms: list[Arm], words: str | None) -> None:
     scene.people(1)

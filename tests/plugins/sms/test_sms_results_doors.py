@@ -85,6 +85,7 @@ def test_a_landing_page_is_written_shown_and_its_end_moved(stage, call):
     assert "活动已经结束" in call("GET", "/plans/MAY/landing/preview?phase=over").text
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("body", "field"),
     [

@@ -238,6 +238,7 @@ def seeded(stage):
     stage.upto("running", since="approval", at="2026-01-01T10:00")
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize("tag", ["C", "intent/", "/C", "a/b/c"])
 def test_a_setting_that_names_no_tag_is_refused(new_installation, tag):
     installation = new_installation(plugins=(Sms, Bench))

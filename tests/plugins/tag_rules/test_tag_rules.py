@@ -242,6 +242,7 @@ def test_the_rules_are_shown_over_http_and_on_the_command_line(shop):
 BASE = '[[plugins.tag-rules.rules]]\nname = "r"\nevent = "lead"\ngroup = "g"\ntag = "t"\nplan = "p"\n'
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     ("text", "words"),
     [
