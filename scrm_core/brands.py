@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .installation import Installation
     from .outreach import Outreach
     from .partners import Partners
+    from .retention import Retention
     from .services.carts import Carts
     from .services.channels import Channels
     from .services.consent import Consents
@@ -364,6 +365,12 @@ class Brand:
         from .services.reports import Reports
 
         return Reports(self)
+
+    @cached_property
+    def retention(self) -> Retention:
+        from .retention import Retention
+
+        return Retention(self)
 
     @cached_property
     def keys(self) -> Keys:

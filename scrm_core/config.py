@@ -144,6 +144,20 @@ class AttributionTable(Schema):
     window_days = number("days back for which a browser's visits to links become those of whoever signs in", 30, 1, 365)
 
 
+class RetentionTable(Schema):
+    """``[retention]``; see :mod:`scrm_core.retention`."""
+
+    class Meta:
+        unknown = RAISE
+
+    events_days = number("days after which events that every plugin has had are removed; 0: never", 180, 0, 36_500)
+    visits_days = number(
+        "days after which a visitor's visits to one link on one day become one row with their number; 0: never",
+        400, 0, 36_500,
+    )
+    messages_days = number("days after which settled messages lose their text; 0: never", 365, 0, 36_500)
+
+
 class BrandSchema(Schema):
     """``brands/<id>.toml``."""
 
@@ -153,6 +167,7 @@ class BrandSchema(Schema):
     brand = fields.Nested(BrandTable, required=True)
     rfm = fields.Nested(RfmTable, load_default=dict)
     attribution = fields.Nested(AttributionTable, load_default=dict)
+    retention = fields.Nested(RetentionTable, load_default=dict)
     outreach = fields.Nested(OutreachTable, load_default=dict)
     consumer = fields.Nested(ConsumerTable, load_default=dict)
     partners = fields.Dict(
@@ -214,6 +229,9 @@ class BrandConfig:
     phone_region: str = "CN"
     rfm_count_zero_orders: bool = False
     attribution_days: int = 30
+    events_days: int = 180
+    visits_days: int = 400
+    messages_days: int = 365
     outreach: OutreachPolicy = field(default_factory=OutreachPolicy)
     consumer: ConsumerConfig = field(default_factory=ConsumerConfig)
     partners: Mapping[str, Partner] = field(default_factory=dict)
@@ -287,6 +305,12 @@ def load_brand(path: Path, environ: Mapping[str, str] = os.environ) -> BrandConf
             if value is not None and not isinstance(value, bool):
                 problems.append(f"{path}: [plugins.{name}] {key}: found {value!r}; must be true or false")
         entries[name] = PluginEntry(name, enabled is True, history, table)
+    window = values["attribution"]["window_days"]
+    if 0 < values["retention"]["visits_days"] <= window:
+        problems.append(
+            f"{path}: [retention] visits_days: found {values['retention']['visits_days']}; must be 0 (never) or more "
+            f"than [attribution] window_days ({window}), within which visits are put down to people"
+        )
     partners, wrong = partners_of(brand["id"], values["partners"], raw.get("partners"))
     problems += [f"{path}: {problem}" for problem in wrong]
     if problems:
@@ -295,6 +319,7 @@ def load_brand(path: Path, environ: Mapping[str, str] = os.environ) -> BrandConf
         **brand,
         rfm_count_zero_orders=values["rfm"]["count_zero_orders"],
         attribution_days=values["attribution"]["window_days"],
+        **values["retention"],
         outreach=outreach_policy(values["outreach"]),
         consumer=consumer_config(values["consumer"]),
         partners=partners,

@@ -38,6 +38,10 @@ FORGET_JOB = "forget-answers"
 FORGET_SECONDS = 86_400
 SILENT_JOB = "silent-messages"
 SILENT_SECONDS = 3_600
+RETENTION_JOB = "retention"
+RETENTION_SECONDS = 3_600
+# Of each hour: jobs of a worker follow one another, and a hundred brands have their turn.
+RETENTION_MOST_SECONDS = 20
 # A little longer than a run may take: a run is never claimed again while it goes on.
 JOB_LEASE_MS = LIMITS.job_ms + 60_000
 JOB_ATTEMPTS = 3
@@ -147,6 +151,7 @@ def _jobs(brand: Brand) -> Iterator[tuple[str, str, int, Callable[[], object]]]:
     yield CORE, WAITING_JOB, WAITING_SECONDS, brand.orders.match_waiting
     yield CORE, FORGET_JOB, FORGET_SECONDS, lambda: _forget_answers(brand)
     yield CORE, SILENT_JOB, SILENT_SECONDS, brand.outreach.give_up_silent
+    yield CORE, RETENTION_JOB, RETENTION_SECONDS, lambda: brand.retention.run(seconds=RETENTION_MOST_SECONDS)
     for name, plugin in brand.plugins.items():
         for job in plugin.jobs:
             yield name, job.name, job.every_seconds, getattr(plugin, job.method)

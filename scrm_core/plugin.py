@@ -35,7 +35,7 @@ V = TypeVar("V", bound=Callable[..., Any])
 # First words of `scrm ...`, of API paths and of history tables: no plugin may take them.
 RESERVED_NAMES = frozenset(
     {
-        *("core", "backup", "brand", "completion", "config", "contact", "demo", "doctor", "events", "export", "hooks"),
+        *("core", "backup", "brand", "compact", "completion", "config", "contact", "demo", "doctor", "events", "export", "hooks"),
         *("import", "init", "key", "migrate", "move", "outreach", "partner", "plugin", "report", "restore", "rfm"),
         *("run", "segment", "worker"),
     }

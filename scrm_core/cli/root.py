@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("running", "Serve the web and deliver events."),
     "worker": ("running", "Deliver events and run jobs, without the web."),
     "migrate": ("upkeep", "Create and update every brand's tables."),
+    "compact": ("compacting", "Make old events, visits and messages small, as the brand's file says."),
     "doctor": ("upkeep", "Check the installation and say what to do."),
     "brand": ("upkeep", "Brands and their files."),
     "move": ("moving", "Carry a brand to another database, whole and checked."),

@@ -26,6 +26,18 @@ class Event(BrandModel):
     data = JSONField()
 
 
+class EventDay(BrandModel):
+    """How many events of a brand-local day and type retention has removed from the log."""
+
+    day = pw.BigIntegerField()
+    type = pw.TextField()
+    count = pw.BigIntegerField()
+
+    class Meta:
+        table_name = "event_day"
+        primary_key = pw.CompositeKey("day", "type")
+
+
 class PluginCursor(BrandModel):
     """How far a plugin has come. ``xid`` is text and 0 on SQLite. ``state``: active or paused."""
 

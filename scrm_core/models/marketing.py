@@ -35,7 +35,10 @@ class Link(BrandModel):
 
 
 class Visit(BrandModel):
-    """A link was opened. ``visitor`` is a random cookie value; bots are kept but flagged."""
+    """A link was opened. ``visitor`` is a random cookie value; bots are kept but flagged.
+
+    ``times`` is above 1 where retention has made one row of several of a day; ``at`` is then the first.
+    """
 
     id = pw.BigAutoField()
     link = pw.ForeignKeyField(Link)
@@ -43,6 +46,7 @@ class Visit(BrandModel):
     visitor = pw.TextField(default="")
     bot = pw.BigIntegerField(default=0)
     contact = pw.ForeignKeyField(Contact, null=True)
+    times = pw.BigIntegerField(default=1)
 
 
 class Reward(BrandModel):

@@ -162,7 +162,7 @@ class Counting:
 
     def _clicks(self, link: str, source: str) -> None:
         sql = (
-            f"SELECT {self._arm} AS grp, v.bot, count(*), count(DISTINCT v.link_id) FROM {source} "
+            f"SELECT {self._arm} AS grp, v.bot, CAST(sum(v.times) AS BIGINT), count(DISTINCT v.link_id) FROM {source} "
             f"JOIN visit v ON v.link_id = {link}{self._contact} WHERE m.run_id IN (?, ?) AND {{cut}} "
             "GROUP BY grp, v.bot"
         )
