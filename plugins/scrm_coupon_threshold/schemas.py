@@ -51,6 +51,11 @@ class Settings(Strict):
         1, 40, load_default="store",
         metadata={"description": "the channel that counters of shops sell in; coupons of other channels are refused"},
     )  # fmt: skip
+    counter_source = text(
+        1, 40, load_default="store",
+        metadata={"description": "the source under which the tills' orders and refunds are told: a coupon redeemed on "
+                  "a ticket with an order number comes back with that order's refund"},
+    )  # fmt: skip
     guesses = whole(3, 100, "wrong codes after which one account or address is locked", load_default=10)
     lock_minutes = whole(1, 1_440, "minutes for which it is locked", load_default=60)
     min_payable_minor = whole(

@@ -56,6 +56,7 @@ def quote(session: CommandSession, brand_id: str, file: Path, as_json: bool) -> 
 @click.option("--terminal", required=True, help="Code of the till.")
 @click.option("--ticket", required=True, help="Number of the till's ticket; one coupon per ticket.")
 @click.option("--amount", "amount_minor", type=int, required=True, help="What the eligible goods cost, in minor units.")
+@click.option("--order", "order_number", default="", help="The till's order number: its refund gives the coupon back.")
 @json_option
 def redeem(
     session: CommandSession,
@@ -66,6 +67,7 @@ def redeem(
     terminal: str,
     ticket: str,
     amount_minor: int,
+    order_number: str,
     as_json: bool,
 ) -> None:
     """Redeem a coupon in a shop 到店核销; the same ticket again answers the same.
@@ -74,8 +76,9 @@ def redeem(
     """
     with session.brand(brand_id) as brand:
         done = _carts(brand).counter.redeem_in_store(
-            code, store=store, clerk=clerk, terminal=terminal, ticket=ticket, amount_minor=amount_minor
-        )
+            code, store=store, clerk=clerk, terminal=terminal, ticket=ticket, amount_minor=amount_minor,
+            order_number=order_number,
+        )  # fmt: skip
         if not done.redeemed:
             raise Conflict(f"{done.scan.reason}: {done.scan.message}", code=done.scan.reason)
         view = redeemed_view(done, brand.zone)

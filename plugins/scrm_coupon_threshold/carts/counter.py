@@ -22,7 +22,7 @@ from .holds import Holds
 from .offers import Buyer, Choice, Offers, batches_by_id, choice_of, find_coupon, standing, unknown
 from .redeeming import Redeeming, RedemptionIn, RedemptionView, record, redemption, redemptions
 from .reserving import gifts_of, take_budget, take_gifts
-from .reversing import Reversing
+from .reversing import Reversing, gone
 from .stores import ClerkView, Stores, StoreView
 from .tokens import PREFIX, Tokens
 from .words import Words
@@ -204,6 +204,7 @@ class Counter:
         ticket: str,
         amount_minor: int,
         lines: Sequence[CartLine] = (),
+        order_number: str = "",
         network: str = "",
         device: str = "",
         language: str | None = None,
@@ -212,9 +213,10 @@ class Counter:
 
         ``amount_minor`` is what the eligible goods of the ticket cost; a till that
         knows its lines gives them, and the coupon's scope is then held to them.
-        One coupon per ticket. What cannot be redeemed is told in the answer;
+        One coupon per ticket. ``order_number`` is the order's of the setting
+        ``counter_source``: its refund takes the redemption back. What cannot be redeemed is told in the answer;
         raises Invalid, NotFound, Conflict and Forbidden for a ticket, shop, till
-        or clerk that cannot be.
+        or clerk that cannot be, and Conflict (``order_gone``) for an order that went back.
         """
         shop = self.stores.store(store)
         person = self.stores.at_work(clerk, shop)
@@ -224,6 +226,7 @@ class Counter:
             raise Invalid("ticket: the number of the till's ticket", field="ticket")
         if type(amount_minor) is not int or not 0 <= amount_minor <= 2**53:
             raise Invalid("amount_minor: what the goods cost, in minor units", field="amount_minor")
+        order_number = clean_text(order_number, field="order_number", max_length=100)
         if lines:
             check_lines(lines)
             if sum(line.amount_minor for line in lines) != amount_minor:
@@ -243,6 +246,9 @@ class Counter:
             survivor = self.brand.contacts.survivor
             if survivor(coupon.contact_id) == survivor(person.contact_id):
                 raise Forbidden("a clerk does not redeem a coupon of their own", code="own_coupon")
+        source = self.settings["counter_source"] if order_number else "store"
+        if order_number and gone(source, order_number):
+            raise Conflict(f"order {order_number!r} was refunded or closed", code="order_gone")
         choice = choice_of(batches_by_id([coupon.batch_id])[coupon.batch_id], coupon)
         quoted = self._quote(
             choice, lines or (self._ticket_line(choice, amount_minor),), shop, given=bool(lines)
@@ -255,8 +261,9 @@ class Counter:
         items = sum(line.qty for line in lines) or 1
         entry = self._entry(coupon, shop, person, amount_minor, applied.discount_minor, applied.shares, items)
         entry = replace(
-            entry, terminal_id=till.id, ticket=ticket, device=clean_text(device, field="device", max_length=100)
-        )
+            entry, source=source, order_number=order_number, terminal_id=till.id, ticket=ticket,
+            device=clean_text(device, field="device", max_length=100),
+        )  # fmt: skip
         try:
             with self.brand.transaction():
                 uid = self._take(entry, coupon, choice)
@@ -292,7 +299,7 @@ class Counter:
         now = self.brand.now()
         return RedemptionIn(
             coupon.id, coupon.uid, coupon.batch_id, coupon.contact_id, now, self.brand.day(now), amount_minor,
-            discount_minor, 0, items, shares, source="store", store_id=shop.id, clerk_id=person.id,
+            discount_minor, 0, items, shares, store_id=shop.id, clerk_id=person.id,
             actor=f"clerk:{person.code}",
         )  # fmt: skip
 

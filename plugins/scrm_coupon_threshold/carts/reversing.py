@@ -24,6 +24,7 @@ _RETURN = (
     "FROM coupon_threshold_coupon WHERE id = ? ON CONFLICT DO NOTHING"
 )
 
+_GONE = "(o.status IN ('closed', 'refunded') OR (o.paid_minor > 0 AND o.refund_minor >= o.paid_minor))"
 _SENT = ("part_shipped", "shipped", "completed")
 """What an order is called whose gifts are out of the house."""
 
@@ -128,12 +129,13 @@ class Reversing:
     def settle(self) -> int:
         """The job: reverse the redemptions of orders that were closed, of which nobody told a refund; returns how many.
 
-        An order is closed in the weeks after it was paid, so redemptions of :data:`CLOSED_DAYS` are looked at.
+        A till's order may also have gone back before its coupon's redemption was told. An order is closed in
+        the weeks after it was paid, so redemptions of :data:`CLOSED_DAYS` are looked at.
         """
         orders = execute(
             "SELECT DISTINCT r.source, r.order_number FROM coupon_threshold_redemption r JOIN orders o "
             "ON o.source = r.source AND o.number = r.order_number WHERE r.day >= ? AND r.reverses_id IS NULL "
-            "AND o.status = 'closed' AND NOT EXISTS (SELECT 1 FROM coupon_threshold_redemption x "
+            f"AND {_GONE} AND NOT EXISTS (SELECT 1 FROM coupon_threshold_redemption x "
             "WHERE x.reverses_id = r.id) ORDER BY r.source, r.order_number",
             (self.brand.day(self.brand.now()) - CLOSED_DAYS,),
         ).fetchall()
@@ -141,12 +143,18 @@ class Reversing:
 
     @transactional
     def _settle(self, source: str, order_number: str) -> int:
-        return len(self.reverse_order(source, order_number, reason="the order was closed", actor="orders"))
+        return len(self.reverse_order(source, order_number, reason="the order was closed or refunded", actor="orders"))
 
     def take_refund(self, event: RefundMade) -> None:
         """``on_refund``: an order refunded in full gives its coupons back; a part of it does not."""
         if event.full:
             self.reverse_order(event.source, event.number, reason=f"refund {event.refund}"[:200], actor="refund")
+
+
+def gone(source: str, order_number: str) -> bool:
+    """Whether an order is known to have been closed or refunded in full."""
+    sql = f"SELECT 1 FROM orders o WHERE o.source = ? AND o.number = ? AND {_GONE}"
+    return execute(sql, (source, order_number)).fetchone() is not None
 
 
 def _sent(entry: RedemptionView) -> bool:

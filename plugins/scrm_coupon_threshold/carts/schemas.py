@@ -119,6 +119,7 @@ class CounterBody(ScanBody):
     ticket = text(1, 100, required=True)
     amount_minor = whole(0, MOST, "what the eligible goods cost", required=True)
     lines = fields.List(fields.Nested(LineBody), load_default=list, validate=validate.Length(0, MOST_LINES))
+    order_number = text(0, 100, load_default="")
     device = text(0, 100, load_default="")
 
 

@@ -189,6 +189,7 @@ def redeem() -> Any:
         terminal=_terminal(duty),
         ticket=form.get("ticket", ""),
         amount_minor=_amount(form.get("amount", "")),
+        order_number=form.get("order", "")[:200],
         network=network(),
         device=device(),
         language=consumer_language(),

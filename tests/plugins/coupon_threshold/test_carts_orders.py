@@ -487,7 +487,7 @@ def test_an_order_that_was_closed_gives_its_coupons_back_though_nobody_told_of_a
     order("closed")
     assert (settle(), settle()) == (1, 1)
     entries = scene.rows("SELECT discount_minor, reason, actor FROM coupon_threshold_redemption ORDER BY id")
-    assert [tuple(entry) for entry in entries][1] == (-6_000, "the order was closed", "orders")
+    assert [tuple(entry) for entry in entries][1] == (-6_000, "the order was closed or refunded", "orders")
     assert shop.budget("L77") == 0
     assert scene.rows("SELECT state FROM coupon_threshold_coupon ORDER BY id") == [("used",), ("claimed",)]
     shop.sound()
