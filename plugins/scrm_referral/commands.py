@@ -27,11 +27,11 @@ from scrm_core.api import (
 from . import relations
 from .campaigns import Campaigns
 from .poster import poster_of
-from .report import COLUMNS, export, figures
+from .report import COLUMNS, export
 from .rungs import STATES
 from .schemas import NAME, TRAITS
 from .service import referrals_of
-from .views import campaign_view, invitee_view, inviter_view, rung_view
+from .views import campaign_view, figures_view, invitee_view, inviter_view, rung_view
 
 CAMPAIGN = ["code", "state", "template", "surface", "quota", "accepted", "budget_minor", "spent_minor"]
 INVITER = ["contact", "state", "staff", "code", "link"]
@@ -197,7 +197,7 @@ def show(session: CommandSession, brand_id: str, code: str, as_json: bool) -> No
     """A campaign with its figures."""
     with session.brand(brand_id) as brand:
         campaign = referrals_of(brand).campaigns.get(code)
-        view = {**campaign_view(campaign, brand), **figures(brand, campaign)}
+        view = {**campaign_view(campaign, brand), **figures_view(campaign, brand)}
     session.show_record(view, as_json=as_json)
 
 
@@ -368,7 +368,7 @@ def settle(session: CommandSession, brand_id: str) -> None:
 def report(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """Invited, added, qualified, high-value actions later, and costs in minor units."""
     with session.brand(brand_id) as brand:
-        views = [figures(brand, each) for each in referrals_of(brand).campaigns.published()]
+        views = [figures_view(each, brand) for each in referrals_of(brand).campaigns.published()]
     _table(session, [column.name for column in COLUMNS], views, as_json)
 
 

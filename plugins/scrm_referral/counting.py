@@ -27,10 +27,10 @@ from . import campaigns as rows
 from . import relations, screening
 from .campaigns import Campaign, Campaigns, Inviter
 from .definition import DAY_MS, HOUR_MS
+from .figures import keep_figures
 from .models import ReferralPack
 from .people import named, speakable
 from .relations import Relation, Step
-from .report import keep_figures
 from .schemas import NAME
 
 if TYPE_CHECKING:

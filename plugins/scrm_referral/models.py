@@ -167,8 +167,9 @@ class ReferralRung(BrandModel):
     """A rung of the ladder that somebody reached for the ``nth`` time, once per person.
 
     ``state``: due (staff looks), approved (waits for the observation, money or the
-    issuer, see ``reason``), granted, refused, withdrawn (before the grant),
-    revoked (voucher taken back), lost (it was used already).
+    issuer, see ``reason``), granted (with a ``reason``: to be taken back as soon as its
+    issuer can be asked), refused, withdrawn (before the grant), revoked (taken back),
+    lost (it was used already).
     """
 
     id = pw.BigAutoField()
@@ -190,6 +191,17 @@ class ReferralRung(BrandModel):
         table_name = "referral_rung"
 
 
+class ReferralFigures(BrandModel):
+    """A large campaign's figures (JSON) as they were counted at ``counted_at``; no person is in them."""
+
+    campaign = pw.ForeignKeyField(ReferralCampaign, primary_key=True)
+    counted_at = InstantField()
+    figures = pw.TextField()
+
+    class Meta:
+        table_name = "referral_figures"
+
+
 class ReferralReview(BrandModel):
     """Append-only: who said what about a rung or a held invitee; each person once."""
 
@@ -208,5 +220,5 @@ class ReferralReview(BrandModel):
 
 MODELS = (
     ReferralCampaign, ReferralInviter, ReferralCandidate, ReferralRelation, ReferralStep, ReferralPack,
-    ReferralTrait, ReferralStock, ReferralRung, ReferralReview,
+    ReferralTrait, ReferralStock, ReferralRung, ReferralFigures, ReferralReview,
 )  # fmt: skip

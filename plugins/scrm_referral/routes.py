@@ -13,10 +13,10 @@ from scrm_core.api import Invalid, NotFound, contended, current_actor, current_b
 from . import relations
 from .people import speakable
 from .poster import poster_of
-from .report import export, figures
+from .report import export
 from .schemas import BudgetBody, PublishBody, QuotaBody, SignUpBody, StockBody, TouchBody, TraitBody, VerdictBody
 from .service import Referrals, referrals_of
-from .views import campaign_view, invitee_view, inviter_view, rung_view
+from .views import campaign_view, figures_view, invitee_view, inviter_view, rung_view
 
 blueprint = flask.Blueprint("referral", __name__)
 
@@ -83,7 +83,7 @@ def campaign(code: str) -> Any:
     """A campaign with its figures."""
     here = _here()
     found = here.campaigns.get(code)
-    return flask.jsonify({**campaign_view(found, here.brand), "figures": figures(here.brand, found)})
+    return flask.jsonify({**campaign_view(found, here.brand), "figures": figures_view(found, here.brand)})
 
 
 @blueprint.post("/campaigns/<code>/publish")

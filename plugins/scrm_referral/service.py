@@ -12,6 +12,7 @@ from . import relations, screening
 from .campaigns import Campaigns, Inviter
 from .counting import Counting
 from .definition import dry_run
+from .figures import keep
 from .rungs import SHOWN, Rungs
 from .schemas import NAME
 
@@ -110,7 +111,10 @@ class Referrals:
         """The job: (invitees who now count, rewards granted)."""
         self.campaigns.settle()
         counted = self.counting.settle()  # before anything is granted: what does not count any more is not paid
-        return counted, self.rungs.settle()
+        granted = self.rungs.settle()
+        for campaign in self.campaigns.published():
+            keep(self.brand, campaign)
+        return counted, granted
 
     def personal(self, query: PersonQuery) -> dict[str, Any]:
         """What referral holds about a person beside rows that name them: others in it are masked."""

@@ -8,6 +8,7 @@ from scrm_core.api import iso
 
 from . import campaigns as rows
 from .campaigns import Campaigns
+from .figures import figures
 from .ladder import costs
 from .relations import Relation, steps
 from .report import uid_of
@@ -44,6 +45,12 @@ def campaign_view(campaign: Campaign, brand: Brand) -> dict[str, Any]:
             for invites, (stock, taken) in sorted(Campaigns.stocks(campaign).items())
         },
     }
+
+
+def figures_view(campaign: Campaign, brand: Brand) -> dict[str, Any]:
+    """A campaign's figures as JSON; ``as_of`` is when they were counted."""
+    found = figures(brand, campaign)
+    return {**found, "as_of": iso(found["as_of"], brand.zone)}
 
 
 def inviter_view(inviter: Inviter, referrals: Referrals) -> dict[str, Any]:

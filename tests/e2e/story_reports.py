@@ -25,7 +25,12 @@ def figures(api: Api, on: tuple[str, ...]) -> Tables:
 def _keyed(name: str, rows: list[Row]) -> dict[str, Row]:
     """Rows by their first columns, which name them."""
     columns = _NAMED_BY_TWO.get(name, 1)
-    return {" ".join(list(row.values())[:columns]): dict(list(row.items())[columns:]) for row in rows}
+    return {
+        " ".join(list(row.values())[:columns]): {
+            title: value for title, value in list(row.items())[columns:] if title != "as_of"  # when it was counted
+        }
+        for row in rows
+    }
 
 
 def _lines(rows: list[Row], *fields: str) -> dict[str, Row]:

@@ -292,6 +292,7 @@ def test_report_and_metrics_are_the_hand_computed_numbers(scene: Scene) -> None:
         ("rewarded", 3_000),
     ]
 
+        "as_of": scene.brand.now(),
 
 def test_a_copy_of_ones_data_masks_others_and_erasing_keeps_amounts_and_the_friends_reward(scene: Scene) -> None:
     scene.campaign(ladder=[rung(1, "cup", 100), rung(3, "bag", 200)], quota=1)
