@@ -42,7 +42,8 @@ pages = flask.Blueprint("referral_pages", __name__, template_folder="templates")
 WORDS: dict[str, dict[str, str]] = {
     "zh": {
         "accept": "接受好友的邀请", "accepted": "已接受邀请", "join": "报名", "waiting": "候补第 {n} 位",
-        "mine": "我的码", "staff": "接待专员", "qualified": "合格好友", "friends": "好友进度", "rungs": "奖励",
+        "mine": "我的链接", "code": "我的邀请码",
+        "staff": "接待专员", "qualified": "合格好友", "friends": "好友进度", "rungs": "奖励",
         "surface": "此活动不可作为微信内的外部链接打开，请用浏览器打开或扫印制的码", "left": "已退出活动",
         "locked": "进行中", "held": "审核中", "void": "不计入", "open": "未达到", "due": "待核准", "approved": "观察期",
         "granted": "已发放", "refused": "未通过", "lost": "已发放", "added": "已加好友", "joined_group": "已入群",
@@ -61,7 +62,7 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "en": {
         "accept": "Accept your friend's invitation", "accepted": "Invitation accepted", "join": "Sign up",
-        "waiting": "Number {n} on the wait-list", "mine": "My code", "staff": "Who looks after you",
+        "waiting": "Number {n} on the wait-list", "mine": "My link", "code": "My code", "staff": "Who looks after you",
         "qualified": "Friends who count", "friends": "Friends", "rungs": "Rewards", "left": "You left this campaign",
         "surface": "This campaign may not be opened as a link inside WeChat: use a browser or the printed code",
         "locked": "under way", "held": "being checked", "void": "does not count", "open": "not reached",

@@ -68,7 +68,7 @@ class Referrals:
         campaign = self.campaigns.get(code)
         mine = rows.of_person(campaign.id, standing(contact_id))
         if not mine:
-            return {"state": "none", "link": "", "qualified": 0, "waiting": 0, "invitees": [], "rungs": []}
+            return {"state": "none", "link": "", "code": "", "qualified": 0, "waiting": 0, "invitees": [], "rungs": []}
         ids = [each.id for each in mine]
         people, qualified = [], 0
         for each in ids:
@@ -89,6 +89,7 @@ class Referrals:
         return {
             "state": first.state,
             "link": self.campaigns.link(first),
+            "code": (first.code or "") if first.state == "accepted" else "",
             "staff": first.staff,
             "waiting": ahead,
             "qualified": qualified,

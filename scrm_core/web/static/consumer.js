@@ -10,6 +10,8 @@
 //   scrm.go(address, words, kind)  goes on to a page, which says the words; the forms here rest until it is there
 //   scrm.renew(words, kind)        the same for this page, anew
 //   scrm.calm        true for people who ask for no motion
+//   <button type="button" data-copy="ID" hidden>   shown with a script alone; copies the text of #ID, which it selects
+//                                                  too: where nothing may be copied, the phone's own menu does it
 (() => {
   "use strict";
   const SAID = "scrm-said";
@@ -131,6 +133,24 @@
       document.querySelectorAll("button").forEach((b) => { if (b.form === form) b.disabled = false; });
     });
   });
+  document.querySelectorAll("button[data-copy]").forEach((b) => { b.hidden = false; });
+  addEventListener("click", async (event) => {
+    const button = event.target.closest("button[data-copy]");
+    if (!button) return;
+    const shown = document.getElementById(button.dataset.copy);
+    getSelection().selectAllChildren(shown);
+    const done = await copied(shown.textContent.trim());
+    scrm.say(done ? body().copied : body().selected, done ? "good" : "");
+  });
+  // A page that is not served by https, and a browser inside an app, has no clipboard or refuses it.
+  async function copied(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      return document.execCommand("copy");
+    }
+  }
   window.scrm = scrm;
   // A page that answered a form is, for a reload and for the back button, the page that the form was on.
   if (body().place) history.replaceState(null, "", body().place);
