@@ -32,6 +32,7 @@ from scrm_core.api import (
 
 from . import campaigns as rows
 from .campaigns import Campaign
+from .ladder import Rung
 from .paths import MECHANICS
 from .poster import poster_of
 from .schemas import NAME
@@ -51,7 +52,8 @@ WORDS: dict[str, dict[str, str]] = {
         "circle": "对方由您邀请而来", "invited_already": "已接受其他好友的邀请",
         "not_open": "活动未开放", "qualified_state": "已计入",
         "pack": "已领礼包", "member": "已入会", "first_order": "已首单", "target": "目标人群",
-        "rules": "活动规则", "rung": "{n} 位合格好友：{what}", "counts": "好友这样才算合格",
+        "rules": "活动规则", "rung": "{n} 位合格好友：{what}",
+        "worth": "价值 {} 的奖励", "reward": "奖励", "counts": "好友这样才算合格",
         "first": "奖励总值有限，先到先得",
         "highest": "只发放达到的最高一档", "audit": "奖励经人工核准后发放", "until": "截止 {at}", "from": "开始 {at}",
         "places": "剩余名额 {n}", "full": "名额已满，报名后按先后候补", "soon": "活动将于 {at} 开始",
@@ -72,7 +74,8 @@ WORDS: dict[str, dict[str, str]] = {
         "not_open": "the campaign is not open", "qualified_state": "counts",
         "added": "added", "joined_group": "in the group", "pack": "pack claimed", "member": "member",
         "first_order": "first order", "target": "target person",
-        "rules": "Rules", "rung": "{n} friends who count: {what}", "counts": "A friend counts after these steps",
+        "rules": "Rules", "rung": "{n} friends who count: {what}", "reward": "a reward",
+        "worth": "a reward worth {}", "counts": "A friend counts after these steps",
         "first": "Rewards are limited: first come, first served", "highest": "Only the highest rung reached is given",
         "audit": "Rewards are given after somebody looked", "until": "Until {at}", "from": "From {at}",
         "places": "Places left: {n}", "full": "All places are taken; who signs up waits in order",
@@ -128,13 +131,19 @@ def _rules(here: Referrals, campaign: Campaign) -> dict[str, Any]:
         "ends": clock(ends),
         "places": None if campaign.quota is None else max(campaign.quota - campaign.accepted, 0),
         "steps": steps,
-        "ladder": [
-            (rung.invites, f"{rung.title or rung.item}{f' × {rung.quantity}' if rung.quantity > 1 else ''}")
-            for rung in made.ladder
-        ],
+        "ladder": [(rung.invites, _reward(here, rung, counted=True)) for rung in made.ladder],
         "limited": made.budget_minor is not None or any(rung.stock is not None for rung in made.ladder),
         "highest": made.mode == "highest",
     }
+
+
+def _reward(here: Referrals, rung: Rung, *, counted: bool = False) -> str:
+    """A rung's reward as a customer understands it: its title, else what it is worth, never the issuer's code of it."""
+    t = WORDS[consumer_language()]
+    if not rung.title:
+        worth = show_minor(rung.value_minor, here.brand.currency)
+        return t["worth"].format(worth) if rung.value_minor else t["reward"]
+    return f"{rung.title} × {rung.quantity}" if counted and rung.quantity > 1 else rung.title
 
 
 def _picture(link: str) -> str:
@@ -156,12 +165,13 @@ def show(code: str) -> Any:
     by = rows.by_code(flask.request.args.get("by", ""))
     invitation = by if by is not None and by.campaign_id == campaign.id else None
     progress = here.progress(code, person.contact_id) if person is not None else None
+    rewards = {rung.invites: _reward(here, rung) for rung in campaign.definition.ladder}
     mine = person is not None and invitation is not None and invitation.contact_id == person.contact_id
     return consumer_page(
         "referral_campaign.html", t=WORDS[consumer_language()], campaign=campaign.definition, code=code,
         progress=progress, by="" if invitation is None or mine or invitation.state != "accepted" else invitation.code,
         said=flask.request.args.get("said", ""), phase=_phase(campaign, here.brand.now()),
-        rules=_rules(here, campaign), qr=_picture(progress["link"] if progress else ""),
+        rules=_rules(here, campaign), rewards=rewards, qr=_picture(progress["link"] if progress else ""),
     )  # fmt: skip
 
 

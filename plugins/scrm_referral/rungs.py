@@ -94,6 +94,8 @@ class Rungs:
         for due in sorted(self.live(mine), key=lambda each: (each.state not in ("granted", "lost"), each.id)):
             if due.invites in wanted and due.invites not in live:
                 live[due.invites] = due
+                if due.state == "granted" and due.reason:
+                    self._state(due, "granted", "")  # earned again before it could be taken back
             elif due.state in ("due", "approved", "granted"):
                 self._take_back(campaign, due)
         for invites, rung in wanted.items():
@@ -146,14 +148,21 @@ class Rungs:
             self.brand.emit(NAME, "rung-due", inviter.contact_id, {"campaign": campaign.code, "invites": rung.invites})
 
     def _take_back(self, campaign: Campaign, due: Due) -> None:
-        """Take a rung back that is not owed any more; what was used already is recorded as a loss."""
+        """Take a rung back that is not owed any more; what was used already is recorded as a loss.
+
+        What cannot be taken back now stays granted, with the reason, until the job could.
+        """
         if due.state != "granted":
             self._state(due, "withdrawn", "no longer reached")
             return
         try:
             self.brand.rewards.reverse(f"{NAME}:{due.uid}", reason="the ladder no longer owes this reward", actor=NAME)
-        except (Veto, PluginError, Conflict) as exc:
+        except Veto as exc:
             self._state(due, "lost", str(exc)[:500])
+            return
+        except (PluginError, Conflict) as exc:
+            # The issuer is switched off, or failed: nobody knows whether it was used, so the job asks again.
+            self._state(due, "granted", f"to be taken back: {exc.message}"[:500])
             return
         execute(
             "UPDATE referral_campaign SET spent_minor = spent_minor - ? WHERE id = ?", (due.value_minor, campaign.id)
@@ -177,7 +186,7 @@ class Rungs:
     # Staff looks ---------------------------------------------------------------------
 
     def queue(self, *, state: str = "", after: int = 0, limit: int = 100) -> list[Due]:
-        """Rungs of a state, oldest first; without one what waits for a person: due, or not grantable."""
+        """Rungs of a state, oldest first; without one what waits: due, not grantable, or not to be taken back yet."""
         if state not in ("", *STATES):
             raise Invalid(f"state is one of {', '.join(STATES)}", field="state")
         if type(limit) is not int or not 1 <= limit <= 1_000:
@@ -185,7 +194,10 @@ class Rungs:
         if state:
             which, params = "g.state = ?", [state]
         else:
-            which = "g.state IN ('due', 'approved') AND (g.state = 'due' OR g.reason NOT IN ('', ?))"
+            which = (
+                "(g.state = 'due' OR (g.state = 'approved' AND g.reason NOT IN ('', ?)) "
+                "OR (g.state = 'granted' AND g.reason <> ''))"
+            )
             params = [OBSERVATION]
         where = f"WHERE {which} AND g.id > ? ORDER BY g.id LIMIT ?"
         return [Due(*row) for row in execute(_RUNG + where, (*params, after, limit)).fetchall()]
@@ -324,6 +336,7 @@ class Rungs:
             over = self.brand.now() >= campaign.definition.steps_until
             if campaign.definition.mode == "highest" and over and campaign.ladders_at is None:
                 self._close_ladders(campaign)
+        self._take_back_again()
         done = after = 0
         while found := self.queue(state="approved", after=after):
             after = found[-1].id
@@ -332,6 +345,18 @@ class Rungs:
                 if self._observed(self.campaigns.by_id(due.campaign_id), due, rows.by_id(due.inviter_id)):
                     done += self._retry(due.uid)
         return done
+
+    def _take_back_again(self) -> None:
+        """What is granted, has a reason, and so was to be taken back while its issuer could not be asked."""
+        found = execute(
+            f"{_RUNG}WHERE g.state = 'granted' AND g.reason <> '' ORDER BY g.id LIMIT ?", (relations.PAGE,)
+        ).fetchall()
+        for due in [Due(*row) for row in found]:
+            self._compare(due)
+
+    @transactional
+    def _compare(self, due: Due) -> None:
+        self.reconcile(self.campaigns.by_id(due.campaign_id), rows.by_id(due.inviter_id))
 
     def _close_ladders(self, campaign: Campaign) -> None:
         """Make ladders due that are known now, once: what changes later compares them itself."""

@@ -92,7 +92,7 @@ class RungBody(_Strict):
     invites = _number(1, required=True, most=10_000)
     kind = _text(60, load_default="product-voucher")
     item = _text(200, load_default="")
-    quantity = _number(1, 1, 1_000)
+    quantity = _number(1, 1, 20_000)
     value_minor = _number(0, required=True)
     title = _text(200, load_default="")
     stock = _number(1, None)

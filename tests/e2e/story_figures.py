@@ -345,14 +345,8 @@ _AWAY: dict[str, tuple[Patch, Patch]] = {
         {"red-packet": _packets((2, 1_076), due=(1, 888), paid=(1, 188), canceled=(0, 0), funded=10_000, left=8_924)},
         {},
     ),
-    # Nobody can take the packet back: referral writes it down as lost, and it stays so, and owed.
-    "red-packet": (
-        {"referral": {"spring": {"cost": 888, "lost": 888}}},
-        {
-            "referral": {"spring": {"cost": 888, "lost": 888}},
-            "red-packet": _packets((2, 1_076), due=(1, 888), paid=(1, 188), canceled=(0, 0), funded=10_000, left=8_924),
-        },
-    ),
+    # Nobody can take the packet back: it stays granted until red packets are on again, and then goes back unpaid.
+    "red-packet": ({"referral": {"spring": {"cost": 888, "lost": 0}}}, {}),
 }
 # Who issues rewards may be switched off once the campaigns that give them are over.
 ISSUERS = ("coupon-threshold", "points", "red-packet")

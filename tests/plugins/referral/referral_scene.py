@@ -83,7 +83,8 @@ class Scene:
         """A campaign that runs now, with open batches for its vouchers."""
         made = self.referrals.campaigns.create(self.definition(code, **more), actor="mia")
         known = {row[0] for row in execute("SELECT code FROM coupon_threshold_batch").fetchall()}
-        self.vouchers(*sorted({each.item for each in made.definition.ladder} - known))
+        items = {each.item for each in made.definition.ladder if each.kind == "product-voucher"}
+        self.vouchers(*sorted(items - known))
         self.referrals.campaigns.publish(code, actor="mia")
         return code
 

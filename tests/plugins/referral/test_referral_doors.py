@@ -185,6 +185,17 @@ def test_a_visitor_reads_the_rules_and_an_inviter_finds_code_and_poster(scene: S
     assert "/c/spring" not in friend.get("/p/acme/referral/mine").get_data(as_text=True)
 
 
+def test_a_reward_without_a_title_is_told_by_its_worth_and_never_by_its_code(scene: Scene, house: Installation) -> None:
+    scene.campaign(ladder=[rung(1, "sku-4711", 3_000), rung(2, "sku-4712", 0), rung(3, "cup", 100, title="茶杯券")])
+    anna, _ = scene.inviter()
+    inviter = create_app(house).test_client()
+    sign_in(inviter, scene.brand, anna)
+    for lang, first, second in (("zh", "价值 ¥30.00 的奖励", "奖励"), ("en", "a reward worth ¥30.00", "a reward")):
+        text = inviter.get(f"/p/acme/referral/c/spring?lang={lang}").get_data(as_text=True)
+        assert text.count(first) == 2 and f"2 · {second}</span>" in text and text.count("茶杯券") == 2
+        assert "sku-47" not in text
+
+
 def test_a_campaign_that_is_not_open_says_when_it_is_and_offers_nothing(scene: Scene, house: Installation) -> None:
     scene.campaign("later", starts_at="2099-01-02T10:00", ends_at="2099-02-01T00:00")
     scene.campaign("gone")
@@ -281,6 +292,7 @@ def test_report_and_metrics_are_the_hand_computed_numbers(scene: Scene) -> None:
     assert row == {
         "campaign": "spring", "inviters": 1, "left": 0, "invited": 10, "added": 8, "qualified": 6, "held": 0,
         "matured": 6, "hva": 2, "cost": 3_000, "lost": 0, "per_qualified": 500, "per_true": 1_500,
+        "as_of": scene.brand.now(),
     }  # fmt: skip
     scene.brand.metrics.roll_up(day - 3, day + 40)
     found = execute(
@@ -292,7 +304,6 @@ def test_report_and_metrics_are_the_hand_computed_numbers(scene: Scene) -> None:
         ("rewarded", 3_000),
     ]
 
-        "as_of": scene.brand.now(),
 
 def test_a_copy_of_ones_data_masks_others_and_erasing_keeps_amounts_and_the_friends_reward(scene: Scene) -> None:
     scene.campaign(ladder=[rung(1, "cup", 100), rung(3, "bag", 200)], quota=1)

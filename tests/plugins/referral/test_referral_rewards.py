@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from referral_scene import HOUR, Scene, rung
+from referral_scene import HOUR, TABLES, Scene, rung
 
 from scrm_core.carts import Cart, CartLine
+from scrm_core.db.bulk import execute
 from scrm_core.errors import Conflict, Invalid
+from scrm_core.installation import Installation
+from scrm_coupon_threshold import CouponThreshold
+from scrm_red_packet import RedPacket
 from scrm_referral import Referral
-from scrm_referral.report import figures
+from scrm_referral.figures import figures
 
 
 def test_nothing_is_issued_before_staff_approved_and_the_towel_needs_two_persons(scene: Scene) -> None:
@@ -320,3 +324,60 @@ def test_an_approved_reward_that_is_only_observed_waits_for_nobody(scene: Scene)
     scene.customers(code, 1)
     ((_, uid),) = scene.rungs("")
     assert scene.approve(uid) == "approved" and scene.rungs("") == [] and scene.rungs("approved") == [(1, uid)]
+
+
+RED = "[plugins.red-packet]\nmin_minor = 1\nmax_minor = 10000\n"
+
+
+def switched(installation: Installation, old: str, new: str) -> None:
+    """Change acme's file, as an operator does; the brand is opened anew afterwards."""
+    file = installation.config.root / "brands" / "acme.toml"
+    text = file.read_text("utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_red_packet_to_be_revoked_while_its_plugin_is_off_is_taken_back_when_it_is_on_again(
+    new_installation, deliver, again: bool
+) -> None:
+    plugins = (CouponThreshold, Referral, RedPacket)
+    installation = new_installation(plugins=plugins, acme=f"{TABLES}{RED}", moonco=TABLES)
+    with installation.brand("acme") as brand:
+        scene = Scene(brand, deliver)
+        packets = brand.plugins["red-packet"].packets
+        packets.budget.fund(1_000, key="first", actor="fin", reason="campaign")
+        scene.campaign(ladder=[rung(1, "", 500, kind="red-packet", quantity=500)], gates=[{"gate": "first_order"}])
+        _, code = scene.inviter()
+        _, number = scene.customer(code)
+        late = scene.person(state=code)
+        scene.deliver()
+        ((_, uid),) = scene.rungs()
+        assert scene.approve(uid) == "granted"
+        scene.referrals.campaigns.close("spring", actor="mia")  # an open campaign refuses to lose its issuer
+    switched(installation, "[plugins.red-packet]\n", "[plugins.red-packet]\nenabled = false\n")
+    with installation.brand("acme") as brand:
+        scene = Scene(brand, deliver)
+        assert "red-packet" not in brand.plugins
+        scene.refund(number)
+        scene.deliver()
+        scene.referrals.settle()
+        (waits,) = scene.referrals.rungs.queue()
+        assert (waits.uid, waits.state) == (uid, "granted") and "'red-packet'" in waits.reason
+        (row,) = brand.reports.run("referral").rows
+        assert (row["qualified"], row["cost"], row["lost"]) == (0, 500, 0)
+        if again:  # another friend counts before anything was taken back: the reward stands
+            scene.order(late, number="B1")
+            scene.deliver()
+            assert scene.referrals.rungs.queue() == []
+    switched(installation, "enabled = false\n", "")
+    with installation.brand("acme") as brand:
+        scene = Scene(brand, deliver)
+        scene.referrals.settle()
+        scene.referrals.settle()
+        assert scene.referrals.rungs.get(uid).state == ("granted" if again else "revoked")
+        (row,) = brand.reports.run("referral").rows
+        assert (row["cost"], row["lost"]) == ((500, 0) if again else (0, 0))
+        spent = execute("SELECT spent_minor FROM referral_campaign").fetchone()[0]
+        owed = execute("SELECT count(*) FROM red_packet_payout WHERE state = 'due'").fetchone()[0]
+        assert (spent, owed) == ((500, 1) if again else (0, 0))
