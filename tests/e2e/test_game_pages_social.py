@@ -94,6 +94,10 @@ def test_a_friend_scans_the_owners_bargain_and_cuts_its_price_once(fair, phone):
     shoot(page, "game-bargain-owner")
     address = scanned(page, "[data-qr]")
     assert address == page.locator("#address").input_value()
+    page.locator("button[data-copy=address]").click()
+    page.wait_for_function("document.getElementById('result').textContent.length > 0")
+    marked = "(f => f.value.slice(f.selectionStart, f.selectionEnd))(document.getElementById('address'))"
+    assert page.evaluate(marked) == address
 
     friend = phone(helper_cookie)
     theirs = friend.open(address)

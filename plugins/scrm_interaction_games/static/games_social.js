@@ -1,5 +1,5 @@
 // Bargain, group-buy, join gift, invitations: the forms work without this file. With it the page stays where it is,
-// says what came of the press, shows the time that is left, and copies an address.
+// says what came of the press, and shows the time that is left.
 (() => {
   "use strict";
   document.addEventListener("scrm:answer", (event) => {
@@ -26,19 +26,6 @@
     setInterval(tick, 1000);
   }
 
-  for (const button of document.querySelectorAll("[data-copy]")) {
-    if (!navigator.clipboard) continue;
-    button.classList.remove("hidden");
-    button.addEventListener("click", async () => {
-      const field = document.getElementById(button.dataset.copy);
-      try {
-        await navigator.clipboard.writeText(field.value);
-        scrm.say(button.dataset.done, "good");
-      } catch {
-        field.select();
-      }
-    });
-  }
   addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload();
   });

@@ -138,8 +138,9 @@
     const button = event.target.closest("button[data-copy]");
     if (!button) return;
     const shown = document.getElementById(button.dataset.copy);
-    getSelection().selectAllChildren(shown);
-    const done = await copied(shown.textContent.trim());
+    if (shown.select) shown.select();  // a field
+    else getSelection().selectAllChildren(shown);
+    const done = await copied((shown.value ?? shown.textContent).trim());
     scrm.say(done ? body().copied : body().selected, done ? "good" : "");
   });
   // A page that is not served by https, and a browser inside an app, has no clipboard or refuses it.
