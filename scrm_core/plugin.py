@@ -35,9 +35,9 @@ V = TypeVar("V", bound=Callable[..., Any])
 # First words of `scrm ...`, of API paths and of history tables: no plugin may take them.
 RESERVED_NAMES = frozenset(
     {
-        *("core", "backup", "brand", "compact", "completion", "config", "contact", "demo", "doctor", "events", "export", "hooks"),
-        *("import", "init", "key", "migrate", "move", "outreach", "partner", "plugin", "report", "restore", "rfm"),
-        *("run", "segment", "worker"),
+        *("core", "backup", "brand", "compact", "completion", "config", "contact", "demo", "doctor", "events"),
+        *("export", "hooks", "import", "init", "key", "migrate", "move", "outreach", "partner", "plugin", "report"),
+        *("restore", "rfm", "run", "segment", "worker"),
     }
 )
 

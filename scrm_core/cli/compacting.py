@@ -22,7 +22,8 @@ def compact_command(session: Session, brand: str, dry_run: bool, as_json: bool) 
     with session.brand(brand) as opened:
         done = opened.retention.run(dry_run=dry_run)
     if as_json:
-        print_json({"dry_run": dry_run} | {name: getattr(done, name) for name in ("events", "visits", "messages", "held_by")})
+        words = "dry_run", "events", "visits", "messages", "held_by"
+        print_json(dict(zip(words, (dry_run, done.events, done.visits, done.messages, done.held_by), strict=True)))
         return
     verb = "would go" if dry_run else "went"
     click.echo(f"events: {done.events:,} {verb}")
