@@ -41,7 +41,7 @@ SILENT_SECONDS = 3_600
 RETENTION_JOB = "retention"
 RETENTION_SECONDS = 3_600
 # Of each hour: jobs of a worker follow one another, and a hundred brands have their turn.
-RETENTION_MOST_SECONDS = 20
+RETENTION_MOST_SECONDS = 60
 # A little longer than a run may take: a run is never claimed again while it goes on.
 JOB_LEASE_MS = LIMITS.job_ms + 60_000
 JOB_ATTEMPTS = 3
