@@ -265,6 +265,14 @@ class PersonQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class RewardItem:
+    """What an issuer knows of an item: how people call it, and why nobody gets another (``ended``), or nothing."""
+
+    title: str = ""
+    ended: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RewardOrder:
     """A reward to issue: what ``grant_key`` is unique for, whom it goes to, which one of its kind and how many.
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from marshmallow import Schema
 
-from .errors import PluginError
-from .facts import PersonQuery, RewardOrder
+from .errors import Invalid, PluginError
+from .facts import PersonQuery, RewardItem, RewardOrder
 from .hooks import HOOK_NAMES, HookSpecs
 
 if TYPE_CHECKING:
@@ -264,6 +264,17 @@ class Plugin(HookSpecs):
 
         Asked by whoever plans rewards long before they are granted; every item is fine unless a plugin says otherwise.
         """
+
+    def reward_item(self, kind: str, item: str) -> RewardItem | None:
+        """What the plugin knows of an item of one of its ``reward_kinds``, also one that it does not grant; or None.
+
+        Asked by whoever names an item for later: does it exist, how is it called, has it ended.
+        """
+        try:
+            self.verify_reward_item(kind, item)
+        except Invalid:
+            return None
+        return RewardItem()
 
     def reward_worth(self, kind: str, item: str, quantity: int) -> int | None:
         """What a reward of one of its ``reward_kinds`` is worth to whoever gets it (all of ``quantity``, at most).

@@ -21,6 +21,7 @@ from scrm_core.api import (
     RefundMade,
     Report,
     ReportTable,
+    RewardItem,
     RewardOrder,
     RewardWanted,
     hookimpl,
@@ -114,6 +115,10 @@ class CouponThreshold(Plugin):
     def verify_reward_item(self, kind: str, item: str) -> None:
         """Whether a batch or article can be given as a reward; raises Invalid."""
         self.coupons.issuing.check_item(kind, item)
+
+    def reward_item(self, kind: str, item: str) -> RewardItem | None:
+        """A batch, whoever gives its coupons away; an article that vouchers could be given for."""
+        return self.coupons.issuing.item(item) or super().reward_item(kind, item)
 
     def reward_worth(self, kind: str, item: str, quantity: int) -> int | None:
         """The price of a product voucher's article; of a coupon nobody knows before its cart."""

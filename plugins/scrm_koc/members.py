@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from scrm_core.api import Brand
 
 CHANNEL = "koc"
+COUPON = "coupon"
 MOST_ROWS = 500
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9-]{1,29}\Z")
 # Without 0, O, 1, I and L: codes are read aloud and typed.
@@ -78,8 +79,9 @@ class Members:
 
         ``target`` is where the link leads, with ``{code}`` in it as the link's
         code; a KOC's code is drawn where none is given.
-        Raises Invalid for a bad code or target, Conflict when the code or coupon batch is taken, and
-        (``enrolled``) for somebody who is a KOC already with another code, target, batch, followers or rate.
+        Raises Invalid for a bad code or target and a batch that is unknown or has ended, Conflict when the code
+        or coupon batch is taken, and (``enrolled``) for somebody who is a KOC already with another code, target,
+        batch, followers or rate.
         """
         code = code.upper()
         if code and not _CODE.match(code):
@@ -89,6 +91,7 @@ class Members:
         if known is not None:
             self._check_same(known, code, target, coupon_batch, followers, rate_bp)
             return known
+        self._check_batch(coupon_batch)
         self.brand.channels.ensure(CHANNEL, "KOC 关键意见消费者", "koc")
         code = code or "".join(secrets.choice(_ALPHABET) for _ in range(8))
         link = self.brand.links.create(CHANNEL, target, owner=NAME, campaign=code)
@@ -127,12 +130,21 @@ class Members:
                 code="enrolled",
             )  # fmt: skip
 
+    def _check_batch(self, batch: str | None) -> None:
+        """Where a plugin here has coupon batches, a KOC's is one of them, and open or yet to be; raises Invalid."""
+        if batch is None or COUPON not in self.brand.rewards.kinds():
+            return
+        known = self.brand.rewards.item(COUPON, batch)
+        if known is None or known.ended:
+            why = "no coupon batch is called that; make it first" if known is None else known.ended
+            raise Invalid(f"coupon_batch: {batch[:60]!r}: {why}", field="coupon_batch")
+
     @transactional
     def change(self, code: str, *, actor: str, **columns: Any) -> Member:
         """Change followers, rate_bp, coupon_batch or state; who changed what is kept.
 
-        Raises Invalid without an actor, NotFound, Conflict for a batch that is another's (``taken``) and for
-        a KOC who was erased (``erased``).
+        Raises Invalid without an actor and for a batch that is unknown or has ended, NotFound, Conflict for a
+        batch that is another's (``taken``) and for a KOC who was erased (``erased``).
         """
         actor = clean_text(actor, field="actor", max_length=200)
         if not actor:
@@ -155,6 +167,8 @@ class Members:
             before = getattr(member, column)
             if value == before:
                 continue
+            if column == "coupon_batch":
+                self._check_batch(value)
             execute(f"UPDATE koc_member SET {column} = ? WHERE id = ?", (value, member.id))
             execute(
                 "INSERT INTO koc_change (member_id, what, before, after, actor, at) VALUES (?, ?, ?, ?, ?, ?)",

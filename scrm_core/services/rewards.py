@@ -14,7 +14,7 @@ from ..db import brand_db, transactional
 from ..db.bulk import execute
 from ..db.faults import is_fault
 from ..errors import Conflict, Invalid, NotFound, PluginError, Veto
-from ..facts import RewardOrder
+from ..facts import RewardItem, RewardOrder
 from ..limits import LIMITS
 from ..models import Reward
 from ..values.text import clean_text
@@ -145,7 +145,7 @@ class Rewards:
         # Granted before, which stands whoever issues the kind today.
         found = self._find("r.grant_key = ?", key)
         if found is None:
-            raise _no_issuer(kind)
+            raise self._no_issuer(kind)
         same = (found.kind, found.item, found.quantity) == (kind, item, quantity)
         if not same or survivor(found.contact_id) != contact_id:
             raise Conflict(f"the grant key {key!r} was used for another reward", code="grant_key_used")
@@ -213,6 +213,15 @@ class Rewards:
     def _issues(self, kind: str) -> Plugin | None:
         return next((plugin for plugin in self.brand.plugins.values() if kind in plugin.reward_kinds), None)
 
+    def _no_issuer(self, kind: str) -> Conflict:
+        name = kind if kind in self.brand.installation.loader.candidates() else "NAME"
+        known = ", ".join(sorted(self.kinds())) or "none"
+        return Conflict(
+            f"no enabled plugin issues rewards of kind {kind!r}; add [plugins.{name}], the plugin that does, to the "
+            f"file of brand {self.brand.id!r}, or choose a kind that is issued there ({known})",
+            code="no_issuer",
+        )
+
     def check(self, kind: str, item: str = "") -> None:
         """Whether a reward could be granted: raises Conflict (``no_issuer``) when no enabled plugin issues the kind.
 
@@ -220,8 +229,19 @@ class Rewards:
         """
         issuer = self._issues(kind)
         if issuer is None:
-            raise _no_issuer(kind)
+            raise self._no_issuer(kind)
         issuer.verify_reward_item(kind, item)
+
+    def item(self, kind: str, item: str) -> RewardItem | None:
+        """What is known of an item, whoever hands it out; None when the issuer has none of that name.
+
+        Unlike :meth:`check` it also knows what is given by hand and never granted, such as
+        codes that were handed out. Raises Conflict (``no_issuer``) when no enabled plugin issues the kind.
+        """
+        issuer = self._issues(kind)
+        if issuer is None:
+            raise self._no_issuer(kind)
+        return issuer.reward_item(kind, item)
 
     def worth(self, kind: str, item: str = "", quantity: int = 1) -> int | None:
         """What a reward is worth at most, in minor units, as its issuer says; None when it cannot.
@@ -230,7 +250,7 @@ class Rewards:
         """
         issuer = self._issues(kind)
         if issuer is None:
-            raise _no_issuer(kind)
+            raise self._no_issuer(kind)
         return issuer.reward_worth(kind, item, quantity)
 
     def shortages(self, wanted: Sequence[RewardWanted], *, most_minor: int | None = None) -> list[str]:
@@ -243,7 +263,7 @@ class Rewards:
         for each in wanted:
             issuer = self._issues(each.kind)
             if issuer is None:
-                raise _no_issuer(each.kind)
+                raise self._no_issuer(each.kind)
             by_issuer.setdefault(issuer.name, []).append(each)
         found = (self.brand.plugins[name].reward_shortage(each, most_minor) for name, each in by_issuer.items())
         return [told for told in found if told]
@@ -282,10 +302,6 @@ class Rewards:
         if found is None:
             raise NotFound("no such reward")
         return found
-
-
-def _no_issuer(kind: str) -> Conflict:
-    return Conflict(f"no enabled plugin issues rewards of kind {kind!r}", code="no_issuer")
 
 
 def _call(plugin: Plugin, method: str, order: RewardOrder) -> Any:

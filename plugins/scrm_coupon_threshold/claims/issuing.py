@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Invalid, NotFound, RewardOrder, RewardWanted, ScrmError, Veto, execute
+from scrm_core.api import Invalid, NotFound, RewardItem, RewardOrder, RewardWanted, ScrmError, Veto, execute
 
 from ..batches.codes import HANDED_OUT
 from ..batches.service import Batch, Batches
@@ -52,6 +52,14 @@ class Issuing:
             raise Invalid(f"item: the batch {batch.code!r} is closed", field="item")
         if batch.scope.get("automatic"):
             raise Invalid(f"item: {batch.code!r} is a promotion, which nobody claims", field="item")
+
+    def item(self, item: str) -> RewardItem | None:
+        """What is known of a batch, whose codes may have been handed out; None for no batch."""
+        try:
+            batch = self.batches.get(item)
+        except NotFound:
+            return None
+        return RewardItem(batch.title, "the batch is closed" if batch.state == "closed" else "")
 
     def worth(self, kind: str, item: str, quantity: int) -> int | None:
         """What the articles cost in the catalogue, in minor units; None for a coupon and for an unknown price."""

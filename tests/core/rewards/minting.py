@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from scrm_core.api import Invalid, Plugin, Veto
+from scrm_core.api import Invalid, Plugin, RewardItem, Veto
 
 
 class Mint(Plugin):
@@ -23,6 +23,9 @@ class Mint(Plugin):
     def verify_reward_item(self, kind, item):
         if item == "NOTHING":
             raise Invalid("there are no such vouchers", field="item")
+
+    def reward_item(self, kind, item):
+        return RewardItem("last year's", "it is over") if item == "OLD" else super().reward_item(kind, item)
 
     def reward_worth(self, kind, item, quantity):
         return None if item == "MYSTERY" else 250 * quantity

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from minting import Mint
 
-from scrm_core.api import RewardWanted
+from scrm_core.api import RewardItem, RewardWanted
 from scrm_core.db.bulk import execute
 from scrm_core.errors import Conflict, Invalid, NotFound, PluginError, Veto
 from scrm_core.services.contacts import IdentityIn
@@ -314,6 +314,32 @@ def test_issuers_say_what_they_lack_for_all_rewards_that_are_planned(acme):
         with pytest.raises(Conflict) as refused:
             acme.rewards.shortages([RewardWanted("car", "", 1, 1)])
         assert refused.value.code == "no_issuer"
+
+
+def test_what_an_issuer_knows_of_an_item_is_told_also_of_one_that_it_does_not_grant(acme):
+    with acme:
+        assert acme.rewards.item("voucher", "A") == RewardItem()
+        assert acme.rewards.item("voucher", "NOTHING") is None
+        assert acme.rewards.item("voucher", "OLD") == RewardItem("last year's", "it is over")
+        with pytest.raises(Conflict) as refused:
+            acme.rewards.item("car", "")
+    assert refused.value.code == "no_issuer"
+
+
+class Cars(Mint):
+    """Issues its own name's kind, and is switched off here."""
+
+    name = "car"
+    reward_kinds = {"car": "a car"}
+
+
+def test_a_kind_that_nobody_issues_is_refused_with_what_to_do(new_installation):
+    acme = new_installation(plugins=(Mint, Cars), acme="\n[plugins.mint]\n", moonco="\n").brand("acme")
+    told = "the plugin that does, to the file of brand 'acme', or choose a kind that is issued there (voucher)"
+    for kind, table in (("boat", "[plugins.NAME]"), ("car", "[plugins.car]")):
+        with acme, pytest.raises(Conflict) as refused:
+            acme.rewards.check(kind)
+        assert refused.value.code == "no_issuer" and f"add {table}, {told}" in refused.value.message
 
 
 def test_another_brand_sees_nothing(acme, moonco):

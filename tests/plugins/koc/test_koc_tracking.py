@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from koc_scene import ON
 
 from scrm_core.errors import Conflict, Invalid, NotFound
+from scrm_coupon_threshold import CouponThreshold
+from scrm_coupon_threshold.service import coupons_of
 
 SECOND = """
 [[plugins.koc.programmes]]
@@ -362,6 +365,39 @@ def test_four_processes_that_enrol_one_person_make_one_koc(scene, together):
     with scene.brand:
         (member,) = scene.koc.members.page()
     assert {answer for answer in answers if answer != "enrolled"} == {member.code}
+
+
+def test_a_kocs_batch_is_one_that_the_brand_has_and_that_is_not_closed(scenes):
+    scene, _ = scenes(f"{ON}[plugins.coupon-threshold]\n", CouponThreshold)
+
+    def batch(code, **more):
+        rule, validity = {"kind": "threshold", "min_minor": 100, "off_minor": 10}, {"kind": "natural", "days": 30}
+        made = {"code": code, "title": "满减", "rule": rule, "validity": validity, **more}
+        coupons_of(scene.brand).batches.create(made)
+
+    with scene.brand:
+        batch("ANN10")  # a draft: it is opened when it is handed out
+        batch("OLD")
+        coupons_of(scene.brand).batches.open("OLD")
+        coupons_of(scene.brand).batches.close("OLD")
+        assert scene.brand.rewards.item("coupon", "ANN10").title == "满减"
+        assert scene.brand.rewards.item("coupon", "NONE") is None
+    for wrong, said in (("NONE", "no coupon batch is called that"), ("OLD", "the batch is closed")):
+        with pytest.raises(Invalid, match=said) as refused:
+            scene.enrol("ann", "ANN", coupon_batch=wrong)
+        assert refused.value.field == "coupon_batch"
+    assert scene.enrol("ann", "ANN", coupon_batch="ANN10").coupon_batch == "ANN10"
+    scene.enrol("bea", "BEA")
+    with scene.brand:
+        with pytest.raises(Invalid, match="no coupon batch"):
+            scene.koc.members.change("BEA", actor="lin", coupon_batch="NONE")
+        batch("BEA10")
+        assert scene.koc.members.change("BEA", actor="lin", coupon_batch="BEA10").coupon_batch == "BEA10"
+        # A KOC whose batch was closed since goes on; what is not changed is not looked up.
+        coupons_of(scene.brand).batches.open("BEA10")
+        coupons_of(scene.brand).batches.close("BEA10")
+        same = scene.koc.members.change("BEA", actor="lin", coupon_batch="BEA10", followers=5)
+        assert (same.coupon_batch, same.followers) == ("BEA10", 5)
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

@@ -222,6 +222,11 @@ def test_without_an_issuer_of_vouchers_nothing_is_published(new_installation, de
         problems = scene.referrals.dry_run(scene.definition())["problems"]
         assert [each.partition(":")[0] for each in problems] == ["ladder.0", "ladder.1"]
         assert all("no enabled plugin issues rewards of kind 'product-voucher'" in each for each in problems)
+        # What to do stands there: for a kind that has the name of its plugin, the very table.
+        assert "add [plugins.NAME], the plugin that does, to the file of brand 'acme'" in problems[0]
+        body = scene.definition(ladder=[rung(5, "", 500, kind="red-packet", quantity=500)])
+        (problem,) = scene.referrals.dry_run(body)["problems"]
+        assert "add [plugins.red-packet], the plugin that does" in problem
         scene.referrals.campaigns.create(scene.definition(), actor="mia")
         with pytest.raises(Invalid):
             scene.referrals.campaigns.publish("spring", actor="mia")
