@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .members import Members
 
 BATCH = 200
+ALL = 2**53
 MOST_ROWS = 500
 BP = 10_000
 _ENTRY = (
@@ -76,20 +77,23 @@ class Ledger:
 
     def earn_due(self) -> int:
         """Note completions, and earn what is due; returns how many orders were earned or came to nothing."""
-        self._note_completed()
-        after = done = 0
-        until = self._until()
-        while True:
+        self.note_completed(ALL)
+        return self.earn(ALL)
+
+    def earn(self, most: int) -> int:
+        """Earn what is due, of ``most`` orders at most; returns of how many."""
+        after, done, until = 0, 0, self._until()
+        while done < most:
             rows = execute(
                 "SELECT order_id FROM koc_order WHERE state = 'open' AND completed_at <= ? AND order_id > ? "
                 "ORDER BY order_id LIMIT ?",
-                (until, after, BATCH),
+                (until, after, min(BATCH, most - done)),
             ).fetchall()
-            for (order_id,) in rows:
-                done += self.settle_order(order_id)
-            if len(rows) < BATCH:
-                return done
+            if not rows:
+                break
+            done += sum(self.settle_order(order_id) for (order_id,) in rows)
             after = rows[-1][0]
+        return done
 
     def _until(self) -> int:
         """Orders completed up to then are earned."""
@@ -118,18 +122,23 @@ class Ledger:
                 return
             after = rows[-1][0]
 
-    def _note_completed(self) -> None:
-        """Found by reading, noted a batch at a time: open orders may be many, and most of them wait."""
+    def note_completed(self, most: int) -> int:
+        """Note which open orders are completed, ``most`` at most; returns how many.
+
+        Found by reading, noted a batch at a time: open orders may be many, and most of them wait.
+        """
         now, days = self.brand.now(), self.settings["complete_after_days"] * MS_PER_DAY
-        after = 0
-        while True:
+        after = done = 0
+        while done < most:
             rows = execute(
                 "SELECT k.order_id, CASE WHEN o.status = 'completed' THEN 1 ELSE 0 END FROM koc_order k "
                 "JOIN orders o ON o.id = k.order_id WHERE k.state = 'open' AND k.completed_at IS NULL "
                 "AND k.order_id > ? AND (o.status = 'completed' OR (? > 0 AND k.at + ? <= ?)) "
                 "ORDER BY k.order_id LIMIT ?",
-                (after, days, days, now, BATCH),
+                (after, days, days, now, min(BATCH, most - done)),
             ).fetchall()
+            if not rows:
+                break
             with self.brand.transaction():
                 for told, at, since in ((1, "?", now), (0, "at + ?", days)):
                     ids = [order_id for order_id, completed in rows if completed == told]
@@ -139,9 +148,8 @@ class Ledger:
                             f"AND order_id IN ({', '.join('?' * len(ids))})",
                             (since, *ids),
                         )
-            if len(rows) < BATCH:
-                return
-            after = rows[-1][0]
+            done, after = done + len(rows), rows[-1][0]
+        return done
 
     @transactional
     def settle_order(self, order_id: int) -> bool:
@@ -219,22 +227,34 @@ class Ledger:
             (contact_id,),
         )
 
-    def recheck(self) -> None:
+    def recheck(self, most: int = ALL) -> int:
         """Claw back what was earned of orders that count no more though no refund says so (closed, corrected).
 
         Orders that count again are given back, or decided again where they had not been earned yet.
+        Returns how many were changed; when that is ``most``, there may be others: ask again.
         """
-        rows = execute(
-            "SELECT k.order_id FROM koc_order k JOIN orders o ON o.id = k.order_id WHERE k.state = 'earned' "
-            f"AND {_CHANGED} ORDER BY k.order_id"
-        ).fetchall()
-        for (order_id,) in rows:
-            self.review(order_id)
+        after = done = 0
+        while done < most:
+            rows = execute(
+                "SELECT k.order_id FROM koc_order k JOIN orders o ON o.id = k.order_id WHERE k.state = 'earned' "
+                f"AND {_CHANGED} AND k.order_id > ? ORDER BY k.order_id LIMIT ?",
+                (after, min(BATCH, most - done)),
+            ).fetchall()
+            if not rows:
+                break
+            # Some of these are worth nothing for another reason, and stay as they are.
+            done += sum(self.review(order_id) != 0 for (order_id,) in rows)
+            after = rows[-1][0]
+        if done == most:
+            return done
         with self.brand.transaction():
-            execute(
-                "UPDATE koc_order SET state = 'open', reason = '' WHERE order_id IN "
-                f"(SELECT k.order_id FROM koc_order k JOIN orders o ON o.id = k.order_id WHERE {_VALID_AGAIN})"
-            )
+            again = execute(
+                "UPDATE koc_order SET state = 'open', reason = '' WHERE order_id IN (SELECT k.order_id "
+                f"FROM koc_order k JOIN orders o ON o.id = k.order_id WHERE {_VALID_AGAIN} "
+                "ORDER BY k.order_id LIMIT ?)",
+                (most - done,),
+            ).rowcount
+        return done + int(again)
 
     def settle_merge(self, contact_id: int) -> None:
         """Look again at every earned order of a buyer who turned out to be somebody else as well."""

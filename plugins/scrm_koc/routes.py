@@ -342,10 +342,13 @@ def statements() -> Any:
 @blueprint.post("/settle")
 @permission(SETTLE)
 def settle() -> Any:
-    """Make statements of everything that is earned and unsettled; with ``dry_run`` only tell them."""
+    """Earn what is due and make statements, so many at once; call again while ``more``. ``dry_run`` only tells all."""
     body, koc = _body(SettleBody()), _koc()
-    found = koc.statements.preview() if body["dry_run"] else koc.statements.settle(actor=current_actor())
-    return flask.jsonify({"statements": [statement_view(each, koc.brand) for each in found]})
+    if body["dry_run"]:
+        found, more = koc.statements.preview(), False
+    else:
+        found, more = koc.statements.step(actor=current_actor(), most=body["limit"])
+    return flask.jsonify({"statements": [statement_view(each, koc.brand) for each in found], "more": more})
 
 
 @blueprint.post("/statements/<number>/paid")

@@ -249,9 +249,10 @@ class AdjustBody(_Strict):
 
 
 class SettleBody(_Strict):
-    """A settlement; with ``dry_run`` it is only told what it would say."""
+    """A step of a settlement, of ``limit`` changes at most; with ``dry_run`` it is told what all of it would say."""
 
     dry_run = fields.Boolean(truthy={True}, falsy={False}, load_default=False)
+    limit = fields.Integer(strict=True, validate=validate.Range(1, 500), load_default=100)
 
 
 class PaidBody(_Strict):

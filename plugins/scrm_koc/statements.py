@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from .ledger import Ledger
 
 MOST_ROWS = 500
+STEP = 100
+"""So many changed orders and statements are one step of a settlement."""
 # A KOC's own entries and those of memberships merged into theirs.
 _OF = "member_id IN (SELECT id FROM koc_member WHERE id = ? OR merged_into_id = ?) AND statement_id IS NULL"
 _VIEW = (
@@ -67,13 +69,33 @@ class Statements:
 
     def settle(self, *, actor: str) -> list[Statement]:
         """Earn what is due, then make a statement for everybody with unsettled entries, each in its own transaction."""
-        actor = clean_text(actor, field="actor", max_length=200)
-        if not actor:
-            raise Invalid("a settlement needs an actor: who makes it", field="actor")
-        self.ledger.recheck()
-        self.ledger.earn_due()
-        made = (self._settle(member_id, actor) for member_id in self._waiting())
-        return [statement for statement in made if statement is not None]
+        _acting(actor)
+        made: list[Statement] = []
+        more = True
+        while more:
+            found, more = self.step(actor=actor)
+            made += found
+        return made
+
+    def step(self, *, actor: str, most: int = STEP) -> tuple[list[Statement], bool]:
+        """One step of :meth:`settle`: its statements, and whether there may be more to do.
+
+        It changes ``most`` orders and writes ``most`` statements at most; nobody gets a
+        statement before every order that is due has been looked at. Whoever was
+        interrupted, or meets another settlement, goes on from what is there: an
+        order is earned and an entry is taken once.
+        """
+        actor = _acting(actor)
+        if type(most) is not int or not 1 <= most <= MOST_ROWS:
+            raise Invalid(f"limit must lie between 1 and {MOST_ROWS}", field="limit")
+        done = 0
+        for look in (self.ledger.recheck, self.ledger.note_completed, self.ledger.earn):
+            done += look(most - done)
+            if done >= most:
+                return [], True
+        waiting = self._waiting(most - done)
+        made = (self._settle(member_id, actor) for member_id in waiting)
+        return [statement for statement in made if statement is not None], len(waiting) == most - done
 
     def preview(self) -> list[Statement]:
         """What :meth:`settle` would say now; nothing is written and nobody's writes wait for it."""
@@ -94,10 +116,11 @@ class Statements:
         return found
 
     @staticmethod
-    def _waiting() -> list[int]:
+    def _waiting(most: int) -> list[int]:
         rows = execute(
             "SELECT DISTINCT coalesce(m.merged_into_id, m.id) AS payee FROM koc_entry e "
-            "JOIN koc_member m ON m.id = e.member_id WHERE e.statement_id IS NULL ORDER BY payee"
+            "JOIN koc_member m ON m.id = e.member_id WHERE e.statement_id IS NULL ORDER BY payee LIMIT ?",
+            (most,),
         ).fetchall()
         return [row[0] for row in rows]
 
@@ -199,3 +222,10 @@ class Statements:
         if row is None:
             raise NotFound("no such statement")
         return Statement(*row)
+
+
+def _acting(actor: str) -> str:
+    actor = clean_text(actor, field="actor", max_length=200)
+    if not actor:
+        raise Invalid("a settlement needs an actor: who makes it", field="actor")
+    return actor

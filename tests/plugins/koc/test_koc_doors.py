@@ -66,7 +66,11 @@ def test_over_http_a_koc_is_enrolled_tracked_settled_and_paid(scenes):
     tried = call("POST", "/settle", {"dry_run": True}, "koc:settle").json["statements"]
     assert [(s["payable_minor"], s["state"]) for s in tried] == [(100, "dry_run")]
     assert call("GET", "/statements").json["statements"] == []
-    (settled,) = call("POST", "/settle", {}, "koc:settle").json["statements"]
+    assert call("POST", "/settle", {"limit": 1}, "koc:settle").json == {"statements": [], "more": True}  # it is earned
+    done = call("POST", "/settle", {}, "koc:settle").json
+    (settled,) = done["statements"]
+    assert done["more"] is False
+    assert call("POST", "/settle", {"limit": 0}, "koc:settle").status_code == 422
     assert (settled["payable_minor"], settled["state"]) == (100, "due")
     paid = call("POST", f"/statements/{settled['number']}/paid", {"reference": "T1"}, "koc:settle")
     assert paid.json["state"] == "paid"

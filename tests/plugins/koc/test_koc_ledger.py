@@ -266,6 +266,61 @@ def test_four_processes_settle_once(scenes, together):
     assert scene.adds_up()
 
 
+STEPS = """
+from scrm_koc.service import Koc
+
+
+def run(brand, worker):
+    koc, made, more = Koc(brand, brand.plugins["koc"].settings), [], True
+    while more:
+        with brand.transaction():  # as a request is: all of a step or nothing
+            found, more = koc.statements.step(actor=f"w{worker}", most=2)
+        made += [[s.member, s.payable_minor] for s in found]
+    return made
+"""
+
+
+def test_a_settlement_goes_in_steps_of_so_many_changes_and_goes_on_where_it_stopped(scenes):
+    scene, _ = scenes("\n[plugins.koc]\nrefund_days = 0\nrate_c_bp = 1000\n")
+    for n, name in enumerate(("ann", "bea", "cat")):
+        scene.enrol(name, name.upper())
+        for order in range(3):
+            sell(scene, f"{name}-{order}", 1_000, f"b{n}{order}", name.upper())
+    statements, made, steps = scene.koc.statements, [], 0
+    more = True
+    with scene.brand:
+        while more:
+            before = execute("SELECT count(*) FROM koc_order WHERE state <> 'open'").fetchone()[0]
+            found, more = statements.step(actor="finance", most=2)
+            after = execute("SELECT count(*) FROM koc_order WHERE state <> 'open'").fetchone()[0]
+            assert len(found) <= 2 and after - before <= 2
+            assert not found or after == 9  # nobody gets a statement before all that is due was looked at
+            made += [(s.member, s.total_minor) for s in found]
+            steps += 1
+        assert statements.step(actor="finance", most=2) == ([], False)
+        for most in (0, 501, True):
+            with pytest.raises(Invalid):
+                statements.step(actor="finance", most=most)
+    assert made == [("ANN", 300), ("BEA", 300), ("CAT", 300)] and steps > 6
+    assert scene.adds_up()
+
+
+def test_four_callers_who_settle_in_steps_at_once_pay_everybody_once(scenes, together):
+    scene, _ = scenes("\n[plugins.koc]\nrefund_days = 0\nrate_c_bp = 1000\n")
+    for name in ("ann", "bea", "cat", "dee"):
+        scene.enrol(name, name.upper())
+        for order in range(2):
+            sell(scene, f"{name}-{order}", 1_000, f"b{name}{order}", name.upper())
+    answers = together(scene.brand.installation, STEPS, 4)
+    paid = {}
+    for member, amount in (line for answer in answers for line in answer):
+        paid[member] = paid.get(member, 0) + amount
+    assert paid == {"ANN": 200, "BEA": 200, "CAT": 200, "DEE": 200}
+    with scene.brand:
+        assert execute("SELECT count(*), sum(amount_minor) FROM koc_entry WHERE statement_id IS NOT NULL").fetchone() == (8, 800)
+    assert scene.adds_up()
+
+
 def test_four_processes_refund_parts_of_one_order_and_claw_back_each_once(scenes, together):
     scene, _ = scenes("\n[plugins.koc]\nrefund_days = 0\nrate_c_bp = 777\n")
     scene.enrol("ann", "ANN")
