@@ -22,12 +22,12 @@ from . import eventlog
 from .brands import Brand
 from .config import BrandConfig, load_brand
 from .db.bulk import execute
-from .db.faults import is_fault
 from .db.migrations import CORE_MIGRATIONS, pending
 from .delivery import parked_counts, read_cursors
 from .errors import ConfigError, PluginError, ScrmError
 from .installation import Installation
 from .loader import Candidate, Loader
+from .partner_config import shared_secrets
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
 IMPORT_SECONDS = 30
@@ -67,6 +67,8 @@ def examine(installation: Installation, *, deep: bool = False) -> Iterator[Findi
         yield from _brand(installation, config, deep)
         if importable:
             yield from _configured(installation, config)
+    for own, name, what, remedy in shared_secrets({config.id: config.partners for config in configs}):
+        yield Finding(f"brand {own}, partner {name}", WARNING, what, remedy)
 
 
 def _disk(folder: Path) -> Finding:
@@ -168,20 +170,8 @@ def _configured(installation: Installation, config: BrandConfig) -> Iterator[Fin
         for each in problem.problems if problem is not None else ():
             yield Finding(f"brand {config.id}", FAILED, each, "correct it: scrm run does not start with it")
         if problem is None:
-            yield from _warnings(installation.brand(config.id))
-
-
-def _warnings(brand: Brand) -> Iterator[Finding]:
-    for name, plugin in brand.plugins.items():
-        place = f"brand {brand.id}, {name}"
-        try:
-            with brand:
-                found = [Finding(place, WARNING, told) for told in plugin.brand_warnings()]
-        except Exception as exc:
-            if is_fault(exc):
-                raise
-            found = [Finding(place, FAILED, f"brand_warnings() failed: {type(exc).__name__}: {exc}", "see the log")]
-        yield from found
+            for name, warning in installation.warnings(config.id):
+                yield Finding(f"brand {config.id}, {name}", WARNING, warning, "see to it; the brand goes on meanwhile")
 
 
 def _database(brand: Brand, deep: bool) -> Iterator[Finding]:

@@ -48,6 +48,19 @@ def _plugin_problems(brand: Brand) -> list[str]:
     return problems
 
 
+def _plugin_warnings(brand: Brand) -> list[tuple[str, str]]:
+    """(plugin, sentence) of what the brand's plugins want people to look at."""
+    found: list[tuple[str, str]] = []
+    for name, plugin in brand.plugins.items():
+        try:
+            found += [(name, warning) for warning in plugin.brand_warnings()]
+        except Exception as exc:
+            if is_fault(exc):
+                raise
+            found.append((name, f"brand_warnings() failed: {type(exc).__name__}: {exc}"))
+    return found
+
+
 def _signature(path: Path) -> tuple[int, int, int] | None:
     try:
         stat = os.stat(path)
@@ -131,6 +144,12 @@ class Installation:
             self.brand(brand_id)
         slot = self._slots.get(brand_id)
         return slot.problem if slot is not None else None
+
+    def warnings(self, brand_id: str) -> list[tuple[str, str]]:
+        """(plugin, sentence) of what people should look at though the brand works; raises what :meth:`brand` raises."""
+        brand = self.brand(brand_id)
+        with brand:
+            return _plugin_warnings(brand)
 
     def brands(self) -> Iterator[Brand]:
         """Every usable brand; a broken one is left out and logged."""

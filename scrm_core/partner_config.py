@@ -109,6 +109,26 @@ class Partner:
     secret: bytes = field(default=b"", repr=False)
 
 
+def shared_secrets(brands: Mapping[str, Mapping[str, Partner]]) -> list[tuple[str, str, str, str]]:
+    """(brand, partner, what, remedy) of each secret that two pairs of brands of one installation share.
+
+    ``brands``: the partners of each. The two ends of one pair have one secret: they
+    name one key, and each other.
+    """
+    seen: dict[bytes, tuple[str, Partner]] = {}
+    found: list[tuple[str, str, str, str]] = []
+    for own, partners in brands.items():
+        for partner in partners.values():
+            if not partner.secret:
+                continue
+            other, first = seen.setdefault(partner.secret, (own, partner))
+            pair = (first.key, first.brand, other) == (partner.key, own, partner.brand)
+            if other != own and not pair:
+                what = f"its secret is also that of [partners.{first.name}] of brand {other!r}"
+                found.append((own, partner.name, f"{what}: whoever knows it signs for both", "make one for each pair"))
+    return found
+
+
 def partners_of(own: str, tables: Mapping[str, Mapping[str, Any]], raw: Any) -> tuple[dict[str, Partner], list[str]]:
     """The partners of the brand ``own`` by name, and what is wrong with their tables.
 

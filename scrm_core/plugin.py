@@ -301,7 +301,10 @@ class Plugin(HookSpecs):
         return ()
 
     def brand_warnings(self) -> Iterable[str]:
-        """What an operator should see to before it becomes a problem, a sentence each; ``scrm doctor`` asks."""
+        """What people should look at though the brand works as it is configured, a sentence each.
+
+        Asked inside the brand by ``scrm doctor`` and ``scrm brand check``, which go on and end well.
+        """
         return ()
 
     def render_messages(self, batch: MessageBatch) -> Sequence[Rendered | Skipped]:

@@ -68,6 +68,9 @@ class Referral(Plugin):
     def brand_problems(self) -> Iterable[str]:
         return self.referrals.campaigns.unissuable()
 
+    def brand_warnings(self) -> Iterable[str]:
+        return self.referrals.campaigns.doubtful()
+
     # Events -------------------------------------------------------------------
 
     @hookimpl

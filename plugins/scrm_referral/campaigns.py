@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import SAME_PEOPLE, Conflict, Invalid, NotFound, execute, insert_rows, standing, transactional
 
-from .definition import Definition, from_json, issuer_problems, problems, read, shortages
+from .definition import Definition, from_json, issuer_problems, problems, read, shortages, unissued
 from .models import ReferralStock
 from .people import named, speakable
 from .schemas import MOST, NAME
@@ -168,14 +168,30 @@ class Campaigns:
         return [Campaign(*row[:3], from_json(row[3]), *row[4:]) for row in rows]
 
     def unissuable(self) -> list[str]:
-        """Rewards of open campaigns that nobody could grant as the brand is configured."""
+        """Rewards of running campaigns that no plugin issues as the brand is configured."""
         return [
-            f"campaign {campaign.code!r}: {sentence}; close the campaign first "
-            f"(scrm referral close {self.brand.id} {campaign.code} --as NAME), or let its rewards be issued again"
-            for campaign in self.published()
-            if campaign.state == "open" and self.brand.now() < campaign.definition.ends_at
+            f"campaign {campaign.code!r}: {sentence}; or close the campaign first "
+            f"(scrm referral close {self.brand.id} {campaign.code} --as NAME)"
+            for campaign in self._running()
+            for sentence in unissued(self.brand, campaign.definition)
+        ]
+
+    def doubtful(self) -> list[str]:
+        """Rewards of running campaigns that their issuer would refuse now, as of a batch that was closed.
+
+        What is approved meanwhile waits and says so in the queue; it is granted once it can be.
+        """
+        return [
+            f"campaign {campaign.code!r}: {sentence}; rewards of it wait: let it be issued again, or close the "
+            f"campaign (scrm referral close {self.brand.id} {campaign.code} --as NAME)"
+            for campaign in self._running()
+            if not list(unissued(self.brand, campaign.definition))
             for sentence in issuer_problems(self.brand, campaign.definition)
         ]
+
+    def _running(self) -> list[Campaign]:
+        now = self.brand.now()
+        return [each for each in self.published() if each.state == "open" and now < each.definition.ends_at]
 
     # Signing up -----------------------------------------------------------------
 

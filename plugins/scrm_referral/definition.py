@@ -187,15 +187,23 @@ def problems(brand: Brand, settings: dict[str, Any], made: Definition) -> Iterat
     yield from issuer_problems(brand, made)
 
 
+def unissued(brand: Brand, made: Definition) -> Iterator[str]:
+    """Kinds of rewards that no plugin issues as the brand is configured."""
+    kinds = brand.rewards.kinds()
+    for place, rung in enumerate(made.ladder):
+        if rung.kind not in kinds:
+            try:
+                brand.rewards.check(rung.kind, rung.item)
+            except Conflict as exc:
+                yield f"ladder.{place}: {exc.message}"
+
+
 def issuer_problems(brand: Brand, made: Definition) -> Iterator[str]:
     """Rewards that nobody could grant, or that are worth more than the ladder says."""
     for place, rung in enumerate(made.ladder):
         try:
             brand.rewards.check(rung.kind, rung.item)
             worth = brand.rewards.worth(rung.kind, rung.item, rung.quantity)
-        except (Conflict, Invalid) as exc:
-            yield f"ladder.{place}: {exc.message}"
-            continue
         except ScrmError as exc:
             yield f"ladder.{place}: {exc.message}"
             continue

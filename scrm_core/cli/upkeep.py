@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import click
 
 from ..errors import ConfigError, ScrmError
+from ..partner_config import Partner, shared_secrets
 from .codes import REFUSED
 from .output import json_option, print_json, print_table
 from .session import Session
@@ -90,26 +93,34 @@ def check(session: Session, brand: str | None, as_json: bool) -> None:
     """Explain every error in the brands' files: table, key, what was found, what is allowed.
 
     Imports the plugins that are switched on, because their settings are
-    checked too. Ends with 1 when there is an error.
+    checked too. What is no error but should be looked at is told as a warning.
+    Ends with 1 when there is an error.
     """
     installation = session.installation
     problems: dict[str, list[str]] = {}
+    warnings: dict[str, list[str]] = {}
+    partners: dict[str, Mapping[str, Partner]] = {}
     for brand_id in [brand] if brand is not None else installation.brand_ids():
-        problems[brand_id] = []
+        problems[brand_id], warnings[brand_id] = [], []
         try:
-            installation.brand(brand_id)
+            partners[brand_id] = installation.brand(brand_id).config.partners
+            warnings[brand_id] = [f"[plugins.{name}]: {text}" for name, text in installation.warnings(brand_id)]
         except ConfigError as exc:
             problems[brand_id] = list(exc.problems)
         except ScrmError as exc:
             if brand is not None:
                 raise
             problems[brand_id] = [str(exc)]
+    for own, name, what, remedy in shared_secrets(partners):
+        warnings[own].append(f"[partners.{name}]: {what}; {remedy}")
     if as_json:
-        print_json([{"brand": brand_id, "problems": found} for brand_id, found in problems.items()])
+        print_json([{"brand": each, "problems": problems[each], "warnings": warnings[each]} for each in problems])
     else:
         if not problems:
             click.echo(f"no brand has a file in {session.config.brands_dir}")
         for brand_id, found in problems.items():
             click.echo("\n".join(found) if found else f"{brand_id}: no errors")
+            for warning in warnings[brand_id]:
+                click.echo(f"{brand_id}: warning: {warning}")
     if any(problems.values()):
         raise click.exceptions.Exit(REFUSED)

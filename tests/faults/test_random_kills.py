@@ -11,7 +11,6 @@ from grounds import Grounds, free_port, pause, until
 from storm import Gateway, Storm, finished, tables, witnesses
 
 
-
 class Killer:
     """Kills what runs, and starts it again as its supervisor would."""
 

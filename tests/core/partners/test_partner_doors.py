@@ -131,6 +131,33 @@ def test_a_partner_that_is_no_brand_here_and_a_job_that_fails_are_findings(bare,
     }
 
 
+STAR = '[partners.star]\nurl = "https://star.example"\nkey = "{}"\nsecret = "env:{}"\n'
+ENDS = '[partners.{0}]\nurl = "https://here.example"\nkey = "acme-moonco-1"\nsecret = "env:PAIR"\n'
+
+
+@pytest.mark.parametrize(
+    ("acme", "moonco", "shared"),
+    [
+        (STAR.format("acme-star-1", "PAIR"), STAR.format("moonco-star-1", "PAIR"), True),
+        (STAR.format("acme-star-1", "PAIR"), STAR.format("acme-star-1", "PAIR"), True),  # two brands as if they were one
+        (STAR.format("acme-star-1", "PAIR"), STAR.format("moonco-star-1", "OTHER"), False),
+        (ENDS.format("moonco"), ENDS.format("acme"), False),  # the two ends of one pair
+    ],
+)
+def test_a_secret_that_two_brands_pairs_share_is_told_by_check_and_doctor(bare, clock, monkeypatch, acme, moonco, shared):
+    monkeypatch.setenv("PAIR", WRITTEN)
+    monkeypatch.setenv("OTHER", "whsec_" + "B" * 40)
+    two = bare(acme=acme, moonco=moonco)
+    said = "its secret is also that of [partners.star] of brand 'acme'"
+    checked = scrm(two, clock, "brand", "check")
+    (row,) = [row for row in json.loads(scrm(two, clock, "brand", "check", "--json")) if row["brand"] == "moonco"]
+    found = [f for f in json.loads(scrm(two, clock, "doctor", "--json")) if "also that of" in f["found"]]
+    assert (said in checked, len(row["warnings"]), len(found)) == ((True, 1, 1) if shared else (False, 0, 0))
+    if shared:
+        assert (found[0]["place"], found[0]["state"]) == ("brand moonco, partner star", "warning")
+        assert row["problems"] == [] and WRITTEN not in checked
+
+
 def test_dead_messages_are_listed_told_by_the_doctor_and_sent_again(bare, clock):
     two = bare(moonco="")
     uid = two.send({"quota": 1}, key="offer-1")

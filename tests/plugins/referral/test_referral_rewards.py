@@ -7,6 +7,7 @@ from referral_scene import HOUR, TABLES, Scene, rung
 
 from scrm_core.carts import Cart, CartLine
 from scrm_core.db.bulk import execute
+from scrm_core.doctor import examine
 from scrm_core.errors import Conflict, Invalid
 from scrm_core.installation import Installation
 from scrm_coupon_threshold import CouponThreshold
@@ -207,12 +208,27 @@ def test_dry_run_tells_what_a_ladder_costs_per_qualified_invitee(scene: Scene) -
     assert scene.referrals.campaigns.all() == []
 
 
-def test_a_brand_that_switched_the_issuer_off_is_told(scene: Scene) -> None:
-    scene.campaign()
-    assert list(scene.brand.plugins["referral"].brand_problems()) == []
-    scene.coupons.batches.close("bath-towel")
-    (problem,) = scene.brand.plugins["referral"].brand_problems()
-    assert problem.startswith("campaign 'spring': ladder.1: ") and "bath-towel" in problem
+def test_a_batch_that_is_closed_breaks_no_brand_is_told_and_what_is_approved_waits_for_it(
+    scene: Scene, house: Installation
+) -> None:
+    scene.campaign(ladder=[rung(1, "cup", 100)], gates=[{"gate": "first_order"}])
+    anna, code = scene.inviter()
+    plugin = scene.brand.plugins["referral"]
+    assert list(plugin.brand_problems()) == list(plugin.brand_warnings()) == []
+    scene.customers(code, 1)
+    scene.coupons.batches.close("cup")
+    (warning,) = plugin.brand_warnings()
+    assert warning.startswith("campaign 'spring': ladder.0: ") and "'cup'" in warning and "scrm referral close" in warning
+    assert list(plugin.brand_problems()) == []
+    scene.brand.config.path.touch()  # the file is read anew: it is taken into use as before
+    assert house.problem("acme") is None
+    told = [each for each in examine(house) if each.state != "ok" and "referral" in each.place]
+    assert [(each.state, each.found) for each in told] == [("warning", warning)]
+    ((_, uid),) = scene.rungs()
+    assert scene.approve(uid) == "approved" and "are over" in scene.referrals.rungs.get(uid).reason
+    assert scene.vouchers_of(anna) == []
+    scene.referrals.campaigns.close("spring", actor="mia")
+    assert list(plugin.brand_warnings()) == []
 
 
 def test_without_an_issuer_of_vouchers_nothing_is_published(new_installation, deliver) -> None:
