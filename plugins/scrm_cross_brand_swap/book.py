@@ -19,6 +19,7 @@ _COLUMNS = (
     "id", "code", "partner", "side", "state", "turn", "version", "text", "digest", "answer_until", "unit", "quota",
     "imbalance", "from_at", "until_at", "target", "link", "words", "show_url", "show_words", "clicks", "shown",
     "received", "given", "open_in", "open_out", "seq", "sent_at", "told_seq", "told", "sent", "statement", "reason",
+    "amends",
 )  # fmt: skip
 SELECT = f"SELECT {', '.join(_COLUMNS)} FROM cross_brand_swap_deal "
 
@@ -64,6 +65,7 @@ class Deal:
     sent: str
     statement: str
     reason: str
+    amends: str
 
     @property
     def terms(self) -> dict[str, Any]:
@@ -76,6 +78,12 @@ class Deal:
         """What the partner told last of what came to it; empty before the first telling."""
         told: dict[str, Any] = json.loads(self.told_text) if self.told_text else {}
         return told
+
+    @property
+    def amended(self) -> dict[str, Any]:
+        """The statement that stands in a dispute: ``by`` us or them, ``round``, ``text``; empty for none."""
+        amended: dict[str, Any] = json.loads(self.amends) if self.amends else {}
+        return amended
 
     @property
     def closes_at(self) -> int:

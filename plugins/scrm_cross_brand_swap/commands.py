@@ -221,6 +221,35 @@ def statement(session: CommandSession, brand_id: str, deal: str) -> None:
     session.show_record(view, as_json=True)
 
 
+@group.command("amend")
+@of_brand
+@click.argument("deal")
+@click.argument("file", type=_file, required=False)
+@actor_option
+@json_option
+def amend(session: CommandSession, brand_id: str, deal: str, file: Path | None, actor: str, as_json: bool) -> None:
+    """Offer the partner a statement of a disputed deal: the lines in FILE (JSON), else those of the own books."""
+    lines = _terms(file) if file is not None else None
+    with session.brand(brand_id) as brand:
+        swaps = _of(brand)
+        view = swaps.view(swaps.settling.amend(deal, lines, actor=actor))
+    session.show_record(view, as_json=as_json)
+
+
+@group.command("sign")
+@of_brand
+@click.argument("deal")
+@click.argument("digest")
+@actor_option
+@json_option
+def sign(session: CommandSession, brand_id: str, deal: str, digest: str, actor: str, as_json: bool) -> None:
+    """Sign the statement with this hash that the partner offered in a dispute."""
+    with session.brand(brand_id) as brand:
+        swaps = _of(brand)
+        view = swaps.view(swaps.settling.sign(deal, digest, actor=actor))
+    session.show_record(view, as_json=as_json)
+
+
 @group.command("steps")
 @of_brand
 @click.option("--deal", default="", help="Of one deal.")

@@ -304,15 +304,17 @@ class Ledger(Book):
     def brought(self, deal: Deal) -> dict[str, int]:
         """What came to this brand by a deal, per unit; the deal's own unit is what was counted.
 
-        Where adds are what counts, one that does not count has not stayed either.
+        Where adds are what counts, one that does not count has not stayed or ordered either; where first orders
+        are, whoever counts was added, also if they left since. So nobody stays or orders who is no add.
         """
         kept = self.brand.now() - deal.terms["keep_days"] * MS_PER_DAY
         adds, retained, orders = execute(
-            "SELECT sum(CASE WHEN lost_at IS NULL THEN 1 ELSE 0 END), "
+            "SELECT sum(CASE WHEN lost_at IS NULL OR (counted = 1 AND ? = 'first_order') THEN 1 ELSE 0 END), "
             "sum(CASE WHEN lost_at IS NULL AND at <= ? AND (counted = 1 OR ? <> 'add') THEN 1 ELSE 0 END), "
-            "sum(CASE WHEN ordered_at IS NOT NULL THEN 1 ELSE 0 END) "
+            "sum(CASE WHEN ordered_at IS NOT NULL AND lost_at IS NULL AND (counted = 1 OR ? <> 'add') "
+            "THEN 1 ELSE 0 END) "
             "FROM cross_brand_swap_arrival WHERE deal_id = ? AND void_by IS NULL",
-            (kept, deal.unit, deal.id),
+            (deal.unit, kept, deal.unit, deal.unit, deal.id),
         ).fetchone()
         totals = {"click": deal.clicks, "add": adds, "retained_add": retained, "first_order": orders}
         return {unit: int(total or 0) for unit, total in totals.items()} | {deal.unit: deal.received}
@@ -361,6 +363,8 @@ class Ledger(Book):
         numbers.append(body.get("open") if body.get("open") in (0, 1) else None)
         if any(type(each) is not int or not 0 <= each <= _MOST for each in numbers):
             raise Refuse("totals are whole numbers of every unit")
+        if max(totals["retained_add"], totals["first_order"]) > totals["add"]:  # type: ignore[index]
+            raise Refuse("totals cannot be: more people stayed, or ordered, than were added")
         if counted != totals[deal.unit] or counted > deal.quota:  # type: ignore[index,operator]
             raise Refuse("what counts is more than the quota, or not the total of the deal's unit")
         told = {"totals": totals, "final": 1 if body.get("final") == 1 else 0}

@@ -28,6 +28,7 @@ class SwapDeal(BrandModel):
     last telling, ``told_seq`` the number of that; ``sent``, ``seq`` and ``sent_at``
     are of this brand's own. ``open_in`` is 0 while this brand
     received more than the limit above what it gave, ``open_out`` the partner's.
+    ``amends`` is the statement (JSON) that one side offers in a dispute.
     """
 
     id = pw.BigAutoField()
@@ -64,6 +65,7 @@ class SwapDeal(BrandModel):
     statement = pw.TextField(default="")
     reason = pw.TextField(default="")
     created_at = InstantField()
+    amends = pw.TextField(default="")
 
     class Meta:
         table_name = "cross_brand_swap_deal"

@@ -11,7 +11,7 @@ from scrm_core.api import Invalid, current_actor, current_brand, load_body, perm
 
 from .book import NAME
 from .report import swap_report
-from .schemas import AnswerBody, LinkBody, LostBody, OfferBody, PartnerBody, ShownBody
+from .schemas import AmendBody, AnswerBody, LinkBody, LostBody, OfferBody, PartnerBody, ShownBody, SignBody
 from .service import Swaps
 
 blueprint = flask.Blueprint("cross_brand_swap", __name__)
@@ -140,6 +140,24 @@ def statement(code: str) -> Any:
     """The settlement as this side computes it now."""
     swaps = _swaps()
     return flask.jsonify(swaps.settling.ours(swaps.deal(code)))
+
+
+@blueprint.post("/deals/<code>/amend")
+@permission(DEAL)
+def amend(code: str) -> Any:
+    """Offer the partner a statement of a disputed deal."""
+    body = load_body(AmendBody(), flask.request.get_json())
+    swaps = _swaps()
+    return flask.jsonify(swaps.view(swaps.settling.amend(code, body["lines"], actor=current_actor())))
+
+
+@blueprint.post("/deals/<code>/sign")
+@permission(DEAL)
+def sign(code: str) -> Any:
+    """Sign the statement that the partner offered in a dispute."""
+    body = load_body(SignBody(), flask.request.get_json())
+    swaps = _swaps()
+    return flask.jsonify(swaps.view(swaps.settling.sign(code, body["digest"], actor=current_actor())))
 
 
 @blueprint.get("/deals/<code>/steps")

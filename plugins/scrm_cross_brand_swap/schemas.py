@@ -92,6 +92,18 @@ class AnswerBody(_Strict):
     reason = _text(0, 500, load_default="")
 
 
+class AmendBody(_Strict):
+    """A statement for a disputed deal: ``lines`` of both directions; none: as this brand's books have them."""
+
+    lines = fields.Dict(load_default=None, allow_none=True)
+
+
+class SignBody(_Strict):
+    """The hash of the partner's statement that is signed."""
+
+    digest = _text(1, 100, required=True)
+
+
 class LinkBody(_Strict):
     """The link told again; ``words`` replace those beside it."""
 

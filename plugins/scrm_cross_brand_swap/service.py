@@ -10,12 +10,12 @@ from typing import Any
 
 from scrm_core.api import Conflict, NotFound, PartnerMessage, execute, transactional
 
+from .amending import Amending, shown
 from .book import MS_PER_DAY, NAME, Book, Deal, Refuse
 from .deals import Deals
 from .fit import Fit, Profile, judge, rounded
 from .ledger import Ledger
 from .overlap import Overlaps
-from .settling import Settling
 from .statement import printable
 from .terms import KINDS, digest, written
 
@@ -42,9 +42,9 @@ class Swaps(Book):
         return Ledger(self.brand, self.settings)
 
     @property
-    def settling(self) -> Settling:
-        """The end of deals."""
-        return Settling(self.brand, self.settings)
+    def settling(self) -> Amending:
+        """The end of deals, and the way out of a dispute."""
+        return Amending(self.brand, self.settings)
 
     @property
     def overlaps(self) -> Overlaps:
@@ -145,6 +145,8 @@ class Swaps(Book):
             "swap.settle": self.settling.take_settle,
             "swap.settled": self.settling.take_settled,
             "swap.dispute": self.settling.take_dispute,
+            "swap.amend": self.settling.take_amend,
+            "swap.signed": self.settling.take_signed,
             "swap.refused": self._take_refused,
             "swap.overlap.ask": self.overlaps.take_ask,
             "swap.overlap.answer": self.overlaps.take_sketch,
@@ -231,6 +233,7 @@ class Swaps(Book):
             "told": deal.told.get("totals"),
             "shown": deal.shown,
             "reason": deal.reason,
+            "amends": shown(deal),
         }
 
     def dry_run(

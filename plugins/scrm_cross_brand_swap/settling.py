@@ -9,7 +9,7 @@ from scrm_core.api import Conflict, Invalid, PartnerMessage, execute, transactio
 
 from .book import MS_PER_DAY, Book, Deal, Refuse
 from .ledger import Ledger
-from .statement import DIRECTIONS, difference, printable, smaller, statement
+from .statement import DIRECTIONS, difference, printable, smaller, statement, unsound
 from .terms import digest, read, written
 
 
@@ -176,13 +176,15 @@ class Settling(Book):
 def _at_smaller(deal: Deal, ours: dict[str, Any], text: str) -> str | None:
     """Ours and the partner's statement at the smaller counter of each line.
 
-    None when they are more than 5% apart, or when the partner's does not add up in itself.
+    None when they are more than 5% apart, or when the partner's cannot be, or does not add up in itself.
     """
     try:
         theirs = read(text)
     except Invalid:
         return None
     lines = smaller(ours["lines"], theirs.get("lines")) if isinstance(theirs, dict) else None
-    if lines is None or text != written(statement(deal.code, deal.digest, deal.unit, theirs["lines"])):
+    if lines is None or unsound(theirs["lines"]):
+        return None
+    if text != written(statement(deal.code, deal.digest, deal.unit, theirs["lines"])):
         return None
     return written(statement(deal.code, deal.digest, deal.unit, lines))

@@ -47,6 +47,18 @@ def statement(deal: str, terms_hash: str, unit: str, lines: Lines) -> dict[str, 
     }
 
 
+def unsound(lines: Lines) -> str:
+    """What of lines cannot be, as ``a_to_b.first_order: 5 of 3 adds``; empty when they can be.
+
+    Whoever stayed, and whoever ordered, had been added.
+    """
+    for direction in DIRECTIONS:
+        for column in ("retained_add", "first_order"):
+            if lines[direction][column] > lines[direction]["add"]:
+                return f"{direction}.{column}: {lines[direction][column]} of {lines[direction]['add']} adds"
+    return ""
+
+
 def smaller(ours: Lines, theirs: Any) -> dict[str, dict[str, int]] | None:
     """Lines at the smaller of two counters each, if none differs by more than 5% of the larger; else None.
 
