@@ -16,6 +16,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable
+from itertools import groupby
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -99,39 +100,19 @@ def offers(cls: type[Any]) -> list[tuple[str, str]]:
     return found
 
 
-def settings(schema: type[Any], heading: str) -> str:
-    """A table of a configuration file with its keys, and the tables below it."""
-    from marshmallow import fields, missing
-
-    rows, below = [], []
-    for name, item in schema().fields.items():
-        inner = item.value_field if isinstance(item, fields.Dict) else item
-        if isinstance(inner, fields.Nested):
-            place = f"{heading}.{name}.NAME" if isinstance(item, fields.Dict) else f"{heading}.{name}"
-            below.append(settings(type(inner.schema), place))
-            continue
-        default = "required" if item.required else ""
-        if not item.required and item.load_default is not missing:
-            default = f"`{toml(item.load_default)}`"
-        description = item.metadata.get("description", "")
-        rows.append((f"`{name}`", default, f"{description} (secret)" if item.metadata.get("secret") else description))
-    own = f"### `[{heading}]`\n\n{table(('key', 'default', 'meaning'), rows)}" if rows else ""
-    return "\n".join(part for part in (own, *below) if part)
+def settings(rows: Iterable[Any]) -> str:
+    """A table of each table of a configuration file, with its keys."""
+    parts = []
+    for name, keys in groupby(rows, lambda row: row.table):
+        found = [(f"`{key.key}`", code(key.default), key.meaning) for key in keys]
+        heading = f"### `[{name}]`\n\n" if name else ""
+        parts.append(heading + table(("key", "default", "meaning"), found))
+    return "\n".join(parts)
 
 
-def toml(value: Any) -> str:
-    """A default as one writes it in a TOML file."""
-    if callable(value):
-        value = value()
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(toml(each) for each in value) + "]"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {toml(each)}" for key, each in value.items()) + "}"
-    return f'"{value}"' if isinstance(value, str) else str(value)
+def code(default: str) -> str:
+    """A default as code; one that is none stays a word."""
+    return default if default in ("", "required") else f"`{default}`"
 
 
 def plugin_declarations() -> str:
@@ -182,7 +163,9 @@ def bundled_plugins() -> list[Any]:
 
 def plugin_settings() -> str:
     """The settings of every bundled plugin."""
-    return "\n".join(settings(cls.Settings, f"plugins.{cls.name}") for cls in bundled_plugins() if cls.Settings)
+    from scrm_core.config_reference import plugin_settings as known
+
+    return settings(known(bundled_plugins()))
 
 
 def plugin_routes() -> str:
@@ -205,24 +188,16 @@ def plugin_scopes() -> str:
 
 def project_settings() -> str:
     """``scrm.toml``."""
-    from scrm_core.config import ProjectSchema
+    from scrm_core.config_reference import project_settings as known
 
-    return settings(ProjectSchema, "").partition("\n\n")[2]
+    return settings(known())
 
 
 def brand_settings() -> str:
     """The tables of ``brands/<id>.toml``."""
-    from marshmallow import fields
+    from scrm_core.config_reference import brand_settings as known
 
-    from scrm_core.config import BrandSchema
-
-    parts = []
-    for name, item in BrandSchema().fields.items():
-        if isinstance(item, fields.Nested):
-            parts.append(settings(type(item.schema), name))
-        elif isinstance(item, fields.Dict) and isinstance(item.value_field, fields.Nested):
-            parts.append(settings(type(item.value_field.schema), f"{name}.NAME"))
-    return "\n".join(parts)
+    return settings(known())
 
 
 def segment_fields() -> str:

@@ -79,6 +79,7 @@ def list_plugins(session: Session, check: bool, as_json: bool) -> None:
 @click.pass_obj
 def show(session: Session, name: str, as_json: bool) -> None:
     """What a plugin declares, and how it fares in each brand."""
+    from ..config_reference import plugin_settings
     from ..hooks import HOOK_NAMES
     from ..plugin import Plugin
 
@@ -97,7 +98,9 @@ def show(session: Session, name: str, as_json: bool) -> None:
         "commands": cls.commands is not None,
         "short_names": list(cls.short_names),
     }
-    settings = _settings(cls)
+    settings = [
+        {"name": each.key, "default": each.default, "description": each.meaning} for each in plugin_settings([cls])
+    ]
     states = _states(session, name)
     if as_json:
         print_json({**record, "settings": settings, "brands": states})
@@ -109,24 +112,6 @@ def show(session: Session, name: str, as_json: bool) -> None:
     if states:
         click.echo()
         session.show(list(states[0]), [list(state.values()) for state in states])
-
-
-def _settings(cls: Any) -> list[dict[str, Any]]:
-    if cls.Settings is None:
-        return []
-    rows = []
-    for name, field in cls.Settings().fields.items():
-        default = field.load_default
-        known = isinstance(default, str | int | float | bool | list | dict) or default is None
-        shown = default if known and not field.metadata.get("secret") else None
-        rows.append(
-            {
-                "name": name,
-                "default": "required" if field.required else shown,
-                "description": field.metadata.get("description", ""),
-            }
-        )
-    return rows
 
 
 def _states(session: Session, name: str) -> list[dict[str, Any]]:
@@ -281,7 +266,8 @@ def resume(session: Session, brand: str, plugin: str) -> None:
 def hooks_command(session: Session, name: str | None, as_json: bool) -> None:
     """What a plugin can react to.
 
-    With NAME: that hook's contract and the fields of its argument.
+    With NAME: that hook's contract, the fields of its argument and, in a
+    project, which plugins of each brand implement it, in call order.
     """
     from ..hooks import HOOK_NAMES
 
@@ -296,12 +282,29 @@ def hooks_command(session: Session, name: str | None, as_json: bool) -> None:
         close = difflib.get_close_matches(name, HOOK_NAMES, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"hooks are {', '.join(HOOK_NAMES)}"
         raise NotFound(f"no hook {name!r}; {hint}")
-    hook = _hook(name)
+    hook, brands = _hook(name), _implementers(session, name)
     if as_json:
-        print_json(hook)
+        print_json({**hook, "brands": brands})
         return
     click.echo(f"{name}(self, {hook['parameter']}: {hook['argument']})\n\n{hook['contract']}\n\n{hook['meaning']}\n")
     session.show(["field", "type"], list(hook["fields"].items()))
+    if brands is not None:
+        click.echo()
+        session.show(["brand", "called in this order"], [(each["brand"], each["plugins"]) for each in brands])
+
+
+def _implementers(session: Session, name: str) -> list[dict[str, Any]] | None:
+    """By brand, the plugins that implement a hook, in call order; None outside a project."""
+    from ..config import find_project
+
+    try:
+        find_project(session.start)
+    except NotFound:
+        return None
+    return [
+        {"brand": brand.id, "plugins": [plugin for plugin, _, _ in brand.hooks.implementations(name)]}
+        for brand in session.installation.brands()
+    ]
 
 
 def _hook(name: str) -> dict[str, Any]:

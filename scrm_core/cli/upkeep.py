@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import ConfigError, ScrmError
-from ..partner_config import Partner, shared_secrets
 from .codes import REFUSED
 from .output import json_option, print_json, print_table
 from .session import Session
+
+if TYPE_CHECKING:
+    from ..partner_config import Partner
 
 
 @click.command("migrate")
@@ -96,6 +99,8 @@ def check(session: Session, brand: str | None, as_json: bool) -> None:
     checked too. What is no error but should be looked at is told as a warning.
     Ends with 1 when there is an error.
     """
+    from ..partner_config import shared_secrets
+
     installation = session.installation
     problems: dict[str, list[str]] = {}
     warnings: dict[str, list[str]] = {}
