@@ -9,15 +9,21 @@ is put back.
 
 from __future__ import annotations
 
+import contextlib
+import heapq
 import itertools
 import shutil
+import time
 import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import peewee
+
 from scrm_core.db.bulk import execute
+from scrm_core.db.postgres import PostgresEngine
 from scrm_core.installation import Installation
 from scrm_core.plugin import Plugin
 
@@ -97,6 +103,39 @@ class _Contents:
     counts: dict[str, tuple[int, bool]]
 
 
+# The tables that a connection knows and the statements that it has prepared are no state that a test could see.
+_AS_NEW = "RESET ALL; SELECT pg_advisory_unlock_all(); DISCARD TEMP; UNLISTEN *"
+
+
+class _Engine(PostgresEngine):
+    """An engine that takes over one connection, leaves one behind and asks about schemas by the session's own."""
+
+    def __init__(self, url: str, schemas: PostgresSchemas) -> None:
+        super().__init__(url)
+        self._schemas = schemas
+        connection = schemas.take()
+        if connection is not None:
+            heapq.heappush(self.database._connections, (time.time(), 0, connection))
+
+    def _direct(self, sql: str, params: tuple[Any, ...] = ()) -> list[Any]:
+        import psycopg
+
+        try:
+            return self._schemas.ask(sql, params)
+        except psycopg.Error as exc:
+            raise peewee.OperationalError(str(exc)) from exc
+
+    def close(self) -> None:
+        pool = self.database
+        if not pool.is_closed():
+            pool.close()
+        idle = [connection for _, _, connection in pool._connections if not connection.closed]
+        if idle:
+            pool._connections = [each for each in pool._connections if each[2] is not idle[0]]
+            self._schemas.give(idle[0])
+        super().close()
+
+
 class PostgresSchemas:
     """The schemas of this session's database, in the state in which a test may use them."""
 
@@ -107,12 +146,40 @@ class PostgresSchemas:
         self._admin: Any = psycopg.connect(url, autocommit=True, prepare_threshold=None)
         # All tables are emptied, so no foreign key has to be asked about.
         self._admin.execute("SET session_replication_role = replica")
+        self._url = url
+        self._lent: Any = None
         self._questions: dict[str, str] = {}
         self._plain: _Contents | None = None
         self._now: _Contents | None = None
 
     def close(self) -> None:
         self._admin.close()
+        if self._lent is not None:
+            self._lent.close()
+
+    def engine(self) -> PostgresEngine:
+        """The engine of one test. To connect takes longer than most tests, so it begins with a connection of the last."""
+        return _Engine(self._url, self)
+
+    def take(self) -> Any:
+        """A connection that is as new, or None."""
+        lent, self._lent = self._lent, None
+        return lent
+
+    def give(self, connection: Any) -> None:
+        """Keep an idle connection for the next test."""
+        import psycopg
+
+        with contextlib.suppress(psycopg.Error):
+            connection.execute(_AS_NEW, prepare=False)
+            connection.scrm_schema = None
+            connection, self._lent = self._lent, connection
+        if connection is not None:
+            connection.close()
+
+    def ask(self, sql: str, params: tuple[Any, ...]) -> list[Any]:
+        cursor = self._admin.execute(sql, params)
+        return cursor.fetchall() if cursor.description else []
 
     def prepare(self, kind: Kind, plain: Callable[[], Installation]) -> None:
         """Leave nothing of the test before; ``plain`` opens an installation of the brands without plugins.
@@ -136,8 +203,9 @@ class PostgresSchemas:
             self._admin.execute(f'DROP TABLE IF EXISTS "{schema}"."{table}" CASCADE')
         self._restore(keep)
         # A plugin's tables are as new. Numbers of the core's go on: ids of two tables are rarely equal by chance.
-        for sequence in keep.counts.keys() - self._plain.counts.keys():
-            self._admin.execute("SELECT setval(%s::regclass, %s, %s)", (sequence, *keep.counts[sequence]))
+        with self._admin.pipeline():
+            for sequence in keep.counts.keys() - self._plain.counts.keys():
+                self._admin.execute("SELECT setval(%s::regclass, %s, %s)", (sequence, *keep.counts[sequence]))
         self._now = keep
 
     def migrated(self, kind: Kind) -> None:
