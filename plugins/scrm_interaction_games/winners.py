@@ -16,6 +16,7 @@ from scrm_core.api import (
     Invalid,
     consumer_language,
     consumer_page,
+    csv_cell,
     current_brand,
     from_instant,
     iso,
@@ -114,7 +115,8 @@ def _write(brand: Brand, campaign: CampaignView, out: Path) -> int:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         while rows := winners.page(campaign, after=after, limit=winners.MOST):
-            writer.writerows([_told(brand, row)[name] for name in COLUMNS] for row in rows)
+            told = (_told(brand, row) for row in rows)
+            writer.writerows([csv_cell(row[name]) for name in COLUMNS] for row in told)
             count, after = count + len(rows), rows[-1]["id"]
     return count
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import os
 import sys
 from pathlib import Path
 
@@ -238,7 +239,9 @@ def export(
         csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
         return
     try:
-        with output.open("w", encoding="utf-8-sig", newline="") as file:
+        # Names and phones in clear: for the owner of the file alone.
+        handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(handle, "w", encoding="utf-8-sig", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows(rows)
     except OSError as exc:
         raise Invalid(

@@ -264,6 +264,7 @@ def test_on_the_command_line_packets_are_funded_prepared_exported_and_confirmed(
     out = tmp_path / "out.csv"
     assert run("payouts", "export", "acme", "-o", str(out)).exit_code != 0  # nobody says who exports
     assert run("payouts", "export", "acme", "-o", str(out), *by).exit_code == 0
+    assert out.stat().st_mode & 0o077 == 0  # phones in clear
     lines = table(csv.reader(io.StringIO(out.read_text("utf-8-sig"))))
     code = scene.payout("a").file
     once_more = run("payouts", "export", "acme", "--file", code)
