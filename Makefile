@@ -9,13 +9,14 @@ ARGS ?=
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 
-.PHONY: help run test soak bench lint clean
+.PHONY: help run test soak faults bench lint clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make run     install, create the demo project and serve it on http://127.0.0.1:$(PORT)"
 	@echo "make test    install and run every test this machine can run"
 	@echo "make soak    run the tests that take minutes each"
+	@echo "make faults  kill, cut off and starve real processes, three times in a row (long ones too)"
 	@echo "make bench   run the benchmarks beside their yardsticks (SIZE=small: under a minute)"
 	@echo "make lint    ruff and mypy"
 	@echo "make clean   remove .venv and caches (the demo project stays)"
@@ -51,6 +52,10 @@ test: $(VENV)/installed-test
 # What takes minutes and says little more than a smaller test beside it.
 soak: $(VENV)/installed-test
 	@$(BIN)/python -m pytest -n logical --maxprocesses 4 -m soak $(ARGS)
+
+# Both databases; the seed of each run is printed and is given again with SCRM_FAULT_SEED.
+faults: $(VENV)/installed-test
+	@for time in 1 2 3; do $(BIN)/python -m pytest -n 0 -m 'soak or not soak' tests/faults $(ARGS) || exit 1; done
 
 bench: $(VENV)/installed-test
 	@$(BIN)/python benchmarks/run.py $(if $(filter small,$(SIZE)),--small) $(ARGS)

@@ -17,6 +17,7 @@ from huey import RedisHuey, SqliteHuey, crontab
 from huey.consumer import Consumer
 
 from .config import ProjectConfig
+from .db import leaving_none_open
 from .db.bulk import execute
 from .delivery import describe
 from .errors import NotFound
@@ -45,6 +46,7 @@ RETENTION_MOST_SECONDS = 60
 # A little longer than a run may take: a run is never claimed again while it goes on.
 JOB_LEASE_MS = LIMITS.job_ms + 60_000
 JOB_ATTEMPTS = 3
+REDIS_SILENCE_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +68,22 @@ class EmbeddedConsumer(Consumer):  # type: ignore[misc]
 def make_huey(config: ProjectConfig) -> Any:
     """The queue named by ``queue_url``: Redis, or a file in the data folder."""
     if config.queue_url:
-        return RedisHuey("scrm", url=config.queue_url, results=False)
+        # Longer than huey waits for a task (a second). Without it a line that went dead is waited on for ever.
+        return RedisHuey("scrm", connection_pool=_redis_pool(config, REDIS_SILENCE_SECONDS), results=False)
     config.data_dir.mkdir(parents=True, exist_ok=True)
     return SqliteHuey("scrm", filename=str(config.data_dir / "queue.huey"), results=False)
 
 
-def redis_wake(config: ProjectConfig) -> Callable[[str], object]:
-    """A function that puts a wake-up for a brand into the Redis queue; it gives up within a second."""
+def _redis_pool(config: ProjectConfig, seconds: float) -> Any:
+    """Connections to the queue's Redis that give up after so many seconds of silence."""
     from redis import ConnectionPool
 
-    pool = ConnectionPool.from_url(config.queue_url, socket_timeout=0.5, socket_connect_timeout=0.5)
-    huey = RedisHuey("scrm", connection_pool=pool, results=False)
+    return ConnectionPool.from_url(config.queue_url, socket_timeout=seconds, socket_connect_timeout=seconds)
+
+
+def redis_wake(config: ProjectConfig) -> Callable[[str], object]:
+    """A function that puts a wake-up for a brand into the Redis queue; it gives up within a second."""
+    huey = RedisHuey("scrm", connection_pool=_redis_pool(config, 0.5), results=False)
 
     @huey.task(name="scrm.wake")  # type: ignore[untyped-decorator]
     def wake(brand_id: str) -> None:
@@ -198,7 +205,8 @@ def run_job(brand: Brand, due: DueJob) -> bool:
     if work is None or not _claim(brand, due):
         return False
     try:
-        work()
+        with leaving_none_open():
+            work()
     except BaseException as exc:  # a job may raise anything, SystemExit too
         error, _ = describe(exc)
         log.exception("brand %s: job %s/%s failed", brand.id, due.plugin, due.job)

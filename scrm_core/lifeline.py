@@ -8,10 +8,13 @@ at an arbitrary instant, which is what every write here is built for.
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import signal
 import sys
 import threading
+
+log = logging.getLogger("scrm.worker")
 
 PARENT = "SCRM_PARENT_PID"
 """Environment variable that names the process a child belongs to."""
@@ -38,6 +41,18 @@ def end_with_parent(parent: int | None = None) -> None:
         threading.Thread(target=_watch, args=(parent,), name="lifeline", daemon=True).start()
     if os.getppid() != parent:  # it ended before the tie was made
         os._exit(1)
+
+
+def leave(code: int) -> None:
+    """End this process with ``code``, also when threads that a plugin started run on: Python would wait for them."""
+    left = [each.name for each in threading.enumerate() if not each.daemon and each is not threading.main_thread()]
+    if not left:
+        raise SystemExit(code)
+    log.warning("threads of plugins run on and end with this process: %s", ", ".join(left[:10]))
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _watch(parent: int) -> None:

@@ -18,6 +18,8 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 # What takes longest, longest first: whoever began it last would be waited for.
 LONG = (
     "tests/e2e",
+    "tests/faults",
+    "tests/security",
     "tests/docs/test_console.py",
     "tests/docs/test_examples.py",
     "tests/services",
@@ -25,7 +27,7 @@ LONG = (
 )
 
 # Folders whose tests share what takes its time to make.
-TOGETHER = ("tests/e2e", "tests/security")
+TOGETHER = ("tests/e2e", "tests/faults", "tests/security")
 
 
 def share_of(test: str) -> str:

@@ -74,7 +74,7 @@ def worker_command(session: Session, once: bool) -> None:
     Ends with 0 when told to stop, 70 after a hung handler and 71 when its
     memory outgrew its limit; whoever started it should then start it again.
     """
-    from ..lifeline import end_with_parent
+    from ..lifeline import end_with_parent, leave
 
     end_with_parent()
     if once:
@@ -95,7 +95,9 @@ def worker_command(session: Session, once: bool) -> None:
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
-    raise click.exceptions.Exit(worker.run())
+    code = worker.run()
+    session.close()
+    leave(code)
 
 
 def _deliver_now(installation: Installation) -> None:

@@ -7,7 +7,7 @@ to anything else.
 
 from .base import BrandModel, InstantField, JSONField, MinorField
 from .group import group_of
-from .router import BrandHandle, brand_db, current_handle, in_brand, transactional
+from .router import BrandHandle, brand_db, current_handle, in_brand, leaving_none_open, transactional
 from .unit import Unit, buffered, current_unit, delivery_transaction
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "delivery_transaction",
     "group_of",
     "in_brand",
+    "leaving_none_open",
     "transactional",
 ]

@@ -14,6 +14,7 @@ _AWAY = (
     "terminating",
     "server closed",
     "could not connect",
+    "failed to resolve host",
     "max connections",
     "the database system is",
 )
@@ -57,7 +58,8 @@ def translate(exc: BaseException) -> ScrmError | None:
     """
     text = str(exc).lower()
     state = _sqlstate(exc)
-    if state is None and not isinstance(_origin(exc), sqlite3.Error | peewee.DatabaseError | peewee.InterfaceError):
+    driver_fault = isinstance(exc, peewee.DatabaseError | peewee.InterfaceError)  # wrapped by peewee, or its own
+    if state is None and not driver_fault and not isinstance(_origin(exc), sqlite3.Error):
         return None
     if "disk is full" in text or "disk i/o error" in text or state == "53100":
         return StorageFull("the disk that holds this brand's data is full; free space and try again")
@@ -72,7 +74,7 @@ def translate(exc: BaseException) -> ScrmError | None:
         return Busy("the database is contended; try again", code="database_busy")
     if state is not None and state[:2] in ("08", "57", "53"):
         return Busy("the database is away; try again", code="database_away")
-    driver_fault = state is None and isinstance(exc, peewee.OperationalError | peewee.InterfaceError)
-    if driver_fault and any(word in text for word in _AWAY):
+    away = state is None and isinstance(exc, peewee.OperationalError | peewee.InterfaceError)
+    if away and any(word in text for word in _AWAY):
         return Busy("the database is away; try again", code="database_away")
     return None

@@ -61,14 +61,14 @@ class LazyTransactions:
         try:
             yield
         except BaseException:
-            self._forget_transactions()
+            self.forget_transactions()
             if self._lazy.begin:
                 self._lazy.begin = False
             else:
                 self.rollback()  # type: ignore[attr-defined]
             raise
         else:
-            self._forget_transactions()
+            self.forget_transactions()
             if self._lazy.begin:
                 self._lazy.begin = False
                 return
@@ -78,7 +78,7 @@ class LazyTransactions:
                 self.rollback()  # type: ignore[attr-defined]
                 raise
 
-    def _forget_transactions(self) -> None:
-        # A handler may have left peewee contexts entered; none of them outlives the delivery.
+    def forget_transactions(self) -> None:
+        """Forget the contexts that were entered: code of a plugin may have left some, and they go with its work."""
         while self.in_transaction():  # type: ignore[attr-defined]
             self.pop_transaction()  # type: ignore[attr-defined]

@@ -21,6 +21,15 @@ from .lazy import LazyTransactions
 from .router import BrandHandle, current_handle
 
 
+# A machine whose cable is out says nothing. Its transaction would hold its locks, and hold up the delivery
+# of every brand of the server, until the kernel gives up: hours. Each end asks the other after ten silent
+# seconds, and three times.
+_HERE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
+_THERE = (
+    "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c tcp_user_timeout=25000"
+)
+
+
 class BrandPostgres(LazyTransactions, PooledPostgresqlDatabase):  # type: ignore[misc]
     """The pool. Every statement runs in the schema of the current brand."""
 
@@ -32,7 +41,8 @@ class BrandPostgres(LazyTransactions, PooledPostgresqlDatabase):  # type: ignore
             max_connections=connections or LIMITS.pg_connections,
             timeout=LIMITS.busy_ms / 1000,
             connect_timeout=5,
-            options="-c statement_timeout=0 -c lock_timeout=%d" % LIMITS.busy_ms,
+            options="-c statement_timeout=0 -c lock_timeout=%d %s" % (LIMITS.busy_ms, _THERE),
+            **_HERE,
             application_name="scrm",
             # A statement prepared on one server connection does not exist on the pooler's next one.
             **({"prepare_threshold": None} if transaction_pooler else {}),

@@ -99,7 +99,8 @@ def in_brand(handle: BrandHandle) -> Iterator[BrandHandle]:
     """Enter a brand: every query in the block goes to its database.
 
     Database faults that leave the block are translated to ``Busy`` (locked or
-    away) and ``StorageFull``.
+    away) and ``StorageFull``. A transaction that is still open when the outermost
+    block ends is rolled back: nobody else would end it, and it holds locks.
     """
     pinned = STATE.pinned
     if pinned is not None and pinned is not handle:
@@ -109,18 +110,54 @@ def in_brand(handle: BrandHandle) -> Iterator[BrandHandle]:
         )
     token = _current.set(handle)
     STATE.entered += 1
+    well = False
     try:
         yield handle
-    except peewee.DatabaseError as exc:
+        well = True
+    except (peewee.DatabaseError, peewee.InterfaceError) as exc:
         fault = translate(exc)
         if fault is None:
             raise
         raise fault from exc
     finally:
         STATE.entered -= 1
+        open_still = STATE.entered == 0 and roll_back_left_open()
         _current.reset(token)
         if STATE.entered == 0:
             handle.database.leave()
+        if open_still and well:
+            raise LeftOpen
+
+
+class LeftOpen(RuntimeError):
+    """Code of somebody's began a transaction and did not end it; what it wrote is rolled back."""
+
+    def __init__(self) -> None:
+        super().__init__("a transaction was left open; what was written in it is undone")
+
+
+def roll_back_left_open() -> bool:
+    """Roll back what is open in this thread, whoever began it; True when there was something."""
+    handle = STATE.pinned
+    if handle is None:
+        return False
+    STATE.pinned, STATE.depth, STATE.unit, STATE.appended = None, 0, None, False
+    handle.database.forget_transactions()
+    with contextlib.suppress(peewee.DatabaseError):  # the connection is gone, and with it the transaction
+        handle.database.rollback()
+    return True
+
+
+@contextlib.contextmanager
+def leaving_none_open() -> Iterator[None]:
+    """Around code of a plugin that runs outside any transaction: one that it leaves open is undone, and LeftOpen."""
+    try:
+        yield
+    except BaseException:
+        roll_back_left_open()
+        raise
+    if roll_back_left_open():
+        raise LeftOpen
 
 
 class _Savepoint:

@@ -330,7 +330,7 @@ def _texts(
         answers = list(plugin.render_messages(batch))
     except ScrmError:
         raise
-    except Exception as exc:
+    except BaseException as exc:  # SystemExit too: no plugin ends the worker
         if is_fault(exc):
             raise
         raise PluginError(f"plugin {run.owner!r} failed to write messages: {type(exc).__name__}: {exc}") from exc

@@ -86,7 +86,7 @@ class Sending:
         except ScrmError as exc:
             log.warning("brand %s: sending waits: %s", brand_id, exc)
             self._rest_until[brand_id] = time.monotonic() + FAILING_SECONDS
-        except Exception:
+        except BaseException:  # a plugin may raise anything: SystemExit would end this loop, and nobody would send
             log.exception("brand %s: sending failed", brand_id)
             self._rest_until[brand_id] = time.monotonic() + FAILING_SECONDS
         finally:

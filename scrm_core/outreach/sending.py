@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..db import leaving_none_open
 from ..db.bulk import execute
 from ..errors import ScrmError
 from . import claiming, receipts
@@ -64,8 +65,9 @@ _COUNTED_AS = {
 def hand_over(gateway: Gateway, messages: Sequence[OutMessage]) -> list[SendResult]:
     """What the gateway says of each message; a gateway that fails says nothing that can be known."""
     try:
-        results = list(gateway.send(messages))
-    except Exception as exc:
+        with leaving_none_open():
+            results = list(gateway.send(messages))
+    except BaseException as exc:  # SystemExit too: no plugin ends the worker
         log.exception("a gateway failed")
         return [SendResult.unknown(f"{type(exc).__name__}: {exc}"[:200])] * len(messages)
     if len(results) != len(messages) or not all(isinstance(each, SendResult) for each in results):

@@ -47,7 +47,7 @@ class Postgres:
         with (self.data / "postgresql.conf").open("a") as file:
             file.writelines(f"{name} = {value}\n" for name, value in settings.items())
         with (self.data / "pg_hba.conf").open("a") as file:
-            file.writelines(f"host all all {each}/30 trust\n" for each in hosts)
+            file.writelines(f"host all all {each}/24 trust\n" for each in hosts)
         self._databases = 0
         self.start()
 
@@ -58,15 +58,33 @@ class Postgres:
     def url(self, database: str, host: str = "127.0.0.1") -> str:
         return f"postgresql://postgres@{host}:{self.port}/{database}"
 
-    def database(self) -> str:
-        """The name of a new, empty database."""
-        import psycopg
-
+    def database(self, on: Path | None = None) -> str:
+        """The name of a new, empty database, in a folder of the server's or in another one."""
         self._databases += 1
         name = f"faults_{self._databases}"
-        with psycopg.connect(self.url("postgres"), autocommit=True) as admin:
-            admin.execute(f'CREATE DATABASE "{name}"')
+        where = ""
+        if on is not None:
+            self._ask(f"CREATE TABLESPACE {name} LOCATION '{on}'")
+            where = f" TABLESPACE {name}"
+        self._ask(f'CREATE DATABASE "{name}"{where}')
         return name
+
+    def forget(self, name: str) -> None:
+        """Drop a database and the place that was made for it."""
+        self._ask(f'DROP DATABASE "{name}" WITH (FORCE)')
+        self._ask(f"DROP TABLESPACE IF EXISTS {name}")
+
+    def own(self, folder: Path) -> None:
+        """Give a folder to the user that the server runs as."""
+        if self._as:
+            user = pwd.getpwnam("postgres")
+            os.chown(folder, user.pw_uid, user.pw_gid)
+
+    def _ask(self, sql: str) -> None:
+        import psycopg
+
+        with psycopg.connect(self.url("postgres"), autocommit=True) as admin:
+            admin.execute(sql)
 
     def start(self) -> None:
         self._run("pg_ctl", "-D", str(self.data), "-l", str(self.folder / "log"), "-w", "-t", str(PATIENCE), "start")

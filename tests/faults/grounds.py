@@ -208,6 +208,10 @@ class Grounds:
 
         wait(answers, f"nobody answers at {base}")
 
+    def keep(self, process: Process) -> None:
+        """End this one too when the test is over."""
+        self._started.append(process)
+
     def end(self) -> None:
         for each in self._started:
             each.kill()
