@@ -7,6 +7,7 @@ With ``pytest -n 2`` each worker is such a session, with a database, nurseries
 and temporary folders of its own.
 
 SCRM_TEST_POSTGRES   URL of a PostgreSQL database whose user may create databases
+SCRM_TEST_REDIS      URL of a Redis database that tests may empty
 SCRM_TEST_REQUIRE    ``all``: a missing service fails a test instead of skipping it
 SCRM_TEST_ARTEFACTS  a folder in which the tests of pages keep pictures of them; without it they keep none
 """
@@ -120,6 +121,19 @@ def postgres_url(_postgres_server: str | None) -> str:
         missing("PostgreSQL", "start one and name it in SCRM_TEST_POSTGRES=postgresql://user:password@host/database")
     assert _postgres_server is not None
     return _postgres_server
+
+
+@pytest.fixture
+def redis_url() -> str:
+    """URL of the Redis database of the tests; skips where there is none."""
+    url = os.environ.get("SCRM_TEST_REDIS", "redis://127.0.0.1:6379/15")
+    try:
+        import redis
+
+        redis.Redis.from_url(url, socket_connect_timeout=2).ping()
+    except Exception as exc:
+        missing("Redis", f"start one and name it in SCRM_TEST_REDIS=redis://host:6379/15 ({exc})")
+    return url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import selectors
 import subprocess
 import time
 import tomllib
@@ -53,25 +54,25 @@ def story(folder: Path, text: str) -> dict:
     for brand in BRANDS:
         (folder / "brands" / f"{brand}.toml").write_text(BRAND.format(brand), "utf-8")
     assert scrm(folder, "migrate").returncode == 0
-    made = scrm(folder, "key", "create", BRANDS[0], "test", "--scope", "leads:write", "--scope", "contacts:read", "--json")
+    made = scrm(folder, "key", "create", BRANDS[0], "--name", "test", "--json")
     assert made.returncode == 0, made.stderr
     key = json.loads(made.stdout)["key"]
     server = Server(folder, free_port(), "--no-worker")
     worker = subprocess.Popen([*SCRM, "worker"], cwd=folder, stderr=subprocess.DEVNULL)
     try:
         server.wait_for("Serving ")
-        lead = {"source": "form", "reference": "1", "identities": [{"kind": "phone", "value": "+8613800138000"}]}
+        lead = {"source": "form", "key": "1", "phone": "+8613800138000", "at": "2026-01-01T10:00:00+08:00"}
         answers = [ask(server.port, key, "POST", "/leads", lead) for _ in range(2)]
         uid = answers[0][1]["contact"]
-        deadline = time.monotonic() + 60
+        deadline, never = time.monotonic() + 60, selectors.DefaultSelector()
         while not (tags := ask(server.port, key, "GET", f"/contacts/{uid}", None)[1]["tags"]):
             assert time.monotonic() < deadline, "the worker never set the tag"
-            time.sleep(0.05)
-        counted = [scrm(folder, "segment", "count", brand, 'tag = "origin/form"').stdout for brand in BRANDS]
+            never.select(0.05)
+        counted = [scrm(folder, "segment", "count", brand, "tag = form").stdout for brand in BRANDS]
         return {
             "codes": [code for code, _ in answers],
             "same": answers[0][1]["contact"] == answers[1][1]["contact"],
-            "tags": [{name: tag[name] for name in ("group", "name")} for tag in tags],
+            "tags": [{name: tag[name] for name in ("group", "tag")} for tag in tags],
             "counted": counted,
         }
     finally:
@@ -103,6 +104,6 @@ def test_two_lines_of_the_project_file_are_all_that_changes(tmp_path, several, m
     monkeypatch.setenv("SCRM_QUEUE", queue)
     together = story(tmp_path / "together", text)
     assert together == alone
-    assert together["tags"] == [{"group": "origin", "name": "form"}]
+    assert together["tags"] == [{"group": "origin", "tag": "form"}]
     assert together["counted"][0] != together["counted"][1]
     assert not list((tmp_path / "together").rglob("*.db"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from scrm_core.api import Job, Plugin
@@ -144,19 +142,3 @@ def test_redis_carries_a_wake_up_to_another_machine_and_its_absence_only_slows(a
     away = RemoteNudge(redis_wake(ProjectConfig(root=tmp_path, queue_url="redis://127.0.0.1:1/0")))
     away("acme")
     away("acme")
-
-
-@pytest.fixture
-def redis_url():
-    """A Redis database of the tests; skips, or fails where services are required, without one."""
-    url = os.environ.get("SCRM_TEST_REDIS", "redis://127.0.0.1:6379/15")
-    try:
-        import redis
-
-        redis.Redis.from_url(url, socket_connect_timeout=2).ping()
-    except Exception as exc:
-        words = f"Redis is missing: start one and name it in SCRM_TEST_REDIS=redis://host:6379/15 ({exc})"
-        if os.environ.get("SCRM_TEST_REQUIRE") == "all":
-            pytest.fail(words)
-        pytest.skip(words)
-    return url
