@@ -9,6 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from delivery_scene import PLUGINS, START, Scene, scene
+from engines import Engine, engines
 from measure import paired, report, size
 
 from scrm_core import eventlog
@@ -39,7 +40,7 @@ def idle(number: int) -> type[Plugin]:
 
 def read_once(place: Scene) -> Callable[[], None]:
     """Reading and decoding the log once, in delivery's batches."""
-    installation = Installation.open(place.copy(), clock=ManualClock(START), plugins=place.classes)
+    installation = Installation.open(place.copy()[0], clock=ManualClock(START), plugins=place.classes)
     brand = installation.brand("bench")
 
     def run() -> None:
@@ -55,13 +56,19 @@ def read_once(place: Scene) -> Callable[[], None]:
 
 
 def main() -> None:
-    """Measure the bar."""
+    """Measure the bar on each database."""
+    for engine in engines():
+        measure(engine)
+
+
+def measure(engine: Engine) -> None:
+    """One row."""
     pairs = size(5, 2)
-    with scene(EVENTS, tuple(idle(n) for n in range(1, PLUGINS + 1))) as place:
+    with scene(EVENTS, tuple(idle(n) for n in range(1, PLUGINS + 1)), engine) as place:
         ours = [place.delivery() for _ in range(pairs)]
         yardstick = [read_once(place) for _ in range(pairs)]
         result = paired(lambda: ours.pop()(), lambda: yardstick.pop()())
-        report("6 delivery to six idle plugins / reading once", result.time, at_most=1.5)
+        report(f"6 delivery to six idle plugins / reading once, {engine.name}", result.time, at_most=1.5)
 
 
 if __name__ == "__main__":

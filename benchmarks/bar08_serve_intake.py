@@ -27,6 +27,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import http_load
+from engines import SQLITE, Engine, postgres
 from measure import report, size
 
 BRAND = '[brand]\nid = "shop"\nname = "Shop"\ntimezone = "Asia/Shanghai"\ncurrency = "CNY"\n'
@@ -103,17 +104,20 @@ def leads(key: str) -> Iterator[bytes]:
 
 
 def main() -> None:
-    """Measure the bar without and with waiting for the disk at each commit."""
+    """Measure the bar without and with waiting for the disk at each commit, and on PostgreSQL, which waits."""
     for synchronous in ("NORMAL", "FULL"):
-        serve_and_measure(synchronous)
+        serve_and_measure(SQLITE, synchronous)
+    with postgres() as engine:
+        if engine is not None:
+            serve_and_measure(engine)
 
 
-def serve_and_measure(synchronous: str) -> None:
+def serve_and_measure(engine: Engine, synchronous: str = "FULL") -> None:
     """Serve a fresh project and the yardstick, and load both."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "brands").mkdir()
-        (folder / "scrm.toml").write_text(f'database_synchronous = "{synchronous}"\n')
+        (folder / "scrm.toml").write_text(f'database_url = "{engine.url}"\ndatabase_synchronous = "{synchronous}"\n')
         (folder / "brands" / "shop.toml").write_text(BRAND)
         (folder / "hello.py").write_text(HELLO)
         scrm(folder, "migrate")
@@ -122,10 +126,10 @@ def serve_and_measure(synchronous: str) -> None:
         run = [sys.executable, "-m", "scrm_core.cli", "run", "--port", str(ours), "--workers", str(WORKERS)]
         bare = [sys.executable, "hello.py", str(hello), str(WORKERS)]
         with served(run, ours, folder), served(bare, hello, folder):
-            measure(ours, hello, key, synchronous)
+            measure(ours, hello, key, f"SQLite {synchronous}" if engine.sqlite else engine.name)
 
 
-def measure(ours: int, hello: int, key: str, synchronous: str) -> None:
+def measure(ours: int, hello: int, key: str, where: str) -> None:
     """Load both in turns and report."""
     requests, greeting = leads(key), itertools.repeat(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
     http_load.run(ours, requests, clients=CLIENTS, seconds=0.5)
@@ -139,8 +143,8 @@ def measure(ours: int, hello: int, key: str, synchronous: str) -> None:
         ratios.append(taken.rate / base.rate)
         tails.append(taken.percentile(0.99) / taken.percentile(0.5))
         print(f"leads {taken.rate:,.0f}/s, hello {base.rate:,.0f}/s", file=sys.stderr)
-    report(f"8 serve intake, synchronous={synchronous}", statistics.median(ratios), at_least=0.35)
-    report(f"8 serve intake, p99 over p50, {synchronous}", statistics.median(tails), at_most=8)
+    report(f"8 serve intake, {where}", statistics.median(ratios), at_least=0.35)
+    report(f"8 serve intake, p99 over p50, {where}", statistics.median(tails), at_most=8)
 
 
 if __name__ == "__main__":

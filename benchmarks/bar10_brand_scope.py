@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import peewee
 from brand_scene import open_brands
+from engines import Engine, engines
 from measure import paired, report, size
 
 from scrm_core.db import brand_db
@@ -27,14 +28,26 @@ THREADS = 8
 
 
 def main() -> None:
-    """Measure the three rows."""
+    """Measure two rows for each database, and the descriptors of files."""
+    for engine in engines():
+        measure(engine)
+
+
+def measure(engine: Engine) -> None:
+    """The rows of a database."""
     with TemporaryDirectory() as folder:
         root = Path(folder)
-        installation = open_brands(root, ["bench", *(f"b{n}" for n in range(BRANDS))])
+        others = [f"b{n}" for n in range(BRANDS)] if engine.sqlite else []
+        installation = open_brands(root, ["bench", *others], url=engine.url)
         brand = installation.brand("bench")
         with brand:
             Meta.create(key="answer", value="42")
-        plain = peewee.SqliteDatabase(str(root / "data" / "bench.db"), pragmas={"journal_mode": "wal"})
+        if engine.sqlite:
+            plain = peewee.SqliteDatabase(str(root / "data" / "bench.db"), pragmas={"journal_mode": "wal"})
+        else:
+            options = "-c search_path=bench"
+            plain = peewee.PostgresqlDatabase(engine.url, prefer_psycopg3=True, options=options, autoconnect=True)
+        select = f"SELECT value FROM meta WHERE key = {'?' if engine.sqlite else '%s'}"
 
         class PlainMeta(peewee.Model):
             key = peewee.TextField(primary_key=True)
@@ -56,15 +69,20 @@ def main() -> None:
         def routed_sql() -> None:
             with brand:
                 for _ in range(QUERIES):
-                    brand_db.execute_sql("SELECT value FROM meta WHERE key = ?", ("answer",)).fetchone()
+                    brand_db.execute_sql(select, ("answer",)).fetchone()
 
         def plain_sql() -> None:
             for _ in range(QUERIES):
-                plain.execute_sql("SELECT value FROM meta WHERE key = ?", ("answer",)).fetchone()
+                plain.execute_sql(select, ("answer",)).fetchone()
 
-        report("10 brand-scoped query, ORM / plain database", paired(routed_orm, plain_orm).speed, at_least=0.9)
-        report("10 brand-scoped query, SQL / plain database", paired(routed_sql, plain_sql).speed, at_least=0.6)
+        speed = paired(routed_orm, plain_orm).speed
+        report(f"10 brand-scoped query, ORM / plain, {engine.name}", speed, at_least=0.9)
+        speed = paired(routed_sql, plain_sql).speed
+        report(f"10 brand-scoped query, SQL / plain, {engine.name}", speed, at_least=0.6)
         plain.close()
+        if not engine.sqlite:  # one pool for all brands: how many there are costs no descriptor
+            installation.close()
+            return
         report(f"10 descriptors, {BRANDS} brands x 8 threads", float(descriptors(installation, root)), at_most=400)
 
 

@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from brand_scene import open_brands, raw_connection
+from brand_scene import open_brands
+from engines import Engine, engines
 from measure import paired, report, size
 
 from scrm_core import eventlog
@@ -38,19 +39,27 @@ class Looking(Plugin):
         self.last = event.order_id
 
 
-def grow(path: Path, count: int) -> None:
-    """Fill a log with ``count`` old events and put the cursor behind them."""
-    connection = raw_connection(path)
+def grow(engine: Engine, root: Path, name: str, count: int) -> None:
+    """Fill a brand's log with ``count`` old events and put the cursor behind them."""
+    connection = engine.raw(root, name)
+    head = "INSERT INTO event (type, contact_id, at, recorded_at, backfill, data) "
     connection.execute("BEGIN")
-    connection.execute(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
-        "INSERT INTO event (type, contact_id, at, recorded_at, backfill, data) "
-        "SELECT 'order.paid', i % 1000, i, i, 0, ? FROM n",
-        (count, DATA),
-    )
-    connection.execute("UPDATE plugin_cursor SET event_id = ?", (count,))
+    if engine.sqlite:
+        connection.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
+            f"{head}SELECT 'order.paid', i % 1000, i, i, 0, ? FROM n",
+            (count, DATA),
+        )
+        connection.execute("UPDATE plugin_cursor SET event_id = ?", (count,))
+    else:
+        fill = f"{head}SELECT 'order.paid', i %% 1000, i, i, 0, %s FROM generate_series(1, %s) AS n(i)"
+        connection.execute(fill, (DATA, count))
+        connection.execute(
+            "UPDATE plugin_cursor SET (xid, event_id) = "
+            "(SELECT event.xid::text, id FROM event ORDER BY event.xid DESC, id DESC LIMIT 1)"
+        )
     connection.execute("COMMIT")
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)" if engine.sqlite else "VACUUM ANALYZE event")
     connection.close()
 
 
@@ -70,17 +79,23 @@ def rounds(brand: Brand) -> Callable[[], None]:
 
 
 def main() -> None:
-    """Measure the bar."""
+    """Measure the bar on each database."""
+    for engine in engines():
+        measure(engine)
+
+
+def measure(engine: Engine) -> None:
+    """One row."""
     with TemporaryDirectory() as folder:
         root = Path(folder)
-        installation = open_brands(root, ["short", "long"], (Looking,))
+        installation = open_brands(root, ["short", "long"], (Looking,), url=engine.url)
         installation.close()
-        grow(root / "data" / "short.db", SHORT)
-        grow(root / "data" / "long.db", LONG)
+        grow(engine, root, "short", SHORT)
+        grow(engine, root, "long", LONG)
         long, short = rounds(installation.brand("long")), rounds(installation.brand("short"))
         long(), short()  # the pages of both files that matter are in memory from here on
         measured = paired(long, short)
-        report(f"16 cost per event, log of {LONG:,} / {SHORT:,}", measured.time, at_most=1.2)
+        report(f"16 cost per event, log of {LONG:,} / {SHORT:,}, {engine.name}", measured.time, at_most=1.2)
 
 
 if __name__ == "__main__":

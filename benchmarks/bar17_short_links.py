@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import http_load
 from bar08_serve_intake import BRAND, CLIENTS, HELLO, PAIRS, SECONDS, WORKERS, free_port, scrm, served
+from engines import SQLITE, Engine, postgres
 from measure import report
 
 from scrm_core.db.bulk import execute
@@ -42,31 +43,40 @@ def visits(codes: list[str]) -> Iterator[bytes]:
 def main() -> None:
     """Serve a fresh project and the yardstick, load both in turns, compare what was recorded."""
     for synchronous in ("NORMAL", "FULL"):
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            (folder / "brands").mkdir()
-            (folder / "scrm.toml").write_text(f'database_synchronous = "{synchronous}"\n')
-            (folder / "brands" / "shop.toml").write_text(BRAND)
-            (folder / "hello.py").write_text(REDIRECT)
-            scrm(folder, "migrate")
-            brand = Installation.open(folder).brand("shop")
-            with brand:
-                brand.channels.ensure("sms", "SMS", "sms")
-                links = brand.links.create_many("sms", "https://shop.example/land?c={code}", LINKS)
-            ours, bare = free_port(), free_port()
-            run = [sys.executable, "-m", "scrm_core.cli", "run", "--port", str(ours), "--workers", str(WORKERS)]
-            with (
-                served(run, ours, folder),
-                served([sys.executable, "hello.py", str(bare), str(WORKERS)], bare, folder),
-            ):
-                given = measure(ours, bare, [link.code for link in links], synchronous)
-            with brand:
-                (recorded,) = execute("SELECT count(*) FROM visit").fetchone()
-            if recorded != given:
-                raise SystemExit(f"{given} redirects were given and {recorded} visits recorded")
+        serve_and_measure(SQLITE, synchronous)
+    with postgres() as engine:
+        if engine is not None:
+            serve_and_measure(engine, "FULL")
 
 
-def measure(ours: int, bare: int, codes: list[str], synchronous: str) -> int:
+def serve_and_measure(engine: Engine, synchronous: str) -> None:
+    """One row."""
+    where = f"SQLite {synchronous}" if engine.sqlite else engine.name
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "brands").mkdir()
+        (folder / "scrm.toml").write_text(f'database_url = "{engine.url}"\ndatabase_synchronous = "{synchronous}"\n')
+        (folder / "brands" / "shop.toml").write_text(BRAND)
+        (folder / "hello.py").write_text(REDIRECT)
+        scrm(folder, "migrate")
+        brand = Installation.open(folder).brand("shop")
+        with brand:
+            brand.channels.ensure("sms", "SMS", "sms")
+            links = brand.links.create_many("sms", "https://shop.example/land?c={code}", LINKS)
+        ours, bare = free_port(), free_port()
+        run = [sys.executable, "-m", "scrm_core.cli", "run", "--port", str(ours), "--workers", str(WORKERS)]
+        with (
+            served(run, ours, folder),
+            served([sys.executable, "hello.py", str(bare), str(WORKERS)], bare, folder),
+        ):
+            given = measure(ours, bare, [link.code for link in links], where)
+        with brand:
+            (recorded,) = execute("SELECT count(*) FROM visit").fetchone()
+        if recorded != given:
+            raise SystemExit(f"{given} redirects were given and {recorded} visits recorded")
+
+
+def measure(ours: int, bare: int, codes: list[str], where: str) -> int:
     """Load both in turns and report; returns how many redirects ours gave."""
     mine, theirs = visits(codes), itertools.repeat(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
     given = len(http_load.run(ours, mine, clients=CLIENTS, seconds=0.5, status=b"302").waits)
@@ -80,7 +90,7 @@ def measure(ours: int, bare: int, codes: list[str], synchronous: str) -> int:
         given += len(taken.waits)
         ratios.append(taken.rate / base.rate)
         print(f"short links {taken.rate:,.0f}/s, bare redirects {base.rate:,.0f}/s", file=sys.stderr)
-    report(f"17 short links, synchronous={synchronous}", statistics.median(ratios), at_least=0.5)
+    report(f"17 short links, {where}", statistics.median(ratios), at_least=0.5)
     return given
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from brand_scene import open_brands
+from engines import Engine, engines
 from measure import report, seconds, size
 
 from scrm_core.api import Plugin, Sender
@@ -26,12 +27,12 @@ SCENE = (
     "INSERT INTO contact (id, uid, name, state, origin, created_at, updated_at, lead_at) "
     "SELECT n + 1, 'u' || n, '', 'active', '', 1, 1, 1767225600000 FROM n",
     "INSERT INTO identity (contact_id, kind, namespace, value, verified, origin, created_at) "
-    "SELECT n + 1, 'phone', '', '+86138' || substr('00000000' || n, -8), 0, '', 1 FROM n",
+    "SELECT n + 1, 'phone', '', '+86138' || substr(CAST(100000000 + n AS text), 2), 0, '', 1 FROM n",
     # Four in five agreed; one in fifty of all asked not to be written to.
     "INSERT INTO consent (contact_id, purpose, channel, granted, at, recorded_at, source, text_version, actor) "
-    "SELECT n + 1, 'marketing_sms', '', n % 5 > 0, 1, 1, 'bench', '', '' FROM n",
+    "SELECT n + 1, 'marketing_sms', '', CASE WHEN n % 5 > 0 THEN 1 ELSE 0 END, 1, 1, 'bench', '', '' FROM n",
     "INSERT INTO do_not_contact (channel, address, scope, reason, actor, evidence, at, lifted_by) "
-    "SELECT 'sms', '+86138' || substr('00000000' || n, -8), 'commercial', 'opt_out', '', '', 1, '' FROM n "
+    "SELECT 'sms', '+86138' || substr(CAST(100000000 + n AS text), 2), 'commercial', 'opt_out', '', '', 1, '' FROM n "
     "WHERE n % 50 = 0",
 )
 COPY = (
@@ -71,14 +72,26 @@ class Runs:
 
 
 def main() -> None:
+    """A row for each database."""
+    for engine in engines():
+        measure(engine)
+
+
+def measure(engine: Engine) -> None:
     """Build the scene, check what came out once, then measure."""
     with tempfile.TemporaryDirectory() as folder:
-        brand = open_brands(Path(folder) / "shop", ["bench"], (Quiet,)).brand("bench")
+        brand = open_brands(Path(folder) / "shop", ["bench"], (Quiet,), url=engine.url).brand("bench")
         with brand:
             with brand.transaction():
                 for statement in SCENE:
                     insert, select = statement.split("SELECT", 1)
-                    brand.handle.database.execute_sql(f"{insert}{COUNTING}SELECT{select}", (CONTACTS - 1,))
+                    statement = f"{insert}{COUNTING}SELECT{select}"
+                    if not engine.sqlite:
+                        statement = statement.replace("%", "%%").replace("?", "%s")
+                    brand.handle.database.execute_sql(statement, (CONTACTS - 1,))
+            if not engine.sqlite:
+                with engine.raw(Path(folder), "bench") as plain:
+                    plain.execute("VACUUM ANALYZE")
             runs = Runs(brand)
             outcome = brand.outreach.queue_segment(runs.next(), "lead_at >= 2000-01-01")
             if outcome.queued != CONTACTS - CONTACTS // 5 or sum(outcome.blocked.values()) != CONTACTS // 5:
@@ -103,7 +116,8 @@ def main() -> None:
                 print(f"ours {CONTACTS / mine:,.0f}/s, copying {CONTACTS / theirs:,.0f}/s", file=sys.stderr)
                 speeds.append(theirs / mine)
             speeds.sort()
-            report("18 SMS audience queued, INSERT SELECT beside", speeds[len(speeds) // 2], at_least=0.3)
+            middle = speeds[len(speeds) // 2]
+            report(f"18 SMS audience queued, INSERT SELECT beside, {engine.name}", middle, at_least=0.3)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,14 @@ cold cursors and an empty tag table. The same file serves ours and yardstick.
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from engines import SQLITE, Engine
 
 from scrm_core import eventlog
 from scrm_core.brands import Brand
@@ -26,7 +28,7 @@ from scrm_core.plugin import Plugin
 PLUGINS = 6
 START = 1_767_225_600_000
 BRAND = '[brand]\nid = "bench"\nname = "Bench"\ntimezone = "Asia/Shanghai"\ncurrency = "CNY"\n\n'
-PROJECT = 'database_url = "sqlite:data"\ndatabase_synchronous = "NORMAL"\n'
+PROJECT = 'database_url = "{url}"\ndatabase_synchronous = "NORMAL"\n'
 
 
 @dataclass
@@ -36,16 +38,21 @@ class Scene:
     root: Path
     events: int
     classes: tuple[type[Plugin], ...]
+    engine: Engine = SQLITE
     copies: int = 0
 
-    def copy(self) -> Path:
-        """The root of a fresh copy."""
+    def copy(self) -> tuple[Path, Engine]:
+        """The root of a fresh copy, and its database."""
         self.copies += 1
-        return shutil.copytree(self.root, self.root.parent / f"run{self.copies}")
+        root, engine = shutil.copytree(self.root, self.root.parent / f"run{self.copies}"), self.engine
+        if not engine.sqlite:
+            engine = engine.copy(self.copies)
+            (root / "scrm.toml").write_text(PROJECT.format(url=engine.url), encoding="utf-8")
+        return root, engine
 
     def delivery(self) -> Callable[[], None]:
         """A delivery of everything in a fresh, opened copy, which checks that each handler met each event once."""
-        installation = Installation.open(self.copy(), clock=ManualClock(START), plugins=self.classes)
+        installation = Installation.open(self.copy()[0], clock=ManualClock(START), plugins=self.classes)
         brand = installation.brand("bench")
 
         def run() -> None:
@@ -58,21 +65,19 @@ class Scene:
 
         return run
 
-    def database(self, root: Path) -> sqlite3.Connection:
-        """A plain connection with the settings that the framework uses itself."""
-        connection = sqlite3.connect(root / "data" / "bench.db", isolation_level=None)
-        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
-            connection.execute(f"PRAGMA {pragma}")
-        return connection
+    def database(self) -> Any:
+        """A plain connection to a fresh copy."""
+        root, engine = self.copy()
+        return engine.raw(root, "bench")
 
 
 @contextmanager
-def scene(events: int, classes: tuple[type[Plugin], ...]) -> Iterator[Scene]:
+def scene(events: int, classes: tuple[type[Plugin], ...], engine: Engine = SQLITE) -> Iterator[Scene]:
     """Make a scene in a folder that goes away afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "shop"
         (root / "brands").mkdir(parents=True)
-        (root / "scrm.toml").write_text(PROJECT, encoding="utf-8")
+        (root / "scrm.toml").write_text(PROJECT.format(url=engine.url), encoding="utf-8")
         tables = "\n".join(f"[plugins.{cls.name}]" for cls in classes)
         (root / "brands" / "bench.toml").write_text(BRAND + tables + "\n", encoding="utf-8")
         installation = Installation.open(root, clock=ManualClock(START), plugins=classes)
@@ -81,9 +86,9 @@ def scene(events: int, classes: tuple[type[Plugin], ...]) -> Iterator[Scene]:
         with brand, brand.transaction():
             _fill(brand, events, classes)
         with brand:
-            execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            execute("PRAGMA wal_checkpoint(TRUNCATE)" if engine.sqlite else "ANALYZE")
         installation.close()
-        yield Scene(root, events, classes)
+        yield Scene(root, events, classes, engine)
 
 
 def _fill(brand: Brand, events: int, classes: tuple[type[Plugin], ...]) -> None:
