@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,6 +88,8 @@ def scene(events: int, classes: tuple[type[Plugin], ...], engine: Engine = SQLIT
             _fill(brand, events, classes)
         with brand:
             execute("PRAGMA wal_checkpoint(TRUNCATE)" if engine.sqlite else "ANALYZE")
+            while not eventlog.read(eventlog.START, 1):  # a transaction of somebody else on the server is older
+                time.sleep(0.1)
         installation.close()
         yield Scene(root, events, classes, engine)
 
