@@ -195,8 +195,8 @@ class Cards:
     def of_person(self, contact_id: int, *, limit: int = 200) -> list[IssueView]:
         """What a person has, newest first; what was taken back is left out."""
         rows = execute(
-            f"{SAME_PEOPLE}{_VIEW}JOIN same s ON s.id = o.contact_id WHERE i.state IN ('given', 'revealed') "
-            "ORDER BY i.id DESC LIMIT ?",
+            f"{SAME_PEOPLE}{_VIEW}WHERE i.id IN (SELECT issue_id FROM benefit_card_owner WHERE contact_id IN "
+            "(SELECT id FROM same)) AND i.state IN ('given', 'revealed') ORDER BY i.id DESC LIMIT ?",
             (standing(contact_id), limit),
         ).fetchall()
         return [_view(row) for row in rows]
@@ -204,7 +204,8 @@ class Cards:
     def of_gift(self, gift_id: int, contact_id: int) -> IssueView | None:
         """The card that a person got of a gift, whatever became of it; None when they have had none."""
         row = execute(
-            f"{SAME_PEOPLE}{_VIEW}JOIN same s ON s.id = o.contact_id WHERE o.gift_id = ? ORDER BY i.id LIMIT 1",
+            f"{SAME_PEOPLE}{_VIEW}WHERE i.id IN (SELECT issue_id FROM benefit_card_owner WHERE gift_id = ? AND "
+            "contact_id IN (SELECT id FROM same)) ORDER BY i.id LIMIT 1",
             (standing(contact_id), gift_id),
         ).fetchone()
         return None if row is None else _view(row)

@@ -122,6 +122,7 @@ class Story:
         self.scan_cards()
         self.receive_sms()
         self.join()
+        self.claim_cards()
         self.check_in(self.anna, self.bo)
         self.doors.later(days=1)
         self.check_in(self.anna)
@@ -354,6 +355,39 @@ class Story:
         found = re.search(rf'name="{name}" value="([^"]+)"', here.page.text)
         assert found is not None, here.page.text
         return found[1]
+
+    def claim_cards(self) -> None:
+        """Whoever got the SMS claims a card on a page, and nobody else; Anna looks at hers, Bo does not.
+
+        Where nobody sends SMS, staff gives them.
+        """
+        if not self.has("benefit-card"):
+            return
+        pool = {"code": "VIDEO", "title": "视频会员月卡", "cost_minor": 1_800, "face_minor": 2_500}
+        self.plugin("benefit-card", "/pools", pool)
+        codes = [f"VIP-000{n}" for n in range(3)]
+        self.plugin("benefit-card", "/pools/VIDEO/cards", {"rows": [{"code": code, "pin": "4711"} for code in codes]})
+        people = (self.anna, self.bo)
+        if self.has("sms"):
+            gift = {"code": "may", "pool": "VIDEO", "title": "会员礼", "plan": "MAY", "until": self.iso(days=20)[:10]}
+            place = urlsplit(self.plugin("benefit-card", "/gifts", gift)["url"]).path
+            for person in people:
+                for _ in range(2):
+                    person.browser.open(place)
+                    if person.browser.page.text.count("/claim"):
+                        assert "查看卡号" in person.browser.press("/claim").text, person.browser.page.text
+            assert self.look("benefit-card", "/gifts/may")["claimed"] == 2
+        else:
+            for person in people:
+                given = {"kind": "benefit-card", "item": "VIDEO", "contact": person.uid, "grant_key": person.phone}
+                self.api().tell("/rewards", given)
+        card = self.look("benefit-card", f"/issues?contact={self.anna.uid}")["issues"][0]["uid"]
+        self.bo.browser.open(f"/p/acme/benefit-card/c/{card}")
+        assert self.bo.browser.page.status == 404
+        masked = self.anna.browser.open(f"/p/acme/benefit-card/c/{card}").text
+        shown = self.anna.browser.press("/show").text
+        assert [code in masked for code in codes] == [False] * 3 and sum(code in shown for code in codes) == 1
+        self.doors.settle()
 
     def check_in(self, *people: Person) -> None:
         """Somebody opens the check-in page and presses its button."""

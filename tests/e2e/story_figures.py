@@ -136,6 +136,15 @@ _BEFORE: Tables = {
             "customers": 1, "most_of_one": 1, "quick": 0, "exact": 0, "discount_minor": 3_990, "look": "",
         },
     },
+    # Three cards of 18.00: Anna has seen hers, Bo not.
+    "benefit-card": {
+        "VIDEO": {
+            "title": "视频会员月卡", "cards": 3, "cost": 5_400, "left": 1, "left_cost": 1_800, "expired": 0,
+            "expired_cost": 0, "waiting": 1, "waiting_cost": 1_800, "revealed": 1, "revealed_cost": 1_800, "lost": 0,
+            "lost_cost": 0,
+        },
+    },
+    "benefit-card: check": _SOUND,
     # Check-ins: Anna's three and Bo's one, five points each: 20. A point for every yuan paid of six orders:
     # 120 + 200 + 50 + 99 + 80 + 60 = 609.
     "points": _points(grant=(4, 20), earn=(6, 609)),
@@ -261,6 +270,8 @@ _MOONCO: Tables = {
     "points: check": _SOUND,
     "red-packet": _packets((0, 0), due=(0, 0), paid=(0, 0), canceled=(0, 0), funded=0, left=0),
     "red-packet: check": _SOUND,
+    "benefit-card": {},
+    "benefit-card: check": _SOUND,
     "referral": {},
     "koc": {"all": _koc(0, 0, None, 0, 0, None)},
     "koc: ledger": {},
@@ -284,6 +295,7 @@ TABLES_OF = {
     "coupon-threshold": {"coupon-threshold", "coupon-threshold-counter"},
     "points": {"points", "points: check"},
     "red-packet": {"red-packet", "red-packet: check"},
+    "benefit-card": {"benefit-card", "benefit-card: check"},
     "interaction-games": {"interaction-games", "interaction-games-prizes", "interaction-value"},
     "referral": {"referral"},
     "koc": {"koc", "koc: ledger", "koc: statements", "koc: check"},

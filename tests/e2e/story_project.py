@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ from typing import Any
 
 PLUGINS = (
     "package-card", "tag-rules", "sms", "coupon-threshold", "points", "red-packet", "interaction-games", "referral",
-    "koc", "cross-brand-swap", "wechat-login",
+    "koc", "cross-brand-swap", "wechat-login", "benefit-card",
 )  # fmt: skip
 BRANDS = ("acme", "moonco")
 # A Monday: three check-ins are three days of one week and month.
@@ -63,6 +64,7 @@ plan = "ask what was wrong"
     "coupon-threshold": "",
     "points": "earn_points = 1\nearn_per_minor = 100\n",
     "red-packet": "",
+    "benefit-card": f'seal_keys = ["{base64.urlsafe_b64encode(bytes(32)).decode()}"]\n',
     "interaction-games": "",
     "referral": "",
     "koc": "refund_days = 0\n",

@@ -51,6 +51,7 @@ _MORE: dict[str, tuple[tuple[str, str, Callable[[Any], dict[str, Row]]], ...]] =
     "package-card": (("all", "/report", lambda told: _keyed("", told["rows"])),),
     "points": (("check", "/check", _differences),),
     "red-packet": (("check", "/check", _differences),),
+    "benefit-card": (("check", "/check", _differences),),
     "koc": (
         ("ledger", "/entries", lambda told: _lines(told["entries"], "member", "kind", "amount_minor", "reason")),
         (

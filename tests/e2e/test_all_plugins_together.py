@@ -35,11 +35,12 @@ TOKEN = "callback-token-of-the-test"
 # A route of each plugin that needs nothing but the plugin; wechat-login has a button instead.
 ROUTES = {
     "package-card": "/report", "tag-rules": "/report", "sms": "/results", "coupon-threshold": "/report",
-    "points": "/report", "red-packet": "/report", "interaction-games": "/report", "referral": "/campaigns",
+    "points": "/report", "red-packet": "/report", "benefit-card": "/report", "interaction-games": "/report", "referral": "/campaigns",
     "koc": "/report", "cross-brand-swap": "/report",
 }  # fmt: skip
 PAGES = {
     "coupon-threshold": "mine", "points": "mine", "interaction-games": "games", "referral": "c/spring",
+    "benefit-card": "mine",
 }  # fmt: skip
 
 
