@@ -29,7 +29,7 @@ GOALS: dict[str, dict[str, str]] = {
     "member-order-share": {"zh": "会员下单占比", "en": "a larger share of members who order"},
 }
 
-ANY_PRIZE = ("coupon", "points", "product-voucher", "red-packet", "custom")
+ANY_PRIZE = ("coupon", "points", "product-voucher", "red-packet", "benefit-card", "custom")
 
 
 @dataclass(frozen=True, slots=True)
