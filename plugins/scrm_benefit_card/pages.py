@@ -34,8 +34,7 @@ WORDS: dict[str, dict[str, str]] = {
     "zh": {
         "mine": "我的权益卡", "none": "还没有权益卡", "show": "查看卡号", "hidden": "卡号已隐藏",
         "hint": "卡号只有您本人能看到。查看后将不能退换，请勿转发。",
-        "code": "卡号", "pin": "密码", "do_copy": "复制", "copied": "已复制",
-        "copy_failed": "无法自动复制，请长按卡号选择",
+        "code": "卡号", "pin": "密码",
         "face": "面值", "until": "有效期至", "always": "长期有效", "terms": "使用说明", "go": "前往使用",
         "expired": "已过期", "given": "待查看", "revealed": "已查看",
         "claim": "领取权益卡", "join": "登录后领取", "claim_until": "领取截止", "yours": "您已领取",
@@ -45,8 +44,7 @@ WORDS: dict[str, dict[str, str]] = {
     "en": {
         "mine": "My benefit cards", "none": "No benefit cards yet", "show": "Show the code", "hidden": "code hidden",
         "hint": "Only you can see the code. Once seen it cannot be given back. Do not pass it on.",
-        "code": "Code", "pin": "PIN", "do_copy": "Copy", "copied": "Copied",
-        "copy_failed": "Press and hold it to copy it",
+        "code": "Code", "pin": "PIN",
         "face": "Worth", "until": "Good until", "always": "it is used", "terms": "How to use it", "go": "Use it now",
         "expired": "Expired", "given": "Not seen yet", "revealed": "Seen",
         "claim": "Claim the card", "join": "Sign in to claim it", "claim_until": "To be claimed by",

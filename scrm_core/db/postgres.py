@@ -20,7 +20,6 @@ from ..limits import LIMITS
 from .lazy import LazyTransactions
 from .router import BrandHandle, current_handle
 
-
 # A machine whose cable is out says nothing. Its transaction would hold its locks, and hold up the delivery
 # of every brand of the server, until the kernel gives up: hours. Each end asks the other after ten silent
 # seconds, and three times.

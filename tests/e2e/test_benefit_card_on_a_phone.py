@@ -96,7 +96,7 @@ def test_a_recipient_claims_a_card_looks_at_it_and_copies_code_and_pin(shop, pho
     page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
     page.evaluate("document.execCommand = () => false")
     page.locator("[data-copy=code]").tap()
-    page.locator("#result.bad").wait_for()
+    page.locator("#result:has-text('已选中')").wait_for()
     assert page.evaluate("getSelection().toString()") == CODE
     page.locator("a[href$='/benefit-card/mine']").tap()
     page.locator(".list .item").wait_for()

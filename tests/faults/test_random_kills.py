@@ -10,6 +10,7 @@ import pytest
 from grounds import Grounds, free_port, pause, until
 from storm import Gateway, Storm, finished, patiently, tables, witnesses
 
+
 class Killer:
     """Kills what runs, and starts it again as its supervisor would."""
 
