@@ -266,11 +266,32 @@ def deliver() -> Callable[[Brand], None]:
     return run
 
 
+@pytest.fixture
+def doctor_of_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``scrm doctor`` imports no plugin: a second of CPU, shown by the tests of plugins that are broken or end theirs."""
+    monkeypatch.setattr("scrm_core.doctor.import_problems", lambda root, names: dict.fromkeys(names, ""))
+
+
 @pytest.fixture(scope="session")
 def _nurseries() -> Iterator[Nurseries]:
     nurseries = Nurseries(3)
     yield nurseries
     nurseries.close()
+
+
+@pytest.fixture
+def forked(_nurseries: Nurseries) -> Iterator[Callable[[Installation, str], Child]]:
+    """A function that starts a real process which is ready for ``go`` inside brand acme; see :func:`together`."""
+    children: list[Child] = []
+
+    def start(installation: Installation, source: str) -> Child:
+        children.append(_nurseries.start(installation.config.root, "acme", len(children), source))
+        children[-1].await_ready()
+        return children[-1]
+
+    yield start
+    for child in children:
+        child.end()
 
 
 @pytest.fixture

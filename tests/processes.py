@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -99,6 +100,9 @@ class Child:
     def go(self) -> None:
         self._say("go")
 
+    def answers_within(self, seconds: float) -> bool:
+        return bool(select.select([self._channel], [], [], seconds)[0])
+
     def answer(self) -> Any:
         line = self._lines.readline()
         self._running = False
@@ -109,6 +113,7 @@ class Child:
     def end(self) -> None:
         """Kill it if it still runs, and let go of what belongs to it."""
         if self._running:
+            self._running = False
             os.kill(self.pid, signal.SIGKILL)
             self._nursery.request(self.pid, [])
         self._lines.close()

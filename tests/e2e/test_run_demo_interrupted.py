@@ -24,7 +24,10 @@ def answer(folder, *arguments):
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("moment", ["$ scrm import orders quiet", "$ scrm worker --once"])
+# A worker that is killed is met in tests/core/delivery and tests/plugins/package_card with many moments.
+@pytest.mark.parametrize(
+    "moment", ["$ scrm import orders quiet", pytest.param("$ scrm worker --once", marks=pytest.mark.soak)]
+)
 def test_killed_while_it_is_made_and_made_again_it_has_the_same_figures(tmp_path, moment):
     folder = tmp_path / "demo-project"
     command = [*SCRM, "init", str(folder), "--demo"]

@@ -38,6 +38,7 @@ def test_the_file_of_a_new_brand_names_every_plugin_that_comes_with_the_framewor
     assert sorted(named) == sorted(shipped)
 
 
+@pytest.mark.usefixtures("doctor_of_data")
 def test_doctor_warns_of_an_address_that_only_this_machine_reaches(tmp_path):
     folder = tmp_path / "shop"
     init(folder)

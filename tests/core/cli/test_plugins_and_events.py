@@ -71,6 +71,7 @@ def test_a_plugins_commands_are_under_its_name(shop):
     assert "Greet a brand." in cli("shop", "--help").stdout
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_a_plugin_that_is_broken_leaves_core_commands_working(shop, write):
     cli = shop("raise SystemExit(9)\n")
     assert "SystemExit" in cli("shop", "hello", "acme", code=REFUSED).stderr
@@ -88,6 +89,7 @@ def test_a_plugin_that_is_broken_leaves_core_commands_working(shop, write):
     assert "enabled = false" in found["remedy"]
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_doctor_tells_what_plugins_say_of_a_brand_that_is_not_served_like_this(shop):
     cli = shop(
         SHOP
@@ -120,6 +122,7 @@ def test_what_a_plugin_warns_of_is_told_and_stops_nothing(shop):
     assert ("brand moonco, shop", "warning", broken) in found
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("source", ["import os\nos._exit(7)\n", "print('[\"shop\", broken')\nimport os\nos._exit(7)\n"])
 def test_a_plugin_that_ends_its_process_is_a_finding(shop, source):
     cli = shop(source)
@@ -136,6 +139,7 @@ def test_show_tells_what_a_plugin_declares_and_how_it_fares(shop, write, install
     cli("plugin", "show", "nothing", code=REFUSED)
 
 
+@pytest.mark.usefixtures("doctor_of_data")
 def test_events_that_failed_are_shown_retried_and_discarded(shop, write, installation_of):
     cli = shop()
     installation_of(cli)
@@ -161,6 +165,7 @@ def test_events_that_failed_are_shown_retried_and_discarded(shop, write, install
     cli("events", "moonco", "retry", "shop", "--all", code=MISSING)
 
 
+@pytest.mark.usefixtures("doctor_of_data")
 def test_a_paused_plugin_gets_nothing_until_it_is_resumed(shop, write, installation_of):
     cli = shop()
     installation_of(cli)
@@ -200,6 +205,7 @@ def test_migrate_is_done_once(cli):
     assert cli.json("migrate") == {"acme": [], "moonco": []}
 
 
+@pytest.mark.usefixtures("doctor_of_data")
 def test_doctor_finds_sums_that_do_not_add_up(cli, write, installation):
     from scrm_core.db.bulk import execute
 
@@ -243,6 +249,7 @@ def test_a_plugin_without_commands_and_one_that_is_not_there(shop):
     cli("bazaar", "hello", "acme", code=USAGE)
 
 
+@pytest.mark.usefixtures("doctor_of_data")
 def test_the_output_of_json_is_one_document(cli):
     for command in (["brand", "list"], ["plugin", "list"], ["hooks"], ["doctor"], ["events", "acme", "tail"]):
         json.loads(cli(*command, "--json").stdout)

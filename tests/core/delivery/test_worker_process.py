@@ -150,12 +150,13 @@ def until(condition, process=None, seconds: float = 60.0) -> None:
         pause.wait(0.02)
 
 
-def test_six_counting_plugins_see_each_order_once_although_the_worker_is_killed_at_random(folder_brand, spawn):
+@pytest.mark.parametrize("kills", [3, pytest.param(8, marks=pytest.mark.soak)])
+def test_six_counting_plugins_see_each_order_once_although_the_worker_is_killed_at_random(folder_brand, spawn, kills):
     names = [f"count-{n}" for n in range(6)]
     brand = folder_brand(dict.fromkeys(names, "pass"))
     rng = random.Random(11)
     total = 0
-    for _ in range(8):
+    for _ in range(kills):
         append(brand, 150, total)
         total += 150
         process = spawn(brand.installation.config.root)

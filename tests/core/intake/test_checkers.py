@@ -104,12 +104,16 @@ anything = st.one_of(
 names = [*Zoo._declared_fields, "other", "extra", "_nope"]
 
 
-@settings(max_examples=2000, deadline=None)
-@given(st.dictionaries(st.sampled_from(names), anything, max_size=8), st.booleans())
-def test_a_zoo_of_fields_loads_as_marshmallow_loads_it(row, valid_number):
-    if valid_number:
-        row["number"] = 1
-    assert answer(checker_for(Zoo()), row) == answer(Zoo().load, row)
+@pytest.mark.parametrize("examples", [300, pytest.param(2000, marks=pytest.mark.soak)])
+def test_a_zoo_of_fields_loads_as_marshmallow_loads_it(examples):
+    @settings(max_examples=examples)
+    @given(st.dictionaries(st.sampled_from(names), anything, max_size=8), st.booleans())
+    def agrees(row, valid_number):
+        if valid_number:
+            row["number"] = 1
+        assert answer(checker_for(Zoo()), row) == answer(Zoo().load, row)
+
+    agrees()
 
 
 @pytest.mark.parametrize("row", [None, [], "x", 1, {1: 2}, [{}], {None: 1}])

@@ -16,6 +16,8 @@ from scrm_core.db.bulk import execute
 from scrm_core.errors import ConfigError
 from scrm_core.limits import LIMITS
 
+pytestmark = pytest.mark.usefixtures("doctor_of_data")
+
 HEAD = '[brand]\nid = "acme"\nname = "Acme"\ntimezone = "Asia/Shanghai"\ncurrency = "CNY"\n'
 THERE = 'url = "https://star.example"\nkey = "acme-star-1"\nsecret = "env:PAIR"\n'
 

@@ -106,12 +106,16 @@ trees = st.recursive(
 )
 
 
-@given(trees)
-@settings(max_examples=300, deadline=None)
-def test_the_text_of_a_tree_parses_to_an_equal_tree(tree):
-    text = to_text(tree)
-    assert parse(text) == tree
-    assert to_text(parse(text)) == text
+@pytest.mark.parametrize("examples", [100, pytest.param(300, marks=pytest.mark.soak)])
+def test_the_text_of_a_tree_parses_to_an_equal_tree(examples):
+    @settings(max_examples=examples)
+    @given(trees)
+    def is_equal(tree):
+        text = to_text(tree)
+        assert parse(text) == tree
+        assert to_text(parse(text)) == text
+
+    is_equal()
 
 
 # Refusing ------------------------------------------------------------------------
