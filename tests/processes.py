@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 _NURSERY = """
-import importlib, json, os, pkgutil, signal, socket, struct, sys, threading, traceback
+import importlib, importlib.metadata, json, os, pkgutil, signal, socket, struct, sys, threading, traceback
 from pathlib import Path
 
 import scrm_core.api, scrm_core.delivery, scrm_core.jobs, scrm_core.services, scrm_core.web
@@ -29,6 +29,12 @@ from scrm_core.installation import Installation
 
 for found in pkgutil.iter_modules(scrm_core.services.__path__):
     importlib.import_module(f"scrm_core.services.{found.name}")
+# A plugin takes longer to import than most children live.
+for entry in importlib.metadata.entry_points(group="scrm.plugins"):
+    package = entry.load().__module__.partition(".")[0]
+    for found in pkgutil.walk_packages(sys.modules[package].__path__, f"{package}."):
+        if ".migrations" not in found.name:
+            importlib.import_module(found.name)
 try:
     import psycopg
 except ImportError:
