@@ -43,7 +43,7 @@ from scrm_core.services.contacts import IdentityIn
 PROCESSES, THREADS = 4, 16
 STOCK = size(2_000, 200)
 PEOPLE = STOCK * 5 // 4
-RUNS = size(5, 2)
+RUNS = size(5, 1)
 SLOWEST_SECONDS = 2.0
 
 LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
