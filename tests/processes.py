@@ -116,6 +116,11 @@ class Child:
         assert line and code == 0, f"exit code {code}: {self._failure()}"
         return json.loads(line)
 
+    def ended(self) -> int:
+        """Wait for its end, however that comes; returns its exit code."""
+        self._running = False
+        return self._nursery.request(self.pid, [])
+
     def end(self) -> None:
         """Kill it if it still runs, and let go of what belongs to it."""
         if self._running:

@@ -3,8 +3,6 @@
 import hashlib
 import json
 import signal
-import subprocess
-import sys
 from datetime import datetime
 
 import pytest
@@ -443,13 +441,11 @@ def test_processes_importing_one_file_at_once_make_one_pack(brand, write, togeth
 
 
 KILLED = """
-import os, signal, sys
-from pathlib import Path
-from scrm_core.installation import Installation
+import os, signal
 from scrm_sms.packs import sealing, service, store
 
 service.BATCH = sealing.PAGE = 20
-steps = int(sys.argv[3])
+steps = {steps}
 
 def dying(function):
     def call(*arguments, **more):
@@ -464,13 +460,13 @@ def dying(function):
 # Numbers and dropped rows are written then, and nothing of it is committed.
 store.change = sealing.change = dying(store.change)
 service.Packs._sealing = dying(service.Packs._sealing)
-brand = Installation.open(Path(sys.argv[1])).brand("acme")
-with brand:
-    service.Packs(brand, {}).import_file(sys.argv[2], code="CUT", actor="anna")
+
+def run(brand, worker):
+    service.Packs(brand, {{}}).import_file({path!r}, code="CUT", actor="anna")
 """
 
 
-def test_an_import_killed_in_the_middle_of_batches_ends_in_the_same_pack(brand, write):
+def test_an_import_killed_in_the_middle_of_batches_ends_in_the_same_pack(brand, write, forked):
     contact(brand, "18600000001", "18600000039", "18600000040")
     path = write("phone,ordered_at\n" + "".join(f"1860000{n % 50:04d},2026-01-0{n % 7 + 1}\n" for n in range(80)))
     whole = imported(brand, path, "WHOLE")
@@ -478,9 +474,9 @@ def test_an_import_killed_in_the_middle_of_batches_ends_in_the_same_pack(brand, 
     packs = packs_of(brand)
     rows = []
     for step in (1, 2, 3, 2, 1, 2, 99):
-        command = [sys.executable, "-c", KILLED, str(brand.installation.config.root), str(path), str(step)]
-        ended = subprocess.run(command, capture_output=True, text=True)
-        assert ended.returncode == (0 if step == 99 else -signal.SIGKILL), ended.stderr
+        child = forked(brand.installation, KILLED.format(steps=step, path=str(path)))
+        child.go()
+        assert child.ended() == (0 if step == 99 else -signal.SIGKILL)
         with brand:
             pack = packs.get("CUT")
             assert pack.rows == pack.accepted + sum(pack.dropped.values())

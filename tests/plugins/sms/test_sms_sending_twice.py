@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from sms_scene import sent_lines
 
 from scrm_core.clock import ManualClock, SystemClock
@@ -53,24 +52,25 @@ def test_overlapping_plans_in_several_workers_reach_a_person_once(posting, toget
 
 
 SEND_SOME = """
-import sys
-from pathlib import Path
-from scrm_core.installation import Installation
-
-brand = Installation.open(Path(sys.argv[1])).brand("acme")
-with brand:
-    for _ in range(int(sys.argv[2])):
+def run(brand, worker):
+    for _ in range({rounds}):
         brand.outreach.dispatch()
 """
 
 
-def process(scene, rounds: int) -> int:
-    """Another process that dispatches so many times and ends; returns its exit code."""
-    command = [sys.executable, "-c", SEND_SOME, str(scene.brand.installation.config.root), str(rounds)]
-    return subprocess.run(command, timeout=60, check=False).returncode
+@pytest.fixture
+def process(forked):
+    """A function: another process dispatches so many times and ends; returns its exit code."""
+
+    def dispatch(scene, rounds: int) -> int:
+        child = forked(scene.brand.installation, SEND_SOME.format(rounds=rounds))
+        child.go()
+        return child.ended()
+
+    return dispatch
 
 
-def test_a_restart_in_the_middle_goes_on_where_it_was(posting) -> None:
+def test_a_restart_in_the_middle_goes_on_where_it_was(posting, process) -> None:
     scene = posting()
     with scene.brand:
         scene.people(12)
@@ -81,7 +81,7 @@ def test_a_restart_in_the_middle_goes_on_where_it_was(posting) -> None:
 
 
 def test_a_worker_killed_between_sent_and_recorded_sends_nothing_again_and_the_receipt_tells(
-    posting, monkeypatch
+    posting, monkeypatch, process
 ) -> None:
     scene = posting()
     with scene.brand:
@@ -110,7 +110,7 @@ def test_a_worker_killed_between_sent_and_recorded_sends_nothing_again_and_the_r
     later.close()
 
 
-def test_a_batch_whose_worker_died_is_unknown_as_a_whole_and_never_sent_again(posting, monkeypatch) -> None:
+def test_a_batch_whose_worker_died_is_unknown_as_a_whole_and_never_sent_again(posting, monkeypatch, process) -> None:
     monkeypatch.setenv("POST_BATCH", "5")
     scene = posting()
     with scene.brand:
