@@ -130,6 +130,8 @@ class Installation:
         is broken and was never good in this process.
         """
         slot = self._slots.get(brand_id)
+        if slot is None and not _plain_name(brand_id):
+            raise NotFound(f"no brand {brand_id!r}")
         path = self.config.brands_dir / f"{brand_id}.toml"
         signature = _signature(path)
         if slot is None or slot.stale(signature):
@@ -164,7 +166,7 @@ class Installation:
             slot = self._slots.get(brand_id)
             if slot is not None and not slot.stale(signature):
                 return slot
-            if signature is None or not _plain_name(brand_id):
+            if signature is None:
                 self._slots.pop(brand_id, None)
                 raise NotFound(f"no brand {brand_id!r}")
             fresh = _Slot()
@@ -289,7 +291,7 @@ class Installation:
 
 
 def _plain_name(brand_id: str) -> bool:
-    return "/" not in brand_id and "\\" not in brand_id and not brand_id.startswith(".")
+    return not any(sign in brand_id for sign in "/\\\0") and not brand_id.startswith(".")
 
 
 def engine_of(config: ProjectConfig) -> Any:
