@@ -287,7 +287,8 @@ def _likelier(sample: bytes) -> str:
 def normalise_header(cell: str) -> str:
     """A header as it is compared: NFKC, one case, no outer spaces, no unit in brackets behind it."""
     name = plain_header(cell)
-    while (shorter := _UNIT.sub("", name)) and shorter != name:
+    # No heading is that long; one that is would be cut bracket by bracket, which takes the square of its length.
+    while len(name) <= LIMITS.name and (shorter := _UNIT.sub("", name)) and shorter != name:
         name = shorter
     return name
 
