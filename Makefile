@@ -8,8 +8,11 @@ ARGS ?=
 
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
+# The auditor has an environment of its own: it is no part of what it looks at.
+AUDITOR := $(CURDIR)/$(VENV)/audit/bin/pip-audit
+AUDIT ?= $(AUDITOR)
 
-.PHONY: help run test soak faults bench lint clean
+.PHONY: help run test soak faults bench lint audit check clean
 .DELETE_ON_ERROR:
 
 help:
@@ -19,6 +22,8 @@ help:
 	@echo "make faults  kill, cut off and starve real processes, three times in a row (long ones too)"
 	@echo "make bench   run the benchmarks beside their yardsticks (SIZE=small: under a minute)"
 	@echo "make lint    ruff and mypy"
+	@echo "make audit   known weaknesses of the exact versions in constraints.txt (asks a service on the internet)"
+	@echo "make check   lint and audit"
 	@echo "make clean   remove .venv and caches (the demo project stays)"
 	@echo "Settings: PORT=8001 DEMO=folder PYTHON=python3.12 ARGS='-k orders'"
 
@@ -63,6 +68,17 @@ bench: $(VENV)/installed-test
 lint: $(VENV)/installed-test
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m mypy
+
+# --strict: what the service does not know, or a service that does not answer, is a failure and never "nothing found".
+audit: $(if $(filter $(AUDITOR),$(AUDIT)),$(AUDITOR))
+	@$(AUDIT) --strict --disable-pip --no-deps --progress-spinner off -r constraints.txt || { \
+		echo "make: a weakness was found, or the service could not be asked: nothing is known to be good"; exit 1; }
+
+$(AUDITOR): $(VENV)/bin/python
+	@$(PYTHON) -m venv $(dir $(AUDITOR))..
+	@$(dir $(AUDITOR))python -m pip install -q --disable-pip-version-check 'pip-audit>=2.7'
+
+check: lint audit
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .hypothesis .mypy_cache .ruff_cache

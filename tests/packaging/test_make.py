@@ -52,6 +52,17 @@ def test_a_python_without_venv_is_named_with_its_remedy(checkout):
     assert "apt install python3-venv" in done.stdout
 
 
+@pytest.mark.parametrize("status", [0, 1])
+def test_an_audit_that_finds_something_or_cannot_ask_fails_loudly(checkout, status):
+    auditor = checkout / "auditor"
+    auditor.write_text(f'#!/bin/sh\necho "asked: $@"\nexit {status}\n', "utf-8")
+    auditor.chmod(0o755)
+    done = make(checkout, "audit", f"AUDIT={auditor}")
+    assert (done.returncode != 0) == bool(status)
+    assert "--strict" in done.stdout and "constraints.txt" in done.stdout
+    assert ("nothing is known to be good" in done.stdout) == bool(status)
+
+
 def test_make_alone_tells_what_there_is(checkout):
     done = make(checkout)
     assert done.returncode == 0
