@@ -12,6 +12,7 @@ from engines import Postgres, Redis, postgres_programs
 from grounds import Grounds, Process, pause, until
 from machines import Machine, Network, port_on
 from storm import Gateway, Storm, finished, patiently, tables, witnesses
+from test_bad_plugins import counting, events, leads, seen
 
 WEBS, WORKERS = ["web1", "web2"], ["worker1", "worker2", "worker3"]
 
@@ -163,3 +164,35 @@ def test_a_cluster_of_many_hosts_under_faults_for_minutes_handles_every_event_on
         if storm.failed:
             break
     end_well(there, storm, kills=len(faults) * rounds * len(WORKERS))
+
+
+@pytest.mark.soak
+def test_a_worker_cut_off_inside_a_transaction_holds_up_nobody_for_long(grounds, request, tmp_path):
+    programs = postgres_programs()
+    net = Network(["left", "right"], separate_hosts=True)
+    request.addfinalizer(net.close)
+    if programs is None or not net.real:
+        missing("PostgreSQL's programs or the right to make network namespaces", "install postgresql, run as root")
+    server = Postgres(programs, ("127.0.0.1", net.host))
+    request.addfinalizer(server.close)
+    begun, gate = tmp_path / "begun", tmp_path / "gate"
+    waits = (
+        f"Seen.create(event_id=-1); import pathlib, threading; pathlib.Path({str(begun)!r}).touch()\n"
+        f"        while not pathlib.Path({str(gate)!r}).exists(): threading.Event().wait(0.1)\n"
+        "        from scrm_core.api import execute; execute('DELETE FROM slow_seen WHERE event_id = -1')"
+    )
+    there = grounds(
+        plugins={"slow": counting("slow", waits), "calm": counting("calm")},
+        url=server.url(server.database(), net.host),
+    )
+    request.addfinalizer(there.end)
+    machines = net.machines
+    leads(there, 1)
+    left = there.scrm("left", "worker", wrap=machines["left"].wrap)
+    until(begun.exists, "the handler has not begun")
+    machines["left"].cut(left)
+    leads(there, 5, first=1)
+    gate.touch()  # whoever comes next need not wait
+    right = there.scrm("right", "worker", wrap=machines["right"].wrap)
+    until(lambda: seen(there, "calm") == seen(there, "slow") == events(there), "the dead line holds everybody up")
+    assert right.stop() == 0
