@@ -434,13 +434,17 @@ def patiently(work: Callable[[], Any]) -> Any:
             pause(0.1)
 
 
-def finished(storm: Storm, workers: list[Process], webs: list[Process]) -> None:
-    """Let clients and workers come to their end, then stop all in order."""
+def finished(
+    storm: Storm, running: Callable[[], tuple[list[Process], list[Process]]], let_go: Callable[[], None] = lambda: None
+) -> None:
+    """Let clients and workers come to their end, then stop all in order: the workers and webs that run then."""
     storm.finish()
     until(lambda: patiently(storm.delivered), "events are not handed out")
     gateway = storm.gateway
     until(gateway.reports.empty, "reports are not heard")
     heard = "SELECT count(*) FROM message WHERE state = 'delivered'"
     until(lambda: patiently(lambda: storm.grounds.one(heard)) >= len(gateway.taken), "reports are not heard")
+    let_go()
+    workers, webs = running()
     assert [each.stop() for each in workers] == [0] * len(workers)
     assert [each.stop() for each in webs] == [0] * len(webs)

@@ -114,7 +114,8 @@ def cluster(grounds: Callable[..., Grounds]) -> Iterator[Callable[..., Cluster]]
 
 
 def end_well(cluster: Cluster, storm: Storm, kills: int) -> None:
-    finished(storm, [cluster.running[name] for name in WORKERS], [cluster.running[name] for name in WEBS])
+    running = cluster.running
+    finished(storm, lambda: ([running[name] for name in WORKERS], [running[name] for name in WEBS]))
     storm.check(kills)
 
 

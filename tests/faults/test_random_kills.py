@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import random
 import signal
+import threading
 
 import pytest
-from grounds import Grounds, free_port, pause, until
+from grounds import PATIENCE, Grounds, free_port, pause, until
 from storm import Gateway, Storm, finished, patiently, tables, witnesses
 
 
@@ -19,10 +20,30 @@ class Killer:
         self.web = grounds.bare_web(port)
         self.worker = grounds.worker()
         self.victims: list[str] = []
+        self._over = threading.Event()
+        self._turn = threading.Lock()
+        self._tending = threading.Thread(target=self._tend, daemon=True)
+        self._tending.start()
+
+    def _tend(self) -> None:
+        """Start a web again that ended by itself: granian gives up when its child is killed twice in a moment."""
+        while not self._over.wait(0.2):
+            with self._turn:
+                if not self.web.running:
+                    self.web = self.grounds.bare_web(self.port)
+
+    def close(self) -> None:
+        """Let go of what runs: it is stopped in order now."""
+        self._over.set()
+        self._tending.join(PATIENCE)
 
     def kill(self) -> None:
         """One kill at a moment of the seed's."""
         pause(self.rng.uniform(0.0, 0.7))
+        with self._turn:
+            self._kill()
+
+    def _kill(self) -> None:
         kind = self.rng.choice(["web", "web's child", "worker", "worker", "import"])
         self.victims.append(kind)
         if kind == "web":
@@ -65,15 +86,18 @@ def run_storm(make, seed: int, kills: int, rows: int) -> None:
         storm = Storm(grounds, [f"http://127.0.0.1:{port}"], gateway, rows)
         storm.prepare()
         killer = Killer(grounds, storm, port, random.Random(seed))
-        storm.begin()
-        for _ in range(kills):
-            killer.kill()
-            if storm.failed:
-                break
-        finished(storm, [killer.worker], [killer.web])
-        print(f"{kills} kills: {killer.victims}; {len(storm.asked.orders)} rounds, {len(storm.asked.files)} files, "
-              f"{len(gateway.taken)} messages")  # fmt: skip
-        storm.check(killer.victims.count("worker"))
+        try:
+            storm.begin()
+            for _ in range(kills):
+                killer.kill()
+                if storm.failed:
+                    break
+            finished(storm, lambda: ([killer.worker], [killer.web]), killer.close)
+            print(f"{kills} kills: {killer.victims}; {len(storm.asked.orders)} rounds, {len(storm.asked.files)} files, "
+                  f"{len(gateway.taken)} messages")  # fmt: skip
+            storm.check(killer.victims.count("worker"))
+        finally:
+            killer.close()
     finally:
         gateway.close()
 
