@@ -34,7 +34,7 @@ from scrm_core.hooks import hookimpl
 from scrm_core.installation import Installation
 from scrm_core.plugin import Plugin
 
-WRITERS = 8
+WRITERS = size(8, 2)
 COMMITS = size(250, 15)
 EVENTS = 4
 PAIRS = size(9, 2)

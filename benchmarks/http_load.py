@@ -38,6 +38,8 @@ class _Client:
         head, end, body = bytes(self.got).partition(b"\r\n\r\n")
         if not end:
             return None
+        if b"transfer-encoding: chunked" in head.lower():
+            return bytes(self.got) if body.endswith(b"0\r\n\r\n") else None
         length = next(
             (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
         )
