@@ -15,6 +15,7 @@ from scrm_core.api import (
     Plugin,
     Report,
     ReportTable,
+    RewardItem,
     RewardOrder,
     RewardWanted,
     hookimpl,
@@ -72,6 +73,9 @@ class BenefitCard(Plugin):
 
     def verify_reward_item(self, kind: str, item: str) -> None:
         self.cards.verify(item)
+
+    def reward_item(self, kind: str, item: str) -> RewardItem | None:
+        return self.cards.item(item)
 
     def reward_worth(self, kind: str, item: str, quantity: int) -> int | None:
         return self.cards.worth(item, quantity)

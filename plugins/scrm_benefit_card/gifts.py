@@ -24,7 +24,7 @@ from scrm_core.api import (
 
 from .cards import Cards, IssueView
 from .models import BenefitCardGift
-from .pools import Pools, needed, page_size
+from .pools import Pools, coded, needed, page_size
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -87,8 +87,8 @@ class Gifts:
         if day < self.brand.day(self.brand.now()):
             raise Invalid("until: the last day is over", field="until")
         row = (
-            needed(code, "code", 60), self.pools.get(pool).id, needed(title, "title", 200), needed(owner, "owner", 60),
-            needed(plan, "plan", 200), day, "open", needed(actor, "actor", 200), self.brand.now(),
+            coded(code, "code"), self.pools.get(pool).id, needed(title, "title", 200), coded(owner, "owner"),
+            coded(plan, "plan"), day, "open", needed(actor, "actor", 200), self.brand.now(),
         )  # fmt: skip
         columns = ("code", "pool_id", "title", "owner", "plan", "until", "state", "actor", "created_at")
         insert_rows(BenefitCardGift, columns, [row], on_conflict="ON CONFLICT (code) DO NOTHING")

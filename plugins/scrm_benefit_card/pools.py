@@ -48,6 +48,7 @@ _NAMES = {
 }  # fmt: skip
 # What a spreadsheet makes of a long number: its last digits are gone.
 _ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]+")
+_CODE = re.compile(r"\w[\w.-]*")
 _VIEW = (
     "SELECT id, code, title, terms, link, face_minor, cost_minor, warn_below, state, actor, created_at "
     "FROM benefit_card_pool "
@@ -112,7 +113,7 @@ class Pools:
         """Make a pool, once per code; the same again answers the one there is, another one is a Conflict."""
         below = self.settings["warn_below"] if warn_below is None else warn_below
         row = (
-            needed(code, "code", 60), needed(title, "title", 200),
+            coded(code, "code"), needed(title, "title", 200),
             clean_text(terms, field="terms", multiline=True), safe_target(link) if link else "",
             whole(face_minor, "face_minor"), whole(cost_minor, "cost_minor"), whole(below, "warn_below"),
             "open", needed(actor, "actor", 200), self.brand.now(),
@@ -319,6 +320,14 @@ def needed(value: object, name: str, most: int) -> str:
     text = clean_text(value, field=name, max_length=most)
     if not text:
         raise Invalid("say who does it" if name == "actor" else f"give a {name}", field=name)
+    return text
+
+
+def coded(value: object, name: str) -> str:
+    """The text as a code, which addresses and rewards name; raises Invalid for what is none."""
+    text = needed(value, name, 60)
+    if not _CODE.fullmatch(text):
+        raise Invalid(f"{name} has letters, digits, dots and dashes", field=name)
     return text
 
 

@@ -67,7 +67,7 @@ class GiftBody(_Strict):
     code = _text(1, 60, required=True)
     pool = _text(1, 60, required=True)
     title = _text(1, 200, required=True)
-    plan = _text(1, 200, required=True)
+    plan = _text(1, 60, required=True)
     owner = _text(1, 60, load_default="sms")
     until = fields.Date(required=True)
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, PersonQuery, RewardOrder, RewardWanted, Veto, execute, iso
+from scrm_core.api import (
+    Conflict,
+    Invalid,
+    NotFound,
+    PersonQuery,
+    RewardItem,
+    RewardOrder,
+    RewardWanted,
+    Veto,
+    execute,
+    iso,
+)
 
 from .cards import Cards
 from .gifts import KIND, Gifts
@@ -50,6 +61,14 @@ class BenefitCards:
             raise Invalid(exc.message, field="item") from None
         if pool.state != "open":
             raise Invalid(f"pool {item!r} is closed", field="item")
+
+    def item(self, item: str) -> RewardItem | None:
+        """What is known of a pool, also of one that is closed; None for no pool."""
+        try:
+            pool = self.pools.get(item)
+        except NotFound:
+            return None
+        return RewardItem(pool.title, "the pool is closed" if pool.state == "closed" else "")
 
     def worth(self, item: str, quantity: int) -> int | None:
         """The largest face value of a card that could be given; of the pool's next ones while it is empty."""

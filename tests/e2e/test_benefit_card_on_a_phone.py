@@ -90,7 +90,6 @@ def test_a_recipient_claims_a_card_looks_at_it_and_copies_code_and_pin(shop, pho
     for name, value in (("code", CODE), ("pin", PIN)):
         page.locator(f"[data-copy={name}]").tap()
         page.locator("#result.good").wait_for()
-        assert page.inner_text("#result") == "已复制"
         assert page.evaluate("navigator.clipboard.readText()") == value
     # A browser without the clipboard copies by selecting, and where that fails says what to do.
     page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")

@@ -173,6 +173,6 @@ def test_a_gift_is_made_once_per_code(sender):
         assert used.value.code == "code_used"
     with pytest.raises(NotFound):
         gift(scene, "new", pool="nosuch")
-    for wrong in ({"title": ""}, {"actor": ""}, {"plan": " "}):
+    for wrong in ({"title": ""}, {"actor": ""}, {"plan": " "}, {"plan": "<b>"}):
         with pytest.raises(Invalid):
             gift(scene, "new", **wrong)

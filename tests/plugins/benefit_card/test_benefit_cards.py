@@ -146,6 +146,10 @@ def test_a_card_is_given_once_per_key_in_its_brand_alone(scenes):
         scene.brand.rewards.check("benefit-card", "video")
     assert shut.value.field == "item"
     with scene.brand:
+        item = scene.brand.rewards.item("benefit-card", "video")
+        assert (item.title, item.ended) == ("视频会员月卡", "the pool is closed")
+        assert scene.brand.rewards.item("benefit-card", "nosuch") is None
+    with scene.brand:
         scene.cards.pools.switch("video", "open", actor="lin")
         scene.brand.rewards.check("benefit-card", "video")
 
@@ -372,7 +376,7 @@ def test_a_pool_is_made_once_per_code_and_its_terms_are_checked(scene):
             assert used.value.code == "code_used"
         for wrong, field in (
             ({"title": " "}, "title"), ({"cost_minor": -1}, "cost_minor"), ({"face_minor": 1.5}, "face_minor"),
-            ({"link": "javascript:alert(1)"}, "target"), ({"actor": ""}, "actor"), ({"code": ""}, "code"),
+            ({"link": "javascript:alert(1)"}, "target"), ({"actor": ""}, "actor"), ({"code": ""}, "code"), ({"code": "a/b"}, "code"),
         ):  # fmt: skip
             with pytest.raises(Invalid) as refusal:
                 scene.pool(**{"code": "new", **wrong})
