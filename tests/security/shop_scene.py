@@ -43,7 +43,7 @@ MILD = """<img src=x onerror=alert(1)>"'"""
 # Members of bodies that are words for people, wherever they stand.
 FREE = {
     "title", "name", "rules", "organiser", "text", "welcome", "button", "activity", "brief", "offer", "reason", "terms",
-    "goods", "plant", "question", "occasion_name", "choices", "poster", "group", "tag", "plan", "despite", "body",
+    "goods", "plant", "question", "occasion_name", "choices", "poster", "group", "tag", "despite", "body",
     "summary", "reference", "platform", "store_name",
 }  # fmt: skip
 API = re.compile(r"/api/v1/(?P<brand>\w+)(?P<path>/[^?]*)")

@@ -26,6 +26,7 @@ from scrm_core.web.consumer_pages import CorePages
 from scrm_core.web.mounts import pages_of
 
 SOUGHT = {
+    "benefit-card": ("mine", "c/{SELECT uid FROM benefit_card_issue}", "g/{SELECT code FROM benefit_card_gift}"),
     "coupon-threshold": ("b/SPRING", "b/MUG", "mine", "clerk", "c/{SELECT uid FROM coupon_threshold_coupon}",
                          "c/{SELECT uid FROM coupon_threshold_coupon}/token"),
     "interaction-games": (
