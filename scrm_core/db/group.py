@@ -113,7 +113,7 @@ class Group:
             except (KeyboardInterrupt, GeneratorExit):
                 raise
             except BaseException as error:  # noqa: BLE001 - whatever it is, it is this item's answer alone
-                answers.append(error)
+                answers.append(_told(error))
         return answers
 
     def _take_part(self, work: _Work) -> Any:
@@ -173,6 +173,15 @@ class Group:
             room = MOST - len(group)
             group += self._waiting[:room]
             self._waiting = self._waiting[room:]
+
+
+def _told(error: BaseException) -> BaseException:
+    """An error that is given back instead of raised: no brand's block translates a fault of the database for it."""
+    fault = translate(error) if isinstance(error, peewee.DatabaseError | peewee.InterfaceError) else None
+    if fault is None:
+        return error
+    fault.__cause__ = error
+    return fault
 
 
 def _alone(many: Callable[[Sequence[I]], Sequence[R | Exception]], item: I) -> Callable[[], R]:
