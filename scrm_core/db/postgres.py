@@ -187,18 +187,27 @@ class PostgresEngine:
     def staging(self) -> PostgresEngine:
         """An engine beside this one, for what is made there before :meth:`adopt`."""
         pooler = self.database._local_path
-        return PostgresEngine(self.url, transaction_pooler=pooler, connections=2, prefix=f"{self._prefix}staging_")
+        # No brand's id begins with an underscore: this is nobody's schema.
+        return PostgresEngine(self.url, transaction_pooler=pooler, connections=2, prefix=f"_staging_{self._prefix}")
 
-    def set_aside(self, brand: str, stamp: int) -> str:
-        """Rename the brand's schema; returns its name now."""
-        aside = f"{self._prefix}{brand}_aside_{stamp}"
-        self._direct(f'ALTER SCHEMA "{self._prefix + brand}" RENAME TO "{aside}"')
-        return f"schema {aside!r}"
+    def set_aside(self, brand: str, aside: str, conn: Any) -> None:
+        """Rename the brand's schema in the transaction that ``conn`` has open."""
+        conn.execute(f'ALTER SCHEMA "{self._prefix + brand}" RENAME TO "{aside}"')
 
-    def adopt(self, brand: str, staging: PostgresEngine) -> None:
-        """Give the brand's name, which is free, to what ``staging`` made."""
+    def adopt(self, brand: str, staging: PostgresEngine, stamp: int) -> str:
+        """Give the brand's name to what ``staging`` made, at one instant; returns where lies what had it, if any."""
+        import psycopg
+
         staging.database.close_all()
-        self._direct(f'ALTER SCHEMA "{staging._prefix + brand}" RENAME TO "{self._prefix + brand}"')
+        aside = f"{self._prefix}{brand}_aside_{stamp}" if self.exists(brand) else ""
+        try:
+            with psycopg.connect(self.url, connect_timeout=5) as conn:
+                if aside:
+                    self.set_aside(brand, aside, conn)
+                conn.execute(f'ALTER SCHEMA "{staging._prefix + brand}" RENAME TO "{self._prefix + brand}"')
+        except psycopg.Error as exc:
+            raise peewee.OperationalError(str(exc)) from exc
+        return f"schema {aside!r}" if aside else ""
 
     def _direct(self, sql: str, params: tuple[Any, ...] = ()) -> list[Any]:
         import psycopg

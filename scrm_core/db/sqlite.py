@@ -247,24 +247,38 @@ class SqliteEngine:
         """An engine beside this one, for what is made there before :meth:`adopt`."""
         return SqliteEngine(self.directory / "staging", synchronous=self.synchronous)
 
-    def set_aside(self, brand: str, stamp: int) -> str:
-        """Take the brand's files out of their place; returns where they are now."""
+    def set_aside(self, brand: str, aside: Path) -> None:
+        """Give the brand's file a second name and take what belongs to its open state away; nobody writes to it."""
         self.handle(brand).database.close()
-        aside = self.path(f"{brand}.aside-{stamp}")
-        for suffix in _SUFFIXES:
+        # What is in the log goes into the file first: the next file of this place must not find another's log.
+        raw = sqlite3.connect(self.path(brand), timeout=LIMITS.busy_ms / 1000)
+        try:
+            (busy, _, _) = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            raw.close()
+        if busy:
+            raise Busy(f"{self.path(brand)} is being read; stop `scrm run` and try again")
+        os.link(self.path(brand), aside)
+        for suffix in _SUFFIXES[1:]:
             with contextlib.suppress(FileNotFoundError):
                 os.rename(f"{self.path(brand)}{suffix}", f"{aside}{suffix}")
-        self._handles.pop(brand, None)
-        return str(aside)
 
-    def adopt(self, brand: str, staging: SqliteEngine) -> None:
-        """Put what ``staging`` made into the brand's place, which is free; nobody has it open."""
+    def adopt(self, brand: str, staging: SqliteEngine, stamp: int) -> str:
+        """Put what ``staging`` made into the brand's place at one instant; returns where what stood there lies."""
         staging.handle(brand).database.close()
         made = staging.path(brand)
         raw = sqlite3.connect(made)
         raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         raw.close()
-        os.rename(made, self.path(brand))
+        aside = self.path(f"{brand}.aside-{stamp}") if self.exists(brand) else None
+        try:
+            if aside is not None:
+                self.set_aside(brand, aside)
+            os.replace(made, self.path(brand))
+        except BaseException:
+            if aside is not None:
+                aside.unlink(missing_ok=True)
+            raise
         staging.drop(brand)
         self._handles.pop(brand, None)
         with contextlib.suppress(OSError):  # another brand is on its way
@@ -272,6 +286,7 @@ class SqliteEngine:
         fd = os.open(self.directory, os.O_RDONLY)
         os.fsync(fd)
         os.close(fd)
+        return "" if aside is None else str(aside)
 
     def opened(self, database: BrandSqlite) -> None:
         """Note that this thread opens ``database``; close its least recently opened one beyond the bound."""

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 __all__ = ["Copied", "TableCopy", "backup", "cancel", "move", "restore"]
 
 ACTOR = "command line"
+ASIDE = "aside, when another copy took its place"
+OF_BRAND = "backup_of"
+"""The key in ``meta`` of a backup's file that says whose it is; a brand itself has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ def backup(installation: Installation, brand_id: str, path: Path) -> Copied:
         try:
             source.watch()
             _not_sealed(source)
-            tables = _stage(installation, source, engine, brand_id, lambda target: None)
+            tables = _stage(installation, source, engine, brand_id, lambda target: _mark(target, brand_id))
         finally:
             source.close()
             engine.close()
@@ -133,6 +136,9 @@ def restore(installation: Installation, brand_id: str, path: Path, *, replace: b
                 migrate(engine.handle(brand_id), owner, directory)
             source.watch()
             _not_sealed(source)
+            whose = source.execute("SELECT value FROM meta WHERE key = ?", (OF_BRAND,))
+            if whose and whose[0][0] != brand_id:
+                raise Conflict(f"{path} is a backup of brand {whose[0][0]!r}, not of {brand_id!r}", code="move")
             note = _note(installation, brand_id, "brand.restore", stopped=f"restored from {path.name}")
             return _arrive(installation, source, installation.engine, brand_id, replace, note)
         finally:
@@ -175,24 +181,43 @@ def _arrive(
         raise Conflict(f"{engine.place(brand_id)} has a brand {brand_id!r}; --replace sets it aside", code="move")
     staging = engine.staging()
     staging.drop(brand_id)  # what a killed copy has left
+    closed = False
     try:
         tables = _stage(installation, source, staging, brand_id, adjust)
-        aside = ""
         if engine.exists(brand_id):
-            old = _store(engine, brand_id)
-            try:
-                old.hold()
-                if not sealed(old):
-                    old.seal("aside, when another copy took its place")
-                old.commit()
-            finally:
-                old.close()
-            aside = engine.set_aside(brand_id, installation.clock.now())
-        engine.adopt(brand_id, staging)
+            _close_old(engine, brand_id)
+            closed = True
+        aside = engine.adopt(brand_id, staging, installation.clock.now())
     except BaseException:
         staging.drop(brand_id)
+        if closed:
+            _open_old(engine, brand_id)
         raise
     return Copied(brand_id, source.where, engine.place(brand_id), aside, tables)
+
+
+def _close_old(engine: Any, brand_id: str) -> None:
+    """Seal what another copy is about to replace, so that nobody writes to it any more."""
+    old = _store(engine, brand_id)
+    try:
+        old.hold()
+        if not sealed(old):
+            old.seal(ASIDE)
+        old.commit()
+    finally:
+        old.close()
+
+
+def _open_old(engine: Any, brand_id: str) -> None:
+    """Take that back, when the copy did not come to its place."""
+    old = _store(engine, brand_id)
+    try:
+        old.hold()
+        if sealed(old) == ASIDE:
+            old.unseal()
+            old.commit()
+    finally:
+        old.close()
 
 
 def _stage(
@@ -251,11 +276,16 @@ def _note(installation: Installation, brand_id: str, action: str, *, stopped: st
             "INSERT INTO audit (at, actor, action, target, detail) VALUES (?, ?, ?, ?, NULL)",
             (installation.clock.now(), ACTOR, action, brand_id),
         )
+        target.execute("DELETE FROM meta WHERE key = ?", (OF_BRAND,))
         if stopped:
             target.execute("DELETE FROM meta WHERE key = ?", (STOPPED,))
             target.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (STOPPED, f"{stopped} ({ACTOR})"))
 
     return adjust
+
+
+def _mark(target: Store, brand_id: str) -> None:
+    target.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (OF_BRAND, brand_id))
 
 
 def _read_backup(path: Path, target: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ..db.faults import translate
 from ..db.migrations import HISTORY
 from ..errors import Conflict
 from .store import Row, Store
@@ -82,9 +85,10 @@ def copy(source: Store, target: Store) -> list[TableCopy]:
         if table not in columns:
             continue
         read, back = Sum(), Sum()
-        target.fill(table, columns[table], read.passing(source.rows(table, columns[table])))
-        for _ in back.passing(target.rows(table, columns[table])):
-            pass
+        with _refusals(target, table):
+            target.fill(table, columns[table], read.passing(source.rows(table, columns[table])))
+            for _ in back.passing(target.rows(table, columns[table])):
+                pass
         if (read.count, read.checksum) != (back.count, back.checksum):
             raise Conflict(
                 f"table {table}: read {read.count} rows with checksum {read.checksum}, "
@@ -92,5 +96,25 @@ def copy(source: Store, target: Store) -> list[TableCopy]:
                 code="move",
             )
         copies.append(TableCopy(table, read.count, read.checksum))
-    target.settle()
+    with _refusals(target, "the whole"):
+        target.settle()
     return copies
+
+
+@contextlib.contextmanager
+def _refusals(target: Store, table: str) -> Iterator[None]:
+    """What a database says of a row that it does not take, as a Conflict; the row itself is not shown.
+
+    A backup is a file, and whoever had it may have changed it.
+    """
+    try:
+        yield
+    except Exception as exc:
+        fault = translate(exc)
+        if fault is not None:
+            raise fault from exc
+        if type(exc).__module__.partition(".")[0] not in ("sqlite3", "psycopg"):
+            raise
+        # PostgreSQL's own words end with the row.
+        words = str(exc) if isinstance(exc, sqlite3.Error) else type(exc).__name__
+        raise Conflict(f"{target.where}: {table} refuses a row: {words}; nothing was kept", code="move") from exc

@@ -34,7 +34,7 @@ def postgres_place(postgres_url, _postgres_apart):
     yield _postgres_apart
     with psycopg.connect(_postgres_apart, autocommit=True) as admin:
         admin.execute("SET lock_timeout = '10s'")
-        found = admin.execute("SELECT nspname FROM pg_namespace WHERE nspname ~ '^(staging_)?(acme|moonco)'").fetchall()
+        found = admin.execute("SELECT nspname FROM pg_namespace WHERE nspname ~ '^(_?staging_)?(acme|moonco)'").fetchall()
         for (schema,) in found:
             admin.execute(f'DROP SCHEMA "{schema}" CASCADE')
 
