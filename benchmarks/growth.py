@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -27,11 +28,11 @@ from scrm_core.db import brand_db
 from scrm_core.installation import Installation
 from scrm_core.services.contacts import IdentityIn, LeadIn
 
-PAIRS = size(7, 2)
+PAIRS = size(5, 2)
 EVENTS = size([10_000, 100_000, 1_000_000, 5_000_000], [100, 1_000])  # type: ignore[call-overload]
 CONTACTS = size([1_000, 10_000, 100_000, 1_000_000], [100, 1_000])  # type: ignore[call-overload]
 BRANDS = size([1, 3, 10, 30, 100], [1, 3])  # type: ignore[call-overload]
-LEADS = size(200, 20)
+LEADS = size(100, 20)
 PEOPLE = (
     "INSERT INTO contact (id, uid, name, state, origin, created_at, updated_at) "
     "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?) "
@@ -96,9 +97,7 @@ def of_brands(root: Path) -> Curve:
 
 
 def svg(curves: dict[str, Curve]) -> str:
-    """Small charts side by side: sizes on a logarithmic axis, the ratio from 0 to 3."""
-    import math
-
+    """Small charts side by side: sizes on a logarithmic axis, the ratio from 0 upwards."""
     wide, high, gap, top = 260, 160, 40, 30
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {(wide + gap) * len(curves) + gap} {high + 80}" '
@@ -111,11 +110,13 @@ def svg(curves: dict[str, Curve]) -> str:
         def x(value: int, left: int = left, low: float = low, span: float = span) -> float:
             return left + (math.log10(value) - low) / span * wide
 
-        def y(ratio: float) -> float:
-            return top + high - min(ratio, 3) / 3 * high
+        most = max(3, math.ceil(max(ratio for _, ratio in points)))
+
+        def y(ratio: float, most: int = most) -> float:
+            return top + high - ratio / most * high
 
         parts.append(f'<text x="{left}" y="18" font-weight="bold">{title}</text>')
-        for mark in (0, 1, 2, 3):
+        for mark in range(most + 1):
             parts.append(f'<line x1="{left}" x2="{left + wide}" y1="{y(mark)}" y2="{y(mark)}" stroke="#ddd"/>')
             parts.append(f'<text x="{left - 6}" y="{y(mark) + 4}" text-anchor="end">{mark}</text>')
         line = " ".join(f"{x(n):.1f},{y(r):.1f}" for n, r in points)
