@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "security.md").read_text("utf-8")
 
 
-def tests_there_are() -> set[str]:
+def known_tests() -> set[str]:
     return {
         name
         for path in (ROOT / "tests").rglob("test_*.py")
@@ -20,7 +20,7 @@ def tests_there_are() -> set[str]:
 def test_every_test_that_the_page_names_exists():
     named = set(re.findall(r"`(test_\w+)`", PAGE))
     assert len(named) > 40
-    assert named - tests_there_are() == set()
+    assert named - known_tests() == set()
 
 
 def test_every_row_of_what_is_defended_names_a_test():
