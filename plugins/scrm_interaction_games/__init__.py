@@ -96,6 +96,10 @@ class InteractionGames(Plugin):
         """Games or prizes that the brand's configuration no longer offers."""
         return [*registry.problems(self.brand), *recommend.problems(self.brand), *self.games.problems()]
 
+    def brand_warnings(self) -> Iterable[str]:
+        """Prizes of running campaigns that nobody can be given at present."""
+        return self.games.warnings()
+
     # Events ------------------------------------------------------------------
 
     @hookimpl

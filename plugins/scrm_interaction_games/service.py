@@ -111,6 +111,10 @@ class Games:
         yield from checking.problems(self.brand, standing)
         yield from means.problems(self.brand, standing)
 
+    def warnings(self) -> Iterator[str]:
+        """Prizes of campaigns that are not over which their issuers would refuse now."""
+        return checking.warnings(self.brand, self.campaigns.list(states=("published", "paused")))
+
     def turn(self, code: str, contact_id: int, key: str) -> Turn:
         """A turn outside an act, for what the brand's own people or another part of the plugin do; in a transaction."""
         person = self.brand.contacts.survivor(contact_id)

@@ -174,12 +174,31 @@ def problems(brand: Brand, campaigns: Iterable[CampaignView]) -> Iterator[str]:
         else:
             found = getattr(known[campaign.game], "problems", lambda campaign: ())(campaign)
             yield from (f"campaign {campaign.code!r}: {problem}" for problem in found)
-        for prize in campaign.prizes:
-            if prize.wins:
-                try:
-                    brand.rewards.check(prize.kind, prize.item)
-                except ScrmError as exc:
+        for prize, exc in _refused(brand, campaign):
+            if exc.code == "no_issuer":
+                yield (
+                    f"campaign {campaign.code!r}, prize {prize.code!r}: {exc.message}; switch it on again, "
+                    "and end the campaign before you switch it off"
+                )
+
+
+def warnings(brand: Brand, campaigns: Iterable[CampaignView]) -> Iterator[str]:
+    """Prizes whose issuer would refuse them now, as of a coupon batch that was closed."""
+    for campaign in campaigns:
+        if campaign.phase(brand.now()) != "over":
+            for prize, exc in _refused(brand, campaign):
+                if exc.code != "no_issuer":
                     yield (
-                        f"campaign {campaign.code!r}, prize {prize.code!r}: {exc.message}; switch it on again, "
-                        "and end the campaign before you switch it off"
+                        f"campaign {campaign.code!r}, prize {prize.code!r}: {exc.message}; nobody can be given it: "
+                        "let it be issued again, or end the campaign"
                     )
+
+
+def _refused(brand: Brand, campaign: CampaignView) -> Iterator[tuple[Any, ScrmError]]:
+    """Prizes that could not be granted now, with what their issuer says."""
+    for prize in campaign.prizes:
+        if prize.wins:
+            try:
+                brand.rewards.check(prize.kind, prize.item)
+            except ScrmError as exc:
+                yield prize, exc

@@ -92,3 +92,16 @@ def test_a_coupon_that_is_drawn_is_its_winners_and_playing_opens_a_gate(scene: S
     assert [(each.batch, each.state) for each in rows] == [("WON", "claimed")]
     assert coupons.claims.of(ben) == []
     assert (claim(scene, "PLAYED", anna), claim(scene, "PLAYED", ben)) == ("claimed", "gate")
+
+
+def test_a_batch_that_is_closed_is_warned_of_and_takes_neither_the_brand_nor_a_chance(scene: Scene) -> None:
+    coupon(scene, "WON", stock=5)
+    code = scene.campaign("wheel", [scene.prize("ten-off", kind="coupon", item="WON", weight=1)], chances={"daily": 1})
+    games = scene.brand.plugins["interaction-games"]
+    assert list(games.brand_warnings()) == []
+    scene.brand.plugins["coupon-threshold"].coupons.batches.close("WON")
+    (warning,) = games.brand_warnings()
+    assert f"campaign {code!r}, prize 'ten-off'" in warning
+    assert list(games.brand_problems()) == []
+    answer = scene.act(code, "play", scene.person())
+    assert answer["won"] is False
