@@ -364,7 +364,8 @@ class Story:
         if not self.has("benefit-card"):
             return
         pool = {"code": "VIDEO", "title": "视频会员月卡", "cost_minor": 1_800, "face_minor": 2_500}
-        self.plugin("benefit-card", "/pools", pool)
+        # One card is left in the end, of which doctor would warn.
+        self.plugin("benefit-card", "/pools", {**pool, "warn_below": 0})
         codes = [f"VIP-000{n}" for n in range(3)]
         self.plugin("benefit-card", "/pools/VIDEO/cards", {"rows": [{"code": code, "pin": "4711"} for code in codes]})
         people = (self.anna, self.bo)
