@@ -52,6 +52,17 @@ def test_two_callers_and_two_brands_may_choose_the_same_key(client, api, other_a
     assert all("Idempotent-Replayed" not in answer.headers for answer in answers)
 
 
+def test_what_is_kept_of_a_request_is_keyed_with_its_callers_secret(client, api, brand):
+    """A plain hash of a short body, such as one with a card's code, would be found by trying."""
+    colleague = Api(client, "acme", new_key(brand))
+    for each in (api, colleague):
+        each.post("/segments", body(), Idempotency_Key="one")
+    with brand:
+        first, second = (row[0] for row in execute("SELECT request_digest FROM idempotency").fetchall())
+    assert len(first) == len(second) == 64
+    assert first != second
+
+
 def test_a_refused_request_leaves_no_trace_and_may_be_mended(api, brand):
     assert_problem(api.post("/segments", {"name": "x", "expression": "orders >"}, Idempotency_Key="one"), 422)
     with brand:
