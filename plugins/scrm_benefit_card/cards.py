@@ -72,25 +72,35 @@ class Cards:
         pool, now = self.pools.get(pool_code), self.brand.now()
         if pool.state != "open":
             raise Conflict(f"pool {pool_code!r} is closed", code="closed")
-        # On PostgreSQL cards that others are about to take are skipped, so that nobody waits for anybody.
-        skip = "" if self.brand.handle.engine == "sqlite" else " FOR UPDATE SKIP LOCKED"
-        row = execute(
-            "UPDATE benefit_card_card SET state = 'given' WHERE state = 'stock' AND id = (SELECT id FROM "
-            "benefit_card_card WHERE pool_id = ? AND state = 'stock' AND expires_day >= ? "
-            f"ORDER BY expires_day, id LIMIT 1{skip}) RETURNING id",
-            (pool.id, self.pools.givable_day()),
-        ).fetchone()
-        if row is None:
+        card_id = self._take(pool.id)
+        if card_id is None:
             raise Conflict(f"no card of pool {pool_code!r} is left", code="sold_out")
         uid = new_uid(now)
         insert_rows(
             BenefitCardIssue,
             ("uid", "card_id", "grant_key", "state", "given_at", "day", "reason"),
-            [(uid, row[0], grant_key, "given", now, self.brand.day(now), "")],
+            [(uid, card_id, grant_key, "given", now, self.brand.day(now), "")],
         )
         issue = self.get(uid)
         insert_rows(BenefitCardOwner, ("issue_id", "contact_id"), [(issue.id, contact_id)])
         return self.get(uid)
+
+    def _take(self, pool_id: int) -> int | None:
+        """Take the card that expires first out of the stock; its id, or None where none is left.
+
+        On PostgreSQL cards that others are about to take are skipped, so that nobody waits for anybody. Where no
+        other is left they are waited for: whoever holds one may roll back, or only seal it under another key.
+        """
+        for tail in ("",) if self.brand.handle.engine == "sqlite" else (" FOR UPDATE SKIP LOCKED", " FOR UPDATE"):
+            row = execute(
+                "UPDATE benefit_card_card SET state = 'given' WHERE state = 'stock' AND id = (SELECT id FROM "
+                "benefit_card_card WHERE pool_id = ? AND state = 'stock' AND expires_day >= ? "
+                f"ORDER BY expires_day, id LIMIT 1{tail}) RETURNING id",
+                (pool_id, self.pools.givable_day()),
+            ).fetchone()
+            if row is not None:
+                return int(row[0])
+        return None
 
     @transactional
     def reveal(self, uid: str, contact_id: int) -> IssueView:
@@ -219,11 +229,16 @@ class Cards:
             raise Invalid(f"state is one of {', '.join(STATES)}", field="state")
         where: list[str] = ["i.id > ?"]
         params: list[Any] = [after]
-        for column, value in (("k.code", pool), ("i.state", state), ("o.contact_id", contact_id)):
+        for column, value in (("k.code", pool), ("i.state", state)):
             if value is not None:
                 where.append(f"{column} = ?")
                 params.append(value)
-        rows = execute(f"{_VIEW}WHERE {' AND '.join(where)} ORDER BY i.id LIMIT ?", [*params, page_size(limit)])
+        before = ""
+        if contact_id is not None:  # with what a merge could not move
+            before, params = SAME_PEOPLE, [standing(contact_id), *params]
+            where.append("o.contact_id IN (SELECT id FROM same)")
+        sql = f"{before}{_VIEW}WHERE {' AND '.join(where)} ORDER BY i.id LIMIT ?"
+        rows = execute(sql, [*params, page_size(limit)])
         return [_view(row) for row in rows.fetchall()]
 
 

@@ -150,8 +150,7 @@ class Gifts:
         waiting, reached = execute(
             "SELECT coalesce(sum(CASE WHEN m.state IN ('queued', 'sending') THEN 1 ELSE 0 END), 0), "
             f"coalesce(sum(CASE WHEN m.state IN {_REACHED} THEN 1 ELSE 0 END), 0) "
-            f"FROM message m JOIN outreach_run r ON r.id = m.run_id WHERE {_OF_PLAN}"
-            "AND r.state NOT IN ('canceled', 'expired')",
+            f"FROM message m JOIN outreach_run r ON r.id = m.run_id WHERE {_OF_PLAN}",
             _plan(gift),
         ).fetchone()
         (claimed,) = execute("SELECT count(*) FROM benefit_card_owner WHERE gift_id = ?", (gift.id,)).fetchone()

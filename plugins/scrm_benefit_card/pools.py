@@ -47,7 +47,7 @@ _NAMES = {
     "有效期": "expires", "有效期至": "expires", "截止日期": "expires", "valid until": "expires",
 }  # fmt: skip
 # What a spreadsheet makes of a long number: its last digits are gone.
-_ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]+")
+_ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}")
 _CODE = re.compile(r"\w[\w.-]*")
 _VIEW = (
     "SELECT id, code, title, terms, link, face_minor, cost_minor, warn_below, state, actor, created_at "
@@ -287,7 +287,7 @@ class Pools:
         if value is None or value == "":
             return default
         text = str(value).strip() if type(value) in (int, str) else ""
-        if not text.isascii() or not text.isdigit() or int(text[:16]) > MOST_MINOR:
+        if not text.isascii() or not text.isdigit() or len(text) > 16 or int(text) > MOST_MINOR:
             raise Invalid(f"{name}: is a whole number of minor units")
         return int(text)
 

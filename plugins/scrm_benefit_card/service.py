@@ -82,9 +82,13 @@ class BenefitCards:
     def shortage(self, wanted: Sequence[RewardWanted]) -> str:
         """Why not all of these could be issued now; else empty."""
         cards: dict[str, int] = {}
+        found = []
         for each in wanted:
             cards[each.item] = cards.get(each.item, 0) + each.least
-        found = []
+            if each.quantity != 1:
+                found.append(
+                    f"a reward is one benefit card: nobody is given pool {each.item!r} with quantity {each.quantity}"
+                )
         for item, count in cards.items():
             left = self.pools.left(self.pools.get(item).id)
             if count > left:

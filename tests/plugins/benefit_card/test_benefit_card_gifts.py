@@ -164,6 +164,21 @@ def test_the_interception_test_and_a_plan_of_a_similar_name_entitle_nobody(sende
 
 
 @on_sqlite
+def test_whoever_was_written_to_before_a_run_was_cancelled_is_expected(sender):
+    scene, _ = sender
+    with scene.brand as brand:
+        run = brand.outreach.open_run("MAY", owner="letters", channel="sms", kind="notice", sender="letters")
+        brand.outreach.queue_addresses(run.id, [(ANN, None), (BEN, None)])
+        brand.outreach.release_count(run.id, 1)  # a canary
+        brand.outreach.start(run.id)
+        brand.outreach.drain()
+        brand.outreach.cancel(run.id, reason="wrong text")
+        assert execute("SELECT state FROM message ORDER BY state").fetchall() == [("canceled",), ("sent",)]
+        figures = scene.cards.gifts.figures(scene.cards.gifts.get("may"))
+    assert (figures.waiting, figures.reached, figures.claimed) == (0, 1, 0)
+
+
+@on_sqlite
 def test_a_gift_is_made_once_per_code(sender):
     scene, _ = sender
     assert gift(scene).code == "may"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 
 import peewee
+import psycopg
 import pytest
 from benefit_scene import Letters, Scene, seal_key, table
 
@@ -89,6 +92,22 @@ def test_four_processes_empty_a_pool_exactly_and_no_card_is_given_twice(scene, t
     with scene.brand:
         assert execute("SELECT count(DISTINCT card_id) FROM benefit_card_issue").fetchone() == (30,)
     assert refused(scene, scene.person("ann"), "late") == "sold_out"
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_a_card_that_somebody_else_only_touches_is_waited_for_and_not_called_sold_out(scene, postgres_url):
+    """As while every card is sealed anew under another key, or while a grant is about to be rolled back."""
+    scene.pool(cards=1)
+    ann = scene.person("ann")
+    with psycopg.connect(postgres_url, autocommit=True) as watcher, psycopg.connect(postgres_url) as holder:
+        holder.execute("SELECT 1 FROM acme.benefit_card_card FOR UPDATE")
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(scene.give, ann, "a")
+            waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND %s = ANY(pg_blocking_pids(pid))"
+            while not asked.done() and watcher.execute(waits, (holder.info.backend_pid,)).fetchone() == (0,):
+                pass
+            holder.rollback()
+            assert scene.state(asked.result()) == "given"
 
 
 def test_one_key_in_four_processes_is_one_card(scene, together, clock):
@@ -243,7 +262,9 @@ def test_who_plans_rewards_is_told_what_a_card_is_worth_and_how_many_lack(scene)
         (told,) = brand.rewards.shortages(wanted)
         with pytest.raises(Invalid):
             brand.rewards.check("benefit-card", "nosuch")
+        (pairs,) = brand.rewards.shortages([RewardWanted("benefit-card", "video", 2, 1)])
     assert told == "pool 'video' has 3 benefit cards that may be given, 4 are planned"
+    assert pairs == "a reward is one benefit card: nobody is given pool 'video' with quantity 2"
 
 
 def test_rows_that_are_refused_are_told_with_line_and_reason_and_change_nothing(scene, tmp_path):
@@ -294,6 +315,38 @@ def test_rows_that_are_refused_are_told_with_line_and_reason_and_change_nothing(
         with scene.brand, pytest.raises(Invalid) as wrong:
             scene.cards.pools.import_file("video", file, actor="lin")
         assert wrong.value.field == field
+
+
+@on_sqlite
+def test_an_amount_that_no_column_holds_is_refused_with_its_row_alone(scene):
+    scene.pool()
+    wrong = ["0" * 16 + "9" * 30, "0" * 5_000, "1" + "0" * 13, 10**13]
+    told = scene.fill("video", [{"code": f"A{n}", "face_minor": each} for n, each in enumerate(wrong)] + [{"code": "B"}])
+    assert told.created == 1
+    assert told.rejects == [(n, "face_minor: is a whole number of minor units") for n in (1, 2, 3, 4)]
+
+
+@on_sqlite
+def test_a_code_that_merely_looks_like_a_rounded_number_is_taken(scene):
+    scene.pool()
+    told = scene.fill("video", [{"code": "5E12345678"}, {"code": "0e0000"}, {"code": "6.2E+15"}, {"code": "1E5"}])
+    assert (told.created, [line for line, _ in told.rejects]) == (2, [3, 4])
+
+
+@on_sqlite
+def test_who_asks_for_a_persons_cards_gets_those_that_a_merge_left_in_their_place(scene):
+    scene.pool(cards=3)
+    ann, twin = scene.person("ann"), scene.person("twin")
+    given = [scene.give(ann, "a"), scene.give(twin, "b")]
+    with scene.brand as brand:
+        gift = scene.cards.gifts.create(
+            "may", pool="video", plan="MAY", title="x", until=date(2026, 1, 31), owner="letters", actor="lin"
+        )
+        execute("UPDATE benefit_card_owner SET gift_id = ?", (gift.id,))  # the same gift: the twin's row cannot move
+        brand.contacts.merge(ann, twin, actor="boss", reason="one person")
+        assert [row.uid for row in scene.cards.cards.page(contact_id=ann)] == given
+        assert [row.uid for row in scene.cards.cards.page(contact_id=ann, pool="video", limit=1)] == given[:1]
+        assert [row.uid for row in scene.cards.cards.page(contact_id=ann, pool="other")] == []
 
 
 def test_codes_and_pins_are_nowhere_in_clear(scene, caplog, engine):
