@@ -114,8 +114,12 @@ class App:
         self._write(brand)
 
     def configure(self, settings: Mapping[str, Any]) -> None:
-        """Change settings of both brands while the app runs; ConfigError when a plugin refuses them."""
-        self._tables = {**self._tables, **_tables(self.plugins, settings)}
+        """Change settings of both brands while the app runs; ConfigError when a plugin refuses them.
+
+        A plugin's table is replaced as a whole; those of plugins that are not named stay.
+        """
+        named = settings.keys() if len(self.plugins) > 1 else [cls.name for cls in self.plugins]
+        self._tables |= {name: table for name, table in _tables(self.plugins, settings).items() if name in named}
         for brand in _BRANDS:
             self._write(brand)
             problem = self.installation.problem(brand)

@@ -44,6 +44,11 @@ class _Trial:
         self.cls = cls
         self.app = app
         self.prefix = cls.name.replace("-", "_") + "_"
+        self._others = {model._meta.table_name for each in app.plugins if each is not cls for model in each.models}
+
+    def owns(self, table: str) -> bool:
+        """Whether a table is the plugin's by its name: that of ``tea-shop`` is not ``tea``'s."""
+        return table.startswith(self.prefix) and table not in self._others
 
     @cached_property
     def people(self) -> list[Any]:
@@ -81,8 +86,9 @@ def check_plugin(
     if left_out - CHECKS.keys():
         raise ValueError(f"no check {', '.join(sorted(left_out - CHECKS.keys()))}; there are {', '.join(CHECKS)}")
     given = dict(settings or {})
+    by_plugin = any(each.name in given for each in (*others, cls))
     try:
-        app = App(*others, cls, settings=given if cls.name in given else {cls.name: given}, brand_toml=brand_toml)
+        app = App(*others, cls, settings=given if by_plugin else {cls.name: given}, brand_toml=brand_toml)
     except ScrmError as exc:
         return [Finding("settings", str(exc), "give the settings that the plugin needs, or mend it")]
     found: list[Finding] = []
@@ -92,7 +98,7 @@ def check_plugin(
             if name not in left_out:
                 try:
                     found += [Finding(name, problem, fix) for problem, fix in check(trial)]
-                except (ScrmError, AssertionError) as exc:
+                except (ScrmError, AssertionError, peewee.DatabaseError) as exc:
                     found.append(Finding(name, str(exc), "mend what raised it"))
     return found
 
@@ -109,9 +115,8 @@ def _settings(trial: _Trial) -> Problems:
 
 def _migrations(trial: _Trial) -> Problems:
     """The migrations make the tables that the models describe, and names begin with the plugin's."""
-    prefix = trial.prefix
     with trial.app.brand:
-        tables = {table for table in brand_db.get_tables() if table.startswith(prefix)}
+        tables = set(filter(trial.owns, brand_db.get_tables()))
         for table in sorted(tables - {model._meta.table_name for model in trial.cls.models}):
             yield f"no model describes the table {table!r}", "declare its model in `models`"
         for model in trial.cls.models:
@@ -235,7 +240,7 @@ def _words(person: Any) -> tuple[str, ...]:
 
 def _told(shop: Shop, trial: _Trial) -> Iterable[tuple[str, str]]:
     """The plugin's tables of a brand and all that stands in them."""
-    return [(name, repr(rows)) for name, rows in shop.tables().items() if name.startswith(trial.prefix)]
+    return [(name, repr(rows)) for name, rows in shop.tables().items() if trial.owns(name)]
 
 
 def _merges(trial: _Trial) -> Problems:

@@ -107,6 +107,34 @@ def test_migrations_that_say_something_else_than_the_models_are_found(written, o
     assert said in found(noting(written, **options))["migrations"]
 
 
+def test_a_table_that_no_migration_makes_is_found(written):
+    model = MODEL.format(column="pw.ForeignKeyField(Contact)").replace("contact_id =", "contact =")
+    cls = written('models = (Note,)\nmigrations = "migrations"', before=model, migration="def up(migrator, db): ...")
+    told = found(cls)
+    assert "no such table" in told["merges"]
+    assert "no migration makes the table 'faulty_note'" in told["migrations"]
+
+
+def test_the_settings_and_tables_of_a_plugin_beside_it_are_no_fault_of_its_own(written):
+    beside = """
+class Kept(BrandModel):
+    id = pw.BigAutoField()
+    class Meta:
+        table_name = "faulty_not_kept"
+
+class Beside(Plugin):
+    name, version, summary, requires_core = "faulty-not", "1.0", "Stands beside it", ">=0.1.0.dev0"
+    models = (Kept,)
+    migrations = "migrations"
+    class Settings(Schema):
+        word = fields.String(required=True, metadata={"description": "a word"})
+"""
+    kept = "def up(migrator, db):\n    db.execute_sql('CREATE TABLE faulty_not_kept (id INTEGER PRIMARY KEY)')\n"
+    cls = written("", before=beside, migration=kept)
+    other = sys.modules[cls.__module__].Beside
+    assert check_plugin(cls, other, settings={"faulty-not": {"word": "x"}}, without=SLOW) == []
+
+
 def test_an_index_that_could_be_another_plugins_is_found(written):
     told = found(noting(written, index="note_contact"))
     assert "note_contact" in told["index-names"]

@@ -14,6 +14,9 @@ from scrm_core.api import (
     Job,
     LeadCaptured,
     MessageReceived,
+    Metric,
+    MetricsQuery,
+    MetricValue,
     OrderPaid,
     Plugin,
     PluginError,
@@ -234,6 +237,37 @@ def test_settings_that_the_plugin_refuses_are_a_configuration_error(scrm_app):
         scrm_app(Diary, settings={"wrod": "x"})
     with pytest.raises(ValueError, match="settings of dairy: the app has counting, diary"):
         scrm_app(Diary, Counting, settings={"dairy": {}})
+
+
+def test_settings_of_one_plugin_change_and_those_of_another_stay(scrm_app):
+    class Second(Diary):
+        name = "second"
+        blueprint = None
+        permissions = {}
+        jobs = ()
+
+    app = scrm_app(Diary, Second, settings={"diary": {"word": "one"}, "second": {"word": "two"}})
+    app.configure({"diary": {"word": "three"}})
+    assert [app.brand.plugin(name).settings["word"] for name in ("diary", "second")] == ["three", "two"]
+
+
+def test_who_is_given_no_phone_is_nobody_else(scrm_app):
+    shop = scrm_app(Diary).brand
+    ada = shop.lead(phone="+8613800000002")
+    assert shop.lead().uid != ada.uid
+
+
+def test_a_metric_is_told_for_each_of_its_dimensions(scrm_app):
+    class Counted(Diary):
+        metrics = {"cups": Metric("Cups")}
+
+        @hookimpl
+        def collect_metrics(self, query: MetricsQuery):
+            yield MetricValue("cups", query.first_day, 3, "tea")
+            yield MetricValue("cups", query.first_day, 5, "coffee")
+            yield MetricValue("cups", query.first_day, 8)
+
+    assert scrm_app(Counted).brand.metrics("diary") == {"cups": 8, "cups:coffee": 5, "cups:tea": 3}
 
 
 def test_a_route_without_a_permission_is_refused(scrm_app):
