@@ -45,7 +45,7 @@ class Reversing:
         also an expired one, for its days more, and when it says ``never`` none.
         With ``undo`` the redemption was a mistake, so ``never`` does not count.
         A customer who was erased gets none. Its gift is in stock again, unless
-        the order is known to have been sent.
+        the order is known to have been sent; after a mistake always.
         Raises NotFound, and Invalid without a reason or for a reversal itself.
         """
         reason = clean_text(reason, field="reason", max_length=200)
@@ -88,7 +88,7 @@ class Reversing:
         if written is None:
             return redemptions("r.reverses_id = ?", entry.id)[0]
         self._give_back(entry, now, actor=actor, reason=reason, undo=undo)
-        if not _sent(entry):
+        if undo or not _sent(entry):
             give_gifts_back(gifts_of([choice_of(batches_by_id([entry.batch_id])[entry.batch_id], None)]))
         self.redeeming.tell("redemption-reversed", written[1])
         return redemption(written[1])

@@ -87,6 +87,22 @@ def test_an_order_that_went_back_already_takes_no_coupon_and_one_told_late_is_fo
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_undoing_puts_the_gift_back_also_where_the_tills_order_was_told_and_a_refund_after_it_changes_nothing(shop):
+    scene = shop.scene
+    scene.open("M", rule={"kind": "gift", "min_minor": 0, "gift_sku": "G", "stock": 1})
+    coupon = scene.claim("M", scene.person())
+    stock = "SELECT stock_left FROM coupon_threshold_gift"
+    done = shop.press(coupon.code, "0001", 9_900, order_number="P-77")
+    sell(scene, "P-77", status="completed")
+    assert scene.rows(stock) == [(0,)]
+    with scene.acme:
+        shop.carts.counter.undo(done.redemption.uid, store="S1", manager="mona", reason="wrong coupon")
+    refund(scene, "P-77")
+    assert scene.rows(stock) == [(1,)] and coupons(scene) == ["used", "claimed"]
+    shop.sound()
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_the_tills_orders_may_have_a_source_of_their_own(new_installation, clock):
     table = f'{PLUGIN}counter_source = "pos"\n'
     scene = CouponScene(new_installation(plugins=PLUGINS, acme=table, moonco=table), clock)
