@@ -348,11 +348,14 @@ class Rungs:
 
     def _take_back_again(self) -> None:
         """What is granted, has a reason, and so was to be taken back while its issuer could not be asked."""
-        found = execute(
-            f"{_RUNG}WHERE g.state = 'granted' AND g.reason <> '' ORDER BY g.id LIMIT ?", (relations.PAGE,)
-        ).fetchall()
-        for due in [Due(*row) for row in found]:
-            self._compare(due)
+        after = 0
+        while found := execute(
+            f"{_RUNG}WHERE g.state = 'granted' AND g.reason <> '' AND g.id > ? ORDER BY g.id LIMIT ?",
+            (after, relations.PAGE),
+        ).fetchall():
+            after = found[-1][0]
+            for due in [Due(*row) for row in found]:
+                self._compare(due)
 
     @transactional
     def _compare(self, due: Due) -> None:

@@ -12,7 +12,7 @@ from scrm_core.errors import Conflict, Invalid
 from scrm_core.installation import Installation
 from scrm_coupon_threshold import CouponThreshold
 from scrm_red_packet import RedPacket
-from scrm_referral import Referral
+from scrm_referral import Referral, relations
 from scrm_referral.figures import figures
 
 
@@ -402,3 +402,33 @@ def test_a_red_packet_to_be_revoked_while_its_plugin_is_off_is_taken_back_when_i
         spent = execute("SELECT spent_minor FROM referral_campaign").fetchone()[0]
         owed = execute("SELECT count(*) FROM red_packet_payout WHERE state = 'due'").fetchone()[0]
         assert (spent, owed) == ((500, 1) if again else (0, 0))
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_rewards_whose_issuer_stays_away_keep_nobody_elses_from_being_taken_back(
+    new_installation, deliver, monkeypatch
+) -> None:
+    monkeypatch.setattr(relations, "PAGE", 1)
+    installation = new_installation(
+        plugins=(CouponThreshold, Referral, RedPacket), acme=f"{TABLES}{RED}", moonco=TABLES
+    )
+    with installation.brand("acme") as brand:
+        scene = Scene(brand, deliver)
+        brand.plugins["red-packet"].packets.budget.fund(1_000, key="first", actor="fin", reason="campaign")
+        scene.campaign(ladder=[rung(1, "", 500, kind="red-packet", quantity=500)], gates=[{"gate": "first_order"}])
+        numbers = [scene.customer(scene.inviter()[1])[1] for _ in range(2)]
+        scene.deliver()
+        assert [scene.approve(uid) for _, uid in scene.rungs()] == ["granted", "granted"]
+        scene.referrals.campaigns.close("spring", actor="mia")
+    switched(installation, "[plugins.red-packet]\n", "[plugins.red-packet]\nenabled = false\n")
+    with installation.brand("acme") as brand:
+        scene = Scene(brand, deliver)
+        for number in numbers:
+            scene.refund(number)
+        scene.deliver()
+        execute("UPDATE reward SET issuer = 'gone' WHERE id = (SELECT min(id) FROM reward)")  # uninstalled for good
+    switched(installation, "enabled = false\n", "")
+    with installation.brand("acme") as brand:
+        Scene(brand, deliver).referrals.settle()
+        states = execute("SELECT state FROM referral_rung ORDER BY id").fetchall()
+    assert states == [("granted",), ("revoked",)]
