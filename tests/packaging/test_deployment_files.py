@@ -69,6 +69,19 @@ def test_compose_has_the_services_and_each_names_what_is_there():
     assert (DEPLOY / services["web"]["build"]["context"] / services["web"]["build"]["dockerfile"]).is_file()
 
 
+def test_the_image_has_every_extra_of_the_bundled_plugins_and_a_folder_that_its_user_may_write():
+    """A named volume takes its owner from the image's folder of the same name; one that is not there is root's."""
+    text = (DEPLOY / "Dockerfile").read_text("utf-8")
+    setup = configparser.ConfigParser(interpolation=None)
+    setup.read(DEPLOY.parents[1] / "setup.cfg", "utf-8")
+    extras = text.partition("'.[")[2].partition("]'")[0].split(",")
+    assert set(extras) == set(setup["options.extras_require"]) - {"test"}
+    places = {mount.split(":")[1] for mount in compose()["services"]["web"]["volumes"] if not mount.startswith("./")}
+    user = text.partition("USER ")[2].split()[0]
+    for place in places:
+        assert f"install --directory --owner={user} {place}" in text
+
+
 def test_commands_of_compose_and_units_are_commands_of_scrm():
     services = compose()["services"]
     for name in ("migrate", "web", "worker"):
