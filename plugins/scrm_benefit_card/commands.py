@@ -117,15 +117,17 @@ def pool_create(
 @of_brand
 @click.argument("code")
 @click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--ignore", multiple=True, metavar="COLUMN", help="A column of the file to leave out; may be repeated.")
 @actor_option
 @json_option
 @click.pass_context
 def pool_import(
-    ctx: click.Context, session: CommandSession, brand_id: str, code: str, path: Path, actor: str, as_json: bool
-) -> None:
+    ctx: click.Context, session: CommandSession, brand_id: str, code: str, path: Path, ignore: tuple[str, ...],
+    actor: str, as_json: bool,
+) -> None:  # fmt: skip
     """Add a CSV file's cards: code, and pin, expires, face_minor, cost_minor; exit code 1 when rows are refused."""
     with session.brand(brand_id) as brand:
-        told = _of(brand).pools.import_file(code, path, actor=actor)
+        told = _of(brand).pools.import_file(code, path, actor=actor, ignore=ignore)
     session.show_record({"read": told.read, "created": told.created, "rejected": told.rejected}, as_json=as_json)
     for line, reason in told.rejects:
         click.echo(f"line {line}: {reason}", err=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
@@ -23,6 +23,7 @@ from scrm_core.api import (
     fetch_in,
     insert_rows,
     new_uid,
+    normalise_header,
     safe_target,
     transactional,
 )
@@ -44,8 +45,10 @@ COLUMNS = ("code", "pin", "expires", "face_minor", "cost_minor")
 _NAMES = {
     "卡号": "code", "兑换码": "code", "激活码": "code", "card number": "code",
     "密码": "pin", "卡密": "pin", "password": "pin",
-    "有效期": "expires", "有效期至": "expires", "截止日期": "expires", "valid until": "expires",
+    "有效期": "expires", "有效期至": "expires", "截止日期": "expires", "到期日": "expires", "到期日期": "expires",
+    "失效日期": "expires", "valid until": "expires", "expiry date": "expires",
 }  # fmt: skip
+_SPELLINGS = "code (卡号), pin (密码), expires (有效期), face_minor, cost_minor"
 # What a spreadsheet makes of a long number: its last digits are gone.
 _ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}")
 _CODE = re.compile(r"\w[\w.-]*")
@@ -162,21 +165,33 @@ class Pools:
 
     # Filling ------------------------------------------------------------------
 
-    def import_file(self, code: str, path: str | Path, *, actor: str) -> ImportOutcome:
+    def import_file(
+        self, code: str, path: str | Path, *, actor: str, ignore: Collection[str] = ()
+    ) -> ImportOutcome:
         """Read the cards of a CSV file into a pool, in flat memory, a thousand rows a transaction.
 
         A row is taken, or refused with its line and reason: a code that is there
         already (in whatever pool), one that stands in the file twice, a day that is
         over. The same file again adds nothing. Raises Invalid for a file without a
-        column ``code``.
+        column ``code``, and for one with a column that is neither known nor named in
+        ``ignore``: a last day under a strange name would make cards that last for ever.
         """
         pool, outcome, seen = self._open(code), ImportOutcome(), dict[str, int]()
+        left_out = {normalise_header(name) for name in ignore}
         with CsvFile(path) as file:
             header = [_NAMES.get(name, name) for name in file.header]
             twice = next((name for name in COLUMNS if header.count(name) > 1), None)
             if twice is not None or "code" not in header:
                 why = "has no column code" if twice is None else f"has two columns that mean {twice}"
-                raise Invalid(f"{file.name} {why}; columns are {', '.join(COLUMNS)}", field="file")
+                raise Invalid(f"{file.name} {why}; columns are {_SPELLINGS}", field="file")
+            strange = [name for name in file.header if _NAMES.get(name, name) not in COLUMNS and name not in left_out]
+            if strange:
+                named = ", ".join(repr(name[:40]) for name in strange[:10])
+                raise Invalid(
+                    f"{file.name} has columns that are not known: {named}; nothing was taken. Rename them, or name "
+                    f"those to leave out (--ignore); columns are {_SPELLINGS}",
+                    field="file",
+                )
             rows = file.rows()
             while chunk := list(islice(rows, CHUNK)):
                 given = [

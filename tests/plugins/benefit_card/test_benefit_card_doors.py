@@ -106,6 +106,10 @@ def test_on_the_command_line_a_pool_is_filled_given_and_taken_back(scene, tmp_pa
     file = tmp_path / "cards.csv"
     file.write_text("code,pin\nSESAME-1,TOPSECRET7\nSESAME-2,\nSESAME-1,\n", encoding="utf-8")
     assert run("pool", "import", "acme", "video", str(file)).exit_code == 2  # nobody says who
+    extra = tmp_path / "extra.csv"
+    extra.write_text("code,no\nSESAME-0,1\n", encoding="utf-8")
+    strange = run("pool", "import", "acme", "video", str(extra), *by)
+    assert (strange.exit_code, "not known: 'no'; nothing was taken" in strange.stderr) == (1, True)
     answer = run("pool", "import", "acme", "video", str(file), *by, "--json")
     assert (answer.exit_code, json.loads(answer.stdout)) == (1, {"read": 3, "created": 2, "rejected": 1})
     assert answer.stderr == "line 4: has the code of line 2\n"

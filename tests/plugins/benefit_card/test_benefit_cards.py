@@ -287,8 +287,8 @@ def test_rows_that_are_refused_are_told_with_line_and_reason_and_change_nothing(
         encoding="utf-8-sig",
     )
     with scene.brand:
-        told = scene.cards.pools.import_file("video", file, actor="lin")
-        again = scene.cards.pools.import_file("video", file, actor="lin")
+        told = scene.cards.pools.import_file("video", file, actor="lin", ignore=["Remark"])
+        again = scene.cards.pools.import_file("video", file, actor="lin", ignore=["remark"])
         rows = execute(
             "SELECT expires_day, face_minor, cost_minor FROM benefit_card_card WHERE pool_id = 2 ORDER BY id"
         ).fetchall()
@@ -347,6 +347,22 @@ def test_who_asks_for_a_persons_cards_gets_those_that_a_merge_left_in_their_plac
         assert [row.uid for row in scene.cards.cards.page(contact_id=ann)] == given
         assert [row.uid for row in scene.cards.cards.page(contact_id=ann, pool="video", limit=1)] == given[:1]
         assert [row.uid for row in scene.cards.cards.page(contact_id=ann, pool="other")] == []
+
+
+def test_a_column_under_a_strange_name_is_refused_before_a_card_is_taken(scene, tmp_path):
+    scene.pool()
+    file = tmp_path / "cards.csv"
+    file.write_text("卡号,口令,用到哪天\nAAAA-1111,42,2026-12-31\n", encoding="utf-8")
+    with scene.brand:
+        for ignore, names in (([], "'口令', '用到哪天'"), (["口令"], "'用到哪天'")):
+            with pytest.raises(Invalid, match=f"not known: {names}; nothing was taken"):
+                scene.cards.pools.import_file("video", file, actor="lin", ignore=ignore)
+        assert execute("SELECT count(*) FROM benefit_card_card").fetchone() == (0,)
+    file.write_text("卡号,密码,到期日\nAAAA-1111,42,2026-12-31\n", encoding="utf-8")
+    with scene.brand:
+        assert scene.cards.pools.import_file("video", file, actor="lin").created == 1
+        (day,) = execute("SELECT expires_day FROM benefit_card_card").fetchone()
+    assert day == date(2026, 12, 31).toordinal()
 
 
 def test_codes_and_pins_are_nowhere_in_clear(scene, caplog, engine):
