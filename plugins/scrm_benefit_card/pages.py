@@ -131,7 +131,7 @@ def gift(code: str) -> Any:
     pool = cards.pools.get(found.pool)
     had = None if person is None else cards.cards.of_gift(found.id, person.contact_id)
     state = "open" if cards.gifts.running(found) and pool.state == "open" else "over"
-    if state == "open" and not cards.pools.left(pool.id):
+    if state == "open" and not cards.pools.some_left(pool.id):
         state = "sold_out"
     return consumer_page(
         "benefit_gift.html",

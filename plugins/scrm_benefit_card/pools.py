@@ -163,6 +163,11 @@ class Pools:
         ).fetchone()
         return int(count)
 
+    def some_left(self, pool_id: int) -> bool:
+        """Whether any card of a pool may be given now; a page that thousands open at once counts nothing."""
+        sql = "SELECT 1 FROM benefit_card_card WHERE pool_id = ? AND state = 'stock' AND expires_day >= ? LIMIT 1"
+        return execute(sql, (pool_id, self.givable_day())).fetchone() is not None
+
     # Filling ------------------------------------------------------------------
 
     def import_file(
