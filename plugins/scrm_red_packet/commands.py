@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -242,6 +243,8 @@ def export(
         # Names and phones in clear: for the owner of the file alone.
         handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(handle, "w", encoding="utf-8-sig", newline="") as file:
+            if stat.S_ISREG(os.fstat(handle).st_mode):
+                os.fchmod(handle, 0o600)  # also one that was there
             csv.writer(file, lineterminator="\n").writerows(rows)
     except OSError as exc:
         raise Invalid(

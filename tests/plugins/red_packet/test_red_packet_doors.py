@@ -262,6 +262,8 @@ def test_on_the_command_line_packets_are_funded_prepared_exported_and_confirmed(
     assert {payout["reason"] for payout in told("payouts", "list", "acme", "--state", "due")} == {"no_gateway"}
     assert "asked for" in run("pay", "acme").stdout
     out = tmp_path / "out.csv"
+    out.write_text("of last month")
+    out.chmod(0o644)
     assert run("payouts", "export", "acme", "-o", str(out)).exit_code != 0  # nobody says who exports
     assert run("payouts", "export", "acme", "-o", str(out), *by).exit_code == 0
     assert out.stat().st_mode & 0o077 == 0  # phones in clear
