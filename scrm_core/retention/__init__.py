@@ -77,7 +77,12 @@ class Retention:
         return work(self.brand, before, dry_run)
 
     def _forget_job_runs(self, before: int) -> None:
-        execute("DELETE FROM job_run WHERE started_at < ? AND state <> 'running'", (before,))
+        # The newest slot of a job stays: it says that the slot is taken, however long it lasts.
+        execute(
+            "DELETE FROM job_run WHERE started_at < ? AND state <> 'running' AND slot < (SELECT max(later.slot) "
+            "FROM job_run later WHERE later.plugin = job_run.plugin AND later.job = job_run.job)",
+            (before,),
+        )
 
     def counts(self) -> list[tuple[int, str, int]]:
         """(day, type, events) of what was removed; ``day`` is a brand-local ``date.toordinal()``."""

@@ -29,6 +29,19 @@ class Nightly(Plugin):
             raise Nightly.fail
 
 
+class Yearly(Plugin):
+    """Works once a year."""
+
+    name = "yearly"
+    version = "1"
+    summary = "works once a year"
+    requires_core = ">=0.0"
+    jobs = (Job("renew", 365 * 24 * HOUR, "renew"),)
+
+    def renew(self) -> None:
+        pass
+
+
 @pytest.fixture
 def acme(new_installation):
     Nightly.fail = None
@@ -142,3 +155,24 @@ def test_redis_carries_a_wake_up_to_another_machine_and_its_absence_only_slows(a
     away = RemoteNudge(redis_wake(ProjectConfig(root=tmp_path, queue_url="redis://127.0.0.1:1/0")))
     away("acme")
     away("acme")
+
+
+def test_a_slot_that_lasts_longer_than_events_are_kept_still_runs_once(new_installation, clock):
+    both = "[retention]\nevents_days = 1\n[plugins.yearly]\n"
+    installation = new_installation(plugins=(Yearly,), acme=both, moonco=both)
+    for name in ("acme", "moonco"):
+        brand = installation.brand(name)
+        clock.set(64 * 365 * 24 * HOUR * 1_000)
+        with brand:
+            (job,) = [job for job in due_jobs(brand) if job.plugin == "yearly"]
+            assert run_job(brand, job)
+            clock.advance(days=30)
+            brand.retention.run()
+            assert [job for job in due_jobs(brand) if job.plugin == "yearly"] == []
+            clock.advance(days=365)
+            (later,) = [job for job in due_jobs(brand) if job.plugin == "yearly"]
+            assert run_job(brand, later)
+            clock.advance(days=2)
+            brand.retention.run()
+            slots = execute("SELECT slot FROM job_run WHERE plugin = 'yearly'").fetchall()
+            assert slots == [(later.slot,)]
