@@ -16,8 +16,10 @@ from ..partner_config import Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Lookup = Callable[..., list[Any]]
 
-# What carries an IPv4 address in its last 32 bits: translators (NAT64), and the old compatible form.
-_CARRIERS = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
+# What carries an IPv4 address in its last 32 bits: a translator (NAT64), and the old compatible form.
+_CARRIERS = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96")))
+# A network's own, though not to Python: its translators, wherever they keep the IPv4 address, and site-local addresses.
+_INSIDE = tuple(map(ipaddress.IPv6Network, ("64:ff9b:1::/48", "::ffff:0:0:0/96", "fec0::/10")))
 
 
 class NotAllowed(OSError):
@@ -46,6 +48,8 @@ def _allowed(address: Address, networks: tuple[Network, ...]) -> bool:
         inner = _inside(address)
         if inner:
             return all(_allowed(each, networks) for each in inner)
+        if any(address in network for network in _INSIDE):
+            return False
     return address.is_global and not address.is_multicast
 
 

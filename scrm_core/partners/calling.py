@@ -75,9 +75,16 @@ class _Plain(http.client.HTTPConnection):
     """A connection to the address that was checked, whatever its host's name leads to by now."""
 
     address = ""
+    late = False
 
     def connect(self) -> None:
         self.sock = socket.create_connection((self.address, self.port), self.timeout)
+        self._in_time()
+
+    def _in_time(self) -> None:
+        """Raise TimeoutError when time was up while there was no socket that could be cut."""
+        if self.late:
+            raise TimeoutError
 
 
 class _Tls(_Plain):
@@ -87,9 +94,11 @@ class _Tls(_Plain):
         super().connect()
         # The certificate must be the name's.
         self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self.host)
+        self._in_time()
 
 
-def _cut(connection: http.client.HTTPConnection) -> None:
+def _cut(connection: _Plain) -> None:
+    connection.late = True
     if connection.sock is not None:
         with contextlib.suppress(OSError):
             connection.sock.shutdown(socket.SHUT_RDWR)

@@ -23,7 +23,7 @@ INSIDE = [
     "127.0.0.1", "127.8.9.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
     "224.0.0.1", "255.255.255.255", "192.0.2.1", "198.18.0.1", "::1", "::", "fe80::1", "fc00::1", "ff02::1",
     "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::7f00:1", "2002:7f00:1::",
-    "2001:0:4136:e378:8000:63bf:80ff:fffe",
+    "2001:0:4136:e378:8000:63bf:80ff:fffe", "fec0::1", "::ffff:0:10.0.0.1", "64:ff9b:1:a00:0:100:808:808",
 ]  # fmt: skip
 
 
@@ -202,3 +202,31 @@ def test_networks_that_are_none_are_refused(tmp_path, networks):
     (tmp_path / "scrm.toml").write_text(f"partner_networks = {networks}\n", "utf-8")
     with pytest.raises(ConfigError, match="partner_networks"):
         load_project(tmp_path)
+
+
+def test_a_partner_that_draws_out_the_handshake_is_cut_as_one_that_draws_out_its_answer(partner, monkeypatch):
+    """While TLS is agreed upon the socket is in nobody's hands: it cannot be cut, and what follows must not begin."""
+    timers: list[Any] = []
+
+    class Timer:
+        def __init__(self, seconds: float, function: Any, args: Any) -> None:
+            self.expire = lambda: function(*args)
+            timers.append(self)
+
+        def start(self) -> None:
+            """Time passes when the handshake says so."""
+
+        cancel = start
+
+    class Context:
+        def wrap_socket(self, sock: socket.socket, server_hostname: str) -> socket.socket:
+            timeout, taken = sock.gettimeout(), socket.socket(fileno=sock.detach())
+            taken.settimeout(timeout)
+            timers[-1].expire()
+            return taken
+
+    monkeypatch.setattr(calling.threading, "Timer", Timer)
+    monkeypatch.setattr(calling.ssl, "create_default_context", Context)
+    outcome = call(f"https://partner.example:{partner.port}", networks=HERE, lookup=Lookup(["127.0.0.1"]))
+    assert outcome == calling.Outcome("no answer: TimeoutError")
+    assert partner.asked == []
