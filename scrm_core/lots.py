@@ -38,8 +38,8 @@ class Together(Protocol):
     def answer_many(self, environs: Sequence[Environ]) -> list[Any]:
         """An answer to each, in order; whatever goes wrong is one."""
 
-    def refuse(self, error: BaseException) -> Any:
-        """The answer that an error stands for."""
+    def refuse(self, environ: Environ, error: BaseException) -> Any:
+        """The answer that an error stands for, to this request."""
 
     def sent(self, environ: Environ, answered: Any) -> Sent:
         """An answer as it goes to the client, counted."""
@@ -92,8 +92,8 @@ class Lots:
                 await loop.run_in_executor(self._disk, wait)
         except Exception as error:  # noqa: BLE001 - somebody must be told; refuse() logs it
             # Nobody can say what of it is kept: all are told so, and nothing is done twice.
-            refused = self._app.refuse(translate(error) or error)
-            return [refused] * len(environs)
+            told = translate(error) or error
+            return [self._app.refuse(environ, told) for environ in environs]
         return answers
 
     def _work(self, environs: list[Environ]) -> tuple[list[Any], list[Callable[[], None]]]:

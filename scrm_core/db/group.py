@@ -43,11 +43,12 @@ _UNKNOWN = "nobody can say whether this was done; ask again with the same key"
 class _Work:
     """Somebody's work: what to run, in which context, and what became of it."""
 
-    __slots__ = ("answer", "call", "context", "error", "item", "leads", "many", "settled", "turn")
+    __slots__ = ("answer", "call", "context", "error", "item", "leads", "many", "settled", "thread", "turn")
 
     def __init__(self, call: Callable[[], Any], many: Many | None = None, item: Any = None) -> None:
         self.call, self.many, self.item = call, many, item
         self.context = contextvars.copy_context()
+        self.thread = threading.get_ident()
         # Released once, when the work is done or has to lead: a lock is much cheaper than an Event.
         self.turn = threading.Lock()
         self.turn.acquire()
@@ -213,6 +214,7 @@ def _commit(group: list[_Work], gather: Callable[[list[_Work]], None]) -> None:
     Whoever comes while the leader waits for other writers is taken along.
     """
     committing = False
+    here, later = threading.get_ident(), STATE.later
     try:
         with brand_db.brief():
             gather(group)
@@ -231,6 +233,8 @@ def _commit(group: list[_Work], gather: Callable[[list[_Work]], None]) -> None:
                             _at_once(works)
                         else:
                             _apart(works[0])
+            if any(work.thread != here for work in group):
+                STATE.later = None  # those who waited for this thread are answered when it returns
             committing = True
     except BaseException as error:
         if not group:
@@ -250,6 +254,8 @@ def _commit(group: list[_Work], gather: Callable[[list[_Work]], None]) -> None:
             if not is_fault(error) and not isinstance(error, Exception):
                 raise
             return
+    finally:
+        STATE.later = later
     for work in group:
         work.settled = True
 

@@ -114,19 +114,25 @@ class BrandSqlite(LazyTransactions, peewee.SqliteDatabase):  # type: ignore[misc
         """Return when all that was committed before this call would survive a power cut.
 
         Also when this transaction wrote nothing: its answers may tell of another's
-        commit. What a checkpoint has moved from the log into the file is there.
+        commit. What a checkpoint has moved from the log into the file is there. Who
+        closes the file last moves everything and removes the log: then the file is
+        waited for.
         """
-        error = None
         try:
-            fd = os.open(f"{self.database}-wal", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                fd = os.open(f"{self.database}-wal", os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                fd = os.open(self.database, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 _sync(fd)
             finally:
                 os.close(fd)
         except OSError as found:
             error = found
-        if error is not None:  # told as the driver tells of it, not as a fault of whoever asked
-            raise peewee.OperationalError(f"disk I/O error: {error}")
+        else:
+            return
+        # Told as the driver tells of it, not as a fault of whoever asked.
+        raise peewee.OperationalError(f"disk I/O error: {error}")
 
     def commit(self) -> None:
         super().commit()

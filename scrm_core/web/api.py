@@ -143,14 +143,14 @@ class Api:
             except (KeyboardInterrupt, GeneratorExit):
                 raise
             except BaseException as error:  # noqa: BLE001 - as in answer()
-                answers[place] = _told(environ, error, rule)
+                answers[place] = told(environ, error, rule)
         if calls:
             brand = next(iter(calls.values())).brand
             with brand:
                 found = brand.group_each(route.many, list(calls.values()))
         for place, answer in zip(calls, found, strict=True):
             if isinstance(answer, BaseException):
-                answers[place] = _told(environs[place], answer, rule)
+                answers[place] = told(environs[place], answer, rule)
             else:
                 answers[place] = _answered(answer[0], [JSON_TYPE], encode(answer[1]), rule)
         return answers  # type: ignore[return-value]
@@ -208,7 +208,7 @@ def refused(error: BaseException, rule: str = "none", *, head: bool = False) -> 
     return _answered(status, headers, text, rule, head=head)
 
 
-def _told(environ: Environ, error: BaseException, rule: str) -> Answered:
+def told(environ: Environ, error: BaseException, rule: str = "none") -> Answered:
     """An error under the id of its own request."""
     name_request(environ["scrm.request_id"])
     return refused(error, rule)

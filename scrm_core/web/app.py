@@ -11,7 +11,7 @@ from flask import Flask, Response, request
 from ..installation import Installation
 from ..limits import LIMITS
 from . import health, home, mounts, openapi, partners, plugin_pages, problems, shortlinks
-from .api import PLUGINS, ROOT, Answered, Api, refused
+from .api import PLUGINS, ROOT, Answered, Api, told
 from .bodies import BODY_CUT, CompactJSON, StrictRequest
 from .dispatch import Environ
 from .routes import ROUTES
@@ -66,8 +66,8 @@ class ScrmFlask(Flask):
     def answer_many(self, environs: Sequence[Environ]) -> list[Answered]:
         return self._api.answer_many(environs)
 
-    def refuse(self, error: BaseException) -> Answered:
-        return refused(error)
+    def refuse(self, environ: Environ, error: BaseException) -> Answered:
+        return told(environ, error)
 
     def sent(self, environ: Environ, answered: Answered) -> tuple[int, list[tuple[str, str]], bytes]:
         status, headers, body, rule = answered

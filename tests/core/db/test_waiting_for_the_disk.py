@@ -5,11 +5,13 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import threading
 
 import pytest
 
-from scrm_core.db import sqlite
+from scrm_core.db import group_of, sqlite
 from scrm_core.db.bulk import execute
+from scrm_core.db.router import waiting_later
 from scrm_core.errors import StorageFull
 from scrm_core.installation import Installation
 
@@ -134,3 +136,49 @@ def test_where_the_last_commits_may_be_lost_nobody_waits_for_the_disk(durable, d
         brand.group(lambda: note("g-1"))
         assert execute("PRAGMA synchronous").fetchone() == (1,)
     assert disk.waits == []
+
+
+def test_a_file_that_was_closed_meanwhile_has_everything_and_its_log_is_not_missed(durable, disk):
+    brand, other = durable()
+    with waiting_later() as waits:
+        with brand:
+            brand.group(lambda: note("g-1"))
+        brand.installation.close()  # the last connection takes the log into the file and removes it
+        assert not os.path.exists(f"{brand.handle.database.database}-wal")
+        for wait in waits:
+            wait()
+    assert [name for name, _ in disk.waits] == ["acme.db"]
+    assert (notes(brand), notes(other)) == (["g-1"], [])
+
+
+def test_who_waits_later_keeps_nobody_of_another_thread_from_the_disk(durable, disk, monkeypatch):
+    brand, _ = durable()
+    database, group = brand.handle.database, group_of(brand.handle)
+    brief, enter, come, told = database.brief, group._enter, threading.Event(), []
+
+    def other():
+        with brand:
+            told.append((brand.group(lambda: note("g-2")), len(disk.waits)))
+
+    thread = threading.Thread(target=other)
+
+    def entered(works):
+        enter(works)
+        if threading.current_thread() is thread:
+            come.set()
+
+    def begin():
+        if not come.is_set():
+            thread.start()
+            assert come.wait(10)
+        return brief()
+
+    monkeypatch.setattr(group, "_enter", entered)
+    monkeypatch.setattr(database, "brief", begin)
+    with waiting_later() as waits, brand:
+        assert brand.group(lambda: note("g-1")) == "g-1"
+        thread.join()
+        alone = len(disk.waits)
+        brand.group(lambda: note("g-3"))
+    assert told == [("g-2", 1)]
+    assert (alone, len(disk.waits), len(waits)) == (1, 1, 1)

@@ -239,6 +239,7 @@ def test_a_disk_that_fails_after_the_commit_is_told_to_all_and_nothing_is_done_t
         answers = served.post(*asked)
     assert [a.status for a in answers] == [507] * 3
     assert {a.answer["code"] for a in answers} == {"storage_full"}
+    assert [a.answer["request_id"] for a in answers] == [a.headers["X-Request-Id"] for a in answers]
     assert [a.status for a in served.post(*asked)] == [200] * 3
     assert (rows(acme, "contact"), rows(acme, "event"), rows(durable.brand("moonco"), "contact")) == (3, 3, 0)
 
