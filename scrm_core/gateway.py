@@ -24,7 +24,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from granian.rsgi import ProtocolClosed, ProtocolError
 from werkzeug.exceptions import RequestTimeout
@@ -107,16 +106,19 @@ class Gateway:
         environ["wsgi.input"] = io.BytesIO(body)
 
     def _environ(self, scope: Any) -> dict[str, Any]:
-        """The request as PEP 3333 has it: texts are bytes read as Latin-1."""
-        path = unquote_to_bytes(scope.path).decode("latin-1") if "%" in scope.path else scope.path
+        """The request as PEP 3333 has it: texts are bytes read as Latin-1. The server has decoded the path already."""
+        path, query = scope.path, scope.query_string
+        if not path.isascii():
+            path = path.encode().decode("latin-1")
+        if not query.isascii():  # sent as it is, against the rules
+            query = query.encode().decode("latin-1")
         client, _, port = scope.client.rpartition(":")
         server, _, server_port = scope.server.rpartition(":")
         environ = {
             **self._base,
             "REQUEST_METHOD": scope.method,
             "PATH_INFO": path,
-            "RAW_URI": scope.path,
-            "QUERY_STRING": scope.query_string,
+            "QUERY_STRING": query,
             "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
             "SERVER_NAME": server.strip("[]"),
             "SERVER_PORT": server_port,

@@ -11,6 +11,8 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
+from urllib.request import Request, urlopen
 
 import pytest
 from run_scene import PATIENCE, Server, free_port, get, gone, project, scrm
@@ -52,6 +54,20 @@ def test_it_makes_the_tables_serves_and_stops_in_order_on_sigterm(shop, serve):
     again = serve(port=server.port)
     again.process.send_signal(signal.SIGINT)
     assert again.process.wait(PATIENCE) == 0
+
+
+def test_a_path_arrives_letter_by_letter(shop, serve):
+    """What stands in the path as %E7.. reaches the application as it was meant, and is decoded once."""
+    server = serve()
+    key = json.loads(scrm(shop, "key", "create", "acme", "--json").stdout)["key"]
+    for name in ("沉睡客户", "50%41 é"):
+        body = json.dumps({"name": name, "expression": "orders >= 1"}).encode()
+        head = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        place = f"http://127.0.0.1:{server.port}/api/v1/acme/segments"
+        with urlopen(Request(place, body, head), timeout=20) as saved:
+            assert saved.status in (200, 201)
+        with urlopen(Request(f"{place}/{quote(name, safe='')}", headers=head), timeout=20) as answer:
+            assert json.loads(answer.read())["name"] == name
 
 
 def test_a_killed_parent_leaves_no_process_behind(serve):
