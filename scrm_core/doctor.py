@@ -170,7 +170,12 @@ def _configured(installation: Installation, config: BrandConfig) -> Iterator[Fin
         for each in problem.problems if problem is not None else ():
             yield Finding(f"brand {config.id}", FAILED, each, "correct it: scrm run does not start with it")
         if problem is None:
-            for name, warning in installation.warnings(config.id):
+            try:
+                warnings = installation.warnings(config.id)
+            except (ScrmError, peewee.PeeweeException) as exc:
+                yield Finding(f"brand {config.id}", FAILED, str(exc), "see docs/operations.md")
+                return
+            for name, warning in warnings:
                 yield Finding(f"brand {config.id}, {name}", WARNING, warning, "see to it; the brand goes on meanwhile")
 
 

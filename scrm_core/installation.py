@@ -21,6 +21,7 @@ import peewee
 from .brands import Brand
 from .clock import Clock, SystemClock
 from .config import ProjectConfig, load_brand, load_project, plugin_settings
+from .db import leaving_none_open
 from .db.bulk import execute
 from .db.faults import is_fault
 from .db.migrations import CORE_MIGRATIONS, migrate, pending
@@ -40,8 +41,11 @@ def _plugin_problems(brand: Brand) -> list[str]:
     problems = []
     for name, plugin in brand.plugins.items():
         try:
-            problems += [f"{where}: [plugins.{name}]: {problem}" for problem in plugin.brand_problems()]
-        except Exception as exc:
+            with leaving_none_open():
+                problems += [f"{where}: [plugins.{name}]: {problem}" for problem in plugin.brand_problems()]
+        except KeyboardInterrupt:
+            raise
+        except BaseException as exc:  # SystemExit too: no plugin ends who asks it
             if is_fault(exc):
                 raise
             problems.append(f"{where}: [plugins.{name}]: brand_problems() failed: {type(exc).__name__}: {exc}")
@@ -53,8 +57,11 @@ def _plugin_warnings(brand: Brand) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for name, plugin in brand.plugins.items():
         try:
-            found += [(name, warning) for warning in plugin.brand_warnings()]
-        except Exception as exc:
+            with leaving_none_open():
+                found += [(name, warning) for warning in plugin.brand_warnings()]
+        except KeyboardInterrupt:
+            raise
+        except BaseException as exc:  # as above
             if is_fault(exc):
                 raise
             found.append((name, f"brand_warnings() failed: {type(exc).__name__}: {exc}"))

@@ -122,6 +122,48 @@ def test_what_a_plugin_warns_of_is_told_and_stops_nothing(shop):
     assert ("brand moonco, shop", "warning", broken) in found
 
 
+@pytest.mark.parametrize("hook", ["brand_warnings", "brand_problems"])
+@pytest.mark.parametrize(
+    ("raises", "said"),
+    [
+        ("raise SystemExit(3)", "failed: SystemExit: 3"),
+        ("self.brand.transaction().__enter__(); return []", "failed: LeftOpen: a transaction was left open"),
+    ],
+)
+def test_a_plugin_that_fails_when_it_is_asked_is_told_and_the_rest_is_examined(shop, hook, raises, said):
+    cli = shop(
+        SHOP
+        + f"""
+    def {hook}(self):
+        if self.brand.id == "acme":
+            {raises}
+        return ["look at it"]
+"""
+    )
+    code = REFUSED if hook == "brand_problems" else 0
+    told = {row["brand"]: row for row in cli.json("brand", "check", code=code)}
+    found = cli.json("doctor", code=code)
+    for brand, words in (("acme", said), ("moonco", "look at it")):
+        assert any(words in each for each in told[brand]["warnings"] + told[brand]["problems"])
+        assert any(words in each["found"] for each in found if each["place"].startswith(f"brand {brand}"))
+
+
+def test_a_brand_whose_database_is_busy_is_a_finding_when_its_plugins_are_asked(shop):
+    cli = shop(
+        SHOP
+        + """
+    def brand_warnings(self):
+        from scrm_core.errors import Busy
+        if self.brand.id == "acme":
+            raise Busy("the database is busy; try again")
+        return ["look at it"]
+"""
+    )
+    found = [(f["place"], f["state"], f["found"]) for f in cli.json("doctor", code=REFUSED)]
+    assert ("brand acme", "failed", "the database is busy; try again") in found
+    assert ("brand moonco, shop", "warning", "look at it") in found
+
+
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("source", ["import os\nos._exit(7)\n", "print('[\"shop\", broken')\nimport os\nos._exit(7)\n"])
 def test_a_plugin_that_ends_its_process_is_a_finding(shop, source):
