@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from ..errors import ScrmError
@@ -50,9 +50,13 @@ class Sending:
         self._thread.start()
 
     def join(self) -> None:
-        """Wait until the messages that are at a gateway have their answers; call it after ``stop`` is set."""
+        """Wait until the messages that are at a gateway have their answers; call it after ``stop`` is set.
+
+        Not for ever: nobody watches any more, and a gateway that does not answer would keep the process.
+        """
         self._thread.join(LIMITS.stop_ms / 1000)
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        wait([turn for turn in self._turns.values() if not turn.cancelled()], LIMITS.gateway_ms / 1000)
 
     def stuck(self) -> str | None:
         """A brand whose gateway has not answered within its time, for the watchdog."""
