@@ -61,7 +61,8 @@ def translate(exc: BaseException) -> ScrmError | None:
     driver_fault = isinstance(exc, peewee.DatabaseError | peewee.InterfaceError)  # wrapped by peewee, or its own
     if state is None and not driver_fault and not isinstance(_origin(exc), sqlite3.Error):
         return None
-    if "disk is full" in text or "disk i/o error" in text or state == "53100":
+    # Only SQLite's words count: PostgreSQL's repeat the value that they are about.
+    if state == "53100" or (state is None and ("disk is full" in text or "disk i/o error" in text)):
         return StorageFull("the disk that holds this brand's data is full; free space and try again")
     if isinstance(_origin(exc), sqlite3.IntegrityError) and MOVED in text:
         return Busy(f"{MOVED}; its scrm.toml is to name it", code="database_away")

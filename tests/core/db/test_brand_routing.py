@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from scrm_core.config import ProjectConfig
 from scrm_core.db import brand_db, current_handle, in_brand, transactional
 from scrm_core.db.bulk import execute, fetch_in, insert_model_rows, insert_returning, insert_rows
+from scrm_core.db.faults import is_fault
 from scrm_core.db.sqlite import SqliteEngine
 from scrm_core.errors import Busy, CrossBrand, NoBrand
 from scrm_core.models import CORE_MODELS, Contact, Meta, Segment
@@ -256,3 +257,16 @@ def test_a_locked_database_is_busy_after_the_bounded_wait(tmp_path, monkeypatch)
 def test_project_paths_of_sqlite_urls(tmp_path):
     assert ProjectConfig(root=tmp_path, database_url="sqlite:data").data_dir == tmp_path / "data"
     assert ProjectConfig(root=tmp_path, database_url=f"sqlite://{tmp_path}/else").data_dir == tmp_path / "else"
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("words", ["the disk is full", "disk I/O error"])
+def test_what_a_customer_wrote_is_no_fault_of_the_database(brand, other, words):
+    """PostgreSQL's errors repeat the value that they are about."""
+    with pytest.raises(peewee.DataError), other:
+        execute("SELECT CAST(? AS text)::bigint", (words,))
+    with brand:
+        execute("INSERT INTO meta (key, value) VALUES (?, '')", (words,))
+        with pytest.raises(peewee.IntegrityError) as told, brand.transaction():
+            execute("INSERT INTO meta (key, value) VALUES (?, '')", (words,))
+    assert not is_fault(told.value)
