@@ -290,7 +290,7 @@ def _mark(target: Store, brand_id: str) -> None:
 
 def _read_backup(path: Path, target: Path) -> None:
     """Copy a backup for reading; raises Conflict when it is no sound SQLite file."""
-    raw, into = sqlite3.connect(f"file:{path}?mode=ro", uri=True), sqlite3.connect(target)
+    raw, into = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True), sqlite3.connect(target)
     try:
         raw.backup(into)
         (sound,) = into.execute("PRAGMA integrity_check(1)").fetchone()

@@ -26,7 +26,7 @@ class SqliteStore:
         self.where = str(path)
         # Foreign keys are off, as SQLite's default: what is filled in any order is checked at the end.
         self.raw = sqlite3.connect(
-            f"file:{path}?mode=rw", uri=True, timeout=LIMITS.busy_ms / 1000, isolation_level=None
+            f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=LIMITS.busy_ms / 1000, isolation_level=None
         )
         self._triggers: list[str] = []
 

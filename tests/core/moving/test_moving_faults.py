@@ -164,3 +164,17 @@ def test_no_room_for_the_copy_is_told_as_such_and_the_brand_stays(scene, monkeyp
     assert scene.everything(scene.here) == before
     with scene.installation.brand("acme") as brand:
         scene.lead(brand, 91)
+
+
+def test_a_file_is_the_one_that_was_named_whatever_signs_its_name_has(scene):
+    scene.fill()
+    folder = scene.root / "50%41 #1?mode=rwc"
+    folder.mkdir()
+    before = contacts(scene, "acme")
+    moving.backup(scene.installation, "acme", folder / "b%41.db")
+    with scene.installation.brand("acme") as brand:
+        scene.lead(brand, 90)
+    moving.backup(scene.installation, "acme", folder / "bA.db")
+    moving.restore(scene.installation, "acme", folder / "b%41.db", replace=True)
+    assert contacts(scene, "acme") == before
+    assert sorted(each.name for each in folder.iterdir()) == ["b%41.db", "bA.db"]
