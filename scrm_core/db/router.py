@@ -196,7 +196,7 @@ class _Savepoint:
 class _Atomic:
     """``brand_db.atomic()``: the target is resolved at enter and stays pinned until exit."""
 
-    __slots__ = ("_args", "_cm", "_handle", "_kind", "_kwargs")
+    __slots__ = ("_args", "_cm", "_depth", "_handle", "_kind", "_kwargs")
 
     def __init__(self, kind: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._kind, self._args, self._kwargs = kind, args, kwargs
@@ -211,19 +211,27 @@ class _Atomic:
         if STATE.depth == 0:
             STATE.pinned = handle
             STATE.appended = False
+        self._depth = STATE.depth
         STATE.depth += 1
         return entered
 
     def __exit__(self, exc_type: Any, exc: Any, tb: Any) -> Any:
-        outermost = STATE.depth == 1
+        if STATE.depth <= self._depth:
+            return None  # left open by somebody: what was around it has taken it along
+        left_open = LeftOpen() if STATE.depth > self._depth + 1 else None
+        if exc_type is None and left_open is not None:
+            exc_type, exc, tb = LeftOpen, left_open, None
         try:
-            return self._cm.__exit__(exc_type, exc, tb)
+            handled = self._cm.__exit__(exc_type, exc, tb)
+            if exc is not None and exc is left_open:
+                raise left_open
+            return handled
         except BaseException:
             STATE.appended = False
             raise
         finally:
-            STATE.depth -= 1
-            if outermost:
+            STATE.depth = self._depth
+            if self._depth == 0:
                 STATE.pinned = None
                 if exc_type is None and STATE.appended:
                     notify(self._handle)

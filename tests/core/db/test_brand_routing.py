@@ -270,3 +270,39 @@ def test_what_a_customer_wrote_is_no_fault_of_the_database(brand, other, words):
         with pytest.raises(peewee.IntegrityError) as told, brand.transaction():
             execute("INSERT INTO meta (key, value) VALUES (?, '')", (words,))
     assert not is_fault(told.value)
+
+
+def test_a_transaction_in_which_another_was_left_open_is_undone_as_a_whole(brand, other):
+    def note(key):
+        execute("INSERT INTO meta (key, value) VALUES (?, '')", (key,))
+
+    def notes():
+        return [key for (key,) in execute("SELECT key FROM meta WHERE key LIKE 'n-_' ORDER BY key").fetchall()]
+
+    with brand:
+        with pytest.raises(RuntimeError, match="left open"), brand.transaction():
+            note("n-1")
+            held = brand.transaction()
+            held.__enter__()
+            note("n-2")
+        assert notes() == []
+        with brand.transaction():
+            note("n-3")
+            with pytest.raises(RuntimeError, match="left open"), brand.transaction():
+                note("n-4")
+                brand.transaction().__enter__()
+            with pytest.raises(ZeroDivisionError), brand.transaction():
+                note("n-5")
+                brand.transaction().__enter__()
+                raise ZeroDivisionError
+            note("n-6")
+        assert notes() == ["n-3", "n-6"]
+        with pytest.raises(RuntimeError, match="left open"):
+            brand.group(lambda: (note("n-7"), brand.transaction().__enter__()))
+        with brand.transaction():
+            note("n-8")
+            held.__exit__(GeneratorExit, GeneratorExit(), None)  # collected late: its transaction is over
+            note("n-9")
+        assert notes() == ["n-3", "n-6", "n-8", "n-9"]
+    with other:
+        assert notes() == []
