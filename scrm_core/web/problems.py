@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from flask import Flask, Response
 from marshmallow import ValidationError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestTimeout
 
 from ..errors import Busy, ConfigError, PluginError, ScrmError
 
@@ -97,6 +97,8 @@ def describe(error: BaseException) -> dict[str, Any]:
         return _invalid(error)
     if isinstance(error, ScrmError):
         return _on_purpose(error)
+    if isinstance(error, RequestTimeout):  # a body that did not come; other HTTP errors are the web framework's
+        return _of_http(408)
     return body_of(500, "error", "something went wrong here; the log has the details under the request id")
 
 
@@ -135,9 +137,7 @@ def _answer_http(error: HTTPException) -> Response:
     status = error.code or 500
     if error.response is not None or status < 400:
         return error.get_response()  # type: ignore[return-value]
-    members = body_of(
-        status, _HTTP_CODES.get(status, "http_error"), _HTTP_DETAIL.get(status, HTTPStatus(status).description)
-    )
+    members = _of_http(status)
     answer = Response(_text(members), status, content_type=CONTENT_TYPE)
     for name, value in error.get_headers():
         if name.lower() in ("allow", "retry-after"):
@@ -145,6 +145,12 @@ def _answer_http(error: HTTPException) -> Response:
     if status == 503 and "Retry-After" not in answer.headers:
         answer.headers["Retry-After"] = str(RETRY_SECONDS)
     return answer
+
+
+def _of_http(status: int) -> dict[str, Any]:
+    return body_of(
+        status, _HTTP_CODES.get(status, "http_error"), _HTTP_DETAIL.get(status, HTTPStatus(status).description)
+    )
 
 
 def _on_purpose(error: ScrmError) -> dict[str, Any]:

@@ -271,3 +271,24 @@ def test_the_disk_is_waited_for_while_others_are_answered(durable, monkeypatch):
         return seen, one.status
 
     assert asyncio.run(run()) == ((None, 200), 201)
+
+
+def test_a_body_that_comes_late_is_told_so_to_its_sender_alone(installation, crowd, monkeypatch):
+    acme, moonco = installation.brand("acme"), installation.brand("moonco")
+    key, path = key_of(acme), "/api/v1/acme/leads"
+    served = crowd(installation)
+    served.gateway._body_seconds = 0.2
+    slow = lead(1)
+    whole = Client.__call__
+
+    async def come(client):
+        if json.loads(client.body) == slow:
+            await asyncio.Event().wait()
+        return await whole(client)
+
+    monkeypatch.setattr(Client, "__call__", come)
+    late = {"idempotency-key": "late"}
+    answers = served.post((path, key, slow), (path, key, lead(2)), (path, key, slow, late))
+    assert [a.status for a in answers] == [408, 201, 408]
+    assert answers[0].answer["code"] == answers[2].answer["code"] == "timeout"
+    assert (rows(acme, "contact"), rows(moonco, "contact")) == (1, 0)
