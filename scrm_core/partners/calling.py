@@ -9,7 +9,7 @@ import ssl
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from ..limits import LIMITS
 from ..partner_config import Network
@@ -59,7 +59,8 @@ def call(
     end.start()
     try:
         given = {"Content-Type": "application/json", "User-Agent": "scrm", "Connection": "close", **headers}
-        connection.request("POST", f"{parts.path.rstrip('/')}{PATH}{brand}/{key}", body, given)
+        path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~")
+        connection.request("POST", f"{path}{PATH}{brand}/{key}", body, given)
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as exc:
         return Outcome(f"no answer: {type(exc).__name__}")

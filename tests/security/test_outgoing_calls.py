@@ -230,3 +230,9 @@ def test_a_partner_that_draws_out_the_handshake_is_cut_as_one_that_draws_out_its
     outcome = call(f"https://partner.example:{partner.port}", networks=HERE, lookup=Lookup(["127.0.0.1"]))
     assert outcome == calling.Outcome("no answer: TimeoutError")
     assert partner.asked == []
+
+
+def test_a_path_with_other_letters_is_called_as_a_browser_would(partner):
+    outcome = call(f"http://127.0.0.1:{partner.port}/伙伴/a%20b", networks=HERE)
+    assert outcome == calling.Outcome()
+    assert [path for path, _ in partner.asked] == ["/%E4%BC%99%E4%BC%B4/a%20b/partner-messages/star/acme-star-1"]
