@@ -210,8 +210,9 @@ def test_redis_gone_and_back_empty_costs_no_event_and_no_job(grounds, own_redis:
 
     # What an empty Redis forgot is due all the same: a task is only a nudge.
     assert there.one("SELECT count(*) FROM job_run") == 0
-    Queue(there.installation, make_huey(there.installation.config), lambda brand_id: None).enqueue_due()
-    until(lambda: there.one("SELECT count(*) FROM job_run WHERE state = 'done'") == 4, "the jobs do not run")
+    due = Queue(there.installation, make_huey(there.installation.config), lambda brand_id: None).enqueue_due()
+    assert due > 0
+    until(lambda: there.one("SELECT count(*) FROM job_run WHERE state = 'done'") == due, "the jobs do not run")
     own_redis.stop()
     assert api.call("POST", "/leads", lead(1))[0] == 201
     until(lambda: len(seen(there, "calm")) == 2, "nothing is handed out while Redis is away again")

@@ -81,7 +81,7 @@ def new_clockwork(engine, postgres_name, tmp_path):
         region = "CN" if brand == "acme" else "US"
         (root / "brands" / f"{brand}.toml").write_text(
             f'[brand]\nid = "{brand}"\nname = "{brand}"\ntimezone = "{zone}"\ncurrency = "CNY"\n'
-            f'phone_region = "{region}"\n{FREE}'
+            f'phone_region = "{region}"\n[retention]\nevents_days = 0\n{FREE}'
         )
     clock = ManualClock(to_instant(datetime(2026, 3, 7, 12, tzinfo=UTC)))
     installation = Installation.open(root, clock=clock, plugins=(Clockwork,))
