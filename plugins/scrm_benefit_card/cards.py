@@ -212,10 +212,11 @@ class Cards:
         return [_view(row) for row in rows]
 
     def of_gift(self, gift_id: int, contact_id: int) -> IssueView | None:
-        """The card that a person got of a gift, whatever became of it; None when they have had none."""
+        """The card that a person has of a gift, else one that was taken back; None when they have had none."""
         row = execute(
             f"{SAME_PEOPLE}{_VIEW}WHERE i.id IN (SELECT issue_id FROM benefit_card_owner WHERE gift_id = ? AND "
-            "contact_id IN (SELECT id FROM same)) ORDER BY i.id LIMIT 1",
+            "contact_id IN (SELECT id FROM same)) "
+            "ORDER BY CASE WHEN i.state IN ('given', 'revealed') THEN 0 ELSE 1 END, i.id LIMIT 1",
             (standing(contact_id), gift_id),
         ).fetchone()
         return None if row is None else _view(row)

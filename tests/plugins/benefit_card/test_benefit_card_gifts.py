@@ -109,6 +109,18 @@ def test_two_who_became_one_person_have_one_card_more_at_most(sender):
     assert claim(scene, ann) == uid and scene.places() == (2, 0, 1, 0, 0)
 
 
+@on_sqlite
+def test_of_two_who_became_one_person_the_card_that_was_not_taken_back_is_theirs(sender):
+    scene, _ = sender
+    ann, twin = scene.person("ann", ANN), scene.person("twin", BEN)
+    scene.write_to((ANN, ann), (BEN, twin))
+    first, second = claim(scene, ann), claim(scene, twin)
+    with scene.brand:
+        scene.cards.cards.revoke(first, reason="mistake", actor="boss")
+        scene.brand.contacts.merge(ann, twin, actor="boss", reason="one person")
+    assert claim(scene, ann) == claim(scene, twin) == second
+
+
 def test_a_card_that_was_taken_back_is_not_claimed_again_and_an_empty_pool_says_so(sender):
     scene, _ = sender
     people = [scene.person(f"p{n}", f"+861380013800{n}") for n in range(4)]
