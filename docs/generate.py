@@ -147,6 +147,44 @@ def arguments(function: Any) -> str:
     return "(" + ", ".join(list(inspect.signature(function).parameters)[1:]) + ")"
 
 
+SERVICES = (
+    "contacts", "tags", "orders", "products", "segments", "rewards", "channels", "links", "groups", "membership", "consent",
+)  # fmt: skip
+# What the core's own rooms call: no plugin has a use for it.
+OF_THE_CORE = {
+    "contacts.suppressed", "contacts.match_waiting", "orders.match_waiting", "orders.recompute", "links.open",
+    "links.record", "links.recorded_upto", "links.forget_spool",
+}  # fmt: skip
+
+
+def brand_services() -> str:
+    """What the services that plugins call most can do, a line per method, and the fields of what they answer."""
+    from scrm_core.brands import Brand
+
+    rows, answers = [], dict[str, str]()
+    for service in SERVICES:
+        cls = type(vars(Brand)[service].func(Brand.__new__(Brand)))
+        for name, method in vars(cls).items():
+            if not inspect.isfunction(method) or name[0] == "_" or f"{service}.{name}" in OF_THE_CORE:
+                continue
+            answer = str(inspect.signature(method).return_annotation)
+            summary = prose(method.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
+            rows.append((f"`{service}.{name}{called(method)}`", "" if answer == "None" else f"`{answer}`", summary))
+            for word in re.findall(r"\w+", answer):
+                known = method.__globals__.get(word)
+                if dataclasses.is_dataclass(known):
+                    answers[word] = ", ".join(f"`{each.name}`" for each in dataclasses.fields(known))
+    methods = table(("`self.brand.`...", "answer", "what it does"), rows)
+    return f"{methods}\n{table(('answer', 'fields'), ((f'`{name}`', answers[name]) for name in sorted(answers)))}"
+
+
+def called(function: Any) -> str:
+    """The parameters of a method as its caller writes them, with defaults and without types."""
+    signature = inspect.signature(function)
+    named = [each.replace(annotation=inspect.Parameter.empty) for each in signature.parameters.values()]
+    return str(signature.replace(parameters=named[1:], return_annotation=inspect.Signature.empty))
+
+
 def bundled_plugins() -> list[Any]:
     """The classes of the plugins that come with the framework, by name."""
     from configparser import ConfigParser
@@ -322,6 +360,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "hooks": hooks,
     "plugin-declarations": plugin_declarations,
     "plugin-methods": plugin_methods,
+    "brand-services": brand_services,
     "project-settings": project_settings,
     "brand-settings": brand_settings,
     "segment-fields": segment_fields,

@@ -90,7 +90,8 @@ def check_plugin(
     try:
         app = App(*others, cls, settings=given if by_plugin else {cls.name: given}, brand_toml=brand_toml)
     except ScrmError as exc:
-        return [Finding("settings", str(exc), "give the settings that the plugin needs, or mend it")]
+        how = "give the settings that the plugin needs (settings= in a test, else --settings FILE), or mend it"
+        return [Finding("settings", str(exc), how)]
     found: list[Finding] = []
     with app:
         trial = _Trial(cls, app)

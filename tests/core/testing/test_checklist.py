@@ -92,7 +92,8 @@ def test_a_setting_without_a_description_is_found(written):
 
 def test_a_setting_that_is_required_is_asked_for_and_can_be_given(written):
     cls = written('class Settings(Schema):\n    word = fields.String(required=True, metadata={"description": "a word"})')
-    assert "word" in found(cls)["settings"]
+    told = found(cls)["settings"]
+    assert "word" in told and "--settings FILE" in told
     assert check_plugin(cls, settings={"word": "x"}) == []
 
 
