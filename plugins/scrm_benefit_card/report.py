@@ -26,7 +26,10 @@ COLUMNS = (
     *(
         column
         for name, (title, _) in _WHERE.items()
-        for column in (Column(name, title, "count"), Column(f"{name}_cost", f"{title.split()[-1]}成本 cost", "money"))
+        for column in (
+            Column(name, title, "count"),
+            Column(f"{name}_cost", f"{' cost '.join(title.rsplit(' ', 1))}成本", "money"),
+        )
     ),
 )
 _METRICS = {"given": "day", "revealed": "revealed_day", "returned": "ended_day", "lost": "ended_day"}

@@ -114,7 +114,7 @@ class BenefitCards:
     # Upkeep -------------------------------------------------------------------
 
     def warnings(self) -> Iterator[str]:
-        """What an operator should see to: cards that run out, cards that expire, gifts with too few cards."""
+        """What an operator should see to: cards that run out, cards that expire, gifts with too few cards or no way to them."""
         today = self.brand.day(self.brand.now())
         for code, below, left, soon, cost in execute(
             "SELECT k.code, k.warn_below, coalesce(sum(CASE WHEN c.expires_day >= ? THEN 1 ELSE 0 END), 0), "
@@ -129,7 +129,13 @@ class BenefitCards:
             if soon:
                 days = self.settings["warn_days"]
                 yield f"pool {code}: {soon} benefit cards that cost {int(cost)} minor units expire within {days} days"
+        signs_in = self.brand.consumers.sends_codes() or any(each.sign_ins for each in self.brand.plugins.values())
         for gift in self.gifts.open():
+            if not signs_in:
+                yield (
+                    f"gift {gift.code}: nobody can sign in to claim it; set code_sender in [consumer], or switch on a "
+                    "plugin with a sign-in"
+                )
             figures = self.gifts.figures(gift)
             if figures.missing:
                 yield (

@@ -142,6 +142,23 @@ def test_a_card_that_was_taken_back_is_not_claimed_again_and_an_empty_pool_says_
 
 
 @on_sqlite
+def test_a_gift_that_nobody_can_sign_in_to_claim_is_warned_of(scenes):
+    codes = '\n[consumer]\ncode_sender = "letters"\n'
+    shut, open_ = scenes(table() + LETTERS, table("moonco") + LETTERS + codes)
+    told = []
+    for scene in (shut, open_):
+        scene.pool(cards=30)
+        gift(scene)
+        with scene.brand:
+            told.append(list(scene.brand.plugins["benefit-card"].brand_warnings()))
+    assert told[1] == []
+    assert len(told[0]) == 1 and told[0][0].startswith("gift may: nobody can sign in to claim it; set code_sender")
+    with shut.brand:
+        shut.cards.gifts.close("may", actor="lin")
+        assert list(shut.brand.plugins["benefit-card"].brand_warnings()) == []
+
+
+@on_sqlite
 def test_a_gift_ends_on_its_day_and_by_hand_and_who_has_a_card_keeps_it(sender, clock):
     scene, _ = sender
     ann, ben = scene.person("ann", ANN), scene.person("ben", BEN)
