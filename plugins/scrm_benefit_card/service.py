@@ -114,7 +114,7 @@ class BenefitCards:
     # Upkeep -------------------------------------------------------------------
 
     def warnings(self) -> Iterator[str]:
-        """What an operator should see to: cards that run out, cards that expire, gifts with too few cards or no way to them."""
+        """What an operator should see to: pools that run out, cards that expire, gifts short of cards or a way in."""
         today = self.brand.day(self.brand.now())
         for code, below, left, soon, cost in execute(
             "SELECT k.code, k.warn_below, coalesce(sum(CASE WHEN c.expires_day >= ? THEN 1 ELSE 0 END), 0), "
