@@ -25,6 +25,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 from databases import Kind, PostgresSchemas, SqliteFiles
 from hypothesis import HealthCheck, settings
+from needed import missing
 from processes import Child, Nurseries
 from sharing import rank
 
@@ -76,14 +77,6 @@ def _case_of_sqlite(item: pytest.Item) -> bool:
     if call is None or call.params.get("engine") != "postgresql" or item.get_closest_marker("cases_on_sqlite") is None:
         return False
     return any(place > 0 for name, place in call.indices.items() if name != "engine")
-
-
-def missing(service: str, remedy: str) -> None:
-    """Skip the test, or fail it where every service is required."""
-    words = f"{service} is missing: {remedy}"
-    if os.environ.get("SCRM_TEST_REQUIRE") == "all":
-        pytest.fail(words)
-    pytest.skip(words)
 
 
 @pytest.fixture(scope="session")
