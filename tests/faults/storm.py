@@ -321,7 +321,8 @@ class Storm:
                     name, "import", "orders", "acme", str(file), "--source", "mall"
                 )
                 code = self.importer.popen.wait(180)
-                assert code in (0, -9) or "busy" in self.importer.said or "away" in self.importer.said, self.importer.said
+                told = any(word in self.importer.said for word in ("busy", "away", "connection failed"))
+                assert code in (0, -9) or told, self.importer.said
                 if code not in (0, -9):
                     pause(0.5)
             self.asked.files[str(file)] = sum(int(row["paid_minor"]) for row in rows)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from scrm_hello import Hello
-
 from scrm_core.testing import assert_plugin_ok
+from scrm_hello import Hello
 
 
 def greeted(shop):

@@ -175,7 +175,7 @@ def problems(brand: Brand, campaigns: Iterable[CampaignView]) -> Iterator[str]:
             found = getattr(known[campaign.game], "problems", lambda campaign: ())(campaign)
             yield from (f"campaign {campaign.code!r}: {problem}" for problem in found)
         for prize, exc in _refused(brand, campaign):
-            if exc.code == "no_issuer":
+            if not _known(brand, prize, exc):
                 yield (
                     f"campaign {campaign.code!r}, prize {prize.code!r}: {exc.message}; switch it on again, "
                     "and end the campaign before you switch it off"
@@ -187,11 +187,16 @@ def warnings(brand: Brand, campaigns: Iterable[CampaignView]) -> Iterator[str]:
     for campaign in campaigns:
         if campaign.phase(brand.now()) != "over":
             for prize, exc in _refused(brand, campaign):
-                if exc.code != "no_issuer":
+                if _known(brand, prize, exc):
                     yield (
                         f"campaign {campaign.code!r}, prize {prize.code!r}: {exc.message}; nobody can be given it: "
                         "let it be issued again, or end the campaign"
                     )
+
+
+def _known(brand: Brand, prize: Any, refusal: ScrmError) -> bool:
+    """Whether the brand's issuer has the prize, though it gives it to nobody now."""
+    return refusal.code != "no_issuer" and brand.rewards.item(prize.kind, prize.item) is not None
 
 
 def _refused(brand: Brand, campaign: CampaignView) -> Iterator[tuple[Any, ScrmError]]:
