@@ -98,6 +98,7 @@ def postgres_name(engine, request):
     return server.url(server.database())
 
 
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.soak)], indirect=True)
 def test_an_hour_forward_an_hour_back_and_both_changes_of_the_clocks_lose_and_double_nothing(new_clockwork):
     clock, installation = new_clockwork
     brands = [installation.brand(each) for each in ("acme", "moonco")]
