@@ -82,10 +82,12 @@ from .values import surfaces
 from .values.identities import is_mobile, is_virtual_mobile, normalise_phone
 from .values.masking import mask
 from .values.money import format_minor, show_minor
+from .values.paging import next_after, page_size
 from .values.posters import Poster, code_picture, draw_poster
 from .values.shares import allocate
 from .values.text import clean_text, csv_cell, folded
 from .values.uids import new_uid
+from .web.asking import query_number
 from .web.consumer import (
     consumer,
     consumer_answer,
@@ -217,12 +219,15 @@ __all__ = [
     "need_consumer",
     "network",
     "new_uid",
+    "next_after",
     "normalise_header",
     "normalise_phone",
     "of_brand",
+    "page_size",
     "paged",
     "permission",
     "prepared_by",
+    "query_number",
     "safe_target",
     "sample_ratio",
     "sample_size",

@@ -240,6 +240,13 @@ class Brand:
             events.append(("plugin.event", contact_id, at, 0, data))
         eventlog.append_encoded(events, recorded_at=now)
 
+    def plugin(self, name: str) -> Plugin:
+        """The brand's instance of a plugin; raises NotFound, with the remedy, where it is switched off."""
+        plugin = self.plugins.get(name)
+        if plugin is None:
+            raise NotFound(f"brand {self.id!r} has {name} switched off; add [plugins.{name}] to its file")
+        return plugin
+
     def extensions(self, point: str) -> list[tuple[str, Any]]:
         """What the brand's plugins offer to an extension point: (plugin's name, value), in configuration order."""
         return [

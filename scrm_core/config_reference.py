@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -65,15 +67,18 @@ def _meaning(item: Any) -> str:
 
 
 def toml(value: Any) -> str:
-    """A default as one writes it in a TOML file."""
+    """A value as one writes it in a TOML file; ``none`` for a default that no file can write."""
     if callable(value):
         value = value()
     if value is None:
         return "none"
-    if isinstance(value, bool):
-        return str(value).lower()
     if isinstance(value, list | tuple):
         return "[" + ", ".join(toml(each) for each in value) + "]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {toml(each)}" for key, each in value.items()) + "}"
-    return f'"{value}"' if isinstance(value, str) else str(value)
+        return "{" + ", ".join(f"{_key(key)} = {toml(each)}" for key, each in value.items()) + "}"
+    # JSON's texts, numbers and truth values are TOML's.
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool | int | float) else str(value)
+
+
+def _key(name: object) -> str:
+    return str(name) if re.fullmatch("[A-Za-z0-9_-]+", str(name)) else json.dumps(str(name), ensure_ascii=False)

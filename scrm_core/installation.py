@@ -35,36 +35,19 @@ log = logging.getLogger("scrm.brands")
 PREPARE_RETRY_SECONDS = 1.0
 
 
-def _plugin_problems(brand: Brand) -> list[str]:
-    """What the brand's plugins say about the brand as it is configured now."""
-    where = brand.config.path or f"brand {brand.id!r}"
-    problems = []
+def _told(brand: Brand, method: str) -> list[tuple[str, str]]:
+    """(plugin, sentence) of what the brand's plugins answer to ``brand_problems`` or ``brand_warnings``."""
+    found: list[tuple[str, str]] = []
     for name, plugin in brand.plugins.items():
         try:
             with leaving_none_open():
-                problems += [f"{where}: [plugins.{name}]: {problem}" for problem in plugin.brand_problems()]
+                found += [(name, sentence) for sentence in getattr(plugin, method)()]
         except KeyboardInterrupt:
             raise
         except BaseException as exc:  # SystemExit too: no plugin ends who asks it
             if is_fault(exc):
                 raise
-            problems.append(f"{where}: [plugins.{name}]: brand_problems() failed: {type(exc).__name__}: {exc}")
-    return problems
-
-
-def _plugin_warnings(brand: Brand) -> list[tuple[str, str]]:
-    """(plugin, sentence) of what the brand's plugins want people to look at."""
-    found: list[tuple[str, str]] = []
-    for name, plugin in brand.plugins.items():
-        try:
-            with leaving_none_open():
-                found += [(name, warning) for warning in plugin.brand_warnings()]
-        except KeyboardInterrupt:
-            raise
-        except BaseException as exc:  # as above
-            if is_fault(exc):
-                raise
-            found.append((name, f"brand_warnings() failed: {type(exc).__name__}: {exc}"))
+            found.append((name, f"{method}() failed: {type(exc).__name__}: {exc}"))
     return found
 
 
@@ -158,7 +141,7 @@ class Installation:
         """(plugin, sentence) of what people should look at though the brand works; raises what :meth:`brand` raises."""
         brand = self.brand(brand_id)
         with brand:
-            return _plugin_warnings(brand)
+            return _told(brand, "brand_warnings")
 
     def brands(self) -> Iterator[Brand]:
         """Every usable brand; a broken one is left out and logged."""
@@ -236,7 +219,8 @@ class Installation:
             with brand:
                 ensure_cursors(brand)
                 revalidate(brand.config.rfm_count_zero_orders)
-                problems = _plugin_problems(brand)
+                where = brand.config.path or f"brand {brand.id!r}"
+                problems = [f"{where}: [plugins.{name}]: {told}" for name, told in _told(brand, "brand_problems")]
         except (Busy, peewee.OperationalError, peewee.InterfaceError) as exc:
             log.warning("brand %s: not prepared yet: %s", brand.id, exc)
             return False

@@ -67,6 +67,11 @@ class ReportTable:
     columns: tuple[Column, ...]
     rows: Sequence[dict[str, Any]]
 
+    def record(self) -> dict[str, Any]:
+        """The report as a route answers it."""
+        columns = [{"name": column.name, "title": column.title, "kind": column.kind} for column in self.columns]
+        return {"columns": columns, "rows": list(self.rows)}
+
 
 @dataclass(frozen=True, slots=True)
 class Report:

@@ -34,15 +34,9 @@ from scrm_core.clock import ManualClock
 from scrm_core.db.bulk import execute
 from scrm_core.delivery import Delivery
 from scrm_core.installation import Installation
+from scrm_core.testing.app import BRANDS
 
 DEFAULT_POSTGRES = "postgresql://postgres@127.0.0.1:5432/test"
-
-BRANDS = {
-    "acme": '[brand]\nid = "acme"\nname = "Acme 母婴"\ntimezone = "Asia/Shanghai"\ncurrency = "CNY"\n',
-    "moonco": '[brand]\nid = "moonco"\nname = "Moon Co"\ntimezone = "America/New_York"\ncurrency = "USD"\n'
-    'locale = "en"\nphone_region = "US"\n',
-}
-
 
 # How long an example takes, or to think of one, says how busy the machine is and nothing of the code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

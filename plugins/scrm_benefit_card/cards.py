@@ -15,12 +15,13 @@ from scrm_core.api import (
     fetch_in,
     insert_rows,
     new_uid,
+    page_size,
     standing,
     transactional,
 )
 
 from .models import BenefitCardIssue, BenefitCardOwner
-from .pools import NEVER, Pools, needed, page_size
+from .pools import MOST_PAGE, NEVER, Pools, needed
 from .sealing import Secret
 
 if TYPE_CHECKING:
@@ -239,7 +240,7 @@ class Cards:
             before, params = SAME_PEOPLE, [standing(contact_id), *params]
             where.append("o.contact_id IN (SELECT id FROM same)")
         sql = f"{before}{_VIEW}WHERE {' AND '.join(where)} ORDER BY i.id LIMIT ?"
-        rows = execute(sql, [*params, page_size(limit)])
+        rows = execute(sql, [*params, page_size(limit, MOST_PAGE)])
         return [_view(row) for row in rows.fetchall()]
 
 

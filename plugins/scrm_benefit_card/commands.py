@@ -10,7 +10,6 @@ import click
 from scrm_core.api import (
     Brand,
     CommandSession,
-    NotFound,
     actor_option,
     find_contact,
     json_option,
@@ -31,10 +30,7 @@ GIFT = ["code", "pool", "plan", "until", "state", "waiting", "reached", "claimed
 
 
 def _of(brand: Brand) -> BenefitCards:
-    plugin = brand.plugins.get(NAME)
-    if plugin is None:
-        raise NotFound(f"brand {brand.id!r} has {NAME} switched off; add [plugins.{NAME}] to its file")
-    return BenefitCards(brand, plugin.settings)
+    return BenefitCards(brand, brand.plugin(NAME).settings)
 
 
 @click.group(name=NAME)

@@ -18,13 +18,14 @@ from scrm_core.api import (
     NotFound,
     execute,
     insert_rows,
+    page_size,
     standing,
     transactional,
 )
 
 from .cards import Cards, IssueView
 from .models import BenefitCardGift
-from .pools import Pools, coded, needed, page_size
+from .pools import MOST_PAGE, Pools, coded, needed
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -165,7 +166,7 @@ class Gifts:
 
     def page(self, *, after: int = 0, limit: int = 50) -> list[GiftView]:
         """Gifts with ids above ``after``, oldest first, at most ``limit``."""
-        rows = execute(_VIEW + "WHERE g.id > ? ORDER BY g.id LIMIT ?", (after, page_size(limit))).fetchall()
+        rows = execute(_VIEW + "WHERE g.id > ? ORDER BY g.id LIMIT ?", (after, page_size(limit, MOST_PAGE))).fetchall()
         return [GiftView(*row) for row in rows]
 
     def open(self) -> list[GiftView]:

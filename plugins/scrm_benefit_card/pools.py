@@ -24,6 +24,7 @@ from scrm_core.api import (
     insert_rows,
     new_uid,
     normalise_header,
+    page_size,
     safe_target,
     transactional,
 )
@@ -148,7 +149,7 @@ class Pools:
 
     def page(self, *, after: int = 0, limit: int = 50) -> list[PoolView]:
         """Pools with ids above ``after``, oldest first, at most ``limit``."""
-        rows = execute(_VIEW + "WHERE id > ? ORDER BY id LIMIT ?", (after, page_size(limit))).fetchall()
+        rows = execute(_VIEW + "WHERE id > ? ORDER BY id LIMIT ?", (after, page_size(limit, MOST_PAGE))).fetchall()
         return [PoolView(*row) for row in rows]
 
     def givable_day(self) -> int:
@@ -356,10 +357,3 @@ def whole(value: object, name: str) -> int:
     if type(value) is not int or not 0 <= value <= MOST_MINOR:
         raise Invalid(f"{name} is a whole number from 0 to {MOST_MINOR}", field=name)
     return value
-
-
-def page_size(limit: int) -> int:
-    """A page's size; raises Invalid."""
-    if type(limit) is not int or not 1 <= limit <= MOST_PAGE:
-        raise Invalid(f"limit must lie between 1 and {MOST_PAGE}", field="limit")
-    return limit

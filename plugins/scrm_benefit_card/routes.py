@@ -7,7 +7,15 @@ from typing import Any
 
 import flask
 
-from scrm_core.api import Brand, Invalid, current_actor, current_brand, load_body, permission
+from scrm_core.api import (
+    Brand,
+    current_actor,
+    current_brand,
+    load_body,
+    next_after,
+    permission,
+    query_number,
+)
 
 from .report import benefit_card_report
 from .schemas import CardsBody, GiftBody, PoolBody, ReasonBody
@@ -30,26 +38,12 @@ def _body(schema: Any) -> dict[str, Any]:
     return load_body(schema, flask.request.get_json())
 
 
-def _number(name: str, default: int) -> int:
-    text = flask.request.args.get(name)
-    if text is None:
-        return default
-    if not text.isascii() or not text.isdigit() or len(text) > 15:
-        raise Invalid(f"{name} is a whole number", field=name)
-    return int(text)
-
-
-def _page(found: list[Any], limit: int) -> int | None:
-    return found[-1].id if len(found) == limit else None
-
-
 @blueprint.get("/report")
 @permission(READ)
 def report() -> Any:
     """Where the cards of each pool are, and what they cost."""
     table = benefit_card_report(current_brand())
-    columns = [{"name": c.name, "title": c.title, "kind": c.kind} for c in table.columns]
-    return flask.jsonify({"columns": columns, "rows": list(table.rows)})
+    return flask.jsonify(table.record())
 
 
 @blueprint.get("/check")
@@ -64,9 +58,9 @@ def check() -> Any:
 def pool_list() -> Any:
     """Pools, oldest first."""
     brand, cards = _here()
-    limit = _number("limit", 50)
-    found = cards.pools.page(after=_number("after", 0), limit=limit)
-    return flask.jsonify({"pools": [pool_view(pool, brand) for pool in found], "next": _page(found, limit)})
+    limit = query_number("limit", 50)
+    found = cards.pools.page(after=query_number("after", 0), limit=limit)
+    return flask.jsonify({"pools": [pool_view(pool, brand) for pool in found], "next": next_after(found, limit)})
 
 
 @blueprint.post("/pools")
@@ -116,16 +110,16 @@ def pool_reopen(code: str) -> Any:
 def issue_list() -> Any:
     """Given cards, oldest first; of a ``pool``, a ``state`` or a person (``contact``) when asked."""
     brand, cards = _here()
-    limit, args = _number("limit", 50), flask.request.args
+    limit, args = query_number("limit", 50), flask.request.args
     uid = args.get("contact")
     found = cards.cards.page(
         pool=args.get("pool"),
         state=args.get("state"),
         contact_id=brand.contacts.get(uid).id if uid is not None else None,
-        after=_number("after", 0),
+        after=query_number("after", 0),
         limit=limit,
     )
-    return flask.jsonify({"issues": [issue_view(issue, brand) for issue in found], "next": _page(found, limit)})
+    return flask.jsonify({"issues": [issue_view(issue, brand) for issue in found], "next": next_after(found, limit)})
 
 
 @blueprint.post("/issues/<uid>/revoke")
@@ -142,9 +136,9 @@ def issue_revoke(uid: str) -> Any:
 def gift_list() -> Any:
     """Gifts for recipients of messages, oldest first."""
     _, cards = _here()
-    limit = _number("limit", 50)
-    found = cards.gifts.page(after=_number("after", 0), limit=limit)
-    return flask.jsonify({"gifts": [gift_view(gift, cards) for gift in found], "next": _page(found, limit)})
+    limit = query_number("limit", 50)
+    found = cards.gifts.page(after=query_number("after", 0), limit=limit)
+    return flask.jsonify({"gifts": [gift_view(gift, cards) for gift in found], "next": next_after(found, limit)})
 
 
 @blueprint.post("/gifts")

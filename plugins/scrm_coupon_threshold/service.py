@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import NotFound
-
 from .batches.breaker import Breaker
 from .batches.pool import Pools
 from .batches.service import Batches
@@ -89,7 +87,4 @@ class Coupons:
 
 def coupons_of(brand: Brand) -> Coupons:
     """The services of a brand; raises NotFound when the plugin is switched off."""
-    plugin = brand.plugins.get(NAME)
-    if plugin is None:
-        raise NotFound(f"brand {brand.id!r} has {NAME} switched off; add [plugins.{NAME}] to its file")
-    return Coupons(brand, plugin.settings)
+    return Coupons(brand, brand.plugin(NAME).settings)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from scrm_core.api import Brand, CommandSession, Invalid, NotFound, actor_option, find_contact, json_option, of_brand
+from scrm_core.api import Brand, CommandSession, Invalid, actor_option, find_contact, json_option, of_brand
 
 from .book import NAME
 from .service import Swaps
@@ -24,10 +24,7 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def _of(brand: Brand) -> Swaps:
-    plugin = brand.plugins.get(NAME)
-    if plugin is None:
-        raise NotFound(f"brand {brand.id!r} has {NAME} switched off; add [plugins.{NAME}] to its file")
-    return Swaps(brand, plugin.settings)
+    return Swaps(brand, brand.plugin(NAME).settings)
 
 
 def _terms(path: Path) -> dict[str, Any]:

@@ -31,8 +31,7 @@ def _swaps() -> Swaps:
 def report() -> Any:
     """What each deal gave and received."""
     table = swap_report()
-    columns = [{"name": c.name, "title": c.title, "kind": c.kind} for c in table.columns]
-    return flask.jsonify({"columns": columns, "rows": list(table.rows)})
+    return flask.jsonify(table.record())
 
 
 @blueprint.get("/fit/<partner>")

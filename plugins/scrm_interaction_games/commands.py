@@ -13,7 +13,6 @@ from scrm_core.api import (
     Brand,
     CommandSession,
     Invalid,
-    NotFound,
     actor_option,
     find_contact,
     iso,
@@ -41,9 +40,7 @@ FAILED = 1
 
 def games_of(brand: Brand) -> Games:
     """The engine of a brand; raises NotFound where the plugin is switched off."""
-    plugin = brand.plugins.get(NAME)
-    if plugin is None:
-        raise NotFound(f"brand {brand.id!r} has {NAME} switched off; add [plugins.{NAME}] to its file")
+    plugin = brand.plugin(NAME)
     found: Games = plugin.games  # type: ignore[attr-defined]
     return found
 

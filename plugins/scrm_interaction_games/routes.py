@@ -396,8 +396,7 @@ def option_record(option: Option) -> dict[str, Any]:
 
 
 def _table(table: ReportTable) -> dict[str, Any]:
-    columns = [{"name": c.name, "title": c.title, "kind": c.kind} for c in table.columns]
-    return {"columns": columns, "rows": list(table.rows)}
+    return table.record()
 
 
 def _contact(uid: str) -> int:

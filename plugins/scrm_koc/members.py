@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, transactional
+from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, page_size, transactional
 
 from .models import NAME
 from .scoring import TIERS
@@ -220,8 +220,7 @@ class Members:
 
     def page(self, *, after: int = 0, limit: int = 50) -> list[Member]:
         """KOCs with ids above ``after``, at most ``limit``."""
-        if type(limit) is not int or not 1 <= limit <= MOST_ROWS:
-            raise Invalid(f"limit must lie between 1 and {MOST_ROWS}", field="limit")
+        page_size(limit, MOST_ROWS)
         rows = execute(f"{_VIEW} WHERE m.id > ? ORDER BY m.id LIMIT ?", (after, limit)).fetchall()
         return [_member(row) for row in rows]
 

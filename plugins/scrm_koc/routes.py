@@ -8,7 +8,16 @@ from typing import Any
 
 import flask
 
-from scrm_core.api import Invalid, NotFound, current_actor, current_brand, load_body, permission, to_instant
+from scrm_core.api import (
+    Invalid,
+    NotFound,
+    current_actor,
+    current_brand,
+    load_body,
+    permission,
+    query_number,
+    to_instant,
+)
 
 from .exports import rows
 from .models import NAME
@@ -56,15 +65,6 @@ def _koc() -> Koc:
     return Koc(brand, brand.plugins[NAME].settings)
 
 
-def _number(name: str, default: int) -> int:
-    text = flask.request.args.get(name)
-    if text is None:
-        return default
-    if not text.isascii() or not text.isdigit() or len(text) > 15:
-        raise Invalid(f"{name} is a whole number", field=name)
-    return int(text)
-
-
 def _body(schema: Any) -> dict[str, Any]:
     return load_body(schema, flask.request.get_json() if flask.request.content_length else {})
 
@@ -85,8 +85,9 @@ def classify() -> Any:
     elif "category" in args:
         found = classifier.category(args["category"])
     else:
-        typical = _number("typical_minor", 0) or None
-        found = classifier.given(_number("price_minor", 0), _number("interval_days", 0), typical_minor=typical)
+        typical = query_number("typical_minor", 0) or None
+        price, interval = query_number("price_minor", 0), query_number("interval_days", 0)
+        found = classifier.given(price, interval, typical_minor=typical)
     return flask.jsonify(found.view())
 
 
@@ -95,7 +96,7 @@ def classify() -> Any:
 def candidates() -> Any:
     """People by score, best first; ``least`` points, ``limit`` rows, ``members=0`` leaves KOCs out."""
     members = flask.request.args.get("members") != "0"
-    found = _koc().scores.candidates(least=_number("least", 0), limit=_number("limit", 50), members=members)
+    found = _koc().scores.candidates(least=query_number("least", 0), limit=query_number("limit", 50), members=members)
     return flask.jsonify({"candidates": [score_view(each) for each in found]})
 
 
@@ -126,8 +127,8 @@ def penalty() -> Any:
 @permission(READ)
 def members() -> Any:
     """KOCs, oldest first."""
-    koc, limit = _koc(), _number("limit", 50)
-    found = koc.members.page(after=_number("after", 0), limit=limit)
+    koc, limit = _koc(), query_number("limit", 50)
+    found = koc.members.page(after=query_number("after", 0), limit=limit)
     onward = found[-1].id if len(found) == limit else None
     return flask.jsonify({"members": [member_view(each, koc.brand) for each in found], "next": onward})
 
@@ -172,8 +173,8 @@ def sign_in_link(code: str) -> Any:
 @permission(READ)
 def tasks() -> Any:
     """Tasks, oldest first."""
-    koc, limit = _koc(), _number("limit", 50)
-    found = koc.tasks.page(after=_number("after", 0), limit=limit)
+    koc, limit = _koc(), query_number("limit", 50)
+    found = koc.tasks.page(after=query_number("after", 0), limit=limit)
     onward = found[-1].id if len(found) == limit else None
     return flask.jsonify({"tasks": [task_view(each, koc.brand) for each in found], "next": onward})
 
@@ -215,8 +216,8 @@ def close_task(code: str) -> Any:
 @permission(READ)
 def works() -> Any:
     """Work on tasks, oldest first; of one ``task``, in one ``state`` (submitted waits for a reviewer)."""
-    koc, args, limit = _koc(), flask.request.args, _number("limit", 50)
-    found = koc.works.page(task=args.get("task"), state=args.get("state"), after=_number("after", 0), limit=limit)
+    koc, args, limit = _koc(), flask.request.args, query_number("limit", 50)
+    found = koc.works.page(task=args.get("task"), state=args.get("state"), after=query_number("after", 0), limit=limit)
     onward = found[-1].id if len(found) == limit else None
     return flask.jsonify({"works": [work_view(each, koc.brand) for each in found], "next": onward})
 
@@ -304,8 +305,8 @@ def order(source: str, number: str) -> Any:
 @permission(READ)
 def entries() -> Any:
     """Entries of the ledger, oldest first; of one KOC with ``member``."""
-    koc, limit = _koc(), _number("limit", 50)
-    after, code = _number("after", 0), flask.request.args.get("member")
+    koc, limit = _koc(), query_number("limit", 50)
+    after, code = query_number("after", 0), flask.request.args.get("member")
     if not 1 <= limit <= 500:
         raise Invalid("limit must lie between 1 and 500", field="limit")
     if code is not None:
@@ -331,10 +332,10 @@ def adjust() -> Any:
 @permission(READ)
 def statements() -> Any:
     """Statements, oldest first; of one KOC with ``member``."""
-    koc, limit = _koc(), _number("limit", 50)
+    koc, limit = _koc(), query_number("limit", 50)
     code = flask.request.args.get("member")
     member_id = koc.members.get(code).id if code is not None else None
-    found = koc.statements.page(member_id=member_id, after=_number("after", 0), limit=limit)
+    found = koc.statements.page(member_id=member_id, after=query_number("after", 0), limit=limit)
     onward = found[-1].id if len(found) == limit else None
     return flask.jsonify({"statements": [statement_view(each, koc.brand) for each in found], "next": onward})
 
@@ -372,8 +373,7 @@ def check() -> Any:
 def report() -> Any:
     """What KOCs changed, against a matched group, by programme."""
     table = _koc().report()
-    columns = [{"name": c.name, "title": c.title, "kind": c.kind} for c in table.columns]
-    return flask.jsonify({"columns": columns, "rows": list(table.rows)})
+    return flask.jsonify(table.record())
 
 
 @blueprint.get("/export/<kind>")

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, execute, from_instant
+from scrm_core.api import Conflict, Invalid, NotFound, execute, from_instant, page_size
 
 from .measures import FACTORS, PARTS, Measures, Part
 
@@ -223,8 +223,7 @@ class Scores:
 
     def candidates(self, *, least: int = 0, limit: int = 50, members: bool = True) -> list[Scored]:
         """People with ``least`` points or more, best first, at most ``limit``; without members if asked."""
-        if type(limit) is not int or not 1 <= limit <= MOST_ROWS:
-            raise Invalid(f"limit must lie between 1 and {MOST_ROWS}", field="limit")
+        page_size(limit, MOST_ROWS)
         if type(least) is not int or not 0 <= least <= 100:
             raise Invalid("least is a number of points from 0 to 100", field="least")
         only = "" if members else "AND m.code IS NULL "

@@ -187,7 +187,4 @@ class Koc:
 
 def koc_of(brand: Brand) -> Koc:
     """The programme of a brand, for commands; raises NotFound where the plugin is switched off."""
-    plugin = brand.plugins.get(NAME)
-    if plugin is None:
-        raise NotFound(f"brand {brand.id!r} has {NAME} switched off; add [plugins.{NAME}] to its file")
-    return Koc(brand, plugin.settings)
+    return Koc(brand, brand.plugin(NAME).settings)

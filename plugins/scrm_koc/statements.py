@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, new_uid, transactional
+from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, new_uid, page_size, transactional
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -86,8 +86,7 @@ class Statements:
         order is earned and an entry is taken once.
         """
         actor = _acting(actor)
-        if type(most) is not int or not 1 <= most <= MOST_ROWS:
-            raise Invalid(f"limit must lie between 1 and {MOST_ROWS}", field="limit")
+        page_size(most, MOST_ROWS)
         done = 0
         for look in (self.ledger.recheck, self.ledger.note_completed, self.ledger.earn):
             done += look(most - done)
@@ -186,8 +185,7 @@ class Statements:
 
     def page(self, *, member_id: int | None = None, after: int = 0, limit: int = 50) -> list[Statement]:
         """Statements with ids above ``after``, at most ``limit``; of one KOC when given."""
-        if type(limit) is not int or not 1 <= limit <= MOST_ROWS:
-            raise Invalid(f"limit must lie between 1 and {MOST_ROWS}", field="limit")
+        page_size(limit, MOST_ROWS)
         of = "" if member_id is None else "AND s.member_id = ? "
         params: tuple[Any, ...] = (after, limit) if member_id is None else (after, member_id, limit)
         rows = execute(f"{_VIEW}WHERE s.id > ? {of}ORDER BY s.id LIMIT ?", params).fetchall()

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, clean_text, day_start, execute, new_uid, transactional
+from scrm_core.api import (
+    Conflict,
+    Invalid,
+    NotFound,
+    clean_text,
+    day_start,
+    execute,
+    new_uid,
+    page_size,
+    transactional,
+)
 
 from .briefs import LABEL, check_brief
 from .models import KocTask
@@ -158,8 +168,7 @@ class Tasks:
 
     def page(self, *, after: int = 0, limit: int = 50) -> list[Task]:
         """Tasks with ids above ``after``, at most ``limit``."""
-        if type(limit) is not int or not 1 <= limit <= MOST_ROWS:
-            raise Invalid(f"limit must lie between 1 and {MOST_ROWS}", field="limit")
+        page_size(limit, MOST_ROWS)
         return [_task(row) for row in execute(f"{_TASK}WHERE id > ? ORDER BY id LIMIT ?", (after, limit)).fetchall()]
 
 

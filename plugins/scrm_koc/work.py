@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, transactional
+from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, page_size, transactional
 
 from .briefs import address, check_disclosure, digest_of, sells
 from .models import KocSubmission
@@ -317,8 +317,7 @@ class Works:
         self, *, task: str | None = None, state: str | None = None, after: int = 0, limit: int = 50
     ) -> list[WorkView]:
         """Work with ids above ``after``, at most ``limit``; of one task or state when given."""
-        if type(limit) is not int or not 1 <= limit <= MOST_ROWS:
-            raise Invalid(f"limit must lie between 1 and {MOST_ROWS}", field="limit")
+        page_size(limit, MOST_ROWS)
         where, params = ["w.id > ?"], [after]
         for column, value in (("t.code", task), ("w.state", state)):
             if value is not None:

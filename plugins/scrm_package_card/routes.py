@@ -37,8 +37,7 @@ def report() -> Any:
     table = full_report(
         cards_here(), asked.get("by", "campaign"), campaign=asked.get("campaign"), days=number_asked("days", None)
     )
-    columns = [{"name": c.name, "title": c.title, "kind": c.kind} for c in table.columns]
-    return flask.jsonify({"columns": columns, "rows": list(table.rows)})
+    return flask.jsonify(table.record())
 
 
 @blueprint.get("/campaigns")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from scrm_core.api import Brand, CommandSession, NotFound, find_contact, json_option, of_brand, paged
+from scrm_core.api import Brand, CommandSession, find_contact, json_option, of_brand, paged
 
 from .report import points_report
 from .routes import balance_view, entry_view
@@ -14,10 +14,7 @@ WRONG = 1
 
 
 def _book(brand: Brand) -> PointsBook:
-    plugin = brand.plugins.get(NAME)
-    if plugin is None:
-        raise NotFound(f"brand {brand.id!r} has {NAME} switched off; add [plugins.{NAME}] to its file")
-    return PointsBook(brand, plugin.settings)
+    return PointsBook(brand, brand.plugin(NAME).settings)
 
 
 @click.group(name=NAME)

@@ -6,7 +6,16 @@ from typing import Any
 
 import flask
 
-from scrm_core.api import Brand, Invalid, contended, current_actor, current_brand, iso, load_body, permission
+from scrm_core.api import (
+    Brand,
+    contended,
+    current_actor,
+    current_brand,
+    iso,
+    load_body,
+    permission,
+    query_number,
+)
 
 from .ledger import Entry
 from .report import points_report
@@ -63,22 +72,12 @@ def balance_view(book: PointsBook, contact_id: int) -> dict[str, Any]:
     }
 
 
-def _number(name: str, default: int) -> int:
-    text = flask.request.args.get(name)
-    if text is None:
-        return default
-    if not text.isascii() or not text.isdigit() or len(text) > 15:
-        raise Invalid(f"{name} is a whole number", field=name)
-    return int(text)
-
-
 @blueprint.get("/report")
 @permission(READ)
 def report() -> Any:
     """Entries by kind, and what everybody has and owes together."""
     table = points_report()
-    columns = [{"name": c.name, "title": c.title, "kind": c.kind} for c in table.columns]
-    return flask.jsonify({"columns": columns, "rows": list(table.rows)})
+    return flask.jsonify(table.record())
 
 
 @blueprint.get("/check")
@@ -106,8 +105,8 @@ def account(uid: str) -> Any:
 def entries(uid: str) -> Any:
     """A person's entries, oldest first, from behind the one that ``next`` of the last page named."""
     book = _book()
-    limit = _number("limit", 50)
-    found = book.entries(book.brand.contacts.get(uid).id, after=_number("after", 0), limit=limit)
+    limit = query_number("limit", 50)
+    found = book.entries(book.brand.contacts.get(uid).id, after=query_number("after", 0), limit=limit)
     onward = found[-1].id if len(found) == limit else None
     return flask.jsonify({"entries": [entry_view(e, book.brand) for e in found], "next": onward})
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, RewardOrder, clean_text, execute, transactional
+from scrm_core.api import Conflict, Invalid, NotFound, RewardOrder, clean_text, execute, page_size, transactional
 
 from .ledger import Entry, Ledger, checked_key, need_points
 
@@ -290,8 +290,7 @@ class PointsBook:
 
     def entries(self, contact_id: int, *, after: int = 0, limit: int = 50) -> list[Entry]:
         """The person's entries with ids above ``after``, oldest first, at most ``limit``."""
-        if type(limit) is not int or not 1 <= limit <= MOST_ROWS:
-            raise Invalid(f"limit must lie between 1 and {MOST_ROWS}", field="limit")
+        page_size(limit, MOST_ROWS)
         return self.ledger.entries("e.contact_id = ? AND e.id > ? ORDER BY e.id LIMIT ?", contact_id, after, limit)
 
     def latest(self, contact_id: int, *, limit: int = 50) -> list[Entry]:

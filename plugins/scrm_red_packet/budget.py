@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scrm_core.api import Conflict, Invalid, clean_text, execute, insert_rows, transactional
+from scrm_core.api import Conflict, Invalid, clean_text, execute, insert_rows, page_size, transactional
 
 from .models import RedPacketEntry
 
@@ -122,7 +122,6 @@ class Budget:
 
     def entries(self, *, after: int = 0, limit: int = 50) -> list[EntryView]:
         """Entries with ids above ``after``, oldest first, at most ``limit``."""
-        if type(limit) is not int or not 1 <= limit <= MOST_ROWS:
-            raise Invalid(f"limit must lie between 1 and {MOST_ROWS}", field="limit")
+        page_size(limit, MOST_ROWS)
         rows = execute(_ENTRY + "WHERE id > ? ORDER BY id LIMIT ?", (after, limit)).fetchall()
         return [EntryView(*row) for row in rows]

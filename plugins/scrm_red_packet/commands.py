@@ -15,7 +15,6 @@ from scrm_core.api import (
     Brand,
     CommandSession,
     Invalid,
-    NotFound,
     actor_option,
     find_contact,
     json_option,
@@ -36,10 +35,7 @@ PAYOUT = ["number", "contact", "packet", "amount_minor", "state", "reason", "via
 
 
 def _of(brand: Brand) -> RedPackets:
-    plugin = brand.plugins.get(NAME)
-    if plugin is None:
-        raise NotFound(f"brand {brand.id!r} has {NAME} switched off; add [plugins.{NAME}] to its file")
-    return RedPackets(brand, plugin.settings)
+    return RedPackets(brand, brand.plugin(NAME).settings)
 
 
 @click.group(name=NAME)

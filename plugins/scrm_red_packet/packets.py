@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, insert_rows, transactional
+from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, insert_rows, page_size, transactional
 
 from .budget import MOST_ROWS, Budget, who, whole_minor
 from .models import RedPacketPacket, RedPacketShare
@@ -171,7 +171,6 @@ class Packets:
 
     def page(self, *, after: int = 0, limit: int = 50) -> list[PacketView]:
         """Packets with ids above ``after``, oldest first, at most ``limit``."""
-        if type(limit) is not int or not 1 <= limit <= MOST_ROWS:
-            raise Invalid(f"limit must lie between 1 and {MOST_ROWS}", field="limit")
+        page_size(limit, MOST_ROWS)
         rows = execute(_VIEW + "WHERE id > ? ORDER BY id LIMIT ?", (after, limit)).fetchall()
         return [PacketView(*row) for row in rows]

@@ -15,7 +15,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, Veto, clean_text, execute, insert_rows, transactional
+from scrm_core.api import (
+    Conflict,
+    Invalid,
+    NotFound,
+    Veto,
+    clean_text,
+    execute,
+    insert_rows,
+    page_size,
+    transactional,
+)
 
 from .budget import MOST_ROWS, Budget, who
 from .models import RedPacketPayee, RedPacketPayout, RedPacketStep
@@ -311,8 +321,7 @@ class Payouts:
         limit: int = 50,
     ) -> list[PayoutView]:  # fmt: skip
         """Payouts with ids above ``after``, oldest first, at most ``limit``; of one state, person or file if given."""
-        if type(limit) is not int or not 1 <= limit <= MOST_ROWS:
-            raise Invalid(f"limit must lie between 1 and {MOST_ROWS}", field="limit")
+        page_size(limit, MOST_ROWS)
         if state is not None and state not in STATES:
             raise Invalid(f"state is one of {', '.join(STATES)}, not {state!r}", field="state")
         where = ["p.id > ?"]

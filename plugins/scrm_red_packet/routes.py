@@ -9,7 +9,15 @@ from typing import Any
 
 import flask
 
-from scrm_core.api import Brand, Invalid, current_actor, current_brand, load_body, permission
+from scrm_core.api import (
+    Brand,
+    current_actor,
+    current_brand,
+    load_body,
+    next_after,
+    permission,
+    query_number,
+)
 
 from .payouts import Confirmation
 from .report import red_packet_report
@@ -34,26 +42,12 @@ def _body(schema: Any) -> dict[str, Any]:
     return load_body(schema, flask.request.get_json())
 
 
-def _number(name: str, default: int) -> int:
-    text = flask.request.args.get(name)
-    if text is None:
-        return default
-    if not text.isascii() or not text.isdigit() or len(text) > 15:
-        raise Invalid(f"{name} is a whole number", field=name)
-    return int(text)
-
-
-def _page(found: list[Any], limit: int) -> int | None:
-    return found[-1].id if len(found) == limit else None
-
-
 @blueprint.get("/report")
 @permission(READ)
 def report() -> Any:
     """Issued, paid, waiting, returned to the budget."""
     table = red_packet_report()
-    columns = [{"name": c.name, "title": c.title, "kind": c.kind} for c in table.columns]
-    return flask.jsonify({"columns": columns, "rows": list(table.rows)})
+    return flask.jsonify(table.record())
 
 
 @blueprint.get("/check")
@@ -75,9 +69,9 @@ def budget() -> Any:
 def budget_entries() -> Any:
     """Entries of the budget, oldest first."""
     brand, packets = _here()
-    limit = _number("limit", 50)
-    found = packets.budget.entries(after=_number("after", 0), limit=limit)
-    return flask.jsonify({"entries": [entry_view(e, brand) for e in found], "next": _page(found, limit)})
+    limit = query_number("limit", 50)
+    found = packets.budget.entries(after=query_number("after", 0), limit=limit)
+    return flask.jsonify({"entries": [entry_view(e, brand) for e in found], "next": next_after(found, limit)})
 
 
 @blueprint.post("/budget/funds")
@@ -95,9 +89,9 @@ def fund() -> Any:
 def packet_list() -> Any:
     """Prepared packets, oldest first."""
     brand, packets = _here()
-    limit = _number("limit", 50)
-    found = packets.packets.page(after=_number("after", 0), limit=limit)
-    return flask.jsonify({"packets": [packet_view(p, brand) for p in found], "next": _page(found, limit)})
+    limit = query_number("limit", 50)
+    found = packets.packets.page(after=query_number("after", 0), limit=limit)
+    return flask.jsonify({"packets": [packet_view(p, brand) for p in found], "next": next_after(found, limit)})
 
 
 @blueprint.post("/packets")
@@ -131,16 +125,16 @@ def close(code: str) -> Any:
 def payout_list() -> Any:
     """Payouts, oldest first; of one state, person (``contact``) or file when asked."""
     brand, packets = _here()
-    limit, args = _number("limit", 50), flask.request.args
+    limit, args = query_number("limit", 50), flask.request.args
     uid = args.get("contact")
     found = packets.payouts.page(
         state=args.get("state"),
         contact_id=brand.contacts.get(uid).id if uid is not None else None,
         file=args.get("file"),
-        after=_number("after", 0),
+        after=query_number("after", 0),
         limit=limit,
     )
-    return flask.jsonify({"payouts": [payout_view(p, brand) for p in found], "next": _page(found, limit)})
+    return flask.jsonify({"payouts": [payout_view(p, brand) for p in found], "next": next_after(found, limit)})
 
 
 @blueprint.get("/payouts/<number>")

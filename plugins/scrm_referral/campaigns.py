@@ -6,7 +6,17 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import SAME_PEOPLE, Conflict, Invalid, NotFound, execute, insert_rows, standing, transactional
+from scrm_core.api import (
+    SAME_PEOPLE,
+    Conflict,
+    Invalid,
+    NotFound,
+    execute,
+    insert_rows,
+    page_size,
+    standing,
+    transactional,
+)
 
 from .definition import Definition, from_json, issuer_problems, problems, read, shortages, unissued
 from .models import ReferralStock
@@ -359,8 +369,7 @@ class Campaigns:
 
     def inviters(self, code: str, *, after: int = 0, limit: int = 100) -> list[Inviter]:
         """Who signed up, in order, those who wait among them."""
-        if type(limit) is not int or not 1 <= limit <= 1_000:
-            raise Invalid("limit must lie between 1 and 1000", field="limit")
+        page_size(limit, 1_000)
         return _inviters("WHERE campaign_id = ? AND id > ? ORDER BY id LIMIT ?", (self.get(code).id, after, limit))
 
     def link(self, inviter: Inviter) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import SAME_PEOPLE, Invalid, execute, standing
+from scrm_core.api import SAME_PEOPLE, Invalid, execute, page_size, standing
 
 from . import campaigns
 from .campaigns import Campaign
@@ -89,8 +89,7 @@ def page(
     """
     if state not in ("", *STATES):
         raise Invalid(f"state is one of {', '.join(STATES)}", field="state")
-    if type(limit) is not int or not 1 <= limit <= 1_000:
-        raise Invalid("limit must lie between 1 and 1000", field="limit")
+    page_size(limit, 1_000)
     # Only what is asked for stands in the statement: that is what an index answers.
     where = "WHERE r.campaign_id = ? AND r.id > ?"
     params: list[int | str] = [campaign_id, after]

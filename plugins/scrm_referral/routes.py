@@ -8,7 +8,16 @@ from typing import Any
 
 import flask
 
-from scrm_core.api import Invalid, NotFound, contended, current_actor, current_brand, load_body, permission
+from scrm_core.api import (
+    NotFound,
+    contended,
+    current_actor,
+    current_brand,
+    load_body,
+    next_after,
+    permission,
+    query_number,
+)
 
 from . import relations
 from .people import speakable
@@ -32,19 +41,6 @@ def _here() -> Referrals:
 
 def _body(schema: Any) -> dict[str, Any]:
     return load_body(schema, flask.request.get_json())
-
-
-def _number(name: str, default: int) -> int:
-    text = flask.request.args.get(name)
-    if text is None:
-        return default
-    if not text.isascii() or not text.isdigit() or len(text) > 15:
-        raise Invalid(f"{name} is a whole number", field=name)
-    return int(text)
-
-
-def _page(found: list[Any], limit: int) -> int | None:
-    return found[-1].id if len(found) == limit else None
 
 
 def _contact(uid: str) -> int:
@@ -134,9 +130,9 @@ def restock(code: str) -> Any:
 @permission(READ)
 def inviters(code: str) -> Any:
     """Who signed up, in order, those who wait among them."""
-    here, limit = _here(), _number("limit", 100)
-    found = here.campaigns.inviters(code, after=_number("after", 0), limit=limit)
-    return flask.jsonify({"inviters": [inviter_view(each, here) for each in found], "next": _page(found, limit)})
+    here, limit = _here(), query_number("limit", 100)
+    found = here.campaigns.inviters(code, after=query_number("after", 0), limit=limit)
+    return flask.jsonify({"inviters": [inviter_view(each, here) for each in found], "next": next_after(found, limit)})
 
 
 @blueprint.post("/campaigns/<code>/inviters")
@@ -195,13 +191,14 @@ def trait(code: str) -> Any:
 @permission(READ)
 def invitees(code: str) -> Any:
     """Invitees with the proof of each gate, oldest first; of one ``state`` (held: the queue) or ``inviter``."""
-    here, limit = _here(), _number("limit", 100)
+    here, limit = _here(), query_number("limit", 100)
     inviter = flask.request.args.get("inviter")
     found = relations.page(
         here.campaigns.get(code).id, state=flask.request.args.get("state", ""),
-        inviter=None if inviter is None else _contact(inviter), after=_number("after", 0), limit=limit,
+        inviter=None if inviter is None else _contact(inviter), after=query_number("after", 0), limit=limit,
     )  # fmt: skip
-    return flask.jsonify({"invitees": [invitee_view(each, here.brand) for each in found], "next": _page(found, limit)})
+    views = [invitee_view(each, here.brand) for each in found]
+    return flask.jsonify({"invitees": views, "next": next_after(found, limit)})
 
 
 @blueprint.get("/campaigns/<code>/invitees.csv")
@@ -227,9 +224,9 @@ def review_invitee(uid: str) -> Any:
 @permission(READ)
 def rewards() -> Any:
     """Rewards of a ``state``, oldest first, with what stands behind each; without one those that wait for a person."""
-    here, limit = _here(), _number("limit", 100)
-    found = here.rungs.queue(state=flask.request.args.get("state", ""), after=_number("after", 0), limit=limit)
-    return flask.jsonify({"rewards": [rung_view(each, here) for each in found], "next": _page(found, limit)})
+    here, limit = _here(), query_number("limit", 100)
+    found = here.rungs.queue(state=flask.request.args.get("state", ""), after=query_number("after", 0), limit=limit)
+    return flask.jsonify({"rewards": [rung_view(each, here) for each in found], "next": next_after(found, limit)})
 
 
 @blueprint.post("/rewards/<uid>/review")

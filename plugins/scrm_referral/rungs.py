@@ -21,6 +21,7 @@ from scrm_core.api import (
     fetch_in,
     folded,
     new_uid,
+    page_size,
     transactional,
 )
 
@@ -189,8 +190,7 @@ class Rungs:
         """Rungs of a state, oldest first; without one what waits: due, not grantable, or not to be taken back yet."""
         if state not in ("", *STATES):
             raise Invalid(f"state is one of {', '.join(STATES)}", field="state")
-        if type(limit) is not int or not 1 <= limit <= 1_000:
-            raise Invalid("limit must lie between 1 and 1000", field="limit")
+        page_size(limit, 1_000)
         if state:
             which, params = "g.state = ?", [state]
         else:

@@ -143,7 +143,4 @@ class Referrals:
 
 def referrals_of(brand: Brand) -> Referrals:
     """The service of a brand; raises NotFound when the plugin is switched off."""
-    plugin = brand.plugins.get(NAME)
-    if plugin is None:
-        raise NotFound(f"brand {brand.id!r} has {NAME} switched off; add [plugins.{NAME}] to its file")
-    return Referrals(brand, plugin.settings)
+    return Referrals(brand, brand.plugin(NAME).settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from scrm_core.api import Brand, CommandSession, NotFound, json_option, of_brand
+from scrm_core.api import Brand, CommandSession, json_option, of_brand
 
 from .report import rules_report
 from .schemas import rules_of
@@ -12,9 +12,7 @@ from .service import NAME, TagRuleBook
 
 
 def _book(brand: Brand) -> TagRuleBook:
-    plugin = brand.plugins.get(NAME)
-    if plugin is None:
-        raise NotFound(f"brand {brand.id!r} has {NAME} switched off; add [plugins.{NAME}] to its file")
+    plugin = brand.plugin(NAME)
     return TagRuleBook(brand, rules_of(plugin.settings))
 
 

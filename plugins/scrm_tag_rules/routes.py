@@ -25,8 +25,7 @@ def _book() -> TagRuleBook:
 def report() -> Any:
     """The brand's rules and what they have done."""
     table = rules_report(_book())
-    columns = [{"name": c.name, "title": c.title, "kind": c.kind} for c in table.columns]
-    return flask.jsonify({"columns": columns, "rows": list(table.rows)})
+    return flask.jsonify(table.record())
 
 
 @blueprint.get("/rules")

@@ -22,14 +22,16 @@ class Session:
     """One call of ``scrm``. Commands get it by ``@click.pass_obj``.
 
     ``start`` is where the search for the project begins, ``clock`` replaces
-    the machine's clock (tests).
+    the machine's clock (tests), ``installation`` is one that is open already.
     """
 
-    def __init__(self, start: Path | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self, start: Path | None = None, clock: Clock | None = None, *, installation: Installation | None = None
+    ) -> None:
         self.start = start or Path()
         self._clock = clock
-        self._config: ProjectConfig | None = None
-        self._installation: Installation | None = None
+        self._installation = installation
+        self._config: ProjectConfig | None = None if installation is None else installation.config
 
     @property
     def config(self) -> ProjectConfig:

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..clock import day_start
-from ..db import brand_db, current_handle, transactional
+from ..db import current_handle, transactional
 from ..db.bulk import execute, fetch_in, update_rows
+from ..db.catalogue import keys_to
 from . import events
 from .places import Overtaken, move, place
 
@@ -44,7 +45,7 @@ def fold(brand: Brand, before: int, dry_run: bool) -> Iterator[int]:
         before = min(before, waiting)
     # The newest row stays, so that its id is given to no other visit.
     (top,) = execute("SELECT coalesce(max(id), 0) FROM visit").fetchone()
-    pointing = _pointing()
+    pointing = keys_to("visit")  # of plugins that are switched off, too
     at = place(PART)
     while True:
         rows = execute(
@@ -61,17 +62,6 @@ def fold(brand: Brand, before: int, dry_run: bool) -> Iterator[int]:
         except Overtaken:
             return
         at = last
-
-
-def _pointing() -> list[tuple[str, str]]:
-    """(table, column) of every foreign key to a visit, also of plugins that are switched off."""
-    schema = current_handle().schema
-    return sorted(
-        (table, key.column)
-        for table in brand_db.get_tables(schema=schema)
-        for key in brand_db.get_foreign_keys(table, schema=schema)
-        if key.dest_table == "visit"
-    )
 
 
 @transactional

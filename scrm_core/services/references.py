@@ -5,27 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..db import current_handle
-from ..db.bulk import execute
+from ..db.catalogue import keys_to
 from ..errors import PluginError
 from ..models import CORE_MODELS, Contact, ContactMerge
 
 if TYPE_CHECKING:
     from ..brands import Brand
-
-
-_KEYS_OF_FILE = (
-    "SELECT t.name, k.\"from\" FROM sqlite_master AS t JOIN pragma_foreign_key_list(t.name) AS k "
-    "WHERE t.type = 'table' AND k.\"table\" = ?"
-)
-# Not the views of information_schema: they take a tenth of a second a table.
-_KEYS_OF_SCHEMA = (
-    "SELECT c.relname, a.attname FROM pg_constraint AS k JOIN pg_class AS c ON c.oid = k.conrelid "
-    "JOIN pg_class AS d ON d.oid = k.confrelid "
-    "JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey) "
-    "JOIN pg_namespace AS n ON n.oid = c.relnamespace "
-    "WHERE k.contype = 'f' AND d.relname = ? AND n.nspname = ?"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +54,6 @@ def unclaimed_references(brand: Brand) -> list[Reference]:
     """
     claimed = {model._meta.table_name for model in CORE_MODELS}
     claimed |= {model._meta.table_name for plugin in brand.plugins.values() for model in plugin.models}
-    handle = current_handle()
     contact = Contact._meta.table_name
-    if handle.engine == "sqlite":
-        rows = execute(_KEYS_OF_FILE, (contact,))
-    else:
-        rows = execute(_KEYS_OF_SCHEMA, (contact, handle.schema))
-    found = [Reference(table, column, ()) for table, column in rows.fetchall() if table not in claimed]
+    found = [Reference(table, column, ()) for table, column in keys_to(contact) if table not in claimed]
     return sorted(found, key=lambda each: each.name)

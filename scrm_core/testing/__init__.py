@@ -16,6 +16,6 @@ a test does goes through the doors that the brand's own systems use.
 from .app import App
 from .checklist import Finding, assert_plugin_ok, check_plugin
 from .outbox import Outbox
-from .shop import Called, Outcome, Shop
+from .shop import ApiClient, Outcome, Shop
 
-__all__ = ["App", "Called", "Finding", "Outbox", "Outcome", "Shop", "assert_plugin_ok", "check_plugin"]
+__all__ = ["ApiClient", "App", "Finding", "Outbox", "Outcome", "Shop", "assert_plugin_ok", "check_plugin"]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..clock import ManualClock
 from ..config import load_project
+from ..config_reference import toml
 from ..installation import Installation
 from ..plugin import Plugin
 from .outbox import Outbox
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
 BRAND, SECOND_BRAND = "acme", "moonco"
-_BRANDS = {
+BRANDS = {
     BRAND: '[brand]\nid = "acme"\nname = "Acme 母婴"\ntimezone = "Asia/Shanghai"\ncurrency = "CNY"\n',
     SECOND_BRAND: '[brand]\nid = "moonco"\nname = "Moon Co"\ntimezone = "America/New_York"\ncurrency = "USD"\n'
     'locale = "en"\nphone_region = "US"\n',
@@ -59,7 +60,7 @@ class App:
             f'database_url = {json.dumps(database_url or "sqlite:data")}\ndatabase_synchronous = "NORMAL"\n',
             encoding="utf-8",
         )
-        for brand in _BRANDS:
+        for brand in BRANDS:
             self._write(brand)
         if not database_url:
             shutil.copytree(_migrated(), self.root / "data")
@@ -79,7 +80,7 @@ class App:
     def close(self) -> None:
         """Close the databases and delete the folder."""
         if not self.installation.config.sqlite:
-            for brand in _BRANDS:
+            for brand in BRANDS:
                 self.installation.engine.drop(brand)
         self.installation.close()
         self._folder.cleanup()
@@ -120,7 +121,7 @@ class App:
         """
         named = settings.keys() if len(self.plugins) > 1 else [cls.name for cls in self.plugins]
         self._tables |= {name: table for name, table in _tables(self.plugins, settings).items() if name in named}
-        for brand in _BRANDS:
+        for brand in BRANDS:
             self._write(brand)
             problem = self.installation.problem(brand)
             if problem is not None:
@@ -133,17 +134,16 @@ class App:
         from ..cli.root import root
         from ..cli.session import Session
 
-        session = Session(self.root, self.clock)
-        session._config, session._installation = self.installation.config, self.installation
+        session = Session(self.root, self.clock, installation=self.installation)
         answer = CliRunner().invoke(root, list(words), obj=session, catch_exceptions=False)
         assert answer.exit_code == 0, f"scrm {' '.join(words)}: exit {answer.exit_code}\n{answer.output}"
         return answer.output
 
     def _write(self, brand: str) -> None:
-        parts = [_BRANDS[brand], self.brand_toml]
+        parts = [BRANDS[brand], self.brand_toml]
         for name, table in self._tables.items():
             off = {"enabled": False} if (brand, name) in self._off else {}
-            parts.append(f"[plugins.{name}]\n" + "".join(f"{k} = {_toml(v)}\n" for k, v in {**table, **off}.items()))
+            parts.append(f"[plugins.{name}]\n" + "".join(f"{k} = {toml(v)}\n" for k, v in {**table, **off}.items()))
         path = self.root / "brands" / f"{brand}.toml"
         fresh = path.with_suffix(".new")  # a new file by name: a change within the clock's grain is seen, too
         fresh.write_text("\n".join(parts), encoding="utf-8")
@@ -161,17 +161,6 @@ def _tables(plugins: tuple[type[Plugin], ...], settings: Mapping[str, Any]) -> d
             Outbox.name: {}}  # fmt: skip
 
 
-def _toml(value: Any) -> str:
-    """A setting as TOML. JSON's texts, numbers and truth values are TOML's."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{json.dumps(str(k))} = {_toml(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_toml(v) for v in value) + "]"
-    if isinstance(value, str | bool | int | float):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value)  # dates
-
-
 _template: tempfile.TemporaryDirectory[str] | None = None
 
 
@@ -183,7 +172,7 @@ def _migrated() -> Path:
         root = Path(_template.name)
         (root / "brands").mkdir()
         (root / "scrm.toml").write_text('database_url = "sqlite:data"\n', encoding="utf-8")
-        for brand, text in _BRANDS.items():
+        for brand, text in BRANDS.items():
             (root / "brands" / f"{brand}.toml").write_text(text, encoding="utf-8")
         made = Installation(load_project(root))
         made.migrate()

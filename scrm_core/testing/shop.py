@@ -52,7 +52,7 @@ class Outcome:
     state: str
 
 
-class Called:
+class ApiClient:
     """Calls of one API key: ``shop.client("big-spender:read").get("plugins/big-spender/count")``.
 
     Paths are below ``/api/v1/BRAND/``. Every method returns the response.
@@ -63,7 +63,7 @@ class Called:
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._client = shop.app.web.test_client(use_cookies=False)
 
-    def of(self, shop: Shop) -> Called:
+    def of(self, shop: Shop) -> ApiClient:
         """The same key, tried on another brand's addresses."""
         self._shop = shop
         return self
@@ -330,14 +330,14 @@ class Shop:
 
     # Doors -------------------------------------------------------------------
 
-    def client(self, *scopes: str) -> Called:
+    def client(self, *scopes: str) -> ApiClient:
         """A client of the HTTP API with a new key of these scopes; of every scope when none is named."""
         with self as brand:
-            return Called(self, brand.keys.create("test", scopes or ("*",))[1])
+            return ApiClient(self, brand.keys.create("test", scopes or ("*",))[1])
 
-    def stranger(self) -> Called:
+    def stranger(self) -> ApiClient:
         """A client of the HTTP API without a key."""
-        return Called(self, "")
+        return ApiClient(self, "")
 
     def visitor(self, person: ContactView | None = None) -> Visitor:
         """A browser on the pages for customers, signed in as a person when one is given."""

@@ -71,6 +71,6 @@ def run_report(call: Call) -> Answer:
         "name": name,
         "title": info.title,
         "plugin": info.plugin,
-        "columns": [{"name": c.name, "title": c.title, "kind": c.kind} for c in table.columns],
+        **table.record(),
         "rows": rows,
     }

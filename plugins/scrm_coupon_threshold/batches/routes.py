@@ -124,8 +124,7 @@ def create_link(code: str) -> Any:
 def report() -> Any:
     """Claims, redemptions and rates per batch, of coupons claimed on the days ``since`` to ``until``."""
     table = coupon_report(current_brand(), batch=flask.request.args.get("batch"), days=_days())
-    columns = [{"name": c.name, "title": c.title, "kind": c.kind} for c in table.columns]
-    return flask.jsonify({"columns": columns, "rows": list(table.rows)})
+    return flask.jsonify(table.record())
 
 
 @permission(READ)

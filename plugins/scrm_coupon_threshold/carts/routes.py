@@ -205,8 +205,7 @@ def undo(uid: str) -> Any:
 def watch() -> Any:
     """Redemptions clerk by clerk, of the last ``days`` days, and who stands out."""
     table = counter_report(current_brand(), number_asked("days", DAYS))
-    columns = [{"name": column.name, "title": column.title, "kind": column.kind} for column in table.columns]
-    return flask.jsonify({"columns": columns, "rows": list(table.rows)})
+    return flask.jsonify(table.record())
 
 
 @permission(READ)

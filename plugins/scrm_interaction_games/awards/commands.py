@@ -15,7 +15,6 @@ from scrm_core.api import (
     CsvFile,
     CsvReject,
     Invalid,
-    NotFound,
     ScrmError,
     find_contact,
     json_option,
@@ -31,7 +30,7 @@ from .routes import award_in, welfare_in
 from .schemas import AwardBody, WelfareBody
 from .service import Awards
 from .terms import OCCASIONS
-from .views import activation_view, award_view, content_view, gift_view, table_view, uid_of, welfare_view
+from .views import activation_view, award_view, content_view, gift_view, uid_of, welfare_view
 
 DAY = click.DateTime(["%Y-%m-%d"])
 ROWS_REFUSED = 4  # the exit code that `scrm import` has too
@@ -39,10 +38,7 @@ MOST_SHOWN = 20
 
 
 def _awards(brand: Brand) -> Awards:
-    plugin = brand.plugins.get(NAME)
-    if plugin is None:
-        raise NotFound(f"brand {brand.id!r} has {NAME} switched off; add [plugins.{NAME}] to its file")
-    return Awards(brand, plugin.settings)
+    return Awards(brand, brand.plugin(NAME).settings)
 
 
 def add_commands(group: click.Group) -> None:
@@ -393,7 +389,7 @@ def add_activation(
 def effect(session: CommandSession, brand_id: str, group: str | None, as_json: bool) -> None:
     """Active rates of the weeks before and after each activation."""
     with session.brand(brand_id) as brand:
-        table = table_view(_awards(brand).activations.effects(group))
+        table = _awards(brand).activations.effects(group).record()
     names = [column["name"] for column in table["columns"]]
     session.show(names, [[row[name] for name in names] for row in table["rows"]], as_json=as_json)
 
@@ -406,10 +402,8 @@ def effect(session: CommandSession, brand_id: str, group: str | None, as_json: b
 def value(session: CommandSession, brand_id: str, first: datetime | None, last: datetime | None, as_json: bool) -> None:
     """Conversion, phones captured and share of content per mode of interaction."""
     with session.brand(brand_id) as brand:
-        table = table_view(
-            _awards(brand).value.table(
-                first.date().toordinal() if first else None, last.date().toordinal() if last else None
-            )
-        )
+        value = _awards(brand).value
+        days = (first.date().toordinal() if first else None, last.date().toordinal() if last else None)
+        table = value.table(*days).record()
     names = [column["name"] for column in table["columns"]]
     session.show(names, [[row[name] for name in names] for row in table["rows"]], as_json=as_json)

@@ -11,7 +11,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, ScrmError, clean_text, execute, new_uid, transactional
+from scrm_core.api import (
+    Conflict,
+    Invalid,
+    NotFound,
+    ScrmError,
+    clean_text,
+    execute,
+    new_uid,
+    page_size,
+    transactional,
+)
 
 from .modes import NAME, checked_mode, took_part
 
@@ -267,8 +277,7 @@ class Hands:
         self, *, state: str | None = None, contact_id: int | None = None, after: int = 0, limit: int = 50
     ) -> list[AwardView]:
         """Awards with ids above ``after``, oldest first, at most ``limit``; of one state or person when given."""
-        if type(limit) is not int or not 1 <= limit <= MOST_ROWS:
-            raise Invalid(f"limit must lie between 1 and {MOST_ROWS}", field="limit")
+        page_size(limit, MOST_ROWS)
         where, params = ["a.id > ?"], [after]
         if state is not None:
             if state not in STATES:

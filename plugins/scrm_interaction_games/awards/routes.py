@@ -8,7 +8,17 @@ from typing import Any
 
 import flask
 
-from scrm_core.api import Brand, Invalid, ScrmError, contended, current_actor, current_brand, load_body, permission
+from scrm_core.api import (
+    Brand,
+    Invalid,
+    ScrmError,
+    contended,
+    current_actor,
+    current_brand,
+    load_body,
+    permission,
+    query_number,
+)
 
 from . import pages  # noqa: F401 - adds the claim page of welfare campaigns to the plugin's pages
 from .hands import AwardIn
@@ -26,7 +36,7 @@ from .schemas import (
 )
 from .service import Awards
 from .terms import WelfareIn
-from .views import activation_view, award_view, content_view, gift_view, table_view, uid_of, welfare_view
+from .views import activation_view, award_view, content_view, gift_view, uid_of, welfare_view
 
 READ = "interaction-games:read"
 AWARD = "interaction-games:award"
@@ -43,15 +53,6 @@ PERMISSIONS = {
 
 def _here() -> Awards:
     return Awards.of(current_brand())
-
-
-def _number(name: str, default: int) -> int:
-    text = flask.request.args.get(name)
-    if text is None:
-        return default
-    if not text.isascii() or not text.isdigit() or len(text) > 15:
-        raise Invalid(f"{name} is a whole number", field=name)
-    return int(text)
 
 
 def _day(name: str) -> int | None:
@@ -120,11 +121,11 @@ def _add_awards(blueprint: flask.Blueprint) -> None:
         """The log of awards, oldest first, from behind the one that ``next`` of the last page named."""
         here = _here()
         uid = flask.request.args.get("contact")
-        limit = _number("limit", 50)
+        limit = query_number("limit", 50)
         found = here.hands.log(
             state=flask.request.args.get("state"),
             contact_id=None if uid is None else here.brand.contacts.get(uid).id,
-            after=_number("after", 0),
+            after=query_number("after", 0),
             limit=limit,
         )
         onward = found[-1].id if len(found) == limit else None
@@ -170,8 +171,8 @@ def _add_welfare(blueprint: flask.Blueprint) -> None:
     def list_welfare() -> Any:
         """Welfare campaigns, oldest first, from behind the one that ``next`` of the last page named."""
         here = _here()
-        limit = _number("limit", 50)
-        found = here.welfare.page(after=_number("after", 0), limit=limit)
+        limit = query_number("limit", 50)
+        found = here.welfare.page(after=query_number("after", 0), limit=limit)
         onward = found[-1].id if len(found) == limit else None
         return flask.jsonify({"welfare": [welfare_view(w, here.brand) for w in found], "next": onward})
 
@@ -226,7 +227,7 @@ def _add_welfare(blueprint: flask.Blueprint) -> None:
         here = _here()
         uid = flask.request.args.get("after")
         after = 0 if uid is None else here.brand.contacts.get(uid).id
-        done = here.welfare.run(code, after=after, limit=_number("limit", 500))
+        done = here.welfare.run(code, after=after, limit=query_number("limit", 500))
         refused = [{"contact": uid_of(here.brand, contact_id), "reason": reason} for contact_id, reason in done.refused]
         return flask.jsonify(
             {
@@ -261,7 +262,7 @@ def _add_value(blueprint: flask.Blueprint) -> None:
     def interaction_value() -> Any:
         """Conversion, phones and share of content per mode, ``from`` a day ``until`` another; default: 30 days."""
         here = _here()
-        return flask.jsonify(table_view(here.value.table(_day("from"), _day("until"))))
+        return flask.jsonify(here.value.table(_day("from"), _day("until")).record())
 
     @blueprint.get("/activations/templates")
     @permission(READ)
@@ -286,4 +287,4 @@ def _add_value(blueprint: flask.Blueprint) -> None:
     @permission(READ)
     def activation_effects() -> Any:
         """Activations with the active rates of the weeks before and after, of a ``group`` when given."""
-        return flask.jsonify(table_view(_here().activations.effects(flask.request.args.get("group"))))
+        return flask.jsonify(_here().activations.effects(flask.request.args.get("group")).record())

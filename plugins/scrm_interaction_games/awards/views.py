@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import NotFound, ReportTable, iso
+from scrm_core.api import NotFound, iso
 
 from .activation import ActivationView
 from .content import ContentView
@@ -82,7 +82,3 @@ def activation_view(activation: ActivationView) -> dict[str, Any]:
     return view | {"day": date.fromordinal(activation.day).isoformat()}
 
 
-def table_view(table: ReportTable) -> dict[str, Any]:
-    """A report."""
-    columns = [{"name": c.name, "title": c.title, "kind": c.kind} for c in table.columns]
-    return {"columns": columns, "rows": list(table.rows)}

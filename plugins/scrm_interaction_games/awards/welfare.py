@@ -11,7 +11,17 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, ScrmError, clean_text, execute, new_uid, transactional
+from scrm_core.api import (
+    Conflict,
+    Invalid,
+    NotFound,
+    ScrmError,
+    clean_text,
+    execute,
+    new_uid,
+    page_size,
+    transactional,
+)
 
 from .hands import checked_actor
 from .modes import took_part
@@ -221,8 +231,7 @@ class WelfareCampaigns:
         Each in a transaction of its own; it stops exactly at the cap. A person whose gift the issuing plugin
         refuses is told of and passed by.
         """
-        if type(limit) is not int or not 1 <= limit <= MOST_RUN:
-            raise Invalid(f"limit must lie between 1 and {MOST_RUN}", field="limit")
+        page_size(limit, MOST_RUN)
         found = self.get(code)
         if not found.audience:
             raise Conflict(f"welfare campaign {code!r} has no audience; people claim it", code="no_audience")
@@ -343,8 +352,7 @@ class WelfareCampaigns:
 
     def page(self, *, after: int = 0, limit: int = 50) -> list[WelfareView]:
         """Campaigns with ids above ``after``, oldest first, at most ``limit``."""
-        if type(limit) is not int or not 1 <= limit <= MOST_ROWS:
-            raise Invalid(f"limit must lie between 1 and {MOST_ROWS}", field="limit")
+        page_size(limit, MOST_ROWS)
         return [_view(row) for row in execute(_WELFARE + "WHERE id > ? ORDER BY id LIMIT ?", (after, limit)).fetchall()]
 
     def changes(self, code: str) -> list[tuple[str, int, str, str, int]]:

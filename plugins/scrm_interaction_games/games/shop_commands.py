@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from scrm_core.api import Brand, CommandSession, NotFound, json_option, of_brand
+from scrm_core.api import Brand, CommandSession, json_option, of_brand
 
 from ..schemas import NAME
 from . import purchases
@@ -20,9 +20,7 @@ def add_commands(group: click.Group) -> None:
 
 
 def _games(brand: Brand) -> Any:
-    plugin = brand.plugins.get(NAME)
-    if plugin is None:
-        raise NotFound(f"brand {brand.id!r} has {NAME} switched off; add [plugins.{NAME}] to its file")
+    plugin = brand.plugin(NAME)
     return plugin.games  # type: ignore[attr-defined]
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from scrm_core.api import Brand, NotFound
+from scrm_core.api import Brand
 
 from ..claims import NAME
 from .machine import Steps
@@ -17,10 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def steps_of(brand: Brand) -> Steps:
     """The brand's steps; raises NotFound when the plugin is switched off."""
-    plugin = brand.plugins.get(NAME)
-    if plugin is None:
-        raise NotFound(f"brand {brand.id!r} has {NAME} switched off; add [plugins.{NAME}] to its file")
-    return Steps(brand, plugin.settings)
+    return Steps(brand, brand.plugin(NAME).settings)
 
 
 def of_campaign(command: F) -> F:

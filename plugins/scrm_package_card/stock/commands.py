@@ -12,7 +12,7 @@ from typing import Any, TextIO, TypeVar
 
 import click
 
-from scrm_core.api import Brand, CommandSession, Invalid, NotFound, csv_cell, iso, json_option, local_instant, of_brand
+from scrm_core.api import Brand, CommandSession, Invalid, csv_cell, iso, json_option, local_instant, of_brand
 
 from ..service import PackageCards
 from .batches import KINDS, OWNER, BatchIn
@@ -28,10 +28,7 @@ PAGE = 200
 
 def cards_of_brand(brand: Brand) -> PackageCards:
     """The brand's service; raises NotFound when the plugin is switched off."""
-    plugin = brand.plugins.get(OWNER)
-    if plugin is None:
-        raise NotFound(f"brand {brand.id!r} has {OWNER} switched off; add [plugins.{OWNER}] to its file")
-    return PackageCards(brand, plugin.settings)
+    return PackageCards(brand, brand.plugin(OWNER).settings)
 
 
 def _of_batch(command: F) -> F:

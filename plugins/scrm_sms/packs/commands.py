@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from scrm_core.api import Brand, CommandSession, Invalid, NotFound, csv_cell, json_option, of_brand
+from scrm_core.api import Brand, CommandSession, Invalid, csv_cell, json_option, of_brand
 
 from ..schemas import NAME
 from .rows import FIELDS
@@ -31,10 +31,7 @@ def add_commands(group: click.Group) -> None:
 
 
 def _packs(brand: Brand) -> Packs:
-    plugin = brand.plugins.get(NAME)
-    if plugin is None:
-        raise NotFound(f"brand {brand.id!r} has {NAME} switched off; add [plugins.{NAME}] to its file")
-    return Packs(brand, plugin.settings)
+    return Packs(brand, brand.plugin(NAME).settings)
 
 
 def _show(session: CommandSession, record: dict[str, Any], *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from scrm_core.api import Brand, CommandSession, Invalid, NotFound, json_option, load_body, of_brand
+from scrm_core.api import Brand, CommandSession, Invalid, json_option, load_body, of_brand
 
 from ..schemas import NAME
 from .book import PlanView
@@ -29,10 +29,7 @@ def add_commands(group: click.Group) -> None:
 
 
 def _plans(brand: Brand) -> Plans:
-    plugin = brand.plugins.get(NAME)
-    if plugin is None:
-        raise NotFound(f"brand {brand.id!r} has {NAME} switched off; add [plugins.{NAME}] to its file")
-    return Plans(brand, plugin.settings)
+    return Plans(brand, brand.plugin(NAME).settings)
 
 
 def _act(

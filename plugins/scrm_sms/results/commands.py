@@ -46,10 +46,7 @@ def add_commands(group: click.Group) -> None:
 
 
 def _results(brand: Brand) -> Results:
-    plugin = brand.plugins.get(NAME)
-    if plugin is None:
-        raise NotFound(f"brand {brand.id!r} has {NAME} switched off; add [plugins.{NAME}] to its file")
-    return Results(brand, plugin.settings)
+    return Results(brand, brand.plugin(NAME).settings)
 
 
 def _show(session: CommandSession, table: ReportTable, *, as_json: bool) -> None:

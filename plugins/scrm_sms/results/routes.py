@@ -50,8 +50,7 @@ def _results() -> Results:
 
 
 def _table(table: ReportTable) -> Any:
-    columns = [{"name": c.name, "title": c.title, "kind": c.kind} for c in table.columns]
-    return flask.jsonify({"columns": columns, "rows": list(table.rows)})
+    return flask.jsonify(table.record())
 
 
 def _actor(body: dict[str, Any]) -> str:
