@@ -56,6 +56,29 @@ def test_what_speaks_against_a_partner_is_said_and_stops_the_offer(swaps, acme, 
         assert "the owners agreed" in swap.a.swaps.steps("spring")[0]["act"]
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("kind", ["discount", "mutual", "channel"])
+def test_each_kind_of_swap_shows_the_others_code_and_counts_who_comes_by_it(swap, kind):
+    swap.meet()
+    with swap.a.brand:
+        swap.a.swaps.offer(
+            "moonco", swap.terms(kind=kind), target="https://acme.example/", words="code ACME10", actor="anna"
+        )
+    swap.settle_down()
+    with swap.b.brand:
+        swap.b.swaps.contracts.accept("spring", target="https://moon.example/", words="group MOON", actor="mike")
+    swap.settle_down()
+    assert (swap.a.state(), swap.b.state()) == ("agreed", "agreed")
+    for here, there, words in ((swap.a, swap.b, "group MOON"), (swap.b, swap.a, "code ACME10")):
+        with here.brand:
+            shown = here.swaps.ledger.show("spring")
+        assert (shown["words"], shown["url"].endswith(f"/l/{there.deal().link}")) == (words, True)
+    swap.a.lead("guest", state=swap.a.deal().link)
+    swap.settle_down()
+    swap.upkeep()
+    assert (swap.a.deal().received, swap.b.deal().given) == (1, 1)
+
+
 def test_an_offer_countered_and_accepted_is_the_same_text_on_both_sides(swap):
     swap.meet()
     swap.offer(quota=100)
