@@ -8,6 +8,7 @@ task is only a nudge to look there, and the worker's sweep repairs lost ones.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from huey.consumer import Consumer
 from .config import ProjectConfig
 from .db import leaving_none_open
 from .db.bulk import execute
-from .delivery import describe
+from .delivery import describe, ended, worker_name
 from .errors import NotFound
 from .limits import LIMITS
 
@@ -104,6 +105,9 @@ class Queue:
         self.huey = huey
         self.running: tuple[str, DueJob, float] | None = None
         """Brand, job and begin (monotonic seconds) of the run that goes on, for the watchdog."""
+        self._ending = threading.Event()
+        self._idle = threading.Event()
+        self._idle.set()
 
         @huey.task(name="scrm.wake")  # type: ignore[untyped-decorator]
         def wake(brand_id: str) -> None:
@@ -111,17 +115,14 @@ class Queue:
 
         @huey.task(name="scrm.job")  # type: ignore[untyped-decorator]
         def job(brand_id: str, plugin: str, name: str, slot: int) -> None:
+            self._idle.clear()
             try:
-                brand = installation.brand(brand_id)
-            except NotFound:
-                return
-            due = DueJob(plugin, name, slot)
-            self.running = brand_id, due, time.monotonic()
-            try:
-                with brand:
-                    run_job(brand, due)
+                # Whoever ends sets its mark first and looks at ours then: a run is not begun, or it is waited for.
+                if not self._ending.is_set():
+                    self._run(brand_id, DueJob(plugin, name, slot))
             finally:
                 self.running = None
+                self._idle.set()
 
         @huey.periodic_task(crontab(minute="*"), name="scrm.tick")  # type: ignore[untyped-decorator]
         def tick() -> None:
@@ -129,6 +130,20 @@ class Queue:
 
         self.wake = wake
         self.job = job
+
+    def _run(self, brand_id: str, due: DueJob) -> None:
+        try:
+            brand = self.installation.brand(brand_id)
+        except NotFound:
+            return
+        self.running = brand_id, due, time.monotonic()
+        with brand:
+            run_job(brand, due)
+
+    def end(self, seconds: float) -> bool:
+        """Begin no run any more; True when the one that goes on is over within so many seconds."""
+        self._ending.set()
+        return self._idle.wait(seconds)
 
     def enqueue_due(self) -> int:
         """Enqueue every due job of every brand; returns how many."""
@@ -182,24 +197,25 @@ def due_jobs(brand: Brand) -> list[DueJob]:
     for plugin, job, seconds, _ in _jobs(brand):
         slot = now - now % (seconds * 1_000)
         row = execute(
-            "SELECT state, attempts, lease_until FROM job_run WHERE plugin = ? AND job = ? AND slot = ?",
+            "SELECT state, attempts, lease_until, owner FROM job_run WHERE plugin = ? AND job = ? AND slot = ?",
             (plugin, job, slot),
         ).fetchone()
-        if row is None or _claimable(row, now):
+        if row is None or _claimable(*row, now):
             due.append(DueJob(plugin, job, slot))
     return due
 
 
-def _claimable(row: tuple[str, int, int], now: int) -> bool:
-    state, attempts, lease_until = row
-    return attempts < JOB_ATTEMPTS and (state == "failed" or (state == "running" and lease_until < now))
+def _claimable(state: str, attempts: int, lease_until: int, owner: str, now: int) -> bool:
+    over = state == "failed" or (state == "running" and (lease_until < now or ended(owner)))
+    return over and attempts < JOB_ATTEMPTS
 
 
 def run_job(brand: Brand, due: DueJob) -> bool:
     """Claim one slot of a job and run it; False when someone else has it or it is gone.
 
-    The plugin's method runs outside a transaction and opens its own. A crash
-    leaves the slot to the next claim after the lease, three attempts in all.
+    The plugin's method runs outside a transaction and opens its own. A process
+    that dies leaves the slot to others of its host at once and to other hosts
+    after the lease, three attempts in all.
     """
     work = next((function for plugin, job, _, function in _jobs(brand) if (plugin, job) == (due.plugin, due.job)), None)
     if work is None or not _claim(brand, due):
@@ -219,25 +235,30 @@ def run_job(brand: Brand, due: DueJob) -> bool:
 def _claim(brand: Brand, due: DueJob) -> bool:
     now = brand.now()
     key = (due.plugin, due.job, due.slot)
+    mine = (now + JOB_LEASE_MS, now, worker_name())
     fresh = execute(
-        "INSERT INTO job_run (plugin, job, slot, state, attempts, lease_until, started_at, error) "
-        "VALUES (?, ?, ?, 'running', 1, ?, ?, '') ON CONFLICT (plugin, job, slot) DO NOTHING",
-        (*key, now + JOB_LEASE_MS, now),
+        "INSERT INTO job_run (plugin, job, slot, state, attempts, error, lease_until, started_at, owner) "
+        "VALUES (?, ?, ?, 'running', 1, '', ?, ?, ?) ON CONFLICT (plugin, job, slot) DO NOTHING",
+        (*key, *mine),
     )
     if fresh.rowcount == 1:
         return True
+    row = execute(
+        "SELECT state, attempts, lease_until, owner FROM job_run WHERE plugin = ? AND job = ? AND slot = ?", key
+    ).fetchone()
+    if row is None or not _claimable(*row, now):
+        return False
     again = execute(
-        "UPDATE job_run SET state = 'running', attempts = attempts + 1, lease_until = ?, started_at = ? "
-        "WHERE plugin = ? AND job = ? AND slot = ? AND attempts < ? "
-        "AND (state = 'failed' OR (state = 'running' AND lease_until < ?))",
-        (now + JOB_LEASE_MS, now, *key, JOB_ATTEMPTS, now),
+        "UPDATE job_run SET state = 'running', attempts = attempts + 1, lease_until = ?, started_at = ?, owner = ? "
+        "WHERE plugin = ? AND job = ? AND slot = ? AND state = ? AND attempts = ? AND lease_until = ? AND owner = ?",
+        (*mine, *key, *row),
     )
     return int(again.rowcount) == 1
 
 
 def _finish(brand: Brand, due: DueJob, state: str, error: str) -> None:
-    now = brand.now()
     execute(
-        "UPDATE job_run SET state = ?, error = ?, finished_at = ? WHERE plugin = ? AND job = ? AND slot = ?",
-        (state, error, now, due.plugin, due.job, due.slot),
+        "UPDATE job_run SET state = ?, error = ?, finished_at = ? "
+        "WHERE plugin = ? AND job = ? AND slot = ? AND owner = ?",
+        (state, error, brand.now(), due.plugin, due.job, due.slot, worker_name()),
     )

@@ -87,6 +87,7 @@ class Worker:
             self.stop.set()
             if consumer is not None:
                 consumer.stop(graceful=False)
+                self._end_jobs()
             for each in self._sending:
                 each.join()
             self._release()
@@ -147,6 +148,17 @@ class Worker:
                     lane.lease.release()
             except (ScrmError, DatabaseError) as exc:
                 log.warning("brand %s: lease not released: %s", lane.brand.id, exc)
+
+    def _end_jobs(self) -> None:
+        """Wait for the job that runs, as long as the supervisor leaves time for."""
+        if self._queue is None or self._queue.end(0):
+            return
+        seconds = 0.8 * LIMITS.stop_ms / 1000
+        running = self._queue.running
+        name = f"brand {running[0]}: job {running[1].plugin}/{running[1].job}" if running else "a job"
+        log.info("%s goes on, and is waited for up to %.0f s", name, seconds)
+        if not self._queue.end(seconds):
+            log.warning("%s is cut off; a worker begins it again", name)
 
     def _watch(self) -> None:
         limit = LIMITS.handler_ms / 1000

@@ -10,7 +10,17 @@ transaction that moves the cursor past it, and retried with growing pauses.
 Failures in a row trip the plugin's breaker for that brand.
 """
 
-from .cursors import LEASE_MS, Cursor, Lease, ensure_cursors, pause_plugin, read_cursors, resume_plugin, worker_name
+from .cursors import (
+    LEASE_MS,
+    Cursor,
+    Lease,
+    ended,
+    ensure_cursors,
+    pause_plugin,
+    read_cursors,
+    resume_plugin,
+    worker_name,
+)
 from .loop import Delivery, Running, Step
 from .parking import RETRY_SECONDS, ParkedView, describe, discard, park_hung, parked_counts, parked_events, retry_now
 
@@ -25,6 +35,7 @@ __all__ = [
     "Step",
     "describe",
     "discard",
+    "ended",
     "ensure_cursors",
     "park_hung",
     "parked_counts",

@@ -6,6 +6,8 @@ import logging
 import os
 import time
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import eventlog
@@ -87,15 +89,29 @@ def resume_plugin(brand: Brand, plugin: str) -> None:
         raise NotFound(f"plugin {plugin!r} receives no events of brand {brand.id!r}")
 
 
+@cache
+def _machine() -> str:
+    """This host in leases: its name, what it was started as, and who sees its process ids.
+
+    Two machines or containers may have one name: neither may take the other's process for a dead one of its own.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        ids = os.stat("/proc/self/ns/pid").st_ino
+    except OSError:  # no Linux
+        return os.uname().nodename
+    return f"{os.uname().nodename}/{boot}/{ids}"
+
+
 def worker_name() -> str:
-    """This process's name in leases: host and process id."""
-    return f"{os.uname().nodename}:{os.getpid()}"
+    """This process's name in leases: its host and process id."""
+    return f"{_machine()}:{os.getpid()}"
 
 
-def _dead(owner: str) -> bool:
-    """True when ``owner`` was a process of this host that is no more."""
+def ended(owner: str) -> bool:
+    """True when ``owner``, a name in a lease, was a process of this host that is no more."""
     host, _, pid = owner.rpartition(":")
-    if host != os.uname().nodename or not pid.isdigit():
+    if host != _machine() or not pid.isdigit():
         return False
     try:
         os.kill(int(pid), 0)
@@ -126,7 +142,7 @@ class Lease:
             now = self.brand.now()
             owners = execute("SELECT DISTINCT lease_owner FROM plugin_cursor WHERE lease_until > ?", (now,))
             for (owner,) in owners.fetchall():
-                if owner != self.owner and _dead(owner):
+                if owner != self.owner and ended(owner):
                     execute("UPDATE plugin_cursor SET lease_until = 0 WHERE lease_owner = ?", (owner,))
             execute(
                 "UPDATE plugin_cursor SET lease_owner = ?, lease_until = ? "

@@ -80,6 +80,7 @@ class JobRun(BrandModel):
     started_at = InstantField()
     finished_at = InstantField(null=True)
     error = pw.TextField(default="")
+    owner = pw.TextField(default="")
 
 
 class ImportRun(BrandModel):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 from grounds import Api, free_port, until
 from storm import Gateway, tables
 from test_bad_plugins import counting, events, leads, seen
+
+from scrm_core.jobs import Queue, make_huey
 
 # Kills its process between two statements, once.
 CUT_OFF = '''
@@ -47,6 +52,35 @@ def test_a_migration_killed_half_way_leaves_nothing_and_runs_again(grounds, tmp_
     worker = there.worker()
     until(lambda: seen(there, "later") == seen(there, "calm") == events(there), "nothing is handed out")
     assert worker.stop() == 0
+
+
+def test_a_worker_told_to_end_waits_for_its_job_and_a_job_of_a_killed_one_begins_again_at_once(grounds, tmp_path):
+    pipe = tmp_path / "words"
+    os.mkfifo(pipe)
+    there = grounds(plugins={"nightly": NIGHTLY.format(pipe=str(pipe))})
+
+    def runs() -> list[tuple[str, int]]:
+        return there.rows("SELECT state, attempts FROM job_run WHERE plugin = 'nightly'")
+
+    def ask() -> None:
+        Queue(there.installation, make_huey(there.installation.config), lambda brand_id: None).enqueue_due()
+
+    ask()
+    worker = there.worker()
+    until(lambda: runs() == [("running", 1)], "the job does not begin")
+    worker.kill()
+    assert runs() == [("running", 1)]
+    second = there.worker("second")
+    ask()
+    until(lambda: runs() == [("running", 2)], "the job of the killed worker does not begin again")
+    second.popen.send_signal(signal.SIGTERM)
+    until(lambda: "job nightly/clean goes on" in second.said, "it does not wait")
+    assert second.running
+    pipe.write_text("done")
+    assert second.popen.wait(60) == 0
+    assert runs() == [("done", 2)]
+    with there.brand as brand:
+        assert [tag.name for tag in brand.tags.all(group="runs")] == ["done"]
 
 
 def test_a_configuration_broken_while_it_is_served_keeps_the_last_good_one_and_mended_is_in_force(grounds):
@@ -134,4 +168,19 @@ class Herald(Plugin):
 
     def render_messages(self, batch):
         return [Rendered(f"【示例旗舰店】{batch.run.code} to {each.address}") for each in batch.recipients]
+'''
+
+# Its job goes on until somebody writes into the pipe.
+NIGHTLY = '''
+from pathlib import Path
+
+from scrm_core.api import Job, Plugin
+
+
+class Nightly(Plugin):
+    name, version, summary, requires_core = "nightly", "1", "works at night", ">=0.0"
+    jobs = (Job("clean", 86_400, "clean"),)
+
+    def clean(self):
+        self.brand.tags.define("runs", Path({pipe!r}).read_text(), kind="system")
 '''

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from scrm_core.api import Job, Plugin
@@ -108,6 +111,31 @@ def test_a_run_whose_process_died_is_claimed_again_after_its_lease(acme, clock):
         assert due(acme) == [] and not run_job(acme, job)
         clock.advance(ms=JOB_LEASE_MS + 1)
         assert due(acme) == [job] and run_job(acme, job)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_run_whose_process_of_this_host_is_gone_is_claimed_at_once_and_no_other(acme, clock):
+    name = "from scrm_core.delivery import worker_name; print(worker_name(), flush=True)"
+    wait = subprocess.Popen([sys.executable, "-c", f"{name}; input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert wait.stdin is not None and wait.stdout is not None
+    owner = wait.stdout.readline().decode().strip()
+    host, _, pid = owner.rpartition(":")
+    with acme:
+        (job,) = due(acme)
+        execute(
+            "INSERT INTO job_run (plugin, job, slot, state, attempts, lease_until, started_at, error, owner) "
+            "VALUES ('nightly', 'clean', ?, 'running', 1, ?, ?, '', ?)",
+            (job.slot, clock.now() + JOB_LEASE_MS, clock.now(), owner),
+        )
+        assert due(acme) == [] and not run_job(acme, job)
+        wait.communicate(b"\n")
+        # A machine of the same name, and a container whose process ids are others.
+        others = [f"{host.split('/')[0]}/another/1:{pid}", f"{host}1:{pid}", f"elsewhere:{pid}", ""]
+        for other in others:
+            execute("UPDATE job_run SET owner = ?", (other,))
+            assert due(acme) == [] and not run_job(acme, job), other
+        execute("UPDATE job_run SET owner = ?", (owner,))
+        assert due(acme) == [job] and run_job(acme, job) and runs(acme) == 1
 
 
 def test_a_brand_without_the_plugin_has_no_such_job(acme):

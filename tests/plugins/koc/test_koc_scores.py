@@ -229,8 +229,8 @@ def test_four_processes_that_score_at_once_leave_one_right_answer(scenes, togeth
 def test_a_month_whose_run_died_half_way_is_scored_again_by_the_job(scene, monkeypatch):
     from scrm_koc import scoring
 
-    monkeypatch.setattr(scoring, "CHUNK", 1)
     people = [scene.person(name) for name in ("ann", "bea")]
+    monkeypatch.setattr(scoring, "CHUNK", people[0])  # ann ends the first chunk, bea begins the second
     for name in ("ann", "bea"):
         scene.order(name, name, 100)
     plugin, score = scene.brand.plugins["koc"], scoring.Scores._score
