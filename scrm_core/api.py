@@ -74,14 +74,19 @@ from .plugin import (
     permission,
     prepared_by,
 )
+from .services.consent import ConsentIn
+from .services.leads import LeadIn
 from .services.links import safe_target
+from .services.order_types import LineIn, OrderIn, RefundIn
+from .services.products import ProductIn
+from .services.resolving import IdentityIn
 from .services.rewards import RewardWanted
 from .services.survivors import SAME_PEOPLE, standing
 from .stats import ComparedArm, Interval, ShareTest, compare_arms, sample_ratio, sample_size, wilson
 from .values import surfaces
 from .values.identities import is_mobile, is_virtual_mobile, normalise_phone
 from .values.masking import mask
-from .values.money import format_minor, show_minor
+from .values.money import exponent_of, format_minor, parse_minor, show_minor
 from .values.paging import next_after, page_size
 from .values.posters import Poster, code_picture, draw_poster
 from .values.shares import allocate
@@ -112,6 +117,7 @@ __all__ = [
     "CommandSession",
     "ComparedArm",
     "Conflict",
+    "ConsentIn",
     "Consumer",
     "Contact",
     "ContactMerged",
@@ -121,6 +127,7 @@ __all__ = [
     "DispatchOutcome",
     "Forbidden",
     "Gateway",
+    "IdentityIn",
     "Inbound",
     "InstantField",
     "Interval",
@@ -129,6 +136,8 @@ __all__ = [
     "Job",
     "LeadCaptured",
     "LeadDraft",
+    "LeadIn",
+    "LineIn",
     "Link",
     "LinkVisited",
     "MemberJoined",
@@ -144,6 +153,7 @@ __all__ = [
     "NotFound",
     "Order",
     "OrderDraft",
+    "OrderIn",
     "OrderLine",
     "OrderLineFact",
     "OrderPaid",
@@ -155,8 +165,10 @@ __all__ = [
     "PluginEvent",
     "Poster",
     "Product",
+    "ProductIn",
     "QueueOutcome",
     "Recipient",
+    "RefundIn",
     "RefundMade",
     "Rendered",
     "Report",
@@ -200,6 +212,7 @@ __all__ = [
     "device",
     "draw_poster",
     "execute",
+    "exponent_of",
     "fetch_in",
     "find_contact",
     "folded",
@@ -225,6 +238,7 @@ __all__ = [
     "of_brand",
     "page_size",
     "paged",
+    "parse_minor",
     "permission",
     "prepared_by",
     "query_number",

@@ -12,22 +12,18 @@ from signing import fields, sign_in
 
 from scrm_core.api import Cart, CartLine
 from scrm_core.web.app import create_app
+from scrm_friday_discount import FridayDiscount
 from scrm_interaction_games import InteractionGames
 
-FOLDER = Path(__file__).resolve().parents[2] / "examples" / "plugins" / "scrm_friday_discount"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "consumer-pages.md"
 TABLES = "\n[plugins.interaction-games]\n\n[plugins.friday-discount]\n"
 
 
 @pytest.fixture
 def brands(new_installation):
     """Two brands: acme has the example switched on, moonco has not."""
-    spec = importlib.util.spec_from_file_location(FOLDER.name, FOLDER / "__init__.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[FOLDER.name] = module
-    spec.loader.exec_module(module)
-    installation = new_installation(plugins=(InteractionGames, module.FridayDiscount), acme=TABLES)
-    yield installation.brand("acme"), installation.brand("moonco")
-    del sys.modules[FOLDER.name]
+    installation = new_installation(plugins=(InteractionGames, FridayDiscount), acme=TABLES)
+    return installation.brand("acme"), installation.brand("moonco")
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -66,7 +62,7 @@ def test_who_answers_a_question_is_tagged_and_other_events_tag_nobody(brands, sh
 def test_the_raffle_of_the_page_for_authors_is_looked_at_and_entered_once_signed_in(
     new_installation, shop_of, tmp_path
 ):
-    page = (FOLDER.parents[2] / "docs" / "consumer-pages.md").read_text("utf-8")
+    page = PAGE.read_text("utf-8")
     code = next(block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "class Raffle(" in block)
     template = re.search(r"```jinja\n(.*?)```", page, re.DOTALL)[1]
     folder = tmp_path / "scrm_raffle"
