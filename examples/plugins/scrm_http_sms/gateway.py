@@ -73,7 +73,8 @@ class HttpGateway:
     def _call(self, connection: http.client.HTTPConnection, message: str, body: bytes) -> tuple[int, int, bytes]:
         given = {"Content-Type": "application/json", **headers(self._key, message, self._now() // 1_000, body)}
         # A server that sends a byte now and then defeats the time-out of a socket.
-        end = threading.Timer(self._seconds, _cut, (connection.sock,))
+        late = threading.Event()
+        end = threading.Timer(self._seconds, _cut, (connection.sock, late))
         end.daemon = True
         end.start()
         try:
@@ -82,6 +83,8 @@ class HttpGateway:
             text = answer.read(ANSWER_BYTES + 1)
         finally:
             end.cancel()
+        if late.is_set():
+            raise TimeoutError(f"no whole answer in {self._seconds:g} s")
         if len(text) > ANSWER_BYTES:
             raise ValueError(f"the answer is longer than {ANSWER_BYTES} bytes")
         wait = answer.headers.get("Retry-After", "")
@@ -105,7 +108,8 @@ def _result(row: dict[str, Any]) -> SendResult:
     return SendResult.unknown("a result of another status than accepted or refused")
 
 
-def _cut(sock: socket.socket) -> None:
+def _cut(sock: socket.socket, late: threading.Event) -> None:
+    late.set()
     with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)
 

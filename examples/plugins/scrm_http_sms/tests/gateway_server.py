@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -9,12 +10,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class FakeGateway:
-    """Answers 200 and "accepted" unless ``answer`` says otherwise; ``silent`` lets it answer nothing at all."""
+    """Answers 200 and "accepted" unless ``answer`` says otherwise.
+
+    ``fault``: silent (it answers nothing), closing (it hangs up instead), dripping (a byte now and then, without end).
+    """
 
     def __init__(self):
         self.requests = []  # (headers, body)
         self.answer = None  # a status and a body
-        self.silent = False
+        self.fault = ""
         self._released = threading.Event()
         outer = self
 
@@ -22,8 +26,9 @@ class FakeGateway:
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 outer.requests.append((dict(self.headers), body))
-                if outer.silent:
-                    outer._released.wait(20)
+                if outer.fault:
+                    self.close_connection = True
+                    outer.misbehave(self.wfile)
                     return
                 status, text = outer.answer or (200, outer.accepted(body))
                 self.send_response(status)
@@ -39,6 +44,15 @@ class FakeGateway:
         self.url = f"http://127.0.0.1:{self._server.server_port}/messages"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
+
+    def misbehave(self, wire):
+        if self.fault == "silent":
+            self._released.wait(20)
+        elif self.fault == "dripping":
+            with contextlib.suppress(OSError):
+                wire.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+                while not self._released.wait(0.02):
+                    wire.write(b"x")
 
     @staticmethod
     def accepted(body):

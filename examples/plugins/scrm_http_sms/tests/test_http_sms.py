@@ -110,13 +110,14 @@ def test_a_gateway_that_is_away_is_asked_again_later(app, gateway):
     assert len(gateway.requests) == 1
 
 
-def test_a_gateway_that_does_not_answer_leaves_an_unknown_that_is_never_sent_again_by_itself(app, gateway):
+@pytest.mark.parametrize("fault", ["silent", "closing", "dripping"])
+def test_a_gateway_that_does_not_answer_leaves_an_unknown_that_is_never_sent_again_by_itself(app, gateway, fault):
     app.configure({"url": gateway.url, "secret": SECRET, "timeout_s": 0.1})
-    gateway.silent = True
+    gateway.fault = fault
     notify(app)
     app.brand.send()
     assert state(app) == ("unknown", "no_answer")
-    gateway.silent = False
+    gateway.fault = ""
     app.clock.advance(hours=1)
     app.brand.send()
     assert len(gateway.requests) == 1
