@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from scrm_core.api import ScrmError, day_start, to_instant
+from scrm_core.api import RefundIn, ScrmError, day_start, to_instant
 from scrm_core.testing import assert_plugin_ok
 from scrm_daily_figures import DailyFigures
 
@@ -82,6 +82,8 @@ def test_yesterday_is_written_at_the_brands_hour_with_its_figures(scrm_app):
     shop.order(ada, 700, at="2026-03-08T13:00", number=closed.number, status="closed")
     shop.refund(first, 1_500, at="2026-03-08T20:00")
     shop.refund(first, 1, at="2026-03-09T00:00")
+    with shop as brand:  # its order is not known yet: it waits, and counts on no day
+        brand.orders.refund(RefundIn("test", "N99", "R99", 999, first.paid_at))
     at(app, "2026-03-08T22:59:59")
     shop.run_jobs()
     assert [name for name in files(app) if "03-08" in name] == []

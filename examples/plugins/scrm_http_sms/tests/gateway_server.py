@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class FakeGateway:
     """Answers 200 and "accepted" unless ``answer`` says otherwise.
 
-    ``fault``: silent (it answers nothing), closing (it hangs up instead), dripping (a byte now and then, without end).
+    ``fault``: silent (it answers nothing), closing (it hangs up instead), dripping (a byte now and then, for seconds).
     """
 
     def __init__(self):
@@ -51,8 +51,9 @@ class FakeGateway:
         elif self.fault == "dripping":
             with contextlib.suppress(OSError):
                 wire.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
-                while not self._released.wait(0.02):
-                    wire.write(b"x")
+                for _ in range(150):
+                    if not self._released.wait(0.02):
+                        wire.write(b"x")
 
     @staticmethod
     def accepted(body):

@@ -83,8 +83,9 @@ def test_a_notice_goes_out_signed_and_its_receipt_says_that_it_arrived(app, gate
 def test_one_code_is_one_message_however_often_it_is_posted(app, gateway):
     notify(app)
     app.brand.send()
-    notify(app)
+    again = notify(app, text="another text")
     app.brand.send()
+    assert (again.status_code, again.json["messages"][0]["state"]) == (202, "sent")
     assert len(gateway.requests) == 1
 
 
