@@ -12,7 +12,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 AUDITOR := $(CURDIR)/$(VENV)/audit/bin/pip-audit
 AUDIT ?= $(AUDITOR)
 
-.PHONY: help run test soak faults bench lint audit check clean
+.PHONY: help run test soak faults downstream bench lint audit check clean
 .DELETE_ON_ERROR:
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make test    install and run every test this machine can run"
 	@echo "make soak    run the tests that take minutes each"
 	@echo "make faults  kill, cut off and starve real processes, three times in a row (long ones too)"
+	@echo "make downstream  run the tests of the example plugins against the built wheel (about ten seconds)"
 	@echo "make bench   run the benchmarks beside their yardsticks (SIZE=small: under a minute)"
 	@echo "make lint    ruff and mypy"
 	@echo "make audit   known weaknesses of the exact versions in constraints.txt (asks a service on the internet)"
@@ -61,6 +62,10 @@ soak: $(VENV)/installed-test
 # Both databases; the seed of each run is printed and is given again with SCRM_FAULT_SEED.
 faults: $(VENV)/installed-test
 	@for time in 1 2 3; do $(BIN)/python -m pytest -n 0 -m 'soak or not soak' tests/faults $(ARGS) || exit 1; done
+
+# What is built for others is tried with what others would build on it.
+downstream: $(VENV)/installed-test
+	@$(BIN)/python examples/downstream.py
 
 bench: $(VENV)/installed-test
 	@$(BIN)/python benchmarks/run.py $(if $(filter small,$(SIZE)),--small) $(ARGS)
