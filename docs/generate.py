@@ -69,6 +69,13 @@ def hooks() -> str:
     return "\n".join(parts)
 
 
+def hook_history() -> str:
+    """Since when each hook is there, and what changed of it."""
+    from scrm_core.hooks import hook_history as known
+
+    return table(("version", "hook", "change"), ((version, f"`{name}`", change) for version, name, change in known()))
+
+
 def explained_fact(fact: type[Any], explained: set[type]) -> list[str]:
     """A dataclass with its fields and what it offers, then the dataclasses it is made of; each once on the page."""
     if fact in explained:
@@ -359,6 +366,7 @@ def described(group: Any, name: str) -> str:
 GENERATORS: dict[str, Callable[[], str]] = {
     "limits": limits,
     "hooks": hooks,
+    "hook-history": hook_history,
     "plugin-declarations": plugin_declarations,
     "plugin-methods": plugin_methods,
     "brand-services": brand_services,

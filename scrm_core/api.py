@@ -5,6 +5,8 @@ Models are for foreign keys and reading; only services write core tables.
 ``surfaces`` is a module: what platforms forbid on which surface.
 """
 
+from typing import Any
+
 from .brands import Brand, current_actor, current_brand, current_plugin
 from .carts import Cart, CartDiscount, CartLine, CartRefusal
 from .cli.options import actor_option, of_brand, paged
@@ -252,3 +254,10 @@ __all__ = [
     "transactional",
     "wilson",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Names that are still there for a while; each use is a warning (:mod:`scrm_core.deprecations`)."""
+    from .deprecations import named
+
+    return named(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
 import re
 import threading
@@ -10,11 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import date
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
-from . import eventlog
+from . import eventlog, trace
 from .clock import MS_PER_DAY, Clock, day_of, day_start
 from .config import BrandConfig
 from .db import group_of
@@ -23,6 +25,7 @@ from .db.faults import is_fault
 from .db.router import BrandHandle, brand_db, in_brand
 from .errors import Invalid, NoBrand, NotFound, PluginError, Veto
 from .hooks import HOOK_NAMES, PROJECT, HookSpecs
+from .places import raised_at, said
 from .plugin import Plugin
 
 if TYPE_CHECKING:
@@ -67,7 +70,8 @@ Implementation = tuple[str, Callable[[Any], Any], bool]
 class Hooks:
     """The hook implementations of one brand, in the order of its configuration."""
 
-    def __init__(self, plugins: dict[str, Plugin]) -> None:
+    def __init__(self, brand_id: str, plugins: dict[str, Plugin]) -> None:
+        tracing = trace.wanted()
         self.manager = pluggy.PluginManager(PROJECT)
         self.manager.add_hookspecs(HookSpecs)
         # pluggy calls the last registered first; configuration order is call order.
@@ -78,7 +82,11 @@ class Hooks:
         for hook in HOOK_NAMES:
             impls = getattr(self.manager.hook, hook).get_hookimpls()
             self._resolved[hook] = tuple(
-                (impl.plugin_name, impl.function, getattr(impl.function, "scrm_backfill", False))
+                (
+                    impl.plugin_name,
+                    trace.traced(brand_id, impl.plugin_name, hook, impl.function) if tracing else impl.function,
+                    getattr(impl.function, "scrm_backfill", False),
+                )
                 for impl in reversed(impls)
             )
 
@@ -90,7 +98,7 @@ class Hooks:
         """Ask every guard; a Veto passes through, any other exception becomes a PluginError naming it."""
         for name, function, _ in self._resolved[hook]:
             try:
-                function(draft)
+                answer = function(draft)
             except Veto:
                 raise
             except Exception as exc:
@@ -99,6 +107,12 @@ class Hooks:
                 raise PluginError(
                     f"plugin {name!r} failed in {hook}: {type(exc).__name__}: {exc}", plugin=name
                 ) from exc
+            if answer is not None:  # most likely meant as a refusal, which it is not
+                raise PluginError(
+                    f"plugin {name!r}: {hook} returned {answer!r}, which means nothing; "
+                    "raise Veto(reason) to refuse, return nothing otherwise",
+                    plugin=name,
+                )
 
     def collect(self, hook: str, query: Any) -> list[tuple[str, Any, str | None]]:
         """Ask every plugin: (name, answer, None), or (name, None, reason) where it failed."""
@@ -136,7 +150,7 @@ class Brand:
         self.plugins: dict[str, Plugin] = {
             name: _made(cls, self, settings) for name, (cls, settings) in classes.items()
         }
-        self.hooks = Hooks(self.plugins)
+        self.hooks = Hooks(self.id, self.plugins)
 
     def __repr__(self) -> str:
         return f"<Brand {self.id}>"
@@ -421,9 +435,13 @@ def current_plugin(cls: type[P]) -> P:
 
 
 def _made(cls: type[Plugin], brand: Brand, settings: dict[str, Any]) -> Plugin:
+    begins = "begin it with: def __init__(self, brand, settings): super().__init__(brand, settings)"
     try:
-        return cls(brand, settings)
+        plugin = cls(brand, settings)
     except Exception as exc:
-        raise PluginError(
-            f"plugin {cls.name!r} cannot be made: {type(exc).__name__}: {exc}", plugin=cls.name
-        ) from exc
+        where = raised_at(exc, Path(inspect.getfile(cls)).parent) or cls.__module__
+        hint = f"; {begins}" if isinstance(exc, TypeError) and "__init__()" in str(exc) else ""
+        raise PluginError(f"{where}: plugin {cls.name!r} cannot be made: {said(exc)}{hint}", plugin=cls.name) from exc
+    if not {"brand", "settings"} <= vars(plugin).keys():
+        raise PluginError(f"plugin {cls.name!r}: its __init__ leaves out what the core does; {begins}", plugin=cls.name)
+    return plugin

@@ -418,6 +418,12 @@ def _explain(path: Path, table: str, messages: Any, raw: Any, schema: Schema) ->
                 inside = words.get("value", words) if isinstance(words, dict) else {"_schema": words}
                 problems.extend(_explain(path, inner, inside, found.get(name), below.schema))
             continue
+        if not table and key == "plugins" and isinstance(found, dict):
+            problems += [
+                f"{path}: [plugins] {name}: found {found.get(name)!r}; must be a table of its own: [plugins.{name}]"
+                for name in message
+            ]
+            continue
         where = f"{path}: [{table}] {key}" if table else f"{path}: {key}"
         secret = nested is not None and nested.metadata.get("secret")
         shown = "" if found is None else f"found {'(secret)' if secret else repr(found)}; "
@@ -425,9 +431,22 @@ def _explain(path: Path, table: str, messages: Any, raw: Any, schema: Schema) ->
             if words == "Unknown field.":
                 near = difflib.get_close_matches(str(key), list(schema.fields), n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
-                words = f"unknown key; allowed are {', '.join(sorted(schema.fields))}{hint}"
-            problems.append(f"{where}: {shown}{words}")
+                words = f"unknown key; allowed are {', '.join(sorted(schema.fields)) or 'none'}{hint}"
+            problems.append(f"{where}: {shown}{_PLAIN.get(words, words)}")
     return problems
+
+
+# What marshmallow says, in words of the file that is to be mended.
+_PLAIN = {
+    "Missing data for required field.": "is required; add it",
+    "Not a valid integer.": "must be a whole number, without quotation marks",
+    "Not a valid number.": "must be a number, without quotation marks",
+    "Not a valid string.": "must be a text, in quotation marks",
+    "Not a valid boolean.": "must be true or false",
+    "Not a valid list.": "must be a list, in square brackets",
+    "Not a valid mapping type.": "must be a table",
+    "Invalid input type.": "must be a table",
+}
 
 
 def _flat(message: Any) -> list[str]:

@@ -49,7 +49,7 @@ from .facts import (
 )
 
 PROJECT = "scrm"
-_spec = pluggy.HookspecMarker(PROJECT)
+_marker = pluggy.HookspecMarker(PROJECT)
 _impl = pluggy.HookimplMarker(PROJECT)
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -73,89 +73,109 @@ def hookimpl(function: F | None = None, *, backfill: bool = False) -> F | Callab
     return mark if function is None else mark(function)
 
 
+def _spec(since: str) -> Callable[[F], F]:
+    """Declare a hook that is there since a version."""
+
+    def mark(function: F) -> F:
+        marked: F = _marker(function)
+        marked.scrm_since = since  # type: ignore[attr-defined]
+        return marked
+
+    return mark
+
+
 class HookSpecs:
     """The hooks. ``Plugin`` inherits them, so a wrong argument type is a type error."""
 
     # Events ------------------------------------------------------------------
 
-    @_spec
+    @_spec("0.1.0")
     def on_lead(self, event: LeadCaptured) -> None:
         """A lead was captured. Not sent again when the same lead is posted or imported again."""
 
-    @_spec
+    @_spec("0.1.0")
     def on_tag(self, event: TagAdded) -> None:
         """A contact got a tag. Not sent when the contact already had it."""
 
-    @_spec
+    @_spec("0.1.0")
     def on_untag(self, event: TagRemoved) -> None:
         """A contact lost a tag. Not sent for merges, which move tags silently."""
 
-    @_spec
+    @_spec("0.1.0")
     def on_order(self, event: OrderPaid) -> None:
         """An order is paid. Sent once per order, when it is first seen paid; not for later changes."""
 
-    @_spec
+    @_spec("0.1.0")
     def on_refund(self, event: RefundMade) -> None:
         """A refund succeeded for a known order. A refund that came first is sent once its order is there."""
 
-    @_spec
+    @_spec("0.1.0")
     def on_visit(self, event: LinkVisited) -> None:
         """A short link was opened by a person. Not sent for bots and link previews."""
 
-    @_spec
+    @_spec("0.1.0")
     def on_message_in(self, event: MessageReceived) -> None:
         """Somebody wrote to the brand. Not sent for opt-outs and re-subscriptions, nor for repetitions."""
 
-    @_spec
+    @_spec("0.1.0")
     def on_message_status(self, event: MessageStatus) -> None:
         """A message was delivered, failed, expired or became unknown. Not sent when a gateway accepts it."""
 
-    @_spec
+    @_spec("0.1.0")
     def on_contact_merged(self, event: ContactMerged) -> None:
         """Two contacts became one, or a merge was undone. Foreign keys to Contact are already re-pointed."""
 
-    @_spec
+    @_spec("0.1.0")
     def on_member(self, event: MemberJoined) -> None:
         """A contact became a member. Sent again when it joins again after leaving."""
 
-    @_spec
+    @_spec("0.1.0")
     def on_event(self, event: PluginEvent) -> None:
         """A plugin told an event of its own (``brand.emit``). Every plugin hears it, the one that told it too."""
 
-    @_spec
+    @_spec("0.1.0")
     def on_partner_message(self, event: PartnerMessage) -> None:
         """A partner's message came. Not sent for one that was refused, nor again for a repetition."""
 
     # Guards ------------------------------------------------------------------
 
-    @_spec
+    @_spec("0.1.0")
     def check_lead(self, draft: LeadDraft) -> None:
         """A lead is about to be written; raise Veto to refuse it."""
 
-    @_spec
+    @_spec("0.1.0")
     def check_order(self, draft: OrderDraft) -> None:
         """A new order is about to be written; raise Veto to refuse it. Not asked for updates."""
 
-    @_spec
+    @_spec("0.1.0")
     def check_message(self, draft: MessageDraft) -> None:
         """A message of any plugin is about to be sent; raise Veto to keep it back. Asked in the claim, per message."""
 
     # Pipelines ---------------------------------------------------------------
 
-    @_spec
+    @_spec("0.1.0")
     def filter_cart(self, cart: Cart) -> Cart | None:
         """A cart is priced: return it with the plugin's discounts, refusals and gifts added. Writes nothing."""
 
     # Gathering ---------------------------------------------------------------
 
-    @_spec
+    @_spec("0.1.0")
     def collect_metrics(self, query: MetricsQuery) -> Iterable[MetricValue]:  # type: ignore[empty-body]
         """Values of the plugin's declared metrics per day; core stores them as day rollups."""
 
-    @_spec
+    @_spec("0.1.0")
     def collect_personal_data(self, query: PersonQuery) -> dict[str, Any]:  # type: ignore[empty-body]
         """What the plugin holds about a person outside models with a foreign key to Contact."""
 
 
 HOOK_NAMES = tuple(name for name in vars(HookSpecs) if hasattr(getattr(HookSpecs, name), f"{PROJECT}_spec"))
 EVENT_HOOKS = tuple(name for name in HOOK_NAMES if name.startswith("on_"))
+
+# (version, hook, what changed): every change behind a hook's first version, oldest first.
+HOOK_CHANGES: tuple[tuple[str, str, str], ...] = ()
+
+
+def hook_history() -> list[tuple[str, str, str]]:
+    """(version, hook, change) of every hook since it is there, by version and in the order of the hooks."""
+    new = [(getattr(HookSpecs, name).scrm_since, name, "new") for name in HOOK_NAMES]
+    return sorted([*new, *HOOK_CHANGES], key=lambda row: tuple(map(int, row[0].split("."))))

@@ -29,6 +29,7 @@ from .db.sealing import SEAL
 from .errors import Busy, ConfigError, NotFound, PluginError, ScrmError
 from .loader import Loader
 from .plugin import Plugin
+from .plugin_tables import migrate_plugins
 
 log = logging.getLogger("scrm.brands")
 
@@ -41,7 +42,10 @@ def _told(brand: Brand, method: str) -> list[tuple[str, str]]:
     for name, plugin in brand.plugins.items():
         try:
             with leaving_none_open():
-                found += [(name, sentence) for sentence in getattr(plugin, method)()]
+                told = getattr(plugin, method)()
+                if told is None or isinstance(told, str):
+                    raise TypeError(f"returned {told!r}, not a list of sentences; write return [...]")
+                found += [(name, sentence) for sentence in told]
         except KeyboardInterrupt:
             raise
         except BaseException as exc:  # SystemExit too: no plugin ends who asks it
@@ -215,7 +219,7 @@ class Installation:
                     f"brand {brand.id!r} has moved to {moved[0]}: name that database in scrm.toml "
                     f"(database_url), or take the brand back with `scrm move {brand.id} --cancel`"
                 )
-            self._migrate_plugins(brand)
+            migrate_plugins(brand)
             with brand:
                 ensure_cursors(brand)
                 revalidate(brand.config.rfm_count_zero_orders)
@@ -230,14 +234,6 @@ class Installation:
             raise ConfigError("\n".join(problems), problems=tuple(problems))
         return True
 
-    def _migrate_plugins(self, brand: Brand) -> list[str]:
-        applied = []
-        for name, plugin in brand.plugins.items():
-            directory = type(plugin).migrations_path()
-            if directory is not None:
-                applied += [f"{name}/{m}" for m in migrate(brand.handle, name, directory)]
-        return applied
-
     def migrate(self) -> dict[str, list[str]]:
         """Create missing databases and apply pending migrations of every brand; names per brand.
 
@@ -250,7 +246,7 @@ class Installation:
             brand = self.brand(brand_id)
             self.engine.create(brand_id)
             applied = [f"core/{m}" for m in migrate(brand.handle, "core", CORE_MIGRATIONS)]
-            applied += self._migrate_plugins(brand)
+            applied += migrate_plugins(brand)
             with brand:
                 ensure_cursors(brand)
             done[brand_id] = applied

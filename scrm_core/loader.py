@@ -11,18 +11,23 @@ import difflib
 import importlib
 import importlib.util
 import os
+import re
 import sys
 import threading
+import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import Distribution, entry_points
 from pathlib import Path
+from types import ModuleType
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from . import __version__
 from .errors import PluginError
+from .places import raised_at, said
 from .plugin import NAME, RESERVED_NAMES, Plugin
 
 GROUP = "scrm.plugins"
@@ -99,7 +104,7 @@ def _folders(plugins_dir: Path | None) -> list[Candidate]:
     out = []
     for folder in sorted(plugins_dir.iterdir()):
         if folder.name.startswith(FOLDER_PREFIX) and (folder / "__init__.py").is_file():
-            name = folder.name.removeprefix(FOLDER_PREFIX).replace("_", "-")
+            name = _name_of(folder.name)
             out.append(Candidate(name, str(folder), f"folder {folder}", "", _refused_name(name)))
     return out
 
@@ -176,10 +181,7 @@ class Loader:
         if candidate is None:
             near = difflib.get_close_matches(name, self.candidates(), n=1)
             hint = f"did you mean {near[0]!r}? If not, " if near else ""
-            raise PluginError(
-                f"plugin {name!r} is not installed; {hint}install its distribution or put it into the plugins folder",
-                code="plugin_missing",
-            )
+            raise PluginError(f"plugin {name!r} is not installed; {hint}{self._remedy(name)}", code="plugin_missing")
         if candidate.refused:
             raise PluginError(f"plugin {name!r}: {candidate.refused}")
         try:
@@ -189,15 +191,70 @@ class Loader:
         except (KeyboardInterrupt, MemoryError):
             raise
         except BaseException as exc:  # a plugin may raise anything, SystemExit too
-            raise PluginError(
-                f"plugin {name!r} ({candidate.origin}) fails at import: {type(exc).__name__}: {exc}"
-            ) from exc
+            raise _fails_at_import(exc, f"plugin {name!r} ({candidate.origin})", _home(candidate.target)) from exc
         if cls.name != name:
             raise PluginError(
                 f"plugin {name!r} ({candidate.origin}): the class calls itself {cls.name!r}; make both equal"
             )
         _check_core(cls)
         return cls
+
+    def _remedy(self, name: str) -> str:
+        """What to do about a plugin that is nowhere; one that lies there under another name is pointed at."""
+        folder, place = _folder_of(name), self._plugins_dir
+        if place is None:
+            return "install its distribution or put it into the plugins folder, which `plugins_dir` in scrm.toml names"
+        if not place.is_dir():
+            return f"install its distribution, or make the plugins folder {place}, which is not there"
+        if (place / folder).is_dir():
+            return f"{place / folder} has no __init__.py: write the plugin's class there"
+        if (place / f"scrm-{name}" / folder).is_dir():
+            return f"install {place / f'scrm-{name}'} with pip, or move its {folder} into {place}"
+        for wrong in (name, folder.removeprefix(FOLDER_PREFIX)):
+            if (place / wrong).is_dir():
+                return f"call the folder {place / wrong} {folder}"
+        return f"install its distribution or put it into {place} as {folder}"
+
+
+def _folder_of(name: str) -> str:
+    """The package of a plugin; the other way round is :func:`_name_of`."""
+    return FOLDER_PREFIX + name.replace("-", "_")
+
+
+def _name_of(folder: str) -> str:
+    return folder.removeprefix(FOLDER_PREFIX).replace("_", "-")
+
+
+def _home(target: str) -> Path | None:
+    """The files of a candidate's package, for finding its own lines in a traceback."""
+    if Path(target).is_absolute():
+        return Path(target)
+    try:
+        spec = importlib.util.find_spec(target.partition(":")[0].partition(".")[0])
+    except (ImportError, ValueError):
+        return None
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
+
+
+def _fails_at_import(exc: BaseException, who: str, home: Path | None) -> PluginError:
+    where = raised_at(exc, home) if home is not None else ""
+    return PluginError(f"{where + ': ' if where else ''}{who} fails at import: {said(exc)}{_import_remedy(exc)}")
+
+
+def _import_remedy(exc: BaseException) -> str:
+    if not isinstance(exc, ImportError) or exc.name is None:
+        return ""
+    if exc.name.partition(".")[0] == "scrm_core":
+        from . import api
+
+        missing = re.search(r"cannot import name '(\w+)'", str(exc))
+        near = difflib.get_close_matches(missing[1], api.__all__, n=1) if missing else []
+        return f"; did you mean {near[0]!r}?" if near else "; a plugin imports from scrm_core.api alone"
+    if isinstance(exc, ModuleNotFoundError):
+        return f"; install {exc.name.partition('.')[0]!r} where scrm is installed, or correct the name"
+    return ""
 
 
 def class_in(folder: Path) -> type[Plugin]:
@@ -211,16 +268,48 @@ def class_in(folder: Path) -> type[Plugin]:
         packages += sorted(init.parent for init in place.glob(f"{FOLDER_PREFIX}*/__init__.py"))
     if len(packages) != 1:
         found = ", ".join(each.name for each in packages) or "none"
-        raise PluginError(f"{folder}: has no single package {FOLDER_PREFIX}<name>; found: {found}")
-    candidate = Candidate("", str(packages[0]), f"folder {packages[0]}")
+        raise PluginError(
+            f"{folder}: has no single package {FOLDER_PREFIX}<name>; found: {found}; "
+            f"write a plugin's class into {FOLDER_PREFIX}<name>/__init__.py"
+        )
+    (package,) = packages
+    if not package.name.startswith(FOLDER_PREFIX):
+        right = _folder_of(package.name)
+        raise PluginError(f"{package}: a plugin's folder is called {FOLDER_PREFIX}<name>; call it {right}")
+    candidate = Candidate("", str(package), f"folder {package}")
     try:
         cls = _class_of(candidate)
     except (PluginError, KeyboardInterrupt, MemoryError):
         raise
     except BaseException as exc:  # a plugin may raise anything, SystemExit too
-        raise PluginError(f"{packages[0]} fails at import: {type(exc).__name__}: {exc}") from exc
+        raise _fails_at_import(exc, f"the plugin {_name_of(package.name)!r}", package) from exc
+    if cls.name != _name_of(package.name):
+        raise PluginError(
+            f"{package}: the class {cls.__name__} calls itself {cls.name!r}, its folder {_name_of(package.name)!r}; "
+            "make both equal"
+        )
     _check_core(cls)
+    _check_entry_point(folder, package.name, cls)
     return cls
+
+
+def _check_entry_point(folder: Path, package: str, cls: type[Plugin]) -> None:
+    """A distribution whose metadata stands in pyproject.toml names its plugin there, or nobody would find it."""
+    path = folder / "pyproject.toml"
+    if not path.is_file():
+        return
+    try:
+        project = tomllib.loads(path.read_text("utf-8")).get("project")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise PluginError(f"{path}: not valid TOML: {exc}") from exc
+    if not isinstance(project, dict) or "entry-points" in project.get("dynamic", ()):
+        return  # setup.cfg or setup.py says it
+    target = project.get("entry-points", {}).get(GROUP, {}).get(cls.name)
+    module, _, attribute = (target or "").partition(":")
+    if module.partition(".")[0] != package or attribute != cls.__name__:
+        found = f"the entry point of {cls.name!r} is {target!r}" if target else f"no entry point names {cls.name!r}"
+        right = f'{cls.name} = "{package}:{cls.__name__}" in [project.entry-points."{GROUP}"]'
+        raise PluginError(f"{path}: {found}; write {right}")
 
 
 def _taken(word: str, one: str, other: str) -> PluginError:
@@ -248,27 +337,42 @@ def _class_of(candidate: Candidate) -> type[Plugin]:
             except BaseException:
                 sys.modules.pop(module_name, None)
                 raise
-        classes = [
-            value
-            for value in vars(module).values()
-            if isinstance(value, type) and issubclass(value, Plugin) and value.name
-        ]
+        classes = list(dict.fromkeys(value for value in _classes(module) if value.name))
         if len(classes) != 1:
-            raise PluginError(f"{folder}: defines {len(classes)} named Plugin classes; exactly one is needed")
+            raise PluginError(
+                f"{folder / '__init__.py'}: defines {len(classes)} named Plugin classes; exactly one is needed: "
+                + _how_many(module, classes, _name_of(folder.name))
+            )
         return classes[0]
     module_name, _, attribute = candidate.target.partition(":")
-    cls = getattr(importlib.import_module(module_name), attribute, None)
+    module = importlib.import_module(module_name)
+    cls = getattr(module, attribute, None)
     if not (isinstance(cls, type) and issubclass(cls, Plugin)):
-        raise PluginError(f"plugin {candidate.name!r}: {candidate.target} is not a Plugin class")
+        own = [each.__name__ for each in _classes(module) if each.name == candidate.name]
+        right = f'{candidate.name} = "{module_name}:{(own or ["CLASS"])[0]}"'
+        found = f"the entry point {candidate.target!r} is not a Plugin class"
+        raise PluginError(f"plugin {candidate.name!r} ({candidate.origin}): {found}; write {right}")
     return cls
 
 
+def _classes(module: ModuleType) -> list[type[Plugin]]:
+    return [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Plugin)]
+
+
+def _how_many(module: ModuleType, named: list[type[Plugin]], name: str) -> str:
+    """What to do in a package that has no named class, or several."""
+    if named:
+        return f"move {' or '.join(cls.__name__ for cls in named)} into a package of its own"
+    nameless = [cls.__name__ for cls in _classes(module) if cls is not Plugin]
+    if nameless:
+        return f'write name = "{name}" in class {nameless[0]}'
+    written = name.title().replace("-", "")
+    return f"write class {written}(Plugin) there, or import it there from the module that defines it"
+
+
 def _check_core(cls: type[Plugin]) -> None:
-    try:
-        wanted = SpecifierSet(cls.requires_core)
-    except InvalidSpecifier as exc:
-        raise PluginError(f"plugin {cls.name!r}: requires_core {cls.requires_core!r}: {exc}") from exc
-    if not wanted.contains(__version__, prereleases=True):
+    # A development version is the one it becomes: what asks for >=0.1 works with 0.1.0.dev0.
+    if not SpecifierSet(cls.requires_core).contains(Version(__version__).base_version):
         raise PluginError(
             f"plugin {cls.name!r} {cls.version} needs core {cls.requires_core}, this is {__version__}; "
             "install a matching version of either"

@@ -1,27 +1,24 @@
 """The base class of every plugin: what it declares and what it may override.
 
-A class is checked when it is defined: an unknown hook, a hook without
-``@hookimpl``, a wrong signature or a missing declaration raises
-:class:`~scrm_core.errors.PluginError` at import, naming class, attribute, file
-and fix.
+A class is checked when it is defined (:mod:`scrm_core.declarations`): an unknown
+hook, a hook without ``@hookimpl``, a wrong signature or a missing declaration
+raises :class:`~scrm_core.errors.PluginError` at import, naming class, attribute,
+file and fix.
 """
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from marshmallow import Schema
-
 from .errors import Invalid, PluginError
 from .facts import PersonQuery, RewardItem, RewardOrder
-from .hooks import HOOK_NAMES, HookSpecs
+from .hooks import HookSpecs
 
 if TYPE_CHECKING:
     from .brands import Brand
@@ -161,6 +158,12 @@ def prepared_by(work: Callable[..., Any]) -> Callable[[V], V]:
 
 def permission(name: str) -> Callable[[V], V]:
     """Name the permission (scope) that a plugin's route needs; a route without one is an error."""
+    if not isinstance(name, str):
+        code = name.__code__
+        raise PluginError(
+            f"{code.co_filename}:{code.co_firstlineno}: {name.__name__}: @permission names the scope that a key needs; "
+            'write @permission("NAME:read")'
+        )
 
     def mark(view: V) -> V:
         view.scrm_permission = name  # type: ignore[attr-defined]
@@ -181,7 +184,7 @@ class Plugin(HookSpecs):
     ``summary``
         One line for people.
     ``requires_core``
-        A version specifier of the framework, such as ``>=0.1,<1``.
+        A version specifier of the framework, such as ``>=0.1,<1``; a development version counts as its release.
     ``Settings``
         A marshmallow schema class of the keys of ``[plugins.NAME]`` in a brand's file; unknown keys are refused.
     ``models``
@@ -248,9 +251,9 @@ class Plugin(HookSpecs):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        _check_methods(cls)
-        if cls.name:  # a base class shared by a family of plugins has no name of its own
-            _check_declarations(cls)
+        from .declarations import check_class
+
+        check_class(cls)
 
     def issue_reward(self, order: RewardOrder) -> dict[str, Any]:
         """Issue a reward of one of ``reward_kinds``; runs inside the grant's transaction.
@@ -332,112 +335,3 @@ class Plugin(HookSpecs):
         if cls.migrations is None:
             return None
         return Path(inspect.getfile(cls)).resolve().parent / cls.migrations
-
-
-@dataclass
-class _Place:
-    cls: type
-    where: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        try:
-            self.where = f"{inspect.getsourcefile(self.cls)}:{inspect.getsourcelines(self.cls)[1]}"
-        except (OSError, TypeError):
-            self.where = self.cls.__module__
-
-    def error(self, attribute: str, problem: str) -> PluginError:
-        return PluginError(f"{self.where}: {self.cls.__name__}.{attribute}: {problem}")
-
-
-def _check_methods(cls: type[Plugin]) -> None:
-    place = _Place(cls)
-    for name, value in vars(cls).items():
-        if isinstance(value, property) or not callable(getattr(value, "__func__", value)):
-            continue
-        marked = hasattr(value, "scrm_impl")
-        if not name.startswith(HOOK_PREFIXES):
-            if marked:
-                raise place.error(name, f"@hookimpl, but no hook has this name; hooks are {_list(HOOK_NAMES)}")
-            continue
-        if name not in HOOK_NAMES:
-            close = difflib.get_close_matches(name, HOOK_NAMES, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"hooks are {_list(HOOK_NAMES)}"
-            raise place.error(name, f"no such hook; {hint} (rename the method if it is not meant as one)")
-        if not marked:
-            raise place.error(name, "looks like a hook but lacks @hookimpl; add it above the method")
-        _check_signature(place, name, value)
-
-
-def _check_signature(place: _Place, name: str, value: Any) -> None:
-    if isinstance(value, staticmethod | classmethod) or not inspect.isfunction(value):
-        raise place.error(name, "a hook is a plain method")
-    if inspect.iscoroutinefunction(value) or inspect.isasyncgenfunction(value):
-        raise place.error(name, "a hook is not async: queue a job for slow work")
-    options = value.scrm_impl  # type: ignore[attr-defined]
-    if options.get("wrapper") or options.get("hookwrapper"):
-        raise place.error(name, "hook wrappers are not supported: implement the hook itself")
-    spec = list(inspect.signature(getattr(HookSpecs, name)).parameters)
-    given = list(inspect.signature(value).parameters.values())
-    if [p.name for p in given] != spec or any(p.default is not p.empty for p in given):
-        raise place.error(name, f"takes exactly ({', '.join(spec)}), without defaults")
-
-
-def _check_declarations(cls: type[Plugin]) -> None:
-    place = _Place(cls)
-    if not NAME.match(cls.name):
-        raise place.error("name", f"{cls.name!r} must match {NAME.pattern.removesuffix(chr(92) + 'Z')}")
-    if cls.name in RESERVED_NAMES:
-        raise place.error("name", f"{cls.name!r} is reserved by the core")
-    for attribute in ("version", "summary", "requires_core"):
-        if not isinstance(getattr(cls, attribute), str) or not getattr(cls, attribute):
-            raise place.error(attribute, "must be declared as a text")
-    if cls.Settings is not None and not (isinstance(cls.Settings, type) and issubclass(cls.Settings, Schema)):
-        raise place.error("Settings", "must be a marshmallow schema: class Settings(Schema)")
-    _check_short_names(place, cls)
-    for job in cls.jobs:
-        _check_method(place, "jobs", job.method)
-        if job.every_seconds < 60:
-            raise place.error("jobs", f"{job.name!r} runs every {job.every_seconds} s; 60 s is the least")
-    for report in cls.reports.values():
-        _check_method(place, "reports", report.method)
-    for segment_field in cls.segment_fields.values():
-        _check_method(place, "segment_fields", segment_field.contacts)
-    for name in cls.permissions:
-        if not name.startswith(f"{cls.name}:"):
-            raise place.error("permissions", f"{name!r} must begin with {cls.name + ':'!r}")
-    if cls.models and cls.migrations is None:
-        raise place.error("migrations", "models are declared but no migrations folder creates them")
-    prefix = cls.name.replace("-", "_") + "_"
-    for model in cls.models:
-        if not model._meta.table_name.startswith(prefix):
-            raise place.error("models", f"table {model._meta.table_name!r} must begin with {prefix!r}")
-    for sender in cls.senders.values():
-        _check_method(place, "senders", sender.gateway)
-    for name, sign_in in cls.sign_ins.items():
-        if not NAME.match(name):
-            raise place.error("sign_ins", f"{name!r} must match {NAME.pattern.removesuffix(chr(92) + 'Z')}")
-        for method in (sign_in.begin, sign_in.finish, sign_in.offered):
-            if method:
-                _check_method(place, "sign_ins", method)
-    if cls.reward_kinds and cls.issue_reward is Plugin.issue_reward:
-        raise place.error("reward_kinds", "declares reward kinds but does not override issue_reward()")
-    collects = cls.collect_personal_data is not Plugin.collect_personal_data
-    if collects and cls.erase_personal_data is Plugin.erase_personal_data:
-        raise place.error("collect_personal_data", "needs erase_personal_data() beside it")
-
-
-def _check_short_names(place: _Place, cls: type[Plugin]) -> None:
-    if cls.short_names and cls.commands is None:
-        raise place.error("short_names", "are words for its commands, and it declares none")
-    for name in cls.short_names:
-        if not NAME.match(name) or name in RESERVED_NAMES:
-            raise place.error("short_names", f"{name!r} is reserved by the core, or not written as a plugin's name is")
-
-
-def _check_method(place: _Place, attribute: str, method: str) -> None:
-    if not callable(getattr(place.cls, method, None)):
-        raise place.error(attribute, f"names method {method!r}, which the class does not have")
-
-
-def _list(names: Sequence[str]) -> str:
-    return ", ".join(names)

@@ -181,8 +181,10 @@ def check(session: Session, path: str, file: str | None, without: tuple[str, ...
     Needs no project. Exit code 1 when a point is not met.
     """
     import logging
+    import warnings
     from pathlib import Path
 
+    from ..deprecations import ScrmDeprecationWarning
     from ..errors import PluginError
     from ..loader import Loader, class_in
     from ..testing.checklist import CHECKS, check_plugin
@@ -190,15 +192,25 @@ def check(session: Session, path: str, file: str | None, without: tuple[str, ...
     unknown = sorted(set(without) - CHECKS.keys())
     if unknown:
         raise click.BadParameter(f"no check {unknown[0]!r}; there are {', '.join(CHECKS)}", param_hint="--without")
-    if Path(path).is_dir():
-        cls = class_in(Path(path))
-    elif "/" in path:
-        raise PluginError(f"{path} is not a folder")
-    else:
-        cls = Loader().load(path)
     settings, others = _check_settings(file)
+    given = settings.pop("plugins", {})
+    before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)  # what a handler raises is told below, with its remedy
-    found = check_plugin(cls, *others, settings={**settings.pop("plugins", {}), cls.name: settings}, without=without)
+    try:
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always", ScrmDeprecationWarning)
+            if Path(path).is_dir():
+                cls = class_in(Path(path))
+            elif "/" in path:
+                raise PluginError(f"{path} is not a folder")
+            else:
+                cls = Loader().load(path)
+            found = check_plugin(cls, *others, settings={**given, cls.name: settings}, without=without)
+    finally:
+        logging.disable(before)
+    for each in warned:
+        if issubclass(each.category, ScrmDeprecationWarning):
+            click.echo(f"warning: {each.filename}:{each.lineno}: {each.message}", err=True)
     if as_json:
         print_json([{"check": each.check, "problem": each.problem, "fix": each.fix} for each in found])
     else:
@@ -287,6 +299,7 @@ def hooks_command(session: Session, name: str | None, as_json: bool) -> None:
         print_json({**hook, "brands": brands})
         return
     click.echo(f"{name}(self, {hook['parameter']}: {hook['argument']})\n\n{hook['contract']}\n\n{hook['meaning']}\n")
+    click.echo(f"Since {hook['since']}.\n")
     session.show(["field", "type"], list(hook["fields"].items()))
     if brands is not None:
         click.echo()
@@ -321,6 +334,7 @@ def _hook(name: str) -> dict[str, Any]:
         "name": name,
         "parameter": parameter.name,
         "argument": cls.__name__,
+        "since": function.scrm_since,
         "contract": _one_line(function.__doc__),
         "meaning": _one_line(cls.__doc__),
         "fields": {field.name: str(field.type) for field in dataclasses.fields(cls)},

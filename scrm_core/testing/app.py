@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Mapping
 from functools import cached_property
@@ -159,6 +161,12 @@ def _tables(plugins: tuple[type[Plugin], ...], settings: Mapping[str, Any]) -> d
         raise ValueError(f"settings of {', '.join(sorted(unknown))}: the app has {', '.join(sorted(names)) or 'none'}")
     return {**{name: settings.get(name, {}) for name in sorted(names, key=[c.name for c in plugins].index)},
             Outbox.name: {}}  # fmt: skip
+
+
+def core_tables() -> frozenset[str]:
+    """The tables of a brand without plugins."""
+    with contextlib.closing(sqlite3.connect(_migrated() / f"{BRAND}.db")) as file:
+        return frozenset(name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'"))
 
 
 _template: tempfile.TemporaryDirectory[str] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import os
 import re
@@ -15,12 +16,15 @@ from typing import Any
 
 import peewee
 
+from ..carts import Cart, CartLine
 from ..db.bulk import execute
 from ..db.router import brand_db
-from ..errors import ScrmError
-from ..plugin import Plugin
-from .app import App
-from .shop import Shop
+from ..errors import ConfigError, PluginError, ScrmError
+from ..facts import EVENT_TYPES
+from ..places import place_in, raised_at, said
+from ..plugin import Plugin, ReportTable
+from .app import App, core_tables
+from .shop import HandlerFailed, Shop
 
 PHONE, NAME, OTHER_PHONE = "+8613999990001", "Zhao Checklist", "+8613999990002"
 
@@ -34,7 +38,7 @@ class Finding:
     fix: str
 
     def __str__(self) -> str:
-        return f"{self.check}: {self.problem}; {self.fix}"
+        return f"{self.check}: {self.problem}" + (f"; {self.fix}" if self.fix else "")
 
 
 class _Trial:
@@ -44,16 +48,46 @@ class _Trial:
         self.cls = cls
         self.app = app
         self.prefix = cls.name.replace("-", "_") + "_"
+        self.home = Path(inspect.getfile(cls)).resolve().parent
         self._others = {model._meta.table_name for each in app.plugins if each is not cls for model in each.models}
 
     def owns(self, table: str) -> bool:
         """Whether a table is the plugin's by its name: that of ``tea-shop`` is not ``tea``'s."""
         return table.startswith(self.prefix) and table not in self._others
 
-    @cached_property
+    def others_own(self, table: str) -> bool:
+        """Whether a table is that of a plugin beside it."""
+        names = (each.name.replace("-", "_") + "_" for each in self.app.plugins if each is not self.cls)
+        return table in self._others or table.startswith(tuple(names))
+
+    @property
     def people(self) -> list[Any]:
         """Two people to whom one of each thing has happened that plugins can hear of; not delivered yet."""
-        return _play(self.app.brand)
+        people, refused = self._played
+        if refused is not None:
+            raise refused
+        return people
+
+    @cached_property
+    def _played(self) -> tuple[list[Any], Exception | None]:
+        try:
+            return _play(self.app.brand), None
+        except Exception as exc:  # noqa: BLE001  a plugin's guards run here: each check that needs the people says it
+            return [], exc
+
+    @cached_property
+    def sources(self) -> list[Path]:
+        """The plugin's files; none of a class that stands in a test, where nothing else imports it."""
+        module = sys.modules.get(self.cls.__module__)
+        path = getattr(module, "__file__", None)
+        if module is None or path is None or module.__name__ == "__main__":
+            return []
+        if "pytest" in inspect.getsource(module)[:2_000]:
+            return []
+        top = Path(sys.modules[self.cls.__module__.partition(".")[0]].__file__ or path).resolve()
+        if top.name != "__init__.py":
+            return [top]
+        return [each for each in sorted(top.parent.rglob("*.py")) if "tests" not in each.relative_to(top.parent).parts]
 
 
 def assert_plugin_ok(
@@ -90,18 +124,45 @@ def check_plugin(
     try:
         app = App(*others, cls, settings=given if by_plugin else {cls.name: given}, brand_toml=brand_toml)
     except ScrmError as exc:
-        how = "give the settings that the plugin needs (settings= in a test, else --settings FILE), or mend it"
-        return [Finding("settings", str(exc), how)]
-    found: list[Finding] = []
+        return list(_refused(exc))
+    found: dict[str, Finding] = {}  # by problem: what breaks one check may break the next
     with app:
         trial = _Trial(cls, app)
         for name, check in CHECKS.items():
             if name not in left_out:
                 try:
-                    found += [Finding(name, problem, fix) for problem, fix in check(trial)]
-                except (ScrmError, AssertionError, peewee.DatabaseError) as exc:
-                    found.append(Finding(name, str(exc), "mend what raised it"))
-    return found
+                    for problem, fix in check(trial):
+                        found.setdefault(problem, Finding(name, problem, fix))
+                except Exception as exc:  # noqa: BLE001  a plugin's code runs in it, and may raise anything
+                    problem = _raised(exc, trial.home)
+                    found.setdefault(problem, Finding(name, problem, _REMEDY if type(exc) is not PluginError else ""))
+    return list(found.values())
+
+
+_REMEDY = "mend what raised it"
+_FILE = re.compile(r"^/\S*/brands/\w+\.toml: ")  # of the app's own folder: nobody could mend it
+
+
+def _refused(exc: ScrmError) -> Iterable[Finding]:
+    """Why there is no app with the plugin: its migrations or its class, else its settings."""
+    cause = exc.__cause__
+    if isinstance(cause, PluginError):
+        yield Finding("class" if "cannot be made" in str(cause) else "migrations", str(cause), "")
+        return
+    how = "give the settings that the plugin needs (settings= in a test, else --settings FILE), or mend it"
+    for problem in exc.problems if isinstance(exc, ConfigError) else (str(exc),):
+        yield Finding("settings", _FILE.sub("", problem), how)
+
+
+def _raised(exc: Exception, home: Path) -> str:
+    """What a check raised, in one line, with the place in the plugin's own files where there is one."""
+    if isinstance(exc, HandlerFailed):
+        place, hook = place_in(exc.parked.traceback, home), EVENT_TYPES[exc.parked.type][1]
+        return f"{place + ': ' if place else ''}{hook} fails: {' '.join(exc.parked.error.split())}"
+    if isinstance(exc, ScrmError | AssertionError):
+        return " ".join(str(exc).split())
+    place = raised_at(exc, home)
+    return f"{place + ': ' if place else ''}{said(exc)}"
 
 
 Problems = Iterable[tuple[str, str]]
@@ -117,7 +178,11 @@ def _settings(trial: _Trial) -> Problems:
 def _migrations(trial: _Trial) -> Problems:
     """The migrations make the tables that the models describe, and names begin with the plugin's."""
     with trial.app.brand:
-        tables = set(filter(trial.owns, brand_db.get_tables()))
+        made = set(brand_db.get_tables()) - core_tables()
+        for table in sorted(made):
+            if not trial.owns(table) and not table.startswith("migration_") and not trial.others_own(table):
+                yield f"a migration makes the table {table!r}", f"let its name begin with {trial.prefix}"
+        tables = set(filter(trial.owns, made))
         for table in sorted(tables - {model._meta.table_name for model in trial.cls.models}):
             yield f"no model describes the table {table!r}", "declare its model in `models`"
         for model in trial.cls.models:
@@ -221,8 +286,11 @@ def _play(shop: Shop) -> list[Any]:
 
 def _handlers(trial: _Trial) -> Problems:
     """Handlers manage what happens every day, and the same events again change nothing."""
-    _ = trial.people
+    person, _ = trial.people
     trial.app.brand.deliver_twice()
+    with trial.app.brand as brand:
+        lines = (CartLine("1", "A", 2, 10_000), CartLine("2", "B", 1, 500))
+        brand.carts.quote(Cart(lines, brand.now(), person.id))
     second = trial.app.second_brand
     second.order(second.lead(), 20_000)
     second.deliver()
@@ -293,12 +361,10 @@ _HEAVY = ("pandas", "numpy", "scipy", "matplotlib", "requests", "openpyxl", "sql
 
 def _import_cost(trial: _Trial) -> Problems:
     """The module is imported by every process that uses the brand: what is slow to import waits for its use."""
-    module = sys.modules.get(trial.cls.__module__)
-    path = getattr(module, "__file__", None)
-    if module is None or path is None or module.__name__ == "__main__" or "pytest" in inspect.getsource(module)[:2_000]:
-        return  # written in a test: nothing else imports it
-    top = trial.cls.__module__.partition(".")[0]
-    place = Path(sys.modules[top].__file__ or path).resolve().parent.parent
+    if not trial.sources:
+        return
+    top = Path(str(sys.modules[trial.cls.__module__.partition(".")[0]].__file__)).resolve()
+    place = top.parent.parent if top.name == "__init__.py" else top.parent
     code = (
         f"import scrm_core.api, sys; before = set(sys.modules); import {trial.cls.__module__}; "
         f"print(*sorted(set({_HEAVY!r}) & (sys.modules.keys() - before)))"
@@ -313,6 +379,60 @@ def _import_cost(trial: _Trial) -> Problems:
         yield f"importing the plugin imports {name}", "import it inside the function that needs it"
 
 
+def _jobs(trial: _Trial) -> Problems:
+    """Every job runs, on a brand to which something has happened."""
+    _ = trial.people
+    trial.app.brand.run_jobs()
+    return ()
+
+
+def _figures(trial: _Trial) -> Problems:
+    """Reports, metrics and segment fields answer what they declare."""
+    cls, shop = trial.cls, trial.app.brand
+    with shop as brand:
+        plugin = brand.plugins[cls.name]
+        for name, report in cls.reports.items():
+            table = getattr(plugin, report.method)()
+            if not isinstance(table, ReportTable):
+                yield f"the report {name!r} returns a {type(table).__name__}", "return ReportTable(columns, rows)"
+                continue
+            told = {column.name for column in table.columns}
+            for missing in sorted({each for row in table.rows for each in told - row.keys()})[:1]:
+                yield f"a row of the report {name!r} has no {missing!r}", "give each row every column, or None"
+        today = brand.day(brand.now())
+        reason = brand.metrics.roll_up(today, today).unavailable.get(cls.name)
+        if reason:
+            yield f"collect_metrics fails: {reason.removeprefix('PluginError: ')}", _REMEDY
+        for name, declared in cls.segment_fields.items():
+            select, params = getattr(plugin, declared.contacts)()
+            row = execute(f"SELECT * FROM ({select}) AS answer LIMIT 1", tuple(params))
+            if len(row.description) != 2:
+                yield f"the SQL of segment field {name!r} gives {len(row.description)} columns", (
+                    "select contact_id and value"
+                )
+
+
+def _public_api(trial: _Trial) -> Problems:
+    """The plugin imports from the framework what is promised to stay: scrm_core.api, and the test kit."""
+    from .. import api
+
+    for path in trial.sources:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names: list[tuple[str, str]] = []
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [(node.module or "", alias.name) for alias in node.names]
+            elif isinstance(node, ast.Import):
+                names = [(alias.name, "") for alias in node.names]
+            for module, name in names:
+                door = f"{module}.{name}".startswith(("scrm_core.api.", "scrm_core.testing."))
+                if module.partition(".")[0] == "scrm_core" and not door and (module, name) != ("scrm_core", "api"):
+                    public = f"import {name} from scrm_core.api"
+                    yield (
+                        f"{path}:{node.lineno}: imports {f'{name} from ' if name else ''}{module}",
+                        public if name in api.__all__ else "a plugin imports from scrm_core.api alone",
+                    )
+
+
 CHECKS: dict[str, Callable[[_Trial], Problems]] = {
     "settings": _settings,
     "migrations": _migrations,
@@ -321,5 +441,8 @@ CHECKS: dict[str, Callable[[_Trial], Problems]] = {
     "merges": _merges,
     "personal-data": _personal_data,
     "routes": _routes,
+    "jobs": _jobs,
+    "figures": _figures,
+    "public-api": _public_api,
     "import-cost": _import_cost,
 }

@@ -17,7 +17,7 @@ from ..brands import Brand
 from ..clock import ManualClock, local_instant
 from ..db.bulk import execute
 from ..db.router import brand_db
-from ..delivery import Delivery, parked_events, read_cursors
+from ..delivery import Delivery, ParkedView, parked_events, read_cursors
 from ..facts import MetricsQuery
 from ..jobs import CORE, due_jobs, run_job
 from ..outreach.types import OutMessage
@@ -38,6 +38,16 @@ _HIDDEN = re.compile(r'<input type="hidden" name="(?P<name>\w+)" value="(?P<valu
 
 class NetworkInHandler(AssertionError):
     """A handler of events opened a connection: it would hold up its brand. Queue a job or a message instead."""
+
+
+class HandlerFailed(AssertionError):
+    """A handler of events raised; ``parked`` is the event with its error and traceback."""
+
+    def __init__(self, parked: ParkedView) -> None:
+        super().__init__(
+            f"{parked.plugin} could not handle {parked.type} (event {parked.event_id}):\n{parked.traceback}"
+        )
+        self.parked = parked
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,10 +287,7 @@ class Shop:
             raise NetworkInHandler(f"a handler of events opened a connection to {opened[0]}: use a job or a message")
         fresh = {key: view for key, view in self._parked().items() if before.get(key) != view}
         if fresh and not failing:
-            view = next(iter(fresh.values()))
-            raise AssertionError(
-                f"{view.plugin} could not handle {view.type} (event {view.event_id}):\n{view.traceback}"
-            )
+            raise HandlerFailed(next(iter(fresh.values())))
         return {
             name: Outcome(delivered[name], tuple(v.error for (p, _), v in fresh.items() if p == name), states[name])
             for name in delivered

@@ -14,6 +14,7 @@ works as everywhere.
 
 from __future__ import annotations
 
+import inspect
 import io
 import threading
 from collections.abc import Callable
@@ -30,6 +31,7 @@ from ..brands import acting
 from ..errors import NotFound, PluginError, ScrmError
 from ..installation import Installation
 from ..limits import LIMITS
+from ..places import said
 from ..plugin import Plugin
 from ..services.idempotency import StoredAnswer
 from .bodies import BODY_CUT, CompactJSON, StrictRequest
@@ -67,17 +69,44 @@ def application_of(cls: type[Plugin]) -> Flask:
     """An application with the plugin's routes alone.
 
     Raises PluginError for a route without a permission, or with one that the
-    class does not declare in ``permissions``.
+    class does not declare in ``permissions``, and for a view that its address
+    could not call.
     """
     app = _application(cls, cls.blueprint)
     for rule in app.url_map.iter_rules():
-        where = f"plugin {cls.name!r}: route {rule.rule!r} ({rule.endpoint})"
+        where = _route(cls, app, rule)
         name = _permission(app, rule.endpoint)
         if name is None:
             raise PluginError(f"{where} names no permission; add @permission({cls.name + ':read'!r}) below the route")
         if name not in cls.permissions:
-            raise PluginError(f"{where} needs {name!r}, which `permissions` does not declare")
+            raise PluginError(
+                f"{where} needs {name!r}, which `permissions` does not declare; "
+                f'write permissions = {{"{name}": "what it allows to"}}'
+            )
     return app
+
+
+def _route(cls: type[Plugin], app: Flask, rule: Any) -> str:
+    """A route as messages name it: the place of its view, plugin, address and endpoint."""
+    code = getattr(inspect.unwrap(app.view_functions[rule.endpoint]), "__code__", None)
+    where = f"{code.co_filename}:{code.co_firstlineno}: " if code is not None else ""
+    return f"{where}plugin {getattr(cls, 'name', 'core')!r}: route {rule.rule!r} ({rule.endpoint})"
+
+
+def _check_views(cls: type[Plugin], app: Flask) -> None:
+    """Views that could only fail when somebody asks for them are refused before."""
+    for rule in app.url_map.iter_rules():
+        view = app.view_functions[rule.endpoint]
+        if inspect.iscoroutinefunction(view):
+            raise PluginError(f"{_route(cls, app, rule)} is async; views are plain functions: write def")
+        given = sorted(rule.arguments | ({"prepared"} if hasattr(view, "scrm_prepare") else set()))
+        try:
+            inspect.signature(view).bind(**dict.fromkeys(given))
+        except TypeError:
+            raise PluginError(
+                f"{_route(cls, app, rule)} gives its view ({', '.join(given)}), which takes "
+                f"{inspect.signature(view)}; let both say the same"
+            ) from None
 
 
 def pages_of(cls: type[Plugin]) -> Flask:
@@ -99,7 +128,12 @@ def _application(cls: type[Plugin], blueprint: Any) -> Flask:
     )
     app.url_map.merge_slashes = False
     if blueprint is not None:
-        app.register_blueprint(blueprint, url_prefix="")
+        try:
+            app.register_blueprint(blueprint, url_prefix="")
+        except (AssertionError, TypeError, ValueError) as exc:
+            hint = "; give each view a name of its own" if "overwriting" in str(exc) else ""
+            raise PluginError(f"plugin {cls.name!r}: blueprint {blueprint.name!r}: {said(exc)}{hint}") from exc
+    _check_views(cls, app)
     return app
 
 

@@ -6,10 +6,22 @@ import threading
 
 import pytest
 
-from scrm_core.api import LeadDraft, MetricsQuery, OrderPaid, Plugin, Veto, current_brand, current_plugin, hookimpl
+from scrm_core.api import (
+    LeadDraft,
+    Metric,
+    MetricsQuery,
+    OrderPaid,
+    Plugin,
+    Veto,
+    current_brand,
+    current_plugin,
+    hookimpl,
+)
 from scrm_core.errors import Busy, ConfigError, NoBrand, NotFound, PluginError
 from scrm_core.installation import Installation
 from scrm_core.loader import Loader, discover
+
+METRICS = {"number": Metric("A number")}
 
 
 def make(plugin_name: str, **attributes) -> type[Plugin]:
@@ -108,7 +120,9 @@ def test_a_gathering_plugin_that_fails_is_shown_as_unavailable_and_others_answer
         return [query.first_day]
 
     installation = new_installation(
-        plugins=(make("fails", collect_metrics=failing), make("answers", collect_metrics=answering)),
+        plugins=(
+            make("fails", collect_metrics=failing, metrics=METRICS), make("answers", collect_metrics=answering, metrics=METRICS)
+        ),
         acme="[plugins.fails]\n[plugins.answers]\n",
     )
     answer = installation.brand("acme").hooks.collect("collect_metrics", MetricsQuery(1, 2))

@@ -210,4 +210,4 @@ def test_a_check_can_be_left_out_and_an_unknown_one_is_refused(written):
         check_plugin(cls, without=("style",))
     with pytest.raises(AssertionError, match=r"faulty does not meet the checklist:\n- settings: .*'word'"):
         assert_plugin_ok(cls)
-    assert len(CHECKS) == 8
+    assert len(CHECKS) == 11
