@@ -71,15 +71,19 @@ def matches(shown: str, printed: str) -> bool:
     return re.fullmatch(pattern, printed.strip(), re.DOTALL) is not None
 
 
-def environment() -> dict[str, str]:
-    """The environment of a reader's shell: this Python's commands first, no driver of PostgreSQL, plain output."""
+def environment(commands: Path | None = None) -> dict[str, str]:
+    """The environment of a reader's shell: this Python's commands first, no driver of PostgreSQL, plain output.
+
+    ``commands`` is a folder whose commands come before those.
+    """
     env = {k: v for k, v in os.environ.items() if not k.startswith("SCRM_")}
-    env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
+    places = [commands, Path(sys.executable).parent, env.get("PATH", "")]
+    env["PATH"] = os.pathsep.join(str(place) for place in places if place is not None)
     env.update(COLUMNS="100", NO_COLOR="1", LC_ALL="C.UTF-8", PYTHONPATH=str(Path(__file__).parent / "reader"))
     return env
 
 
-def play(page: Path, folder: Path) -> int:
+def play(page: Path, folder: Path, commands_in: Path | None = None) -> int:
     """Play every block of a page in ``folder``; returns how many. Raises AssertionError where page and code differ.
 
     The folder is what a reader's checkout is: it has the project's ``examples``.
@@ -106,7 +110,7 @@ def play(page: Path, folder: Path) -> int:
                 if command.startswith("export "):
                     exported += f"{command}; "
                     continue
-                run(exported + command, shown, place, page.name)
+                run(exported + command, shown, place, page.name, environment(commands_in))
     return len(found)
 
 
@@ -118,12 +122,12 @@ def free_port() -> int:
         return port
 
 
-def run(command: str, shown: str, place: Path, page: str) -> None:
+def run(command: str, shown: str, place: Path, page: str, env: dict[str, str]) -> None:
     """Run one command as a reader would and compare its output, unless the page shows none."""
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=place,
-        env=environment(),
+        env=env,
         capture_output=True,
         text=True,
         timeout=240,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import docs_pages as pages
 import pytest
+from quick_scrm import QuickScrm
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYED = [
@@ -15,9 +19,38 @@ PLAYED = [
 ]
 
 
+# These are played with the installed script itself, the others with one that has its imports done.
+PLAIN = ("README.md", "quickstart.md")
+
+
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("quick")
+    server = QuickScrm(folder, pages.environment())
+    yield folder
+    server.close()
+
+
 @pytest.mark.parametrize("page", PLAYED, ids=lambda page: page.name)
-def test_the_page_does_what_it_says(page, tmp_path):
-    assert pages.play(page, tmp_path) > 0
+def test_the_page_does_what_it_says(page, tmp_path, request):
+    commands_in = None if page.name in PLAIN else request.getfixturevalue("quick")
+    assert pages.play(page, tmp_path, commands_in) > 0
+
+
+def test_the_quick_script_is_the_installed_one(quick, tmp_path):
+    words = ["no-such-command"], ["init", "shop"], ["brand", "list"], ["brand", "show", "acme"], ["--help"]
+    told = []
+    for commands_in in (quick, None):
+        folder = tmp_path / str(commands_in is None)
+        (folder / "shop").mkdir(parents=True)
+        env, place, ends = pages.environment(commands_in), folder, []
+        for each in words:
+            done = subprocess.run(["scrm", *each], cwd=place, env=env, capture_output=True, text=True, check=False)
+            ends.append((done.returncode, re.sub(r"scrm_shop\S+", "KEY", done.stdout), done.stderr))
+            place = folder / "shop" if each[0] == "init" else place
+        told.append(ends)
+    assert told[0] == told[1]
+    assert len({code for code, _, _ in told[0]}) > 1
 
 
 def write(folder: Path, text: str) -> Path:
