@@ -191,7 +191,7 @@ class Loader:
         except (KeyboardInterrupt, MemoryError):
             raise
         except BaseException as exc:  # a plugin may raise anything, SystemExit too
-            raise _fails_at_import(exc, f"plugin {name!r} ({candidate.origin})", _home(candidate.target)) from exc
+            raise _fails_at_import(exc, f"plugin {name!r}", candidate.origin, _home(candidate.target)) from exc
         if cls.name != name:
             raise PluginError(
                 f"plugin {name!r} ({candidate.origin}): the class calls itself {cls.name!r}; make both equal"
@@ -238,9 +238,10 @@ def _home(target: str) -> Path | None:
     return Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
 
 
-def _fails_at_import(exc: BaseException, who: str, home: Path | None) -> PluginError:
+def _fails_at_import(exc: BaseException, who: str, origin: str, home: Path | None) -> PluginError:
     where = raised_at(exc, home) if home is not None else ""
-    return PluginError(f"{where + ': ' if where else ''}{who} fails at import: {said(exc)}{_import_remedy(exc)}")
+    place = f"{where}: {who}" if where else f"{who} ({origin})"
+    return PluginError(f"{place} fails at import: {said(exc)}{_import_remedy(exc)}")
 
 
 def _import_remedy(exc: BaseException) -> str:
@@ -282,7 +283,7 @@ def class_in(folder: Path) -> type[Plugin]:
     except (PluginError, KeyboardInterrupt, MemoryError):
         raise
     except BaseException as exc:  # a plugin may raise anything, SystemExit too
-        raise _fails_at_import(exc, f"the plugin {_name_of(package.name)!r}", package) from exc
+        raise _fails_at_import(exc, f"plugin {_name_of(package.name)!r}", candidate.origin, package) from exc
     if cls.name != _name_of(package.name):
         raise PluginError(
             f"{package}: the class {cls.__name__} calls itself {cls.name!r}, its folder {_name_of(package.name)!r}; "

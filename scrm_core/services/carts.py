@@ -62,7 +62,7 @@ def _check(cart: Cart) -> None:
 def _continues(before: Cart, after: Cart) -> None:
     """A plugin adds to a cart; it takes nothing away and gives away no more than there is."""
     if not isinstance(after, Cart):
-        raise TypeError(f"filter_cart returns a Cart or None, not a {type(after).__name__}")
+        raise TypeError(f"filter_cart returns a Cart or None, not {type(after).__name__}")
     if after.lines[: len(before.lines)] != before.lines or any(
         not line.gift for line in after.lines[len(before.lines) :]
     ):

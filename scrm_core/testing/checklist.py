@@ -147,7 +147,7 @@ def _refused(exc: ScrmError) -> Iterable[Finding]:
     """Why there is no app with the plugin: its migrations or its class, else its settings."""
     cause = exc.__cause__
     if isinstance(cause, PluginError):
-        yield Finding("class" if "cannot be made" in str(cause) else "migrations", str(cause), "")
+        yield Finding("migrations" if "migration" in str(cause) else "class", str(cause), "")
         return
     how = "give the settings that the plugin needs (settings= in a test, else --settings FILE), or mend it"
     for problem in exc.problems if isinstance(exc, ConfigError) else (str(exc),):
@@ -160,7 +160,7 @@ def _raised(exc: Exception, home: Path) -> str:
         place, hook = place_in(exc.parked.traceback, home), EVENT_TYPES[exc.parked.type][1]
         return f"{place + ': ' if place else ''}{hook} fails: {' '.join(exc.parked.error.split())}"
     if isinstance(exc, ScrmError | AssertionError):
-        return " ".join(str(exc).split())
+        return " ".join(str(exc).partition("\nassert ")[0].split())  # pytest writes the assertion below its words
     place = raised_at(exc, home)
     return f"{place + ': ' if place else ''}{said(exc)}"
 
@@ -227,7 +227,10 @@ def _index_names(trial: _Trial) -> Problems:
 
 def _routes(trial: _Trial) -> Problems:
     """Routes of the API need a key of their scope; where the plugin is switched off they do not exist."""
-    routes = list(_rules(trial.cls.blueprint, trial.cls.name)) if trial.cls.blueprint is not None else []
+    from ..web.mounts import application_of, pages_of
+
+    pages_of(trial.cls)
+    routes = list(_rules(application_of(trial.cls), trial.cls.name))
     if not routes:
         return
     guard = "mark the view with @permission and declare the scope in `permissions`"
@@ -254,11 +257,7 @@ def _routes(trial: _Trial) -> Problems:
 _PART = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?\w+>")
 
 
-def _rules(blueprint: Any, name: str) -> Iterable[tuple[str, str]]:
-    import flask
-
-    app = flask.Flask("routes", static_folder=None)
-    app.register_blueprint(blueprint)
+def _rules(app: Any, name: str) -> Iterable[tuple[str, str]]:
     for rule in app.url_map.iter_rules():
         if not rule.endpoint.endswith("static"):
             path = _PART.sub(lambda part: "1" if part[1] in ("int", "float") else "x", rule.rule)
