@@ -8,7 +8,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -48,12 +49,33 @@ class _Trial:
         self.cls = cls
         self.app = app
         self.prefix = cls.name.replace("-", "_") + "_"
+        self.importing: subprocess.Popen[str] | None = None
         self.home = Path(inspect.getfile(cls)).resolve().parent
         self._others = {model._meta.table_name for each in app.plugins if each is not cls for model in each.models}
 
     def owns(self, table: str) -> bool:
         """Whether a table is the plugin's by its name: that of ``tea-shop`` is not ``tea``'s."""
         return table.startswith(self.prefix) and table not in self._others
+
+    @contextmanager
+    def imported_elsewhere(self, wanted: bool) -> Iterator[None]:
+        """Import the plugin in a process of its own while the checks go on: what it loads is asked last."""
+        if not wanted or not self.sources:
+            yield
+            return
+        top = Path(str(sys.modules[self.cls.__module__.partition(".")[0]].__file__)).resolve()
+        place = top.parent.parent if top.name == "__init__.py" else top.parent
+        code = (
+            f"import scrm_core.api, sys; before = set(sys.modules); import {self.cls.__module__}; "
+            f"print(*sorted(set({_HEAVY!r}) & (sys.modules.keys() - before)))"
+        )
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(place), *(p for p in sys.path if p)])}
+        words = [sys.executable, "-c", code]
+        with subprocess.Popen(
+            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        ) as self.importing:
+            yield
+            self.importing.kill()
 
     def others_own(self, table: str) -> bool:
         """Whether a table is that of a plugin beside it."""
@@ -128,14 +150,16 @@ def check_plugin(
     found: dict[str, Finding] = {}  # by problem: what breaks one check may break the next
     with app:
         trial = _Trial(cls, app)
-        for name, check in CHECKS.items():
-            if name not in left_out:
-                try:
-                    for problem, fix in check(trial):
-                        found.setdefault(problem, Finding(name, problem, fix))
-                except Exception as exc:  # noqa: BLE001  a plugin's code runs in it, and may raise anything
-                    problem = _raised(exc, trial.home)
-                    found.setdefault(problem, Finding(name, problem, _REMEDY if type(exc) is not PluginError else ""))
+        with trial.imported_elsewhere("import-cost" not in left_out):
+            for name, check in CHECKS.items():
+                if name not in left_out:
+                    try:
+                        for problem, fix in check(trial):
+                            found.setdefault(problem, Finding(name, problem, fix))
+                    except Exception as exc:  # noqa: BLE001  a plugin's code runs in it, and may raise anything
+                        problem = _raised(exc, trial.home)
+                        remedy = _REMEDY if type(exc) is not PluginError else ""
+                        found.setdefault(problem, Finding(name, problem, remedy))
     return list(found.values())
 
 
@@ -360,21 +384,12 @@ _HEAVY = ("pandas", "numpy", "scipy", "matplotlib", "requests", "openpyxl", "sql
 
 def _import_cost(trial: _Trial) -> Problems:
     """The module is imported by every process that uses the brand: what is slow to import waits for its use."""
-    if not trial.sources:
+    if trial.importing is None:
         return
-    top = Path(str(sys.modules[trial.cls.__module__.partition(".")[0]].__file__)).resolve()
-    place = top.parent.parent if top.name == "__init__.py" else top.parent
-    code = (
-        f"import scrm_core.api, sys; before = set(sys.modules); import {trial.cls.__module__}; "
-        f"print(*sorted(set({_HEAVY!r}) & (sys.modules.keys() - before)))"
-    )
-    paths = os.pathsep.join([str(place), *(p for p in sys.path if p)])
-    environment = {**os.environ, "PYTHONPATH": paths}
-    words = [sys.executable, "-c", code]
-    asked = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
-    if asked.returncode:
-        yield f"cannot be imported by itself: {asked.stderr.strip().splitlines()[-1]}", "mend the import"
-    for name in asked.stdout.split():
+    told, complaint = trial.importing.communicate()
+    if trial.importing.returncode:
+        yield f"cannot be imported by itself: {complaint.strip().splitlines()[-1]}", "mend the import"
+    for name in told.split():
         yield f"importing the plugin imports {name}", "import it inside the function that needs it"
 
 
