@@ -117,12 +117,12 @@ def test_a_plugin_names_methods_that_it_has():
 
         class Lacking(Plugin):
             name = "lacking"
-            version = summary = requires_core = "1"
+            version, summary, requires_core = "1", "s", ">=0.1"
             sign_ins = {"there": SignIn("There", "begin", "finish")}
 
     with pytest.raises(PluginError, match="must match"):
 
         class Odd(Plugin):
             name = "odd"
-            version = summary = requires_core = "1"
+            version, summary, requires_core = "1", "s", ">=0.1"
             sign_ins = {"../x": SignIn("There", "check", "check")}
