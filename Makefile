@@ -12,7 +12,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 AUDITOR := $(CURDIR)/$(VENV)/audit/bin/pip-audit
 AUDIT ?= $(AUDITOR)
 
-.PHONY: help run test soak faults downstream bench lint audit check clean
+.PHONY: help run test soak faults downstream bench lint docs audit check clean
 .DELETE_ON_ERROR:
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make downstream  run the tests of the example plugins against the built wheel (about ten seconds)"
 	@echo "make bench   run the benchmarks beside their yardsticks (SIZE=small: under a minute)"
 	@echo "make lint    ruff and mypy"
+	@echo "make docs    the documentation as a site in build/docs; a broken link is an error"
 	@echo "make audit   known weaknesses of the exact versions in constraints.txt (asks a service on the internet)"
 	@echo "make check   lint and audit"
 	@echo "make clean   remove .venv and caches (the demo project stays)"
@@ -43,6 +44,11 @@ $(VENV)/installed-test: $(VENV)/bin/python setup.cfg pyproject.toml constraints.
 	@echo "Installing with the test extra into $(VENV) (once)"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-docs: $(VENV)/bin/python setup.cfg pyproject.toml constraints.txt
+	@echo "Installing what builds the documentation into $(VENV) (once)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
 
 run: $(VENV)/installed
 	@$(BIN)/scrm init $(DEMO) --demo
@@ -73,6 +79,10 @@ bench: $(VENV)/installed-test
 lint: $(VENV)/installed-test
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m mypy
+
+docs: $(VENV)/installed-docs
+	@$(BIN)/python -m sphinx -q -W --keep-going -j auto -c docs/site . build/docs
+	@echo "build/docs/index.html"
 
 # --strict: what the service does not know, or a service that does not answer, is a failure and never "nothing found".
 audit: $(if $(filter $(AUDITOR),$(AUDIT)),$(AUDITOR))

@@ -11,6 +11,7 @@ A page marks such a part with two comments::
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import inspect
 import re
@@ -363,6 +364,47 @@ def described(group: Any, name: str) -> str:
     return "\n".join(parts)
 
 
+def plugin_checks() -> str:
+    """What ``scrm plugin check`` tries."""
+    from scrm_core.testing.checklist import CHECKS
+
+    return table(("check", "what must hold"), ((f"`{name}`", prose(check.__doc__ or "")) for name, check in CHECKS.items()))
+
+
+def error_codes() -> str:
+    """The code of each class of error, with the status that it answers with unless it says otherwise."""
+    from scrm_core import errors
+
+    classes = [each for each in vars(errors).values() if inspect.isclass(each) and issubclass(each, errors.ScrmError)]
+    rows = [(f"`{each.code}`", each.status, prose(each.__doc__ or "").partition("\n\n")[0]) for each in classes]
+    return table(("code", "status", "meaning"), rows)
+
+
+def core_codes() -> str:
+    """The finer codes that the core's own errors carry, and the plugins' by plugin; read from the syntax trees."""
+    rows = [("the core", raised_codes(HERE.parent / "scrm_core"))]
+    for cls in bundled_plugins():
+        module = cls.__module__.partition(".")[0]
+        rows.append((f"`{cls.name}`", raised_codes(HERE.parent / "plugins" / module)))
+    return table(("raised by", "codes"), ((who, ", ".join(f"`{code}`" for code in codes)) for who, codes in rows))
+
+
+def raised_codes(folder: Path) -> list[str]:
+    """The codes that are written out where the errors of a folder's modules are made."""
+    from scrm_core import errors
+
+    found = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
+            if not inspect.isclass(getattr(errors, name, None)):
+                continue
+            values = [word.value for word in node.keywords if word.arg == "code"]
+            values += node.args[1:2] if name == "Veto" else []
+            found |= {value.value for value in values if isinstance(value, ast.Constant)}
+    return sorted(found)
+
+
 GENERATORS: dict[str, Callable[[], str]] = {
     "limits": limits,
     "hooks": hooks,
@@ -379,6 +421,9 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "http-routes": http_routes,
     "scopes": scopes,
     "exit-codes": exit_codes,
+    "plugin-checks": plugin_checks,
+    "error-codes": error_codes,
+    "core-codes": core_codes,
     "commands": commands,
     "plugin-commands": plugin_commands,
     "plugin-routes": plugin_routes,

@@ -157,7 +157,7 @@ def test_every_requirement_has_a_lower_bound_that_the_constraints_meet():
             name, version = line.split("==")
             pins[canonicalize_name(name)] = Version(version)
     lines = listed("options", "install_requires")
-    for extra in (*EXTRAS, "test"):
+    for extra in (*EXTRAS, "docs", "test"):
         lines += [line for line in listed("options.extras_require", extra) if not line.startswith("%(")]
     for line in lines:
         requirement = Requirement(line)
