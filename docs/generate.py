@@ -368,7 +368,8 @@ def plugin_checks() -> str:
     """What ``scrm plugin check`` tries."""
     from scrm_core.testing.checklist import CHECKS
 
-    return table(("check", "what must hold"), ((f"`{name}`", prose(check.__doc__ or "")) for name, check in CHECKS.items()))
+    rows = ((f"`{name}`", prose(check.__doc__ or "")) for name, check in CHECKS.items())
+    return table(("check", "what must hold"), rows)
 
 
 def error_codes() -> str:

@@ -20,7 +20,7 @@ extensions = ["myst_parser"]
 
 # The sources are the checkout itself: a link from a page to a plugin's README is the same link here and on a code host.
 root_doc = "docs/index"
-include_patterns = ["*.md", "docs/*.md", "plugins/*/README.md", "examples/**/README.md"]
+include_patterns = ["*.md", "docs/*.md", "plugins/*/README.md", "examples/README.md", "examples/**/README.md"]
 exclude_patterns = [".*", "build", "dist", "demo-project", "artefacts", "htmlcov", "tests", "**/__pycache__"]
 
 # Anchors are those that code hosts make of headings.
