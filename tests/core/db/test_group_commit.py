@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import peewee
 import pytest
@@ -13,6 +14,7 @@ from scrm_core.db import group
 from scrm_core.db.bulk import execute
 from scrm_core.db.router import brand_db
 from scrm_core.errors import Busy, Conflict, StorageFull
+from scrm_core.eventlog import NewEvent, append
 
 
 def note(key):
@@ -126,6 +128,37 @@ def test_who_is_refused_loses_only_its_own_writes(brand, hold):
             bad.result(20)
     assert told.value.code == "sold_out"
     assert kept(brand) == ["g-0", "g-1"]
+
+
+def test_an_event_that_the_database_refuses_costs_its_own_work_alone(brand, hold):
+    first, inside, go = hold
+
+    def tell(key, at):
+        note(key)
+        append([NewEvent("visit", None, at, {})], recorded_at=1)
+        return key
+
+    with brand:
+        execute("CREATE UNIQUE INDEX event_of_the_test ON event (at) WHERE at = 7")
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            led = pool.submit(enter, brand, first)
+            assert inside.wait(20)
+            rest = []
+            for number, at in enumerate((7, 7, 8), 1):
+                rest.append(pool.submit(enter, brand, partial(tell, f"g-{number}", at)))
+                gathered(brand, number)
+            go.set()
+            assert led.result(20) == "led"
+            with pytest.raises(peewee.IntegrityError):
+                rest[1].result(20)
+            assert (rest[0].result(20), rest[2].result(20)) == ("g-1", "g-3")
+        assert kept(brand) == ["g-0", "g-1", "g-3"]
+        with brand:
+            assert execute("SELECT at FROM event ORDER BY at").fetchall() == [(7,), (8,)]
+    finally:
+        with brand:
+            execute("DROP INDEX event_of_the_test")
 
 
 def test_a_fault_of_the_database_makes_each_run_again_alone(brand, hold):
@@ -391,6 +424,7 @@ def test_who_is_torn_away_while_it_waits_holds_up_nobody(brand, hold, monkeypatc
 
 ROWS = """
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from scrm_core.db.bulk import execute
 
 def run(brand, worker):
@@ -423,6 +457,7 @@ def test_groups_of_several_processes_never_wait_for_each_others_rows(installatio
 
 COUNT = """
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from scrm_core.db.bulk import execute
 
 def run(brand, worker):
