@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -99,6 +100,7 @@ class {cls}(Plugin):
 '''
 
 WITNESSES = ("herald", "witness")
+SEEN = tuple(f"{name}_seen" for name in WITNESSES)
 
 
 def tables(web: str, gateway: str) -> str:
@@ -355,9 +357,13 @@ class Storm:
         (events,) = self.grounds.rows(
             "SELECT count(*) FROM event WHERE type IN ('lead.captured', 'order.paid', 'contact.merged')"
         )[0]
-        return all(self.grounds.one(f"SELECT count(*) FROM {name}_seen") >= events for name in WITNESSES) and (
+        return all(self.grounds.one(f"SELECT count(*) FROM {table}") >= events for table in SEEN) and (
             self.grounds.one("SELECT count(*) FROM points_entry") >= len(self.asked.orders) + len(self.asked.files) * self.file_rows
         )
+
+    def handed(self) -> int:
+        """How much has been handed out and booked so far."""
+        return sum(int(self.grounds.one(f"SELECT count(*) FROM {table}")) for table in ("points_entry", *SEEN))
 
     def check(self, kills: int) -> None:
         """Compare everything with what was asked for."""
@@ -435,12 +441,18 @@ def patiently(work: Callable[[], Any]) -> Any:
             pause(0.1)
 
 
+def _goes_on(storm: Storm, before: int) -> bool:
+    return patiently(storm.handed) > before or patiently(storm.delivered)
+
+
 def finished(
     storm: Storm, running: Callable[[], tuple[list[Process], list[Process]]], let_go: Callable[[], None] = lambda: None
 ) -> None:
     """Let clients and workers come to their end, then stop all in order: the workers and webs that run then."""
     storm.finish()
-    until(lambda: patiently(storm.delivered), "events are not handed out")
+    # A backlog of many files takes minutes: what may not happen is that nothing of it goes on.
+    while not patiently(storm.delivered):
+        until(partial(_goes_on, storm, patiently(storm.handed)), "events are not handed out")
     gateway = storm.gateway
     until(gateway.reports.empty, "reports are not heard")
     heard = "SELECT count(*) FROM message WHERE state = 'delivered'"
