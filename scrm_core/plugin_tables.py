@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from playhouse.migrations import MigrationError
+
 from .brands import Brand
 from .db.faults import is_fault
 from .db.migrations import migrate
@@ -58,6 +60,5 @@ def _problem(cls: type[Plugin], directory: Path) -> str:
 
 
 def _remedy(exc: Exception) -> str:
-    if type(exc).__name__ == "MigrationError":
-        return "; write def up(migrator, db)"
-    return "; write def up(migrator, db)" if isinstance(exc, TypeError) and "up()" in str(exc) else ""
+    wrong = isinstance(exc, MigrationError) or (isinstance(exc, TypeError) and "up()" in str(exc))
+    return "; write def up(migrator, db)" if wrong else ""
