@@ -111,6 +111,13 @@ def postgres_url(_postgres_server: str | None) -> str:
 
 
 @pytest.fixture
+def empty_postgres_url(postgres_url: str, _postgres_schemas: PostgresSchemas) -> str:
+    """The same database without any brand: what the tests before this one left is gone."""
+    _postgres_schemas.empty()
+    return postgres_url
+
+
+@pytest.fixture
 def redis_url() -> str:
     """URL of the Redis database of the tests; skips where there is none."""
     url = os.environ.get("SCRM_TEST_REDIS", "redis://127.0.0.1:6379/15")

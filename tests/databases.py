@@ -181,6 +181,11 @@ class PostgresSchemas:
         cursor = self._admin.execute(sql, params)
         return cursor.fetchall() if cursor.description else []
 
+    def empty(self) -> None:
+        """Leave no schema of any brand; the next test finds them made anew."""
+        self._drop_schemas(self._present())
+        self._plain = self._now = None
+
     def prepare(self, kind: Kind, plain: Callable[[], Installation]) -> None:
         """Leave nothing of the test before; ``plain`` opens an installation of the brands without plugins.
 

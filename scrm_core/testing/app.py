@@ -37,9 +37,10 @@ class App:
     ``settings`` are the keys of the plugin's table in both brands' files; with
     several plugins, or to give each its own, a table by plugin name
     (``{"big-spender": {...}}``). ``brand_toml`` is further text of both files, such
-    as ``[outreach]``. ``database_url`` is an empty PostgreSQL database to use
-    instead of SQLite files; the two brands' schemas in it are deleted at the end.
-    Raises ConfigError for settings that the plugin refuses.
+    as ``[outreach]``. ``database_url`` is a PostgreSQL database to use instead of
+    SQLite files; the two brands' schemas are made in it and deleted at the end.
+    Raises ConfigError for settings that the plugin refuses, ValueError for a
+    database that holds one of these brands already: nothing in it is touched.
     """
 
     def __init__(
@@ -67,6 +68,14 @@ class App:
         if not database_url:
             shutil.copytree(_migrated(), self.root / "data")
         self.installation = Installation(load_project(self.root), clock=self.clock, plugins=(*plugins, Outbox))
+        taken = [brand for brand in BRANDS if database_url and self.installation.engine.exists(brand)]
+        if taken:
+            self.installation.close()
+            self._folder.cleanup()
+            raise ValueError(
+                f"database_url: the database holds brand {taken[0]!r} already; give an empty one (CREATE DATABASE), "
+                "since the app deletes its brands at the end"
+            )
         try:
             self.installation.migrate()
         except BaseException:

@@ -21,12 +21,12 @@ REFUND = {
 }  # fmt: skip
 
 
-def test_figures_fields_parcels_and_deliveries_are_the_same(postgres_url, scrm_app):
+def test_figures_fields_parcels_and_deliveries_are_the_same(empty_postgres_url, scrm_app):
     settings = {
         "big-spenders": {}, "daily-figures": {"folder": "reports"}, "goods-by-post": {"goods": {"MUG": "Mug"}},
         "shopify-orders": SHOPIFY,
     }  # fmt: skip
-    app = scrm_app(BigSpenders, DailyFigures, GoodsByPost, ShopifyOrders, settings=settings, database_url=postgres_url)
+    app = scrm_app(BigSpenders, DailyFigures, GoodsByPost, ShopifyOrders, settings=settings, database_url=empty_postgres_url)
     shop = app.brand
     with shop as brand:
         for topic, told in (("refunds/create", REFUND), ("orders/paid", PAID), ("orders/create", CREATED)) * 2:

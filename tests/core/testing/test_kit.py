@@ -285,13 +285,21 @@ def test_a_route_without_a_permission_is_refused(scrm_app):
         scrm_app(Open).brand.client()
 
 
-def test_the_same_app_on_postgresql_leaves_nothing_behind(postgres_url, scrm_app):
-    shop = scrm_app(Diary, database_url=postgres_url)
+def test_the_same_app_on_postgresql_leaves_nothing_behind(empty_postgres_url, scrm_app):
+    shop = scrm_app(Diary, database_url=empty_postgres_url)
     shop.brand.lead()
     assert shop.brand.deliver()["diary"].delivered == 1
     shop.close()
-    with App(Diary, database_url=postgres_url) as again:
+    with App(Diary, database_url=empty_postgres_url) as again:
         assert again.brand.client().get("plugins/diary/count").json == {"count": 0}
+
+
+def test_a_database_that_holds_the_brand_already_is_refused_and_left_as_it_is(empty_postgres_url, scrm_app):
+    shop = scrm_app(Diary, database_url=empty_postgres_url)
+    shop.brand.lead()
+    with pytest.raises(ValueError, match="holds brand 'acme' already; give an empty one"):
+        App(Diary, database_url=empty_postgres_url)
+    assert shop.brand.deliver()["diary"].delivered == 1
 
 
 def test_pytest_finds_the_fixture_by_itself_and_imports_nothing_for_it(tmp_path):
