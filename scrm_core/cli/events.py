@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import click
 
 from ..clock import iso
@@ -55,6 +57,20 @@ def tail(ctx: click.Context, limit: int, before: int | None, as_json: bool) -> N
             for e in events
         ]
     session.show(["id", "at", "type", "contact", "backfill"], rows)
+
+
+@events_command.command("removed")
+@json_option
+@click.pass_context
+def removed(ctx: click.Context, as_json: bool) -> None:
+    """How many events compaction removed: a row for each day of the brand and type."""
+    session: Session = ctx.obj
+    with session.core_brand(_brand_id(ctx)) as brand:
+        rows = [(date.fromordinal(day).isoformat(), kind, count) for day, kind, count in brand.retention.counts()]
+    if as_json:
+        print_json([{"day": day, "type": kind, "events": count} for day, kind, count in rows])
+        return
+    session.show(["day", "type", "events"], rows)
 
 
 @events_command.command("parked")

@@ -19,4 +19,7 @@ def test_old_events_are_counted_then_removed_in_one_brand(cli, brand, other, clo
     for each, left in ((brand, 1), (other, 3)):
         with each:
             assert execute("SELECT count(*) FROM event").fetchone() == (left,)
+    assert cli.json("events", "acme", "removed") == [{"day": "2026-01-01", "type": "partner.note", "events": 2}]
+    assert "2026-01-01  partner.note" in cli("events", "acme", "removed").stdout
+    assert cli.json("events", "moonco", "removed") == []
     cli("compact", "nobody", code=MISSING)
