@@ -18,7 +18,7 @@ from .consumers import Consumer, SignInNeeded, VerifiedIdentity
 from .db import BrandModel, InstantField, JSONField, MinorField, buffered, transactional
 from .db.bulk import execute, fetch_in, insert_model_rows, insert_rows
 from .db.faults import is_fault
-from .errors import Conflict, Forbidden, Invalid, NotFound, PluginError, ScrmError, Veto
+from .errors import ConfigError, Conflict, Forbidden, Invalid, NotFound, PluginError, ScrmError, Veto
 from .facts import (
     ContactMerged,
     LeadCaptured,
@@ -118,6 +118,7 @@ __all__ = [
     "Column",
     "CommandSession",
     "ComparedArm",
+    "ConfigError",
     "Conflict",
     "ConsentIn",
     "Consumer",

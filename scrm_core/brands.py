@@ -105,13 +105,14 @@ class Hooks:
                 if is_fault(exc):
                     raise  # a locked or absent database is nobody's mistake: it is answered as such
                 raise PluginError(
-                    f"plugin {name!r} failed in {hook}: {type(exc).__name__}: {exc}", plugin=name
+                    f"plugin {name!r} failed in {hook}: {type(exc).__name__}: {exc}", plugin=name, hook=hook
                 ) from exc
             if answer is not None:  # most likely meant as a refusal, which it is not
                 raise PluginError(
                     f"plugin {name!r}: {hook} returned {answer!r}, which means nothing; "
                     "raise Veto(reason) to refuse, return nothing otherwise",
                     plugin=name,
+                    hook=hook,
                 )
 
     def collect(self, hook: str, query: Any) -> list[tuple[str, Any, str | None]]:

@@ -38,7 +38,9 @@ class Carts:
                 if is_fault(exc):
                     raise
                 raise PluginError(
-                    f"plugin {name!r} failed in filter_cart: {type(exc).__name__}: {exc}", plugin=name
+                    f"plugin {name!r} failed in filter_cart: {type(exc).__name__}: {exc}",
+                    plugin=name,
+                    hook="filter_cart",
                 ) from exc
         return cart
 

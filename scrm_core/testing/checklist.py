@@ -157,7 +157,7 @@ def check_plugin(
                         for problem, fix in check(trial):
                             found.setdefault(problem, Finding(name, problem, fix))
                     except Exception as exc:  # noqa: BLE001  a plugin's code runs in it, and may raise anything
-                        problem = _raised(exc, trial.home)
+                        problem = _raised(exc, trial)
                         remedy = _REMEDY if type(exc) is not PluginError else ""
                         found.setdefault(problem, Finding(name, problem, remedy))
     return list(found.values())
@@ -178,15 +178,26 @@ def _refused(exc: ScrmError) -> Iterable[Finding]:
         yield Finding("settings", _FILE.sub("", problem), how)
 
 
-def _raised(exc: Exception, home: Path) -> str:
+def _raised(exc: Exception, trial: _Trial) -> str:
     """What a check raised, in one line, with the place in the plugin's own files where there is one."""
+    place = ""
     if isinstance(exc, HandlerFailed):
-        place, hook = place_in(exc.parked.traceback, home), EVENT_TYPES[exc.parked.type][1]
-        return f"{place + ': ' if place else ''}{hook} fails: {' '.join(exc.parked.error.split())}"
-    if isinstance(exc, ScrmError | AssertionError):
-        return " ".join(str(exc).partition("\nassert ")[0].split())  # pytest writes the assertion below its words
-    place = raised_at(exc, home)
-    return f"{place + ': ' if place else ''}{said(exc)}"
+        place, hook = place_in(exc.parked.traceback, trial.home), EVENT_TYPES[exc.parked.type][1]
+        words = f"{hook} fails: {' '.join(exc.parked.error.split())}"
+    elif isinstance(exc, ScrmError | AssertionError):
+        hook = exc.extra.get("hook") if isinstance(exc, PluginError) else None
+        if hook:
+            place = raised_at(exc, trial.home) or _place_of(getattr(trial.cls, hook, None))
+        words = " ".join(str(exc).partition("\nassert ")[0].split())  # pytest writes the assertion below its words
+    else:
+        place, words = raised_at(exc, trial.home), said(exc)
+    return f"{place + ': ' if place else ''}{words}"
+
+
+def _place_of(method: Any) -> str:
+    """Where a method stands: an answer that nothing was raised for has no other place."""
+    code = getattr(method, "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else ""
 
 
 Problems = Iterable[tuple[str, str]]

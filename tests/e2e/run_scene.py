@@ -45,12 +45,12 @@ def project(folder: Path, database_url: str, *brands: str) -> Path:
 class Server:
     """A running ``scrm run``."""
 
-    def __init__(self, folder: Path, port: int, *arguments: str) -> None:
+    def __init__(self, folder: Path, port: int, *arguments: str, **variables: str) -> None:
         self.port = port
         self.process = subprocess.Popen(
             [*SCRM, "run", "--port", str(port), "--workers", "1", *arguments],
             cwd=folder,
-            env=environment(),
+            env=environment() | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )

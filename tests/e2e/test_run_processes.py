@@ -27,8 +27,8 @@ def shop(tmp_path: Path) -> Path:
 def serve(shop: Path) -> Iterator[Callable[..., Server]]:
     started: list[Server] = []
 
-    def start(*arguments: str, port: int | None = None) -> Server:
-        server = Server(shop, port or free_port(), *arguments)
+    def start(*arguments: str, port: int | None = None, **variables: str) -> Server:
+        server = Server(shop, port or free_port(), *arguments, **variables)
         started.append(server)
         server.wait_for("Serving ")
         return server
@@ -96,7 +96,7 @@ def test_a_worker_and_a_web_process_that_are_killed_are_started_again(serve):
             selectors.DefaultSelector().select(0.1)
 
 
-def test_a_second_signal_stops_at_once(shop, serve):
+def test_calls_are_traced_and_a_second_signal_stops_at_once(shop, serve):
     slow = shop / "plugins" / "scrm_slow"
     slow.mkdir(parents=True)
     (slow / "__init__.py").write_text(
@@ -104,6 +104,9 @@ def test_a_second_signal_stops_at_once(shop, serve):
         "from scrm_core.api import Plugin, hookimpl\n\n"
         "class Slow(Plugin):\n"
         "    name, version, summary, requires_core = 'slow', '1', 'takes its time', '>=0.0'\n\n"
+        "    @hookimpl\n"
+        "    def check_lead(self, draft):\n"
+        "        assert draft.source\n\n"
         "    @hookimpl\n"
         "    def on_lead(self, event):\n"
         "        print('slow handler began', flush=True)\n"
@@ -113,11 +116,17 @@ def test_a_second_signal_stops_at_once(shop, serve):
         file.write('plugins_dir = "plugins"\n')
     with (shop / "brands" / "acme.toml").open("a") as file:
         file.write("[plugins.slow]\n")
-    server = serve()
+    server = serve(SCRM_TRACE="1")
     family = server.family()
-    (shop / "leads.csv").write_text("phone,source,key\n13800138000,form,1\n")
-    assert scrm(shop, "import", "leads", "acme", "leads.csv").returncode == 0
+    key = json.loads(scrm(shop, "key", "create", "acme", "--json").stdout)["key"]
+    body = json.dumps({"phone": "13800138000", "name": "Ada", "source": "form", "key": "no-7"}).encode()
+    head = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    with urlopen(Request(f"http://127.0.0.1:{server.port}/api/v1/acme/leads", body, head), timeout=20) as answer:
+        assert answer.status == 201
     server.wait_for("slow handler began")
+    traced = [line for line in server.said.splitlines() if line.startswith("trace: ")]
+    assert re.fullmatch(r"trace: acme  LeadDraft  slow  check_lead  ok  \d+\.\d ms", traced[0])
+    assert not any(told in line for line in traced for told in ("138", "Ada", "no-7"))
     server.process.send_signal(signal.SIGTERM)
     server.wait_for("SIGTERM: stopping")
     before = time.monotonic()

@@ -19,7 +19,10 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_SHIPPED = {"__pycache__", "tests"}
-EXTRAS = ("postgres", "redis", "benefitcard", "cards", "coupons", "games", "redpacket", "referral", "sms", "wechat")
+EXTRAS = (
+    *("postgres", "redis", "benefitcard", "cards", "coupons", "games", "koc", "redpacket", "referral", "sms", "swap"),
+    "wechat",
+)
 
 
 def setup_cfg() -> configparser.ConfigParser:

@@ -328,12 +328,16 @@ TRIED = {
     ),
     "a guard that returns False": (
         HOOK.format("check_lead(self, draft)", "return False"), "", {},
-        "handlers: plugin 'tea': check_lead returned False, which means nothing; raise Veto(reason) to refuse, "
+        "handlers: {f}:12: plugin 'tea': check_lead returned False, which means nothing; raise Veto(reason) to refuse, "
         "return nothing otherwise",
     ),
     "a cart that is no cart": (
         HOOK.format("filter_cart(self, cart)", "return cart.payable_minor"), "", {},
-        "handlers: plugin 'tea' failed in filter_cart: TypeError: filter_cart returns a Cart or None, not int",
+        "handlers: {f}:12: plugin 'tea' failed in filter_cart: TypeError: filter_cart returns a Cart or None, not int",
+    ),
+    "a cart that is asked for what it has not": (
+        HOOK.format("filter_cart(self, cart)", "return cart.total"), "", {},
+        "handlers: {f}:14: plugin 'tea' failed in filter_cart: AttributeError: 'Cart' object has no attribute 'total'",
     ),
     "a job that breaks": (
         'jobs = (Job("nightly", 86_400, "tidy"),)\ndef tidy(self):\n    self.cups', "", {},
