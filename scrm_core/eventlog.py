@@ -15,7 +15,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from .db import brand_db, current_handle
-from .db.bulk import execute, insert_rows, update_rows
+from .db.bulk import array, execute, insert_rows, update_rows
 from .db.router import STATE, notify
 from .facts import EVENT_TYPES, Fact, OrderLineFact, OrderPaid
 from .models import Event
@@ -100,7 +100,7 @@ def append_encoded(events: Sequence[tuple[str, int | None, int, int, str]], *, r
         arrays = ", ".join(f"?::{kind}[]" for kind in _TYPES)
         execute(
             f"INSERT INTO event ({', '.join(_COLUMNS)}) SELECT * FROM unnest({arrays})",
-            [list(column) for column in zip(*rows, strict=True)],
+            [array(column) for column in zip(*rows, strict=True)],
         )
     if STATE.depth:
         STATE.appended = True

@@ -8,6 +8,7 @@ every transaction instead, since two statements may run on two connections.
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +28,17 @@ _HERE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
 _THERE = (
     "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c tcp_user_timeout=25000"
 )
+
+
+@functools.cache
+def _planned_cursor() -> Any:
+    import psycopg
+
+    class Planned(psycopg.Cursor):  # type: ignore[type-arg]
+        def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+            return super().execute(query, params, **{**options, "prepare": False})
+
+    return Planned
 
 
 class BrandPostgres(LazyTransactions, PooledPostgresqlDatabase):  # type: ignore[misc]
@@ -110,6 +122,20 @@ class BrandPostgres(LazyTransactions, PooledPostgresqlDatabase):  # type: ignore
         except (peewee.OperationalError, peewee.InterfaceError):
             self._heal()
             raise
+
+    def execute_planned(self, sql: str, params: Any) -> Any:
+        """Run a statement whose best plan depends on its values: planned for them each time.
+
+        A prepared statement keeps the plan that was best when its tables were empty until somebody has counted
+        their rows again: each look-up would read all that has come since.
+        """
+        return self._execute_cursor(sql, params, planned=True)
+
+    def cursor(self, planned: bool = False) -> Any:
+        """A cursor; a ``planned`` one has each statement planned for its values."""
+        if not planned:
+            return super().cursor()
+        return _planned_cursor()(self._state.conn)
 
     def executemany(self, sql: str, rows: list[tuple[Any, ...]]) -> int:
         """Run one statement for many rows; returns the number of rows it changed."""

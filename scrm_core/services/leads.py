@@ -20,7 +20,7 @@ from ..limits import LIMITS
 from ..models import Touch
 from ..values.text import clean_text
 from .consent import ConsentIn
-from .resolving import IdentityIn, LostRace, resolve_rows
+from .resolving import IdentityIn, LostRace, Resolved, resolve_rows
 
 if TYPE_CHECKING:
     from ..brands import Brand
@@ -214,6 +214,7 @@ def _write(
         at=[lead.at for lead in leads],
         origin=leads[0].source if len({lead.source for lead in leads}) == 1 else "lead",
         names=[lead.name.strip() for lead in leads],
+        channels=[entry.source.channel_id for entry in entries],
     )
     people = [person for person in resolved if person is not None]
     if len(people) != len(entries):
@@ -262,13 +263,14 @@ def _touch(entries: Sequence[_Entry], contact_ids: Sequence[int]) -> None:
         raise LostRace
 
 
-def _arrive(brand: Brand, entries: Sequence[_Entry], people: Sequence[Any]) -> list[bool]:
+def _arrive(brand: Brand, entries: Sequence[_Entry], people: Sequence[Resolved]) -> list[bool]:
     """Note when and through which channel each contact first came; per lead whether it is the contact's first.
 
-    The earliest event counts, whichever was imported first.
+    The earliest event counts, whichever was imported first. New contacts have it already.
     """
+    new = {person.contact_id for person in people if person.created}
     had = {person.contact_id: False for person in people}
-    present = sorted({person.contact_id for person in people} - {p.contact_id for p in people if p.created})
+    present = sorted(had.keys() - new)
     if present:
         hold = "" if current_handle().engine == "sqlite" else " ORDER BY id FOR NO KEY UPDATE"
         rows = fetch_in(f"SELECT id, lead_at IS NOT NULL FROM contact WHERE id IN ({{in}}){hold}", present)
@@ -279,7 +281,7 @@ def _arrive(brand: Brand, entries: Sequence[_Entry], people: Sequence[Any]) -> l
         contact_id, at = person.contact_id, entry.lead.at
         answers.append(not had[contact_id])
         had[contact_id] = True
-        if contact_id not in earliest or at < earliest[contact_id][0]:
+        if contact_id not in new and (contact_id not in earliest or at < earliest[contact_id][0]):
             earliest[contact_id] = (at, entry.source.channel_id)
     now = brand.now()
     update_rows(

@@ -39,6 +39,7 @@ WORLDWIDE = frozenset({"phone", "unionid", "external_userid"})
 
 _ATTEMPTS = 10
 _CONTACT_COLUMNS = ("id", "uid", "name", "state", "origin", "created_at", "updated_at")
+_LEAD_COLUMNS = (*_CONTACT_COLUMNS, "lead_at", "lead_channel_id")
 _IDENTITY_COLUMNS = ("contact_id", "kind", "namespace", "value", "verified", "origin", "created_at")
 
 
@@ -149,8 +150,13 @@ def resolve_rows(
     at: Sequence[int],
     origin: str,
     names: Sequence[str] | None = None,
+    channels: Sequence[int | None] | None = None,
 ) -> list[Resolved | None]:
-    """One attempt at :meth:`Contacts.resolve_many`; raises LostRace when it must be made again."""
+    """One attempt at :meth:`Contacts.resolve_many`; raises LostRace when it must be made again.
+
+    ``channels`` says that the rows are leads, and through which channel each came:
+    a new contact arrived with its earliest row.
+    """
     keyed = [[(i.kind, i.namespace, i.value) for i in row] for row in rows]
     known = look_up({key for row in keyed for key in row}, hold=True)
     missing = {key for row in keyed for key in row if key not in known}
@@ -167,7 +173,7 @@ def resolve_rows(
 
     uids = {person.contact_id: person.uid for person in known.values()}
     ids = dict(zip(fresh, allocate_ids(Contact, len(fresh)) if fresh else (), strict=True))
-    _create(brand, ids, roots, at, origin, names, uids)
+    _create(brand, ids, roots, at, origin, names, channels, uids)
     gained = _attach(keyed, rows, roots, known, suppressed, ids, at, origin)
     merges = sets.merged()
     for winner_id, loser_id in merges:
@@ -254,27 +260,30 @@ def _create(
     at: Sequence[int],
     origin: str,
     names: Sequence[str] | None,
+    channels: Sequence[int | None] | None,
     uids: dict[int, str],
 ) -> None:
     """Insert the new contacts: first seen at the earliest instant of their rows, with the first name given."""
     if not ids:
         return
-    first_at: dict[int, int] = {}
+    earliest: dict[int, int] = {}
     first_name: dict[int, str] = {}
     for index, root in enumerate(roots):
         contact_id = ids.get(root) if isinstance(root, tuple) else None
         if contact_id is None:
             continue
-        first_at[contact_id] = min(at[index], first_at.get(contact_id, at[index]))
+        if contact_id not in earliest or at[index] < at[earliest[contact_id]]:
+            earliest[contact_id] = index
         if names is not None and names[index]:
             first_name.setdefault(contact_id, names[index])
     now = brand.now()
     rows = []
     for contact_id, uid in zip(ids.values(), new_uids(len(ids)), strict=True):
         uids[contact_id] = uid
-        name = first_name.get(contact_id, "")
-        rows.append((contact_id, uid, name, "active", origin, first_at[contact_id], now))
-    insert_rows(Contact, _CONTACT_COLUMNS, rows)
+        name, first = first_name.get(contact_id, ""), earliest[contact_id]
+        row = (contact_id, uid, name, "active", origin, at[first], now)
+        rows.append(row if channels is None else (*row, at[first], channels[first]))
+    insert_rows(Contact, _CONTACT_COLUMNS if channels is None else _LEAD_COLUMNS, rows)
 
 
 def new_uids(count: int) -> list[str]:
