@@ -15,7 +15,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from .db import brand_db, current_handle
-from .db.bulk import array, execute, insert_rows, update_rows
+from .db.bulk import Rows, array, execute, insert_together, update_rows
 from .db.router import STATE, notify
 from .facts import EVENT_TYPES, Fact, OrderLineFact, OrderPaid
 from .models import Event
@@ -63,15 +63,19 @@ def append(events: Iterable[NewEvent], *, recorded_at: int) -> int:
     Services call it in the transaction that writes what happened. The worker
     is nudged after the commit.
     """
+    return append_beside(None, events, recorded_at=recorded_at)[1]
+
+
+def append_beside(others: Rows | None, events: Iterable[NewEvent], *, recorded_at: int) -> tuple[int, int]:
+    """Append events with rows of another table, in one statement where that can be; returns how many of both."""
     rows = [(e.type, e.contact_id, e.at, recorded_at, 1 if e.backfill else 0, e.data) for e in events]
-    if not rows:
-        return 0
-    insert_rows(Event, _COLUMNS, rows)
-    if STATE.depth:
+    inserts = [Rows(Event, _COLUMNS, rows)] if others is None else [others, Rows(Event, _COLUMNS, rows)]
+    *before, appended = insert_together(*inserts)
+    if appended and STATE.depth:
         STATE.appended = True
-    else:
+    elif appended:
         notify(current_handle())
-    return len(rows)
+    return (before[0] if before else 0), appended
 
 
 _CHUNK = 250

@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import peewee
 
@@ -132,6 +132,32 @@ def insert_rows(
     return int(cursor.rowcount)
 
 
+class Rows(NamedTuple):
+    """Rows to be inserted, as :func:`insert_rows` takes them."""
+
+    model: type[peewee.Model]
+    columns: tuple[str, ...]
+    rows: Sequence[Sequence[Any]]
+    on_conflict: str = ""
+
+
+def insert_together(*inserts: Rows) -> list[int]:
+    """Insert rows of several tables, on PostgreSQL in one statement; returns how many of each were inserted.
+
+    Rows may point to one another: foreign keys are looked at when all are there.
+    """
+    if current_handle().engine == "sqlite" or not all(each.rows for each in inserts):
+        return [insert_rows(each.model, each.columns, each.rows, on_conflict=each.on_conflict) for each in inserts]
+    parts, params = [], []
+    for each in inserts:
+        sql = _unnest_sql(each.model, each.columns, each.on_conflict)
+        data = _convert(each.model, each.columns, each.rows)
+        parts.append(f"made_{len(parts)} AS ({sql} RETURNING 1)")
+        params += [array(column) for column in zip(*data, strict=True)]
+    totals = ", ".join(f"(SELECT count(*) FROM made_{place})" for place in range(len(parts)))
+    return [int(count) for count in brand_db.execute_sql(f"WITH {', '.join(parts)} SELECT {totals}", params).fetchone()]
+
+
 def insert_returning(
     model: type[peewee.Model],
     columns: Sequence[str],
@@ -185,7 +211,8 @@ def allocate_ids(model: type[peewee.Model], count: int) -> list[int]:
         (top,) = brand_db.execute_sql(f'SELECT coalesce(max(id), 0) FROM "{table}"').fetchone()
         return list(range(top + 1, top + 1 + count))
     cursor = brand_db.execute_sql(
-        f"SELECT nextval(pg_get_serial_sequence('\"{table}\"', 'id')) FROM generate_series(1, %s)", (count,)
+        f"SELECT nextval((SELECT pg_get_serial_sequence('\"{table}\"', 'id')::regclass)) FROM generate_series(1, %s)",
+        (count,),
     )
     return [int(row[0]) for row in cursor.fetchall()]
 

@@ -22,6 +22,10 @@ _AWAY = (
 _LOCK_TIMEOUT = "55P03"
 
 
+class GivenUp(peewee.InternalError):  # type: ignore[misc]
+    """A transaction was to be committed in which a statement failed: the database has undone it."""
+
+
 def _origin(exc: BaseException) -> BaseException:
     cause: BaseException = exc
     while cause.__cause__ is not None or cause.__context__ is not None:

@@ -27,8 +27,7 @@ from typing import Any, TypeVar
 import peewee
 
 from ..errors import Busy
-from .bulk import execute
-from .faults import is_fault, is_transient, translate
+from .faults import GivenUp, is_fault, is_transient, translate
 from .router import STATE, BrandHandle, brand_db, current_handle, transactional
 
 I = TypeVar("I")  # noqa: E741
@@ -262,7 +261,7 @@ def _commit(group: list[_Work], gather: Callable[[list[_Work]], None]) -> None:
 
 def _undone(error: BaseException) -> bool:
     """Whether a commit that raised this has certainly been rolled back."""
-    return is_transient(error) or isinstance(error, peewee.IntegrityError)
+    return is_transient(error) or isinstance(error, peewee.IntegrityError | GivenUp)
 
 
 def _one_group_at_a_time() -> bool:
@@ -275,7 +274,8 @@ def _one_group_at_a_time() -> bool:
     handle = current_handle()
     if handle.engine == "sqlite":
         return False
-    execute("SELECT pg_advisory_xact_lock(hashtext('scrm group'), hashtext(?))", (handle.schema or handle.name,))
+    lock = "SELECT pg_advisory_xact_lock(hashtext('scrm group'), hashtext(%s))"
+    handle.database.execute_planned(lock, (handle.schema or handle.name,))
     return True
 
 
@@ -322,5 +322,5 @@ def _apart(work: _Work) -> None:
         with brand_db.atomic():
             work.run()
     except BaseException as error:
-        if is_fault(error) or work.error is None:
+        if is_fault(error) or error is not work.error:  # another one: its savepoint could not be undone
             raise

@@ -45,6 +45,19 @@ class LazyTransactions:
             self._lazy.begin = False
             self.begin()  # type: ignore[attr-defined]
 
+    def open_savepoint(self, name: str) -> None:
+        """Begin a savepoint in the open transaction."""
+        self.execute_sql(f"SAVEPOINT {name}")  # type: ignore[attr-defined]
+
+    def release_savepoint(self, name: str) -> None:
+        """Keep what was written since a savepoint; raises when the database has given its transaction up."""
+        self.execute_sql(f"RELEASE SAVEPOINT {name}")  # type: ignore[attr-defined]
+
+    def undo_savepoint(self, name: str) -> None:
+        """Undo what was written since a savepoint, and end it."""
+        self.execute_sql(f"ROLLBACK TO SAVEPOINT {name}")  # type: ignore[attr-defined]
+        self.execute_sql(f"RELEASE SAVEPOINT {name}")  # type: ignore[attr-defined]
+
     def _execute_cursor(self, sql: str, params: Any, **options: Any) -> Any:
         if STATE.unit is not None:
             self.before_statement(sql)

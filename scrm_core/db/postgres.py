@@ -1,5 +1,10 @@
 """One PostgreSQL schema per brand, one pool of connections for all brands.
 
+BEGIN and SAVEPOINT wait for the statement that follows them: they have no effect
+of their own, and each would be a turn of the server's process and one of ours.
+RELEASE waits as well while the transaction is sound, for then it cannot fail; a
+COMMIT ends what was not released. Nothing that reads or writes ever waits.
+
 ``search_path`` is set when a connection changes brand. With
 ``transaction_pooler=True`` (pgbouncer in transaction mode) it is set inside
 every transaction instead, since two statements may run on two connections.
@@ -10,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,8 +24,9 @@ from playhouse.pool import PooledPostgresqlDatabase
 
 from ..errors import CrossBrand
 from ..limits import LIMITS
+from .faults import GivenUp
 from .lazy import LazyTransactions
-from .router import BrandHandle, current_handle
+from .router import STATE, BrandHandle, current_handle
 
 # A machine whose cable is out says nothing. Its transaction would hold its locks, and hold up the delivery
 # of every brand of the server, until the kernel gives up: hours. Each end asks the other after ten silent
@@ -29,14 +36,35 @@ _THERE = (
     "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c tcp_user_timeout=25000"
 )
 
+_IDLE, _FAILED, _GONE = 0, 3, 4
+"""psycopg's ``TransactionStatus``: none is open; a statement of it failed; nobody is there any more."""
+_PARSED = 1_000
+"""The most statements that are remembered as ones that the server can parse."""
+
+
+class _Waiting(threading.local):
+    """What this thread's transaction is to hear before its next statement."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
 
 @functools.cache
 def _planned_cursor() -> Any:
     import psycopg
 
-    class Planned(psycopg.Cursor):  # type: ignore[type-arg]
+    class Planned(psycopg.ClientCursor):  # type: ignore[type-arg]
+        """Sends a statement with its values in it, which is planned for them; what waits goes before it."""
+
+        database: BrandPostgres
+
         def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-            return super().execute(query, params, **{**options, "prepare": False})
+            text = self.mogrify(query, params)
+            with self.database.saying(query if text.isascii() else None) as waiting:
+                super().execute("; ".join((*waiting, text)), prepare=False)
+            while self.nextset():  # the last answer is the statement's
+                pass
+            return self
 
     return Planned
 
@@ -46,6 +74,8 @@ class BrandPostgres(LazyTransactions, PooledPostgresqlDatabase):  # type: ignore
 
     def __init__(self, url: str, *, transaction_pooler: bool = False, connections: int | None = None) -> None:
         self._local_path = transaction_pooler
+        self._waiting = _Waiting()
+        self._parsed: set[str] = set()
         super().__init__(
             url,
             prefer_psycopg3=True,
@@ -75,20 +105,101 @@ class BrandPostgres(LazyTransactions, PooledPostgresqlDatabase):  # type: ignore
         handle = current_handle()
         if self.is_closed():
             self.connect()
-        if self._local_path:
-            super().begin(isolation_level)
-            with peewee.__exception_wrapper__:
-                self._state.conn.execute(f'SET LOCAL search_path TO "{handle.schema}"')
-            self._state.conn.scrm_schema = None
-        else:
+        self._waiting.said.clear()
+        if not self._local_path:
             self._enter_schema(handle)
+        if isolation_level is None:
+            self._waiting.said.append("BEGIN")
+        else:
             super().begin(isolation_level)
+        if self._local_path:
+            self._waiting.said.append(f'SET LOCAL search_path TO "{handle.schema}"')
+            self._state.conn.scrm_schema = None
+
+    def commit(self) -> None:
+        if "BEGIN" in self._take_waiting():
+            return  # the server has not heard of this transaction
+        if self._status() == _FAILED:
+            # It would answer COMMIT by rolling back, and call that no error.
+            raise GivenUp("a statement of this transaction failed; what was written in it is undone")
+        super().commit()
 
     def rollback(self) -> None:
+        waiting = self._take_waiting()
         if self.is_closed() or self._state.conn.closed:
             self._drop_connection()
+        elif "BEGIN" not in waiting:
+            super().rollback()
+
+    def open_savepoint(self, name: str) -> None:
+        if STATE.unit is not None:
+            self.before_statement("SAVEPOINT")  # a delivery's transaction begins
+        if self._status() in (_FAILED, _GONE):
+            super().open_savepoint(name)
+        else:
+            self._waiting.said.append(f"SAVEPOINT {name}")
+
+    def release_savepoint(self, name: str) -> None:
+        if self._forget_savepoint(name):
             return
-        super().rollback()
+        if self._status() in (_FAILED, _GONE):
+            super().release_savepoint(name)
+        else:
+            self._waiting.said.append(f"RELEASE SAVEPOINT {name}")
+
+    def undo_savepoint(self, name: str) -> None:
+        if self._forget_savepoint(name):
+            return
+        self._waiting.said.clear()  # savepoints inside this one: they go with it
+        super().undo_savepoint(name)
+
+    def _forget_savepoint(self, name: str) -> bool:
+        """True when the server has not heard of the savepoint, and now never will."""
+        said = self._waiting.said
+        if f"SAVEPOINT {name}" not in said:
+            return False
+        del said[len(said) - 1 - said[::-1].index(f"SAVEPOINT {name}") :]
+        return True
+
+    def _status(self) -> int:
+        """How the transaction stands, as the server said with its last answer."""
+        conn = self._state.conn
+        return _GONE if conn is None else int(conn.pgconn.transaction_status)
+
+    def _take_waiting(self) -> list[str]:
+        """What waits, which then waits no more."""
+        taken, self._waiting.said = self._waiting.said, []
+        return taken
+
+    @contextlib.contextmanager
+    def saying(self, statement: str | None) -> Iterator[list[str]]:
+        """What is to be sent in one message with a statement, before it; sent alone where it may not be.
+
+        The server parses and converts a message whole before it does anything. A
+        savepoint must not fail with what is to happen in it: it goes with a statement
+        that was parsed before, and None is one that needs a conversion.
+        """
+        if statement not in self._parsed:
+            self._say_waiting()
+        waiting = self._waiting.said
+        try:
+            yield waiting
+        finally:
+            self._heard()
+        if statement is not None and len(self._parsed) < _PARSED:
+            self._parsed.add(statement)
+
+    def _say_waiting(self) -> None:
+        if self._waiting.said:
+            try:
+                self._state.conn.execute("; ".join(self._waiting.said), prepare=False)
+            finally:
+                self._heard()
+
+    def _heard(self) -> None:
+        """Nothing waits any more, unless the server has not even begun: then the next statement must not go alone."""
+        if self._status() != _IDLE:
+            self._waiting.said = []
 
     def _enter_schema(self, handle: BrandHandle) -> None:
         conn = self._state.conn
@@ -127,15 +238,20 @@ class BrandPostgres(LazyTransactions, PooledPostgresqlDatabase):  # type: ignore
         """Run a statement whose best plan depends on its values: planned for them each time.
 
         A prepared statement keeps the plan that was best when its tables were empty until somebody has counted
-        their rows again: each look-up would read all that has come since.
+        their rows again: each look-up would read all that has come since. What waits goes in the same message.
         """
         return self._execute_cursor(sql, params, planned=True)
 
-    def cursor(self, planned: bool = False) -> Any:
-        """A cursor; a ``planned`` one has each statement planned for its values."""
+    def cursor(self, named_cursor: Any = None, planned: bool = False) -> Any:
+        """A cursor in the open transaction; a ``planned`` one has each statement planned for its values."""
+        if self.is_closed():
+            self.connect()
         if not planned:
-            return super().cursor()
-        return _planned_cursor()(self._state.conn)
+            self._say_waiting()
+            return super().cursor(named_cursor)
+        cursor = _planned_cursor()(self._state.conn)
+        cursor.database = self
+        return cursor
 
     def executemany(self, sql: str, rows: list[tuple[Any, ...]]) -> int:
         """Run one statement for many rows; returns the number of rows it changed."""

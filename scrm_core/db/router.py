@@ -176,21 +176,17 @@ class _Savepoint:
         self._database, self._name = database, f"depth_{depth}"
 
     def __enter__(self) -> None:
-        self._database.execute_sql(f"SAVEPOINT {self._name}")
+        self._database.open_savepoint(self._name)
 
     def __exit__(self, exc_type: Any, exc: Any, tb: Any) -> None:
         if exc_type is None:
             try:
-                self._database.execute_sql(f"RELEASE SAVEPOINT {self._name}")
+                self._database.release_savepoint(self._name)
             except Exception:
-                self._roll_back()
+                self._database.undo_savepoint(self._name)
                 raise
         else:
-            self._roll_back()
-
-    def _roll_back(self) -> None:
-        self._database.execute_sql(f"ROLLBACK TO SAVEPOINT {self._name}")
-        self._database.execute_sql(f"RELEASE SAVEPOINT {self._name}")
+            self._database.undo_savepoint(self._name)
 
 
 class _Atomic:

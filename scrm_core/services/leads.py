@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import eventlog
 from ..db import brand_db, current_handle
-from ..db.bulk import fetch_in, insert_rows, update_rows
+from ..db.bulk import Rows, fetch_in, update_rows
 from ..errors import Invalid, Veto
 from ..facts import LeadDraft
 from ..limits import LIMITS
@@ -219,7 +219,6 @@ def _write(
     people = [person for person in resolved if person is not None]
     if len(people) != len(entries):
         raise LostRace  # suppressed at this very moment
-    _touch(entries, [person.contact_id for person in people])
     arrived = _arrive(brand, entries, people)
     _tag(brand, entries, [person.contact_id for person in people])
     events = []
@@ -247,10 +246,13 @@ def _write(
         }
         events.append(eventlog.NewEvent("lead.captured", person.contact_id, lead.at, fact, lead.backfill))
         answers[entry.index] = LeadResult(person.contact_id, person.uid, entry.name, person.created, True)
-    eventlog.append(events, recorded_at=brand.now())
+    touches = _touches(entries, [person.contact_id for person in people])
+    touched, _ = eventlog.append_beside(touches, events, recorded_at=brand.now())
+    if touched != len(entries):
+        raise LostRace  # somebody else has captured one of them at this very moment
 
 
-def _touch(entries: Sequence[_Entry], contact_ids: Sequence[int]) -> None:
+def _touches(entries: Sequence[_Entry], contact_ids: Sequence[int]) -> Rows:
     rows = sorted(
         (
             (contact_id, "lead", entry.lead.source.strip(), entry.source.channel_id, entry.source.link_id,
@@ -259,8 +261,7 @@ def _touch(entries: Sequence[_Entry], contact_ids: Sequence[int]) -> None:
         ),
         key=lambda row: row[6],
     )  # fmt: skip
-    if insert_rows(Touch, _TOUCH_COLUMNS, rows, on_conflict="ON CONFLICT (key) DO NOTHING") != len(rows):
-        raise LostRace
+    return Rows(Touch, _TOUCH_COLUMNS, rows, "ON CONFLICT (key) DO NOTHING")
 
 
 def _arrive(brand: Brand, entries: Sequence[_Entry], people: Sequence[Resolved]) -> list[bool]:

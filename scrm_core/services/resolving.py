@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from ..db import brand_db, current_handle
-from ..db.bulk import allocate_ids, fetch_in, insert_rows, update_rows
+from ..db.bulk import Rows, allocate_ids, fetch_in, insert_together, update_rows
 from ..errors import Busy
 from ..models import Contact, Identity
 from ..values.identities import normalise
@@ -173,8 +173,8 @@ def resolve_rows(
 
     uids = {person.contact_id: person.uid for person in known.values()}
     ids = dict(zip(fresh, allocate_ids(Contact, len(fresh)) if fresh else (), strict=True))
-    _create(brand, ids, roots, at, origin, names, channels, uids)
-    gained = _attach(keyed, rows, roots, known, suppressed, ids, at, origin)
+    contacts = _new_contacts(brand, ids, roots, at, origin, names, channels, uids)
+    gained = _store(contacts, keyed, rows, roots, known, suppressed, ids, at, origin)
     merges = sets.merged()
     for winner_id, loser_id in merges:
         brand.contacts.merge(winner_id, loser_id, actor=origin, reason="identities")
@@ -253,7 +253,7 @@ def _connect(
     return sets, out
 
 
-def _create(
+def _new_contacts(
     brand: Brand,
     ids: dict[IdentityKey, int],
     roots: Sequence[Node | None],
@@ -262,10 +262,8 @@ def _create(
     names: Sequence[str] | None,
     channels: Sequence[int | None] | None,
     uids: dict[int, str],
-) -> None:
-    """Insert the new contacts: first seen at the earliest instant of their rows, with the first name given."""
-    if not ids:
-        return
+) -> Rows:
+    """The rows of new contacts: first seen at the earliest instant of their rows, with the first name given."""
     earliest: dict[int, int] = {}
     first_name: dict[int, str] = {}
     for index, root in enumerate(roots):
@@ -283,7 +281,7 @@ def _create(
         name, first = first_name.get(contact_id, ""), earliest[contact_id]
         row = (contact_id, uid, name, "active", origin, at[first], now)
         rows.append(row if channels is None else (*row, at[first], channels[first]))
-    insert_rows(Contact, _CONTACT_COLUMNS if channels is None else _LEAD_COLUMNS, rows)
+    return Rows(Contact, _CONTACT_COLUMNS if channels is None else _LEAD_COLUMNS, rows)
 
 
 def new_uids(count: int) -> list[str]:
@@ -292,7 +290,8 @@ def new_uids(count: int) -> list[str]:
     return [text[start : start + 24] for start in range(0, len(text), 24)]
 
 
-def _attach(
+def _store(
+    contacts: Rows,
     keyed: Sequence[Sequence[IdentityKey]],
     rows: Sequence[Sequence[IdentityIn]],
     roots: Sequence[Node | None],
@@ -302,7 +301,7 @@ def _attach(
     at: Sequence[int],
     origin: str,
 ) -> set[int]:
-    """Store the identities that nobody had; returns the contacts that gained one."""
+    """Store new contacts and the identities that nobody had; returns the contacts that gained one."""
     new: dict[IdentityKey, tuple[int, str, str, str, int, str, int]] = {}
     proven: set[IdentityKey] = set()
     for index, root in enumerate(roots):
@@ -318,9 +317,8 @@ def _attach(
     ordered = [
         (*row[:4], 1, *row[5:]) if key in proven else row for key, row in sorted(new.items())
     ]
-    stored = insert_rows(
-        Identity, _IDENTITY_COLUMNS, ordered, on_conflict="ON CONFLICT (kind, namespace, value) DO NOTHING"
-    )
+    identities = Rows(Identity, _IDENTITY_COLUMNS, ordered, "ON CONFLICT (kind, namespace, value) DO NOTHING")
+    _, stored = insert_together(contacts, identities)
     if stored != len(ordered):
         raise LostRace
     update_rows(
