@@ -3,7 +3,8 @@
 A lead or an order that is posted alone needs a transaction of its own and waits
 for the disk alone, and a crowd waits for one after the other. Here requests to
 one path gather while those before them are written; the application writes all
-of them at once. Without a crowd a lot has one request and waits for nobody.
+of them at once. Without a crowd a lot has one request and waits for nobody. On
+PostgreSQL short links gather too: the server is asked for all of a lot at once.
 
 Nobody is answered before what was written is on the disk. That wait is done by
 another thread: meanwhile this one serves everything else.
@@ -30,13 +31,13 @@ Sent = tuple[int, list[tuple[str, str]], bytes]
 
 
 class Together(Protocol):
-    """An application that can answer several requests to one path at once."""
+    """An application that can answer several requests of one kind at once."""
 
-    def gathers(self, environ: Environ) -> bool:
-        """Whether this request may be answered with others of its path; called when it has come whole."""
+    def gathers(self, environ: Environ) -> str:
+        """The kind of requests that this one may be answered with, empty for none; called when it has come whole."""
 
     def answer_many(self, environs: Sequence[Environ]) -> list[Any]:
-        """An answer to each, in order; whatever goes wrong is one."""
+        """An answer to each, in order; whatever goes wrong is one. None is a request that is answered by itself."""
 
     def refuse(self, environ: Environ, error: BaseException) -> Any:
         """The answer that an error stands for, to this request."""
@@ -51,34 +52,34 @@ class Lots:
     def __init__(self, app: Together, pool: Executor | None) -> None:
         self._app, self._pool = app, pool
         self._disk = ThreadPoolExecutor(4, "disk")
-        self._waiting: dict[str, list[tuple[Environ, asyncio.Future[Sent]]]] = {}
+        self._waiting: dict[str, list[tuple[Environ, asyncio.Future[Sent | None]]]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def answer(self, environ: Environ) -> Sent | None:
         """The answer to a request, or None for one that is answered by itself."""
-        if not self._app.gathers(environ):
+        kind = self._app.gathers(environ)
+        if not kind:
             return None
-        path = environ["PATH_INFO"]
-        future: asyncio.Future[Sent] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(path, []).append((environ, future))
-        if path not in self._tasks:
-            self._tasks[path] = asyncio.create_task(self._serve(path))
+        future: asyncio.Future[Sent | None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(kind, []).append((environ, future))
+        if kind not in self._tasks:
+            self._tasks[kind] = asyncio.create_task(self._serve(kind))
         return await future
 
-    async def _serve(self, path: str) -> None:
-        """Answer lot after lot of a path until nobody waits."""
+    async def _serve(self, kind: str) -> None:
+        """Answer lot after lot of a kind until nobody waits."""
         try:
-            while waiting := self._waiting.pop(path, None):
+            while waiting := self._waiting.pop(kind, None):
                 lot, left = waiting[:MOST], waiting[MOST:]
                 if left:
-                    self._waiting[path] = left
+                    self._waiting[kind] = left
                 environs = [environ for environ, _ in lot]
                 for (environ, future), answered in zip(lot, await self._answers(environs), strict=True):
                     if not future.done():  # done: whoever asked has gone away
-                        future.set_result(self._app.sent(environ, answered))
+                        future.set_result(None if answered is None else self._app.sent(environ, answered))
                 await asyncio.sleep(0)  # the answers leave, and what came meanwhile is read
         finally:
-            del self._tasks[path]
+            del self._tasks[kind]
 
     async def _answers(self, environs: list[Environ]) -> list[Any]:
         """The answers to a lot, when what was written is on the disk."""

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from .. import eventlog
 from ..clock import MS_PER_DAY
 from ..db import transactional
-from ..db.bulk import allocate_ids, execute, insert_returning, insert_rows
+from ..db.bulk import allocate_ids, execute, fetch_in, insert_returning, insert_rows
 from ..errors import Gone, Invalid, NotFound
 from ..limits import LIMITS
 from ..models import Link
@@ -93,6 +93,15 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
+class Asker:
+    """Who opens a link: its code, the value of the visitor's cookie, the User-Agent."""
+
+    code: str
+    visitor: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
 class Attribution:
     """The visit that a person's coming is put down to (归因)."""
 
@@ -102,6 +111,32 @@ class Attribution:
     channel_id: int
     channel: str
     at: int
+
+
+_LINK_BY_CODE = (
+    "SELECT l.code, l.id, l.target, l.expires_at, l.disabled_at, c.code, l.variant, l.owner, l.campaign "
+    "FROM link l JOIN channel c ON c.id = l.channel_id WHERE "
+)
+
+
+def _opening(row: tuple[Any, ...], asker: Asker, at: int) -> Opening:
+    """A link's row of ``_LINK_BY_CODE`` as it is opened; raises Gone for one that has ended."""
+    code, link_id, target, expires_at, disabled_at, channel, variant, owner, campaign = row
+    if disabled_at is not None or (expires_at is not None and expires_at <= at):
+        raise Gone("this link has ended")
+    if _SAFE_TARGET.match(target) is None or _ENCODED_CONTROL.search(target):
+        raise Gone("this link leads nowhere safe")
+    visitor = clean_text(asker.visitor, field="visitor", max_length=LIMITS.name)
+    data = {
+        "link_id": link_id,
+        "code": code,
+        "channel": channel,
+        "variant": variant,
+        "owner": owner,
+        "campaign": campaign,
+        "visitor": visitor,
+    }
+    return Opening(target, link_id, at, visitor, is_bot(asker.agent), data)
 
 
 class Links:
@@ -222,30 +257,23 @@ class Links:
 
     def open(self, code: str, *, at: int, visitor: str, agent: str) -> Opening:
         """Like :meth:`visit`, but the visit is still to be recorded; nothing is written."""
-        row = execute(
-            "SELECT l.id, l.target, l.expires_at, l.disabled_at, c.code, l.variant, l.owner, l.campaign "
-            "FROM link l JOIN channel c ON c.id = l.channel_id WHERE l.code = ?",
-            (code,),
-        ).fetchone()
+        row = execute(_LINK_BY_CODE + "l.code = ?", (code,)).fetchone()
         if row is None:
             raise NotFound("no such link")
-        link_id, target, expires_at, disabled_at, channel, variant, owner, campaign = row
-        if disabled_at is not None or (expires_at is not None and expires_at <= at):
-            raise Gone("this link has ended")
-        if _SAFE_TARGET.match(target) is None or _ENCODED_CONTROL.search(target):
-            raise Gone("this link leads nowhere safe")
-        visitor = clean_text(visitor, field="visitor", max_length=LIMITS.name)
-        bot = is_bot(agent)
-        data = {
-            "link_id": link_id,
-            "code": code,
-            "channel": channel,
-            "variant": variant,
-            "owner": owner,
-            "campaign": campaign,
-            "visitor": visitor,
-        }
-        return Opening(target, link_id, at, visitor, bot, data)
+        return _opening(row, Asker(code, visitor, agent), at)
+
+    def open_many(self, askers: Sequence[Asker], *, at: int) -> list[Opening | None]:
+        """Like :meth:`open` for links that are opened at once; None for one that leads nowhere."""
+        rows = fetch_in(_LINK_BY_CODE + "l.code IN ({in})", list({asker.code for asker in askers}))
+        found = {row[0]: row for row in rows}
+        openings: list[Opening | None] = []
+        for asker in askers:
+            try:
+                row = found.get(asker.code)
+                openings.append(None if row is None else _opening(row, asker, at))
+            except (Gone, Invalid):
+                openings.append(None)
+        return openings
 
     @transactional
     def record(self, openings: Sequence[Opening], *, spool: str = "", upto: int = 0) -> list[int]:

@@ -56,15 +56,18 @@ class ScrmFlask(Flask):
 
     # What a server may hand over together: scrm_core.lots.Together.
 
-    def gathers(self, environ: Environ) -> bool:
-        if not self._api.gathers(environ):
-            return False
-        environ["scrm.start"] = time.perf_counter()
-        environ["scrm.request_id"] = problems.name_request(environ.get("HTTP_X_REQUEST_ID", ""))
-        return True
+    def gathers(self, environ: Environ) -> str:
+        kind: str = environ["PATH_INFO"] if self._api.gathers(environ) else ""
+        if not kind and self._links.gathers(environ):
+            kind = shortlinks.PREFIX
+        if kind:
+            environ["scrm.start"] = time.perf_counter()
+            environ["scrm.request_id"] = problems.name_request(environ.get("HTTP_X_REQUEST_ID", ""))
+        return kind
 
-    def answer_many(self, environs: Sequence[Environ]) -> list[Answered]:
-        return self._api.answer_many(environs)
+    def answer_many(self, environs: Sequence[Environ]) -> Sequence[Answered | None]:
+        links = environs[0]["PATH_INFO"].startswith(shortlinks.PREFIX)
+        return self._links.answer_many(environs) if links else self._api.answer_many(environs)
 
     def refuse(self, environ: Environ, error: BaseException) -> Answered:
         return told(environ, error)

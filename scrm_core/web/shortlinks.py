@@ -13,6 +13,7 @@ import re
 import secrets
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ from ..clock import MS_PER_DAY
 from ..errors import NotFound, ScrmError
 from ..installation import Installation
 from ..limits import LIMITS
+from ..services.links import Asker
 from . import problems
 from .api import Answered
 from .dispatch import NOTHING_HERE, Environ
@@ -93,11 +95,16 @@ class Owners:
         self._known: OrderedDict[str, str] = OrderedDict()
         self._lock = threading.Lock()
 
+    def known(self, code: str) -> Brand | None:
+        """The brand whose code this is if this process has met it; nothing is asked of a database."""
+        owner = self._known.get(code)
+        return self._installation.brand(owner) if owner is not None else None
+
     def of(self, code: str) -> Brand:
         """The brand whose code this is; raises NotFound. A miss only reads, however many brands there are."""
-        owner = self._known.get(code)
-        if owner is not None:
-            return self._installation.brand(owner)
+        met = self.known(code)
+        if met is not None:
+            return met
         for brand in self._installation.brands():
             if self._has(brand, code):
                 with self._lock:
@@ -127,6 +134,8 @@ class ShortLinks:
     def __init__(self, installation: Installation, spool: VisitSpool | None = None) -> None:
         self._clock = installation.clock
         self._spool = spool
+        # Where asking takes a turn of another process, those who come together are asked for together.
+        self._together = not installation.config.sqlite
         self._owners, self._guesses = Owners(installation), Guesses()
         secure = "; Secure" if urlsplit(installation.config.base_url).scheme == "https" else ""
         self._cookie = f"; Max-Age={_COOKIE_DAYS * MS_PER_DAY // 1000}; HttpOnly; Path=/; SameSite=Lax{secure}"
@@ -148,6 +157,50 @@ class ShortLinks:
             log.exception("a link could not be followed")
             environ[_REFUSED] = error  # Flask answers it as it answers every unexpected error
             return None
+        return self._answered(target, bot, visitor)
+
+    def gathers(self, environ: Environ) -> bool:
+        """Whether :meth:`answer_many` takes the request."""
+        followed = environ["PATH_INFO"].startswith(PREFIX) and environ["REQUEST_METHOD"] in ("GET", "HEAD")
+        return followed and self._spool is not None and not self._spool.full() and self._together
+
+    def answer_many(self, environs: Sequence[Environ]) -> list[Answered | None]:
+        """The redirects of links that were followed at once, their visits in the spool, one look-up a brand.
+
+        None, and nothing done, for each that is not followed so: of a code that this
+        process has not met or that leads nowhere, of an address that guesses, or
+        while a database is away. Those are answered one by one.
+        """
+        answers: list[Answered | None] = [None] * len(environs)
+        now = self._clock.now()
+        askers: dict[str, list[tuple[int, Asker]]] = {}
+        brands: dict[str, Brand] = {}
+        for place, environ in enumerate(environs):
+            code = environ["PATH_INFO"][len(PREFIX) :]
+            try:
+                self._guesses.check(client_address(environ), now)
+                brand = self._owners.known(code)
+            except Exception:  # noqa: BLE001 - alone it is met again, told and logged
+                continue
+            if brand is not None:
+                brands[brand.id] = brand
+                asker = Asker(code, visitor_of(environ) or secrets.token_hex(16), _agent(environ))
+                askers.setdefault(brand.id, []).append((place, asker))
+        assert self._spool is not None
+        for brand_id, of_brand in askers.items():
+            try:
+                with brands[brand_id] as brand:
+                    opened = brand.links.open_many([asker for _, asker in of_brand], at=now)
+                openings = {place: each for (place, _), each in zip(of_brand, opened, strict=True) if each is not None}
+                self._spool.add(brand_id, list(openings.values()))
+            except Exception:
+                log.exception("links of brand %s could not be followed together", brand_id)
+                continue
+            for place, opening in openings.items():
+                answers[place] = self._answered(opening.target, opening.bot, opening.visitor)
+        return answers
+
+    def _answered(self, target: str, bot: bool, visitor: str) -> Answered:
         headers = [("Location", target), ("Content-Type", "text/plain"), *_ALWAYS]
         if not bot:
             headers.append(("Set-Cookie", f"{VISITOR_COOKIE}={visitor}{self._cookie}"))
@@ -164,7 +217,7 @@ class ShortLinks:
                 visit = brand.links.visit(code, at=now, visitor=visitor, agent=_agent(environ))
                 return visit.target, visit.bot
             opening = brand.links.open(code, at=now, visitor=visitor, agent=_agent(environ))
-        self._spool.add(brand.id, opening)
+        self._spool.add(brand.id, [opening])
         return opening.target, opening.bot
 
 

@@ -18,9 +18,10 @@ import multiprocessing.util
 import os
 import secrets
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import NotFound, ScrmError
+from ..errors import NotFound, ScrmError, StorageFull
 from ..installation import Installation
 from ..services.links import Opening
 
@@ -59,15 +60,22 @@ class VisitSpool:
         """Whether the database has been away for so long that visits are better refused than kept."""
         return len(self._waiting) >= MOST_WAITING
 
-    def add(self, brand_id: str, visit: Opening) -> None:
-        """Take a visit; it survives this process from here on."""
-        record = [brand_id, visit.link_id, visit.at, visit.visitor, visit.bot, visit.data]
-        text = json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
+    def add(self, brand_id: str, visits: Sequence[Opening]) -> None:
+        """Take visits of a brand; they survive this process from here on."""
+        records = [[brand_id, each.link_id, each.at, each.visitor, each.bot, each.data] for each in visits]
+        text = "".join(json.dumps(each, ensure_ascii=False, separators=(",", ":")) + "\n" for each in records)
         with self._lock:
-            os.write(self._fd, text.encode())
-            self._waiting.append((self._count, brand_id, visit))
-            self._count += 1
+            self._write(text.encode())
+            for visit in visits:
+                self._waiting.append((self._count, brand_id, visit))
+                self._count += 1
         self._dirty.set()
+
+    def _write(self, lines: bytes) -> None:
+        written = os.write(self._fd, lines)
+        if written < len(lines):  # the disk is full: a line that was cut off would join the one after it
+            os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
+            raise StorageFull("the disk that holds the visits is full; free space and try again")
 
     def flush(self) -> bool:
         """Record what waits; False when something has to wait longer."""
