@@ -162,7 +162,7 @@ SERVICES = (
 # What the core's own rooms call: no plugin has a use for it.
 OF_THE_CORE = {
     "contacts.suppressed", "contacts.match_waiting", "orders.match_waiting", "orders.recompute", "links.open",
-    "links.record", "links.recorded_upto", "links.forget_spool",
+    "links.open_many", "links.record", "links.recorded_upto", "links.forget_spool",
 }  # fmt: skip
 
 

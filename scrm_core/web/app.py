@@ -57,9 +57,7 @@ class ScrmFlask(Flask):
     # What a server may hand over together: scrm_core.lots.Together.
 
     def gathers(self, environ: Environ) -> str:
-        kind: str = environ["PATH_INFO"] if self._api.gathers(environ) else ""
-        if not kind and self._links.gathers(environ):
-            kind = shortlinks.PREFIX
+        kind: str = environ["PATH_INFO"] if self._api.gathers(environ) else self._links.gathers(environ)
         if kind:
             environ["scrm.start"] = time.perf_counter()
             environ["scrm.request_id"] = problems.name_request(environ.get("HTTP_X_REQUEST_ID", ""))

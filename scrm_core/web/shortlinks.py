@@ -8,6 +8,7 @@ in front of Flask, whose objects would cost more than the visit.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import secrets
@@ -95,16 +96,15 @@ class Owners:
         self._known: OrderedDict[str, str] = OrderedDict()
         self._lock = threading.Lock()
 
-    def known(self, code: str) -> Brand | None:
-        """The brand whose code this is if this process has met it; nothing is asked of a database."""
-        owner = self._known.get(code)
-        return self._installation.brand(owner) if owner is not None else None
+    def met(self, code: str) -> str:
+        """The id of the brand whose code this is, empty where this process has not met it; nobody is asked."""
+        return self._known.get(code, "")
 
     def of(self, code: str) -> Brand:
         """The brand whose code this is; raises NotFound. A miss only reads, however many brands there are."""
-        met = self.known(code)
-        if met is not None:
-            return met
+        owner = self._known.get(code)
+        if owner is not None:
+            return self._installation.brand(owner)
         for brand in self._installation.brands():
             if self._has(brand, code):
                 with self._lock:
@@ -159,45 +159,41 @@ class ShortLinks:
             return None
         return self._answered(target, bot, visitor)
 
-    def gathers(self, environ: Environ) -> bool:
-        """Whether :meth:`answer_many` takes the request."""
-        followed = environ["PATH_INFO"].startswith(PREFIX) and environ["REQUEST_METHOD"] in ("GET", "HEAD")
-        return followed and self._spool is not None and not self._spool.full() and self._together
+    def gathers(self, environ: Environ) -> str:
+        """The lot of :meth:`answer_many` that the request belongs to, one a brand; empty where it goes alone."""
+        path = environ["PATH_INFO"]
+        if not self._together or not path.startswith(PREFIX) or environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            return ""
+        owner = self._owners.met(path[len(PREFIX) :])
+        return PREFIX + owner if owner and self._spool is not None and not self._spool.full() else ""
 
     def answer_many(self, environs: Sequence[Environ]) -> list[Answered | None]:
-        """The redirects of links that were followed at once, their visits in the spool, one look-up a brand.
+        """The redirects of one brand's links that were followed at once, their visits in the spool.
 
-        None, and nothing done, for each that is not followed so: of a code that this
-        process has not met or that leads nowhere, of an address that guesses, or
-        while a database is away. Those are answered one by one.
+        None, and nothing done, for each that is not followed so: of a link that leads
+        nowhere, of an address that guesses, of all while the database is away. Those
+        are answered one by one.
         """
         answers: list[Answered | None] = [None] * len(environs)
         now = self._clock.now()
-        askers: dict[str, list[tuple[int, Asker]]] = {}
-        brands: dict[str, Brand] = {}
+        askers: dict[int, Asker] = {}
         for place, environ in enumerate(environs):
-            code = environ["PATH_INFO"][len(PREFIX) :]
-            try:
+            with contextlib.suppress(TooManyGuesses):
                 self._guesses.check(client_address(environ), now)
-                brand = self._owners.known(code)
-            except Exception:  # noqa: BLE001 - alone it is met again, told and logged
-                continue
-            if brand is not None:
-                brands[brand.id] = brand
-                asker = Asker(code, visitor_of(environ) or secrets.token_hex(16), _agent(environ))
-                askers.setdefault(brand.id, []).append((place, asker))
-        assert self._spool is not None
-        for brand_id, of_brand in askers.items():
-            try:
-                with brands[brand_id] as brand:
-                    opened = brand.links.open_many([asker for _, asker in of_brand], at=now)
-                openings = {place: each for (place, _), each in zip(of_brand, opened, strict=True) if each is not None}
-                self._spool.add(brand_id, list(openings.values()))
-            except Exception:
-                log.exception("links of brand %s could not be followed together", brand_id)
-                continue
-            for place, opening in openings.items():
-                answers[place] = self._answered(opening.target, opening.bot, opening.visitor)
+                code, visitor = environ["PATH_INFO"][len(PREFIX) :], visitor_of(environ)
+                askers[place] = Asker(code, visitor or secrets.token_hex(16), _agent(environ))
+        try:
+            brand = self._owners.of(environs[0]["PATH_INFO"][len(PREFIX) :])
+            with brand:
+                opened = brand.links.open_many(list(askers.values()), at=now)
+            found = {place: opening for place, opening in zip(askers, opened, strict=True) if opening is not None}
+            assert self._spool is not None
+            self._spool.add(brand.id, list(found.values()))
+        except Exception as error:  # noqa: BLE001 - alone each is told what it is
+            log.warning("%s links could not be followed together: %s", len(askers), error)
+            return answers
+        for place, opening in found.items():
+            answers[place] = self._answered(opening.target, opening.bot, opening.visitor)
         return answers
 
     def _answered(self, target: str, bot: bool, visitor: str) -> Answered:
