@@ -141,6 +141,17 @@ class CrossBrand(ScrmError):
     code = "cross_brand"
 
 
+class TooMany(ScrmError):
+    """Something was tried as often as is allowed for now; ``retry_after`` is in seconds."""
+
+    status = 429
+    code = "too_many"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class Busy(ScrmError):
     """The database is locked, full or away: try again after ``retry_after`` seconds."""
 

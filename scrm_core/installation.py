@@ -30,6 +30,7 @@ from .errors import Busy, ConfigError, NotFound, PluginError, ScrmError
 from .loader import Loader
 from .plugin import Plugin
 from .plugin_tables import migrate_plugins
+from .users import Users
 
 log = logging.getLogger("scrm.brands")
 
@@ -98,6 +99,7 @@ class Installation:
         self.loader = Loader(config.plugins_dir, plugins)
         self.engine = engine if engine is not None else engine_of(config)
         self.nudge: Callable[[str], None] | None = None
+        self.users = Users(self)
         self._slots: dict[str, _Slot] = {}
         self._lock = threading.RLock()
 

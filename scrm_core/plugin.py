@@ -34,7 +34,7 @@ RESERVED_NAMES = frozenset(
     {
         *("core", "backup", "brand", "compact", "completion", "config", "contact", "demo", "doctor", "events"),
         *("export", "hooks", "import", "init", "key", "migrate", "move", "outreach", "partner", "plugin", "report"),
-        *("restore", "rfm", "run", "segment", "worker"),
+        *("restore", "rfm", "run", "segment", "user", "worker"),
     }
 )
 

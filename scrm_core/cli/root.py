@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backup": ("moving", "Write a brand into one file, while it runs."),
     "restore": ("moving", "Put a brand back as a backup has it; nothing is sent."),
     "key": ("keys", "API keys of a brand."),
+    "user": ("users", "People who sign in to pages for staff, and their roles."),
     "import": ("importing", "Read a CSV file into a brand."),
     "export": ("exporting", "Write contacts or orders as CSV or JSON lines."),
     "contact": ("people", "Show, merge, export or erase a person."),

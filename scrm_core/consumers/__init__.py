@@ -18,7 +18,7 @@ from .joining import Agreement
 from .links import LinkView
 from .sealing import Seals
 from .texts import ConsentText, consent_texts
-from .types import Consumer, SignInNeeded, TooMany, VerifiedIdentity
+from .types import Consumer, SignInNeeded, VerifiedIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,6 @@ __all__ = [
     "Consumers",
     "LinkView",
     "SignInNeeded",
-    "TooMany",
     "VerifiedIdentity",
 ]
 

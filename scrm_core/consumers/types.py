@@ -40,14 +40,3 @@ class SignInNeeded(ScrmError):
 
     def __init__(self) -> None:
         super().__init__("sign in first: this is for people the shop knows")
-
-
-class TooMany(ScrmError):
-    """A limit on codes was reached; ``retry_after`` is in seconds."""
-
-    status = 429
-    code = "too_many"
-
-    def __init__(self, message: str, retry_after: int) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after

@@ -309,7 +309,11 @@ class PostgresEngine:
 
     def create(self, brand: str) -> None:
         """Create the brand's empty schema if it is missing."""
-        self._direct(f'CREATE SCHEMA IF NOT EXISTS "{self._prefix + brand}"')
+        try:
+            self._direct(f'CREATE SCHEMA IF NOT EXISTS "{self._prefix + brand}"')
+        except peewee.OperationalError:
+            if not self.exists(brand):  # two at once: the server looks before it makes one, and not while
+                raise
 
     def drop(self, brand: str) -> None:
         """Delete the brand's schema and all in it."""

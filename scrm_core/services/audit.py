@@ -11,6 +11,7 @@ from ..limits import LIMITS
 
 if TYPE_CHECKING:
     from ..brands import Brand
+    from ..users import Users
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,12 @@ class AuditEntry:
 
 
 def record(
-    brand: Brand, actor: str, action: str, target: str = "", detail: dict[str, Any] | None = None
+    brand: Brand | Users, actor: str, action: str, target: str = "", detail: dict[str, Any] | None = None
 ) -> None:
-    """Note an act in the transaction that does it. ``detail`` holds ids and counts only."""
+    """Note an act in the transaction that does it. ``detail`` holds ids and counts only.
+
+    Brands and the installation's users keep such a table each; ``brand`` says what time it is there.
+    """
     text = None if detail is None else json.dumps(detail, ensure_ascii=False, separators=(",", ":"))
     execute(
         "INSERT INTO audit (at, actor, action, target, detail) VALUES (?, ?, ?, ?, ?)",
