@@ -18,7 +18,18 @@ from .consumers import Consumer, SignInNeeded, VerifiedIdentity
 from .db import BrandModel, InstantField, JSONField, MinorField, buffered, transactional
 from .db.bulk import execute, fetch_in, insert_model_rows, insert_rows
 from .db.faults import is_fault
-from .errors import ConfigError, Conflict, Forbidden, Invalid, NotFound, PluginError, ScrmError, Veto
+from .errors import (
+    ConfigError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    PluginError,
+    ScrmError,
+    TooMany,
+    Unauthorized,
+    Veto,
+)
 from .facts import (
     ContactMerged,
     LeadCaptured,
@@ -64,6 +75,8 @@ from .outreach.types import (
 )
 from .plugin import (
     Column,
+    ConsolePart,
+    ConsoleTemplate,
     Job,
     Metric,
     Plugin,
@@ -95,6 +108,7 @@ from .values.shares import allocate
 from .values.text import clean_text, csv_cell, folded
 from .values.uids import new_uid
 from .web.asking import query_number
+from .web.console_parts import contained as console_part
 from .web.consumer import (
     consumer,
     consumer_answer,
@@ -105,6 +119,7 @@ from .web.consumer import (
     need_consumer,
     network,
 )
+from .web.staff import StaffVisit, any_role, for_visitors, staff_visit
 
 __all__ = [
     "SAME_PEOPLE",
@@ -121,6 +136,8 @@ __all__ = [
     "ConfigError",
     "Conflict",
     "ConsentIn",
+    "ConsolePart",
+    "ConsoleTemplate",
     "Consumer",
     "Contact",
     "ContactMerged",
@@ -188,18 +205,23 @@ __all__ = [
     "SignIn",
     "SignInNeeded",
     "Skipped",
+    "StaffVisit",
     "Tag",
     "TagAdded",
     "TagRemoved",
+    "TooMany",
+    "Unauthorized",
     "VerifiedIdentity",
     "Veto",
     "Visit",
     "actor_option",
     "allocate",
+    "any_role",
     "buffered",
     "clean_text",
     "code_picture",
     "compare_arms",
+    "console_part",
     "consumer",
     "consumer_answer",
     "consumer_language",
@@ -219,6 +241,7 @@ __all__ = [
     "fetch_in",
     "find_contact",
     "folded",
+    "for_visitors",
     "format_minor",
     "from_instant",
     "hookimpl",
@@ -249,6 +272,7 @@ __all__ = [
     "sample_ratio",
     "sample_size",
     "show_minor",
+    "staff_visit",
     "standing",
     "surfaces",
     "to_instant",

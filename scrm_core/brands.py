@@ -22,7 +22,7 @@ from .config import BrandConfig
 from .db import group_of
 from .db.base import compact_json
 from .db.faults import is_fault
-from .db.router import BrandHandle, brand_db, in_brand
+from .db.router import BrandHandle, brand_db, in_brand, leaving_none_open
 from .errors import Invalid, NoBrand, NotFound, PluginError, Veto
 from .hooks import HOOK_NAMES, PROJECT, HookSpecs
 from .places import raised_at, said
@@ -30,6 +30,7 @@ from .plugin import Plugin
 
 if TYPE_CHECKING:
     from .consumers import Consumers
+    from .delivery.desk import Events
     from .installation import Installation
     from .outreach import Outreach
     from .partners import Partners
@@ -268,6 +269,22 @@ class Brand:
             (name, value) for name, plugin in self.plugins.items() for value in plugin.extensions.get(point, ())
         ]
 
+    def contained(self, plugin: str, work: Callable[[], R]) -> R | None:
+        """What ``work``, code of a plugin's, answers; None where it fails, which the log tells.
+
+        A fault of the database is nobody's mistake, and raised. A transaction that is left open is rolled back.
+        """
+        try:
+            with leaving_none_open():
+                return work()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as exc:  # SystemExit too: no plugin ends the server
+            if is_fault(exc):
+                raise
+            log.exception("brand %s: plugin %s failed", self.id, plugin)
+            return None
+
     @cached_property
     def contacts(self) -> Contacts:
         from .services.contacts import Contacts
@@ -369,6 +386,12 @@ class Brand:
         from .services.experiments import Experiments
 
         return Experiments(self)
+
+    @cached_property
+    def events(self) -> Events:
+        from .delivery.desk import Events
+
+        return Events(self)
 
     @cached_property
     def metrics(self) -> Metrics:

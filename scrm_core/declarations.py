@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from marshmallow import EXCLUDE, INCLUDE, Schema
@@ -23,6 +23,7 @@ from .plugin import (
     HOOK_PREFIXES,
     NAME,
     RESERVED_NAMES,
+    ConsolePart,
     Job,
     Metric,
     Plugin,
@@ -38,9 +39,12 @@ _TUPLES: dict[str, tuple[type, str]] = {
     "short_names": (str, 'short_names = ("tea",)'),
     "jobs": (Job, 'jobs = (Job("nightly", 86_400, "tidy"),)'),
 }
+_PART = '{"today": ConsolePart("today", {"en": "Today", "zh": "今天"}, "NAME:read")}'
 _TABLES: dict[str, tuple[type, str]] = {
     "permissions": (str, 'permissions = {"NAME:read": "see it"}'),
     "reports": (Report, 'reports = {"NAME": Report("report", "Title")}'),
+    "console_pages": (ConsolePart, f"console_pages = {_PART}"),
+    "console_cards": (ConsolePart, f"console_cards = {_PART}"),
     "metrics": (Metric, 'metrics = {"count": Metric("Title")}'),
     "segment_fields": (SegmentField, 'segment_fields = {"count": SegmentField("counts", "number", "title")}'),
     "reward_kinds": (str, 'reward_kinds = {"kind": "what it is"}'),
@@ -48,6 +52,7 @@ _TABLES: dict[str, tuple[type, str]] = {
     "sign_ins": (SignIn, 'sign_ins = {"name": SignIn("title", "begin", "finish")}'),
     "extensions": (tuple, 'extensions = {"point": (value,)}'),
 }
+_BLUEPRINTS = ("blueprint", "pages", "staff_pages")
 _TEXTS = {
     "version": '"0.1.0"',
     "summary": '"What it does, in one line"',
@@ -57,6 +62,7 @@ _TEXTS = {
 }
 _SEGMENT_KINDS = ("number", "text", "instant")
 _UNITS = ("count", "minor")
+_TONGUES = ("en", "zh")
 _OF_THE_CORE = ("enabled", "history")  # keys of every [plugins.NAME] table
 
 
@@ -169,6 +175,9 @@ def _check_declarations(place: _Place) -> None:
         _check_word(place, "segment_fields", name, "kind", segment_field.kind, _SEGMENT_KINDS)
         _check_method(place, "segment_fields", segment_field.contacts)
     _check_metrics(place)
+    for attribute in ("console_pages", "console_cards"):
+        for name, part in getattr(cls, attribute).items():
+            _check_part(place, attribute, name, part)
     for name in cls.permissions:
         if not name.startswith(f"{cls.name}:"):
             own = f"{cls.name}:{name.rpartition(':')[2]}"
@@ -232,7 +241,7 @@ def _could_be(declaration: str, value: Any) -> bool:
         return isinstance(value, tuple | list | _TUPLES[declaration][0])
     if declaration == "Settings":
         return isinstance(value, type) and issubclass(value, Schema)
-    if declaration in ("blueprint", "pages"):
+    if declaration in _BLUEPRINTS:
         return _is_blueprint(value)
     return isinstance(value, bool if declaration == "history" else str)
 
@@ -268,7 +277,7 @@ def _check_shapes(place: _Place) -> None:
         for key, each in value.items():
             if not isinstance(key, str) or not isinstance(each, kind):
                 raise place.error(attribute, f"{key!r} is {_shown(each)}; write {example}")
-    for attribute in ("blueprint", "pages"):
+    for attribute in _BLUEPRINTS:
         value = getattr(cls, attribute)
         if value is not None and not _is_blueprint(value):
             raise place.error(
@@ -314,6 +323,24 @@ def _check_jobs(place: _Place) -> None:
         if job.name in names:
             raise place.error("jobs", f"two jobs are called {job.name!r}: rename one")
         names.add(job.name)
+
+
+def _check_part(place: _Place, attribute: str, name: str, part: ConsolePart) -> None:
+    """A page or card of the console: its name is part of an address, its words are there in both languages."""
+    from .services.keys import CORE_SCOPES
+
+    if not NAME.match(name):
+        raise place.error(attribute, f"{name!r} must match {_pattern()}; it is part of an address")
+    _check_method(place, attribute, part.method)
+    title = part.title
+    if not isinstance(title, Mapping) or not all(isinstance(title.get(each), str) and title[each] for each in _TONGUES):
+        raise place.error(attribute, f'{name!r} has the title {title!r}; write {{"en": "Today", "zh": "今天"}}')
+    if part.permission not in place.cls.permissions and part.permission not in CORE_SCOPES:
+        raise place.error(
+            attribute,
+            f"{name!r} needs {part.permission!r}, which neither `permissions` declares nor the core has; "
+            f'write permissions = {{"{place.cls.name}:read": "see it"}}',
+        )
 
 
 def _check_metrics(place: _Place) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -76,6 +76,35 @@ class Report:
 
     method: str
     title: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleTemplate:
+    """A page or card of the console that is drawn by the plugin: ``name`` lies in its ``templates`` folder.
+
+    The template is a piece of HTML for the inside of the page; it gets
+    ``context``, ``lang`` (``zh`` or ``en``) and ``brand``, and what it shows of
+    them is escaped.
+    """
+
+    name: str
+    context: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsolePart:
+    """A page or card that a plugin brings to the console.
+
+    ``title`` is ``{"en": ..., "zh": ...}``. ``permission`` is what a user's role
+    has to include: one of the plugin's, or one of the core's such as
+    ``reports:read``, which analysts have too. ``method`` takes nothing and
+    returns a :class:`ReportTable` (one of a single row is shown as figures on a
+    card) or a :class:`ConsoleTemplate`; it only reads.
+    """
+
+    method: str
+    title: Mapping[str, str]
+    permission: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +224,14 @@ class Plugin(HookSpecs):
         A Flask blueprint below ``/api/v1/BRAND/plugins/NAME/``; each route is marked with :func:`permission`.
     ``pages``
         A Flask blueprint for everybody, below ``/p/BRAND/NAME/``.
+    ``staff_pages``
+        A Flask blueprint for users who are signed in, below ``/staff/NAME/``; see docs/console.md.
+    ``console_pages``
+        Name to :class:`ConsolePart`: pages that the console shows in its menu.
+    ``console_cards``
+        Name to :class:`ConsolePart`: cards on the console's overview.
     ``permissions``
-        Scope to description, for API keys; each begins with the plugin's name and a colon.
+        Scope to description, for API keys and users' roles; each begins with the plugin's name and a colon.
     ``commands``
         ``"module:group"``, a click group that becomes ``scrm NAME``; imported when it is used.
     ``short_names``
@@ -231,6 +266,9 @@ class Plugin(HookSpecs):
     migrations: ClassVar[str | None] = None
     blueprint: ClassVar[Any] = None
     pages: ClassVar[Any] = None
+    staff_pages: ClassVar[Any] = None
+    console_pages: ClassVar[dict[str, ConsolePart]] = {}
+    console_cards: ClassVar[dict[str, ConsolePart]] = {}
     permissions: ClassVar[dict[str, str]] = {}
     commands: ClassVar[str | None] = None
     short_names: ClassVar[tuple[str, ...]] = ()

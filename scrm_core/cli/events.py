@@ -145,15 +145,10 @@ def _report_missing(plugin: str, done: int, wanted: int) -> None:
 @click.pass_context
 def retry(ctx: click.Context, plugin: str, event_ids: tuple[int, ...], everything: bool) -> None:
     """Hand parked events to the plugin again, at the worker's next look; held ones too."""
-    from ..delivery import retry_now
-
     session: Session = ctx.obj
-    brand_id = _brand_id(ctx)
-    with session.core_brand(brand_id) as brand:
+    with session.core_brand(_brand_id(ctx)) as brand:
         chosen = _chosen(plugin, event_ids, everything)
-        done = retry_now(brand, plugin, chosen)
-    if session.installation.nudge is not None:
-        session.installation.nudge(brand_id)
+        done = brand.events.retry(plugin, chosen)
     click.echo(f"{done} events are due now")
     _report_missing(plugin, done, len(chosen))
 

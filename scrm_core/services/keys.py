@@ -48,9 +48,11 @@ CORE_SCOPES: Mapping[str, str] = {
     "channels:write": "create channels and short links",
     "segments:read": "count and list the contacts of a segment",
     "segments:write": "save segments",
-    "events:read": "read the event log",
+    "events:read": "read the event log and parked events",
+    "events:write": "hand parked events to their plugins again",
     "plugins:read": "see which plugins are enabled and how they fare",
     "reports:read": "read reports",
+    "users:read": "see the brand's users and their roles",
 }
 """Every permission of the core's routes; plugins add theirs as ``<plugin>:<word>``."""
 

@@ -17,6 +17,7 @@ from ..config import load_project
 from ..config_reference import toml
 from ..installation import Installation
 from ..plugin import Plugin
+from ..users import DATABASE as USERS
 from .outbox import Outbox
 from .shop import Shop
 
@@ -68,7 +69,8 @@ class App:
         if not database_url:
             shutil.copytree(_migrated(), self.root / "data")
         self.installation = Installation(load_project(self.root), clock=self.clock, plugins=(*plugins, Outbox))
-        taken = [brand for brand in BRANDS if database_url and self.installation.engine.exists(brand)]
+        names = (*BRANDS, USERS) if database_url else ()
+        taken = [name for name in names if self.installation.engine.exists(name)]
         if taken:
             self.installation.close()
             self._folder.cleanup()
@@ -91,8 +93,8 @@ class App:
     def close(self) -> None:
         """Close the databases and delete the folder."""
         if not self.installation.config.sqlite:
-            for brand in BRANDS:
-                self.installation.engine.drop(brand)
+            for name in (*BRANDS, USERS):
+                self.installation.engine.drop(name)
         self.installation.close()
         self._folder.cleanup()
 

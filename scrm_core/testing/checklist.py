@@ -263,8 +263,11 @@ def _index_names(trial: _Trial) -> Problems:
 def _routes(trial: _Trial) -> Problems:
     """Routes of the API need a key of their scope; where the plugin is switched off they do not exist."""
     from ..web.mounts import application_of, pages_of
+    from ..web.staff_pages import staff_pages_of
 
     pages_of(trial.cls)
+    if trial.cls.staff_pages is not None:
+        staff_pages_of(trial.cls)
     routes = list(_rules(application_of(trial.cls), trial.cls.name))
     if not routes:
         return
@@ -437,6 +440,25 @@ def _figures(trial: _Trial) -> Problems:
                 )
 
 
+def _console(trial: _Trial) -> Problems:
+    """Pages and cards for the console answer for a brand with people and for one without, in both languages."""
+    from ..web.console_parts import draw
+
+    parts = [*trial.cls.console_pages.items(), *trial.cls.console_cards.items()]
+    if not parts:
+        return
+    _ = trial.people
+    for shop in (trial.app.brand, trial.app.second_brand):
+        with shop as brand:
+            for name, part in parts:
+                for language in ("zh", "en"):
+                    shown = draw(brand.plugins[trial.cls.name], part, language)
+                    rows = shown.rows if isinstance(shown, ReportTable) else ()
+                    told = {column.name for column in shown.columns} if isinstance(shown, ReportTable) else set()
+                    for missing in sorted({each for row in rows for each in told - row.keys()})[:1]:
+                        yield f"a row of {name!r} has no {missing!r}", "give each row every column, or None"
+
+
 def _public_api(trial: _Trial) -> Problems:
     """The plugin imports from the framework what is promised to stay: scrm_core.api, and the test kit."""
     from .. import api
@@ -468,6 +490,7 @@ CHECKS: dict[str, Callable[[_Trial], Problems]] = {
     "routes": _routes,
     "jobs": _jobs,
     "figures": _figures,
+    "console": _console,
     "public-api": _public_api,
     "import-cost": _import_cost,
 }

@@ -407,6 +407,27 @@ class EventSchema(Schema):
     data = _any("ids and values of the event")
 
 
+class ParkedSchema(Schema):
+    """An event that a plugin could not handle."""
+
+    plugin = _text()
+    event = _integer("the event's id")
+    type = _text("for example order.paid")
+    attempts = _integer()
+    state = _text("retry (it is tried again by itself) or held (a person has to look)")
+    next_at = _instant("when it is tried next; null where it is held", allow_none=True)
+    error = _text("what the plugin raised; phones and tokens are masked")
+
+
+class UserSchema(Schema):
+    """A user with a role in the brand."""
+
+    name = _text()
+    role = _text("owner, operator, clerk or analyst")
+    signed_in_at = _instant("the last time", allow_none=True)
+    disabled = _flag("may not sign in")
+
+
 class PluginRouteSchema(Schema):
     """A route of a plugin, below the plugin's path."""
 

@@ -10,7 +10,7 @@ from flask import Flask, Response, request
 
 from ..installation import Installation
 from ..limits import LIMITS
-from . import health, home, mounts, openapi, partners, plugin_pages, problems, shortlinks
+from . import health, home, mounts, openapi, partners, plugin_pages, problems, shortlinks, staff_pages
 from .api import PLUGINS, ROOT, Answered, Api, told
 from .bodies import BODY_CUT, CompactJSON, StrictRequest
 from .dispatch import Environ
@@ -23,7 +23,7 @@ PAGE_POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
-
+_WITH_FORMS = (plugin_pages.ENDPOINT, staff_pages.ENDPOINT)
 _YEAR = 365 * 86_400
 
 
@@ -105,6 +105,7 @@ def create_app(installation: Installation, *, spool: VisitSpool | None = None) -
     app.after_request(_finish(counters))
     mounts.install(app, installation, f"{ROOT}<brand>/{PLUGINS}/<plugin>/<path:rest>")
     plugin_pages.install(app, installation)
+    staff_pages.install(app, installation)
     openapi.install(app)
     shortlinks.install(app)
     partners.install(app, installation)
@@ -119,7 +120,7 @@ def _finish(counters: health.Counters) -> Callable[[Response], Response]:
         headers["X-Request-Id"] = problems.request_id()
         headers["X-Content-Type-Options"] = "nosniff"
         if response.mimetype == "text/html":
-            headers["Content-Security-Policy"] = plugin_pages.POLICY if plugin_pages.is_one() else PAGE_POLICY
+            headers["Content-Security-Policy"] = plugin_pages.POLICY if request.endpoint in _WITH_FORMS else PAGE_POLICY
             headers["Referrer-Policy"] = "no-referrer"
         elif "Cache-Control" not in headers:
             headers["Cache-Control"] = "no-store"

@@ -8,14 +8,12 @@ that a double tap, a reload or the back button does nothing twice.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -31,7 +29,7 @@ from ..errors import Forbidden, Malformed, ScrmError
 from ..services.idempotency import StoredAnswer, forget, run_once
 from . import problems
 from .consumer_words import WORDS
-from .shortlinks import client_address, visitor_of
+from .shortlinks import network_of, visitor_of
 
 CORE = "-"
 """Where the core's own pages for customers lie below ``/p/<brand>/``: no plugin can have this name."""
@@ -359,11 +357,7 @@ def network() -> str:
     found = current_visit()
     if found is None:
         return ""
-    text = client_address(found.request.environ)
-    # Anything else than an address (a socket file, a proxy's own word) stands for itself.
-    with contextlib.suppress(ValueError):
-        address = ip_address(text)
-        text = str(ip_network(f"{address}/{24 if address.version == 4 else 48}", strict=False))
+    text = network_of(found.request.environ, 24, 48)
     return found.brand.consumers.seals.mac("network", text)[:32]
 
 

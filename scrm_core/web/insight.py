@@ -1,13 +1,17 @@
-"""Views of what happens inside: the event log, plugins and reports."""
+"""Views of what happens inside: the event log, parked events, plugins, users and reports."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
-from .. import eventlog
+from marshmallow import fields, validate
+
 from ..clock import iso
-from ..delivery import parked_counts, read_cursors
 from ..eventlog import LoggedEvent
+from ..intake.fields import Text, integer
+from ..intake.schemas import IntakeSchema
+from ..limits import LIMITS
 from .calls import Answer, Call
 from .mounts import routes_of
 from .pages import page_of
@@ -26,32 +30,66 @@ def list_events(call: Call) -> Answer:
             "data": event.data,
         }
 
-    rows = eventlog.tail(call.limit, before=call.after)
+    rows = call.brand.events.newest(call.limit, before=call.after)
     return 200, page_of(rows, call.limit, lambda event: event.position.event_id, shown)
 
 
-def list_plugins(call: Call) -> Answer:
-    cursors = {cursor.plugin: cursor for cursor in read_cursors()}
-    parked = parked_counts()
-    items = []
-    for name, plugin in call.brand.plugins.items():
-        cursor = cursors.get(name)
-        items.append(
+class RetryInputSchema(IntakeSchema):
+    """Parked events of one plugin to hand to it again; ids that are not parked are passed over."""
+
+    plugin = Text(max_length=LIMITS.name, blank=False, required=True)
+    events = fields.List(integer(1), required=True, validate=validate.Length(1, LIMITS.batch_rows))
+
+
+def list_parked(call: Call) -> Answer:
+    return 200, {
+        "items": [
             {
-                "name": name,
-                "version": plugin.version,
-                "summary": plugin.summary,
-                "state": cursor.state if cursor is not None else "passive",
-                "reason": cursor.reason if cursor is not None else "",
-                "waiting": eventlog.lag(cursor.position) if cursor is not None else 0,
-                "parked": parked.get(name, 0),
+                "plugin": each.plugin,
+                "event": each.event_id,
+                "type": each.type,
+                "attempts": each.attempts,
+                "state": each.state,
+                "next_at": iso(each.next_at, call.brand.zone) if each.state == "retry" else None,
+                "error": each.error,
+            }
+            for each in call.brand.events.parked(call.query["plugin"])
+        ]
+    }
+
+
+def retry_parked(call: Call) -> Answer:
+    done = call.brand.events.retry(call.body["plugin"], call.body["events"], actor=call.key.actor)
+    return 200, {"changed": done}
+
+
+def list_users(call: Call) -> Answer:
+    return 200, {
+        "items": [
+            {
+                "name": user.name,
+                "role": user.roles[call.brand.id],
+                "signed_in_at": iso(user.signed_in_at, call.brand.zone),
+                "disabled": user.disabled_at is not None,
+            }
+            for user in call.brand.installation.users.list(call.brand.id)
+        ]
+    }
+
+
+def list_plugins(call: Call) -> Answer:
+    return 200, {
+        "items": [
+            {
+                **asdict(health),
                 "routes": [
                     {"methods": list(route.methods), "path": route.path, "permission": route.permission}
-                    for route in routes_of(type(plugin))
+                    for route in routes_of(type(call.brand.plugins[health.name]))
                 ],
             }
-        )
-    return 200, {"items": items}
+            for health in call.brand.events.plugins()
+        ]
+    }
 
 
 def list_reports(call: Call) -> Answer:

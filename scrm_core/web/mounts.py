@@ -72,10 +72,10 @@ def application_of(cls: type[Plugin]) -> Flask:
     class does not declare in ``permissions``, and for a view that its address
     could not call.
     """
-    app = _application(cls, cls.blueprint)
+    app = application(cls, cls.blueprint)
     for rule in app.url_map.iter_rules():
-        where = _route(cls, app, rule)
-        name = _permission(app, rule.endpoint)
+        where = route_in_words(cls, app, rule)
+        name = permission_of(app, rule.endpoint)
         if name is None:
             raise PluginError(f"{where} names no permission; add @permission({cls.name + ':read'!r}) below the route")
         if name not in cls.permissions:
@@ -86,39 +86,40 @@ def application_of(cls: type[Plugin]) -> Flask:
     return app
 
 
-def _route(cls: type[Plugin], app: Flask, rule: Any) -> str:
+def route_in_words(cls: type[Plugin], app: Flask, rule: Any) -> str:
     """A route as messages name it: the place of its view, plugin, address and endpoint."""
     code = getattr(inspect.unwrap(app.view_functions[rule.endpoint]), "__code__", None)
     where = f"{code.co_filename}:{code.co_firstlineno}: " if code is not None else ""
     return f"{where}plugin {getattr(cls, 'name', 'core')!r}: route {rule.rule!r} ({rule.endpoint})"
 
 
-def _check_views(cls: type[Plugin], app: Flask) -> None:
+def _check_views(cls: type[Plugin], app: Flask, taken: frozenset[str]) -> None:
     """Views that could only fail when somebody asks for them are refused before."""
     for rule in app.url_map.iter_rules():
         view = app.view_functions[rule.endpoint]
         if inspect.iscoroutinefunction(view):
-            raise PluginError(f"{_route(cls, app, rule)} is async; views are plain functions: write def")
-        given = sorted(rule.arguments | ({"prepared"} if hasattr(view, "scrm_prepare") else set()))
+            raise PluginError(f"{route_in_words(cls, app, rule)} is async; views are plain functions: write def")
+        given = sorted((rule.arguments | ({"prepared"} if hasattr(view, "scrm_prepare") else set())) - taken)
         try:
             inspect.signature(view).bind(**dict.fromkeys(given))
         except TypeError:
             raise PluginError(
-                f"{_route(cls, app, rule)} gives its view ({', '.join(given)}), which takes "
+                f"{route_in_words(cls, app, rule)} gives its view ({', '.join(given)}), which takes "
                 f"{inspect.signature(view)}; let both say the same"
             ) from None
 
 
 def pages_of(cls: type[Plugin]) -> Flask:
     """An application with the plugin's public pages alone; they need no permission, and find the consumer frame."""
-    app = _application(cls, cls.pages)
+    app = application(cls, cls.pages)
     frame = PrefixLoader({"consumer": FileSystemLoader(CONSUMER_TEMPLATES)})
     own = app.jinja_loader
     app.jinja_loader = frame if own is None else ChoiceLoader([frame, own])
     return app
 
 
-def _application(cls: type[Plugin], blueprint: Any) -> Flask:
+def application(cls: type[Plugin], blueprint: Any, *, taken: frozenset[str] = frozenset()) -> Flask:
+    """An application with one blueprint of a plugin; parts of addresses in ``taken`` are not given to views."""
     app = _Mounted(cls.__module__, static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=BODY_CUT,
@@ -133,11 +134,11 @@ def _application(cls: type[Plugin], blueprint: Any) -> Flask:
         except (AssertionError, TypeError, ValueError) as exc:
             hint = "; give each view a name of its own" if "overwriting" in str(exc) else ""
             raise PluginError(f"plugin {cls.name!r}: blueprint {blueprint.name!r}: {said(exc)}{hint}") from exc
-    _check_views(cls, app)
+    _check_views(cls, app, taken)
     return app
 
 
-def _permission(app: Flask, endpoint: str | None) -> str | None:
+def permission_of(app: Flask, endpoint: str | None) -> str | None:
     name: str | None = getattr(app.view_functions.get(endpoint or ""), "scrm_permission", None)
     return name
 
@@ -149,7 +150,7 @@ def routes_of(cls: type[Plugin]) -> list[PluginRoute]:
         PluginRoute(
             tuple(sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})),
             rule.rule,
-            _permission(app, rule.endpoint) or "",
+            permission_of(app, rule.endpoint) or "",
         )
         for rule in app.url_map.iter_rules()
     ]
@@ -213,7 +214,7 @@ def _serve(installation: Installation, mounts: Mounts, path_brand: str, name: st
         with acting(key.actor), mounted.request_context(below(environ, root, rest, body)) as context:
             if context.request.routing_exception is not None:
                 raise context.request.routing_exception
-            permit(key, _permission(mounted, context.request.endpoint) or "")
+            permit(key, permission_of(mounted, context.request.endpoint) or "")
             if request.method in _READS:
                 return mounted.full_dispatch_request()
             kept: list[Response] = []

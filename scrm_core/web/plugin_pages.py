@@ -29,12 +29,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "media-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-_ENDPOINT = "plugin_page"
-
-
-def is_one() -> bool:
-    """Whether the current request is for a plugin's public page."""
-    return request.endpoint == _ENDPOINT
+ENDPOINT = "plugin_page"
 
 
 def install(app: Flask, installation: Installation) -> None:
@@ -61,7 +56,7 @@ def install(app: Flask, installation: Installation) -> None:
     for rule in ("", "/", "/<plugin>", "/<plugin>/", "/<plugin>/<path:rest>"):
         app.add_url_rule(
             f"/p/<brand>{rule}",
-            _ENDPOINT,
+            ENDPOINT,
             plugin_page,
             methods=["GET", "POST"],
             provide_automatic_options=False,

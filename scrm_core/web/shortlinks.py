@@ -15,6 +15,7 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -236,6 +237,16 @@ def client_address(environ: Environ) -> str:
     if forwarded and peer in ("127.0.0.1", "::1", ""):
         return str(forwarded.rpartition(",")[2].strip()[:64])
     return peer
+
+
+def network_of(environ: Environ, four: int, six: int) -> str:
+    """The network of the caller's address: of so many bits of an IPv4 address, so many of an IPv6 one."""
+    text = client_address(environ)
+    # Anything else than an address (a socket file, a proxy's own word) stands for itself.
+    with contextlib.suppress(ValueError):
+        address = ip_address(text)
+        text = str(ip_network(f"{address}/{four if address.version == 4 else six}", strict=False))
+    return text
 
 
 def visitor_of(environ: Environ) -> str:

@@ -80,6 +80,8 @@ def line_of(package, written):
     return next(number for number, line in enumerate(lines, 1) if written in line)
 
 
+PARTS = "from scrm_core.api import ConsolePart\n"
+PART = """ConsolePart("today", {"en": "Today", "zh": "今天"}, "reports:read")"""
 HOOK = "@hookimpl\ndef {}:\n    {}"
 
 # What is wrong -> (lines of the class, the line that is told behind the place of the class, keyword arguments).
@@ -194,6 +196,33 @@ IN_THE_CLASS = {
     "a metric that nobody counts": (
         'metrics = {"cups": Metric("Cups")}',
         "Tea.metrics: declares metrics but has no collect_metrics(); write it with @hookimpl",
+    ),
+    "a console page named like a title": (
+        f"console_pages = {{'Today!': {PART}}}\ndef today(self):\n    pass",
+        "Tea.console_pages: 'Today!' must match [a-z][a-z0-9-]{{0,30}}; it is part of an address",
+        {"before": PARTS},
+    ),
+    "a console page in one language": (
+        'console_pages = {"today": ConsolePart("today", {"en": "Today"}, "reports:read")}\ndef today(self):\n    pass',
+        "Tea.console_pages: 'today' has the title {{'en': 'Today'}}; write {{\"en\": \"Today\", \"zh\": \"今天\"}}",
+        {"before": PARTS},
+    ),
+    "a console card that needs what nobody has": (
+        'console_cards = {"today": ConsolePart("today", {"en": "Today", "zh": "今天"}, "tea:see")}\ndef today(self):\n    pass',
+        "Tea.console_cards: 'today' needs 'tea:see', which neither `permissions` declares nor the core has; "
+        'write permissions = {{"tea:read": "see it"}}',
+        {"before": PARTS},
+    ),
+    "a console card without its method": (
+        f'console_cards = {{"today": {PART}}}\ndef todays(self):\n    pass',
+        "Tea.console_cards: names method 'today', which the class does not have; did you mean 'todays'?",
+        {"before": PARTS},
+    ),
+    "console pages in a tuple": (
+        f"console_pages = ({PART},)\ndef today(self):\n    pass",
+        "Tea.console_pages: found a tuple; must be a dict: console_pages = "
+        '{{"today": ConsolePart("today", {{"en": "Today", "zh": "今天"}}, "NAME:read")}}',
+        {"before": PARTS},
     ),
     "a segment field of an unknown kind": (
         'segment_fields = {"cups": SegmentField("cups", "integer", "cups")}\ndef cups(self):\n    pass',

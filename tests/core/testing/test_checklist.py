@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -198,6 +200,29 @@ def opened(number):
     assert "permission" in found(written("blueprint = routes", before=before))["routes"]
 
 
+PART = 'ConsolePart("today", {"en": "Today", "zh": "今天"}, "reports:read")'
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("[]", "today() returned a list; return ReportTable(columns, rows) or ConsoleTemplate(name, {...})"),
+        ('ReportTable((Column("a", "A"),), [{"b": 1}])', "a row of 'today' has no 'a'"),
+        ('ConsoleTemplate("nowhere.html", {})', "TemplateNotFound: 'nowhere.html' not found in search path"),
+        ('ConsoleTemplate("today.html", {})', "'cups' is undefined"),
+    ],
+)
+def test_a_console_card_that_cannot_be_drawn_is_found(written, answer, said):
+    cls = written(
+        f'console_cards = {{"today": {PART}}}\ndef today(self):\n    return {answer}',
+        before="from scrm_core.api import Column, ConsolePart, ConsoleTemplate, ReportTable",
+    )
+    templates = Path(inspect.getfile(cls)).parent / "templates"
+    templates.mkdir()
+    (templates / "today.html").write_text("<p>{{ cups }}</p>", "utf-8")
+    assert said in found(cls)["console"]
+
+
 def test_a_module_that_imports_what_is_slow_is_found(written):
     (told,) = check_plugin(written("", before="import PIL"), without=set(CHECKS) - {"import-cost"})
     assert "imports PIL" in told.problem
@@ -210,4 +235,4 @@ def test_a_check_can_be_left_out_and_an_unknown_one_is_refused(written):
         check_plugin(cls, without=("style",))
     with pytest.raises(AssertionError, match=r"faulty does not meet the checklist:\n- settings: .*'word'"):
         assert_plugin_ok(cls)
-    assert len(CHECKS) == 11
+    assert len(CHECKS) == 12

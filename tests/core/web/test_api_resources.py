@@ -8,8 +8,10 @@ import jsonschema
 import pytest
 from web_client import Api, assert_problem, new_key
 
-from scrm_core.api import Plugin, Veto, hookimpl
+from scrm_core.api import LeadCaptured, Plugin, Veto, hookimpl
+from scrm_core.delivery import Delivery
 from scrm_core.limits import LIMITS
+from scrm_core.services import audit
 from scrm_core.web.openapi import build
 from scrm_core.web.routes import ROUTES
 
@@ -405,6 +407,7 @@ def test_answers_have_the_shapes_that_are_described(api_of):
         "save_segment": {"name": "s", "expression": "orders >= 1"},
         "disable_link": None,
         "suppress": {"address": PHONE, "reason": "complaint"},
+        "retry_parked": {"plugin": "tag-rules", "events": [1]},
         "lift": {"address": PHONE},
         "stop": {"reason": "wrong price"},
         "go_on": None,
@@ -451,3 +454,46 @@ def test_a_key_for_leads_reads_nothing(api, brand):
             path = re.sub(r"<(\w+)>", "x", route.path)
             response = poster.get(path) if route.method == "GET" else poster.post(path, {})
             assert_problem(response, 403, "forbidden")
+
+
+def test_parked_events_are_listed_and_handed_out_again_by_whoever_asked(api_of):
+    class Fussy(Plugin):
+        name = "fussy"
+        version = "1.0"
+        summary = "Takes nothing"
+        requires_core = ">=0.1.0.dev0"
+
+        @hookimpl
+        def on_lead(self, event: LeadCaptured) -> None:
+            raise ValueError("no such cup for +8613800138000")
+
+    installation, acme, moonco = api_of(plugins=(Fussy,), acme="[plugins.fussy]\n", moonco="[plugins.fussy]\n")
+    assert acme.post("/leads", {"source": "t", "key": "1", "phone": "+8613800138000"}).status_code == 201
+    with installation.brand("acme") as brand:
+        Delivery(brand).drain()
+    (parked,) = acme.get("/parked").get_json()["items"]
+    assert (parked["plugin"], parked["type"], parked["state"], parked["attempts"]) == ("fussy", "lead.captured", "retry", 1)
+    assert "138****8000" in parked["error"] and "13800138000" not in parked["error"]
+    assert acme.get("/parked", plugin="other").get_json()["items"] == []
+    assert moonco.get("/parked").get_json()["items"] == []
+    body = {"plugin": "fussy", "events": [parked["event"], 999_999]}
+    assert moonco.post("/parked:retry", body).get_json() == {"changed": 0}
+    woken: list[str] = []
+    installation.nudge = woken.append
+    assert acme.post("/parked:retry", body).get_json() == {"changed": 1}
+    assert woken == ["acme"]
+    with installation.brand("acme") as brand:
+        (due,) = brand.events.parked()
+        assert due.next_at == brand.now()
+        (entry,) = [each for each in audit.page() if each.action == "events.retry"]
+    assert entry.actor.startswith("key:") and entry.target == "plugin:fussy"
+    assert entry.detail == {"events": [parked["event"], 999_999], "done": 1}
+
+
+def test_the_users_of_a_brand_are_listed_with_their_role_there(api_of):
+    installation, acme, moonco = api_of()
+    installation.users.create("mia", "correct horse battery")
+    installation.users.set_role("mia", "acme", "owner")
+    told = {"name": "mia", "role": "owner", "signed_in_at": None, "disabled": False}
+    assert acme.get("/users").get_json() == {"items": [told]}
+    assert moonco.get("/users").get_json() == {"items": []}

@@ -1,0 +1,89 @@
+"""What people look at and do about events: the log, parked ones, and how each plugin fares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .. import eventlog
+from ..db import transactional
+from ..eventlog import LoggedEvent
+from ..limits import LIMITS
+from ..services import audit
+from .cursors import read_cursors
+from .parking import ParkedView, parked_counts, parked_events, retry_now
+
+if TYPE_CHECKING:
+    from ..brands import Brand
+
+
+@dataclass(frozen=True, slots=True)
+class PluginHealth:
+    """An enabled plugin: ``state`` is active, paused or passive (it listens to no events).
+
+    ``waiting`` counts events that it was not handed yet, ``parked`` those that it could not handle.
+    """
+
+    name: str
+    version: str
+    summary: str
+    state: str
+    reason: str
+    waiting: int
+    parked: int
+
+
+class Events:
+    """The event log of a brand; use it inside ``with brand:``."""
+
+    def __init__(self, brand: Brand) -> None:
+        self._brand = brand
+
+    def newest(self, limit: int = LIMITS.page_rows, *, before: int | None = None) -> list[LoggedEvent]:
+        """The newest events, newest first; ``before`` is an event's id to page on from."""
+        return eventlog.tail(limit, before=before)
+
+    def parked(self, plugin: str | None = None, limit: int = LIMITS.page_rows) -> list[ParkedView]:
+        """Events that a plugin could not handle, oldest first."""
+        return parked_events(plugin, limit)
+
+    def parked_count(self) -> int:
+        """How many events wait for another try or a person."""
+        return sum(parked_counts().values())
+
+    def retry(self, plugin: str, event_ids: Iterable[int], *, actor: str = "operator") -> int:
+        """Hand parked events to a plugin again at the worker's next look, held ones too; returns how many."""
+        done = self._retry(plugin, sorted(set(event_ids)), actor)
+        nudge = self._brand.installation.nudge
+        if nudge is not None:
+            nudge(self._brand.id)
+        return done
+
+    @transactional
+    def _retry(self, plugin: str, event_ids: list[int], actor: str) -> int:
+        done = retry_now(self._brand, plugin, event_ids)
+        if done:
+            detail = {"events": event_ids[:100], "done": done}
+            audit.record(self._brand, actor, "events.retry", f"plugin:{plugin}", detail)
+        return done
+
+    def plugins(self) -> list[PluginHealth]:
+        """How each enabled plugin fares, in the order of the brand's file."""
+        cursors = {cursor.plugin: cursor for cursor in read_cursors()}
+        parked = parked_counts()
+        found = []
+        for name, plugin in self._brand.plugins.items():
+            cursor = cursors.get(name)
+            found.append(
+                PluginHealth(
+                    name,
+                    plugin.version,
+                    plugin.summary,
+                    cursor.state if cursor is not None else "passive",
+                    cursor.reason if cursor is not None else "",
+                    eventlog.lag(cursor.position) if cursor is not None else 0,
+                    parked.get(name, 0),
+                )
+            )
+        return found

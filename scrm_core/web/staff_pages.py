@@ -1,0 +1,200 @@
+"""Pages for staff (员工) of plugins: ``/staff/<plugin>/...``, for users who are signed in.
+
+A rule with ``<brand>`` in it is a page of that brand: the plugin has to be
+switched on there and the user to have a role there, or the answer is as if
+nothing were at that address; then the role has to include the permission that
+the view names, as for the plugin's routes. ``<brand>`` is no argument of the
+view: it runs inside the brand, its acts are the user's (``current_actor()``),
+and what a POST does is one transaction, rolled back when the answer is an
+error. A rule without ``<brand>`` belongs to no brand: signing in and out,
+choosing a brand.
+
+What is refused, also before a view runs, goes to the blueprint's own
+``app_errorhandler`` for :class:`~scrm_core.errors.ScrmError`, where it has one.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import flask
+import werkzeug.exceptions
+from flask import Flask, Response, request
+from werkzeug.routing import RequestRedirect
+
+from ..brands import Brand, acting
+from ..errors import NotFound, PluginError, Unauthorized
+from ..installation import Installation
+from ..plugin import Plugin
+from . import staff
+from .dispatch import NOTHING_HERE
+from .mounts import ErrorAnswer, Mounts, application, below, guarded, permission_of, route_in_words
+
+log = logging.getLogger("scrm.web")
+
+ENDPOINT = "staff_page"
+SIGN_IN = "sign_in"
+
+
+def staff_pages_of(cls: type[Plugin]) -> Flask:
+    """An application with the plugin's pages for staff alone.
+
+    Raises PluginError for a page of a brand that does not say who may see it,
+    for a permission that is declared nowhere, and without a page to sign in on.
+    """
+    from ..services.keys import CORE_SCOPES
+
+    app = application(cls, cls.staff_pages, taken=frozenset(("brand",)))
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint.endswith(".static"):
+            continue
+        where, name = route_in_words(cls, app, rule), permission_of(app, rule.endpoint)
+        for_whom = getattr(app.view_functions[rule.endpoint], "scrm_staff", "")
+        if "brand" not in rule.arguments:
+            if name is not None or for_whom == "any role":
+                raise PluginError(f"{where} is a page of no brand, where no role counts; put <brand> into its address")
+        elif for_whom == "visitors" or (name is None and not for_whom):
+            raise PluginError(
+                f"{where} is a page of a brand and names no permission; add @permission({cls.name + ':read'!r}) "
+                "below the route, or @any_role"
+            )
+        elif name is not None and name not in cls.permissions and name not in CORE_SCOPES:
+            raise PluginError(
+                f"{where} needs {name!r}, which `permissions` does not declare; "
+                f'write permissions = {{"{name}": "what it allows to"}}'
+            )
+    entry = _sign_in(cls)
+    if getattr(app.view_functions.get(entry), "scrm_staff", "") != "visitors":
+        raise PluginError(
+            f"plugin {cls.name!r}: its staff_pages have no page to sign in on; write a view called {SIGN_IN}, "
+            "marked with @for_visitors"
+        )
+
+    @app.url_defaults
+    def of_this_brand(endpoint: str, values: dict[str, Any]) -> None:
+        visit = flask.g.get("scrm_staff")
+        if visit is not None and visit.brand is not None and app.url_map.is_endpoint_expecting(endpoint, "brand"):
+            values.setdefault("brand", visit.brand.id)
+
+    return app
+
+
+def _sign_in(cls: type[Plugin]) -> str:
+    return f"{cls.staff_pages.name}.{SIGN_IN}"
+
+
+def install(app: Flask, installation: Installation) -> None:
+    """Add the route; raises PluginError for an enabled plugin with a page for staff that does not say for whom."""
+    mounts = Mounts(staff_pages_of)
+    for brand in installation.brands():
+        for plugin in brand.plugins.values():
+            if plugin.staff_pages is not None:
+                mounts.of(type(plugin))
+
+    def staff_page(plugin: str, rest: str = "") -> Response:
+        found = next((brand.plugins[plugin] for brand in installation.brands() if plugin in brand.plugins), None)
+        if found is None or found.staff_pages is None:
+            raise NotFound(NOTHING_HERE)
+        cls = type(found)
+        return guarded(plugin, lambda: _serve(installation, cls, mounts.of(cls), rest))
+
+    for rule in ("", "/", "/<path:rest>"):
+        app.add_url_rule(
+            f"{staff.ROOT}<plugin>{rule}",
+            ENDPOINT,
+            staff_page,
+            methods=["GET", "POST"],
+            provide_automatic_options=False,
+            strict_slashes=True,
+        )
+
+
+def _serve(installation: Installation, cls: type[Plugin], mounted: Flask, rest: str) -> Response:
+    body = request.get_data()
+    prefix = "" if request.script_root else urlsplit(installation.config.base_url).path.rstrip("/")
+    root = f"{prefix}{staff.ROOT}{cls.name}"
+    with mounted.request_context(below(request.environ, root, rest, body)) as context:
+        if (context.request.endpoint or "").endswith(".static"):
+            return mounted.full_dispatch_request()
+        visit = staff.begin(installation, cls.name, f"{context.request.script_root}/")
+        try:
+            response = _answer(installation, cls, mounted, visit)
+        except ErrorAnswer as error:
+            response = error.response
+        except Exception as error:  # noqa: BLE001  a plugin's view may raise anything: its page says that it failed
+            response = _refused(cls, mounted, error)
+        return visit.finish(response)
+
+
+def _refused(cls: type[Plugin], mounted: Flask, error: Exception) -> Response:
+    """An error as the plugin's own page tells it; raises it again where the plugin has none for it."""
+    try:
+        guarded(cls.name, lambda: _raise(error))
+    except Exception as told:
+        response: Response = mounted.make_response(mounted.handle_user_exception(told))
+        if response.status_code >= 500:
+            log.error("%s: %s", type(told).__name__, told, exc_info=error)
+        return response
+    raise AssertionError("unreachable")
+
+
+def _raise(error: Exception) -> Response:
+    raise error
+
+
+def _answer(installation: Installation, cls: type[Plugin], mounted: Flask, visit: staff.StaffVisit) -> Response:
+    asked = visit.request
+    # A redirect to the address with a slash would say which host the caller named: nothing is there instead.
+    nowhere = (werkzeug.exceptions.NotFound, RequestRedirect)
+    if isinstance(asked.routing_exception, nowhere) or "\0" in asked.path:
+        raise NotFound(NOTHING_HERE)
+    if asked.routing_exception is not None:
+        raise asked.routing_exception
+    endpoint, arguments = asked.endpoint or "", dict(asked.view_args or {})
+    for_whom = getattr(mounted.view_functions[endpoint], "scrm_staff", "")
+    if visit.user is None and for_whom != "visitors":
+        return _to_sign_in(cls, visit)
+    visit.demand_genuine()
+    if visit.user is None:
+        return mounted.full_dispatch_request()
+    brand_id = arguments.pop("brand", None)
+    asked.view_args = arguments
+    with acting(visit.user.actor):
+        if brand_id is None:
+            return mounted.full_dispatch_request()
+        brand = visit.brand = _brand(installation, cls, visit, brand_id)
+        permission = permission_of(mounted, endpoint)
+        if permission is not None:
+            visit.demand(permission)
+        with brand:
+            if asked.method != "POST":
+                return mounted.full_dispatch_request()
+            with brand.transaction():
+                response = mounted.full_dispatch_request()
+                if response.status_code >= 400:
+                    raise ErrorAnswer(response)
+                return response
+
+
+def _brand(installation: Installation, cls: type[Plugin], visit: staff.StaffVisit, brand_id: str) -> Brand:
+    """The brand of the address; another's, one without this plugin and one that never was are answered alike."""
+    assert visit.user is not None
+    if brand_id in visit.user.roles:
+        try:
+            brand = installation.brand(brand_id)
+        except NotFound:
+            raise NotFound(NOTHING_HERE) from None
+        if cls.name in brand.plugins:
+            return brand
+    raise NotFound(NOTHING_HERE)
+
+
+def _to_sign_in(cls: type[Plugin], visit: staff.StaffVisit) -> Response:
+    if "text/html" not in visit.request.headers.get("Accept", "text/html"):
+        raise Unauthorized("sign in first", code="sign_in_needed")
+    back = visit.place if visit.request.method == "GET" else visit.safe_next(visit.request.form.get("back", ""))
+    address = flask.url_for(_sign_in(cls))
+    query = f"?{urlencode({'next': back})}" if back != visit.root else ""
+    return flask.redirect(address + query, 303)  # type: ignore[return-value]
