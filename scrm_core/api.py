@@ -100,7 +100,7 @@ from .services.survivors import SAME_PEOPLE, standing
 from .stats import ComparedArm, Interval, ShareTest, compare_arms, sample_ratio, sample_size, wilson
 from .values import surfaces
 from .values.identities import is_mobile, is_virtual_mobile, normalise_phone
-from .values.masking import mask
+from .values.masking import mask, scrub
 from .values.money import exponent_of, format_minor, parse_minor, show_minor
 from .values.paging import next_after, page_size
 from .values.posters import Poster, code_picture, draw_poster
@@ -271,6 +271,7 @@ __all__ = [
     "safe_target",
     "sample_ratio",
     "sample_size",
+    "scrub",
     "show_minor",
     "staff_visit",
     "standing",

@@ -52,6 +52,7 @@ _FIRST_PLUGINS = """
 # A table switches a plugin on; the order here is the order in which plugins are called.
 # `scrm plugin list` shows what is installed. A change of this file needs no restart.
 # These come with the framework; their pages say which settings they take.
+# [plugins.console]            # 控制台: the brand in a browser, at /staff/console/; `scrm user create` makes users
 # [plugins.coupon-threshold]   # 门槛券: coupons that are claimed by a task or used from a sum on
 # [plugins.points]             # 积分: behind coupon-threshold, points pay what coupons leave
 # [plugins.red-packet]         # 红包: cash

@@ -149,6 +149,8 @@ def retry(ctx: click.Context, plugin: str, event_ids: tuple[int, ...], everythin
     with session.core_brand(_brand_id(ctx)) as brand:
         chosen = _chosen(plugin, event_ids, everything)
         done = brand.events.retry(plugin, chosen)
+    if session.installation.nudge is not None:
+        session.installation.nudge(brand.id)
     click.echo(f"{done} events are due now")
     _report_missing(plugin, done, len(chosen))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .. import eventlog
 from ..db import transactional
+from ..db.router import STATE
 from ..eventlog import LoggedEvent
 from ..limits import LIMITS
 from ..services import audit
@@ -52,20 +53,15 @@ class Events:
         """How many events wait for another try or a person."""
         return sum(parked_counts().values())
 
+    @transactional
     def retry(self, plugin: str, event_ids: Iterable[int], *, actor: str = "operator") -> int:
         """Hand parked events to a plugin again at the worker's next look, held ones too; returns how many."""
-        done = self._retry(plugin, sorted(set(event_ids)), actor)
-        nudge = self._brand.installation.nudge
-        if nudge is not None:
-            nudge(self._brand.id)
-        return done
-
-    @transactional
-    def _retry(self, plugin: str, event_ids: list[int], actor: str) -> int:
-        done = retry_now(self._brand, plugin, event_ids)
+        chosen = sorted(set(event_ids))
+        done = retry_now(self._brand, plugin, chosen)
         if done:
-            detail = {"events": event_ids[:100], "done": done}
+            detail = {"events": chosen[:100], "done": done}
             audit.record(self._brand, actor, "events.retry", f"plugin:{plugin}", detail)
+            STATE.appended = True  # the commit wakes the worker, as one of new events does
         return done
 
     def plugins(self) -> list[PluginHealth]:

@@ -53,12 +53,15 @@ def serving(folder: Path, base: str, *options: str) -> Iterator[None]:
         server.wait(timeout=60)
 
 
-def make(folder: Path, brands: dict[str, str]) -> tuple[str, Installation]:
-    """A migrated project with a file for each brand: where it will be served, and its installation."""
+def make(folder: Path, brands: dict[str, str], more: str = "") -> tuple[str, Installation]:
+    """A migrated project with a file for each brand: where it will be served, and its installation.
+
+    ``more`` is text of the project's file.
+    """
     (folder / "brands").mkdir(parents=True)
     base = f"http://127.0.0.1:{free_port()}"
     (folder / "scrm.toml").write_text(
-        f'database_url = "sqlite:data"\ndatabase_synchronous = "NORMAL"\nbase_url = "{base}"\n'
+        f'database_url = "sqlite:data"\ndatabase_synchronous = "NORMAL"\nbase_url = "{base}"\n{more}'
     )
     for brand, text in brands.items():
         (folder / "brands" / f"{brand}.toml").write_text(text, encoding="utf-8")

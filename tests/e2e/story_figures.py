@@ -301,6 +301,7 @@ TABLES_OF = {
     "koc": {"koc", "koc: ledger", "koc: statements", "koc: check"},
     "cross-brand-swap": {"cross-brand-swap", "cross-brand-swap: brought"},
     "wechat-login": set(),
+    "console": set(),
 }
 
 # Fields that honestly depend on another plugin, by the plugin that is switched off and the stage from which on.

@@ -11,7 +11,7 @@ from typing import Any
 
 PLUGINS = (
     "package-card", "tag-rules", "sms", "coupon-threshold", "points", "red-packet", "interaction-games", "referral",
-    "koc", "cross-brand-swap", "wechat-login", "benefit-card",
+    "koc", "cross-brand-swap", "wechat-login", "benefit-card", "console",
 )  # fmt: skip
 BRANDS = ("acme", "moonco")
 # A Monday: three check-ins are three days of one week and month.
@@ -68,6 +68,7 @@ plan = "ask what was wrong"
     "interaction-games": "",
     "referral": "",
     "koc": "refund_days = 0\n",
+    "console": "",
     "cross-brand-swap": 'categories = ["{category}"]\n',
     "wechat-login": 'appid = "wx123"\nsecret = "s3cret"\nwechat_api = "{wechat}"\n',
 }

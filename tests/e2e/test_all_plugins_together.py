@@ -32,7 +32,7 @@ from kannel_gateway import REMEDY, Kannel, missing_part  # noqa: E402
 from wechat_servers import WeChatServer  # noqa: E402
 
 TOKEN = "callback-token-of-the-test"
-# A route of each plugin that needs nothing but the plugin; wechat-login has a button instead.
+# A route of each plugin that needs nothing but the plugin; wechat-login has a button instead, the console pages for staff.
 ROUTES = {
     "package-card": "/report", "tag-rules": "/report", "sms": "/results", "coupon-threshold": "/report",
     "points": "/report", "red-packet": "/report", "benefit-card": "/report", "interaction-games": "/report", "referral": "/campaigns",
@@ -253,6 +253,7 @@ def absent(story: Story, off: str) -> None:
         for name in TABLES_OF[plugin]:
             if ":" not in name:
                 assert story.api().status(f"/reports/{name}") == (404 if plugin == off else 200), name
+    assert story.anna.browser.open("/staff/console/sign-in").status == (404 if off == "console" else 200)
     for plugin, page in PAGES.items():
         answer = story.anna.browser.open(f"/p/acme/{plugin}/{page}")
         assert answer.status == (404 if plugin == off else 200), plugin

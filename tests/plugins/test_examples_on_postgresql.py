@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import date
 
 from scrm_big_spenders import BigSpenders
+from scrm_core.api import console_part
 from scrm_daily_figures import DailyFigures
+from scrm_first_orders import FirstOrders
 from scrm_goods_by_post import GoodsByPost
 from scrm_shopify_orders import ShopifyOrders
 
@@ -24,9 +26,10 @@ REFUND = {
 def test_figures_fields_parcels_and_deliveries_are_the_same(empty_postgres_url, scrm_app):
     settings = {
         "big-spenders": {}, "daily-figures": {"folder": "reports"}, "goods-by-post": {"goods": {"MUG": "Mug"}},
-        "shopify-orders": SHOPIFY,
+        "shopify-orders": SHOPIFY, "first-orders": {"days": 90},
     }  # fmt: skip
-    app = scrm_app(BigSpenders, DailyFigures, GoodsByPost, ShopifyOrders, settings=settings, database_url=empty_postgres_url)
+    plugins = (BigSpenders, DailyFigures, FirstOrders, GoodsByPost, ShopifyOrders)
+    app = scrm_app(*plugins, settings=settings, database_url=empty_postgres_url)
     shop = app.brand
     with shop as brand:
         for topic, told in (("refunds/create", REFUND), ("orders/paid", PAID), ("orders/create", CREATED)) * 2:
@@ -47,3 +50,7 @@ def test_figures_fields_parcels_and_deliveries_are_the_same(empty_postgres_url, 
         {"day": "2026-03-08", "leads": 1, "orders": 2, "revenue_minor": 17_000, "refunds_minor": 0}
     ]
     assert len(shop.client("goods-by-post:read").get("plugins/goods-by-post/parcels", state="open").json["parcels"]) == 1
+    with shop as brand:
+        first, parts = brand.plugins["first-orders"], FirstOrders
+        assert console_part(first, parts.console_cards["due"], "en").rows == [{"due": 2}]
+        assert ada.uid in console_part(first, parts.console_pages["thanks"], "en")

@@ -10,6 +10,7 @@ import peewee
 import pytest
 
 from scrm_benefit_card import BenefitCard
+from scrm_console import Console
 from scrm_core.api import BrandModel
 from scrm_core.db.bulk import execute
 from scrm_core.installation import Installation
@@ -28,11 +29,11 @@ from scrm_wechat_login import WechatLogin
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = (
-    BenefitCard, CouponThreshold, CrossBrandSwap, InteractionGames, KocPlugin, PackageCard, Points, RedPacket,
+    BenefitCard, Console, CouponThreshold, CrossBrandSwap, InteractionGames, KocPlugin, PackageCard, Points, RedPacket,
     Referral, Sms, TagRules, WechatLogin,
 )  # fmt: skip
-# Signs customers in and keeps nothing: it has no tables, routes or commands.
-WITHOUT_TABLES = (WechatLogin,)
+# One signs customers in, one shows what others keep: they have no tables, routes or commands.
+WITHOUT_TABLES = (Console, WechatLogin)
 WITH_TABLES = tuple(cls for cls in SHIPPED if cls not in WITHOUT_TABLES)
 # Settings without which a plugin cannot be switched on.
 NEEDED = {"benefit-card": f'seal_keys = ["{base64.urlsafe_b64encode(bytes(32)).decode()}"]\n'}

@@ -1,0 +1,110 @@
+"""Figures of a brand that need no plugin: by day, and how far the people who arrived have come. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from scrm_core.api import Brand, day_start, execute
+
+DAYS = 28
+# Every zone's offset is a whole number of quarters: a day's midnight is the border of one.
+_QUARTER_MS = 900_000
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A value per day of the brand, oldest first; ``total`` is of the shown days, ``before`` of as many before them."""
+
+    name: str
+    kind: str
+    days: tuple[tuple[date, int], ...]
+    total: int
+    before: int
+
+    @property
+    def bars(self) -> list[tuple[date, int, int]]:
+        """(day, value, height in hundredths of the highest); a day below zero has no bar."""
+        highest = max((value for _, value in self.days), default=0)
+        return [(day, value, max(0, value * 100 // highest) if highest > 0 else 0) for day, value in self.days]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of the funnel: how many came so far, and their share of those of the step it is measured by."""
+
+    name: str
+    people: int
+    share: float | None
+
+
+class Figures:
+    """Reads the figures of one brand; use it inside ``with brand:``."""
+
+    def __init__(self, brand: Brand) -> None:
+        self._brand = brand
+        self._today = brand.day(brand.now())
+        self._first = self._today - DAYS + 1
+        self._before = self._first - DAYS
+
+    def by_day(self) -> list[Series]:
+        """New contacts, valid orders, and their net money (paid less refunded, on the day of payment)."""
+        start, end = self._start(self._before), self._start(self._today + 1)
+        arrived: dict[int, int] = {}
+        for quarter, count in execute(
+            f"SELECT (lead_at - ?) / {_QUARTER_MS} AS quarter, count(*) FROM contact "
+            "WHERE lead_at >= ? AND lead_at < ? AND state = 'active' GROUP BY 1",
+            (start, start, end),
+        ).fetchall():
+            day = self._brand.day(start + int(quarter) * _QUARTER_MS)
+            arrived[day] = arrived.get(day, 0) + int(count)
+        orders, money = {}, {}
+        for day, count, net in execute(
+            "SELECT day, count(*), sum(paid_minor - refund_minor) FROM orders "
+            "WHERE paid_at >= ? AND paid_at < ? AND valid = 1 GROUP BY day",
+            (start, end),
+        ).fetchall():
+            orders[day], money[day] = int(count), int(net)
+        return [
+            self._series("leads", "count", arrived),
+            self._series("orders", "count", orders),
+            self._series("revenue", "money", money),
+        ]
+
+    def people(self) -> int:
+        """How many contacts there are."""
+        return int(execute("SELECT count(*) FROM contact WHERE state = 'active'").fetchone()[0])
+
+    def funnel(self) -> list[Step]:
+        """Visitors of links in these days; then those who arrived in them, and how far they have come by now.
+
+        Shares are of those who arrived: a visitor is a browser and no person.
+        """
+        start = self._start(self._first)
+        (visitors,) = execute(
+            "SELECT count(DISTINCT v.visitor) FROM link l JOIN visit v ON v.link_id = l.id "
+            "WHERE v.at >= ? AND v.bot = 0 AND v.visitor <> ''",
+            (start,),
+        ).fetchone()
+        row = execute(
+            "SELECT count(*), count(m.id), count(CASE WHEN c.orders > 0 THEN 1 END), "
+            "count(CASE WHEN c.occasions > 1 THEN 1 END) FROM contact c "
+            "LEFT JOIN membership m ON m.contact_id = c.id AND m.left_at IS NULL "
+            "WHERE c.lead_at >= ? AND c.state = 'active'",
+            (start,),
+        ).fetchone()
+        added = int(row[0])
+        steps = [Step("visits", int(visitors), None), Step("added", added, None)]
+        names = ("members", "first_order", "repeat")
+        return steps + [
+            Step(name, int(count), int(count) / added if added else None)
+            for name, count in zip(names, row[1:], strict=True)
+        ]
+
+    def _start(self, day: int) -> int:
+        return day_start(day, self._brand.zone)
+
+    def _series(self, name: str, kind: str, values: dict[int, int]) -> Series:
+        days = tuple((date.fromordinal(day), values.get(day, 0)) for day in range(self._first, self._today + 1))
+        before = sum(value for day, value in values.items() if self._before <= day < self._first)
+        return Series(name, kind, days, sum(value for _, value in days), before)

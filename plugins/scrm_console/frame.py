@@ -1,0 +1,159 @@
+"""The frame of every page: menu by permission, brand switcher, language, refusals; and how values are written."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import flask
+from flask import Response
+from werkzeug.exceptions import HTTPException
+
+from scrm_core.api import (
+    Brand,
+    NotFound,
+    ReportTable,
+    ScrmError,
+    StaffVisit,
+    from_instant,
+    show_minor,
+    staff_visit,
+)
+
+from .words import WORDS
+
+pages = flask.Blueprint(
+    "console", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
+)
+
+MENU = (
+    ("overview", "reports:read"),
+    ("contacts", "contacts:read"),
+    ("events", "events:read"),
+    ("plugins", "plugins:read"),
+    ("users", "users:read"),
+)
+"""Pages of the menu in its order, which is that of their views, with the permission of each."""
+
+_BELOW = {"console.contact": "console.contacts", "console.search": "console.contacts"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the menu."""
+
+    title: str
+    address: str
+    here: bool
+
+
+def home(visit: StaffVisit, brand: Brand) -> str:
+    """The first page of a brand that the user may see."""
+    for name, permission in MENU:
+        if visit.allows(permission, brand.id):
+            return flask.url_for(f"console.{name}", brand=brand.id)
+    raise NotFound("there is no page here for this role")
+
+
+def words() -> dict[str, Any]:
+    """The words of the current request's language."""
+    return WORDS[staff_visit().language]
+
+
+def page(template: str, status: int = 200, **context: Any) -> Response:
+    """Render one of the console's templates in its frame."""
+    visit = staff_visit()
+    brand, text = visit.brand, words()
+    frame: dict[str, Any] = {"visit": visit, "brand": brand, "lang": visit.language, "t": text, "csrf": visit.csrf}
+    frame["css"] = flask.url_for("console.static", filename="console.css", v=_version())
+    if brand is not None:
+        frame.update(
+            menu=_menu(visit, brand),
+            others=[(each.name, home(visit, each)) for each in visit.brands() if each.id != brand.id],
+            when=partial(when, brand),
+            money=partial(show_minor, currency=brand.currency),
+            cell=partial(cell, brand),
+        )
+    return flask.make_response(flask.render_template(f"console/{template}", **frame, **context), status)
+
+
+def _menu(visit: StaffVisit, brand: Brand) -> list[Entry]:
+    here = _BELOW.get(visit.request.endpoint or "", visit.request.endpoint)
+    found = [
+        Entry(words()["menu"][name], flask.url_for(f"console.{name}"), here == f"console.{name}")
+        for name, permission in MENU
+        if visit.allows(permission)
+    ]
+    given = visit.request.view_args or {}
+    for plugin in brand.plugins.values():
+        for name, part in plugin.console_pages.items():
+            if visit.allows(part.permission):
+                address = flask.url_for("console.part", plugin=plugin.name, name=name)
+                is_here = here == "console.part" and (given.get("plugin"), given.get("name")) == (plugin.name, name)
+                found.append(Entry(part.title[visit.language], address, is_here))
+    return found
+
+
+@cache
+def _version() -> str:
+    return hashlib.sha256((Path(__file__).parent / "static" / "console.css").read_bytes()).hexdigest()[:10]
+
+
+# Values ------------------------------------------------------------------------
+
+
+def when(brand: Brand, instant: int | None) -> str:
+    """An instant as the brand's clocks show it, to the minute."""
+    return "–" if instant is None else from_instant(instant, brand.zone).strftime("%Y-%m-%d %H:%M")
+
+
+def cell(brand: Brand, kind: str, value: Any) -> str:
+    """A value of a report's column."""
+    if value is None:
+        return "–"
+    if kind == "money":
+        return show_minor(value, brand.currency)
+    if kind == "rate":
+        return f"{float(value):.1%}"
+    if kind == "instant":
+        return when(brand, value)
+    return f"{value:,}" if kind == "count" and isinstance(value, int) else str(value)
+
+
+def table(shown: Any) -> bool:
+    """Whether what a plugin shows is a table, and not a piece of HTML."""
+    return isinstance(shown, ReportTable)
+
+
+pages.app_template_test("table")(table)
+
+# Refusals ------------------------------------------------------------------------
+
+
+@pages.app_errorhandler(ScrmError)
+def refused(error: ScrmError) -> Response:
+    """A refusal as a page; what broke inside is told in general words, the log has the rest."""
+    visit = staff_visit()
+    told = words()["refusals"]
+    text = told.get(error.code) or (error.message if error.status < 500 else told["error"])
+    answer = page("problem.html", error.status, message=text, home=_way_out(visit))
+    if error.status in (429, 503):
+        answer.headers["Retry-After"] = str(getattr(error, "retry_after", 5))
+    return answer
+
+
+@pages.app_errorhandler(HTTPException)
+def not_understood(error: HTTPException) -> Response:
+    """What Flask refuses by itself: a method, a size, a body that cannot be read."""
+    told = words()["refusals"]
+    return page("problem.html", error.code or 400, message=told["malformed"], home=_way_out(staff_visit()))
+
+
+def _way_out(visit: StaffVisit) -> str:
+    try:
+        return home(visit, visit.brand) if visit.brand is not None else visit.root
+    except ScrmError:
+        return visit.root

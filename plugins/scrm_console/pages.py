@@ -1,0 +1,9 @@
+"""The console's pages: each module adds its rules to the one blueprint."""
+
+from __future__ import annotations
+
+from . import entry, events, frame, overview, parts, people
+
+pages = frame.pages
+
+__all__ = ["entry", "events", "overview", "pages", "parts", "people"]

@@ -1,0 +1,66 @@
+"""Plugins of the brand: how they fare, and the pages and cards that they bring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response
+
+from scrm_core.api import NotFound, StaffVisit, any_role, console_part, current_brand, permission, staff_visit
+
+from .frame import page, pages
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card of a plugin; ``shown`` is None where the plugin failed."""
+
+    plugin: str
+    title: str
+    shown: Any
+
+
+def cards(visit: StaffVisit) -> list[Card]:
+    """The cards that the brand's plugins bring, in the order of its file, each that the user may see."""
+    return [
+        Card(plugin.name, part.title[visit.language], console_part(plugin, part, visit.language))
+        for plugin in current_brand().plugins.values()
+        for part in plugin.console_cards.values()
+        if visit.allows(part.permission)
+    ]
+
+
+def plugins_off() -> list[str]:
+    """Names of plugins that are installed and not on for this brand."""
+    brand = current_brand()
+    return [name for name in brand.installation.loader.candidates() if name not in brand.plugins]
+
+
+@pages.get("/b/<brand>/x/<plugin>/<name>")
+@any_role
+def part(plugin: str, name: str) -> Response:
+    """A page that a plugin brings; the permission is the page's own."""
+    visit, found = staff_visit(), current_brand().plugins.get(plugin)
+    declared = None if found is None else found.console_pages.get(name)
+    if found is None or declared is None:
+        raise NotFound("there is nothing at this address")
+    visit.demand(declared.permission)
+    shown = console_part(found, declared, visit.language)
+    status = 500 if shown is None else 200
+    return page("part.html", status, card=Card(plugin, declared.title[visit.language], shown))
+
+
+@pages.get("/b/<brand>/plugins")
+@permission("plugins:read")
+def plugins() -> Response:
+    brand = current_brand()
+    return page("plugins.html", plugins=brand.events.plugins(), off=plugins_off())
+
+
+@pages.get("/b/<brand>/users")
+@permission("users:read")
+def users() -> Response:
+    brand = current_brand()
+    found = brand.installation.users.list(brand.id)
+    return page("users.html", users=[(user, user.roles[brand.id]) for user in found])

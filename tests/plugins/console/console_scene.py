@@ -1,0 +1,105 @@
+"""A console of two brands with people, and browsers of people with roles."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from scrm_core.api import (
+    Column,
+    ConsolePart,
+    ConsoleTemplate,
+    LeadCaptured,
+    Plugin,
+    ReportTable,
+    current_brand,
+    execute,
+    hookimpl,
+)
+
+WORD = "correct horse battery"
+ROOT = "/staff/console/"
+SWITCHED_ON = "[plugins.console]\n[plugins.tea-room]\n"
+ROLES = {
+    "mia": {"acme": "owner", "moonco": "analyst"},
+    "otto": {"acme": "operator"},
+    "cleo": {"acme": "clerk"},
+    "ana": {"acme": "analyst"},
+    "luna": {"moonco": "owner"},
+    "nobody": {},
+}
+EVIL = """<script>alert(1)</script>"><img src=x onerror=alert(1)>{{7*7}}"""
+
+
+class TeaRoom(Plugin):
+    """Brings every kind of part, handles no lead called Poison, and breaks where it is told to."""
+
+    name = "tea-room"
+    version = "1.0"
+    summary = EVIL
+    requires_core = ">=0.1.0.dev0"
+    permissions = {"tea-room:read": "see cups"}
+    console_pages = {
+        "cups": ConsolePart("cups", {"en": "Cups", "zh": "杯子"}, "contacts:read"),
+        "menu": ConsolePart("drawn", {"en": "Menu", "zh": "茶单"}, "tea-room:read"),
+        "broken": ConsolePart("broken", {"en": "Broken", "zh": "坏了"}, "tea-room:read"),
+    }
+    console_cards = {
+        "today": ConsolePart("today", {"en": "Today", "zh": "今天"}, "reports:read"),
+        "broken": ConsolePart("broken", {"en": "Broken card", "zh": "坏卡片"}, "reports:read"),
+    }
+
+    @hookimpl
+    def on_lead(self, event: LeadCaptured) -> None:
+        if self.brand.contacts.get_by_id(event.contact_id).name == "Poison":
+            raise ValueError(f"cannot pour {EVIL} for +8613800138000")
+
+    def cups(self) -> ReportTable:
+        columns = (Column("name", "Name"), Column("money", "Money", "money"), Column("share", "Share", "rate"))
+        rows = [{"name": EVIL, "money": 1_250, "share": 0.5}, {"name": current_brand().id, "money": None, "share": None}]
+        return ReportTable(columns, rows)
+
+    def today(self) -> ReportTable:
+        return ReportTable((Column("poured", "Poured", "count"),), [{"poured": 1_234}])
+
+    def drawn(self) -> ConsoleTemplate:
+        return ConsoleTemplate("nowhere.html", {})
+
+    def broken(self) -> ReportTable:
+        execute("SELECT nothing FROM nowhere")
+        raise AssertionError
+
+
+class Browser:
+    """A browser of one person."""
+
+    def __init__(self, app: Any, name: str = "", language: str = "en") -> None:
+        self.client = app.test_client()
+        self.language = language
+        self.csrf = ""
+        if name:
+            assert self.sign_in(name).status_code == 303
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self._seen(self.client.get(self._address(path), query_string=query or None, headers=self._headers))
+
+    def post(self, path: str, **form: Any) -> Any:
+        return self._seen(
+            self.client.post(self._address(path), data={"csrf": self.csrf, **form}, headers=self._headers)
+        )
+
+    def sign_in(self, name: str, password: str = WORD, **form: Any) -> Any:
+        self.get("sign-in")
+        return self.post("sign-in", name=name, password=password, **form)
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Accept": "text/html", "Accept-Language": self.language}
+
+    def _address(self, path: str) -> str:
+        return path if path.startswith("/") else ROOT + path
+
+    def _seen(self, answer: Any) -> Any:
+        found = re.search(r'name="csrf" value="(\w+)"', answer.text)
+        self.csrf = found[1] if found else self.csrf
+        return answer

@@ -1,0 +1,357 @@
+"""The console's pages: who sees which, what they show, of which brand, how many queries they ask; on both databases."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+import pytest
+from console_scene import EVIL, ROOT
+
+from scrm_core.api import ConsentIn, IdentityIn, LeadIn, LineIn, OrderIn, RefundIn, local_instant
+from scrm_core.delivery import Delivery
+from scrm_core.services import audit
+
+PAGES = ("", "contacts", "events", "plugins", "users")
+SHOWN_TO = {
+    "mia": set(PAGES),
+    "otto": {"", "contacts", "events", "plugins"},
+    "cleo": {"contacts"},
+    "ana": {"", "plugins"},
+}
+
+
+def at(brand, text):
+    return local_instant(datetime.fromisoformat(text), brand.zone)
+
+
+def lead(brand, name, phone, when, *, key=""):
+    with brand:
+        result = brand.contacts.capture_lead(
+            LeadIn(
+                source="shop", reference=key or phone, identities=(IdentityIn.of("phone", phone),), at=at(brand, when), name=name,
+                consents=(ConsentIn("marketing_sms"),),
+            )  # fmt: skip
+        )
+        return brand.contacts.get_by_id(result.contact_id)
+
+
+def sell(brand, phone, number, when, paid, status="completed"):
+    with brand:
+        brand.orders.upsert(
+            OrderIn(
+                source="shop", number=number, status=status, paid_at=at(brand, when), paid_minor=paid,
+                buyer=(IdentityIn.of("phone", phone),), lines=(LineIn(sku="A", title="", qty=1, paid_minor=paid, gift=False),), platform="tmall",
+            )  # fmt: skip
+        )
+
+
+@pytest.fixture
+def brands(house):
+    return house.brand("acme"), house.brand("moonco")
+
+
+@pytest.fixture
+def people(brands, clock):
+    """Three people of acme and one of moonco, in the last days of 2025."""
+    acme, moonco = brands
+    found = {
+        "ada": lead(acme, "Ada", "+8613800138000", "2025-12-30T09:00"),
+        "bo": lead(acme, "李博", "+8613800138001", "2025-12-30T23:59"),
+        "cy": lead(acme, EVIL, "+8613800138002", "2025-11-20T09:00"),
+        "luna": lead(moonco, "Lunatic", "+12025550143", "2025-12-30T09:00"),
+    }
+    sell(acme, "+8613800138000", "N1", "2025-12-30T10:00", 5_000)
+    sell(acme, "+8613800138000", "N2", "2025-12-31T10:00", 2_050)
+    sell(acme, "+8613800138001", "N3", "2025-12-31T00:10", 1_000)
+    sell(acme, "+8613800138002", "N4", "2025-11-20T10:00", 900)
+    sell(moonco, "+12025550143", "M1", "2025-12-30T10:00", 777_700)
+    with acme:
+        acme.orders.refund(RefundIn(source="shop", order_number="N2", number="R1", amount_minor=50, at=at(acme, "2025-12-31T12:00"), reason=""))
+        acme.membership.join(found["ada"].id, at=at(acme, "2025-12-31T12:00"), source="shop")
+    clock.set(at(acme, "2025-12-31T20:00"))
+    return found
+
+
+def test_each_role_has_its_pages_in_the_menu_and_no_others_behind_them(browser, people):
+    for name, pages in SHOWN_TO.items():
+        visitor = browser(name)
+        for page in PAGES:
+            answer = visitor.get(f"b/acme/{page}")
+            assert answer.status_code == (200 if page in pages else 403), (name, page)
+        linked = set(re.findall(r'<li><a href="/staff/console/b/acme/(\w*)"', visitor.get(f"b/acme/{min(pages)}").text))
+        assert linked == pages, name
+        assert visitor.get(f"b/acme/contacts/{people['ada'].uid}").status_code == (200 if "contacts" in pages else 403)
+
+
+def test_the_first_page_is_the_first_that_the_role_may_see(browser):
+    assert browser("otto").get("").location == f"{ROOT}b/acme/"
+    assert browser("cleo").get("").location == f"{ROOT}b/acme/contacts"
+    both = browser("mia").get("").text
+    assert f'href="{ROOT}b/acme/"' in both and f'href="{ROOT}b/moonco/"' in both
+    assert "no role" in browser("nobody").get("").text
+
+
+def test_another_brand_is_not_there_in_any_page_and_its_people_are_not_in_ours(browser, people):
+    otto = browser("otto")
+    for page in (*PAGES, f"contacts/{people['luna'].uid}", "x/tea-room/cups"):
+        assert otto.get(f"b/moonco/{page}").status_code == 404, page
+    assert otto.get(f"b/acme/contacts/{people['luna'].uid}").status_code == 404
+    assert otto.get(f"b/acme/contacts/{'0' * 26}").status_code == 404
+    otto.get("b/acme/contacts")
+    for words in ("Lunatic", people["luna"].uid, "+12025550143"):
+        assert otto.post("b/acme/contacts", q=words).status_code == 200
+        assert "Lunatic" not in otto.post("b/acme/contacts", q=words).text.replace('value="Lunatic"', "")
+    assert "7777.00" not in otto.get("b/acme/").text
+    assert "7777.00" in browser("luna").get("b/moonco/").text
+
+
+def numbers(text):
+    return dict(re.findall(r'data-step="(\w+)">.*?<td class="number">([\d,]+)', text))
+
+
+def test_the_overview_shows_four_weeks_in_the_brands_days_and_money(browser, people):
+    text = browser("otto").get("b/acme/").text
+    series = {
+        name: re.findall(r'class="big">([^<]+)|soft">28 days before: ([^<]+)<', block)
+        for name, block in re.findall(r'data-series="(\w+)">(.*?)<svg', text, re.S)
+    }
+    assert {name: (found[0][0], found[1][1]) for name, found in series.items()} == {
+        "leads": ("2", "1"), "orders": ("3", "1"), "revenue": ("¥80.00", "¥9.00"),
+    }  # fmt: skip
+    assert "2025-12-30: 2<" in text and "2025-12-31: ¥30.00<" in text, "23:59 in Shanghai is that day's"
+    assert numbers(text) == {"visits": "0", "added": "2", "members": "1", "first_order": "2", "repeat": "1"}
+    assert "data-people>3<" in text
+    assert "50.0%" in text and "100.0%" in text
+
+
+def test_a_plugin_that_is_off_is_shown_as_off_and_never_as_zero(browser, people):
+    for page in ("", "plugins"):
+        text = browser("otto").get(f"b/acme/{page}").text
+        (row,) = re.findall(r'data-plugin="package-card">(.*?)</(?:li|tr)>', text, re.S)
+        assert ">off<" in row
+        assert not re.search(r">\s*0\s*<", row)
+        (row,) = re.findall(r'data-plugin="tea-room">(.*?)</(?:li|tr)>', text, re.S)
+        assert ">active<" in row
+
+
+def test_parts_of_plugins_are_drawn_escaped_and_one_that_fails_costs_itself_alone(browser, people, caplog):
+    text = browser("otto").get("b/acme/").text
+    assert "<dt>Poured</dt><dd>1,234</dd>" in text
+    assert "The plugin tea-room failed" in text and "nowhere" not in text
+    assert "data-people>3<" in text, "the rest is there"
+    assert "plugin tea-room failed" in caplog.text
+    cups = browser("otto").get("b/acme/x/tea-room/cups")
+    assert cups.status_code == 200
+    assert "¥12.50" in cups.text and "50.0%" in cups.text and "<script>alert" not in cups.text
+    broken = browser("otto").get("b/acme/x/tea-room/broken")
+    assert broken.status_code == 500 and "failed" in broken.text and "SELECT" not in broken.text
+    assert browser("otto").get("b/acme/x/tea-room/menu").status_code == 500
+
+
+def test_a_plugins_page_needs_its_own_permission_and_a_brand_that_has_it(browser, house):
+    assert browser("cleo").get("b/acme/x/tea-room/cups").status_code == 200
+    assert browser("cleo").get("b/acme/x/tea-room/menu").status_code == 403
+    assert browser("ana").get("b/acme/x/tea-room/cups").status_code == 403
+    assert "Cups" in browser("cleo").get("b/acme/contacts").text and "Menu" not in browser("ana").get("b/acme/").text.replace('aria-label="Menu"', "")
+    for page in ("x/tea-room/none", "x/none/cups", "x/console/cups"):
+        assert browser("mia").get(f"b/acme/{page}").status_code == 404
+    path = house.config.brands_dir / "acme.toml"
+    path.write_text(path.read_text("utf-8").replace("[plugins.tea-room]", "[plugins.tea-room]\nenabled = false"), "utf-8")
+    assert browser("cleo").get("b/acme/x/tea-room/cups").status_code == 404
+
+
+def test_contacts_are_searched_by_form_so_that_no_phone_stands_in_an_address(browser, people, house):
+    otto = browser("otto")
+    listed = otto.get("b/acme/contacts").text
+    assert re.findall(r'<th scope="row"><a href="[^"]*/(\w+)">', listed) == [people[each].uid for each in ("cy", "bo", "ada")]
+    found = otto.post("b/acme/contacts", q="138 0013 8000")
+    assert found.location == f"{ROOT}b/acme/contacts/{people['ada'].uid}"
+    assert otto.post("b/acme/contacts", q=people["bo"].uid).location == f"{ROOT}b/acme/contacts/{people['bo'].uid}"
+    with house.brand("acme") as brand:
+        brand.contacts.add_identity(people["bo"].id, IdentityIn.of("buyer", "13800139999", "shop"), origin="test")
+    assert otto.post("b/acme/contacts", q="13800139999").location.endswith(people["bo"].uid), "a buyer's id may look like a phone"
+    named = otto.post("b/acme/contacts", q="李")
+    assert named.status_code == 200 and people["bo"].uid in named.text and people["ada"].uid not in named.text
+    for odd in ("%", "_", "' OR 1=1 --", "nobody at all", "!"):
+        assert people["ada"].uid not in otto.post("b/acme/contacts", q=odd).text, odd
+    assert otto.post("b/acme/contacts", q="  ").location == f"{ROOT}b/acme/contacts"
+
+
+def test_an_expression_filters_with_a_count_and_a_wrong_one_is_told_with_what_was_typed(browser, people):
+    otto = browser("otto")
+    found = otto.get("b/acme/contacts", segment="orders >= 2")
+    assert 'data-count="1"' in found.text and people["ada"].uid in found.text and people["bo"].uid not in found.text
+    wrong = otto.get("b/acme/contacts", segment="ordres >= 2")
+    assert wrong.status_code == 422
+    assert 'value="ordres &gt;= 2"' in wrong.text and "orders" in wrong.text and 'aria-invalid="true"' in wrong.text
+    cleo = browser("cleo")
+    assert 'name="segment"' not in cleo.get("b/acme/contacts").text
+    assert cleo.get("b/acme/contacts", segment="orders >= 2").status_code == 403
+
+
+def test_pages_of_contacts_follow_one_another_without_gap_or_repetition(browser, brands):
+    acme, _ = brands
+    with acme:
+        for nth in range(103):
+            acme.contacts.resolve([IdentityIn.of("unionid", f"u{nth}")], at=acme.now(), origin="test", name=f"P{nth}")
+    otto, seen, address = browser("otto"), [], f"{ROOT}b/acme/contacts?segment=orders+%3D+0"
+    while address:
+        text = otto.get(address).text
+        seen += re.findall(r'<th scope="row"><a href="[^"]*">(P\d+)<', text)
+        following = re.search(r'rel="next" href="([^"]+)"', text)
+        address = following[1].replace("&amp;", "&") if following else ""
+    assert seen == [f"P{nth}" for nth in reversed(range(103))]
+    for odd in ("x", "-1", "9" * 30):
+        assert otto.get("b/acme/contacts", before=odd).status_code == 422
+
+
+def test_a_profile_shows_masked_identities_tags_orders_consent_and_the_time_line(browser, people, brands):
+    acme, _ = brands
+    with acme:
+        acme.tags.add(people["ada"].id, acme.tags.define("interest", "tea", plan="ask"), actor="test")
+    text = browser("otto").get(f"b/acme/contacts/{people['ada'].uid}").text
+    for words in ("Ada", "+86 138****8000", "tea", "N1", "N2", "¥20.50", "¥0.50", "marketing_sms", "agreed", "arrived", "ordered", "¥70.00"):
+        assert words in text, words
+    assert "13800138000" not in text
+    evil = browser("otto").get(f"b/acme/contacts/{people['cy'].uid}").text
+    assert "<script>alert" not in evil and "onerror=alert(1)&gt;" in evil and "{{7*7}}" in evil
+
+
+@pytest.fixture
+def poisoned(people, brands):
+    acme, _ = brands
+    lead(acme, "Poison", "+8613800138003", "2025-12-31T19:00")
+    with acme:
+        Delivery(acme).drain()
+        (parked,) = acme.events.parked()
+    return parked
+
+
+def test_a_parked_event_is_shown_and_handed_out_again_by_a_person_whom_the_audit_log_names(browser, poisoned, brands, house):
+    acme, moonco = brands
+    otto = browser("otto")
+    text = otto.get("b/acme/events").text
+    assert "retrying" in text and "138****8000" in text and "13800138000" not in text and "<script>alert" not in text
+    assert "lead.captured" in text and "order.paid" in text
+    woken = []
+    house.nudge = woken.append
+    answer = otto.post("b/acme/events/retry", plugin="tea-room", event=[str(poisoned.event_id)])
+    assert answer.location == f"{ROOT}b/acme/events?done=1"
+    assert woken == ["acme"]
+    assert "1 events are tried again now" in otto.get(answer.location).text
+    with acme:
+        assert acme.events.parked()[0].next_at == acme.now()
+        (entry,) = [each for each in audit.page() if each.action == "events.retry"]
+    assert (entry.actor, entry.target) == ("user:otto", "plugin:tea-room")
+    with moonco:
+        assert [each for each in audit.page() if each.action == "events.retry"] == []
+
+
+def test_who_may_not_retry_sees_no_button_and_is_refused_and_nonsense_changes_nothing(browser, poisoned, brands):
+    ana, otto = browser("ana"), browser("otto")
+    ana.get("b/acme/")
+    assert ana.post("b/acme/events/retry", plugin="tea-room", event="1").status_code == 403
+    otto.get("b/acme/events")
+    for form in ({"plugin": "tea-room"}, {"plugin": "tea-room", "event": ["1", "x"]}, {"plugin": "tea-room", "event": "9" * 40}):
+        assert otto.post("b/acme/events/retry", **form).status_code == 422
+    assert otto.post("b/acme/events/retry", plugin="nobody", event=str(poisoned.event_id)).location.endswith("done=0")
+    otto.csrf = "0" * 64
+    assert otto.post("b/acme/events/retry", plugin="tea-room", event=str(poisoned.event_id)).status_code == 403
+    with brands[0]:
+        assert [each for each in audit.page() if each.action == "events.retry"] == []
+
+
+def test_the_event_log_is_paged(browser, brands):
+    acme, _ = brands
+    for nth in range(52):
+        lead(acme, f"P{nth}", f"+86138001380{nth:02}", "2025-12-30T09:00")
+    otto = browser("otto")
+    first = otto.get("b/acme/events").text
+    following = re.search(r'rel="next" href="([^"]+)"', first)[1]
+    second = otto.get(following).text
+    ids = [int(each) for text in (first, second) for each in re.findall(r'<th scope="row" class="code">(\d+)<', text)]
+    assert ids == sorted(set(ids), reverse=True) and len(ids) >= 52
+    assert 'rel="next"' not in second and "First page" in second
+
+
+def test_no_page_asks_more_than_thirty_queries_however_much_there_is(browser, poisoned, people, brands, app, monkeypatch):
+    acme, _ = brands
+    for nth in range(60):
+        lead(acme, f"P{nth}", f"+86138001380{nth:02}", "2025-12-30T09:00", key=f"again{nth}")
+    mia = browser("mia")
+    asked = []
+    database = acme.handle.database
+    real = type(database).execute_sql
+    monkeypatch.setattr(type(database), "execute_sql", lambda self, sql, *more, **named: asked.append(sql) or real(self, sql, *more, **named))
+    for page in (*PAGES, f"contacts/{people['ada'].uid}", "contacts?segment=orders+%3E%3D+1", "x/tea-room/cups"):
+        asked.clear()
+        assert mia.get(f"{ROOT}b/acme/{page}").status_code == 200
+        assert 2 <= len(asked) <= 30, (page, len(asked))
+
+
+def test_every_page_is_there_in_both_languages_and_the_choice_is_kept(browser, poisoned, people):
+    mia = browser("mia", "fr")
+    pages = [f"b/acme/{page}" for page in (*PAGES, f"contacts/{people['ada'].uid}", "x/tea-room/cups")]
+    for page in pages:
+        text = mia.get(page).text
+        assert '<html lang="en">' in text
+        assert not re.search(r"[\u4e00-\u9fff]", re.sub(r'<a [^>]*lang="zh"[^>]*>中文</a>|Acme 母婴|李博|[^<>]*积分[^<>]*', "", text)) or page.endswith(("plugins", "/")), page
+    assert '<html lang="zh-CN">' in mia.get("b/acme/contacts", lang="zh").text
+    for page in pages:
+        assert '<html lang="zh-CN">' in mia.get(page).text
+    assert browser("mia", "zh-CN,zh;q=0.9").get("b/acme/").text.count("概览") >= 2
+
+
+def test_a_page_is_small_and_loads_nothing_but_its_own_style(browser, poisoned, people):
+    otto = browser("otto")
+    for page in PAGES[:4]:
+        answer = otto.get(f"b/acme/{page}")
+        assert re.findall(r'(?:src|href)="((?!/staff/console/|#main|data:,)[^"]*)"', answer.text) == []
+        assert not re.search(r"<script|\bon\w+=[\"']|\bstyle=", re.sub(r"&lt;.*?&gt;", "", answer.text))
+        (style,) = re.findall(r'rel="stylesheet" href="([^"]+)"', answer.text)
+        css = otto.client.get(style)
+        assert css.status_code == 200 and "url(" not in css.text and "@import" not in css.text
+        assert len(answer.data) + len(css.data) < 100_000
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_refused_sign_in_keeps_the_name_and_says_no_more_than_that(browser):
+    visitor = browser()
+    told = [visitor.sign_in(name, "wrong wrong wrong") for name in ("otto", "nobody", "mr-x")]
+    assert {answer.status_code for answer in told} == {401}
+    assert 'value="mr-x"' in told[2].text
+    assert len({re.sub(r'value="[^"]*"', "", answer.text) for answer in told}) == 1
+    for _ in range(5):
+        last = visitor.sign_in("otto", "wrong wrong wrong")
+    assert last.status_code == 429 and int(last.headers["Retry-After"]) > 0 and "Too many tries" in last.text
+    assert visitor.sign_in(EVIL, EVIL, next=EVIL).text.count("<script>alert") == 0
+
+
+def test_signing_out_everywhere_ends_the_other_browser_too(browser):
+    here, there = browser("otto"), browser("otto")
+    here.get("b/acme/contacts")
+    assert here.post("sign-out", everywhere="1").location == f"{ROOT}sign-in"
+    assert there.get("b/acme/contacts").location.startswith(f"{ROOT}sign-in?next=")
+
+
+def test_a_refusal_is_a_page_of_the_console_with_a_way_out(browser):
+    cleo = browser("cleo")
+    refused = cleo.get("b/acme/events")
+    assert refused.status_code == 403 and "ask an owner" in refused.text and f'class="button quiet" href="{ROOT}b/acme/contacts"' in refused.text
+    missing = cleo.get("b/nosuch/contacts")
+    assert missing.status_code == 404 and f'href="{ROOT}"' in missing.text
+    assert cleo.get("no/such/page").status_code == cleo.get("b/acme").status_code == 404
+    cleo.get("b/acme/contacts")
+    wrong = cleo.post("b/acme/users")
+    assert wrong.status_code == 405 and "cannot be understood" in wrong.text
+    cleo.csrf += "x" * 1_100_000
+    assert cleo.post("b/acme/contacts").status_code == 413
+
+
+def test_without_the_console_nothing_of_it_is_there(new_installation):
+    from scrm_core.web import create_app
+
+    client = create_app(new_installation()).test_client()
+    assert client.get(ROOT).status_code == 404
+    assert client.get(f"{ROOT}sign-in").status_code == 404
