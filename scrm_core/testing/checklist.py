@@ -45,9 +45,10 @@ class Finding:
 class _Trial:
     """The plugin in an app of its own, which all checks use one after the other."""
 
-    def __init__(self, cls: type[Plugin], app: App) -> None:
+    def __init__(self, cls: type[Plugin], app: App, loaded: frozenset[str] | None) -> None:
         self.cls = cls
         self.app = app
+        self.loaded = loaded
         self.prefix = cls.name.replace("-", "_") + "_"
         self.importing: subprocess.Popen[str] | None = None
         self.home = Path(inspect.getfile(cls)).resolve().parent
@@ -60,7 +61,7 @@ class _Trial:
     @contextmanager
     def imported_elsewhere(self, wanted: bool) -> Iterator[None]:
         """Import the plugin in a process of its own while the checks go on: what it loads is asked last."""
-        if not wanted or not self.sources:
+        if not wanted or self.loaded is not None or not self.sources:
             yield
             return
         top = Path(str(sys.modules[self.cls.__module__.partition(".")[0]].__file__)).resolve()
@@ -136,8 +137,13 @@ def check_plugin(
     settings: Mapping[str, Any] | None = None,
     brand_toml: str = "",
     without: Iterable[str] = (),
+    loaded: frozenset[str] | None = None,
 ) -> list[Finding]:
-    """The points of the checklist that a plugin does not meet; ValueError for an unknown check in ``without``."""
+    """The points of the checklist that a plugin does not meet; ValueError for an unknown check in ``without``.
+
+    ``loaded`` are the modules that importing the plugin loaded behind scrm_core.api, for who has just seen it;
+    without it the plugin is imported once more, in another process.
+    """
     left_out = set(without)
     if left_out - CHECKS.keys():
         raise ValueError(f"no check {', '.join(sorted(left_out - CHECKS.keys()))}; there are {', '.join(CHECKS)}")
@@ -149,7 +155,7 @@ def check_plugin(
         return list(_refused(exc))
     found: dict[str, Finding] = {}  # by problem: what breaks one check may break the next
     with app:
-        trial = _Trial(cls, app)
+        trial = _Trial(cls, app, loaded)
         with trial.imported_elsewhere("import-cost" not in left_out):
             for name, check in CHECKS.items():
                 if name not in left_out:
@@ -398,12 +404,13 @@ _HEAVY = ("pandas", "numpy", "scipy", "matplotlib", "requests", "openpyxl", "sql
 
 def _import_cost(trial: _Trial) -> Problems:
     """The module is imported by every process that uses the brand: what is slow to import waits for its use."""
-    if trial.importing is None:
-        return
-    told, complaint = trial.importing.communicate()
-    if trial.importing.returncode:
-        yield f"cannot be imported by itself: {complaint.strip().splitlines()[-1]}", "mend the import"
-    for name in told.split():
+    heavy = sorted(trial.loaded.intersection(_HEAVY)) if trial.loaded is not None else []
+    if trial.importing is not None:
+        told, complaint = trial.importing.communicate()
+        if trial.importing.returncode:
+            yield f"cannot be imported by itself: {complaint.strip().splitlines()[-1]}", "mend the import"
+        heavy = told.split()
+    for name in heavy:
         yield f"importing the plugin imports {name}", "import it inside the function that needs it"
 
 

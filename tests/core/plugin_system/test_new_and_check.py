@@ -111,6 +111,18 @@ def test_what_a_plugin_does_not_meet_is_told_line_by_line_and_as_data(tmp_path, 
     assert "no check 'style'" in scrm("plugin", "check", str(path.parent), "--without", "style", code=2)
 
 
+def test_a_module_that_the_plugin_alone_imports_is_told_and_the_checks_own_are_not(tmp_path):
+    write_plugin("tea", tmp_path, minimal=True, year=2026)
+    init = tmp_path / "scrm_tea" / "__init__.py"
+    command = [sys.executable, "-m", "scrm_core.cli", "plugin", "check", str(init.parent), "--json"]
+    told = []
+    for first in ("", "import PIL\n"):
+        init.write_text(init.read_text("utf-8").replace("from scrm_core", f"{first}from scrm_core", 1), "utf-8")
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        told.append([(each["check"], each["problem"]) for each in json.loads(done.stdout)])
+    assert told == [[], [("import-cost", "importing the plugin imports PIL")]]
+
+
 def test_required_settings_come_from_a_file(tmp_path, forget):
     scrm("plugin", "new", "needy", "--minimal", "--in", str(tmp_path))
     path = tmp_path / "scrm_needy" / "__init__.py"
