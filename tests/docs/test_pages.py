@@ -101,3 +101,14 @@ def test_tests_named_in_the_pages_exist():
     named = {n for page in PAGES for n in re.findall(r"`(test_\w+)`", page.read_text("utf-8"))}
     assert named
     assert named - existing == set()
+
+
+def test_the_chinese_readme_has_the_sections_commands_and_settings_of_the_english_one():
+    told = [(ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh.md")]
+    blocks = [re.findall(r"^```(\w+)\n(.*?)^```", text, re.DOTALL | re.MULTILINE) for text in told]
+    levels = [re.findall(r"^(#+) ", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE), re.MULTILINE) for text in told]
+    named = [sorted(set(re.findall(r"`(make \w+|scrm [a-z]+)", text))) for text in told]
+    assert len(blocks[0]) > 5
+    assert blocks[0] == blocks[1]
+    assert levels[0] == levels[1]
+    assert named[0] == named[1]
