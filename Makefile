@@ -12,12 +12,13 @@ BIN := $(CURDIR)/$(VENV)/bin
 AUDITOR := $(CURDIR)/$(VENV)/audit/bin/pip-audit
 AUDIT ?= $(AUDITOR)
 
-.PHONY: help run test soak faults downstream bench lint docs audit check clean
+.PHONY: help run test wide soak faults downstream bench lint docs audit check clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make run     install, create the demo project and serve it on http://127.0.0.1:$(PORT)"
-	@echo "make test    install and run every test this machine can run"
+	@echo "make test    install and run the tests (without PostgreSQL or Redis: those that need none)"
+	@echo "make wide    the rest of them: each page, each plugin, the other database (about twenty minutes)"
 	@echo "make soak    run the tests that take minutes each"
 	@echo "make faults  kill, cut off and starve real processes, three times in a row (long ones too)"
 	@echo "make downstream  run the tests of the example plugins against the built wheel (about ten seconds)"
@@ -55,11 +56,15 @@ run: $(VENV)/installed
 	@cd $(DEMO) && exec $(BIN)/scrm run --port $(PORT)
 
 # Whoever sets it wants no __pycache__; but each worker and each of hundreds of processes would compile all anew.
-test soak: export PYTHONDONTWRITEBYTECODE :=
+test wide soak: export PYTHONDONTWRITEBYTECODE :=
 
 # One process per core, each with databases of its own; ARGS='-n 0' runs all in one process.
 test: $(VENV)/installed-test
 	@$(BIN)/python -m pytest -n logical --maxprocesses 4 $(ARGS)
+
+# What a smaller neighbour in "make test" shows of one page, one plugin, one database, for all of them.
+wide: $(VENV)/installed-test
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 -m 'wide and not soak' $(ARGS)
 
 # What takes minutes and says little more than a smaller test beside it.
 soak: $(VENV)/installed-test

@@ -3,6 +3,8 @@
 ``engine`` runs a test once on SQLite and once on PostgreSQL. Databases are
 migrated once per session: a test gets a copy of the SQLite files, or the
 emptied PostgreSQL schemas, of a database that this session made for itself.
+The tests of plugins are marked ``wide`` on PostgreSQL: their SQL goes through the
+same few functions of the core, whose own tests run on both (``make test``).
 With ``pytest -n 2`` each worker is such a session, with a database, nurseries
 and temporary folders of its own.
 
@@ -36,6 +38,7 @@ from scrm_core.delivery import Delivery
 from scrm_core.installation import Installation
 from scrm_core.testing.app import BRANDS
 
+PLUGINS = Path(__file__).parent / "plugins"
 DEFAULT_POSTGRES = "postgresql://postgres@127.0.0.1:5432/test"
 
 # How long an example takes, or to think of one, says how busy the machine is and nothing of the code.
@@ -49,6 +52,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from sharing import Sharing
 
     return Sharing(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """The mark is there before ``-m`` chooses."""
+    call = getattr(item, "callspec", None)
+    if call is not None and call.params.get("engine") == "postgresql" and item.path.is_relative_to(PLUGINS):
+        item.add_marker(pytest.mark.wide)
 
 
 @pytest.hookimpl(trylast=True)

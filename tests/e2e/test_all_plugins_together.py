@@ -161,6 +161,7 @@ def test_one_customer_goes_through_all_plugins_in_real_processes(tmp_path, datab
     assert centre == {SEED, story.anna.phone, story.bo.phone}
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("off", PLUGINS)
 def test_without_one_plugin_the_others_work_and_tell_the_same(tmp_path, console, wechat, off):
     on = tuple(plugin for plugin in PLUGINS if plugin != off)
@@ -204,6 +205,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         wechat.close()
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("off", PLUGINS)
 def test_a_plugin_that_was_off_while_orders_came_back_catches_up(tmp_path, played, off):
     folder = tmp_path / "shop"

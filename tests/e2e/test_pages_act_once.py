@@ -29,7 +29,10 @@ _IMPATIENT = """(button) => {
   button.click();
 }"""
 
-every_act = pytest.mark.parametrize("act", ACTS, ids=str)
+# The first act of each test stands for those whose page is made of the same script and template.
+every_act = pytest.mark.parametrize(
+    "act", [pytest.param(act, marks=[pytest.mark.wide] if place else [], id=str(act)) for place, act in enumerate(ACTS)]
+)
 
 
 class Scene:
