@@ -85,16 +85,16 @@ def _meant(brand: Brand, text: str) -> tuple[str, tuple[Any, ...], bool]:
         phone = normalise_phone(text, region=brand.config.phone_region)
     except Invalid:
         phone = ""
-    known = phone and execute(
-        "SELECT contact_id FROM identity WHERE kind = 'phone' AND namespace = '' AND value = ?", (phone,)
-    ).fetchall()
-    known = known or execute(
-        "SELECT id FROM contact WHERE uid = ? UNION SELECT contact_id FROM identity WHERE value = ?", (text, text)
-    ).fetchall()
-    if known:
-        return f"c.id IN ({', '.join('?' * len(known))})", tuple(row[0] for row in known), True
+    by_phone = brand.contacts.find("phone", phone) if phone else None
+    ids = [by_phone.id] if by_phone else [*_of_uid(text), *brand.contacts.known_by(text)]
+    if ids:
+        return f"c.id IN ({', '.join('?' * len(ids))})", tuple(ids), True
     like = text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
     return "lower(c.name) LIKE ? ESCAPE '!'", (f"%{like}%",), False
+
+
+def _of_uid(uid: str) -> list[int]:
+    return [row[0] for row in execute("SELECT id FROM contact WHERE uid = ?", (uid,)).fetchall()]
 
 
 def _rows(where: str, params: tuple[Any, ...], before: int) -> list[Row]:

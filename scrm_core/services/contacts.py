@@ -112,6 +112,19 @@ _VIEW = (
     "coalesce(ch.code, ''), c.orders, c.occasions, c.money, c.first_order_at, c.last_order_at, "
     "c.first_day, c.last_day, c.cycle_days FROM contact c LEFT JOIN channel ch ON ch.id = c.lead_channel_id "
 )
+# Each step asks the index of (kind, namespace, value) for the next kind or namespace; what scans is nowhere.
+_KNOWN_BY = """
+WITH RECURSIVE kinds(kind) AS (
+    SELECT min(kind) FROM identity
+    UNION ALL SELECT (SELECT min(i.kind) FROM identity i WHERE i.kind > k.kind) FROM kinds k WHERE k.kind IS NOT NULL
+), spaces(kind, namespace) AS (
+    SELECT k.kind, (SELECT min(i.namespace) FROM identity i WHERE i.kind = k.kind) FROM kinds k WHERE k.kind IS NOT NULL
+    UNION ALL SELECT s.kind, (SELECT min(i.namespace) FROM identity i WHERE i.kind = s.kind AND i.namespace > s.namespace)
+    FROM spaces s WHERE s.namespace IS NOT NULL
+)
+SELECT (SELECT i.contact_id FROM identity i WHERE i.kind = s.kind AND i.namespace = s.namespace AND i.value = ?)
+FROM spaces s WHERE s.namespace IS NOT NULL
+"""
 _CHAIN = """
 SELECT kind, ref, at, channel_id, link_id, id FROM touch WHERE contact_id = ?
 UNION ALL SELECT 'order', source || '/' || number, paid_at, NULL, NULL, id
@@ -300,6 +313,13 @@ class Contacts:
             (kind, namespace, value),
         ).fetchone()
         return ContactView(*row) if row is not None else None
+
+    def known_by(self, value: str) -> list[int]:
+        """Ids of the contacts that have this value, in its normal form, as an identity of any kind.
+
+        It asks once for each kind and namespace that the brand has, and never reads all identities.
+        """
+        return sorted({row[0] for row in execute(_KNOWN_BY, (value,)) if row[0] is not None})
 
     def page(self, after_id: int | None = None, limit: int = 50) -> list[ContactView]:
         """Active contacts by id; ``after_id`` is the last id of the page before."""

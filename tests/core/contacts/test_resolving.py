@@ -223,3 +223,17 @@ def test_processes_that_meet_the_same_people_at_once_make_each_once(installation
     with brand:
         assert count("contact") == 60 and count("contact_merge") == 0
         assert count("identity", "kind = 'phone'") == count("identity", "kind = 'openid'") == 60
+
+
+def test_a_value_finds_everybody_who_has_it_as_an_identity_of_whatever_kind_or_namespace(brand, other):
+    member, buyer_of_jd = IdentityIn.of("member", "7001", "club"), IdentityIn.of("buyer", "7001", "jd")
+    with brand:
+        nobody = brand.contacts.known_by("7001")
+        one = resolve(brand, [member], [buyer_of_jd], [phone(1), buyer(2)])
+        brand.contacts.merge(one[0].contact_id, one[2].contact_id, actor="staff", reason="the same")
+        assert nobody == []
+        assert brand.contacts.known_by("7001") == sorted([one[0].contact_id, one[1].contact_id])
+        assert brand.contacts.known_by("b2") == [one[0].contact_id]
+        assert brand.contacts.known_by("700") == brand.contacts.known_by("") == []
+    with other:
+        assert other.contacts.known_by("7001") == []
