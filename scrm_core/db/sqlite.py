@@ -18,6 +18,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import peewee
 
@@ -74,6 +75,7 @@ class BrandSqlite(LazyTransactions, peewee.SqliteDatabase):  # type: ignore[misc
 
     def leave(self) -> None:
         """Called when the outermost brand block of a thread ends; connections stay open."""
+        self._engine.used(self)
 
     def begin(self, *args: Any, **kwargs: Any) -> None:
         self._take_lock()
@@ -192,13 +194,26 @@ class BrandSqlite(LazyTransactions, peewee.SqliteDatabase):  # type: ignore[misc
             return int(self.cursor().executemany(sql, rows).rowcount)
 
 
+class _Files(OrderedDict[int, "BrandSqlite"]):
+    """What one thread has open, the file used last at the end; gone with its thread."""
+
+    __hash__ = object.__hash__  # each is itself alone in the set of all
+
+
 class _Open(threading.local):
-    def __init__(self) -> None:
-        self.order: OrderedDict[int, BrandSqlite] = OrderedDict()
+    def __init__(self, threads: WeakSet[_Files], lock: threading.Lock) -> None:
+        self.order = _Files()
+        with lock:
+            threads.add(self.order)
 
 
 class SqliteEngine:
-    """All brand files of one installation, with a bound on what each thread keeps open."""
+    """All brand files of one installation, with a bound on what the process keeps open.
+
+    Whoever is the last to close a file copies its log into it and waits for the disk: forty times what a lead costs. So
+    one thread alone may use the whole bound; where there are more, each gives back what is above its part when it
+    opens another file.
+    """
 
     kind = "sqlite"
 
@@ -208,7 +223,8 @@ class SqliteEngine:
         self._keep = keep or LIMITS.open_brands
         self._handles: dict[str, BrandHandle] = {}
         self._lock = threading.Lock()
-        self._open = _Open()
+        self._threads: WeakSet[_Files] = WeakSet()
+        self._open = _Open(self._threads, self._lock)
 
     def handle(self, brand: str) -> BrandHandle:
         """The handle of a brand; the file is opened at the first query."""
@@ -295,14 +311,22 @@ class SqliteEngine:
         return "" if aside is None else str(aside)
 
     def opened(self, database: BrandSqlite) -> None:
-        """Note that this thread opens ``database``; close its least recently opened one beyond the bound."""
+        """Note that this thread opens ``database``; close what it used longest ago beyond the bound."""
         order = self._open.order
-        order[id(database)] = database
-        order.move_to_end(id(database))
-        while len(order) > self._keep:
+        with self._lock:
+            order[id(database)] = database
+            order.move_to_end(id(database))
+            held = [len(each) for each in self._threads if each]
+        surplus = min(sum(held) - self._keep, len(order) - max(1, self._keep // len(held)))
+        for _ in range(surplus):
             _, oldest = order.popitem(last=False)
             if oldest is not database and not oldest.is_closed():
                 oldest.close()
+
+    def used(self, database: BrandSqlite) -> None:
+        """Note that this thread has done something with ``database`` just now."""
+        if id(database) in self._open.order:
+            self._open.order.move_to_end(id(database))
 
     def close(self) -> None:
         """Close this thread's connections."""

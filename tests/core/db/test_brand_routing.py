@@ -198,6 +198,42 @@ def test_a_hundred_brands_on_eight_threads_keep_few_files_open(tmp_path):
     assert seen == {worker: [f"{name}-{worker}" for name in names] for worker in range(8)}
 
 
+def files_open(folder):
+    """Names of the databases below a folder that this process has open."""
+    names = set()
+    for descriptor in os.listdir("/proc/self/fd"):
+        try:
+            path = os.readlink(f"/proc/self/fd/{descriptor}")
+        except OSError:
+            continue
+        if path.startswith(str(folder)) and path.endswith(".db"):
+            names.add(os.path.basename(path)[:-3])
+    return names
+
+
+def test_one_thread_keeps_as_many_files_as_its_process_may_and_gives_back_what_another_needs(tmp_path):
+    engine = SqliteEngine(tmp_path, keep=6)
+
+    def visit(*names):
+        for name in names:
+            engine.create(name)
+            with in_brand(engine.handle(name)):
+                execute("SELECT 1")
+
+    visit("a", "b", "c", "d", "e", "f")
+    assert files_open(tmp_path) == set("abcdef")
+    visit("a", "g")  # a was used last but one, b longest ago
+    assert files_open(tmp_path) == set("acdefg")
+    with ThreadPoolExecutor(1) as other:
+        other.submit(visit, "p", "q", "r", "s").result()
+        assert files_open(tmp_path) == set("acdefg") | set("qrs")  # its part is three
+        visit("h")
+        assert files_open(tmp_path) == set("agh") | set("qrs")
+        other.submit(engine.close).result()
+    engine.close()
+    assert files_open(tmp_path) == set()
+
+
 def test_a_missing_database_is_busy_not_an_empty_new_one(tmp_path):
     engine = SqliteEngine(tmp_path)
     with pytest.raises(Busy), in_brand(engine.handle("ghost")):
