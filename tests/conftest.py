@@ -3,14 +3,16 @@
 ``engine`` runs a test once on SQLite and once on PostgreSQL. Databases are
 migrated once per session: a test gets a copy of the SQLite files, or the
 emptied PostgreSQL schemas, of a database that this session made for itself.
-The tests of plugins are marked ``wide`` on PostgreSQL: their SQL goes through the
-same few functions of the core, whose own tests run on both (``make test``).
+The tests of plugins, browsers and faults are marked ``wide`` on PostgreSQL: what
+they ask goes through the same few functions of the core, whose own tests run on both.
 With ``pytest -n 2`` each worker is such a session, with a database, nurseries
 and temporary folders of its own.
 
-SCRM_TEST_POSTGRES   URL of a PostgreSQL database whose user may create databases
+SCRM_TEST_POSTGRES   URL of a PostgreSQL database whose user may create databases; without it the session
+                     starts a server of its own where PostgreSQL is installed, with its files in memory
 SCRM_TEST_REDIS      URL of a Redis database that tests may empty
 SCRM_TEST_REQUIRE    ``all``: a missing service fails a test instead of skipping it
+PYTEST_DEBUG_TEMPROOT  where temporary folders are, instead of in memory (/dev/shm)
 SCRM_TEST_ARTEFACTS  a folder in which the tests of pages keep pictures of them; without it they keep none
 """
 
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +31,7 @@ import pytest
 from databases import Kind, PostgresSchemas, SqliteFiles
 from hypothesis import HealthCheck, settings
 from needed import missing
+from postgres_server import Postgres, postgres_programs
 from processes import Child, Nurseries
 from sharing import rank
 
@@ -38,7 +42,8 @@ from scrm_core.delivery import Delivery
 from scrm_core.installation import Installation
 from scrm_core.testing.app import BRANDS
 
-PLUGINS = Path(__file__).parent / "plugins"
+MEMORY = Path("/dev/shm")
+SECOND = tuple(Path(__file__).parent / room for room in ("plugins", "e2e", "faults"))
 DEFAULT_POSTGRES = "postgresql://postgres@127.0.0.1:5432/test"
 
 # How long an example takes, or to think of one, says how busy the machine is and nothing of the code.
@@ -54,11 +59,28 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Sharing(config, log)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Temporary folders are in memory where there is room: most tests wait for the disk longer than for anything else."""
+    if not config.option.basetemp and room_in_memory():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def room_in_memory() -> bool:
+    """Whether the file system in memory holds what the tests write, and starts the programs that they install."""
+    try:
+        room = os.statvfs(MEMORY)
+    except OSError:
+        return False
+    free = room.f_bavail * room.f_frsize
+    return free >= 4 << 30 and not room.f_flag & os.ST_NOEXEC and os.access(MEMORY, os.W_OK)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """The mark is there before ``-m`` chooses."""
+    """The mark is there before ``-m`` chooses; what runs on PostgreSQL alone has no neighbour."""
     call = getattr(item, "callspec", None)
-    if call is not None and call.params.get("engine") == "postgresql" and item.path.is_relative_to(PLUGINS):
+    second = call is not None and call.params.get("engine") == "postgresql" and call.indices.get("engine", 0) > 0
+    if second and any(item.path.is_relative_to(room) for room in SECOND):
         item.add_marker(pytest.mark.wide)
 
 
@@ -87,36 +109,35 @@ def _case_of_sqlite(item: pytest.Item) -> bool:
 @pytest.fixture(scope="session")
 def _postgres_server() -> Iterator[str | None]:
     """URL of a database made for this session, or None where there is no server."""
-    url = os.environ.get("SCRM_TEST_POSTGRES", DEFAULT_POSTGRES)
-    try:
-        import psycopg
+    import psycopg
 
-        admin = psycopg.connect(url, autocommit=True, connect_timeout=5)
-    except (ImportError, OSError) as exc:
-        yield from _no_server(exc)
-        return
-    except psycopg.OperationalError as exc:
-        yield from _no_server(exc)
+    url, own = os.environ.get("SCRM_TEST_POSTGRES", ""), None
+    programs = None if url else postgres_programs()
+    try:
+        if programs:
+            own = Postgres(programs)
+            url = own.url("postgres")
+        admin = psycopg.connect(url or DEFAULT_POSTGRES, autocommit=True, connect_timeout=5)
+    except (OSError, LookupError, subprocess.SubprocessError, psycopg.OperationalError) as exc:
+        sys.stderr.write(f"no PostgreSQL for the tests: {exc}\n")
+        yield None
         return
     name = f"scrm_test_{secrets.token_hex(6)}"
     with admin:
         admin.execute(f'CREATE DATABASE "{name}"')
         # No test pulls the server's plug: what its commits survive is PostgreSQL's own promise.
         admin.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
-        yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+        yield urlunsplit(urlsplit(url or DEFAULT_POSTGRES)._replace(path=f"/{name}"))
         admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-
-
-def _no_server(exc: Exception) -> Iterator[None]:
-    sys.stderr.write(f"no PostgreSQL for the tests: {exc}\n")
-    yield None
+    if own is not None:
+        own.close()
 
 
 @pytest.fixture
 def postgres_url(_postgres_server: str | None) -> str:
     """URL of this session's PostgreSQL database; skips where there is none."""
     if _postgres_server is None:
-        missing("PostgreSQL", "start one and name it in SCRM_TEST_POSTGRES=postgresql://user:password@host/database")
+        missing("PostgreSQL", "install it, or name one in SCRM_TEST_POSTGRES=postgresql://user:password@host/database")
     assert _postgres_server is not None
     return _postgres_server
 

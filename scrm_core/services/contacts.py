@@ -119,7 +119,8 @@ WITH RECURSIVE kinds(kind) AS (
     UNION ALL SELECT (SELECT min(i.kind) FROM identity i WHERE i.kind > k.kind) FROM kinds k WHERE k.kind IS NOT NULL
 ), spaces(kind, namespace) AS (
     SELECT k.kind, (SELECT min(i.namespace) FROM identity i WHERE i.kind = k.kind) FROM kinds k WHERE k.kind IS NOT NULL
-    UNION ALL SELECT s.kind, (SELECT min(i.namespace) FROM identity i WHERE i.kind = s.kind AND i.namespace > s.namespace)
+    UNION ALL
+    SELECT s.kind, (SELECT min(i.namespace) FROM identity i WHERE i.kind = s.kind AND i.namespace > s.namespace)
     FROM spaces s WHERE s.namespace IS NOT NULL
 )
 SELECT (SELECT i.contact_id FROM identity i WHERE i.kind = s.kind AND i.namespace = s.namespace AND i.value = ?)

@@ -16,8 +16,9 @@ TESTS = Path(__file__).resolve().parents[1]
 # What other rooms stand on: servers of projects, restored brands, WeChat's server.
 sys.path[:0] = [str(TESTS / each) for each in ("e2e", "plugins/sms")]
 
-from engines import Postgres, Redis, postgres_programs  # noqa: E402  they stand on the paths above
+from engines import Redis  # noqa: E402  they stand on the paths above
 from grounds import Grounds  # noqa: E402
+from postgres_server import Postgres, postgres_programs  # noqa: E402
 from run_scene import project  # noqa: E402
 
 

@@ -7,10 +7,11 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from engines import Postgres, Redis, postgres_programs
+from engines import Redis
 from grounds import Grounds, Process, pause, until
 from machines import Machine, Network, port_on
 from needed import missing
+from postgres_server import Postgres, postgres_programs
 from storm import Gateway, Storm, finished, patiently, tables, witnesses
 from test_bad_plugins import counting, events, leads, seen
 
