@@ -307,6 +307,17 @@ class Contacts:
         begin_writing()
         return survivor(contact_id)
 
+    def present(self, contact_id: int | None) -> int | None:
+        """The contact that an event's ``contact_id`` stands for now; None for nobody, or somebody erased meanwhile.
+
+        Begin a handler with it: merged contacts are followed, and like :meth:`survivor` it keeps the contact from being
+        merged until the transaction ends.
+        """
+        if contact_id is None:
+            return None
+        begin_writing()
+        return survivors([contact_id]).get(contact_id)
+
     def find(self, kind: str, value: str, namespace: str = "") -> ContactView | None:
         """The contact that has an identity in its normal form, or None."""
         row = execute(

@@ -12,7 +12,7 @@ from ..facts import EVENT_TYPES
 from ..places import place_in, raised_at, said
 from ..plugin import Plugin
 from .app import App
-from .checks import CHECKS, REMEDY, Trial
+from .checks import ASK_PRESENT, CHECKS, REMEDY, Trial
 from .shop import HandlerFailed
 
 
@@ -80,10 +80,13 @@ def check_plugin(
                     except Exception as exc:  # noqa: BLE001  a plugin's code runs in it, and may raise anything
                         problem = _raised(exc, trial)
                         remedy = REMEDY if type(exc) is not PluginError else ""
+                        if isinstance(exc, HandlerFailed) and exc.parked.error.startswith(_UNKNOWN):
+                            remedy = ASK_PRESENT
                         found.setdefault(problem, Finding(name, problem, remedy))
     return list(found.values())
 
 
+_UNKNOWN = ("NotFound: no contact ", "NotFound: no such contact")
 _FILE = re.compile(r"^/\S*/brands/\w+\.toml: ")  # of the app's own folder: nobody could mend it
 
 

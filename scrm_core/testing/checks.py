@@ -25,6 +25,7 @@ from .shop import Shop
 
 PHONE, NAME, OTHER_PHONE = "+8613999990001", "Zhao Checklist", "+8613999990002"
 REMEDY = "mend what raised it"
+ASK_PRESENT = "begin with self.brand.contacts.present(event.contact_id): None for somebody who was erased meanwhile"
 
 Problems = Iterable[tuple[str, str]]
 """What is wrong, and what to do."""
@@ -265,6 +266,32 @@ def _merges(trial: Trial) -> Problems:
                 )
 
 
+def _erased(trial: Trial) -> Problems:
+    """Who is erased before their events are handed out is managed: no handler fails, and none writes rows of theirs."""
+    shop = trial.app.brand
+    gone = shop.lead()
+    shop.tag(gone, "interest", "cups")
+    shop.refund(shop.order(gone, 20_000, skus=("A", "B")), 1_000)
+    shop.order(gone, 30_000)
+    shop.member(gone)
+    shop.message_in(gone, "hello")
+    shop.erase(gone)
+    shop.deliver()
+    for table, column, rows in _rows_of(trial, gone.id):
+        if rows:
+            yield f"{table}.{column}: an event of somebody erased wrote a row of theirs", ASK_PRESENT
+
+
+def _rows_of(trial: Trial, contact_id: int) -> Iterable[tuple[str, str, int]]:
+    """Table, column and how many rows the plugin has of a contact."""
+    with trial.app.brand:
+        for model in trial.cls.models:
+            for field in filter(_points_at_contact, model._meta.sorted_fields):
+                table, column = model._meta.table_name, field.column_name
+                rows = execute(f'SELECT count(*) FROM "{table}" WHERE "{column}" = ?', (contact_id,)).fetchone()[0]
+                yield table, column, rows
+
+
 def _points_at_contact(field: Any) -> bool:
     return isinstance(field, peewee.ForeignKeyField) and field.rel_model._meta.table_name == "contact"
 
@@ -281,13 +308,9 @@ def _personal_data(trial: Trial) -> Problems:
                 f"{table} still holds the phone, name or uid of an erased person",
                 "keep it in rows with a foreign key to Contact, or override erase_personal_data()",
             )
-    with shop:
-        for model in trial.cls.models:
-            for field in filter(_points_at_contact, model._meta.sorted_fields):
-                table, column = model._meta.table_name, field.column_name
-                left = execute(f'SELECT count(*) FROM "{table}" WHERE "{column}" = ?', (person.id,)).fetchone()
-                if left[0]:
-                    yield f"{table} keeps rows of an erased person", "let the migration say REFERENCES contact"
+    for table, _, rows in _rows_of(trial, person.id):
+        if rows:
+            yield f"{table} keeps rows of an erased person", "let the migration say REFERENCES contact"
 
 
 # Imported by a plugin's module these cost every command of the CLI a second or so.
@@ -388,6 +411,7 @@ CHECKS: dict[str, Callable[[Trial], Problems]] = {
     "handlers": _handlers,
     "merges": _merges,
     "personal-data": _personal_data,
+    "erased": _erased,
     "routes": _routes,
     "jobs": _jobs,
     "figures": _figures,

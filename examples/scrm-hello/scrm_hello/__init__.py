@@ -45,8 +45,8 @@ class Hello(Plugin):
     @hookimpl
     def on_lead(self, event: LeadCaptured) -> None:
         """Greet a contact when it first comes; what is written here commits with the plugin's place in the log."""
-        if event.is_new:
-            contact = self.brand.contacts.survivor(event.contact_id)  # who may have been merged meanwhile
+        contact = self.brand.contacts.present(event.contact_id)  # who may have been merged or erased meanwhile
+        if event.is_new and contact is not None:
             execute(
                 "INSERT INTO hello_greeting (event_id, contact_id, text, at) VALUES (?, ?, ?, ?) "
                 "ON CONFLICT (event_id) DO NOTHING",

@@ -135,6 +135,18 @@ def test_what_came_after_a_merge_stays_with_the_winner_when_it_is_undone(brand):
         assert facts == [False, True]
 
 
+def test_who_is_present_is_asked_of_events_merged_and_erased_people_included(brand, other):
+    with brand:
+        winner, loser = person(brand, 1), person(brand, 2)
+        assert (brand.contacts.present(loser), brand.contacts.present(None)) == (loser, None)
+        brand.contacts.merge(winner, loser, actor="li", reason="one person")
+        assert brand.contacts.present(loser) == winner
+        brand.privacy.erase(winner, actor="li")
+        assert [brand.contacts.present(each) for each in (winner, loser, loser + 1)] == [None, None, None]
+    with other:
+        assert other.contacts.present(winner) is None
+
+
 def test_merges_that_cannot_be_are_refused(brand, other):
     with brand:
         one, two, three = (person(brand, n) for n in range(3))

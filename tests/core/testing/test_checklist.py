@@ -189,6 +189,20 @@ def test_a_phone_that_outlives_its_person_is_found(written):
     assert "faulty_note still holds the phone, name or uid" in found(cls, without=("handlers",))["personal-data"]
 
 
+@pytest.mark.parametrize("call", ["survivor(event.contact_id)", "get_by_id(event.contact_id).id"])
+def test_a_handler_that_fails_for_somebody_erased_meanwhile_is_told_what_to_ask(written, call):
+    cls = written(f"@hookimpl\ndef on_order(self, event: OrderPaid) -> None:\n    self.brand.contacts.{call}")
+    told = found(cls)
+    assert list(told) == ["erased"]
+    assert "on_order fails: NotFound" in told["erased"]
+    assert "contacts.present(event.contact_id)" in told["erased"]
+
+
+def test_a_row_that_is_written_of_somebody_erased_meanwhile_is_found(written):
+    told = found(noting(written), without=("handlers",))
+    assert told["erased"].startswith("erased: faulty_note.contact_id: an event of somebody erased wrote a row of theirs")
+
+
 def test_a_route_without_a_permission_is_found(written):
     before = """
 routes = flask.Blueprint("faulty", __name__)
@@ -235,4 +249,4 @@ def test_a_check_can_be_left_out_and_an_unknown_one_is_refused(written):
         check_plugin(cls, without=("style",))
     with pytest.raises(AssertionError, match=r"faulty does not meet the checklist:\n- settings: .*'word'"):
         assert_plugin_ok(cls)
-    assert len(CHECKS) == 12
+    assert len(CHECKS) == 13
