@@ -170,9 +170,10 @@ def brand_services() -> str:
     """What the services that plugins call most can do, a line per method, and the fields of what they answer."""
     from scrm_core.brands import Brand
 
-    rows, answers = [], dict[str, str]()
+    rows, classes, answers = [], [], dict[str, str]()
     for service in SERVICES:
         cls = type(vars(Brand)[service].func(Brand.__new__(Brand)))
+        classes.append((f"`{service}`", f"`{cls.__module__}.{cls.__name__}`"))
         for name, method in vars(cls).items():
             if not inspect.isfunction(method) or name[0] == "_" or f"{service}.{name}" in OF_THE_CORE:
                 continue
@@ -184,7 +185,8 @@ def brand_services() -> str:
                 if dataclasses.is_dataclass(known):
                     answers[word] = ", ".join(f"`{each.name}`" for each in dataclasses.fields(known))
     methods = table(("`self.brand.`...", "answer", "what it does"), rows)
-    return f"{methods}\n{table(('answer', 'fields'), ((f'`{name}`', answers[name]) for name in sorted(answers)))}"
+    fields = table(("answer", "fields"), ((f"`{name}`", answers[name]) for name in sorted(answers)))
+    return f"{methods}\n{fields}\n{table(('service', 'its class, for `pydoc`'), classes)}"
 
 
 def called(function: Any) -> str:

@@ -89,14 +89,19 @@ from .plugin import (
     permission,
     prepared_by,
 )
-from .services.consent import ConsentIn
+from .services.channels import ChannelView
+from .services.consent import ConsentIn, ConsentView
+from .services.contacts import ContactView, IdentityView, MergeView, TouchView
+from .services.groups import GroupView, StayView
 from .services.leads import LeadIn
-from .services.links import safe_target
-from .services.order_types import LineIn, OrderIn, RefundIn
-from .services.products import ProductIn
+from .services.links import LinkView, safe_target
+from .services.membership import MembershipView
+from .services.order_types import LineIn, OrderIn, OrderView, RefundIn
+from .services.products import ProductIn, ProductView
 from .services.resolving import IdentityIn
-from .services.rewards import RewardWanted
+from .services.rewards import RewardView, RewardWanted
 from .services.survivors import SAME_PEOPLE, standing
+from .services.tag_types import GroupInfo, TagInfo, TagView
 from .stats import ComparedArm, Interval, ShareTest, compare_arms, sample_ratio, sample_size, wilson
 from .values import surfaces
 from .values.identities import is_mobile, is_virtual_mobile, normalise_phone
@@ -130,24 +135,30 @@ __all__ = [
     "CartLine",
     "CartRefusal",
     "Channel",
+    "ChannelView",
     "Column",
     "CommandSession",
     "ComparedArm",
     "ConfigError",
     "Conflict",
     "ConsentIn",
+    "ConsentView",
     "ConsolePart",
     "ConsoleTemplate",
     "Consumer",
     "Contact",
     "ContactMerged",
     "ContactTag",
+    "ContactView",
     "CsvFile",
     "CsvReject",
     "DispatchOutcome",
     "Forbidden",
     "Gateway",
+    "GroupInfo",
+    "GroupView",
     "IdentityIn",
+    "IdentityView",
     "Inbound",
     "InstantField",
     "Interval",
@@ -159,8 +170,11 @@ __all__ = [
     "LeadIn",
     "LineIn",
     "Link",
+    "LinkView",
     "LinkVisited",
     "MemberJoined",
+    "MembershipView",
+    "MergeView",
     "MessageBatch",
     "MessageDraft",
     "MessageReceived",
@@ -177,6 +191,7 @@ __all__ = [
     "OrderLine",
     "OrderLineFact",
     "OrderPaid",
+    "OrderView",
     "OutMessage",
     "PartnerMessage",
     "PersonQuery",
@@ -186,6 +201,7 @@ __all__ = [
     "Poster",
     "Product",
     "ProductIn",
+    "ProductView",
     "QueueOutcome",
     "Recipient",
     "RefundIn",
@@ -195,6 +211,7 @@ __all__ = [
     "ReportTable",
     "RewardItem",
     "RewardOrder",
+    "RewardView",
     "RewardWanted",
     "RunView",
     "ScrmError",
@@ -206,10 +223,14 @@ __all__ = [
     "SignInNeeded",
     "Skipped",
     "StaffVisit",
+    "StayView",
     "Tag",
     "TagAdded",
+    "TagInfo",
     "TagRemoved",
+    "TagView",
     "TooMany",
+    "TouchView",
     "Unauthorized",
     "VerifiedIdentity",
     "Veto",

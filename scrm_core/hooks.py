@@ -103,11 +103,18 @@ class HookSpecs:
 
     @_spec("0.1.0")
     def on_order(self, event: OrderPaid) -> None:
-        """An order is paid. Sent once per order, when it is first seen paid; not for later changes."""
+        """An order is paid. Sent once per order, when it is first seen paid; not for later changes.
+
+        Nothing is sent when the order is closed later, or when its buyer becomes known after it was sent without one:
+        what depends on that is looked at by a job (``self.brand.orders``, ``valid``).
+        """
 
     @_spec("0.1.0")
     def on_refund(self, event: RefundMade) -> None:
-        """A refund succeeded for a known order. A refund that came first is sent once its order is there."""
+        """A refund succeeded for a known order. A refund that came first is sent once its order is there.
+
+        Not sent for an order that is told as closed or refunded without a refund: only a refund has an amount.
+        """
 
     @_spec("0.1.0")
     def on_visit(self, event: LinkVisited) -> None:

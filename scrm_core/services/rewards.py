@@ -118,10 +118,10 @@ class Rewards:
         """Grant a reward once per ``grant_key``; the same grant again answers the first one.
 
         The plugin that issues the kind is called inside the transaction; its Veto
-        passes through and nothing is granted. Raises Conflict when no enabled
-        plugin issues the kind or the key was used for something else, NotFound for
-        an unknown contact, Invalid for bad content, and PluginError when the
-        plugin fails.
+        and its Invalid (an item or a quantity that cannot be) pass through and
+        nothing is granted. Raises Conflict when no enabled plugin issues the kind
+        or the key was used for something else, NotFound for an unknown or erased
+        contact, Invalid for bad content, and PluginError when the plugin fails.
         """
         kind = clean_text(kind, field="kind", max_length=LIMITS.name)
         item = clean_text(item, field="item", max_length=LIMITS.name)
@@ -307,7 +307,7 @@ class Rewards:
 def _call(plugin: Plugin, method: str, order: RewardOrder) -> Any:
     try:
         return getattr(plugin, method)(order)
-    except Veto:
+    except (Veto, Invalid):
         raise
     except Exception as exc:
         if is_fault(exc):

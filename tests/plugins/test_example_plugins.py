@@ -60,7 +60,7 @@ def test_who_answers_a_question_is_tagged_and_other_events_tag_nobody(brands, sh
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_the_raffle_of_the_page_for_authors_is_looked_at_and_entered_once_signed_in(
-    new_installation, shop_of, tmp_path
+    new_installation, shop_of, tmp_path, scrm_app
 ):
     page = PAGE.read_text("utf-8")
     code = next(block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "class Raffle(" in block)
@@ -74,6 +74,9 @@ def test_the_raffle_of_the_page_for_authors_is_looked_at_and_entered_once_signed
     sys.modules[folder.name] = module
     try:
         spec.loader.exec_module(module)
+        test = next(block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "def test_" in block)
+        exec(compile(test, "consumer-pages.md", "exec"), vars(module))
+        module.test_who_is_signed_in_enters_the_raffle(scrm_app)
         tables = '\n[plugins.raffle]\ntitles = {spring = "Spring raffle"}\n'
         installation = new_installation(plugins=(module.Raffle,), acme=tables)
         brand = installation.brand("acme")

@@ -44,6 +44,8 @@ class Mint(Plugin):
     def _answer(self, order):
         if order.reason == "veto":
             raise Veto("out of vouchers", "sold_out")
+        if order.reason == "invalid":
+            raise Invalid("no such voucher", field="item")
         if order.reason == "crash":
             raise ValueError("the printer burns")
         return ["a list"] if order.reason == "list" else {"code": {1}} if order.reason == "set" else None

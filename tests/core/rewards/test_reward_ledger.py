@@ -174,6 +174,14 @@ def test_a_veto_leaves_nothing_and_the_key_free(acme):
         assert acme.rewards.grant("voucher", who, grant_key="k1").reason == ""
 
 
+def test_what_the_issuer_calls_invalid_is_the_callers_mistake_and_leaves_nothing(acme):
+    with acme:
+        with pytest.raises(Invalid) as refused:
+            acme.rewards.grant("voucher", person(acme), grant_key="k1", reason="invalid")
+        assert (refused.value.field, refused.value.message) == ("item", "no such voucher")
+        assert ledger() == [] and asked() == []
+
+
 def test_a_veto_caught_inside_a_transaction_takes_only_its_own_grant_along(acme):
     with acme:
         who = person(acme)
