@@ -182,7 +182,7 @@ class Contacts:
         if not create:
             known = resolving.look_up({(i.kind, i.namespace, i.value) for i in identities})
             if not known:
-                raise NotFound("no contact has this identity")
+                raise NotFound("no contact has this identity; an order, a lead or POST /contacts makes one")
             oldest = min(known.values(), key=lambda person: person.contact_id)
             return Resolved(oldest.contact_id, oldest.uid)
         (answer,) = self.resolve_many([identities], at=[at], origin=origin, names=[name])

@@ -247,6 +247,14 @@ def test_migrate_is_done_once(cli):
     assert cli.json("migrate") == {"acme": [], "moonco": []}
 
 
+def test_doctor_calls_a_plugin_that_lacks_its_extra_harmless_while_no_brand_has_it_on(cli, monkeypatch):
+    lacks = {"wechat-login": "signing in with WeChat needs httpx: pip install 'scrm[wechat]'"}
+    monkeypatch.setattr("scrm_core.doctor.import_problems", lambda root, names: dict.fromkeys(names, "") | lacks)
+    (found,) = [f for f in cli.json("doctor") if f["place"] == "plugin wechat-login"]
+    assert (found["state"], found["found"]) == ("warning", f"{lacks['wechat-login']} (on for no brand)")
+    assert "uninstall" not in found["remedy"] and "until then it harms nobody" in found["remedy"]
+
+
 @pytest.mark.usefixtures("doctor_of_data")
 def test_doctor_finds_sums_that_do_not_add_up(cli, write, installation):
     from scrm_core.db.bulk import execute

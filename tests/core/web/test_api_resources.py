@@ -215,6 +215,9 @@ def test_a_tag_is_defined_set_and_taken_away(api):
     assert api.post("/tags", {**row, "remove": True}).get_json()["outcome"] == "updated"
     assert api.get(f"/contacts/{uid}").get_json()["tags"] == []
     assert_problem(api.post("/tags", {"group": "Interest", "tag": "Shoes"}), 422, None, "contact")
+    unknown = api.post("/tags", {"phone": "13999999999", "group": "Interest", "tag": "Shoes"})
+    assert_problem(unknown, 404, "not_found")
+    assert "POST /contacts makes one" in unknown.get_json()["detail"]
     assert_problem(api.post("/tags", {**row, "tag": "Boots"}), 404)
 
 
