@@ -16,5 +16,5 @@ def page_size(limit: int, most: int) -> int:
 
 
 def next_after(found: Sequence[Any], limit: int) -> int | None:
-    """The id behind which the next page begins; None when this one was not full."""
+    """The ``id`` of the last of what was found, behind which the next page begins; None when this one was not full."""
     return found[-1].id if len(found) == limit else None
