@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, NotFound, execute
+from scrm_core.api import Conflict, execute
 
 from .engine import checking, erasing, means, merging, players, verifying
 from .engine.acts import Acts
@@ -142,7 +142,7 @@ class Games:
 
     def take_order(self, event: Any) -> None:
         """Chances for a paid order: one entry per order and campaign, for orders paid while it runs."""
-        contact_id = self._person(event.contact_id)
+        contact_id = self.brand.contacts.present(event.contact_id)
         if contact_id is None:
             return
         for campaign in self.campaigns.list(states=("published",)):
@@ -172,7 +172,7 @@ class Games:
         """Chances for a check-in (签到) in any campaign: once per day, for every running campaign that gives them."""
         if event.plugin != NAME or event.name != "checked-in":
             return
-        contact_id = self._person(event.contact_id)
+        contact_id = self.brand.contacts.present(event.contact_id)
         if contact_id is None:
             return
         now = self.brand.now()
@@ -180,13 +180,6 @@ class Games:
             if campaign.chances.check_in and campaign.phase(now) == "running" and campaign.phase(event.at) == "running":
                 tickets = self.engine.draws(campaign, now).tickets
                 tickets.grant(contact_id, campaign.chances.check_in, "check-in", str(self.brand.day(event.at)))
-
-    def _person(self, contact_id: int | None) -> int | None:
-        """Whom an event is about now: merged contacts are followed, nobody for unknown and erased ones."""
-        try:
-            return None if contact_id is None else self.brand.contacts.survivor(contact_id)
-        except NotFound:
-            return None
 
     def take_merge(self, event: Any) -> None:
         """Two players became one: their draws lie together and their counters are added up.

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import (
     Conflict,
     ContactMerged,
-    NotFound,
     OrderPaid,
     PluginEvent,
     RefundMade,
@@ -92,7 +91,9 @@ class Koc:
             self.tracking.use_coupon(batch, source, number, event.at)
         measure = self.settings["signals"].get(name)
         # A wrong answer says nothing of expertise.
-        person = self._person(event.contact_id) if measure is not None and event.fields.get("right") != 0 else None
+        if measure is None or event.fields.get("right") == 0:
+            return
+        person = self.brand.contacts.present(event.contact_id)
         if person is not None:
             execute(
                 "INSERT INTO koc_signal (event_id, contact_id, measure, amount, day) VALUES (?, ?, ?, ?, ?) "
@@ -102,13 +103,6 @@ class Koc:
                     -1 if measure.startswith("-") else 1, self.brand.day(event.at),
                 ),
             )  # fmt: skip
-
-    def _person(self, contact_id: int | None) -> int | None:
-        """Whom an event is about now; None for nobody, or somebody who was erased meanwhile."""
-        try:
-            return self.brand.contacts.survivor(contact_id) if contact_id is not None else None
-        except NotFound:
-            return None
 
     def take_merge(self, event: ContactMerged) -> None:
         """Two people turned out to be one: memberships join, and earned orders are looked at again."""

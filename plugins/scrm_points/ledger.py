@@ -356,12 +356,7 @@ class Ledger:
 
     def _owner(self, entry: Entry) -> int | None:
         """The active contact whose entry it is, held against merging; None when erased."""
-        if entry.contact_id is None:
-            return None
-        try:
-            return self.brand.contacts.survivor(entry.contact_id)
-        except NotFound:
-            return None
+        return self.brand.contacts.present(entry.contact_id)
 
     @staticmethod
     def _new_lot(entry_id: int, contact_id: int, points: int, expires_at: int | None) -> None:

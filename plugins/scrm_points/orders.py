@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import NotFound, OrderPaid, RefundMade, execute
+from scrm_core.api import OrderPaid, RefundMade, execute
 
 if TYPE_CHECKING:
     from .service import PointsBook
@@ -93,15 +93,14 @@ class Earnings:
             last = rows[-1][0]
 
     def _earn(self, order_id: int, contact_id: int) -> bool:
-        try:
-            contact_id = self.brand.contacts.survivor(contact_id)
-        except NotFound:
+        owner = self.brand.contacts.present(contact_id)
+        if owner is None:
             return False  # erased meanwhile: nobody earns
-        self.book.ledger.lock(contact_id)
+        self.book.ledger.lock(owner)
         row = execute("SELECT points FROM points_order WHERE order_id = ? AND entry_id IS NULL", (order_id,)).fetchone()
         if row is None:
             return False
-        entry = self.book.ledger.credit(contact_id, row[0], key=f"order:{order_id}", kind="earn", order_id=order_id)
+        entry = self.book.ledger.credit(owner, row[0], key=f"order:{order_id}", kind="earn", order_id=order_id)
         execute("UPDATE points_order SET entry_id = ? WHERE order_id = ?", (entry.id, order_id))
         self._reverse(order_id, f"refund:{order_id}")  # refunds that came before the buyer was known
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from scrm_core.api import MemberJoined, NotFound, OrderPaid, PluginEvent, RefundMade, execute
+from scrm_core.api import MemberJoined, OrderPaid, PluginEvent, RefundMade, execute
 
 from . import friends
 from .definition import COUNTED
@@ -78,12 +78,9 @@ class EvidenceBook:
         )  # fmt: skip
 
     def _revoke_invitation(self, event: PluginEvent) -> None:
-        if event.contact_id is None:
-            return
-        try:
-            contact_id = self.brand.contacts.survivor(event.contact_id)
-        except NotFound:
-            return  # erased meanwhile
+        contact_id = self.brand.contacts.present(event.contact_id)
+        if contact_id is None:
+            return  # nobody, or erased meanwhile
         rows = execute(
             "SELECT id, ref FROM coupon_threshold_evidence WHERE contact_id = ? AND task = 'invited' "
             "AND campaign = ? AND revoked_at IS NULL ORDER BY id DESC",
@@ -114,14 +111,10 @@ class EvidenceBook:
         self, event_id: int, contact_id: int | None, task: str, at: int, day: int, *, campaign: str = "",
         ref: str = "", revoked_at: int | None = None, waits: bool = False,
     ) -> None:
-        if contact_id is not None:
-            try:
-                contact_id = self.brand.contacts.survivor(contact_id)
-            except NotFound:
-                return  # erased meanwhile
-        elif not waits:
-            return
-        execute(_ADD, (event_id, contact_id, task, campaign, ref, at, day, revoked_at))
+        owner = self.brand.contacts.present(contact_id)
+        if owner is None and (contact_id is not None or not waits):
+            return  # erased meanwhile, or nobody
+        execute(_ADD, (event_id, owner, task, campaign, ref, at, day, revoked_at))
 
 
 def _friend(told: str | int) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, MessageReceived, NotFound
+from scrm_core.api import Conflict, MessageReceived
 
 from .hands import AwardIn, Hands
 from .modes import NAME
@@ -44,9 +44,8 @@ class Talk:
         met = [(rule, word) for rule in self.rules if (word := meets(rule, event.channel, event.text)) is not None]
         if not met:
             return 0
-        try:
-            contact_id = self.brand.contacts.survivor(event.contact_id)
-        except NotFound:
+        contact_id = self.brand.contacts.present(event.contact_id)
+        if contact_id is None:
             return 0  # erased meanwhile
         proposed = 0
         for rule, word in met:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scrm_core.api import Invalid, NotFound, PluginEvent, execute
+from scrm_core.api import Invalid, PluginEvent, execute
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -44,11 +44,10 @@ def took_part(brand: Brand, contact_id: int, mode: str, at: int) -> None:
 
 def take_event(brand: Brand, event: PluginEvent) -> None:
     """Hear an event of this plugin: whoever played took part in the mode it names, or in ``game``."""
-    if event.plugin != NAME or event.name not in PLAYED or event.contact_id is None:
+    if event.plugin != NAME or event.name not in PLAYED:
         return
     mode = str(event.fields.get("mode") or "game")
-    try:
-        contact_id = brand.contacts.survivor(event.contact_id)
-    except NotFound:
-        return  # erased meanwhile
+    contact_id = brand.contacts.present(event.contact_id)
+    if contact_id is None:
+        return  # nobody, or erased meanwhile
     took_part(brand, contact_id, mode if mode in MODES else "game", event.at)

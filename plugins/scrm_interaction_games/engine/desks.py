@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import NotFound, is_fault
+from scrm_core.api import is_fault
 
 from .turns import NAME, Desk, Engine
 
@@ -61,18 +61,12 @@ class Desks:
             return
         with self.brand.transaction():
             if hook != "on_contact_merged" and event.contact_id is not None:
-                person = self._standing(event.contact_id)
+                person = self.brand.contacts.present(event.contact_id)
                 if person is None and hook != "on_refund":
                     return
                 event = replace(event, contact_id=person)
             for game, desk in desks:
                 self._hear(game, desk, hook, event)
-
-    def _standing(self, contact_id: int) -> int | None:
-        try:
-            return self.brand.contacts.survivor(contact_id)
-        except NotFound:
-            return None
 
     def _hear(self, game: Any, desk: Desk, hook: str, event: Any) -> None:
         def work() -> None:

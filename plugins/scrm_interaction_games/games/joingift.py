@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Forbidden, NotFound, execute, insert_rows
+from scrm_core.api import Conflict, Forbidden, execute, insert_rows
 
 from .certain import state_of, title_of, unknown_prizes
 from .social_models import GiftKey
@@ -73,11 +73,10 @@ class JoinGift:
 
     def on_member(self, desk: Desk, event: Any) -> None:
         """Somebody became a member: the gift is given at once where the campaign says so."""
-        if event.contact_id is None or not desk.settings["automatic"] or desk.campaign.phase(event.at) != "running":
+        if not desk.settings["automatic"] or desk.campaign.phase(event.at) != "running":
             return
-        try:
-            contact_id = desk.brand.contacts.survivor(event.contact_id)
-        except NotFound:
+        contact_id = desk.brand.contacts.present(event.contact_id)
+        if contact_id is None:
             return  # erased meanwhile
         if _had(desk.brand, contact_id):
             # What is known of the person now counts too, so that a changed phone opens no second door.
