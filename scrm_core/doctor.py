@@ -108,7 +108,8 @@ def _plugins(
         elif users:
             yield Finding(place, FAILED, reason, f"repair it, or set enabled = false for {users}")
         else:
-            yield Finding(place, WARNING, f"{reason} (on for no brand)", "mend it before a brand has it on; until then it harms nobody")
+            remedy = "mend it before a brand has it on; until then it harms nobody"
+            yield Finding(place, WARNING, f"{reason} (on for no brand)", remedy)
 
 
 def import_problems(root: Path, names: Sequence[str]) -> dict[str, str]:

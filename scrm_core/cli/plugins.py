@@ -78,7 +78,7 @@ def list_plugins(session: Session, check: bool, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show(session: Session, name: str, as_json: bool) -> None:
-    """What a plugin declares, and how it fares in each brand."""
+    """What a plugin declares, how it fares in each brand, and when its jobs ran last."""
     from ..config_reference import plugin_settings
     from ..hooks import HOOK_NAMES
     from ..plugin import Plugin
@@ -101,17 +101,17 @@ def show(session: Session, name: str, as_json: bool) -> None:
     settings = [
         {"name": each.key, "default": each.default, "description": each.meaning} for each in plugin_settings([cls])
     ]
-    states = _states(session, name)
+    states, runs = _states(session, name), _last_runs(session, name)
     if as_json:
-        print_json({**record, "settings": settings, "brands": states})
+        print_json({**record, "settings": settings, "brands": states, "last_runs": runs})
         return
     session.show_record({**record, "permissions": list(cls.permissions)})
     if settings:
         click.echo()
         session.show(["setting", "default", "meaning"], [list(setting.values()) for setting in settings])
-    if states:
+    for table in filter(None, (states, runs)):
         click.echo()
-        session.show(list(states[0]), [list(state.values()) for state in states])
+        session.show(list(table[0]), [list(row.values()) for row in table])
 
 
 def _states(session: Session, name: str) -> list[dict[str, Any]]:
@@ -134,6 +134,27 @@ def _states(session: Session, name: str) -> list[dict[str, Any]]:
                     "reason": (cursor.reason or None) if cursor is not None else None,
                 }
             )
+    return rows
+
+
+_LAST_RUNS = """
+SELECT job, state, started_at, error FROM job_run
+WHERE id IN (SELECT max(id) FROM job_run WHERE plugin = ? GROUP BY job) ORDER BY job
+"""
+
+
+def _last_runs(session: Session, name: str) -> list[dict[str, Any]]:
+    """When each of the plugin's jobs ran last in each brand that has it on, and how that ended."""
+    from ..clock import iso
+    from ..db.bulk import execute
+
+    rows = []
+    for config in _configs(session):
+        if name in config.plugins and config.plugins[name].enabled:
+            with session.core_brand(config.id) as brand:
+                for job, state, at, error in execute(_LAST_RUNS, (name,)).fetchall():
+                    ran = {"job": job, "last_run": iso(at, brand.zone), "state": state, "error": error or None}
+                    rows.append({"brand": config.id, **ran})
     return rows
 
 

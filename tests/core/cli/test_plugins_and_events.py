@@ -181,6 +181,26 @@ def test_show_tells_what_a_plugin_declares_and_how_it_fares(shop, write, install
     cli("plugin", "show", "nothing", code=REFUSED)
 
 
+def test_show_tells_when_a_job_ran_last_and_how_that_ended(cli, installation):
+    from scrm_core.db.bulk import execute
+
+    with (cli.folder / "brands" / "acme.toml").open("a") as file:
+        file.write("[plugins.package-card]\n")
+    assert cli.json("plugin", "show", "package-card")["last_runs"] == []
+    with installation.brand("acme"):
+        for slot, state, error in ((1, "done", ""), (2, "failed", "KeyError: 'x'")):
+            execute(
+                "INSERT INTO job_run (plugin, job, slot, state, attempts, lease_until, started_at, error, owner) "
+                "VALUES ('package-card', 'nightly', ?, ?, 1, 0, 1767225600000, ?, '')",
+                (slot, state, error),
+            )
+    (run,) = cli.json("plugin", "show", "package-card")["last_runs"]
+    assert run == {
+        "brand": "acme", "job": "nightly", "last_run": "2026-01-01T08:00:00+08:00", "state": "failed", "error": "KeyError: 'x'",
+    }  # fmt: skip
+    assert "nightly  2026-01-01T08:00:00+08:00  failed" in cli("plugin", "show", "package-card").stdout
+
+
 @pytest.mark.usefixtures("doctor_of_data")
 def test_events_that_failed_are_shown_retried_and_discarded(shop, write, installation_of):
     cli = shop()
