@@ -185,8 +185,8 @@ class Keys:
             return
         owner = scope.partition(":")[0]
         if owner not in self._brand.plugins and owner in self._brand.installation.loader.candidates():
-            name = self._brand.id
-            hint = f"the plugin {owner!r} is not switched on for brand {name!r}; add [plugins.{owner}] to its file"
+            how = f"its file needs a table [plugins.{owner}] without enabled = false"
+            hint = f"the plugin {owner!r} is not switched on for brand {self._brand.id!r}: {how}"
             raise Invalid(f"unknown scope {scope!r}; {hint}", field="scopes", code="scope")
         near = difflib.get_close_matches(scope, [*known, *areas], n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join([*known, *sorted(areas), EVERYTHING])}"

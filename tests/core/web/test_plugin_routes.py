@@ -244,5 +244,5 @@ def test_a_plugins_permissions_are_known_scopes_where_it_is_enabled(made):
     with installation.brand("moonco") as brand:
         assert "notes:read" not in brand.keys.permissions()
         for scope in ("notes:read", "notes:*"):
-            with pytest.raises(Invalid, match=r"'notes' is not switched on for brand 'moonco'; add \[plugins.notes\]"):
+            with pytest.raises(Invalid, match=r"'notes' is not switched on for brand 'moonco': .*\[plugins.notes\]"):
                 brand.keys.create("x", [scope])
