@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 KEY_FOLDER = "keys"
 """Folder below the data folder in which the demo keeps its API keys."""
+
+PLUGINS = "plugins"
+"""Folder of the plugins of one's own, which the new ``scrm.toml`` names."""
 
 _TEMPORARY = ".scrm-new-"
 
@@ -113,16 +117,20 @@ def brand_id_for(folder: Path) -> str:
     return made
 
 
-def make_project(folder: Path, brands: list[NewBrand], *, demo: bool = False) -> list[Path]:
+def make_project(
+    folder: Path, brands: list[NewBrand], *, demo: bool = False, more: Mapping[str, str] | None = None
+) -> list[Path]:
     """Write the files of a project that are missing; returns those written.
 
-    A project that is complete is left alone. Raises Conflict when the folder
+    ``more`` are texts of further files by their path in ``plugins``. A project that
+    is complete is left alone. Raises Conflict when the folder
     holds other things, Invalid when it cannot be written.
     """
     wanted = {
         Path(".gitignore"): _IGNORED,
         Path("README.md"): _READ_ME.format(name=folder.resolve().name),
         **{Path("brands") / f"{brand.id}.toml": brand.text() for brand in brands},
+        **{Path(PLUGINS) / path: text for path, text in (more or {}).items()},
         # The last one: a folder with scrm.toml is a whole project.
         Path(PROJECT_FILE): _PROJECT + (_DEMO_LINE if demo else ""),
     }
@@ -131,7 +139,7 @@ def make_project(folder: Path, brands: list[NewBrand], *, demo: bool = False) ->
             raise Conflict(f"{folder} is a project of its own, not the demo; choose another folder")
         return []
     try:
-        ours = {path.parts[0] for path in wanted} | {"data", "plugins"}
+        ours = {path.parts[0] for path in wanted} | {"data", PLUGINS}
         for rest in folder.rglob(f"{_TEMPORARY}*"):
             rest.unlink()  # of a run that was killed
         strange = sorted(set(os.listdir(folder)) - ours) if folder.exists() else []

@@ -37,10 +37,10 @@ class Written:
     commands: tuple[str, ...]
 
 
-def write_plugin(name: str, parent: Path, *, minimal: bool = False, year: int) -> Written:
-    """Write a plugin into a new folder of ``parent``: ``scrm-NAME``, or ``scrm_NAME`` for the minimal one.
+def plugin_texts(name: str, *, minimal: bool = False, year: int) -> tuple[str, dict[str, str]]:
+    """The folder of a new plugin, ``scrm-NAME`` or ``scrm_NAME`` for the minimal one, and its texts by path in it.
 
-    Raises Invalid for a name that no plugin may have, and Conflict when the folder is there.
+    Raises Invalid for a name that no plugin may have.
     """
     if not NAME.match(name) or name.endswith("-"):
         raise Invalid(f"{name!r} is not a plugin name: lower case letters, digits and dashes, such as third-order")
@@ -54,20 +54,30 @@ def write_plugin(name: str, parent: Path, *, minimal: bool = False, year: int) -
         "distribution": f"scrm-{name}",
         "cls": "".join(part.capitalize() for part in name.split("-") if part),
         "table": f"{package}_greeting",
-        "summary": "Tags whoever pays a large order" if minimal else "Greets every new lead",
+        "summary": "Tags every lead" if minimal else "Greets every new lead",
         "core": f">={__version__},<1",
         "year": str(year),
     }
-    folder = parent / (words["module"] if minimal else words["distribution"])
+    texts = {
+        Template(target).substitute(words): Template((_HERE / source).read_text("utf-8")).substitute(words)
+        for target, source in (MINIMAL if minimal else FULL).items()
+    }
+    return words["module"] if minimal else words["distribution"], texts
+
+
+def write_plugin(name: str, parent: Path, *, minimal: bool = False, year: int) -> Written:
+    """Write a plugin into a new folder of ``parent``; the arguments are those of :func:`plugin_texts`.
+
+    Raises Invalid for a name that no plugin may have, and Conflict when the folder is there.
+    """
+    name_of_folder, texts = plugin_texts(name, minimal=minimal, year=year)
+    folder = parent / name_of_folder
     if folder.exists():
         raise Conflict(f"{folder} is there already; choose another name or folder")
-    files = []
-    for target, source in (MINIMAL if minimal else FULL).items():
-        relative = Template(target).substitute(words)
+    for relative, text in texts.items():
         path = folder / relative
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(Template((_HERE / source).read_text("utf-8")).substitute(words), encoding="utf-8")
-        files.append(relative)
+        path.write_text(text, encoding="utf-8")
     if minimal:
         commands = (
             f"scrm plugin check {folder}",
@@ -76,4 +86,4 @@ def write_plugin(name: str, parent: Path, *, minimal: bool = False, year: int) -
         )
     else:
         commands = (f"cd {folder}", "python -m pip install -e '.[test]'", "python -m pytest")
-    return Written(folder, tuple(files), commands)
+    return Written(folder, tuple(texts), commands)

@@ -112,8 +112,9 @@ def test_tests_named_in_the_pages_exist():
     assert named - existing == set()
 
 
-def test_the_chinese_readme_has_the_sections_commands_and_settings_of_the_english_one():
-    told = [(ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh.md")]
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+def test_the_chinese_page_has_the_sections_commands_and_settings_of_the_english_one(page):
+    told = [path.read_text("utf-8") for path in (ROOT / page, (ROOT / page).with_suffix(".zh.md"))]
     blocks = [re.findall(r"^```(\w+)\n(.*?)^```", text, re.DOTALL | re.MULTILINE) for text in told]
     levels = [re.findall(r"^(#+) ", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE), re.MULTILINE) for text in told]
     named = [sorted(set(re.findall(r"`(make \w+|scrm [a-z]+)", text))) for text in told]

@@ -16,6 +16,7 @@ from scrm_core.cli.root import root
 from scrm_core.config import load_brand, load_project
 from scrm_core.installation import Installation
 from scrm_core.project import NewBrand, make_project, store_key
+from scrm_core.scaffold import write_plugin
 
 PLUGINS = Path(__file__).resolve().parents[3] / "plugins"
 
@@ -24,6 +25,12 @@ def init(*arguments, code=0):
     done = CliRunner().invoke(root, ["init", *map(str, arguments)], prog_name="scrm")
     assert done.exit_code == code, done.output
     return done
+
+
+def scrm(folder, *words):
+    done = CliRunner().invoke(root, ["--project", *map(str, (folder, *words))], prog_name="scrm")
+    assert done.exit_code == 0, done.output
+    return done.stdout
 
 
 def content(folder):
@@ -74,6 +81,58 @@ def test_the_second_run_changes_nothing(tmp_path):
     before = {path: data for path, data in content(folder).items() if "data" not in path.parts}
     assert "nothing was changed" in init(folder).stdout
     assert before == {path: data for path, data in content(folder).items() if "data" not in path.parts}
+
+
+@pytest.fixture
+def forget():
+    """A plugin that is written here is imported once."""
+    yield
+    sys.modules.pop("scrm_third_order", None)
+
+
+def test_a_plugin_of_ones_own_is_what_plugin_new_writes_and_hears_the_first_lead(tmp_path, forget):
+    plain, own = tmp_path / "plain", tmp_path / "own"
+    init(plain, "--brand", "acme")
+    init(own, "--brand", "acme", "--plugin", "third-order")
+    alone = write_plugin("third-order", tmp_path, minimal=True, year=2026)
+    ((path, text),) = [each for each in content(own / "plugins").items() if each[0].suffix == ".py"]
+    assert path.relative_to(own / "plugins") == (alone.folder / "__init__.py").relative_to(tmp_path)
+    assert text == (alone.folder / "__init__.py").read_bytes()
+    files = [(place / "brands" / "acme.toml").read_text("utf-8") for place in (plain, own)]
+    assert files[1] == f"{files[0]}\n[plugins.third-order]\n"
+    (tmp_path / "leads.csv").write_text("source,key,phone\nform,1,+8613800000001\n")
+    for place, tagged in ((plain, "0\n"), (own, "1\n")):
+        scrm(place, "import", "leads", "acme", tmp_path / "leads.csv")
+        scrm(place, "worker", "--once")
+        assert scrm(place, "segment", "count", "acme", 'tag = "third-order"') == tagged
+
+
+def test_where_the_plugin_lies_is_told_and_what_it_is_called(tmp_path):
+    done = init(tmp_path / "shop", "--plugin", "hello")
+    assert f"\nIts plugin 'hello' is yours to change: {tmp_path}/shop/plugins/scrm_hello/__init__.py\n" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Third_Order", "'Third_Order' is not a plugin name"),
+        ("run", "'run' is reserved by the core"),
+        ("points", "a plugin 'points' is installed already (distribution scrm); choose another name"),
+    ],
+)
+def test_a_plugin_that_cannot_be_is_refused_before_anything_is_written(tmp_path, name, words):
+    assert words in init(tmp_path / "shop", "--plugin", name, code=1).stderr
+    assert not (tmp_path / "shop").exists()
+
+
+def test_a_plugin_is_for_a_project_of_ones_own_that_is_new(tmp_path):
+    folder = tmp_path / "shop"
+    assert "not for --demo" in init(folder, "--demo", "--plugin", "hello", code=2).stderr
+    init(folder)
+    before = content(folder / "brands")
+    assert "a plugin: scrm plugin new NAME --minimal --in plugins" in init(folder, "--plugin", "hello").stdout
+    assert content(folder / "brands") == before
+    assert not (folder / "plugins").exists()
 
 
 def test_options_reach_the_brands_file(tmp_path):

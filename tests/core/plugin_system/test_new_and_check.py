@@ -64,10 +64,10 @@ def test_the_tests_that_are_written_pass(tmp_path):
     assert "3 passed" in done.stdout
 
 
-def test_the_minimal_plugin_is_a_file_of_thirty_lines_for_a_plugins_folder(tmp_path, forget):
+def test_the_minimal_plugin_is_a_file_of_twenty_lines_for_a_plugins_folder(tmp_path, forget):
     told = scrm("plugin", "new", "big-spender", "--minimal", "--in", str(tmp_path))
     text = (tmp_path / "scrm_big_spender" / "__init__.py").read_text("utf-8")
-    assert len(text.splitlines()) <= 30
+    assert len(text.splitlines()) <= 20
     assert told.strip().splitlines()[-3:] == [
         f"  scrm plugin check {tmp_path}/scrm_big_spender",
         "  printf '\\n[plugins.big-spender]\\n' >> brands/BRAND.toml",
@@ -104,7 +104,7 @@ def test_what_a_plugin_does_not_meet_is_told_line_by_line_and_as_data(tmp_path, 
     path = tmp_path / "scrm_vague" / "__init__.py"
     path.write_text(path.read_text("utf-8").replace('"description"', '"note"'), "utf-8")
     told = scrm("plugin", "check", str(path.parent), code=1)
-    assert told.startswith("settings: the setting 'least_minor' has no description; give the field ")
+    assert told.startswith("settings: the setting 'tag' has no description; give the field ")
     (found,) = json.loads(scrm("plugin", "check", str(path.parent), "--json", code=1))
     assert found["check"] == "settings"
     assert "every point is met" in scrm("plugin", "check", str(path.parent), "--without", "settings")
@@ -126,12 +126,12 @@ def test_a_module_that_the_plugin_alone_imports_is_told_and_the_checks_own_are_n
 def test_required_settings_come_from_a_file(tmp_path, forget):
     scrm("plugin", "new", "needy", "--minimal", "--in", str(tmp_path))
     path = tmp_path / "scrm_needy" / "__init__.py"
-    path.write_text(path.read_text("utf-8").replace("load_default=10_000", "required=True"), "utf-8")
-    assert "least_minor" in scrm("plugin", "check", str(path.parent), code=1)
+    path.write_text(path.read_text("utf-8").replace('load_default="needy"', "required=True"), "utf-8")
+    assert "tag" in scrm("plugin", "check", str(path.parent), code=1)
     settings = tmp_path / "settings.toml"
-    settings.write_text("least_minor = 5\n")
+    settings.write_text('tag = "new"\n')
     assert "every point is met" in scrm("plugin", "check", str(path.parent), "--settings", str(settings))
-    settings.write_text("least_minor = \n")
+    settings.write_text("tag = \n")
     assert f"{settings}: " in scrm("plugin", "check", str(path.parent), "--settings", str(settings), code=1)
 
 
