@@ -124,7 +124,7 @@ from .web.consumer import (
     need_consumer,
     network,
 )
-from .web.staff import StaffVisit, any_role, for_visitors, staff_visit
+from .web.staff import KeptForm, StaffVisit, any_role, for_visitors, own_transactions, staff_visit
 
 __all__ = [
     "SAME_PEOPLE",
@@ -165,6 +165,7 @@ __all__ = [
     "Invalid",
     "JSONField",
     "Job",
+    "KeptForm",
     "LeadCaptured",
     "LeadDraft",
     "LeadIn",
@@ -283,6 +284,7 @@ __all__ = [
     "normalise_header",
     "normalise_phone",
     "of_brand",
+    "own_transactions",
     "page_size",
     "paged",
     "parse_minor",

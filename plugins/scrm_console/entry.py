@@ -19,7 +19,7 @@ def sign_in() -> Response:
 @pages.post("/sign-in")
 @for_visitors
 def sign_in_post() -> Response:
-    """Refused, the page comes again with the name that was typed."""
+    """Refused, the page comes again with the name that was typed; what an ended session kept is offered behind it."""
     visit, form = staff_visit(), request.form
     name, back = form.get("name", ""), form.get("next", "")
     try:
@@ -30,6 +30,8 @@ def sign_in_post() -> Response:
         if isinstance(error, TooMany):
             answer.headers["Retry-After"] = str(error.retry_after)
         return answer
+    if visit.kept is not None:
+        return page("kept.html", kept=visit.kept)
     return flask.redirect(visit.safe_next(back), 303)  # type: ignore[return-value]
 
 

@@ -32,13 +32,24 @@ pages = flask.Blueprint(
 MENU = (
     ("overview", "reports:read"),
     ("contacts", "contacts:read"),
+    ("segments", "segments:read"),
     ("events", "events:read"),
     ("plugins", "plugins:read"),
     ("users", "users:read"),
 )
-"""Pages of the menu in its order, which is that of their views, with the permission of each."""
+"""Pages of the menu in its order, with the permission of each; those of plugins stand before ``_HOUSE``."""
 
-_BELOW = {"console.contact": "console.contacts", "console.search": "console.contacts"}
+_HOUSE = "events"
+"""The first page of the menu about the house itself, and not about its customers."""
+
+_BELOW = {
+    f"console.{view}": f"console.{page}"
+    for page, views in {
+        "contacts": ("contact", "search"),
+        "segments": ("check_segment", "save_segment", "rename_segment"),
+    }.items()
+    for view in views
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +79,7 @@ def page(template: str, status: int = 200, **context: Any) -> Response:
     visit = staff_visit()
     brand, text = visit.brand, words()
     frame: dict[str, Any] = {"visit": visit, "brand": brand, "lang": visit.language, "t": text, "csrf": visit.csrf}
-    frame["css"] = flask.url_for("console.static", filename="console.css", v=_version())
+    frame.update({name.partition(".")[2]: _asset(name) for name in ("console.css", "console.js")})
     if brand is not None:
         frame.update(
             menu=_menu(visit, brand),
@@ -80,26 +91,45 @@ def page(template: str, status: int = 200, **context: Any) -> Response:
     return flask.make_response(flask.render_template(f"console/{template}", **frame, **context), status)
 
 
+def fragment(template: str, **context: Any) -> Response:
+    """A part of a page, which the console's script puts into it."""
+    return page(template, **context)
+
+
 def _menu(visit: StaffVisit, brand: Brand) -> list[Entry]:
     here = _BELOW.get(visit.request.endpoint or "", visit.request.endpoint)
-    found = [
-        Entry(words()["menu"][name], flask.url_for(f"console.{name}"), here == f"console.{name}")
-        for name, permission in MENU
-        if visit.allows(permission)
-    ]
-    given = visit.request.view_args or {}
-    for plugin in brand.plugins.values():
-        for name, part in plugin.console_pages.items():
-            if visit.allows(part.permission):
-                address = flask.url_for("console.part", plugin=plugin.name, name=name)
-                is_here = here == "console.part" and (given.get("plugin"), given.get("name")) == (plugin.name, name)
-                found.append(Entry(part.title[visit.language], address, is_here))
+    found = []
+    for name, permission in MENU:
+        if name == _HOUSE:
+            found += _of_plugins(visit, brand)
+        if visit.allows(permission):
+            found.append(Entry(words()["menu"][name], flask.url_for(f"console.{name}"), here == f"console.{name}"))
     return found
 
 
+def _of_plugins(visit: StaffVisit, brand: Brand) -> list[Entry]:
+    """The pages that the brand's plugins bring."""
+    given = visit.request.view_args or {}
+    here = (given.get("plugin"), given.get("name")) if visit.request.endpoint == "console.part" else None
+    return [
+        Entry(
+            part.title[visit.language],
+            flask.url_for("console.part", plugin=plugin.name, name=name),
+            here == (plugin.name, name),
+        )
+        for plugin in brand.plugins.values()
+        for name, part in plugin.console_pages.items()
+        if visit.allows(part.permission)
+    ]
+
+
+def _asset(name: str) -> str:
+    return flask.url_for("console.static", filename=name, v=_version(name))
+
+
 @cache
-def _version() -> str:
-    return hashlib.sha256((Path(__file__).parent / "static" / "console.css").read_bytes()).hexdigest()[:10]
+def _version(name: str) -> str:
+    return hashlib.sha256((Path(__file__).parent / "static" / name).read_bytes()).hexdigest()[:10]
 
 
 # Values ------------------------------------------------------------------------
@@ -137,6 +167,8 @@ pages.app_template_test("table")(table)
 def refused(error: ScrmError) -> Response:
     """A refusal as a page; what broke inside is told in general words, the log has the rest."""
     visit = staff_visit()
+    if error.code == "csrf" and visit.kept is not None:
+        return page("kept.html", error.status, kept=visit.kept)
     told = words()["refusals"]
     text = told.get(error.code) or (error.message if error.status < 500 else told["error"])
     answer = page("problem.html", error.status, message=text, home=_way_out(visit))

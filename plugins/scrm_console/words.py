@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .words_people import PEOPLE
+
 WORDS: dict[str, dict[str, Any]] = {
     "zh": {
         "html_lang": "zh-CN",
@@ -12,7 +14,26 @@ WORDS: dict[str, dict[str, Any]] = {
         "other_lang": "en",
         "skip": "跳到内容",
         "menu_label": "菜单",
-        "menu": {"overview": "概览", "contacts": "客户", "events": "事件", "plugins": "插件", "users": "账号"},
+        "menu": {
+            "overview": "概览",
+            "contacts": "客户",
+            "segments": "人群",
+            "events": "事件",
+            "plugins": "插件",
+            "users": "账号",
+        },
+        "save": "保存",
+        "rename": "改名",
+        "delete": "删除",
+        "name_of": "名称",
+        "changed_at": "修改时间",
+        "changed_meanwhile": "您打开页面后，有人修改了它，您的修改没有保存。",
+        "typed_kept": "您输入的内容保留在下面；再次保存会覆盖对方的修改。",
+        "kept_sign_in": "登录已过期。请重新登录，您输入的内容不会丢失。",
+        "kept_title": "发送刚才输入的内容",
+        "kept_note": "发送时您的登录已过期，所以什么也没有发生。这是您当时输入的内容（不含密码）：",
+        "kept_send": "现在发送",
+        "kept_leave": "不发送",
         "sign_in": "登录",
         "sign_in_title": "登录控制台",
         "name": "账号",
@@ -136,6 +157,9 @@ WORDS: dict[str, dict[str, Any]] = {
             "not_found": "这里没有内容，或者您没有权限查看。",
             "malformed": "无法理解这个请求，请返回后重试。",
             "no_event": "请选择要重试的事件。",
+            "segment_exists": "这个名称已被使用。",
+            "segment_changed": "您打开页面后，有人修改了它。",
+            "invalid": "输入的内容不符合要求。",
             "database_busy": "系统繁忙，请稍后再试。",
             "error": "出错了，没有任何改动；详情在服务器日志中。",
         },
@@ -150,10 +174,25 @@ WORDS: dict[str, dict[str, Any]] = {
         "menu": {
             "overview": "Overview",
             "contacts": "Contacts",
+            "segments": "Segments",
             "events": "Events",
             "plugins": "Plugins",
             "users": "Users",
         },
+        "save": "Save",
+        "rename": "Rename",
+        "delete": "Delete",
+        "name_of": "Name",
+        "changed_at": "Changed",
+        "changed_meanwhile": "Somebody changed this since you opened the page, and your change was not saved.",
+        "typed_kept": "What you typed is kept below; saving once more replaces theirs.",
+        "kept_sign_in": "Your session was over. Sign in again: what you typed is not lost.",
+        "kept_title": "Send what you typed",
+        "kept_note": (
+            "Your session was over when you sent this, so nothing happened. This is what you typed, without passwords:"
+        ),
+        "kept_send": "Send it now",
+        "kept_leave": "Do not send",
         "sign_in": "Sign in",
         "sign_in_title": "Sign in to the console",
         "name": "Name",
@@ -289,8 +328,14 @@ WORDS: dict[str, dict[str, Any]] = {
             "not_found": "There is nothing here, or nothing that you may see.",
             "malformed": "This request cannot be understood; go back and try again.",
             "no_event": "Choose the events to retry.",
+            "segment_exists": "This name is taken.",
+            "segment_changed": "Somebody changed it since you opened the page.",
+            "invalid": "What was typed cannot be accepted.",
             "database_busy": "The system is busy; try again in a moment.",
             "error": "Something went wrong and nothing was changed; the server's log says more.",
         },
     },
 }
+
+for _language, _words in WORDS.items():
+    _words.update(PEOPLE[_language])

@@ -1,4 +1,4 @@
-"""``scrm segment``, ``scrm rfm`` and ``scrm report``: questions that change nothing."""
+"""``scrm segment``, ``scrm rfm`` and ``scrm report``: questions, and the segments that are kept under a name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group("segment")
 def segment_command() -> None:
-    """Count or list the contacts of an expression."""
+    """Count or list the contacts of an expression; keep expressions under a name."""
 
 
 @segment_command.command("count")
@@ -60,6 +60,56 @@ def list_members(
     session.show(["uid", "name"], rows)
     if onward is not None:
         click.echo(f"more: --after {onward}", err=True)
+
+
+@segment_command.command("saved")
+@click.argument("brand")
+@json_option
+@click.pass_obj
+def saved(session: Session, brand: str, as_json: bool) -> None:
+    """The segments that are kept under a name."""
+    with session.core_brand(brand) as opened:
+        rows = [(each.name, each.expression, iso(each.updated_at, opened.zone)) for each in opened.segments.list()]
+    session.show(["name", "expression", "updated_at"], rows, as_json=as_json)
+
+
+_segment = click.argument("name")
+
+
+@segment_command.command("save")
+@click.argument("brand")
+@_segment
+@click.argument("expression")
+@click.pass_obj
+def save(session: Session, brand: str, name: str, expression: str) -> None:
+    """Keep EXPRESSION under a name; one that is there gets the new expression."""
+    with session.brand(brand) as opened:
+        view = opened.segments.save(name, expression)
+        found = opened.segments.count(view.expression)
+    click.echo(f"{view.name}: {found:,} contacts at present")
+
+
+@segment_command.command("rename")
+@click.argument("brand")
+@_segment
+@click.argument("to")
+@click.pass_obj
+def rename(session: Session, brand: str, name: str, to: str) -> None:
+    """Call a saved segment otherwise."""
+    with session.core_brand(brand) as opened:
+        view = opened.segments.rename(name, to)
+    click.echo(f"{name} is called {view.name} now")
+
+
+@segment_command.command("delete")
+@click.argument("brand")
+@_segment
+@click.pass_obj
+def delete(session: Session, brand: str, name: str) -> None:
+    """Forget a saved segment."""
+    with session.core_brand(brand) as opened:
+        opened.segments.delete(name)
+    click.echo(f"{name} is forgotten")
 
 
 @click.command("rfm")

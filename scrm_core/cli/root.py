@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("importing", "Read a CSV file into a brand."),
     "export": ("exporting", "Write contacts or orders as CSV or JSON lines."),
     "contact": ("people", "Show, merge, export or erase a person."),
-    "segment": ("insight", "Count or list the contacts of an expression."),
+    "segment": ("insight", "Count or list the contacts of an expression; keep expressions under a name."),
     "rfm": ("insight", "Recency, frequency and money of a brand's buyers."),
     "report": ("insight", "Reports of a brand's plugins."),
     "plugin": ("plugins", "Plugins: what is there, make and check one, pause and resume."),

@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING
 
 from ..db import transactional
 from ..db.bulk import execute
-from ..errors import Invalid, NotFound, PluginError
+from ..errors import Conflict, Invalid, NotFound, PluginError
 from ..limits import LIMITS
 from ..models import Segment
 from ..segmentlang import CORE_FIELDS, Catalogue, FieldKind, FieldSpec, parse, to_text
 from ..segmentlang.fields import Stored
 from ..segmentlang.sql import Context, Sql, compile_condition
 from ..segmentlang.tree import conditions
+from ..values.masking import scrub
 from ..values.money import exponent_of
 from ..values.text import clean_text
+from . import audit
+from .survivors import begin_writing
 
 if TYPE_CHECKING:
     from ..brands import Brand
@@ -91,19 +94,53 @@ class Segments:
         return FieldSpec(f"{plugin_name}.{name}", kind, declared.title, stored=Stored(select, tuple(params)))
 
     @transactional
-    def save(self, name: str, expression: str) -> SegmentView:
-        """Create the segment ``name`` or replace its expression."""
-        name = clean_text(name, field="name", max_length=LIMITS.name)
-        if not name:
-            raise Invalid("a segment needs a name", field="name")
+    def save(self, name: str, expression: str, *, actor: str = "operator", seen: str | None = None) -> SegmentView:
+        """Create the segment ``name`` or replace its expression; the audit has both texts, phones masked.
+
+        ``seen`` is the expression that the caller looked at, empty for a name that
+        should be new: raises Conflict (``segment_changed``) when somebody else has
+        changed it, or taken the name, since.
+        """
+        name = _name(name)
         self._compile(expression)
+        begin_writing()
+        held = "" if self.brand.handle.engine == "sqlite" else " FOR UPDATE"
+        row = execute(f"SELECT expression FROM segment WHERE name = ?{held}", (name,)).fetchone()
+        before = "" if row is None else str(row[0])
+        if seen is not None and seen != before:
+            raise _changed(name)
         now = self.brand.now()
-        execute(
+        written = execute(
             "INSERT INTO segment (name, expression, created_at, updated_at) VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (name) DO UPDATE SET expression = excluded.expression, updated_at = excluded.updated_at",
-            (name, expression, now, now),
-        )
+            "ON CONFLICT (name) DO UPDATE SET expression = excluded.expression, updated_at = excluded.updated_at "
+            # Two that make one name at a time: the second would not see the first's text.
+            "WHERE ? = 1 RETURNING id",
+            (name, expression, now, now, int(seen != "")),
+        ).fetchone()
+        if written is None:
+            raise _changed(name)
+        told = {"name": name, "before": scrub(before) or None, "after": scrub(expression)}
+        if before != expression:
+            audit.record(self.brand, actor, "segment.save", f"segment:{written[0]}", told)
         return self.get(name)
+
+    @transactional
+    def rename(self, name: str, to: str, *, actor: str = "operator") -> SegmentView:
+        """Call a segment otherwise; raises NotFound, Conflict (``segment_exists``) where the new name is taken.
+
+        What names it elsewhere, such as a plan, does not follow.
+        """
+        to = _name(to)
+        begin_writing()
+        if to != name and execute("SELECT 1 FROM segment WHERE name = ?", (to,)).fetchone() is not None:
+            raise Conflict(f"there is a segment {to!r} already", code="segment_exists")
+        row = execute(
+            "UPDATE segment SET name = ?, updated_at = ? WHERE name = ? RETURNING id", (to, self.brand.now(), name)
+        ).fetchone()
+        if row is None:
+            raise NotFound(f"no segment {name!r}")
+        audit.record(self.brand, actor, "segment.rename", f"segment:{row[0]}", {"before": name, "after": to})
+        return self.get(to)
 
     def get(self, name: str) -> SegmentView:
         """The saved segment ``name``; raises NotFound."""
@@ -113,10 +150,14 @@ class Segments:
         return _view(row)
 
     @transactional
-    def delete(self, name: str) -> None:
-        """Forget a saved segment; raises NotFound."""
-        if not Segment.delete().where(Segment.name == name).execute():
+    def delete(self, name: str, *, actor: str = "operator") -> None:
+        """Forget a saved segment; raises NotFound. The audit keeps its expression, phones masked."""
+        begin_writing()
+        row = execute("DELETE FROM segment WHERE name = ? RETURNING id, expression", (name,)).fetchone()
+        if row is None:
             raise NotFound(f"no segment {name!r}")
+        told = {"name": name, "before": scrub(row[1]), "after": None}
+        audit.record(self.brand, actor, "segment.delete", f"segment:{row[0]}", told)
 
     def count(self, expression: str) -> int:
         """How many active contacts fulfil the expression."""
@@ -175,6 +216,18 @@ class Segments:
     def list(self) -> list[SegmentView]:
         """All saved segments by name."""
         return [_view(row) for row in Segment.select().order_by(Segment.name)]
+
+
+def _name(name: str) -> str:
+    name = clean_text(name, field="name", max_length=LIMITS.name)
+    if not name:
+        raise Invalid("a segment needs a name", field="name")
+    return name
+
+
+def _changed(name: str) -> Conflict:
+    told = f"somebody else has changed the segment {name!r} meanwhile; look at it again"
+    return Conflict(told, code="segment_changed")
 
 
 def _view(row: Segment) -> SegmentView:

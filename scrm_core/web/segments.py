@@ -20,6 +20,12 @@ class SegmentInputSchema(IntakeSchema):
     expression = Text(max_length=LIMITS.segment_text, blank=False, multiline=True, required=True)
 
 
+class SegmentNameInputSchema(IntakeSchema):
+    """What a segment is to be called."""
+
+    name = Text(max_length=LIMITS.name, blank=False, required=True)
+
+
 def list_segments(call: Call) -> Answer:
     return 200, {"items": [_shown(call, view) for view in call.brand.segments.list()]}
 
@@ -29,7 +35,18 @@ def get_segment(call: Call) -> Answer:
 
 
 def save_segment(call: Call) -> Answer:
-    return 200, _shown(call, call.brand.segments.save(call.body["name"], call.body["expression"]))
+    view = call.brand.segments.save(call.body["name"], call.body["expression"], actor=call.key.actor)
+    return 200, _shown(call, view)
+
+
+def rename_segment(call: Call) -> Answer:
+    view = call.brand.segments.rename(call.path["name"], call.body["name"], actor=call.key.actor)
+    return 200, _shown(call, view)
+
+
+def delete_segment(call: Call) -> Answer:
+    call.brand.segments.delete(call.path["name"], actor=call.key.actor)
+    return 200, {"changed": 1}
 
 
 def count_segment(call: Call) -> Answer:

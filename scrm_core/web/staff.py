@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import re
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlencode, urlsplit
@@ -26,6 +28,8 @@ from ..users import SignedIn
 from .shortlinks import network_of
 
 SESSION, FORM, LANGUAGE = "scrm_staff", "scrm_staff_form", "scrm_staff_lang"
+KEPT = "kept"
+_NOT_KEPT = ("csrf", "password", KEPT)
 ROOT = "/staff/"
 _KEPT_SECONDS = 400 * 86_400
 _LANGUAGES = ("zh", "en")
@@ -44,6 +48,32 @@ def any_role(view: V) -> V:
     """Say that a page of a brand is for everybody with a role in it; the view asks for what else it needs."""
     view.scrm_staff = "any role"  # type: ignore[attr-defined]
     return view
+
+
+def own_transactions(view: V) -> V:
+    """Say that a POST of a brand's page is not one transaction: its view opens its own, or acts on what is no brand's.
+
+    For long work, and for users and files, which cannot be reached while a transaction of a brand is open.
+    """
+    view.scrm_own_transactions = True  # type: ignore[attr-defined]
+    return view
+
+
+@dataclass(frozen=True, slots=True)
+class KeptForm:
+    """A form whose session was over when it was sent: it did nothing, and what was typed is here.
+
+    ``action`` is where it was sent to, ``fields`` what it held in the order of
+    the page, without passwords, which a page should not hold.
+    """
+
+    action: str
+    fields: tuple[tuple[str, str], ...]
+
+    @property
+    def text(self) -> str:
+        """The form in one hidden field, :data:`KEPT`, for the page to sign in on."""
+        return json.dumps([self.action, *self.fields], ensure_ascii=False)
 
 
 class StaffVisit:
@@ -89,11 +119,16 @@ class StaffVisit:
 
         Call it outside any transaction of a brand.
         """
+        _ = self.kept  # read while the form's own token counts
         users = self.installation.users
         secret = users.sign_in(name, password, network=network_of(self.request.environ, 32, 64))
         if self._secret:
             users.sign_out(self._secret)
         self._session = secret
+        # From here on this request is of the new session: a form on its page carries that one's token.
+        for name in ("user", "csrf", "_form_secret"):
+            self.__dict__.pop(name, None)
+        self.__dict__["_secret"] = secret
 
     def sign_out(self, *, everywhere: bool = False) -> None:
         """End this browser's session, or every session of its user."""
@@ -115,7 +150,7 @@ class StaffVisit:
     @cached_property
     def csrf(self) -> str:
         """What a form of this browser must carry."""
-        return hmac.digest(self._form_secret.encode(), b"csrf", hashlib.sha256).hex()
+        return _token(self._form_secret)
 
     def demand_genuine(self) -> None:
         """Raise Forbidden for a POST that is not from a form of this browser's pages, Malformed for a NUL character."""
@@ -127,9 +162,47 @@ class StaffVisit:
         if self.request.method in ("GET", "HEAD"):
             return
         elsewhere = self.request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none")
-        token = self.request.form.get("csrf", "")
-        if elsewhere or not hmac.compare_digest(token.encode("utf-8", "replace"), self.csrf.encode()):
+        if elsewhere or not self._carries(self.csrf):
             raise Forbidden("this form is not from a page opened here; open the page again and retry", code="csrf")
+
+    @cached_property
+    def kept(self) -> KeptForm | None:
+        """What was typed into a form whose session was over: on the page to sign in on, and behind it.
+
+        Show ``kept.text`` there as the hidden field ``kept``. After ``sign_in`` show a form with what it holds,
+        which sends it to ``kept.action`` when somebody says so. None where there is nothing of the kind.
+        """
+        form = self.request.form
+        if self.request.method != "POST":
+            return None
+        if KEPT in form:
+            return self._unpacked(form[KEPT]) if self._carries(self.csrf) else None
+        action = self.safe_next(self.place)
+        if action != self.place or not self._was_ours():
+            return None
+        fields = tuple((name, value) for name, value in form.items(multi=True) if name not in _NOT_KEPT)
+        return KeptForm(action, fields) if fields else None
+
+    def _was_ours(self) -> bool:
+        """Whether the form was on a page that was opened here, in a session that is over or in one before this one.
+
+        Its token says so while the browser still has that session's secret, otherwise the browser itself.
+        """
+        site = self.request.headers.get("Sec-Fetch-Site", "")
+        return site == "same-origin" or (site == "" and bool(self._secret) and self._carries(_token(self._secret)))
+
+    def _carries(self, token: str) -> bool:
+        """Whether the form that was sent carries this token."""
+        given = self.request.form.get("csrf", "")
+        return hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())
+
+    def _unpacked(self, text: str) -> KeptForm | None:
+        try:
+            action, *fields = json.loads(text)
+            pairs = tuple((str(name), str(value)) for name, value in fields)
+        except (ValueError, TypeError, RecursionError):
+            return None
+        return KeptForm(action, pairs) if isinstance(action, str) and self.safe_next(action) == action else None
 
     def safe_next(self, text: str) -> str:
         """``text`` where it is the path of a page for staff of this plugin, with its query; else the first page.
@@ -189,6 +262,10 @@ class StaffVisit:
             samesite="Lax",
             secure=self.installation.config.base_url.startswith("https:"),
         )
+
+
+def _token(secret: str) -> str:
+    return hmac.digest(secret.encode(), b"csrf", hashlib.sha256).hex()
 
 
 def begin(installation: Installation, plugin: str, root: str) -> StaffVisit:

@@ -9,6 +9,9 @@ and what a POST does is one transaction, rolled back when the answer is an
 error. A rule without ``<brand>`` belongs to no brand: signing in and out,
 choosing a brand.
 
+A form whose session is over does nothing and is answered by the page to sign in
+on, which holds what was typed (``StaffVisit.kept``).
+
 What is refused, also before a view runs, goes to the blueprint's own
 ``app_errorhandler`` for :class:`~scrm_core.errors.ScrmError`, where it has one.
 """
@@ -155,7 +158,7 @@ def _answer(installation: Installation, cls: type[Plugin], mounted: Flask, visit
     endpoint, arguments = asked.endpoint or "", dict(asked.view_args or {})
     for_whom = getattr(mounted.view_functions[endpoint], "scrm_staff", "")
     if visit.user is None and for_whom != "visitors":
-        return _to_sign_in(cls, visit)
+        return _to_sign_in(cls, mounted, visit)
     visit.demand_genuine()
     if visit.user is None:
         return mounted.full_dispatch_request()
@@ -169,7 +172,7 @@ def _answer(installation: Installation, cls: type[Plugin], mounted: Flask, visit
         if permission is not None:
             visit.demand(permission)
         with brand:
-            if asked.method != "POST":
+            if asked.method != "POST" or hasattr(mounted.view_functions[endpoint], "scrm_own_transactions"):
                 return mounted.full_dispatch_request()
             with brand.transaction():
                 response = mounted.full_dispatch_request()
@@ -191,9 +194,12 @@ def _brand(installation: Installation, cls: type[Plugin], visit: staff.StaffVisi
     raise NotFound(NOTHING_HERE)
 
 
-def _to_sign_in(cls: type[Plugin], visit: staff.StaffVisit) -> Response:
+def _to_sign_in(cls: type[Plugin], mounted: Flask, visit: staff.StaffVisit) -> Response:
     if "text/html" not in visit.request.headers.get("Accept", "text/html"):
         raise Unauthorized("sign in first", code="sign_in_needed")
+    if visit.kept is not None:
+        # The page to sign in on, here and now: nothing else would still hold what was typed.
+        return mounted.make_response((mounted.view_functions[_sign_in(cls)](), 401))
     back = visit.place if visit.request.method == "GET" else visit.safe_next(visit.request.form.get("back", ""))
     address = flask.url_for(_sign_in(cls))
     query = f"?{urlencode({'next': back})}" if back != visit.root else ""

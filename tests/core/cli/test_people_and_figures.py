@@ -108,6 +108,22 @@ def test_a_persons_data_is_exported_then_erased_and_asked_again_gives_the_same_r
     assert "+8613800138000" not in people("export", "contacts", "acme").stdout
 
 
+def test_a_segment_is_kept_renamed_and_forgotten_by_command(people, installation):
+    from scrm_core.services import audit
+
+    assert people("segment", "save", "acme", "buyers", "orders >= 1").stdout == "buyers: 2 contacts at present\n"
+    people("segment", "save", "acme", "buyers", "ordres >= 1", code=REFUSED)
+    people("segment", "rename", "acme", "buyers", "买家")
+    (saved,) = people.json("segment", "saved", "acme")
+    assert (saved["name"], saved["expression"]) == ("买家", "orders >= 1")
+    assert people.json("segment", "saved", "moonco") == []
+    people("segment", "delete", "acme", "买家")
+    people("segment", "delete", "acme", "买家", code=MISSING)
+    with installation.brand("acme"):
+        acts = [(entry.actor, entry.action) for entry in audit.page() if entry.action.startswith("segment.")]
+    assert acts == [("operator", "segment.delete"), ("operator", "segment.rename"), ("operator", "segment.save")]
+
+
 def test_segments_count_and_page(people):
     assert people("segment", "count", "acme", "orders >= 1").stdout == "2\n"
     first = people.json("segment", "list", "acme", "orders >= 0", "--limit", "3")

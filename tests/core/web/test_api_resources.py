@@ -389,6 +389,7 @@ def test_answers_have_the_shapes_that_are_described(api_of):
     api.post("/channels", {"code": "c"})
     code = api.post("/links", {"channel": "c", "target": "https://shop.example/"}).get_json()["code"]
     reward = api.post("/rewards", {"kind": "gift", "contact": uid, "grant_key": "g"}).get_json()["uid"]
+    api.post("/segments", {"name": "old", "expression": "orders >= 1"})
     values = {"uid": uid, "name": "s", "code": "c"}
     bodies = {
         "capture_lead": {"phone": OTHER_PHONE},
@@ -408,6 +409,8 @@ def test_answers_have_the_shapes_that_are_described(api_of):
         "create_channel": {"code": "d"},
         "create_link": {"channel": "c", "target": "https://shop.example/"},
         "save_segment": {"name": "s", "expression": "orders >= 1"},
+        "rename_segment": {"name": "s"},
+        "delete_segment": None,
         "disable_link": None,
         "suppress": {"address": PHONE, "reason": "complaint"},
         "retry_parked": {"plugin": "tag-rules", "events": [1]},
@@ -427,6 +430,8 @@ def test_answers_have_the_shapes_that_are_described(api_of):
             named["uid"] = reward
         elif route.path.startswith("/links/"):
             named["code"] = code
+        elif route.operation == "delete_segment":
+            named["name"] = "old"
         path = re.sub(r"<(\w+)>", lambda match, named=named: named[match.group(1)], route.path)
         query = {"expression": "orders >= 0"} if "expression" in {p.name for p in route.params} else {}
         response = api.get(path, **query) if route.method == "GET" else api.post(path, bodies[route.operation])

@@ -16,6 +16,7 @@ from scrm_core.api import (
     current_actor,
     current_brand,
     for_visitors,
+    own_transactions,
     permission,
     staff_visit,
 )
@@ -38,13 +39,16 @@ def desk_pages() -> flask.Blueprint:
     @pages.get("/sign-in")
     @for_visitors
     def sign_in():
-        return form("sign-in")
+        kept = staff_visit().kept
+        return form("sign-in", "" if kept is None else f"kept {kept.text}")
 
     @pages.post("/sign-in")
     @for_visitors
     def sign_in_post():
         visit = staff_visit()
         visit.sign_in(flask.request.form["name"], flask.request.form["password"])
+        if visit.kept is not None:
+            return form(visit.kept.action, f"go on with {visit.kept.fields}")
         return flask.redirect(visit.safe_next(flask.request.form.get("next", "")), 303)
 
     @pages.get("/")
@@ -60,6 +64,13 @@ def desk_pages() -> flask.Blueprint:
     @permission("contacts:read")
     def people():
         return f"{current_brand().id} {current_actor()} {flask.url_for('desk.people')} {staff_visit().place}" + form("x")
+
+    @pages.post("/b/<brand>/long")
+    @own_transactions
+    @permission("contacts:write")
+    def long():
+        current_brand().tags.define("desk", "made", plan="a test")
+        return "half", 409
 
     @pages.get("/b/<brand>/anybody")
     @any_role
@@ -269,14 +280,45 @@ def test_a_session_that_was_signed_out_is_dead_for_whoever_copied_it(browser, ap
     assert other.get(ROOT).status_code == 303
 
 
-def test_a_form_whose_session_is_over_does_nothing_and_leads_to_signing_in_and_back(browser, house, clock):
+def test_a_form_whose_session_is_over_does_nothing_and_is_kept_until_somebody_signed_in(browser, house, clock):
+    browser.sign_in("mia")
+    browser.get(f"{ROOT}b/acme/people")
+    clock.advance(hours=13)
+    over = browser.post(f"{ROOT}b/acme/people", name="小雅", password="a word that no page should hold")
+    assert over.status_code == 401
+    kept = over.text.partition("kept ")[2].removesuffix("</form>")
+    assert kept == '["/staff/desk/b/acme/people", ["name", "小雅"]]'
+    assert browser.sign_in("mia", "wrong wrong wrong", kept=kept).status_code == 401
+    again = browser.sign_in("mia", kept=kept)
+    assert again.status_code == 200 and "go on with (('name', '小雅'),)" in again.text
+    assert groups(house) == []
+    browser.csrf = re.search(r'name="csrf" value="(\w+)"', again.text)[1]
+    assert browser.post(f"{ROOT}b/acme/people").text == "made", "its page carries the new session's token"
+
+
+def test_nothing_is_kept_of_a_form_that_another_site_could_have_sent(browser, house, clock):
     browser.sign_in("mia")
     browser.get(f"{ROOT}b/acme/people")
     clock.advance(hours=13)
     back = f"{ROOT}b/acme/people"
-    assert browser.post(back, back=back).location == f"{ROOT}sign-in?next={quote(back, safe='')}"
-    assert browser.post(back, back="https://evil.example/").location == f"{ROOT}sign-in"
-    assert groups(house) == []
+    forged = '["/staff/desk/b/acme/people", ["name", "x"]]'
+    for csrf, site in ((browser.csrf, "cross-site"), (browser.csrf, "same-site"), ("0" * 64, None)):
+        headers = {"Sec-Fetch-Site": site} if site else {}
+        sent = {"csrf": csrf, "name": "x", "kept": forged, "back": back}
+        answer = browser.client.post(back, data=sent, headers=headers)
+        assert answer.location == f"{ROOT}sign-in?next={quote(back, safe='')}", site
+    assert browser.post(back, back="https://evil.example/", kept=forged).location == f"{ROOT}sign-in"
+    browser.get(f"{ROOT}sign-in")
+    for elsewhere in ('["https://evil.example/", ["a", "b"]]', '["/p/acme/x", ["a", "b"]]', "[", "[1]", '{"a": 1}', "[" * 9_999):
+        answer = browser.sign_in("mia", kept=elsewhere)
+        assert answer.location == ROOT, elsewhere
+
+
+def test_a_view_with_transactions_of_its_own_keeps_what_it_did_before_it_refused(browser, house):
+    browser.sign_in("mia")
+    browser.get(f"{ROOT}b/acme/people")
+    assert browser.post(f"{ROOT}b/acme/long").status_code == 409
+    assert groups(house) == ["desk"]
 
 
 def test_an_address_without_its_slash_and_one_for_another_method_are_refused_here(browser):

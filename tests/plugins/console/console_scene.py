@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
 
 from scrm_core.api import (
+    Brand,
     Column,
+    ConsentIn,
     ConsolePart,
     ConsoleTemplate,
+    IdentityIn,
     LeadCaptured,
+    LeadIn,
+    LineIn,
+    OrderIn,
     Plugin,
     ReportTable,
     current_brand,
     execute,
     hookimpl,
+    local_instant,
 )
 
 WORD = "correct horse battery"
@@ -103,3 +111,28 @@ class Browser:
         found = re.search(r'name="csrf" value="(\w+)"', answer.text)
         self.csrf = found[1] if found else self.csrf
         return answer
+
+
+def at(brand: Brand, text: str) -> int:
+    return local_instant(datetime.fromisoformat(text), brand.zone)
+
+
+def lead(brand: Brand, name: str, phone: str, when: str, *, key: str = "") -> Any:
+    with brand:
+        result = brand.contacts.capture_lead(
+            LeadIn(
+                source="shop", reference=key or phone, identities=(IdentityIn.of("phone", phone),), at=at(brand, when), name=name,
+                consents=(ConsentIn("marketing_sms"),),
+            )  # fmt: skip
+        )
+        return brand.contacts.get_by_id(result.contact_id)
+
+
+def sell(brand: Brand, phone: str, number: str, when: str, paid: int, status: str = "completed") -> None:
+    with brand:
+        brand.orders.upsert(
+            OrderIn(
+                source="shop", number=number, status=status, paid_at=at(brand, when), paid_minor=paid,
+                buyer=(IdentityIn.of("phone", phone),), lines=(LineIn(sku="A", title="", qty=1, paid_minor=paid, gift=False),), platform="tmall",
+            )  # fmt: skip
+        )

@@ -3,74 +3,22 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from html import unescape
 
 import pytest
-from console_scene import EVIL, ROOT
+from console_scene import EVIL, ROOT, WORD, lead
 
-from scrm_core.api import ConsentIn, IdentityIn, LeadIn, LineIn, OrderIn, RefundIn, local_instant
+from scrm_core.api import IdentityIn
 from scrm_core.delivery import Delivery
 from scrm_core.services import audit
 
-PAGES = ("", "contacts", "events", "plugins", "users")
+PAGES = ("", "contacts", "segments", "events", "plugins", "users")
 SHOWN_TO = {
     "mia": set(PAGES),
-    "otto": {"", "contacts", "events", "plugins"},
+    "otto": set(PAGES) - {"users"},
     "cleo": {"contacts"},
-    "ana": {"", "plugins"},
+    "ana": {"", "segments", "plugins"},
 }
-
-
-def at(brand, text):
-    return local_instant(datetime.fromisoformat(text), brand.zone)
-
-
-def lead(brand, name, phone, when, *, key=""):
-    with brand:
-        result = brand.contacts.capture_lead(
-            LeadIn(
-                source="shop", reference=key or phone, identities=(IdentityIn.of("phone", phone),), at=at(brand, when), name=name,
-                consents=(ConsentIn("marketing_sms"),),
-            )  # fmt: skip
-        )
-        return brand.contacts.get_by_id(result.contact_id)
-
-
-def sell(brand, phone, number, when, paid, status="completed"):
-    with brand:
-        brand.orders.upsert(
-            OrderIn(
-                source="shop", number=number, status=status, paid_at=at(brand, when), paid_minor=paid,
-                buyer=(IdentityIn.of("phone", phone),), lines=(LineIn(sku="A", title="", qty=1, paid_minor=paid, gift=False),), platform="tmall",
-            )  # fmt: skip
-        )
-
-
-@pytest.fixture
-def brands(house):
-    return house.brand("acme"), house.brand("moonco")
-
-
-@pytest.fixture
-def people(brands, clock):
-    """Three people of acme and one of moonco, in the last days of 2025."""
-    acme, moonco = brands
-    found = {
-        "ada": lead(acme, "Ada", "+8613800138000", "2025-12-30T09:00"),
-        "bo": lead(acme, "李博", "+8613800138001", "2025-12-30T23:59"),
-        "cy": lead(acme, EVIL, "+8613800138002", "2025-11-20T09:00"),
-        "luna": lead(moonco, "Lunatic", "+12025550143", "2025-12-30T09:00"),
-    }
-    sell(acme, "+8613800138000", "N1", "2025-12-30T10:00", 5_000)
-    sell(acme, "+8613800138000", "N2", "2025-12-31T10:00", 2_050)
-    sell(acme, "+8613800138001", "N3", "2025-12-31T00:10", 1_000)
-    sell(acme, "+8613800138002", "N4", "2025-11-20T10:00", 900)
-    sell(moonco, "+12025550143", "M1", "2025-12-30T10:00", 777_700)
-    with acme:
-        acme.orders.refund(RefundIn(source="shop", order_number="N2", number="R1", amount_minor=50, at=at(acme, "2025-12-31T12:00"), reason=""))
-        acme.membership.join(found["ada"].id, at=at(acme, "2025-12-31T12:00"), source="shop")
-    clock.set(at(acme, "2025-12-31T20:00"))
-    return found
 
 
 def test_each_role_has_its_pages_in_the_menu_and_no_others_behind_them(browser, people):
@@ -275,15 +223,11 @@ def test_the_event_log_is_paged(browser, brands):
     assert 'rel="next"' not in second and "First page" in second
 
 
-def test_no_page_asks_more_than_thirty_queries_however_much_there_is(browser, poisoned, people, brands, app, monkeypatch):
+def test_no_page_asks_more_than_thirty_queries_however_much_there_is(browser, poisoned, people, brands, asked):
     acme, _ = brands
     for nth in range(60):
         lead(acme, f"P{nth}", f"+86138001380{nth:02}", "2025-12-30T09:00", key=f"again{nth}")
     mia = browser("mia")
-    asked = []
-    database = acme.handle.database
-    real = type(database).execute_sql
-    monkeypatch.setattr(type(database), "execute_sql", lambda self, sql, *more, **named: asked.append(sql) or real(self, sql, *more, **named))
     for page in (*PAGES, f"contacts/{people['ada'].uid}", "contacts?segment=orders+%3E%3D+1", "x/tea-room/cups"):
         asked.clear()
         assert mia.get(f"{ROOT}b/acme/{page}").status_code == 200
@@ -303,16 +247,18 @@ def test_every_page_is_there_in_both_languages_and_the_choice_is_kept(browser, p
     assert browser("mia", "zh-CN,zh;q=0.9").get("b/acme/").text.count("概览") >= 2
 
 
-def test_a_page_is_small_and_loads_nothing_but_its_own_style(browser, poisoned, people):
-    otto = browser("otto")
-    for page in PAGES[:4]:
-        answer = otto.get(f"b/acme/{page}")
+def test_a_page_is_small_and_loads_nothing_but_its_own_style_and_script(browser, poisoned, people):
+    mia = browser("mia")
+    for page in PAGES:
+        answer = mia.get(f"b/acme/{page}")
         assert re.findall(r'(?:src|href)="((?!/staff/console/|#main|data:,)[^"]*)"', answer.text) == []
-        assert not re.search(r"<script|\bon\w+=[\"']|\bstyle=", re.sub(r"&lt;.*?&gt;", "", answer.text))
+        (script,) = re.findall(r'<script src="([^"]+)" defer></script>', answer.text)
+        assert not re.search(r"<script (?!src)|\bon\w+=[\"']|\bstyle=", re.sub(r"&lt;.*?&gt;", "", answer.text))
         (style,) = re.findall(r'rel="stylesheet" href="([^"]+)"', answer.text)
-        css = otto.client.get(style)
-        assert css.status_code == 200 and "url(" not in css.text and "@import" not in css.text
-        assert len(answer.data) + len(css.data) < 100_000
+        css, js = mia.client.get(style), mia.client.get(script)
+        assert css.status_code == js.status_code == 200
+        assert "url(" not in css.text and "@import" not in css.text and "http" not in js.text and "import" not in js.text
+        assert len(answer.data) + len(css.data) + len(js.data) < 100_000
         assert answer.headers["Cache-Control"] == "no-store"
 
 
@@ -355,3 +301,54 @@ def test_without_the_console_nothing_of_it_is_there(new_installation):
     client = create_app(new_installation()).test_client()
     assert client.get(ROOT).status_code == 404
     assert client.get(f"{ROOT}sign-in").status_code == 404
+
+
+def test_a_form_whose_session_was_over_is_sent_after_signing_in_with_all_that_was_typed(browser, brands, clock):
+    otto = browser("otto")
+    otto.get("b/acme/segments")
+    clock.advance(hours=13)
+    over = otto.post("b/acme/segments/save", name="好客户", expression='tag = "<b>" or orders >= 2', password="not this")
+    assert over.status_code == 401
+    assert "what you typed is not lost" in over.text and "not this" not in over.text
+    kept = re.search(r'name="kept" value="([^"]*)"', over.text)[1]
+    wrong = otto.post("sign-in", name="otto", password="wrong wrong wrong", kept=unescape(kept))
+    assert wrong.status_code == 401 and kept in wrong.text
+    back = otto.post("sign-in", name="otto", password=WORD, kept=unescape(kept))
+    assert back.status_code == 200 and 'action="/staff/console/b/acme/segments/save"' in back.text
+    assert "<b>" not in back.text
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', back.text))
+    assert otto.post("b/acme/segments/save", **{name: unescape(value) for name, value in fields.items()}).status_code == 303
+    with brands[0] as acme:
+        (saved,) = acme.segments.list()
+    assert (saved.name, saved.expression) == ("好客户", 'tag = "<b>" or orders >= 2')
+
+
+def test_a_form_of_an_earlier_session_of_the_same_browser_is_asked_about_and_not_lost(browser, brands):
+    otto = browser("otto")
+    otto.get("b/acme/segments")
+    old = otto.csrf
+    otto.sign_in("otto")
+    otto.csrf = old
+    asked = otto.client.post(
+        f"{ROOT}b/acme/segments/save",
+        data={"csrf": old, "name": "x", "expression": "orders >= 2"},
+        headers={"Sec-Fetch-Site": "same-origin", "Accept-Language": "en"},
+    )
+    assert asked.status_code == 403 and "Send what you typed" in asked.text and "orders &gt;= 2" in asked.text
+    with brands[0] as acme:
+        assert acme.segments.list() == []
+
+
+def test_a_form_of_another_site_is_kept_nowhere(browser, clock):
+    otto = browser("otto")
+    otto.get("b/acme/segments")
+    clock.advance(hours=13)
+    for headers, csrf in (({"Sec-Fetch-Site": "cross-site"}, otto.csrf), ({}, "0" * 64)):
+        sent = {"csrf": csrf, "name": "x", "kept": '["/staff/console/b/acme/segments/save", ["name", "x"]]'}
+        answer = otto.client.post(f"{ROOT}b/acme/segments/save", data=sent, headers=headers)
+        assert answer.status_code == 303 and answer.location.startswith(f"{ROOT}sign-in"), headers
+    strange = browser()
+    strange.get("sign-in")
+    strange.csrf = "0" * 64
+    refused = strange.post("sign-in", name="otto", password=WORD, kept='["/staff/console/b/acme/segments/save", ["name", "x"]]')
+    assert refused.status_code == 403 and "Send it now" not in refused.text
