@@ -42,8 +42,10 @@ from .facts import (
     MetricsQuery,
     MetricValue,
     OrderDraft,
+    OrderEffect,
     OrderLineFact,
     OrderPaid,
+    OrderQuery,
     PartnerMessage,
     PersonQuery,
     PluginEvent,
@@ -96,7 +98,7 @@ from .services.groups import GroupView, StayView
 from .services.leads import LeadIn
 from .services.links import LinkView, safe_target
 from .services.membership import MembershipView
-from .services.order_types import LineIn, OrderIn, OrderView, RefundIn
+from .services.order_types import LineIn, OrderFilter, OrderIn, OrderView, RefundIn
 from .services.products import ProductIn, ProductView
 from .services.resolving import IdentityIn
 from .services.rewards import RewardView, RewardWanted
@@ -188,10 +190,13 @@ __all__ = [
     "NotFound",
     "Order",
     "OrderDraft",
+    "OrderEffect",
+    "OrderFilter",
     "OrderIn",
     "OrderLine",
     "OrderLineFact",
     "OrderPaid",
+    "OrderQuery",
     "OrderView",
     "OutMessage",
     "PartnerMessage",

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .services.contacts import Contacts
     from .services.experiments import Experiments
     from .services.groups import Groups
+    from .services.import_runs import Imports
     from .services.keys import Keys
     from .services.links import Links
     from .services.membership import Memberships
@@ -250,6 +251,12 @@ class Brand:
         from .services.orders import Orders
 
         return Orders(self)
+
+    @cached_property
+    def imports(self) -> Imports:
+        from .services.import_runs import Imports
+
+        return Imports(self)
 
     @cached_property
     def products(self) -> Products:

@@ -265,6 +265,29 @@ class PersonQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderQuery:
+    """The order of which somebody asks what came of it."""
+
+    order_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEffect:
+    """Something that a plugin did because of an order, or took back: shown beside the order, never computed with.
+
+    ``title`` says it in both languages, as titles of columns do. ``amount`` is what came (above 0) or
+    went (below), in ``unit``: money (minor units), points or count; None where
+    nothing is counted. ``detail`` is a name of one's own, such as a tag or a reason.
+    """
+
+    at: int
+    title: str
+    amount: int | None = None
+    unit: str = "count"
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RewardItem:
     """What an issuer knows of an item: how people call it, and why nobody gets another (``ended``), or nothing."""
 

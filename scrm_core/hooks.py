@@ -39,7 +39,9 @@ from .facts import (
     MetricsQuery,
     MetricValue,
     OrderDraft,
+    OrderEffect,
     OrderPaid,
+    OrderQuery,
     PartnerMessage,
     PersonQuery,
     PluginEvent,
@@ -169,6 +171,10 @@ class HookSpecs:
     @_spec("0.1.0")
     def collect_metrics(self, query: MetricsQuery) -> Iterable[MetricValue]:  # type: ignore[empty-body]
         """Values of the plugin's declared metrics per day; core stores them as day rollups."""
+
+    @_spec("0.1.0")
+    def collect_order(self, query: OrderQuery) -> Iterable[OrderEffect]:  # type: ignore[empty-body]
+        """What the plugin did because of an order and took back again, oldest first; it only reads."""
 
     @_spec("0.1.0")
     def collect_personal_data(self, query: PersonQuery) -> dict[str, Any]:  # type: ignore[empty-body]

@@ -184,6 +184,7 @@ def _forget_answers(brand: Brand) -> None:
 
     forget_old(brand)
     brand.consumers.forget_old()
+    brand.imports.forget_rejected()
 
 
 def due_jobs(brand: Brand) -> list[DueJob]:

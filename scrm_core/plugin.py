@@ -33,8 +33,8 @@ V = TypeVar("V", bound=Callable[..., Any])
 RESERVED_NAMES = frozenset(
     {
         *("core", "backup", "brand", "compact", "completion", "config", "contact", "demo", "doctor", "events"),
-        *("export", "hooks", "import", "init", "key", "migrate", "move", "outreach", "partner", "plugin", "report"),
-        *("restore", "rfm", "run", "segment", "user", "worker"),
+        *("export", "hooks", "import", "imports", "init", "key", "migrate", "move", "outreach", "partner"),
+        *("plugin", "report", "restore", "rfm", "run", "segment", "user", "worker"),
     }
 )
 

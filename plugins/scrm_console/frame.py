@@ -33,19 +33,22 @@ MENU = (
     ("overview", "reports:read"),
     ("contacts", "contacts:read"),
     ("segments", "segments:read"),
+    ("orders", "orders:read"),
+    ("imports", "imports:read"),
     ("events", "events:read"),
     ("plugins", "plugins:read"),
     ("users", "users:read"),
 )
 """Pages of the menu in its order, with the permission of each; those of plugins stand before ``_HOUSE``."""
 
-_HOUSE = "events"
+_HOUSE = "imports"
 """The first page of the menu about the house itself, and not about its customers."""
 
 _BELOW = {
     f"console.{view}": f"console.{page}"
     for page, views in {
         "contacts": ("contact", "search"),
+        "orders": ("find_order", "order"),
         "segments": ("check_segment", "save_segment", "rename_segment"),
     }.items()
     for view in views
@@ -89,6 +92,13 @@ def page(template: str, status: int = 200, **context: Any) -> Response:
             cell=partial(cell, brand),
         )
     return flask.make_response(flask.render_template(f"console/{template}", **frame, **context), status)
+
+
+def attachment(text: str, name: str) -> Response:
+    """A CSV file to be kept; ``name`` is ours."""
+    answer = Response("\ufeff" + text, content_type="text/csv; charset=utf-8")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
 
 
 def fragment(template: str, **context: Any) -> Response:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from . import entry, events, frame, overview, parts, people, segments
+from . import entry, events, frame, imports, orders, overview, parts, people, segments
 
 pages = frame.pages
 
-__all__ = ["entry", "events", "overview", "pages", "parts", "people", "segments"]
+__all__ = ["entry", "events", "imports", "orders", "overview", "pages", "parts", "people", "segments"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .words_house import HOUSE
 from .words_people import PEOPLE
 
 WORDS: dict[str, dict[str, Any]] = {
@@ -18,10 +19,14 @@ WORDS: dict[str, dict[str, Any]] = {
             "overview": "概览",
             "contacts": "客户",
             "segments": "人群",
+            "orders": "订单",
+            "imports": "导入",
             "events": "事件",
             "plugins": "插件",
             "users": "账号",
         },
+        "yes": "是",
+        "no": "否",
         "save": "保存",
         "rename": "改名",
         "delete": "删除",
@@ -175,10 +180,14 @@ WORDS: dict[str, dict[str, Any]] = {
             "overview": "Overview",
             "contacts": "Contacts",
             "segments": "Segments",
+            "orders": "Orders",
+            "imports": "Imports",
             "events": "Events",
             "plugins": "Plugins",
             "users": "Users",
         },
+        "yes": "yes",
+        "no": "no",
         "save": "Save",
         "rename": "Rename",
         "delete": "Delete",
@@ -338,4 +347,4 @@ WORDS: dict[str, dict[str, Any]] = {
 }
 
 for _language, _words in WORDS.items():
-    _words.update(PEOPLE[_language])
+    _words.update(PEOPLE[_language], **HOUSE[_language])

@@ -6,6 +6,22 @@ from typing import Any
 
 PEOPLE: dict[str, dict[str, Any]] = {
     "zh": {
+        "ord": {
+            "paid_from": "付款日期从",
+            "paid_to": "到",
+            "day_hint": "日期请写成 2026-01-31 的形式。",
+            "nobody": "买家未知",
+            "net": "净额",
+            "items": "件数",
+            "counts": "计入有效订单",
+            "lines": "商品明细",
+            "product": "商品",
+            "qty": "数量",
+            "gift": "赠品",
+            "history": "经过",
+            "moments": {"told": "首次收到", "paid": "付款", "refund": "退款", "updated": "最近更新"},
+            "effects": "带来与撤回",
+        },
         "seg": {
             "new": "新建人群",
             "check": "查看人数",
@@ -57,6 +73,22 @@ PEOPLE: dict[str, dict[str, Any]] = {
         },
     },
     "en": {
+        "ord": {
+            "paid_from": "Paid from",
+            "paid_to": "to",
+            "day_hint": "A day is written like 2026-01-31.",
+            "nobody": "buyer unknown",
+            "net": "Net",
+            "items": "Items",
+            "counts": "Counts as valid",
+            "lines": "Lines",
+            "product": "Product",
+            "qty": "Quantity",
+            "gift": "gift",
+            "history": "History",
+            "moments": {"told": "first told", "paid": "paid", "refund": "refunded", "updated": "last told"},
+            "effects": "What came of it and was taken back",
+        },
         "seg": {
             "new": "New segment",
             "check": "Count",

@@ -12,7 +12,9 @@ from scrm_core.api import (
     Metric,
     MetricsQuery,
     MetricValue,
+    OrderEffect,
     OrderPaid,
+    OrderQuery,
     PersonQuery,
     Plugin,
     PluginEvent,
@@ -25,7 +27,7 @@ from scrm_core.api import (
 
 from .models import MODELS, NAME
 from .pages import pages
-from .report import koc_metrics
+from .report import koc_metrics, order_effects
 from .routes import blueprint
 from .schemas import Settings
 from .service import Koc
@@ -110,6 +112,10 @@ class KocPlugin(Plugin):
     @hookimpl
     def collect_personal_data(self, query: PersonQuery) -> dict[str, Any]:
         return self.koc.collect(query.contact_ids)
+
+    @hookimpl
+    def collect_order(self, query: OrderQuery) -> Iterable[OrderEffect]:
+        return order_effects(query.order_id)
 
     def erase_personal_data(self, query: PersonQuery) -> None:
         self.koc.erase(query.contact_ids)

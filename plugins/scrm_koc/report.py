@@ -21,7 +21,7 @@ from datetime import date
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Column, MetricsQuery, MetricValue, ReportTable, execute
+from scrm_core.api import Column, MetricsQuery, MetricValue, OrderEffect, ReportTable, execute
 
 from .comparing import Cell, Side, compared
 from .tracking import Programme, programmes
@@ -193,3 +193,20 @@ def koc_metrics(query: MetricsQuery) -> Iterable[MetricValue]:
         span,
     ).fetchall():
         yield MetricValue("pieces", day, int(pieces))
+
+
+_ENTRIES = {
+    "earn": "Commission 佣金",
+    "clawback": "Commission taken back 佣金追回",
+    "fee": "Fee 稿费",
+    "reversal": "Reversal 冲销",
+    "adjust": "By hand 人工调整",
+}
+
+
+def order_effects(order_id: int) -> list[OrderEffect]:
+    """The commission that an order brought a KOC, and what its refunds took back."""
+    rows = execute(
+        "SELECT at, kind, amount_minor, reason FROM koc_entry WHERE order_id = ? ORDER BY id", (order_id,)
+    ).fetchall()
+    return [OrderEffect(at, _ENTRIES[kind], amount, "money", reason) for at, kind, amount, reason in rows]

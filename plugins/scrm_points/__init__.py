@@ -13,7 +13,9 @@ from scrm_core.api import (
     Metric,
     MetricsQuery,
     MetricValue,
+    OrderEffect,
     OrderPaid,
+    OrderQuery,
     PersonQuery,
     Plugin,
     RefundMade,
@@ -28,7 +30,7 @@ from .carts import Worth, price
 from .models import MODELS
 from .orders import Earnings
 from .pages import pages
-from .report import points_metrics, points_report
+from .report import order_effects, points_metrics, points_report
 from .routes import blueprint
 from .schemas import Settings
 from .service import KIND, NAME, PointsBook, check_item
@@ -115,6 +117,10 @@ class Points(Plugin):
     @hookimpl
     def collect_metrics(self, query: MetricsQuery) -> Iterable[MetricValue]:
         return list(points_metrics(query))
+
+    @hookimpl
+    def collect_order(self, query: OrderQuery) -> Iterable[OrderEffect]:
+        return order_effects(query.order_id)
 
     def erase_personal_data(self, query: PersonQuery) -> None:
         self.book.erase(query.contact_ids)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scrm_core.api import Column, MetricsQuery, MetricValue, ReportTable, execute
+from scrm_core.api import Column, MetricsQuery, MetricValue, OrderEffect, ReportTable, execute
 
 COLUMNS = (
     Column("kind", "Kind 类型"),
@@ -53,3 +53,13 @@ def points_metrics(query: MetricsQuery) -> Iterable[MetricValue]:
             yield MetricValue("came", day, int(came), kind)
         if went:
             yield MetricValue("went", day, int(went), kind)
+
+
+def order_effects(order_id: int) -> list[OrderEffect]:
+    """The points that an order brought and that its refunds took back."""
+    rows = execute(
+        "SELECT at, kind, amount, reason FROM points_entry WHERE order_id = ? OR reverses_id IN "
+        "(SELECT id FROM points_entry WHERE order_id = ?) ORDER BY id",
+        (order_id, order_id),
+    ).fetchall()
+    return [OrderEffect(at, KINDS.get(kind, kind), amount, "points", reason) for at, kind, amount, reason in rows]

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ..clock import iso
 from . import output
 from .codes import ROWS_REJECTED
 from .session import Session
@@ -67,6 +68,30 @@ def import_command(
         where = f"see {rejects}" if rejects is not None else "name a file with --rejects to see why"
         click.echo(f"{report.rejected} {'row was' if report.rejected == 1 else 'rows were'} refused; {where}", err=True)
         raise click.exceptions.Exit(ROWS_REJECTED)
+
+
+@click.command("imports")
+@click.argument("brand")
+@click.option("--rejected", "run_id", type=click.IntRange(1), metavar="ID", help="The rows that this import refused.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 200), help="How many.")
+@output.json_option
+@click.pass_obj
+def imports_command(session: Session, brand: str, run_id: int | None, limit: int, as_json: bool) -> None:
+    """Imports of files, newest first: how far they are and what they refused."""
+    with session.core_brand(brand) as opened:
+        if run_id is not None:
+            opened.imports.get(run_id)
+            refused = [(str(each.line), each.column, each.reason) for each in opened.imports.rejected(run_id)]
+            session.show(["line", "column", "reason"], refused, as_json=as_json)
+            return
+        rows = [
+            (
+                str(each.id), each.kind, each.name, each.state, each.rows, each.rejected,
+                iso(each.updated_at, opened.zone),
+            )
+            for each in opened.imports.newest(limit)
+        ]  # fmt: skip
+    session.show(["id", "kind", "file", "state", "rows", "rejected", "updated_at"], rows, as_json=as_json)
 
 
 class _Progress:

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "key": ("keys", "API keys of a brand."),
     "user": ("users", "People who sign in to pages for staff, and their roles."),
     "import": ("importing", "Read a CSV file into a brand."),
+    "imports": ("importing", "Imports of files, newest first: how far they are and what they refused."),
     "export": ("exporting", "Write contacts or orders as CSV or JSON lines."),
     "contact": ("people", "Show, merge, export or erase a person."),
     "segment": ("insight", "Count or list the contacts of an expression; keep expressions under a name."),

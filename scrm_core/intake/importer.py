@@ -29,7 +29,13 @@ from scrm_core.intake.csvfile import CsvFile, Reject
 from scrm_core.intake.mapping import Mapping
 from scrm_core.intake.writers import WRITERS
 from scrm_core.limits import LIMITS
-from scrm_core.services.import_runs import ImportProgress, advance_import, begin_import, refresh_statistics
+from scrm_core.services.import_runs import (
+    ImportProgress,
+    advance_import,
+    begin_import,
+    keep_rejected,
+    refresh_statistics,
+)
 from scrm_core.values.money import exponent_of
 from scrm_core.values.text import csv_cell
 
@@ -115,7 +121,11 @@ class _Import:
 
     def run(self, rejects: str | Path | None, progress: Progress | None) -> ImportReport:
         state = (
-            ImportProgress(0, 0) if self.dry_run else begin_import(self.brand, self.kind, self.source, self._digest())
+            ImportProgress(0, 0)
+            if self.dry_run
+            else begin_import(
+                self.brand, self.kind, self.source, self._digest(), name=self.file.name, size=self.file.size
+            )
         )
         counts = Counter(state.counts)
         records = self._records(state.position)
@@ -173,7 +183,8 @@ class _Import:
         done: bool,
     ) -> tuple[ImportProgress, Counter[str]]:
         new, counts = self._apply(batch, state, counts, out)
-        return advance_import(self.brand, state, new.position, counts, done=done), counts
+        consumed = min(self.file.consumed, self.file.size)
+        return advance_import(self.brand, state, new.position, counts, done=done, consumed=consumed), counts
 
     def _apply(
         self, batch: list[CheckedRow | Reject], state: ImportProgress, counts: Counter[str], out: RejectsFile
@@ -192,6 +203,9 @@ class _Import:
         counts["rejected"] += len(refused)
         refused.sort(key=lambda reject: reject.line)
         counts["rejects_bytes"] = out.append(refused)
+        if refused and not self.dry_run:
+            before = counts["rejected"] - len(refused)
+            keep_rejected(state.run_id, [(each.line, each.column, each.reason) for each in refused], before)
         return ImportProgress(state.run_id, state.position + len(batch)), counts
 
 

@@ -84,7 +84,7 @@ class JobRun(BrandModel):
 
 
 class ImportRun(BrandModel):
-    """Progress of one file import; ``position`` is the number of rows committed."""
+    """Progress of one file import: ``position`` rows are committed, ``consumed`` of ``size`` bytes of ``name`` read."""
 
     id = pw.BigAutoField()
     kind = pw.TextField()
@@ -95,6 +95,35 @@ class ImportRun(BrandModel):
     counts = JSONField()
     started_at = InstantField()
     updated_at = InstantField()
+    name = pw.TextField(default="")
+    size = pw.BigIntegerField(default=0)
+    consumed = pw.BigIntegerField(default=0)
+
+
+class ImportReject(BrandModel):
+    """A row that an import refused: its line in the file, the column and why, without phone numbers."""
+
+    run = pw.ForeignKeyField(ImportRun)
+    line = pw.BigIntegerField()
+    heading = pw.TextField()
+    reason = pw.TextField()
+
+    class Meta:
+        table_name = "import_reject"
+        primary_key = pw.CompositeKey("run", "line")
+
+
+class JobRequest(BrandModel):
+    """A run of a job that somebody asked for; gone when it was made."""
+
+    plugin = pw.TextField()
+    job = pw.TextField()
+    at = InstantField()
+    actor = pw.TextField()
+
+    class Meta:
+        table_name = "job_request"
+        primary_key = pw.CompositeKey("plugin", "job")
 
 
 class ApiKey(BrandModel):

@@ -48,6 +48,7 @@ CORE_SCOPES: Mapping[str, str] = {
     "channels:write": "create channels and short links",
     "segments:read": "count and list the contacts of a segment",
     "segments:write": "save segments",
+    "imports:read": "see imports of files, how far they are and what they refused",
     "events:read": "read the event log and parked events",
     "events:write": "hand parked events to their plugins again",
     "plugins:read": "see which plugins are enabled and how they fare",

@@ -151,6 +151,17 @@ class OrderView:
     refunds: tuple[RefundView, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """Which orders are meant: all that is given holds. ``paid_from`` and ``paid_before`` are instants of payment."""
+
+    source: str = ""
+    number: str = ""
+    status: str = ""
+    paid_from: int | None = None
+    paid_before: int | None = None
+
+
 class Totals(NamedTuple):
     """Valid orders and their net money in minor units."""
 

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 from ..db import transactional
 from ..db.bulk import execute, fetch_in
 from ..errors import Invalid, NotFound, ScrmError
+from ..facts import OrderEffect, OrderQuery
 from ..limits import LIMITS
 from . import order_matching, order_totals, order_writing, refunds
 from .order_types import (
+    PROGRESS,
     LineIn,
     LineView,
+    OrderFilter,
     OrderIn,
     OrderResult,
     OrderView,
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LineIn",
     "LineView",
+    "OrderFilter",
     "OrderIn",
     "OrderResult",
     "OrderView",
@@ -48,6 +52,13 @@ _VIEW = (
     "SELECT o.id, o.uid, o.source, o.number, o.platform, o.contact_id, c.uid, o.matched_by, o.status, o.paid_at, "
     "o.day, o.paid_minor, o.refund_minor, o.items, o.valid, o.version, o.created_at, o.updated_at "
     "FROM orders o LEFT JOIN contact c ON c.id = o.contact_id "
+)
+
+# The sources there are, each found by one look into the index of (source, number).
+_SOURCES = (
+    "WITH RECURSIVE s (source) AS (SELECT min(source) FROM orders UNION ALL "
+    "SELECT (SELECT min(o.source) FROM orders o WHERE o.source > s.source) FROM s WHERE s.source IS NOT NULL) "
+    "SELECT source FROM s WHERE source IS NOT NULL"
 )
 
 
@@ -144,16 +155,48 @@ class Orders:
         """The order that a source knows by ``number``, with lines and refunds; raises NotFound."""
         return self._one("o.source = ? AND o.number = ?", (source, number), f"no order {number!r} of {source!r}")
 
-    def page(self, *, contact_id: int | None = None, after: int | None = None, limit: int = 50) -> list[OrderView]:
-        """Orders with ids above ``after``, ascending, at most ``limit``; of one contact when given."""
+    def page(
+        self,
+        *,
+        contact_id: int | None = None,
+        matching: OrderFilter | None = None,
+        after: int | None = None,
+        limit: int = 50,
+    ) -> list[OrderView]:
+        """Orders with ids above ``after``, ascending, at most ``limit``; of one contact and of a filter when given."""
+        return self._page("o.id > ?", after or 0, "o.id", contact_id, matching, limit)
+
+    def newest(
+        self, *, matching: OrderFilter | None = None, before: int | None = None, limit: int = 50
+    ) -> list[OrderView]:
+        """Orders with ids below ``before``, those that were written last first, at most ``limit``; of a filter."""
+        return self._page("o.id < ?", before or 2**62, "o.id DESC", None, matching, limit)
+
+    def _page(
+        self, border: str, at: int, order: str, contact_id: int | None, matching: OrderFilter | None, limit: int
+    ) -> list[OrderView]:
         if not 1 <= limit <= LIMITS.page_rows:
             raise Invalid(f"limit must lie between 1 and {LIMITS.page_rows}", field="limit")
-        where, params = ["o.id > ?"], [after or 0]
+        where, params = [border], [at]
         if contact_id is not None:
             where.append("o.contact_id = ?")
             params.append(contact_id)
-        rows = execute(f"{_VIEW}WHERE {' AND '.join(where)} ORDER BY o.id LIMIT ?", [*params, limit]).fetchall()
+        if matching is not None:
+            more, values = _condition(matching)
+            where += more
+            params += values
+        rows = execute(f"{_VIEW}WHERE {' AND '.join(where)} ORDER BY {order} LIMIT ?", [*params, limit]).fetchall()
         return [_view(row) for row in rows]
+
+    def effects(self, order_id: int) -> list[tuple[str, list[OrderEffect] | None]]:
+        """What plugins did because of an order: (plugin, effects), None for one that failed, which the log tells."""
+        query = OrderQuery(order_id)
+        found: list[tuple[str, list[OrderEffect] | None]] = []
+        for name, function, _ in self.brand.hooks.implementations("collect_order"):
+            effects = self.brand.contained(name, lambda ask=function: list(ask(query)))  # type: ignore[misc]
+            if effects is None or effects:
+                found.append((name, effects))
+        return found
 
     def of_contact(self, contact_id: int) -> list[OrderView]:
         """Every order of a contact, the latest payment first, unpaid ones last."""
@@ -192,3 +235,27 @@ class Orders:
 
 def _view(row: tuple[Any, ...], lines: tuple[LineView, ...] = (), money_back: tuple[RefundView, ...] = ()) -> OrderView:
     return OrderView(*row[:14], bool(row[14]), *row[15:], lines, money_back)
+
+
+def _condition(matching: OrderFilter) -> tuple[list[str], list[Any]]:
+    """A filter as conditions on ``orders o`` and their parameters."""
+    where: list[str] = []
+    params: list[Any] = []
+    if matching.status:
+        if matching.status not in PROGRESS:
+            raise Invalid(f"unknown status {matching.status!r}; known are {', '.join(PROGRESS)}", field="status")
+        where.append("o.status = ?")
+        params.append(matching.status)
+    if matching.number:
+        # A number alone is in no index: it is looked up in every source.
+        sources = [matching.source] if matching.source else [row[0] for row in execute(_SOURCES).fetchall()]
+        where.append(f"o.source IN ({', '.join('?' * len(sources)) or 'NULL'}) AND o.number = ?")
+        params += [*sources, matching.number]
+    elif matching.source:
+        where.append("o.source = ?")
+        params.append(matching.source)
+    for sign, instant in ((">=", matching.paid_from), ("<", matching.paid_before)):
+        if instant is not None:
+            where.append(f"o.paid_at {sign} ?")
+            params.append(instant)
+    return where, params

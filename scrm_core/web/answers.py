@@ -396,6 +396,27 @@ class SegmentMemberSchema(Schema):
     name = _text()
 
 
+class ImportSchema(Schema):
+    """An import of a file."""
+
+    id = _integer()
+    kind = _text("leads, contacts, orders, tags, products or refunds")
+    source = _text()
+    name = _text("of the file")
+    state = _text("running (also one that was broken off: the same file goes on) or done")
+    rows = _integer("committed so far")
+    created = _integer()
+    updated = _integer()
+    unchanged = _integer()
+    rejected = _integer()
+    kept = _integer("rejected rows that can still be read")
+    share = fields.Float(
+        required=True, allow_none=True, metadata={"description": "of the file read, 0 to 1; null where nobody knows"}
+    )
+    started_at = _instant()
+    updated_at = _instant("the last batch")
+
+
 class EventSchema(Schema):
     """An event of the log."""
 

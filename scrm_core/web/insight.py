@@ -12,6 +12,7 @@ from ..eventlog import LoggedEvent
 from ..intake.fields import Text, integer
 from ..intake.schemas import IntakeSchema
 from ..limits import LIMITS
+from ..services.import_runs import ImportView
 from .calls import Answer, Call
 from .mounts import routes_of
 from .pages import page_of
@@ -32,6 +33,16 @@ def list_events(call: Call) -> Answer:
 
     rows = call.brand.events.newest(call.limit, before=call.after)
     return 200, page_of(rows, call.limit, lambda event: event.position.event_id, shown)
+
+
+def list_imports(call: Call) -> Answer:
+    zone = call.brand.zone
+
+    def shown(view: ImportView) -> dict[str, Any]:
+        return {**asdict(view), "started_at": iso(view.started_at, zone), "updated_at": iso(view.updated_at, zone)}
+
+    rows = call.brand.imports.newest(call.limit, before=call.after)
+    return 200, page_of(rows, call.limit, lambda each: each.id, shown)
 
 
 class RetryInputSchema(IntakeSchema):

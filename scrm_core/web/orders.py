@@ -8,7 +8,7 @@ from typing import Any
 from ..clock import iso
 from ..errors import ScrmError
 from ..intake.inputs import order_of, refund_of
-from ..services.order_types import OrderResult, OrderView
+from ..services.order_types import OrderFilter, OrderResult, OrderView
 from .calls import Answer, Call, batch
 from .pages import page_of
 
@@ -32,12 +32,14 @@ def save_orders(call: Call) -> Answer:
 
 
 def list_orders(call: Call) -> Answer:
-    return page_of_orders(call, None)
+    asked = ("source", "number", "status", "paid_from", "paid_before")
+    given = {name: call.query[name] for name in asked if call.query[name] is not None}
+    return page_of_orders(call, None, OrderFilter(**given))
 
 
-def page_of_orders(call: Call, contact_id: int | None) -> Answer:
+def page_of_orders(call: Call, contact_id: int | None, matching: OrderFilter | None = None) -> Answer:
     """A page of all orders, or of one contact's."""
-    rows = call.brand.orders.page(contact_id=contact_id, after=call.after, limit=call.limit)
+    rows = call.brand.orders.page(contact_id=contact_id, matching=matching, after=call.after, limit=call.limit)
     return 200, page_of(rows, call.limit, lambda view: view.order_id, lambda view: _shown(call, view))
 
 

@@ -7,6 +7,13 @@ from .calls import PAGE, Param, Route
 
 _EXPRESSION = Param("expression", "an expression of the segment language", required=True)
 _NEW_OR_KNOWN = (201, 200)
+_ORDERS = (
+    Param("source", "only of this source"),
+    Param("number", "only with this number"),
+    Param("status", "only in this status"),
+    Param("paid_from", "only paid at this instant or later", "instant"),
+    Param("paid_before", "only paid before this instant", "instant"),
+)
 
 ROUTES: tuple[Route, ...] = (
     Route("POST", "/leads", "leads:write", leads.capture_lead,
@@ -47,7 +54,7 @@ ROUTES: tuple[Route, ...] = (
           "Set or take away up to 1,000 tags", answers.BatchSchema, accepts="tags", batch=True),
 
     Route("GET", "/orders", "orders:read", orders.list_orders,
-          "Orders in the order they were written", answers.page_schema(answers.OrderSchema), params=PAGE),
+          "Orders in the order they were written", answers.page_schema(answers.OrderSchema), params=(*_ORDERS, *PAGE)),
     Route("POST", "/orders", "orders:write", orders.save_order,
           "Create or update an order by source and number", answers.OrderResultSchema,
           accepts="orders", many=orders.save_each, statuses=_NEW_OR_KNOWN),
@@ -121,6 +128,9 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/outreach:go-on", "outreach:write", outreach.go_on,
           "Release the emergency switch", answers.StoppedSchema),
 
+    Route("GET", "/imports", "imports:read", insight.list_imports,
+          "Imports of files, newest first, with how far they have come", answers.page_schema(answers.ImportSchema),
+          params=PAGE),
     Route("GET", "/events", "events:read", insight.list_events,
           "The event log, newest first", answers.page_schema(answers.EventSchema), params=PAGE),
     Route("GET", "/parked", "events:read", insight.list_parked,

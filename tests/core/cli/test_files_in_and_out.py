@@ -19,6 +19,17 @@ ORDERS = (
 )
 
 
+def test_imports_are_listed_with_the_rows_they_refused(cli, write):
+    rows = "source,number,status,paid_minor,paid_at\nshop,1,paid,1,2026-01-02\nshop,2,lost,1,2026-01-02\n"
+    cli("import", "orders", "acme", write("mixed.csv", rows), code=4)
+    (view,) = cli.json("imports", "acme")
+    assert (view["file"], view["state"], view["rows"], view["rejected"]) == ("mixed.csv", "done", 2, 1)
+    (refused,) = cli.json("imports", "acme", "--rejected", view["id"])
+    assert (refused["line"], refused["column"]) == ("3", "status")
+    assert cli.json("imports", "moonco") == []
+    cli("imports", "moonco", "--rejected", view["id"], code=3)
+
+
 def test_an_import_prints_one_json_object_and_the_second_finds_everything_unchanged(cli, write):
     file = write("orders.csv", ORDERS)
     first = cli("import", "orders", "acme", file)

@@ -444,6 +444,22 @@ def test_answers_have_the_shapes_that_are_described(api_of):
     assert asked >= set(bodies)
 
 
+def test_orders_are_filtered_by_source_number_status_and_instant_of_payment(api):
+    for number, status, paid_at in (("1", "paid", "2026-01-01T00:00:00+08:00"), ("2", "closed", "2026-01-02T00:00:00+08:00")):
+        for source in ("tmall", "jd"):
+            api.post("/orders", {**order(number), "source": source, "status": status, "paid_at": paid_at})
+
+    def found(**query):
+        return [(each["source"], each["number"]) for each in api.get("/orders", **query).get_json()["items"]]
+
+    assert found(number="1") == [("tmall", "1"), ("jd", "1")]
+    assert found(number="1", source="jd") == [("jd", "1")]
+    assert found(status="closed") == [("tmall", "2"), ("jd", "2")]
+    assert found(paid_from="2026-01-02T00:00:00+08:00", source="tmall") == [("tmall", "2")]
+    assert found(paid_before="2026-01-02T00:00:00+08:00", source="tmall") == [("tmall", "1")]
+    assert api.get("/orders", status="lost").status_code == 422
+
+
 def test_a_page_of_the_log_goes_back_in_time(api):
     for n in range(3):
         lead(api, f"1380013800{n}")

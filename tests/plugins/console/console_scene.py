@@ -16,7 +16,9 @@ from scrm_core.api import (
     LeadCaptured,
     LeadIn,
     LineIn,
+    OrderEffect,
     OrderIn,
+    OrderQuery,
     Plugin,
     ReportTable,
     current_brand,
@@ -61,6 +63,14 @@ class TeaRoom(Plugin):
     def on_lead(self, event: LeadCaptured) -> None:
         if self.brand.contacts.get_by_id(event.contact_id).name == "Poison":
             raise ValueError(f"cannot pour {EVIL} for +8613800138000")
+
+    @hookimpl
+    def collect_order(self, query: OrderQuery) -> list[OrderEffect]:
+        ((number, at),) = execute("SELECT number, paid_at FROM orders WHERE id = ?", (query.order_id,)).fetchall()
+        if number == "N3":
+            raise ValueError(f"no stamps for {EVIL}")
+        came = OrderEffect(at, "Stamps 印花", 5, "points", EVIL)
+        return [came, OrderEffect(at + 60_000, "Voucher 代金券", -250, "money")] if number == "N2" else []
 
     def cups(self) -> ReportTable:
         columns = (Column("name", "Name"), Column("money", "Money", "money"), Column("share", "Share", "rate"))

@@ -12,11 +12,11 @@ from scrm_core.api import IdentityIn
 from scrm_core.delivery import Delivery
 from scrm_core.services import audit
 
-PAGES = ("", "contacts", "segments", "events", "plugins", "users")
+PAGES = ("", "contacts", "segments", "orders", "imports", "events", "plugins", "users")
 SHOWN_TO = {
     "mia": set(PAGES),
     "otto": set(PAGES) - {"users"},
-    "cleo": {"contacts"},
+    "cleo": {"contacts", "orders"},
     "ana": {"", "segments", "plugins"},
 }
 
