@@ -30,9 +30,11 @@ if TYPE_CHECKING:
     from .consumers import Consumers
     from .delivery.desk import Events
     from .installation import Installation
+    from .jobs import Jobs
     from .outreach import Outreach
     from .partners import Partners
     from .retention import Retention
+    from .services.audit import AuditLog
     from .services.carts import Carts
     from .services.channels import Channels
     from .services.consent import Consents
@@ -335,6 +337,18 @@ class Brand:
         from .delivery.desk import Events
 
         return Events(self)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        from .jobs import Jobs
+
+        return Jobs(self)
+
+    @cached_property
+    def audit(self) -> AuditLog:
+        from .services.audit import AuditLog
+
+        return AuditLog(self)
 
     @cached_property
     def metrics(self) -> Metrics:

@@ -18,11 +18,13 @@ from huey import RedisHuey, SqliteHuey, crontab
 from huey.consumer import Consumer
 
 from .config import ProjectConfig
-from .db import leaving_none_open
+from .db import leaving_none_open, transactional
 from .db.bulk import execute
 from .delivery import describe, ended, worker_name
 from .errors import NotFound
 from .limits import LIMITS
+from .services import audit
+from .values.masking import scrub
 
 if TYPE_CHECKING:
     from .brands import Brand
@@ -57,6 +59,99 @@ class DueJob:
     plugin: str
     job: str
     slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A periodic job as it is looked at; instants are epoch milliseconds.
+
+    ``state`` is that of its newest run: running, done or failed; empty while it
+    never ran. ``next_at`` is when the next slot begins, or now where one is due.
+    ``asked_by`` is whoever asked for a run that has not begun.
+    """
+
+    plugin: str
+    name: str
+    every_seconds: int
+    next_at: int
+    state: str
+    started_at: int | None
+    finished_at: int | None
+    error: str
+    asked_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobRunView:
+    """One run of a job."""
+
+    id: int
+    plugin: str
+    job: str
+    state: str
+    attempts: int
+    started_at: int
+    finished_at: int | None
+    error: str
+
+
+class Jobs:
+    """The periodic jobs of a brand, its plugins' and the core's, to look at and to ask for; inside ``with brand:``."""
+
+    def __init__(self, brand: Brand) -> None:
+        self._brand = brand
+
+    def runs(self, *, before: int | None = None, limit: int = LIMITS.page_rows) -> list[JobRunView]:
+        """The newest runs of all jobs, newest first; ``before`` is a run's id to page on from."""
+        rows = execute(
+            "SELECT id, plugin, job, state, attempts, started_at, finished_at, error FROM job_run WHERE id < ? "
+            "ORDER BY id DESC LIMIT ?",
+            (before or 2**62, limit),
+        ).fetchall()
+        return [JobRunView(*row[:7], scrub(row[7])) for row in rows]
+
+    @transactional
+    def ask(self, plugin: str, job: str, *, actor: str = "operator") -> bool:
+        """Have a job run at the workers' next look, within a minute; False where somebody has asked already.
+
+        Raises NotFound for a job that no enabled plugin has.
+        """
+        if (plugin, job) not in {(each[0], each[1]) for each in _jobs(self._brand)}:
+            raise NotFound(f"brand {self._brand.id!r} has no job {plugin}/{job}")
+        now = self._brand.now()
+        (newest,) = execute(
+            "SELECT coalesce(max(slot), -1) FROM job_run WHERE plugin = ? AND job = ?", (plugin, job)
+        ).fetchone()
+        asked = execute(
+            "INSERT INTO job_request (plugin, job, at, actor) VALUES (?, ?, ?, ?) ON CONFLICT (plugin, job) "
+            # One whose every attempt died is asked for anew.
+            "DO UPDATE SET at = excluded.at, actor = excluded.actor WHERE job_request.at < ?",
+            # Its slot is one of its own, also when the regular one began this very millisecond.
+            (plugin, job, max(now, newest + 1), actor, now - JOB_ATTEMPTS * JOB_LEASE_MS),
+        )
+        if asked.rowcount:
+            audit.record(self._brand, actor, "job.ask", f"job:{plugin}/{job}")
+        return bool(asked.rowcount)
+
+    def list(self) -> list[JobView]:
+        """Every job, the core's first, then by plugin in the order of the brand's file."""
+        now = self._brand.now()
+        newest = {
+            (row[0], row[1]): row[2:]
+            for row in execute(
+                "SELECT plugin, job, state, started_at, finished_at, error FROM job_run r WHERE id = "
+                "(SELECT max(id) FROM job_run o WHERE o.plugin = r.plugin AND o.job = r.job)"
+            ).fetchall()
+        }
+        asked = {(row[0], row[1]): row[2] for row in execute("SELECT plugin, job, actor FROM job_request").fetchall()}
+        due = {(each.plugin, each.job) for each in due_jobs(self._brand)}
+        views = []
+        for plugin, name, seconds, _ in _jobs(self._brand):
+            state, started_at, finished_at, error = newest.get((plugin, name), ("", None, None, ""))
+            next_at = now if (plugin, name) in due else now - now % (seconds * 1_000) + seconds * 1_000
+            by = asked.get((plugin, name), "")
+            views.append(JobView(plugin, name, seconds, next_at, state, started_at, finished_at, scrub(error), by))
+        return views
 
 
 class EmbeddedConsumer(Consumer):  # type: ignore[misc]
@@ -188,15 +283,17 @@ def _forget_answers(brand: Brand) -> None:
 
 
 def due_jobs(brand: Brand) -> list[DueJob]:
-    """The newest slot of every job that is neither finished nor running; one slot per job at most.
+    """The newest slot of every job that is neither finished nor running, and runs that somebody asked for.
 
     Slots are multiples of the period since the epoch. After a pause only the
     newest slot runs, and a clock that goes back finds its slots already taken.
     """
     now = brand.now()
     due = []
-    for plugin, job, seconds, _ in _jobs(brand):
-        slot = now - now % (seconds * 1_000)
+    asked = {(row[0], row[1]): row[2] for row in execute("SELECT plugin, job, at FROM job_request").fetchall()}
+    slots = [(plugin, job, now - now % (seconds * 1_000)) for plugin, job, seconds, _ in _jobs(brand)]
+    slots += [(plugin, job, asked[plugin, job]) for plugin, job, _ in slots if (plugin, job) in asked]
+    for plugin, job, slot in slots:
         row = execute(
             "SELECT state, attempts, lease_until, owner FROM job_run WHERE plugin = ? AND job = ? AND slot = ?",
             (plugin, job, slot),
@@ -258,6 +355,7 @@ def _claim(brand: Brand, due: DueJob) -> bool:
 
 
 def _finish(brand: Brand, due: DueJob, state: str, error: str) -> None:
+    execute("DELETE FROM job_request WHERE plugin = ? AND job = ? AND at = ?", (due.plugin, due.job, due.slot))
     execute(
         "UPDATE job_run SET state = ?, error = ?, finished_at = ? "
         "WHERE plugin = ? AND job = ? AND slot = ? AND owner = ?",

@@ -32,8 +32,8 @@ V = TypeVar("V", bound=Callable[..., Any])
 # First words of `scrm ...`, of API paths and of history tables: no plugin may take them.
 RESERVED_NAMES = frozenset(
     {
-        *("core", "backup", "brand", "compact", "completion", "config", "contact", "demo", "doctor", "events"),
-        *("export", "hooks", "import", "imports", "init", "key", "migrate", "move", "outreach", "partner"),
+        *("core", "audit", "backup", "brand", "compact", "completion", "config", "contact", "demo", "doctor", "events"),
+        *("export", "hooks", "import", "imports", "init", "job", "key", "migrate", "move", "outreach", "partner"),
         *("plugin", "report", "restore", "rfm", "run", "segment", "user", "worker"),
     }
 )

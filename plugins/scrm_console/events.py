@@ -27,6 +27,8 @@ def events() -> Response:
         "events.html",
         parked=[(name, list(each)) for name, each in groupby(parked, key=lambda each: each.plugin)],
         done=query_number("done", 0) if "done" in request.args else None,
+        discarded=query_number("discarded", 0) if "discarded" in request.args else None,
+        scrub=scrub,
         may_retry=staff_visit().allows("events:write"),
         log=[(each, _short(scrub(json.dumps(each.data, ensure_ascii=False)))) for each in log[:ROWS]],
         older=log[ROWS - 1].position.event_id if len(log) > ROWS else None,
@@ -38,14 +40,24 @@ def events() -> Response:
 @permission("events:write")
 def retry() -> Response:
     """Hand the chosen events to their plugin again: the same act as ``scrm events retry`` and ``/parked:retry``."""
+    done = current_brand().events.retry(request.form.get("plugin", ""), _chosen(), actor=current_actor())
+    return flask.redirect(flask.url_for("console.events", done=done), 303)  # type: ignore[return-value]
+
+
+@pages.post("/b/<brand>/events/discard")
+@permission("events:write")
+def discard() -> Response:
+    """Give the chosen events up: the same act as ``scrm events discard`` and ``/parked:discard``."""
+    done = current_brand().events.discard(request.form.get("plugin", ""), _chosen(), actor=current_actor())
+    return flask.redirect(flask.url_for("console.events", discarded=done), 303)  # type: ignore[return-value]
+
+
+def _chosen() -> list[int]:
     given = request.form.getlist("event")
     numbers = all(each.isascii() and each.isdigit() and len(each) < 16 for each in given)
     if not given or not numbers:
         raise Invalid("choose the events to hand out again", field="event", code="no_event")
-    done = current_brand().events.retry(
-        request.form.get("plugin", ""), [int(each) for each in given], actor=current_actor()
-    )
-    return flask.redirect(flask.url_for("console.events", done=done), 303)  # type: ignore[return-value]
+    return [int(each) for each in given]
 
 
 def _short(text: str) -> str:

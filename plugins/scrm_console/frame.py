@@ -36,8 +36,10 @@ MENU = (
     ("orders", "orders:read"),
     ("imports", "imports:read"),
     ("events", "events:read"),
+    ("jobs", "jobs:read"),
     ("plugins", "plugins:read"),
     ("users", "users:read"),
+    ("audit", "audit:read"),
 )
 """Pages of the menu in its order, with the permission of each; those of plugins stand before ``_HOUSE``."""
 
@@ -88,6 +90,7 @@ def page(template: str, status: int = 200, **context: Any) -> Response:
             menu=_menu(visit, brand),
             others=[(each.name, home(visit, each)) for each in visit.brands() if each.id != brand.id],
             when=partial(when, brand),
+            every=every,
             money=partial(show_minor, currency=brand.currency),
             cell=partial(cell, brand),
         )
@@ -148,6 +151,15 @@ def _version(name: str) -> str:
 def when(brand: Brand, instant: int | None) -> str:
     """An instant as the brand's clocks show it, to the minute."""
     return "–" if instant is None else from_instant(instant, brand.zone).strftime("%Y-%m-%d %H:%M")
+
+
+def every(seconds: int) -> str:
+    """A period in the largest unit that measures it whole."""
+    units = words()["units"]
+    for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds % size == 0:
+            return str(units[name]).format(seconds // size)
+    return str(units["second"]).format(seconds)
 
 
 def cell(brand: Brand, kind: str, value: Any) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from . import entry, events, frame, imports, orders, overview, parts, people, segments
+from . import acts, entry, events, frame, imports, jobs, orders, overview, parts, people, segments
 
 pages = frame.pages
 
-__all__ = ["entry", "events", "imports", "orders", "overview", "pages", "parts", "people", "segments"]
+__all__ = ["acts", "entry", "events", "imports", "jobs", "orders", "overview", "pages", "parts", "people", "segments"]

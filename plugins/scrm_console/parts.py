@@ -5,11 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Response
+import flask
+from flask import Response, request
 
-from scrm_core.api import NotFound, StaffVisit, any_role, console_part, current_brand, permission, staff_visit
+from scrm_core.api import (
+    NotFound,
+    StaffVisit,
+    any_role,
+    console_part,
+    current_actor,
+    current_brand,
+    permission,
+    staff_visit,
+)
 
-from .frame import page, pages
+from .frame import page, pages, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +64,26 @@ def part(plugin: str, name: str) -> Response:
 @pages.get("/b/<brand>/plugins")
 @permission("plugins:read")
 def plugins() -> Response:
-    brand = current_brand()
-    return page("plugins.html", plugins=brand.events.plugins(), off=plugins_off())
+    return page(
+        "plugins.html",
+        plugins=current_brand().events.plugins(),
+        off=plugins_off(),
+        may_pause=staff_visit().allows("events:write"),
+        done=request.args.get("done", ""),
+    )
+
+
+@pages.post("/b/<brand>/plugins/pause")
+@permission("events:write")
+def pause() -> Response:
+    """Hand out no events to a plugin, or again: the same acts as ``scrm plugin pause`` and ``resume``."""
+    events, plugin, actor = current_brand().events, request.form.get("plugin", ""), current_actor()
+    if "resume" in request.form:
+        events.resume(plugin, actor=actor)
+    else:
+        events.pause(plugin, words()["paused_by"].format(actor), actor=actor)
+    done = "resumed" if "resume" in request.form else "paused"
+    return flask.redirect(flask.url_for("console.plugins", done=done), 303)  # type: ignore[return-value]
 
 
 @pages.get("/b/<brand>/users")

@@ -162,11 +162,9 @@ def retry(ctx: click.Context, plugin: str, event_ids: tuple[int, ...], everythin
 @click.pass_context
 def discard(ctx: click.Context, plugin: str, event_ids: tuple[int, ...], everything: bool) -> None:
     """Give parked events up for good: the plugin will never see them."""
-    from .. import delivery
-
     session: Session = ctx.obj
-    with session.core_brand(_brand_id(ctx)):
+    with session.core_brand(_brand_id(ctx)) as brand:
         chosen = _chosen(plugin, event_ids, everything)
-        done = delivery.discard(plugin, chosen)
+        done = brand.events.discard(plugin, chosen)
     click.echo(f"{done} events are given up")
     _report_missing(plugin, done, len(chosen))

@@ -277,12 +277,8 @@ def _check_settings(file: str | None) -> tuple[dict[str, Any], list[Any]]:
 @click.pass_obj
 def pause(session: Session, brand: str, plugin: str, reason: str) -> None:
     """Hand out no events to a plugin; they wait. Its routes and guards go on."""
-    from ..delivery import pause_plugin
-    from ..services.audit import record
-
     with session.core_brand(brand) as opened:
-        pause_plugin(opened, plugin, reason)
-        record(opened, "operator", "plugin.pause", f"plugin:{plugin}")
+        opened.events.pause(plugin, reason)
     click.echo(f"{plugin} is paused for {brand}; go on with: scrm plugin resume {brand} {plugin}")
 
 
@@ -292,12 +288,8 @@ def pause(session: Session, brand: str, plugin: str, reason: str) -> None:
 @click.pass_obj
 def resume(session: Session, brand: str, plugin: str) -> None:
     """Hand out events again, from where the plugin stood."""
-    from ..delivery import resume_plugin
-    from ..services.audit import record
-
     with session.core_brand(brand) as opened:
-        resume_plugin(opened, plugin)
-        record(opened, "operator", "plugin.resume", f"plugin:{plugin}")
+        opened.events.resume(plugin)
     if session.installation.nudge is not None:
         session.installation.nudge(brand)
     click.echo(f"{plugin} receives events of {brand} again")

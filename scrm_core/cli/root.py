@@ -42,6 +42,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("configuring", "What can be configured, and where."),
     "outreach": ("outreach", "What is sent to people: runs, whom not to write to, the emergency switch."),
     "partner": ("partners", "Partner brands, and messages that did not arrive."),
+    "job": ("looking", "Periodic jobs: when they run, how the last runs ended, one at once."),
+    "audit": ("looking", "Who did what in a brand, newest first."),
     "events": ("events", "A brand's event log and its parked events."),
 }
 

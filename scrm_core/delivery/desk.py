@@ -12,8 +12,8 @@ from ..db.router import STATE
 from ..eventlog import LoggedEvent
 from ..limits import LIMITS
 from ..services import audit
-from .cursors import read_cursors
-from .parking import ParkedView, parked_counts, parked_events, retry_now
+from .cursors import pause_plugin, read_cursors, resume_plugin
+from .parking import ParkedView, discard, parked_counts, parked_events, retry_now
 
 if TYPE_CHECKING:
     from ..brands import Brand
@@ -63,6 +63,29 @@ class Events:
             audit.record(self._brand, actor, "events.retry", f"plugin:{plugin}", detail)
             STATE.appended = True  # the commit wakes the worker, as one of new events does
         return done
+
+    @transactional
+    def discard(self, plugin: str, event_ids: Iterable[int], *, actor: str = "operator") -> int:
+        """Give parked events up for good: the plugin will never see them; returns how many."""
+        chosen = sorted(set(event_ids))
+        done = discard(plugin, chosen)
+        if done:
+            detail = {"events": chosen[:100], "done": done}
+            audit.record(self._brand, actor, "events.discard", f"plugin:{plugin}", detail)
+        return done
+
+    @transactional
+    def pause(self, plugin: str, reason: str, *, actor: str = "operator") -> None:
+        """Hand out no events to a plugin; they wait. Raises NotFound for one that receives none."""
+        pause_plugin(self._brand, plugin, reason)
+        audit.record(self._brand, actor, "plugin.pause", f"plugin:{plugin}", {"reason": reason[:200]})
+
+    @transactional
+    def resume(self, plugin: str, *, actor: str = "operator") -> None:
+        """Hand out events again, from where the plugin stood. Raises NotFound for one that receives none."""
+        resume_plugin(self._brand, plugin)
+        audit.record(self._brand, actor, "plugin.resume", f"plugin:{plugin}")
+        STATE.appended = True  # the commit wakes the worker
 
     def plugins(self) -> list[PluginHealth]:
         """How each enabled plugin fares, in the order of the brand's file."""

@@ -52,6 +52,9 @@ CORE_SCOPES: Mapping[str, str] = {
     "events:read": "read the event log and parked events",
     "events:write": "hand parked events to their plugins again",
     "plugins:read": "see which plugins are enabled and how they fare",
+    "jobs:read": "see periodic jobs, their runs and when they run next",
+    "jobs:write": "have a job run at once",
+    "audit:read": "read who did what",
     "reports:read": "read reports",
     "users:read": "see the brand's users and their roles",
 }
@@ -115,7 +118,7 @@ class Keys:
         self._brand = brand
 
     @transactional
-    def create(self, name: str, scopes: Iterable[str]) -> tuple[str, str]:
+    def create(self, name: str, scopes: Iterable[str], *, actor: str = "operator") -> tuple[str, str]:
         """Make a key; returns its id and the full key, which is never readable again.
 
         Raises Invalid for a scope that neither the core nor an enabled plugin
@@ -133,7 +136,7 @@ class Keys:
             "INSERT INTO api_key (key_id, digest, name, scopes, created_at) VALUES (?, ?, ?, ?, ?)",
             (key_id, _digest(secret), name, json.dumps(wanted), self._brand.now()),
         )
-        audit.record(self._brand, "operator", "key.create", f"key:{key_id}", {"scopes": wanted})
+        audit.record(self._brand, actor, "key.create", f"key:{key_id}", {"scopes": wanted})
         return key_id, f"scrm_{self._brand.id}.{key_id}_{secret}"
 
     def list(self) -> list[KeyView]:
@@ -142,7 +145,7 @@ class Keys:
         return [KeyView(row[0], row[1], tuple(json.loads(row[2])), row[3], row[4]) for row in rows]
 
     @transactional
-    def revoke(self, key_id: str) -> KeyView:
+    def revoke(self, key_id: str, *, actor: str = "operator") -> KeyView:
         """End a key at once, in every process; a key already revoked stays as it is.
 
         Raises NotFound for an id this brand never gave.
@@ -151,7 +154,7 @@ class Keys:
             "UPDATE api_key SET revoked_at = ? WHERE key_id = ? AND revoked_at IS NULL", (self._brand.now(), key_id)
         )
         if revoked.rowcount:
-            audit.record(self._brand, "operator", "key.revoke", f"key:{key_id}")
+            audit.record(self._brand, actor, "key.revoke", f"key:{key_id}")
         for view in self.list():
             if view.key_id == key_id:
                 return view

@@ -440,6 +440,33 @@ class ParkedSchema(Schema):
     error = _text("what the plugin raised; phones and tokens are masked")
 
 
+class JobSchema(Schema):
+    """A periodic job."""
+
+    plugin = _text("whose it is; core for the framework's own")
+    name = _text()
+    every_seconds = _integer()
+    next_at = _instant("when it runs next")
+    state = _text("of the newest run: running, done or failed; empty while there was none")
+    started_at = _instant("the newest run", allow_none=True)
+    finished_at = _instant(allow_none=True)
+    error = _text("what the newest run raised; phones and tokens are masked")
+    asked_by = _text("who asked for a run that has not begun")
+
+
+class AuditSchema(Schema):
+    """An act."""
+
+    id = _integer()
+    at = _instant()
+    actor = _text("user:NAME, key:ID, operator (a command), or a plugin")
+    action = _text("such as segment.save")
+    target = _text("the thing by kind and id")
+    detail = fields.Dict(
+        required=True, allow_none=True, metadata={"description": "ids and counts; null where there is nothing to say"}
+    )
+
+
 class UserSchema(Schema):
     """A user with a role in the brand."""
 

@@ -74,6 +74,38 @@ def retry_parked(call: Call) -> Answer:
     return 200, {"changed": done}
 
 
+def discard_parked(call: Call) -> Answer:
+    done = call.brand.events.discard(call.body["plugin"], call.body["events"], actor=call.key.actor)
+    return 200, {"changed": done}
+
+
+class JobInputSchema(IntakeSchema):
+    """A job of a plugin, or of the core."""
+
+    plugin = Text(max_length=LIMITS.name, blank=False, required=True)
+    job = Text(max_length=LIMITS.name, blank=False, required=True)
+
+
+def list_jobs(call: Call) -> Answer:
+    zone = call.brand.zone
+    instants = ("next_at", "started_at", "finished_at")
+    rows = [asdict(view) for view in call.brand.jobs.list()]
+    return 200, {"items": [{**row, **{name: iso(row[name], zone) for name in instants}} for row in rows]}
+
+
+def ask_job(call: Call) -> Answer:
+    return 200, {"changed": int(call.brand.jobs.ask(call.body["plugin"], call.body["job"], actor=call.key.actor))}
+
+
+def list_audit(call: Call) -> Answer:
+    asked = {name: call.query[name] for name in ("actor", "action", "target", "since", "until")}
+    rows = call.brand.audit.page(**asked, before=call.after, limit=call.limit)
+    zone = call.brand.zone
+    return 200, page_of(
+        rows, call.limit, lambda each: each.id, lambda each: {**asdict(each), "at": iso(each.at, zone)}
+    )
+
+
 def list_users(call: Call) -> Answer:
     return 200, {
         "items": [

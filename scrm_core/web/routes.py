@@ -7,6 +7,13 @@ from .calls import PAGE, Param, Route
 
 _EXPRESSION = Param("expression", "an expression of the segment language", required=True)
 _NEW_OR_KNOWN = (201, 200)
+_AUDIT = (
+    Param("actor", "only what this one did, such as user:mia or key:..."),
+    Param("action", "only this act, or acts of this area: segment.save, segment"),
+    Param("target", "only to this thing, such as segment:3"),
+    Param("since", "only from this instant on", "instant"),
+    Param("until", "only before this instant", "instant"),
+)
 _ORDERS = (
     Param("source", "only of this source"),
     Param("number", "only with this number"),
@@ -138,6 +145,14 @@ ROUTES: tuple[Route, ...] = (
           params=(Param("plugin", "only of this plugin"),)),
     Route("POST", "/parked:retry", "events:write", insight.retry_parked,
           "Hand parked events to their plugin again", answers.ChangedSchema, accepts=insight.RetryInputSchema),
+    Route("POST", "/parked:discard", "events:write", insight.discard_parked,
+          "Give parked events up for good", answers.ChangedSchema, accepts=insight.RetryInputSchema),
+    Route("GET", "/jobs", "jobs:read", insight.list_jobs,
+          "Periodic jobs with their newest run and when they run next", answers.list_schema(answers.JobSchema)),
+    Route("POST", "/jobs:ask", "jobs:write", insight.ask_job,
+          "Have a job run at the workers' next look", answers.ChangedSchema, accepts=insight.JobInputSchema),
+    Route("GET", "/audit", "audit:read", insight.list_audit,
+          "Who did what, newest first", answers.page_schema(answers.AuditSchema), params=(*_AUDIT, *PAGE)),
     Route("GET", "/plugins", "plugins:read", insight.list_plugins,
           "Enabled plugins, their routes and how they fare", answers.list_schema(answers.PluginSchema)),
     Route("GET", "/users", "users:read", insight.list_users,

@@ -109,6 +109,7 @@ def test_every_command_that_writes_a_file_guards_its_cells(poisoned, shop, tmp_p
         "winners": winners.read_text("utf-8-sig"),
         "contacts": run("export", "contacts", "acme"),
         "orders": run("export", "orders", "acme"),
+        "audit": run("audit", "acme", "--csv"),
         "referral": run("referral", "export", "acme", "spring"),
         **{f"koc {kind}": run("koc", "export", "acme", kind) for kind in KINDS},
         "goods": run("package-card", "goods", "acme"),

@@ -65,6 +65,22 @@ def shop(cli_with):
         sys.modules.pop(name, None)
 
 
+def test_a_job_is_asked_for_once_and_the_audit_log_says_so_also_as_a_file(cli):
+    assert cli("job", "ask", "acme", "core", "metrics").stdout == "core/metrics runs within a minute\n"
+    assert "asked for already" in cli("job", "ask", "acme", "core", "metrics").stdout
+    cli("job", "ask", "acme", "core", "nothing", code=3)
+    (metrics,) = [each for each in cli.json("job", "list", "acme") if each["job"] == "core/metrics"]
+    assert (metrics["every_seconds"], metrics["asked_by"], metrics["state"]) == (3600, "operator", None)
+    assert cli.json("job", "runs", "acme") == []
+    assert [each["action"] for each in cli.json("audit", "acme", "--action", "job")] == ["job.ask"]
+    assert cli.json("audit", "acme", "--actor", "user:mia") == cli.json("audit", "moonco") == []
+    lines = cli("audit", "acme", "--csv").stdout.splitlines()
+    assert lines[0] == "at,actor,action,target,detail"
+    assert [line.split(",")[1:4] for line in lines[1:]] == [
+        ["operator", "audit.export", ""], ["operator", "job.ask", "job:core/metrics"],
+    ]  # fmt: skip
+
+
 def test_a_plugins_commands_are_under_its_name(shop):
     cli = shop()
     assert cli.json("shop", "hello", "moonco") == [{"greeting": "hello Moon Co"}]

@@ -413,6 +413,8 @@ def test_answers_have_the_shapes_that_are_described(api_of):
         "delete_segment": None,
         "disable_link": None,
         "suppress": {"address": PHONE, "reason": "complaint"},
+        "discard_parked": {"plugin": "tag-rules", "events": [1]},
+        "ask_job": {"plugin": "core", "job": "metrics"},
         "retry_parked": {"plugin": "tag-rules", "events": [1]},
         "lift": {"address": PHONE},
         "stop": {"reason": "wrong price"},

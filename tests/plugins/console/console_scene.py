@@ -13,6 +13,7 @@ from scrm_core.api import (
     ConsolePart,
     ConsoleTemplate,
     IdentityIn,
+    Job,
     LeadCaptured,
     LeadIn,
     LineIn,
@@ -48,6 +49,7 @@ class TeaRoom(Plugin):
     version = "1.0"
     summary = EVIL
     requires_core = ">=0.1.0.dev0"
+    jobs = (Job("boil", 3_600, "boil"),)
     permissions = {"tea-room:read": "see cups"}
     console_pages = {
         "cups": ConsolePart("cups", {"en": "Cups", "zh": "杯子"}, "contacts:read"),
@@ -71,6 +73,11 @@ class TeaRoom(Plugin):
             raise ValueError(f"no stamps for {EVIL}")
         came = OrderEffect(at, "Stamps 印花", 5, "points", EVIL)
         return [came, OrderEffect(at + 60_000, "Voucher 代金券", -250, "money")] if number == "N2" else []
+
+    def boil(self) -> None:
+        """The job, which fails in the brand without people."""
+        if current_brand().contacts.page(limit=1) == []:
+            raise ValueError(f"no water for +8613800138000 {EVIL}")
 
     def cups(self) -> ReportTable:
         columns = (Column("name", "Name"), Column("money", "Money", "money"), Column("share", "Share", "rate"))
