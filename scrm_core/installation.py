@@ -18,6 +18,7 @@ from typing import Any
 
 import peewee
 
+from .brand_files import PluginSettings, candidate
 from .brands import Brand
 from .clock import Clock, SystemClock
 from .config import ProjectConfig, load_brand, load_project, plugin_settings
@@ -148,6 +149,27 @@ class Installation:
         brand = self.brand(brand_id)
         with brand:
             return _told(brand, "brand_warnings")
+
+    def problems_of(self, brand_id: str, text: str) -> list[str]:
+        """Why the brand could not be used with this text as its file, a line each; nothing is changed.
+
+        Plugins that it would switch on are asked for more when that happens.
+        """
+        with candidate(text, brand_id) as folder:
+            path = Path(folder) / f"{brand_id}.toml"
+            try:
+                made = self._build(path)
+                now = self.brand(brand_id)
+                with now:
+                    told = _told(made, "brand_problems")
+                found = [f"[plugins.{name}]: {words}" for name, words in told if name in now.plugins]
+            except ConfigError as exc:
+                found = list(exc.problems)
+        return [each.replace(f"{path}: ", "") for each in found]
+
+    def settings(self, brand_id: str) -> PluginSettings:
+        """The settings of the plugins in the brand's file, to look at and to change; raises NotFound."""
+        return PluginSettings(self, brand_id)
 
     def brands(self) -> Iterator[Brand]:
         """Every usable brand; a broken one is left out and logged."""

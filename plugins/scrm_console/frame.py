@@ -38,6 +38,7 @@ MENU = (
     ("events", "events:read"),
     ("jobs", "jobs:read"),
     ("plugins", "plugins:read"),
+    ("keys", "keys:read"),
     ("users", "users:read"),
     ("audit", "audit:read"),
 )
@@ -51,6 +52,9 @@ _BELOW = {
     for page, views in {
         "contacts": ("contact", "search"),
         "orders": ("find_order", "order"),
+        "plugins": ("settings", "preview_settings", "write_settings"),
+        "keys": ("create_key",),
+        "users": ("create_user", "give_role", "act_on_user"),
         "segments": ("check_segment", "save_segment", "rename_segment"),
     }.items()
     for view in views

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import Any
 
 from flask import Response
 
@@ -44,7 +45,7 @@ def import_rejected(number: str) -> Response:
     return attachment(text.getvalue(), f"rejected-{view.id}.csv")
 
 
-def _found(before: int) -> dict[str, object]:
+def _found(before: int) -> dict[str, Any]:
     brand = current_brand()
     found = brand.imports.newest(ROWS + 1, before=before or None)
     still = brand.now() - _STILL_MS

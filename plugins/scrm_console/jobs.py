@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import flask
 from flask import Response, request
 
@@ -34,7 +36,7 @@ def job_list() -> Response:
     return fragment("jobs_list.html", **_jobs())
 
 
-def _jobs() -> dict[str, object]:
+def _jobs() -> dict[str, Any]:
     return {"jobs": current_brand().jobs.list(), "may_ask": staff_visit().allows("jobs:write")}
 
 

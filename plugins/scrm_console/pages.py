@@ -2,8 +2,38 @@
 
 from __future__ import annotations
 
-from . import acts, entry, events, frame, imports, jobs, orders, overview, parts, people, segments
+from . import (
+    acts,
+    entry,
+    events,
+    frame,
+    imports,
+    jobs,
+    keys,
+    orders,
+    overview,
+    parts,
+    people,
+    segments,
+    settings,
+    users,
+)
 
 pages = frame.pages
 
-__all__ = ["acts", "entry", "events", "imports", "jobs", "orders", "overview", "pages", "parts", "people", "segments"]
+__all__ = [
+    "acts",
+    "entry",
+    "events",
+    "imports",
+    "jobs",
+    "keys",
+    "orders",
+    "overview",
+    "pages",
+    "parts",
+    "people",
+    "segments",
+    "settings",
+    "users",
+]

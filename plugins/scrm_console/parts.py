@@ -68,6 +68,7 @@ def plugins() -> Response:
         "plugins.html",
         plugins=current_brand().events.plugins(),
         off=plugins_off(),
+        may_set=staff_visit().allows("settings:read"),
         may_pause=staff_visit().allows("events:write"),
         done=request.args.get("done", ""),
     )
@@ -84,11 +85,3 @@ def pause() -> Response:
         events.pause(plugin, words()["paused_by"].format(actor), actor=actor)
     done = "resumed" if "resume" in request.form else "paused"
     return flask.redirect(flask.url_for("console.plugins", done=done), 303)  # type: ignore[return-value]
-
-
-@pages.get("/b/<brand>/users")
-@permission("users:read")
-def users() -> Response:
-    brand = current_brand()
-    found = brand.installation.users.list(brand.id)
-    return page("users.html", users=[(user, user.roles[brand.id]) for user in found])

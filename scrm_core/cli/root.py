@@ -39,7 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("insight", "Reports of a brand's plugins."),
     "plugin": ("plugins", "Plugins: what is there, make and check one, pause and resume."),
     "hooks": ("plugins", "What a plugin can react to."),
-    "config": ("configuring", "What can be configured, and where."),
+    "config": ("configuring", "What can be configured, and where; settings of plugins changed."),
     "outreach": ("outreach", "What is sent to people: runs, whom not to write to, the emergency switch."),
     "partner": ("partners", "Partner brands, and messages that did not arrive."),
     "job": ("looking", "Periodic jobs: when they run, how the last runs ended, one at once."),

@@ -79,6 +79,15 @@ def password(session: Session, name: str) -> None:
     click.echo(f"user {name} has another password and is signed out everywhere")
 
 
+@user_command.command("sign-out")
+@_name
+@click.pass_obj
+def sign_out(session: Session, name: str) -> None:
+    """End every session of a user, who may sign in again."""
+    session.installation.users.end_sessions(name)
+    click.echo(f"user {name} is signed out everywhere")
+
+
 @user_command.command("disable")
 @_name
 @click.option("--undo", is_flag=True, help="Let the user sign in again.")

@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING
 
 from ..db import transactional
 from ..db.bulk import execute
-from ..errors import Invalid, NotFound, Unauthorized
+from ..errors import Conflict, Invalid, NotFound, Unauthorized
 from ..limits import LIMITS
 from ..values.text import clean_text
 from . import audit
+from .survivors import begin_writing
 
 if TYPE_CHECKING:
     from ..brands import Brand
@@ -118,11 +119,15 @@ class Keys:
         self._brand = brand
 
     @transactional
-    def create(self, name: str, scopes: Iterable[str], *, actor: str = "operator") -> tuple[str, str]:
+    def create(
+        self, name: str, scopes: Iterable[str], *, actor: str = "operator", newest: str | None = None
+    ) -> tuple[str, str]:
         """Make a key; returns its id and the full key, which is never readable again.
 
+        ``newest`` is the id of the newest key that the caller saw, empty for none.
         Raises Invalid for a scope that neither the core nor an enabled plugin
-        of this brand declares.
+        of this brand declares, Conflict (``keys_changed``) when there is a newer
+        key: the same form was sent twice, or somebody else made one.
         """
         name = clean_text(name, field="name", max_length=LIMITS.name)
         wanted = sorted(set(scopes))
@@ -130,6 +135,10 @@ class Keys:
             raise Invalid("a key needs at least one scope; '*' includes everything", field="scopes")
         for scope in wanted:
             self._check_scope(scope)
+        begin_writing()
+        row = execute("SELECT key_id FROM api_key ORDER BY id DESC LIMIT 1").fetchone()
+        if newest is not None and newest != (row[0] if row is not None else ""):
+            raise Conflict("a key was made since this page was opened; look at the list again", code="keys_changed")
         key_id = "".join(secrets.choice(_ALPHABET) for _ in range(12))
         secret = secrets.token_hex(32)
         execute(

@@ -31,6 +31,7 @@ from ..services import audit
 from ..services.counting import counted
 from . import passwords
 from .roles import ROLES, role_allows
+from .staffing import Staffing
 
 if TYPE_CHECKING:
     from ..installation import Installation
@@ -113,10 +114,13 @@ class Users:
             audit.record(self, actor, "user.create", f"user:{name}")
         return name
 
-    def set_role(self, name: str, brand_id: str, role: str | None, *, actor: str = "operator") -> None:
+    def set_role(
+        self, name: str, brand_id: str, role: str | None, *, actor: str = "operator", keep_owner: bool = False
+    ) -> None:
         """Give a user a role in a brand, or with None take it away; it holds from the next request on.
 
-        Raises Invalid for an unknown role, NotFound for an unknown user or brand.
+        Raises Invalid for an unknown role, NotFound for an unknown user or brand; with
+        ``keep_owner`` Conflict (``last_owner``) when the brand would have no owner left who may sign in.
         """
         name = _folded(name)
         if role is not None:
@@ -134,6 +138,8 @@ class Users:
                     "ON CONFLICT (account_id, brand) DO UPDATE SET role = excluded.role",
                     (user_id, brand_id, role),
                 )
+            if keep_owner:
+                self._demand_owner(brand_id)
             told = {"brand": brand_id, "before": before[0] if before else None, "after": role}
             audit.record(self, actor, "user.role", f"user:{name}", told)
 
@@ -153,14 +159,26 @@ class Users:
             self._end_sessions(user_id)
             audit.record(self, actor, "user.password", f"user:{name}")
 
-    def disable(self, name: str, *, actor: str = "operator") -> None:
-        """Let a user sign in no more; every session of the user ends. Raises NotFound."""
+    def disable(self, name: str, *, actor: str = "operator", keep_owner: str = "") -> None:
+        """Let a user sign in no more; every session of the user ends. Raises NotFound.
+
+        With ``keep_owner``, a brand's id, Conflict (``last_owner``) when it would have no owner left who may sign in.
+        """
         name = _folded(name)
         with self._changing():
             user_id = self._id(name)
             execute("UPDATE account SET disabled_at = ? WHERE id = ? AND disabled_at IS NULL", (self.now(), user_id))
+            if keep_owner:
+                self._demand_owner(keep_owner)
             self._end_sessions(user_id)
             audit.record(self, actor, "user.disable", f"user:{name}")
+
+    def end_sessions(self, name: str, *, actor: str = "operator") -> None:
+        """End every session of a user, who may sign in again. Raises NotFound."""
+        name = _folded(name)
+        with self._changing():
+            self._end_sessions(self._id(name))
+            audit.record(self, actor, "user.end_sessions", f"user:{name}")
 
     def enable(self, name: str, *, actor: str = "operator") -> None:
         """Let a disabled user sign in again. Raises NotFound."""
@@ -168,6 +186,10 @@ class Users:
         with self._changing():
             execute("UPDATE account SET disabled_at = NULL WHERE id = ?", (self._id(name),))
             audit.record(self, actor, "user.enable", f"user:{name}")
+
+    def staffing(self, owner: SignedIn, brand_id: str) -> Staffing:
+        """The users of a brand as a signed-in owner keeps them; raises Forbidden for anybody else."""
+        return Staffing(self, owner, brand_id)
 
     def audit(self, *, before: int | None = None, limit: int = LIMITS.page_rows) -> list[audit.AuditEntry]:
         """Who changed which user, and who signed in, newest first."""
@@ -286,6 +308,16 @@ class Users:
         if row is None:
             raise NotFound(f"no user {name!r}")
         return int(row[0])
+
+    def _demand_owner(self, brand_id: str) -> None:
+        held = "" if self._installation.engine.kind == "sqlite" else " FOR UPDATE"
+        owner = execute(
+            "SELECT r.account_id FROM account_role r JOIN account a ON a.id = r.account_id "
+            f"WHERE r.brand = ? AND r.role = 'owner' AND a.disabled_at IS NULL{held}",
+            (brand_id,),
+        ).fetchall()
+        if not owner:
+            raise Conflict("the brand would have no owner left who may sign in; name another first", code="last_owner")
 
     def _end_sessions(self, user_id: int) -> None:
         execute("DELETE FROM account_session WHERE account_id = ?", (user_id,))

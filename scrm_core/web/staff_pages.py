@@ -31,6 +31,7 @@ from ..brands import Brand, acting
 from ..errors import NotFound, PluginError, Unauthorized
 from ..installation import Installation
 from ..plugin import Plugin
+from ..users.roles import STAFF_PERMISSIONS
 from . import staff
 from .dispatch import NOTHING_HERE
 from .mounts import ErrorAnswer, Mounts, application, below, guarded, permission_of, route_in_words
@@ -49,6 +50,7 @@ def staff_pages_of(cls: type[Plugin]) -> Flask:
     """
     from ..services.keys import CORE_SCOPES
 
+    known = {*cls.permissions, *CORE_SCOPES, *STAFF_PERMISSIONS}
     app = application(cls, cls.staff_pages, taken=frozenset(("brand",)))
     for rule in app.url_map.iter_rules():
         if rule.endpoint.endswith(".static"):
@@ -63,7 +65,7 @@ def staff_pages_of(cls: type[Plugin]) -> Flask:
                 f"{where} is a page of a brand and names no permission; add @permission({cls.name + ':read'!r}) "
                 "below the route, or @any_role"
             )
-        elif name is not None and name not in cls.permissions and name not in CORE_SCOPES:
+        elif name is not None and name not in known:
             raise PluginError(
                 f"{where} needs {name!r}, which `permissions` does not declare; "
                 f'write permissions = {{"{name}": "what it allows to"}}'

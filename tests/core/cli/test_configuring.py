@@ -70,3 +70,33 @@ def test_a_hook_is_told_with_who_implements_it_in_call_order_by_brand(cli_with, 
     ]
     assert "called in this order" in cli("hooks", "on_order").stdout
     assert json.loads(outside("hooks", "on_order", "--json").stdout)["brands"] is None
+
+
+def test_settings_are_changed_by_command_with_comments_kept_and_what_would_not_work_is_not_written(cli_with, clock):
+    from scrm_core.installation import Installation
+    from scrm_core.services import audit
+
+    cli = cli_with(acme="[plugins.points]\nearn_points = 2  # since spring\n")
+    path = cli.folder / "brands" / "acme.toml"
+    before = path.read_text("utf-8")
+    tried = cli("config", "set", "acme", "points", "earn_points=3", "earn_sources=tmall", "--dry-run")
+    assert tried.stdout == 'earn_points: 2 -> 3\nearn_sources: \u2013 -> ["tmall"]\n'
+    refused = cli("config", "set", "acme", "points", "earn_points=many", code=1)
+    assert "[plugins.points] earn_points: found 'many'; must be a whole number" in refused.output
+    cli("config", "set", "acme", "points", "nonsense=3", code=1)
+    cli("config", "set", "acme", "nothing", "a=1", code=3)
+    assert path.read_text("utf-8") == before
+    cli("config", "set", "acme", "points", "earn_points=3", 'earn_sources=["tmall", "jd"]')
+    assert "earn_points = 3  # since spring" in path.read_text("utf-8")
+    assert cli("config", "set", "acme", "points", "earn_points=3").stdout == "nothing changes\n"
+    cli("config", "set", "acme", "points", "--unset", "earn_sources", "--off")
+    cli("config", "set", "moonco", "tag-rules", "--on")
+    installation = Installation.open(cli.folder, clock=clock)
+    assert "points" not in installation.brand("acme").plugins and "tag-rules" in installation.brand("moonco").plugins
+    with installation.brand("acme"):
+        ours = [(each.actor, each.detail["after"]) for each in audit.page(action="settings")]
+    installation.close()
+    assert ours == [
+        ("operator", {"enabled": "false", "earn_sources": "\u2013"}),
+        ("operator", {"earn_points": "3", "earn_sources": '["tmall", "jd"]'}),
+    ]

@@ -34,6 +34,9 @@ def test_roles_passwords_and_disabling_by_command(cli, installation):
     cli("user", "password", "mia", text="another long sentence")
     assert users.session(session) is None
     session = users.sign_in("mia", "another long sentence", network="x")
+    cli("user", "sign-out", "mia")
+    assert users.session(session) is None
+    session = users.sign_in("mia", "another long sentence", network="x")
     cli("user", "disable", "mia")
     assert users.session(session) is None
     cli("user", "disable", "mia", "--undo")

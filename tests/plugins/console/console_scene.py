@@ -6,6 +6,8 @@ import re
 from datetime import datetime
 from typing import Any
 
+from marshmallow import RAISE, Schema, fields, validate
+
 from scrm_core.api import (
     Brand,
     Column,
@@ -42,6 +44,33 @@ ROLES = {
 EVIL = """<script>alert(1)</script>"><img src=x onerror=alert(1)>{{7*7}}"""
 
 
+class Gateway(Schema):
+    """A table below the settings that holds a secret."""
+
+    class Meta:
+        unknown = RAISE
+
+    token = fields.String(required=True, metadata={"secret": True})
+
+
+class Settings(Schema):
+    """A key of every kind."""
+
+    class Meta:
+        unknown = RAISE
+
+    cups = fields.Integer(
+        strict=True, load_default=4, validate=validate.Range(1, 12), metadata={"description": "cups on a tray"}
+    )
+    sugar = fields.Boolean(truthy={True}, falsy={False}, load_default=False)
+    leaf = fields.String(load_default="green", validate=validate.OneOf(["green", "black"]))
+    sign = fields.String(load_default="", metadata={"description": EVIL})
+    kinds = fields.List(fields.String(), load_default=list)
+    prices = fields.Dict(keys=fields.String(), values=fields.Integer(strict=True), load_default=dict)
+    key = fields.String(load_default="", metadata={"secret": True})
+    gateways = fields.Dict(keys=fields.String(), values=fields.Nested(Gateway), load_default=dict)
+
+
 class TeaRoom(Plugin):
     """Brings every kind of part, handles no lead called Poison, and breaks where it is told to."""
 
@@ -49,6 +78,7 @@ class TeaRoom(Plugin):
     version = "1.0"
     summary = EVIL
     requires_core = ">=0.1.0.dev0"
+    Settings = Settings
     jobs = (Job("boil", 3_600, "boil"),)
     permissions = {"tea-room:read": "see cups"}
     console_pages = {
@@ -73,6 +103,10 @@ class TeaRoom(Plugin):
             raise ValueError(f"no stamps for {EVIL}")
         came = OrderEffect(at, "Stamps 印花", 5, "points", EVIL)
         return [came, OrderEffect(at + 60_000, "Voucher 代金券", -250, "money")] if number == "N2" else []
+
+    def brand_problems(self) -> list[str]:
+        bitter = self.settings["leaf"] == "black" and not self.settings["sugar"]
+        return ["no black tea is sold without sugar"] if bitter else []
 
     def boil(self) -> None:
         """The job, which fails in the brand without people."""

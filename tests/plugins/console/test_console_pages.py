@@ -12,10 +12,10 @@ from scrm_core.api import IdentityIn
 from scrm_core.delivery import Delivery
 from scrm_core.services import audit
 
-PAGES = ("", "contacts", "segments", "orders", "imports", "events", "jobs", "plugins", "users", "audit")
+PAGES = ("", "contacts", "segments", "orders", "imports", "events", "jobs", "plugins", "keys", "users", "audit")
 SHOWN_TO = {
     "mia": set(PAGES),
-    "otto": set(PAGES) - {"users"},
+    "otto": set(PAGES) - {"users", "keys"},
     "cleo": {"contacts", "orders"},
     "ana": {"", "segments", "plugins"},
 }
