@@ -298,7 +298,7 @@ def _hides_secret(item: Any) -> bool:
         inner = item.inner
         return bool(item.metadata.get("secret") or inner.metadata.get("secret")) or _hides_secret(inner)
     if isinstance(item, fields.Dict):
-        inner: Any = item.value_field
+        inner = item.value_field
         secret = item.metadata.get("secret") or (inner is not None and inner.metadata.get("secret"))
         return bool(secret) or (inner is not None and _hides_secret(inner))
     if isinstance(item, fields.Nested):

@@ -85,6 +85,7 @@ class StaffVisit:
         self.root = root
         self.request = flask.request
         self.brand: Brand | None = None
+        self.unsent = False  # whether this form did nothing, since its session is over or another one
         self._session: str | None = None  # what the browser is told to keep; "" for nothing
 
     # Who ---------------------------------------------------------------------
@@ -163,6 +164,7 @@ class StaffVisit:
             return
         elsewhere = self.request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none")
         if elsewhere or not self._carries(self.csrf):
+            self.unsent = self.user is not None
             raise Forbidden("this form is not from a page opened here; open the page again and retry", code="csrf")
 
     @cached_property
@@ -175,10 +177,10 @@ class StaffVisit:
         form = self.request.form
         if self.request.method != "POST":
             return None
-        if KEPT in form:
+        if KEPT in form and not self.unsent:
             return self._unpacked(form[KEPT]) if self._carries(self.csrf) else None
         action = self.safe_next(self.place)
-        if action != self.place or not self._was_ours():
+        if not self.unsent or action != self.place or not self._was_ours():
             return None
         fields = tuple((name, value) for name, value in form.items(multi=True) if name not in _NOT_KEPT)
         return KeptForm(action, fields) if fields else None

@@ -199,6 +199,7 @@ def _brand(installation: Installation, cls: type[Plugin], visit: staff.StaffVisi
 def _to_sign_in(cls: type[Plugin], mounted: Flask, visit: staff.StaffVisit) -> Response:
     if "text/html" not in visit.request.headers.get("Accept", "text/html"):
         raise Unauthorized("sign in first", code="sign_in_needed")
+    visit.unsent = visit.request.method == "POST"
     if visit.kept is not None:
         # The page to sign in on, here and now: nothing else would still hold what was typed.
         return mounted.make_response((mounted.view_functions[_sign_in(cls)](), 401))

@@ -221,6 +221,73 @@ def test_an_owner_signs_in_looks_at_a_person_and_hands_an_event_out_again(shop, 
     assert desk.open("b/acme/").url.endswith("/sign-in?next=%2Fstaff%2Fconsole%2Fb%2Facme%2F")
 
 
+SHOT = ("segments", "orders", "imports", "events", "jobs", "plugins", "settings/points", "keys", "users", "audit")
+
+
+def test_the_house_is_run_in_a_browser(shop, desks):
+    desk = desks()
+    page = desk.sign_in("mia", "b/acme/segments")
+    page.fill("[name=expression]", "orders >= 2 or ordres = 1")
+    page.wait_for_selector("#found mark")
+    assert page.inner_text("#found mark") == "o" and "did you mean orders?" in page.inner_text("#problem")
+    page.fill("[name=expression]", "orders >= 2")
+    page.wait_for_selector("#found [data-count]")
+    assert page.get_attribute("#found [data-count]", "data-count") == "20"
+    page.click("text=Put a condition together")
+    page.select_option("[name=field]", "money")
+    page.select_option("[name=operator]", ">")
+    page.fill("[name=value]", "100.00")
+    page.click("text=Add the condition")
+    assert page.input_value("[name=expression]") == "orders >= 2 and money > 100.00"
+    page.fill("[name=name]", "好客户")
+    page.click("text=Save")
+    page.wait_for_selector("text=The segment is saved.")
+    for name in SHOT:
+        desk.open(f"b/acme/{name}")
+        desk.shoot(f"console-{name.replace('/', '-')}")
+    desk.open("b/acme/orders")
+    page.click("table a >> nth=0")
+    page.wait_for_selector("#effects")
+    desk.shoot("console-order")
+    desk.open("b/acme/settings/points")
+    page.fill("[id=i-earn_points]", "0.5")
+    page.click("text=Preview the change")
+    page.wait_for_selector("#problems")
+    desk.shoot("console-settings-wrong")
+    page.fill("[id=i-earn_points]", "3")
+    page.click("text=Preview the change")
+    page.click("text=Write it to the brand's file")
+    page.wait_for_selector("text=Written to the brand's file")
+    assert shop.installation.brand("acme").plugins["points"].settings["earn_points"] == 3
+    desk.open("b/acme/keys")
+    page.fill("[name=name]", "the shop")
+    page.check("[name=scope][value='*']")
+    page.click("main button:has-text('Make a key')")
+    assert page.inner_text("[data-key]").startswith("scrm_acme.")
+    desk.shoot("console-key-made")
+    page.reload()
+    page.wait_for_selector("text=A key was made since")
+    desk.open("b/acme/jobs")
+    page.click("[data-job='core/metrics'] button")
+    page.wait_for_selector("[data-job='core/metrics'] >> text=asked for by user:mia")
+    with page.expect_download() as download:
+        desk.open("b/acme/audit")
+        page.click("text=Export as CSV")
+    assert "job.ask" in Path(download.value.path()).read_text("utf-8")
+
+
+def test_the_house_on_a_phone_in_chinese_and_in_the_dark(shop, desks):
+    hand = phone(desks, locale="zh-CN", color_scheme="dark")
+    hand.sign_in("mia", "b/acme/segments")
+    for name in SHOT:
+        hand.open(f"b/acme/{name}")
+        hand.shoot(f"console-phone-{name.replace('/', '-')}")
+    hand.page.goto(f"{shop.base}/staff/console/b/acme/orders")
+    hand.page.tap("table a >> nth=0")
+    hand.page.wait_for_selector("#effects")
+    hand.shoot("console-phone-order")
+
+
 def test_the_same_on_a_phone_in_chinese_and_in_the_dark(shop, desks):
     hand = phone(desks, locale="zh-CN", color_scheme="dark")
     page = hand.open("")

@@ -307,7 +307,8 @@ def test_nothing_is_kept_of_a_form_that_another_site_could_have_sent(browser, ho
         sent = {"csrf": csrf, "name": "x", "kept": forged, "back": back}
         answer = browser.client.post(back, data=sent, headers=headers)
         assert answer.location == f"{ROOT}sign-in?next={quote(back, safe='')}", site
-    assert browser.post(back, back="https://evil.example/", kept=forged).location == f"{ROOT}sign-in"
+    own = browser.post(back, back="https://evil.example/", kept='["/staff/desk/elsewhere", ["name", "x"]]')
+    assert (own.status_code, '["/staff/desk/b/acme/people", ["back"' in own.text) == (401, True), "where it was sent to, nowhere else"
     browser.get(f"{ROOT}sign-in")
     for elsewhere in ('["https://evil.example/", ["a", "b"]]', '["/p/acme/x", ["a", "b"]]', "[", "[1]", '{"a": 1}', "[" * 9_999):
         answer = browser.sign_in("mia", kept=elsewhere)

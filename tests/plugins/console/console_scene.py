@@ -153,7 +153,7 @@ class Browser:
 
     @property
     def _headers(self) -> dict[str, str]:
-        return {"Accept": "text/html", "Accept-Language": self.language}
+        return {"Accept": "text/html", "Accept-Language": self.language, "Sec-Fetch-Site": "same-origin"}
 
     def _address(self, path: str) -> str:
         return path if path.startswith("/") else ROOT + path
