@@ -69,6 +69,7 @@ _FIRST_PLUGINS = """
 # [plugins.sms]                # 短信: SMS campaigns
 # [plugins.tag-rules]          # 数据标签循环: tags by rules
 # [plugins.wechat-login]       # 微信登录: customers sign in with WeChat
+# [plugins.wecom]              # 企业微信: what customers and staff do in WeCom
 """
 
 _READ_ME = """\

@@ -11,7 +11,7 @@ from typing import Any
 
 PLUGINS = (
     "package-card", "tag-rules", "sms", "coupon-threshold", "points", "red-packet", "interaction-games", "referral",
-    "koc", "cross-brand-swap", "wechat-login", "benefit-card", "console",
+    "koc", "cross-brand-swap", "wechat-login", "benefit-card", "console", "wecom",
 )  # fmt: skip
 BRANDS = ("acme", "moonco")
 # A Monday: three check-ins are three days of one week and month.
@@ -70,6 +70,7 @@ plan = "ask what was wrong"
     "koc": "refund_days = 0\n",
     "console": "",
     "cross-brand-swap": 'categories = ["{category}"]\n',
+    "wecom": f'corp_id = "ww1"\ncallback_token = "token"\ncallback_aes_key = "{"k" * 43}"\n',
     "wechat-login": 'appid = "wx123"\nsecret = "s3cret"\nwechat_api = "{wechat}"\n',
 }
 _CATEGORY = {"acme": "food/tea", "moonco": "home/mugs"}

@@ -26,17 +26,18 @@ from scrm_referral import Referral
 from scrm_sms import Sms
 from scrm_tag_rules import TagRules
 from scrm_wechat_login import WechatLogin
+from scrm_wecom import WecomPlugin
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = (
     BenefitCard, Console, CouponThreshold, CrossBrandSwap, InteractionGames, KocPlugin, PackageCard, Points, RedPacket,
-    Referral, Sms, TagRules, WechatLogin,
+    Referral, Sms, TagRules, WechatLogin, WecomPlugin,
 )  # fmt: skip
 # One signs customers in, one shows what others keep: they have no tables, routes or commands.
 WITHOUT_TABLES = (Console, WechatLogin)
 WITH_TABLES = tuple(cls for cls in SHIPPED if cls not in WITHOUT_TABLES)
 # Settings without which a plugin cannot be switched on.
-NEEDED = {"benefit-card": f'seal_keys = ["{base64.urlsafe_b64encode(bytes(32)).decode()}"]\n'}
+NEEDED = {"benefit-card": f'seal_keys = ["{base64.urlsafe_b64encode(bytes(32)).decode()}"]\n', "wecom": 'corp_id = "ww1"\n'}
 TABLES = "".join(f"\n[plugins.{cls.name}]\n{NEEDED.get(cls.name, '')}" for cls in WITH_TABLES)
 ROLES = {
     "__init__.py",

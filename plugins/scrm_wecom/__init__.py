@@ -1,0 +1,67 @@
+"""WeCom 企业微信: what customers and staff do there becomes facts of the brand."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from scrm_core.api import Job, PersonQuery, Plugin, PluginEvent, Report, ReportTable, hookimpl
+
+from .callbacks import TOLD, Inbox
+from .models import MODELS
+from .pages import pages_blueprint
+from .report import wecom_report
+from .routes import blueprint
+from .schemas import NAME, Settings
+from .service import Wecom
+
+
+class WecomPlugin(Plugin):
+    """Callbacks are kept as they came, once each, and do their work in the worker."""
+
+    name = NAME
+    version = "0.1.0"
+    summary = "WeCom 企业微信: customers, staff and what happens between them"
+    requires_core = ">=0.1.0.dev0,<1"
+    Settings = Settings
+    models = MODELS
+    migrations = "migrations"
+    blueprint = blueprint
+    pages = pages_blueprint
+    permissions = {"wecom:read": "see callbacks, staff and who has whom"}
+    commands = "scrm_wecom.commands:group"
+    jobs = (Job("tidy", 86_400, "tidy"),)
+    reports = {NAME: Report("report", "WeCom 企业微信")}
+
+    @cached_property
+    def wecom(self) -> Wecom:
+        """The plugin's service for this brand."""
+        return Wecom(self.brand, self.settings)
+
+    @property
+    def inbox(self) -> Inbox:
+        """What WeCom calls back."""
+        return self.wecom.inbox
+
+    @hookimpl
+    def on_event(self, event: PluginEvent) -> None:
+        if (event.plugin, event.name) == (NAME, TOLD):
+            self.wecom.changes.apply(int(event.fields["callback"]))
+
+    def report(self) -> ReportTable:
+        """The report ``wecom``."""
+        return wecom_report()
+
+    def tidy(self) -> None:
+        """The job: remove old callbacks."""
+        self.log.info("%s callbacks removed", self.wecom.tidy())
+
+    # People -------------------------------------------------------------------
+
+    @hookimpl
+    def collect_personal_data(self, query: PersonQuery) -> dict[str, Any]:
+        return {"callbacks": self.wecom.personal(query)}
+
+    def erase_personal_data(self, query: PersonQuery) -> None:
+        """Take the person out of the callbacks; the core deletes their relations."""
+        self.wecom.erase(query)

@@ -1,0 +1,107 @@
+"""What a callback does: the worker hears of it through the event log and turns it into facts of the core.
+
+A kind that is in none of the tables here is kept as it came (``kept``) and shown
+by ``scrm wecom callbacks --state kept``: nothing that WeCom tells is lost.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scrm_core.api import Invalid, Veto
+
+from . import callbacks
+from .callbacks import Callback
+from .follows import CUSTOMER, STAFF, SUPPRESSED, TRANSFER, Follows, pair
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from scrm_core.api import Brand
+
+CONTACT = "change_external_contact"
+BY_TRANSFER = "DELETE_BY_TRANSFER"
+
+
+class Changes:
+    """Applies callbacks of one brand, each once."""
+
+    def __init__(self, brand: Brand) -> None:
+        self.brand = brand
+        self.follows = Follows(brand)
+        self._contact: dict[str, Callable[[Callback, Mapping[str, str]], str]] = {
+            "add_external_contact": self._added,
+            "add_half_external_contact": self._half_added,
+            "edit_external_contact": self._edited,
+            "del_external_contact": self._deleted,
+            "del_follow_user": self._deleted_by_customer,
+            "transfer_fail": self._transfer_failed,
+        }
+
+    def apply(self, callback_id: int) -> None:
+        """Do what a callback asks for; one that was applied, or whose person was erased meanwhile, does nothing."""
+        found = callbacks.get(callback_id)
+        if found is None or found.state != "new":
+            return
+        handler = self._handler(found)
+        if not found.body:
+            callbacks.settle(found.id, "refused", "erased")
+        elif handler is None:
+            callbacks.settle(found.id, "kept", "nobody here knows this kind")
+        else:
+            self._run(found, handler)
+
+    def _run(self, found: Callback, handler: Callable[[Callback, Mapping[str, str]], str]) -> None:
+        try:
+            note = handler(found, found.fields())
+        except Veto as veto:
+            callbacks.settle(found.id, "refused", veto.code)
+            if veto.code == SUPPRESSED:
+                callbacks.blank([found.external])
+        except Invalid as exc:
+            callbacks.settle(found.id, "refused", str(exc)[:200])
+        else:
+            callbacks.settle(found.id, "done", note)
+
+    def _handler(self, found: Callback) -> Callable[[Callback, Mapping[str, str]], str] | None:
+        return self._contact.get(found.change) if found.event == CONTACT else None
+
+    # Customers ----------------------------------------------------------------
+
+    def _added(self, found: Callback, fields: Mapping[str, str]) -> str:
+        return self._begin(found, fields, half=False)
+
+    def _half_added(self, found: Callback, fields: Mapping[str, str]) -> str:
+        return self._begin(found, fields, half=True)
+
+    def _begin(self, found: Callback, fields: Mapping[str, str], *, half: bool) -> str:
+        external, staff = _pair(fields)
+        made = self.follows.added(external, staff, found.at, source=fields.get("State", ""), half=half)
+        return "" if made is not None else "known"
+
+    def _edited(self, found: Callback, fields: Mapping[str, str]) -> str:
+        external, staff = _pair(fields)
+        if pair(external, staff) is not None:
+            return ""  # also of a customer who deleted the member: the member may go on writing remarks
+        self.follows.added(external, staff, found.at, source=fields.get("State", ""))
+        return "the add before it was not told"
+
+    def _deleted(self, found: Callback, fields: Mapping[str, str]) -> str:
+        external, staff = _pair(fields)
+        by = TRANSFER if fields.get("Source") == BY_TRANSFER else STAFF
+        return "" if self.follows.lost(external, staff, found.at, by) else "known"
+
+    def _deleted_by_customer(self, found: Callback, fields: Mapping[str, str]) -> str:
+        external, staff = _pair(fields)
+        return "" if self.follows.lost(external, staff, found.at, CUSTOMER) else "known"
+
+    def _transfer_failed(self, found: Callback, fields: Mapping[str, str]) -> str:
+        _pair(fields)
+        return fields.get("FailReason", "")[:200]
+
+
+def _pair(fields: Mapping[str, str]) -> tuple[str, str]:
+    external, staff = fields.get("ExternalUserID", ""), fields.get("UserID", "")
+    if not external or not staff:
+        raise Invalid("the callback names no ExternalUserID and UserID", field="ExternalUserID")
+    return external, staff

@@ -1,0 +1,44 @@
+"""The address that WeCom calls: ``/p/<brand>/wecom/callback``, GET to check it, POST for each event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flask
+
+from scrm_core.api import NotFound, current_brand
+
+from .callbacks import Inbox
+from .schemas import NAME
+
+pages_blueprint = flask.Blueprint("wecom_pages", __name__)
+
+
+def _inbox() -> Inbox:
+    plugin = current_brand().plugins[NAME]
+    if not plugin.settings["callback_token"]:
+        raise NotFound("there is nothing at this address")
+    inbox: Inbox = plugin.inbox  # type: ignore[attr-defined]
+    return inbox
+
+
+def _signed() -> tuple[str, str, str]:
+    args = flask.request.args
+    return args.get("msg_signature", ""), args.get("timestamp", ""), args.get("nonce", "")
+
+
+def _plain(body: bytes) -> flask.Response:
+    return flask.Response(body, content_type="text/plain; charset=utf-8")
+
+
+@pages_blueprint.get("/callback")
+def check() -> Any:
+    """WeCom checks the address: the answer is the bare message."""
+    return _plain(_inbox().echo(*_signed(), flask.request.args.get("echostr", "")))
+
+
+@pages_blueprint.post("/callback")
+def receive() -> Any:
+    """An event; one that came before is answered alike, or WeCom would send it again."""
+    _inbox().receive(*_signed(), flask.request.get_data())
+    return _plain(b"success")

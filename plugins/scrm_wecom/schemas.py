@@ -1,0 +1,78 @@
+"""Settings of the plugin."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+
+NAME = "wecom"
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_AES_KEY = re.compile(r"[A-Za-z0-9]{43}\Z")
+_TOKEN = re.compile(r"[A-Za-z0-9]{3,32}\Z")
+
+
+def text(description: str, default: str | None = None, *, secret: bool = False, **kwargs: Any) -> fields.String:
+    """A text; required when it has no default."""
+    given: dict[str, Any] = {"required": True} if default is None else {"load_default": default}
+    return fields.String(metadata={"description": description, "secret": secret}, **given, **kwargs)
+
+
+def whole(description: str, default: int, least: int, most: int) -> fields.Integer:
+    """A whole number within a range."""
+    return fields.Integer(
+        strict=True,
+        load_default=default,
+        validate=validate.Range(least, most),
+        metadata={"description": description},
+    )
+
+
+def _pattern(pattern: re.Pattern[str], words: str) -> Any:
+    def check(value: str) -> None:
+        if value and not pattern.match(value):
+            raise ValidationError(words)
+
+    return check
+
+
+class CallbackSettings(Schema):
+    """Settings about what WeCom calls back."""
+
+    callback_token = text(
+        "Token of the callback address in WeCom's console; empty: no callbacks",
+        "",
+        secret=True,
+        validate=_pattern(_TOKEN, "must be 3 to 32 letters and digits, as WeCom's console makes it"),
+    )
+    callback_aes_key = text(
+        "EncodingAESKey of the callback address",
+        "",
+        secret=True,
+        validate=_pattern(_AES_KEY, "must be 43 letters and digits, as WeCom's console makes it"),
+    )
+    callback_window_seconds = whole(
+        "seconds that a callback's time may lie before or after ours; older ones are replays", 300, 30, 3_600
+    )
+    keep_callbacks_days = whole("days that callbacks are kept as they came", 90, 1, 3_650)
+
+    @validates_schema
+    def complete(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """One without the other opens nothing."""
+        token, key = data.get("callback_token"), data.get("callback_aes_key")
+        if bool(token) != bool(key):
+            missing = "callback_aes_key" if token else "callback_token"
+            raise ValidationError({missing: ["callback_token and callback_aes_key go together; one is missing"]})
+
+
+class Settings(CallbackSettings):
+    """``[plugins.wecom]``."""
+
+    class Meta:
+        unknown = RAISE
+
+    corp_id = text(
+        "id of the corporation (企业 ID), as WeCom's console shows it",
+        validate=_pattern(_ID, "must be letters, digits, - and _"),
+    )

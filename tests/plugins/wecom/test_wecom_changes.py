@@ -1,0 +1,221 @@
+"""What callbacks do: relations of staff and customers, leads, losses; late, twice and in any order."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from wecom_scene import YAN, ZOE
+
+from scrm_core.api import hookimpl
+from scrm_core.errors import Veto
+from scrm_core.plugin import Plugin
+from scrm_core.testing import assert_plugin_ok
+from scrm_wecom import WecomPlugin, callbacks, follows
+
+
+def test_an_add_is_a_lead_of_its_channel_and_a_relation(scene):
+    with scene.brand as brand:
+        brand.tags.define("channel", "spring", plan="greet them")
+        brand.channels.create("spring", tags=[("channel", "spring")])
+    scene.tell("add_external_contact", State="spring")
+    with scene.brand as brand:
+        contact = brand.contacts.find("external_userid", ZOE)
+        assert contact.lead_channel == "spring"
+        assert [tag.name for tag in brand.tags.of(contact.id)] == ["spring"]
+    assert scene.leads() == [("spring", "zhangsan", True)]
+    assert scene.follows() == [("zhangsan", "active", "")]
+    assert scene.said("added") == [{"staff": "zhangsan", "state": "spring", "half": 0, "again": 0}]
+
+
+def test_a_half_add_and_the_add_behind_it_are_one(scene, clock):
+    scene.tell("add_half_external_contact", State="spring")
+    assert scene.follows() == [("zhangsan", "half", "")]
+    clock.advance(seconds=5)
+    scene.tell("add_external_contact", State="spring")
+    assert scene.follows() == [("zhangsan", "active", "")]
+    assert scene.leads() == [("spring", "zhangsan", True)]
+    assert [told["half"] for told in scene.said("added")] == [1]
+
+
+def test_a_half_add_that_arrives_behind_the_add_changes_nothing(scene):
+    scene.tell("add_external_contact", State="spring")
+    scene.tell("add_half_external_contact", State="spring")
+    assert scene.follows() == [("zhangsan", "active", "")]
+    assert len(scene.leads()) == 1
+
+
+def test_a_second_member_of_staff_is_another_relation_of_the_same_person(scene):
+    scene.tell("add_external_contact", State="a")
+    scene.tell("add_external_contact", staff="lisi", State="b")
+    assert scene.follows() == [("zhangsan", "active", ""), ("lisi", "active", "")]
+    assert scene.leads() == [("a", "zhangsan", True), ("b", "lisi", False)]
+
+
+def test_a_customer_who_deletes_the_member_is_lost_when_nobody_is_left(scene, clock):
+    scene.tell("add_external_contact")
+    scene.tell("add_external_contact", staff="lisi")
+    clock.advance(hours=1)
+    scene.tell("del_follow_user")
+    scene.tell("del_external_contact", staff="lisi")
+    assert scene.follows() == [("zhangsan", "lost", "customer"), ("lisi", "lost", "staff")]
+    assert scene.said("lost") == [
+        {"staff": "zhangsan", "by": "customer", "left": 1}, {"staff": "lisi", "by": "staff", "left": 0},
+    ]  # fmt: skip
+
+
+def test_a_transfer_is_no_loss_and_no_new_lead(scene, clock):
+    scene.tell("add_external_contact", State="spring")
+    clock.advance(days=1)
+    scene.tell("del_external_contact", Source="DELETE_BY_TRANSFER")
+    clock.advance(seconds=3)
+    scene.tell("add_external_contact", staff="lisi")
+    assert scene.follows() == [("zhangsan", "lost", "transfer"), ("lisi", "active", "")]
+    assert scene.leads() == [("spring", "zhangsan", True)]
+
+
+def test_who_adds_again_is_a_lead_again_and_nobody_new(scene, clock):
+    scene.tell("add_external_contact", State="spring")
+    clock.advance(days=1)
+    scene.tell("del_follow_user")
+    clock.advance(days=1)
+    scene.tell("add_external_contact", State="autumn")
+    assert scene.follows() == [("zhangsan", "active", "")]
+    assert scene.leads() == [("spring", "zhangsan", True), ("autumn", "zhangsan", False)]
+    assert [told["again"] for told in scene.said("added")] == [0, 1]
+    with scene.brand as brand:
+        (follow,) = follows.of_contact(brand.contacts.find("external_userid", ZOE).id)
+    assert (follow.source, follow.since, follow.lost_at) == ("autumn", brand.now(), None)
+
+
+@pytest.mark.parametrize("order", itertools.permutations(range(3)))
+def test_add_loss_and_second_add_end_alike_in_whatever_order_they_come(scene, clock, order):
+    events = []
+    for change, state in (("add_external_contact", "a"), ("del_follow_user", ""), ("add_external_contact", "b")):
+        events.append(scene.event(change, **({"State": state} if state else {})))
+        clock.advance(seconds=60 * 1)
+    for place in order:
+        assert scene.post(events[place]).status_code == 200
+        scene.deliver()
+    assert scene.follows() == [("zhangsan", "active", "")]
+    with scene.brand as brand:
+        (follow,) = follows.of_contact(brand.contacts.find("external_userid", ZOE).id)
+    assert (follow.since, follow.lost_at) == (1_767_225_720_000, None)
+
+
+def test_a_loss_that_is_told_before_its_add_stays_one(scene, clock):
+    add = scene.event("add_external_contact", State="spring")
+    clock.advance(seconds=60 * 1)
+    scene.tell("del_follow_user")
+    scene.post(add)
+    scene.deliver()
+    assert scene.follows() == [("zhangsan", "lost", "customer")]
+    assert scene.leads() == [("spring", "zhangsan", True)]
+
+
+def test_an_edit_of_somebody_whose_add_was_not_told_makes_up_for_it(scene):
+    scene.tell("edit_external_contact", State="spring")
+    assert scene.follows() == [("zhangsan", "active", "")]
+    assert len(scene.leads()) == 1
+
+
+def test_an_edit_of_a_customer_who_deleted_the_member_brings_nobody_back(scene, clock):
+    scene.tell("add_external_contact")
+    clock.advance(seconds=60 * 1)
+    scene.tell("del_follow_user")
+    clock.advance(seconds=60 * 1)
+    scene.tell("edit_external_contact")
+    assert scene.follows() == [("zhangsan", "lost", "customer")]
+
+
+def test_a_transfer_that_failed_is_noted(scene):
+    scene.tell("add_external_contact")
+    scene.tell("transfer_fail", FailReason="customer_refused")
+    assert scene.kept()[-1][2:] == ("done", "customer_refused")
+    assert scene.follows() == [("zhangsan", "active", "")]
+
+
+class Doorkeeper(Plugin):
+    """Lets no lead in."""
+
+    name = "doorkeeper"
+    version = "1"
+    summary = "lets no lead in"
+    requires_core = ">=0.1.0.dev0,<1"
+
+    @hookimpl
+    def check_lead(self, draft) -> None:
+        raise Veto("not now", "closed")
+
+
+def test_a_lead_that_a_plugin_refuses_leaves_the_relation_which_is_a_fact(new_installation, deliver):
+    from wecom_scene import SETTINGS, Scene
+
+    made = new_installation(plugins=(WecomPlugin, Doorkeeper), acme=SETTINGS + "\n[plugins.doorkeeper]\n")
+    scene = Scene(made, "acme", deliver)
+    scene.tell("add_external_contact")
+    assert (scene.follows(), scene.leads()) == ([("zhangsan", "active", "")], [])
+
+
+def test_an_erased_person_leaves_nothing_and_does_not_come_back(scene, clock):
+    scene.tell("add_external_contact")
+    scene.tell("add_external_contact", YAN)
+    with scene.brand as brand:
+        found = brand.contacts.find("external_userid", ZOE)
+        told = brand.privacy.export(found.id, actor="officer")
+        assert ZOE in str(told["plugins"]["wecom"])
+        brand.privacy.erase(found.id, actor="officer")
+    clock.advance(days=1)
+    scene.tell("edit_external_contact")
+    scene.tell("add_external_contact", staff="lisi")
+    with scene.brand:
+        assert not any(ZOE in kept.body or kept.external == ZOE for kept in callbacks.page())
+        assert len(follows.page()) == 1
+    assert [row[2:] for row in scene.kept()[2:]] == [("refused", "suppressed")] * 2
+
+
+def test_people_who_are_merged_keep_their_relations(scene):
+    scene.tell("add_external_contact")
+    scene.tell("add_external_contact", YAN, staff="lisi")
+    with scene.brand as brand:
+        zoe, yan = (brand.contacts.find("external_userid", each) for each in (ZOE, YAN))
+        brand.contacts.merge(zoe.id, yan.id, actor="ann", reason="one person")
+        assert [(f.external, f.staff) for f in follows.of_contact(zoe.id)] == [(ZOE, "zhangsan"), (YAN, "lisi")]
+
+
+# Doors --------------------------------------------------------------------------
+
+
+def test_report_routes_and_commands_say_who_has_whom(scrm_app, clock):
+    from wecom_scene import AES_KEY, CORP, TOKEN
+
+    app = scrm_app(
+        WecomPlugin, settings={"corp_id": CORP, "callback_token": TOKEN, "callback_aes_key": AES_KEY}
+    )
+    with app.brand as brand:
+        inbox = brand.plugins["wecom"].inbox
+        inbox.keep(
+            b"<xml><CreateTime>1</CreateTime><Event>change_external_contact</Event>"
+            b"<ChangeType>add_external_contact</ChangeType><UserID>zhangsan</UserID>"
+            b"<ExternalUserID>" + ZOE.encode() + b"</ExternalUserID></xml>"
+        )
+    app.brand.deliver_twice()
+    (row,) = app.brand.report("wecom")
+    assert row == {"staff": "zhangsan", "came": 1, "active": 1, "half": 0, "lost": 0, "removed": 0}
+    client = app.brand.client("wecom:read")
+    (kept,) = client.get("plugins/wecom/callbacks").json["callbacks"]
+    assert (kept["change"], kept["state"], kept["external"]) == ("add_external_contact", "done", "wmZO...0001")
+    (follow,) = client.get("plugins/wecom/follows").json["follows"]
+    assert (follow["staff"], follow["state"]) == ("zhangsan", "active")
+    assert client.get("plugins/wecom/follows", contact=follow["contact"]).json["follows"] == [follow]
+    assert "add_external_contact" in app.command("wecom", "callbacks", "acme")
+    assert "zhangsan" in app.command("wecom", "follows", "acme", f"external_userid={ZOE}")
+    assert "zhangsan" in app.command("wecom", "report", "acme")
+
+
+def test_the_plugin_meets_the_checklist():
+    from wecom_scene import AES_KEY, CORP, TOKEN
+
+    assert_plugin_ok(
+        WecomPlugin, settings={"corp_id": CORP, "callback_token": TOKEN, "callback_aes_key": AES_KEY}
+    )
