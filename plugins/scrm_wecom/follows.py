@@ -119,9 +119,9 @@ class Follows:
         return self._told(known.external, known.staff, at, again=True, history=history)
 
     def lost(self, external: str, staff: str, at: int, by: str) -> bool:
-        """The relation ended at ``at``; False when that was known, or it began anew since. Raises Veto (``suppressed``).
+        """The relation ended at ``at``; False when that was known, or it began anew since.
 
-        ``by`` is customer, staff, transfer or sync.
+        ``by`` is customer, staff, transfer or sync. Raises Veto (``suppressed``) for an erased person.
         """
         known = pair(external, staff)
         if known is None:
@@ -182,7 +182,8 @@ class Follows:
 
     def _handed_over(self, external: str, at: int) -> bool:
         row = execute(
-            "SELECT 1 FROM wecom_follow WHERE external = ? AND lost_by = 'transfer' AND lost_at BETWEEN ? AND ? LIMIT 1",
+            "SELECT 1 FROM wecom_follow WHERE external = ? AND lost_by = 'transfer' "
+            "AND lost_at BETWEEN ? AND ? LIMIT 1",
             (external, at - TRANSFER_MS, at),
         ).fetchone()
         return row is not None

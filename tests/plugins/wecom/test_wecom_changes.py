@@ -88,7 +88,7 @@ def test_who_adds_again_is_a_lead_again_and_nobody_new(scene, clock):
     assert (follow.source, follow.since, follow.lost_at) == ("autumn", brand.now(), None)
 
 
-@pytest.mark.parametrize("order", itertools.permutations(range(3)))
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_add_loss_and_second_add_end_alike_in_whatever_order_they_come(scene, clock, order):
     events = []
     for change, state in (("add_external_contact", "a"), ("del_follow_user", ""), ("add_external_contact", "b")):
