@@ -1,4 +1,4 @@
-"""Tables of the plugin: callbacks as they came, and which member of staff has which customer."""
+"""Tables of the plugin: callbacks as they came, which member of staff has which customer, what the client shares."""
 
 from __future__ import annotations
 
@@ -53,4 +53,40 @@ class WecomFollow(BrandModel):
         table_name = "wecom_follow"
 
 
-MODELS = (WecomCallback, WecomFollow)
+class WecomToken(BrandModel):
+    """The access token of an application (``app``: a hash of it and its secret), see :mod:`.client.tokens`.
+
+    ``lease`` says who fetches a new one until ``lease_until``; ``refusal`` is why
+    WeCom gave none, which is believed until ``refused_until``.
+    """
+
+    id = pw.BigAutoField()
+    app = pw.TextField()
+    token = pw.TextField()
+    expires_at = InstantField()
+    lease = pw.TextField()
+    lease_until = InstantField()
+    refused_until = InstantField()
+    refusal = pw.TextField()
+
+    class Meta:
+        table_name = "wecom_token"
+
+
+class WecomApi(BrandModel):
+    """How often an API was called in a minute and an hour (counted from the epoch), and until when it is left alone."""
+
+    id = pw.BigAutoField()
+    api = pw.TextField()
+    minute = pw.BigIntegerField()
+    minute_calls = pw.BigIntegerField()
+    hour = pw.BigIntegerField()
+    hour_calls = pw.BigIntegerField()
+    blocked_until = InstantField()
+    strikes = pw.BigIntegerField()
+
+    class Meta:
+        table_name = "wecom_api"
+
+
+MODELS = (WecomCallback, WecomFollow, WecomToken, WecomApi)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+
+from .client.limits import PER_HOUR, PER_MINUTE
 
 NAME = "wecom"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -66,7 +69,25 @@ class CallbackSettings(Schema):
             raise ValidationError({missing: ["callback_token and callback_aes_key go together; one is missing"]})
 
 
-class Settings(CallbackSettings):
+def _base(value: str) -> None:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query:
+        raise ValidationError("must be http(s)://host[:port] without path and query")
+
+
+class ClientSettings(Schema):
+    """Settings about what is asked of WeCom."""
+
+    secret = text("secret of the application; empty: nothing is asked of WeCom", "", secret=True)
+    api = text("address of WeCom's API, or of a simulator", "https://qyapi.weixin.qq.com", validate=_base)
+    connect_timeout = whole("seconds to wait for a connection", 3, 1, 10)
+    read_timeout = whole("seconds to wait for each part of an answer", 10, 1, 20)
+    at_once = whole("calls that a process makes at one moment", 8, 1, 100)
+    calls_per_minute = whole("calls a minute to one API, of all processes together", PER_MINUTE.most, 1, 1_000_000)
+    calls_per_hour = whole("calls an hour to one API, of all processes together", PER_HOUR.most, 1, 100_000_000)
+
+
+class Settings(CallbackSettings, ClientSettings):
     """``[plugins.wecom]``."""
 
     class Meta:

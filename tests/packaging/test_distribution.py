@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOT_SHIPPED = {"__pycache__", "tests"}
 EXTRAS = (
     *("postgres", "redis", "benefitcard", "cards", "coupons", "games", "koc", "redpacket", "referral", "sms", "swap"),
-    "wechat",
+    "wechat", "wecom",
 )
 
 

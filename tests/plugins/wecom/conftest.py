@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from wecom_scene import SETTINGS, Scene
+from wecom_server import WecomServer
 
 from scrm_wecom import WecomPlugin
 
@@ -21,6 +22,20 @@ def scenes(new_installation, deliver) -> Callable[..., tuple[Scene, Scene]]:
         return tuple(Scene(installation, name, deliver) for name in ("acme", "moonco"))
 
     return make
+
+
+@pytest.fixture
+def server() -> Iterator[WecomServer]:
+    """A server that answers what the test tells it."""
+    made = WecomServer()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def calling(scenes, server) -> Scene:
+    """Acme, which may ask WeCom, played by ``server``."""
+    return scenes(acme=f'secret = "s3cret"\napi = "{server.url}"\n')[0]
 
 
 @pytest.fixture

@@ -1,0 +1,153 @@
+"""What WeCom's answers contain, as values: what has another shape is left out, and unknown values are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+CORP_TAG = 1
+"""``type`` of a tag that the corporation defines; 2 is a member's own, 3 of a rule group."""
+
+_LONGEST = 200
+
+
+def text(told: Any, name: str) -> str:
+    """A member as text, cut to what names may have; empty when it is not there or no text."""
+    value = told.get(name) if isinstance(told, Mapping) else None
+    return "".join(c for c in value if c.isprintable())[:_LONGEST].strip() if isinstance(value, str) else ""
+
+
+def number(told: Any, name: str, default: int = 0) -> int:
+    """A member as a whole number."""
+    value = told.get(name) if isinstance(told, Mapping) else None
+    return value if type(value) is int else default
+
+
+def objects(told: Any, name: str) -> Iterator[Mapping[str, Any]]:
+    """The objects of a list."""
+    value = told.get(name) if isinstance(told, Mapping) else None
+    yield from (each for each in (value if isinstance(value, list) else []) if isinstance(each, Mapping))
+
+
+def texts(told: Any, name: str) -> list[str]:
+    """The texts of a list."""
+    value = told.get(name) if isinstance(told, Mapping) else None
+    every = value if isinstance(value, list) else []
+    return [each for each in every if isinstance(each, str) and 0 < len(each) <= _LONGEST]
+
+
+@dataclass(frozen=True, slots=True)
+class FollowInfo:
+    """What a member of staff has of a customer: since when (seconds), the State, and ids of the corporation's tags.
+
+    ``add_way`` is WeCom's number for how they came (16 acquisition link, 202 assigned); unknown ones are kept.
+    """
+
+    staff: str
+    since: int
+    state: str
+    add_way: int
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A customer: ``unionid`` only where the corporation is bound to a WeChat account, and for people of WeChat."""
+
+    external: str
+    name: str
+    unionid: str
+    follows: tuple[FollowInfo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerPage:
+    """Customers of a member of staff; ``cursor`` is empty on the last page."""
+
+    customers: tuple[Customer, ...]
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class CorpTag:
+    """A tag of the corporation, and its group."""
+
+    id: str
+    name: str
+    group_id: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMember:
+    """A customer in a chat group; ``joined`` in seconds."""
+
+    external: str
+    joined: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A chat group with its customers; ``version`` grows with each change of its members."""
+
+    id: str
+    name: str
+    owner: str
+    version: str
+    members: tuple[ChatMember, ...]
+
+
+def customer_of(told: Mapping[str, Any]) -> Customer:
+    """``externalcontact/get``: one customer, each member of staff with tags as objects."""
+    follows = tuple(
+        FollowInfo(
+            text(each, "userid"), number(each, "createtime"), text(each, "state"), number(each, "add_way"),
+            tuple(text(tag, "tag_id") for tag in objects(each, "tags") if number(tag, "type") == CORP_TAG),
+        )
+        for each in objects(told, "follow_user")
+        if text(each, "userid")
+    )  # fmt: skip
+    return _customer(told.get("external_contact"), follows)
+
+
+def page_of(told: Mapping[str, Any], staff: str) -> CustomerPage:
+    """``externalcontact/batch/get_by_user``: many customers, one member each with tags as ids."""
+    found = []
+    for each in objects(told, "external_contact_list"):
+        info = each.get("follow_info")
+        follow = FollowInfo(
+            text(info, "userid") or staff, number(info, "createtime"), text(info, "state"), number(info, "add_way"),
+            tuple(texts(info, "tag_id")),
+        )  # fmt: skip
+        customer = _customer(each.get("external_contact"), (follow,))
+        if customer.external:
+            found.append(customer)
+    return CustomerPage(tuple(found), text(told, "next_cursor"))
+
+
+def _customer(told: Any, follows: tuple[FollowInfo, ...]) -> Customer:
+    return Customer(text(told, "external_userid"), text(told, "name"), text(told, "unionid"), follows)
+
+
+def corp_tags_of(told: Mapping[str, Any]) -> list[CorpTag]:
+    """``externalcontact/get_corp_tag_list`` without what is deleted."""
+    return [
+        CorpTag(text(tag, "id"), text(tag, "name"), text(group, "group_id"), text(group, "group_name"))
+        for group in objects(told, "tag_group")
+        if group.get("deleted") is not True
+        for tag in objects(group, "tag")
+        if tag.get("deleted") is not True and text(tag, "id") and text(tag, "name")
+    ]
+
+
+def chat_of(told: Mapping[str, Any]) -> Chat:
+    """``externalcontact/groupchat/get``: customers alone, staff are no contacts."""
+    group = told.get("group_chat")
+    members = tuple(
+        ChatMember(text(each, "userid"), number(each, "join_time"))
+        for each in objects(group, "member_list")
+        if number(each, "type") == 2 and text(each, "userid")
+    )
+    name, owner, version = (text(group, each) for each in ("name", "owner", "member_version"))
+    return Chat(text(group, "chat_id"), name, owner, version, members)

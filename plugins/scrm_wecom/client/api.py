@@ -1,0 +1,97 @@
+"""The calls that the plugin makes, each with its limits; page numbers are those of WeCom's documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .answers import (
+    Chat,
+    CorpTag,
+    Customer,
+    CustomerPage,
+    FollowInfo,
+    chat_of,
+    corp_tags_of,
+    customer_of,
+    page_of,
+    texts,
+)
+from .codes import SHAPE, WecomError
+
+if TYPE_CHECKING:
+    from .calls import Calls
+
+PAGE = 100
+NO_RELATION = 84061
+"""No such friends; from lists: this member has no customer, which is an empty list and no error."""
+
+GONE = frozenset({NO_RELATION, 40096, 84084})
+_MOST_PAGES = 10_000
+
+
+class Api:
+    """WeCom as one application sees it. Every method raises WecomError, and Limited where it has to wait."""
+
+    def __init__(self, calls: Calls) -> None:
+        self.calls = calls
+
+    # Customers ----------------------------------------------------------------
+
+    def staff(self) -> list[str]:
+        """Members with customer contact (dev:92571)."""
+        return texts(self.calls.read("externalcontact/get_follow_user_list"), "follow_user")
+
+    def customer(self, external: str) -> Customer | None:
+        """A customer with everybody who has them (dev:92114); None when nobody has."""
+        follows: list[FollowInfo] = []
+        name = unionid = cursor = ""
+        for _ in range(_MOST_PAGES):
+            params = {"external_userid": external, **({"cursor": cursor} if cursor else {})}
+            try:
+                told = self.calls.read("externalcontact/get", params)
+            except WecomError as error:
+                if error.errcode in GONE:
+                    return None
+                raise
+            found = customer_of(told)
+            follows += found.follows
+            name, unionid = name or found.name, unionid or found.unionid
+            cursor = str(told.get("next_cursor") or "")
+            if not cursor:
+                return Customer(external, name, unionid, tuple(follows))
+        raise WecomError("externalcontact/get: the pages do not end", kind=SHAPE)
+
+    def customers(self, staff: str, cursor: str = "") -> CustomerPage:
+        """A page of a member's customers (dev:92994)."""
+        body = {"userid_list": [staff], "cursor": cursor, "limit": PAGE}
+        try:
+            return page_of(self.calls.read("externalcontact/batch/get_by_user", body=body), staff)
+        except WecomError as error:
+            if error.errcode == NO_RELATION:
+                return CustomerPage((), "")
+            raise
+
+    # Tags ---------------------------------------------------------------------
+
+    def tags(self) -> list[CorpTag]:
+        """Every tag of the corporation (dev:92696)."""
+        return corp_tags_of(self.calls.read("externalcontact/get_corp_tag_list", body={"tag_id": [], "group_id": []}))
+
+    def mark(self, staff: str, external: str, add: Sequence[str], remove: Sequence[str]) -> None:
+        """Tags of one member's customer (dev:92697): added and taken in one call. Twice is as good as once."""
+        body = {"userid": staff, "external_userid": external, "add_tag": list(add), "remove_tag": list(remove)}
+        self.calls.act("externalcontact/mark_tag", body, repeatable=True)
+
+    # Chat groups --------------------------------------------------------------
+
+    def chat(self, chat_id: str) -> Chat:
+        """A chat group (dev:92122)."""
+        body = {"chat_id": chat_id, "need_name": 0}
+        return chat_of(self.calls.read("externalcontact/groupchat/get", body=body))
+
+    # Messages -----------------------------------------------------------------
+
+    def welcome(self, welcome_code: str, content: Mapping[str, Any]) -> None:
+        """The welcome of one add (dev:92137): within 20 seconds, once; never repeated by itself."""
+        self.calls.act("externalcontact/send_welcome_msg", {"welcome_code": welcome_code, **content})

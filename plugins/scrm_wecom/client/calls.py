@@ -1,0 +1,156 @@
+"""One call to WeCom: counted, with the shared token, repeated only where repeating is safe.
+
+=====================================  ==========================================
+what happened                          what follows
+=====================================  ==========================================
+no connection                          nothing was done: tried again, 3 times
+no whole answer                        a call that only reads is tried again; of one
+                                       that acts nobody knows: kind ``uncertain``
+40014, 42001                           the token is fetched anew, once, and the call repeated once
+-1, 6000                               a call that only reads is tried again; else ``busy``
+45033 too many at one moment           not done: tried again after growing pauses
+45009                                  the API is left alone (:mod:`.limits`)
+any other code                         an error that says what to do (:mod:`.codes`)
+=====================================  ==========================================
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from scrm_core.api import PluginError
+
+from .codes import AWAY, BUSY, CROWDED, RATE, SHAPE, TOKEN, UNCERTAIN, WecomError, meaning_of, refused
+from .limits import Counter
+from .tokens import Tokens
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+ANSWER_BYTES = 8 * 1024 * 1024
+"""The longest answer: a hundred customers with everything that staff wrote are below 1 MB."""
+
+TRIES = 3
+PAUSES = (0.2, 0.6, 1.5)
+MOST_TOKEN = 512
+_IDLE_SECONDS = 5.0
+
+log = logging.getLogger("scrm.plugin.wecom")
+
+
+class Calls:
+    """Calls of one brand's application; several threads use it. Use it outside transactions."""
+
+    def __init__(self, brand: Brand, settings: Mapping[str, Any], pause: Callable[[float], None] = time.sleep) -> None:
+        self.brand = brand
+        self._settings = settings
+        self._base = settings["api"].rstrip("/")
+        self._pause = pause
+        self._counter = Counter(brand, settings["calls_per_minute"], settings["calls_per_hour"])
+        application = "\0".join((self._base, settings["corp_id"], settings["secret"]))
+        self._tokens = Tokens(brand, application, self._fetch_token, pause)
+        self._places = threading.BoundedSemaphore(settings["at_once"])
+        self._lock = threading.Lock()
+        self._client: Any = None
+
+    def read(self, api: str, params: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None) -> Any:
+        """The answer of a call that changes nothing there; with ``body`` a POST. Raises WecomError, Limited."""
+        return self._call(api, params or {}, body, safe=True)
+
+    def act(self, api: str, body: Mapping[str, Any], *, repeatable: bool = False) -> Any:
+        """The answer of a call that changes something; ``repeatable``: twice is as good as once. Raises the same."""
+        return self._call(api, {}, body, safe=repeatable)
+
+    def _call(self, api: str, params: Mapping[str, str], body: Mapping[str, Any] | None, *, safe: bool) -> Any:
+        renewed = False
+        for attempt in range(TRIES + 2):
+            token = self._tokens.get()
+            self._counter.take(api)
+            try:
+                return self._ask(api, {**params, "access_token": token}, body)
+            except WecomError as error:
+                if error.kind == TOKEN and not renewed:
+                    self._tokens.drop(token)
+                    renewed = True
+                    continue
+                again = error.kind in (AWAY, CROWDED) or (safe and error.kind in (BUSY, UNCERTAIN))
+                if error.kind == RATE:
+                    raise self._counter.block(api) from None
+                if not again or attempt - renewed >= TRIES:
+                    raise
+                self._pause(PAUSES[attempt - renewed])
+        raise AssertionError("unreachable")
+
+    def _fetch_token(self) -> tuple[str, int]:
+        self._counter.take("gettoken")
+        who = {"corpid": self._settings["corp_id"], "corpsecret": self._settings["secret"]}
+        told = self._ask("gettoken", who, None)
+        token, seconds = told.get("access_token"), told.get("expires_in")
+        if not isinstance(token, str) or not 0 < len(token) <= MOST_TOKEN or type(seconds) is not int:
+            raise WecomError("gettoken: the answer has no token", kind=SHAPE)
+        return token, seconds
+
+    def _ask(self, api: str, params: Mapping[str, str], body: Mapping[str, Any] | None) -> dict[str, Any]:
+        with self._places:
+            status, data = self._send(api, params, body)
+        try:
+            told = json.loads(data)
+        except (ValueError, RecursionError):
+            told = None
+        errcode = told.get("errcode", 0) if isinstance(told, dict) else None
+        if not isinstance(told, dict) or type(errcode) is not int:
+            # A proxy's page, say. What acts may have been done behind it.
+            raise WecomError(f"{api}: status {status} without an answer of WeCom's", kind=UNCERTAIN)
+        if errcode:
+            error = refused(api, errcode)
+            level = logging.INFO if meaning_of(errcode).kind in (TOKEN, CROWDED, BUSY) else logging.WARNING
+            log.log(level, "%s", error)
+            raise error
+        return told
+
+    def _send(self, api: str, params: Mapping[str, str], body: Mapping[str, Any] | None) -> tuple[int, bytes]:
+        import httpx
+
+        # Real UTF-8: some APIs refuse \uXXXX (40033).
+        content = None if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        headers = {"Accept-Encoding": "identity", "User-Agent": "scrm-wecom"}
+        if content is not None:
+            headers["Content-Type"] = "application/json; charset=utf-8"
+        answer = bytearray()
+        try:
+            with self._open().stream(
+                "GET" if body is None else "POST", f"{self._base}/cgi-bin/{api}", params=dict(params), headers=headers,
+                content=content,
+            ) as response:  # fmt: skip
+                for chunk in response.iter_raw():
+                    answer += chunk
+                    if len(answer) > ANSWER_BYTES:
+                        raise WecomError(f"{api}: the answer is longer than {ANSWER_BYTES} bytes", kind=UNCERTAIN)
+                return response.status_code, bytes(answer)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as exc:
+            raise WecomError(f"{api}: no connection to WeCom ({type(exc).__name__})", kind=AWAY) from None
+        except httpx.HTTPError as exc:
+            # The address holds the token: only the kind of failure is told.
+            raise WecomError(f"{api}: no whole answer of WeCom ({type(exc).__name__})", kind=UNCERTAIN) from None
+
+    def _open(self) -> Any:
+        with self._lock:
+            if self._client is None:
+                try:
+                    import httpx
+                except ImportError:
+                    raise PluginError("calling WeCom needs httpx: pip install 'scrm[wecom]'") from None
+                # httpx notes every address at level INFO: with the token in it.
+                logging.getLogger("httpx").setLevel(logging.WARNING)
+                self._client = httpx.Client(
+                    timeout=httpx.Timeout(self._settings["read_timeout"], connect=self._settings["connect_timeout"]),
+                    limits=httpx.Limits(max_connections=None, keepalive_expiry=_IDLE_SECONDS),
+                    follow_redirects=False,
+                    trust_env=False,
+                )
+            return self._client
