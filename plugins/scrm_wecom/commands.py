@@ -9,6 +9,7 @@ from scrm_core.api import CommandSession, find_contact, json_option, of_brand, p
 from . import callbacks, follows
 from .report import wecom_report
 from .schemas import NAME
+from .simulator.commands import add_commands as add_simulator_commands
 from .views import callback_view, follow_view
 
 CALLBACK = ["id", "received_at", "event", "change", "external", "state", "note"]
@@ -61,3 +62,6 @@ def follow_list(session: CommandSession, brand_id: str, contact: str, as_json: b
         found = follows.of_contact(find_contact(brand, contact).id)
         views = [follow_view(follow, brand) for follow in found]
     session.show(FOLLOW, [[view[name] for name in FOLLOW] for view in views], as_json=as_json)
+
+
+add_simulator_commands(group)
