@@ -120,13 +120,17 @@ class Rates:
 
     def begin(self, api: str, corpid: str) -> bool:
         """A call begins; False when too many of it run already. :meth:`end` it in either case."""
-        running = self._running.get((corpid, api), 0)
+        running = self.running(api, corpid)
         self._running[corpid, api] = running + 1
         return self.limits.concurrent is None or running < self.limits.concurrent
 
     def end(self, api: str, corpid: str) -> None:
         """A call has ended."""
         self._running[corpid, api] -= 1
+
+    def running(self, api: str, corpid: str) -> int:
+        """How many calls run now."""
+        return self._running.get((corpid, api), 0)
 
     def wrong_secret(self, ip: str, now: int) -> None:
         """Note a wrong secret: too many of them within an hour ban the address for an hour."""
