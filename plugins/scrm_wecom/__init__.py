@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
-from scrm_core.api import Job, PersonQuery, Plugin, PluginEvent, Report, ReportTable, hookimpl
+from scrm_core.api import (
+    Gateway,
+    Job,
+    PersonQuery,
+    Plugin,
+    PluginEvent,
+    Report,
+    ReportTable,
+    Sender,
+    TagAdded,
+    TagRemoved,
+    hookimpl,
+)
 
 from .callbacks import TOLD, Inbox
+from .gateway import WelcomeGateway
+from .greetings import CHANNEL, SENDER
 from .models import MODELS
 from .pages import pages_blueprint
 from .report import wecom_report
@@ -28,10 +43,14 @@ class WecomPlugin(Plugin):
     migrations = "migrations"
     blueprint = blueprint
     pages = pages_blueprint
-    permissions = {"wecom:read": "see callbacks, staff and who has whom"}
+    permissions = {
+        "wecom:read": "see callbacks, staff, who has whom, welcomes and the full sync",
+        "wecom:write": "say what people hear who add a member of staff",
+    }
     commands = "scrm_wecom.commands:group"
-    jobs = (Job("tidy", 86_400, "tidy"),)
+    jobs = (Job("work", 60, "work"), Job("tidy", 86_400, "tidy"))
     reports = {NAME: Report("report", "WeCom 企业微信")}
+    senders = {SENDER: Sender(CHANNEL, "WeCom welcome 企业微信欢迎语", "welcome_gateway")}
 
     @cached_property
     def wecom(self) -> Wecom:
@@ -48,9 +67,28 @@ class WecomPlugin(Plugin):
         if (event.plugin, event.name) == (NAME, TOLD):
             self.wecom.changes.apply(int(event.fields["callback"]))
 
+    @hookimpl
+    def on_tag(self, event: TagAdded) -> None:
+        self.wecom.labels.added(event)
+
+    @hookimpl
+    def on_untag(self, event: TagRemoved) -> None:
+        self.wecom.labels.removed(event)
+
+    def welcome_gateway(self) -> Gateway:
+        """The sender of welcomes; raises Conflict where no secret is set."""
+        return WelcomeGateway(self.brand, self.wecom.api)
+
+    def brand_warnings(self) -> Iterable[str]:
+        return list(self.wecom.warnings())
+
     def report(self) -> ReportTable:
         """The report ``wecom``."""
         return wecom_report()
+
+    def work(self) -> None:
+        """The job: ask and tell WeCom what waits, and go on with the full sync."""
+        self.log.info("%s", self.wecom.work())
 
     def tidy(self) -> None:
         """The job: remove old callbacks."""

@@ -10,25 +10,33 @@ from typing import TYPE_CHECKING
 
 from scrm_core.api import Invalid, Veto
 
-from . import callbacks
+from . import callbacks, tasks
 from .callbacks import Callback
-from .follows import CUSTOMER, STAFF, SUPPRESSED, TRANSFER, Follows, pair
+from .follows import CUSTOMER, STAFF, SUPPRESSED, TRANSFER, pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from scrm_core.api import Brand
 
-CONTACT = "change_external_contact"
+    from .follows import Follows
+    from .greetings import Greetings
+    from .people import People
+
+CONTACT, CHAT, TAG = "change_external_contact", "change_external_chat", "change_external_tag"
 BY_TRANSFER = "DELETE_BY_TRANSFER"
+CHAT_MS = 2_000
+"""WeCom writes a chat group a moment after it tells of it (dev:92277)."""
 
 
 class Changes:
     """Applies callbacks of one brand, each once."""
 
-    def __init__(self, brand: Brand) -> None:
+    def __init__(self, brand: Brand, follows: Follows, people: People, greetings: Greetings) -> None:
         self.brand = brand
-        self.follows = Follows(brand)
+        self.follows = follows
+        self.people = people
+        self.greetings = greetings
         self._contact: dict[str, Callable[[Callback, Mapping[str, str]], str]] = {
             "add_external_contact": self._added,
             "add_half_external_contact": self._half_added,
@@ -36,6 +44,7 @@ class Changes:
             "del_external_contact": self._deleted,
             "del_follow_user": self._deleted_by_customer,
             "transfer_fail": self._transfer_failed,
+            "msg_audit_approved": self._agreed,
         }
 
     def apply(self, callback_id: int) -> None:
@@ -64,6 +73,10 @@ class Changes:
             callbacks.settle(found.id, "done", note)
 
     def _handler(self, found: Callback) -> Callable[[Callback, Mapping[str, str]], str] | None:
+        if found.event == CHAT and found.change in ("create", "update", "dismiss"):
+            return self._chat
+        if found.event == TAG and found.change in ("create", "update", "delete", "shuffle"):
+            return self._tag
         return self._contact.get(found.change) if found.event == CONTACT else None
 
     # Customers ----------------------------------------------------------------
@@ -77,10 +90,24 @@ class Changes:
     def _begin(self, found: Callback, fields: Mapping[str, str], *, half: bool) -> str:
         external, staff = _pair(fields)
         made = self.follows.added(external, staff, found.at, source=fields.get("State", ""), half=half)
-        return "" if made is not None else "known"
+        tasks.want(self.brand, tasks.CUSTOMER, external)
+        greeted = self._greet(found, fields)
+        return greeted or ("" if made is not None else "known")
+
+    def _greet(self, found: Callback, fields: Mapping[str, str]) -> str:
+        """Greet who brought a code; returns why not, which stays with the callback."""
+        follow = pair(*_pair(fields))
+        code = fields.get("WelcomeCode", "")
+        if not code or follow is None or follow.state == "lost":
+            return ""
+        return self.greetings.greet(follow, code, found.at)
+
+    def _agreed(self, found: Callback, fields: Mapping[str, str]) -> str:
+        return self._greet(found, fields)
 
     def _edited(self, found: Callback, fields: Mapping[str, str]) -> str:
         external, staff = _pair(fields)
+        tasks.want(self.brand, tasks.CUSTOMER, external)
         if pair(external, staff) is not None:
             return ""  # also of a customer who deleted the member: the member may go on writing remarks
         self.follows.added(external, staff, found.at, source=fields.get("State", ""))
@@ -98,6 +125,24 @@ class Changes:
     def _transfer_failed(self, found: Callback, fields: Mapping[str, str]) -> str:
         _pair(fields)
         return fields.get("FailReason", "")[:200]
+
+
+    # Groups and tags ----------------------------------------------------------
+
+    def _chat(self, found: Callback, fields: Mapping[str, str]) -> str:
+        chat_id = fields.get("ChatId", "")
+        if not chat_id:
+            raise Invalid("the callback names no ChatId", field="ChatId")
+        if found.change == "dismiss":
+            self.people.dismiss_chat(chat_id, found.at)
+        else:
+            tasks.want(self.brand, tasks.CHAT, chat_id, after_ms=CHAT_MS)
+        return ""
+
+    def _tag(self, found: Callback, fields: Mapping[str, str]) -> str:
+        # One tag changes seldom, and a list of all of them is one call: what was missed is made up for.
+        tasks.want(self.brand, tasks.TAGS)
+        return ""
 
 
 def _pair(fields: Mapping[str, str]) -> tuple[str, str]:

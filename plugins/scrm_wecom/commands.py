@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import click
 
-from scrm_core.api import CommandSession, find_contact, json_option, of_brand, paged
+from scrm_core.api import (
+    Brand,
+    CommandSession,
+    Invalid,
+    actor_option,
+    find_contact,
+    json_option,
+    of_brand,
+    paged,
+)
 
-from . import callbacks, follows
+from . import callbacks, follows, sync
 from .report import wecom_report
-from .schemas import NAME
+from .schemas import AUDIENCES, NAME
+from .service import Wecom
 from .simulator.commands import add_commands as add_simulator_commands
-from .views import callback_view, follow_view
+from .sync import SyncView
+from .views import callback_view, follow_view, sync_view, welcome_view
 
 CALLBACK = ["id", "received_at", "event", "change", "external", "state", "note"]
+WELCOME = ["channel", "audience", "text", "attachments", "at"]
+MOST_SECONDS = 86_400.0
 FOLLOW = ["contact", "staff", "state", "source", "since", "lost_at", "lost_by"]
+
+
+def _of(brand: Brand) -> Wecom:
+    return Wecom(brand, brand.plugin(NAME).settings)
 
 
 @click.group(name=NAME)
@@ -62,6 +83,93 @@ def follow_list(session: CommandSession, brand_id: str, contact: str, as_json: b
         found = follows.of_contact(find_contact(brand, contact).id)
         views = [follow_view(follow, brand) for follow in found]
     session.show(FOLLOW, [[view[name] for name in FOLLOW] for view in views], as_json=as_json)
+
+
+@group.command("sync")
+@of_brand
+@click.option("--stop", is_flag=True, help="End the sync that runs, unfinished.")
+@click.option("--show", is_flag=True, help="Only say how far it is.")
+@json_option
+def sync_command(session: CommandSession, brand_id: str, stop: bool, show: bool, as_json: bool) -> None:
+    """Take every customer of every member 全量同步; goes on where an earlier one stopped, and the job does so too."""
+    with session.brand(brand_id) as brand:
+        wecom = _of(brand)
+        if stop:
+            wecom.full_sync.stop()
+        elif not show:
+            wecom.full_sync.begin()
+            wecom.full_sync.run(MOST_SECONDS, _progress)
+        found = sync.latest()
+        view = {"state": "none"} if found is None else sync_view(found, brand)
+    session.show_record(view, as_json=as_json)
+
+
+def _progress(view: SyncView) -> None:
+    click.echo(f"{view.staff_done} of {view.staff} members, {view.customers} customers", err=True)
+
+
+@group.command("work")
+@of_brand
+def work(session: CommandSession, brand_id: str) -> None:
+    """Do now what the job does every minute: ask and tell WeCom what waits."""
+    with session.brand(brand_id) as brand:
+        told = _of(brand).work()
+    click.echo(told)
+
+
+@group.group("welcome")
+def welcome() -> None:
+    """What people hear who add a member of staff 欢迎语."""
+
+
+@welcome.command("list")
+@of_brand
+@json_option
+def welcome_list(session: CommandSession, brand_id: str, as_json: bool) -> None:
+    """Every welcome, the general ones first."""
+    with session.brand(brand_id) as brand:
+        views = [welcome_view(each, brand) for each in _of(brand).greetings.all()]
+    rows = [
+        [each["channel"], each["audience"], *_said(each["content"]), each["at"]] if not as_json
+        else [each["channel"], each["audience"], each["content"].get("text", {}).get("content", ""),
+              each["content"].get("attachments", []), each["at"]]
+        for each in views
+    ]  # fmt: skip
+    session.show(WELCOME, rows, as_json=as_json)
+
+
+def _said(content: dict[str, Any]) -> tuple[str, int]:
+    return content.get("text", {}).get("content", ""), len(content.get("attachments", []))
+
+
+@welcome.command("set")
+@of_brand
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--channel", default="", help="For who comes through this channel; without it for everybody else.")
+@click.option("--audience", type=click.Choice(AUDIENCES), help="For these alone.")
+@actor_option
+def welcome_set(
+    session: CommandSession, brand_id: str, file: Path, channel: str, audience: str | None, actor: str
+) -> None:
+    """Say what is in FILE, a JSON object with text and attachments."""
+    try:
+        content = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as exc:
+        raise Invalid(f"{file} is no JSON file in UTF-8: {exc}", field="file") from exc
+    with session.brand(brand_id) as brand:
+        _of(brand).greetings.put(content, channel=channel, audience=audience or "", actor=actor)
+    click.echo("set")
+
+
+@welcome.command("remove")
+@of_brand
+@click.option("--channel", default="", help="Of this channel.")
+@click.option("--audience", type=click.Choice(AUDIENCES), help="Of this audience.")
+def welcome_remove(session: CommandSession, brand_id: str, channel: str, audience: str | None) -> None:
+    """Say it no more."""
+    with session.brand(brand_id) as brand:
+        _of(brand).greetings.remove(channel, audience or "")
+    click.echo("removed")
 
 
 add_simulator_commands(group)

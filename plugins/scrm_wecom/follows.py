@@ -110,8 +110,8 @@ class Follows:
             return None
         self._came(known.external, known.staff, at, source, history, lead=True)
         changed = execute(
-            "UPDATE wecom_follow SET state = ?, since = ?, source = ?, lost_at = NULL, lost_by = '' "
-            "WHERE id = ? AND state = 'lost' AND lost_at = ?",
+            "UPDATE wecom_follow SET state = ?, since = ?, source = ?, lost_at = NULL, lost_by = '', "
+            "welcomed_at = NULL WHERE id = ? AND state = 'lost' AND lost_at = ?",
             (state, at, source, known.id, known.lost_at),
         )
         if not changed.rowcount:

@@ -1,10 +1,10 @@
-"""Tables of the plugin: callbacks as they came, which member of staff has which customer, what the client shares."""
+"""Tables of the plugin: callbacks, who has whom, what the client shares, tags, welcomes, full syncs."""
 
 from __future__ import annotations
 
 import peewee as pw
 
-from scrm_core.api import BrandModel, Contact, InstantField
+from scrm_core.api import BrandModel, Contact, InstantField, Tag
 
 
 class WecomCallback(BrandModel):
@@ -36,7 +36,10 @@ class WecomFollow(BrandModel):
     ``state``: half (the customer added, the member has not added back), active or
     lost. ``since`` is when it began, null where only its end was told;
     ``lost_by``: customer (流失), staff, transfer, or sync (found missing).
-    ``source`` is the State that it came with (渠道参数).
+    ``source`` is the State that it came with (渠道参数). ``tags`` are ids of the
+    corporation's tags that the member has given in WeCom, ``pushed`` those of them
+    that came from here (JSON). ``welcomed_at`` is when the beginning was greeted,
+    ``seen`` the full sync that saw it last.
     """
 
     id = pw.BigAutoField()
@@ -48,6 +51,10 @@ class WecomFollow(BrandModel):
     since = InstantField(null=True)
     lost_at = InstantField(null=True)
     lost_by = pw.TextField(default="")
+    tags = pw.TextField(default="[]")
+    pushed = pw.TextField(default="[]")
+    welcomed_at = InstantField(null=True)
+    seen = pw.BigIntegerField(default=0)
 
     class Meta:
         table_name = "wecom_follow"
@@ -89,4 +96,92 @@ class WecomApi(BrandModel):
         table_name = "wecom_api"
 
 
-MODELS = (WecomCallback, WecomFollow, WecomToken, WecomApi)
+class WecomTask(BrandModel):
+    """What WeCom has to be asked or told, see :mod:`.tasks`; ``asked`` counts how often it was wanted."""
+
+    id = pw.BigAutoField()
+    kind = pw.TextField()
+    ref = pw.TextField()
+    asked = pw.BigIntegerField()
+    due_at = InstantField()
+    lease_until = InstantField()
+    attempts = pw.BigIntegerField()
+    error = pw.TextField()
+
+    class Meta:
+        table_name = "wecom_task"
+
+
+class WecomTag(BrandModel):
+    """A tag of the corporation (企业标签) by WeCom's ids, and the brand's tag that it is."""
+
+    id = pw.BigAutoField()
+    key = pw.TextField()
+    name = pw.TextField()
+    group_key = pw.TextField()
+    group_name = pw.TextField()
+    tag = pw.ForeignKeyField(Tag)
+
+    class Meta:
+        table_name = "wecom_tag"
+
+
+class WecomMark(BrandModel):
+    """A tag that a relation is to have in WeCom (``wanted`` 1) or to lose (0); gone once it is so."""
+
+    id = pw.BigAutoField()
+    follow = pw.ForeignKeyField(WecomFollow, on_delete="CASCADE")
+    key = pw.TextField()
+    wanted = pw.BigIntegerField()
+
+    class Meta:
+        table_name = "wecom_mark"
+
+
+class WecomWelcome(BrandModel):
+    """What is said to who comes through a channel (empty: any), in the variant for an audience (empty: everybody)."""
+
+    id = pw.BigAutoField()
+    channel = pw.TextField()
+    audience = pw.TextField()
+    content = pw.TextField()
+    actor = pw.TextField()
+    at = InstantField()
+
+    class Meta:
+        table_name = "wecom_welcome"
+
+
+class WecomSync(BrandModel):
+    """A full sync: running (one at most), done or stopped. ``error`` is what its last turn ended with."""
+
+    id = pw.BigAutoField()
+    state = pw.TextField()
+    started_at = InstantField()
+    finished_at = InstantField(null=True)
+    waits_until = InstantField()
+    error = pw.TextField()
+
+    class Meta:
+        table_name = "wecom_sync"
+
+
+class WecomStretch(BrandModel):
+    """One member's part of a sync; ``cursor`` is that of the page which comes next."""
+
+    id = pw.BigAutoField()
+    sync = pw.ForeignKeyField(WecomSync)
+    staff = pw.TextField()
+    cursor = pw.TextField()
+    pages = pw.BigIntegerField()
+    customers = pw.BigIntegerField()
+    done = pw.BigIntegerField()
+
+    class Meta:
+        table_name = "wecom_stretch"
+
+
+MODELS = (
+    WecomCallback, WecomFollow, WecomToken, WecomApi, WecomTask, WecomTag, WecomMark, WecomWelcome, WecomSync,
+    WecomStretch,
+)  # fmt: skip

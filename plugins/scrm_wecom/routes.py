@@ -6,15 +6,18 @@ from typing import Any
 
 import flask
 
-from scrm_core.api import current_brand, next_after, permission, query_number
+from scrm_core.api import current_actor, current_brand, load_body, next_after, permission, query_number
 
-from . import callbacks, follows
+from . import callbacks, follows, sync
+from .greetings import Greetings
 from .report import wecom_report
-from .views import callback_view, follow_view
+from .schemas import WelcomeBody
+from .views import callback_view, follow_view, sync_view, welcome_view
 
 blueprint = flask.Blueprint("wecom", __name__)
 
 READ = "wecom:read"
+WRITE = "wecom:write"
 
 
 @blueprint.get("/report")
@@ -45,3 +48,37 @@ def follow_list() -> Any:
         return flask.jsonify({"follows": [follow_view(f, brand) for f in found], "next": None})
     found = follows.page(after=query_number("after", 0), limit=limit)
     return flask.jsonify({"follows": [follow_view(f, brand) for f in found], "next": next_after(found, limit)})
+
+
+@blueprint.get("/sync")
+@permission(READ)
+def sync_state() -> Any:
+    """How far the newest full sync is; ``sync`` is null where none was begun."""
+    found = sync.latest()
+    return flask.jsonify({"sync": None if found is None else sync_view(found, current_brand())})
+
+
+@blueprint.get("/welcomes")
+@permission(READ)
+def welcome_list() -> Any:
+    """Every welcome."""
+    brand = current_brand()
+    return flask.jsonify({"welcomes": [welcome_view(each, brand) for each in Greetings(brand).all()]})
+
+
+@blueprint.put("/welcomes")
+@permission(WRITE)
+def welcome_put() -> Any:
+    """Say what people hear: for a ``channel`` and an ``audience``, or for everybody else."""
+    body = load_body(WelcomeBody(), flask.request.get_json())
+    brand = current_brand()
+    return flask.jsonify(welcome_view(Greetings(brand).put(**body, actor=current_actor()), brand))
+
+
+@blueprint.delete("/welcomes")
+@permission(WRITE)
+def welcome_remove() -> Any:
+    """Say it no more."""
+    args = flask.request.args
+    Greetings(current_brand()).remove(args.get("channel", ""), args.get("audience", ""))
+    return flask.jsonify({"removed": True})

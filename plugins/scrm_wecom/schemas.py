@@ -11,6 +11,8 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate, valida
 from .client.limits import PER_HOUR, PER_MINUTE
 
 NAME = "wecom"
+AUDIENCES = ("new", "known", "buyer", "member")
+"""Whom a welcome may be for: who came for the first time, is known, has bought, is a member."""
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _AES_KEY = re.compile(r"[A-Za-z0-9]{43}\Z")
 _TOKEN = re.compile(r"[A-Za-z0-9]{3,32}\Z")
@@ -85,6 +87,17 @@ class ClientSettings(Schema):
     at_once = whole("calls that a process makes at one moment", 8, 1, 100)
     calls_per_minute = whole("calls a minute to one API, of all processes together", PER_MINUTE.most, 1, 1_000_000)
     calls_per_hour = whole("calls an hour to one API, of all processes together", PER_HOUR.most, 1, 100_000_000)
+
+
+class WelcomeBody(Schema):
+    """What people hear: text and attachments as WeCom takes them."""
+
+    class Meta:
+        unknown = RAISE
+
+    channel = fields.String(load_default="", validate=validate.Length(0, 200))
+    audience = fields.String(load_default="", validate=validate.OneOf(["", *AUDIENCES]))
+    content = fields.Dict(required=True)
 
 
 class Settings(CallbackSettings, ClientSettings):

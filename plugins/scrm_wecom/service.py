@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import PersonQuery, fetch_in, iso, transactional
+from scrm_core.api import Conflict, PersonQuery, fetch_in, iso, transactional
 
-from . import callbacks
+from . import callbacks, sync, tasks
 from .callbacks import Inbox
 from .changes import Changes
+from .client.api import Api
+from .client.calls import Calls
+from .follows import Follows
+from .greetings import Greetings
+from .labels import Labels
+from .people import People
+from .sync import FullSync
+from .work import ROUND_SECONDS, Work
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -30,16 +39,76 @@ class Wecom:
         return Inbox(self.brand, self.settings)
 
     @cached_property
+    def follows(self) -> Follows:
+        """Who has whom."""
+        return Follows(self.brand)
+
+    @cached_property
+    def labels(self) -> Labels:
+        """Tags both ways."""
+        return Labels(self.brand)
+
+    @cached_property
+    def people(self) -> People:
+        """Customers as WeCom tells them."""
+        return People(self.brand, self.follows, self.labels)
+
+    @cached_property
+    def greetings(self) -> Greetings:
+        """Welcomes."""
+        return Greetings(self.brand)
+
+    @cached_property
     def changes(self) -> Changes:
         """What callbacks do."""
-        return Changes(self.brand)
+        return Changes(self.brand, self.follows, self.people, self.greetings)
+
+    @cached_property
+    def api(self) -> Api:
+        """WeCom's API; raises Conflict (``no_secret``) where no secret is set."""
+        if not self.settings["secret"]:
+            raise Conflict("asking WeCom needs `secret` in [plugins.wecom]", code="no_secret")
+        return Api(Calls(self.brand, self.settings))
+
+    @property
+    def full_sync(self) -> FullSync:
+        """The full sync."""
+        return FullSync(self.brand, self.api, self.people, self.labels)
+
+    def work(self) -> str:
+        """What the job does every minute: tasks that wait, then the sync that runs. Returns what came of it."""
+        if not self.settings["secret"]:
+            return "no secret: nothing is asked of WeCom"
+        done = Work(self.brand, self.api, self.people, self.labels).run()
+        running = sync.latest()
+        if running is not None and running.state == "running" and not done.error:
+            self.full_sync.run(ROUND_SECONDS)
+        return f"{done.done} tasks done, {done.put_off} put off {done.error}".strip()
+
+    def warnings(self) -> Iterable[str]:
+        """What people should look at: tasks that WeCom refuses, a sync that cannot go on."""
+        for kind, count, error in tasks.waiting():
+            if error:
+                yield f"{count} tasks ({kind}) wait: {error}"
+        running = sync.latest()
+        if running is not None and running.state == "running" and running.error:
+            yield f"the full sync waits: {running.error}"
 
     def tidy(self) -> int:
-        """Remove callbacks that are older than the setting says, page by page; returns how many."""
+        """Remove callbacks that are older than the setting says, page by page; returns how many.
+
+        The tags are read anew each day: that a callback about one was lost is not told.
+        """
+        if self.settings["secret"]:
+            self._want_tags()
         before, removed = self.brand.now() - self.settings["keep_callbacks_days"] * DAY_MS, 0
         while page := self._forget(before):
             removed += page
         return removed
+
+    @transactional
+    def _want_tags(self) -> None:
+        tasks.want(self.brand, tasks.TAGS)
 
     @transactional
     def _forget(self, before: int) -> int:
@@ -60,8 +129,11 @@ class Wecom:
 
     @transactional
     def erase(self, query: PersonQuery) -> None:
-        """Take the person out of the callbacks."""
-        callbacks.blank(externals_of(query))
+        """Take the person out of the callbacks and of what waits."""
+        externals = externals_of(query)
+        callbacks.blank(externals)
+        for external in externals:
+            tasks.forget(external)
 
 
 def externals_of(query: PersonQuery) -> list[str]:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from .callbacks import Callback
     from .follows import Follow
+    from .greetings import Welcome
+    from .sync import SyncView
 
 
 def callback_view(callback: Callback, brand: Brand) -> dict[str, Any]:
@@ -38,4 +40,29 @@ def follow_view(follow: Follow, brand: Brand) -> dict[str, Any]:
         "since": iso(follow.since, brand.zone),
         "lost_at": iso(follow.lost_at, brand.zone),
         "lost_by": follow.lost_by,
+    }
+
+
+def welcome_view(welcome: Welcome, brand: Brand) -> dict[str, Any]:
+    """A welcome as it goes to WeCom."""
+    return {
+        "channel": welcome.channel,
+        "audience": welcome.audience,
+        "content": welcome.content,
+        "actor": welcome.actor,
+        "at": iso(welcome.at, brand.zone),
+    }
+
+
+def sync_view(sync: SyncView, brand: Brand) -> dict[str, Any]:
+    """How far a full sync is."""
+    return {
+        "state": sync.state,
+        "staff": sync.staff,
+        "staff_done": sync.staff_done,
+        "customers": sync.customers,
+        "started_at": iso(sync.started_at, brand.zone),
+        "finished_at": iso(sync.finished_at, brand.zone),
+        "waits_until": iso(sync.waits_until or None, brand.zone),
+        "error": sync.error,
     }

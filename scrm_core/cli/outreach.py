@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 
 from ..clock import iso
-from ..values.identities import normalise_phone
-from ..values.masking import mask_phone
+from ..outreach.judging import normal_address, shown_address
 from .output import json_option
 from .session import Session
 
@@ -53,7 +52,7 @@ def unknown(session: Session, brand: str, owner: str, code: str, as_json: bool) 
     with session.core_brand(brand) as opened:
         run = opened.outreach.run(owner, code)
         rows = [
-            (each.uid, mask_phone(each.address), iso(each.at, opened.zone), each.reason, each.code)
+            (each.uid, shown_address(run.channel, each.address), iso(each.at, opened.zone), each.reason, each.code)
             for each in opened.outreach.messages(run.id, state="unknown", limit=1_000)
         ]
     session.show(["message", "address", "sent_at", "reason", "code"], rows, as_json=as_json)
@@ -79,13 +78,13 @@ def settle(session: Session, brand: str, message: str, state: str) -> None:
 @click.option("--all", "everything", is_flag=True, help="Notices too, not only commercial messages.")
 @click.pass_obj
 def suppress(session: Session, brand: str, channel: str, address: str, reason: str, everything: bool) -> None:
-    """Do not write to ADDRESS on CHANNEL (sms)."""
+    """Do not write to ADDRESS on CHANNEL (sms: a number; wecom: an external user id)."""
     with session.core_brand(brand) as opened:
-        normal = normalise_phone(address, region=opened.config.phone_region)
+        normal = normal_address(channel, address, opened.config.phone_region)
         added = opened.outreach.suppress(
             channel, normal, reason=reason, scope="all" if everything else "commercial", actor=ACTOR
         )
-    click.echo(f"{mask_phone(normal)} {'is suppressed' if added else 'was suppressed already'}")
+    click.echo(f"{shown_address(channel, normal)} {'is suppressed' if added else 'was suppressed already'}")
 
 
 @outreach_command.command("lift")
@@ -96,10 +95,10 @@ def suppress(session: Session, brand: str, channel: str, address: str, reason: s
 def lift(session: Session, brand: str, channel: str, address: str) -> None:
     """Lift what stands against ADDRESS; an opt-out is lifted by its recipient alone."""
     with session.core_brand(brand) as opened:
-        normal = normalise_phone(address, region=opened.config.phone_region)
+        normal = normal_address(channel, address, opened.config.phone_region)
         lifted = opened.outreach.lift(channel, normal, actor=ACTOR)
         left = opened.outreach.suppressed(channel, normal)
-    click.echo(f"{mask_phone(normal)}: lifted {lifted}, still standing: {', '.join(left) or 'nothing'}")
+    click.echo(f"{shown_address(channel, normal)}: lifted {lifted}, still standing: {', '.join(left) or 'nothing'}")
 
 
 @outreach_command.command("suppressed")
@@ -111,7 +110,14 @@ def suppressed(session: Session, brand: str, after: int, as_json: bool) -> None:
     """The do-not-contact list, addresses masked."""
     with session.core_brand(brand) as opened:
         rows = [
-            (each.id, each.channel, mask_phone(each.address), each.scope, each.reason, iso(each.at, opened.zone))
+            (
+                each.id,
+                each.channel,
+                shown_address(each.channel, each.address),
+                each.scope,
+                each.reason,
+                iso(each.at, opened.zone),
+            )
             for each in opened.outreach.suppressions(after=after)
         ]
     session.show(["id", "channel", "address", "scope", "reason", "since"], rows, as_json=as_json)

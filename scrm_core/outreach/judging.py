@@ -14,14 +14,31 @@ from typing import TYPE_CHECKING
 from ..clock import MS_PER_DAY, day_start, from_instant
 from ..db import current_handle
 from ..db.bulk import execute, fetch_in
-from ..values.identities import is_mobile
+from ..errors import Invalid
+from ..values.identities import is_mobile, normalise
+from ..values.masking import mask
 
 if TYPE_CHECKING:
     from ..brands import Brand
     from ..config import ChannelPolicy
 
-ADDRESS_KINDS = {"sms": "phone"}
+ADDRESS_KINDS = {"sms": "phone", "wecom": "external_userid"}
 """The identity kind whose value is a channel's address."""
+
+
+
+def normal_address(channel: str, raw: object, region: str) -> str:
+    """An address as it is kept; an empty channel means phones. Raises Invalid."""
+    try:
+        return normalise(ADDRESS_KINDS.get(channel, "phone"), raw, region=region)
+    except Invalid as exc:
+        raise Invalid(exc.message, field="address", code=exc.code) from None
+
+
+def shown_address(channel: str, address: str) -> str:
+    """An address masked."""
+    return mask(ADDRESS_KINDS.get(channel, "phone"), address) or ""
+
 
 COUNTED = "('sending', 'sent', 'delivered', 'unknown')"
 """States of messages that reached a person, or may have: what caps count."""

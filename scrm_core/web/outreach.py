@@ -7,13 +7,11 @@ from typing import Any
 from marshmallow import validate
 
 from ..clock import iso
-from ..errors import Invalid
 from ..intake.fields import Text
 from ..intake.schemas import IntakeSchema
 from ..limits import LIMITS
+from ..outreach.judging import normal_address, shown_address
 from ..outreach.types import RunView, Suppressed
-from ..values.identities import normalise_phone
-from ..values.masking import mask_phone
 from .calls import Answer, Call
 from .pages import page_of
 
@@ -78,11 +76,7 @@ def go_on(call: Call) -> Answer:
 
 
 def _address(call: Call) -> str:
-    """Channels write to phone numbers so far, which have one normal form."""
-    try:
-        return normalise_phone(call.body["address"], region=call.brand.config.phone_region)
-    except Invalid as exc:
-        raise Invalid(exc.message, field="address", code=exc.code) from None
+    return normal_address(call.body["channel"], call.body["address"], call.brand.config.phone_region)
 
 
 def _run(call: Call, run: RunView) -> dict[str, Any]:
@@ -106,7 +100,7 @@ def _run(call: Call, run: RunView) -> dict[str, Any]:
 def _suppressed(call: Call, each: Suppressed) -> dict[str, Any]:
     return {
         "channel": each.channel,
-        "address": mask_phone(each.address),
+        "address": shown_address(each.channel, each.address),
         "scope": each.scope,
         "reason": each.reason,
         "since": iso(each.at, call.brand.zone),

@@ -68,6 +68,18 @@ class Scene:
         assert (answer.status_code, answer.data) == (200, b"success"), answer.data
         self.deliver()
 
+    def tell_tag(self, change: str, key: str) -> None:
+        """The corporation's tags changed."""
+        self._told("change_external_tag", change, Id=key, TagType="tag")
+
+    def tell_chat(self, change: str, chat_id: str = "wr1", **more: object) -> None:
+        """A chat group changed."""
+        self._told("change_external_chat", change, ChatId=chat_id, **more)
+
+    def _told(self, event: str, change: str, **more: object) -> None:
+        assert self.post(xml(CreateTime=self.seconds(), Event=event, ChangeType=change, **more)).status_code == 200
+        self.deliver()
+
     def deliver(self) -> None:
         self._deliver(self.brand)
 

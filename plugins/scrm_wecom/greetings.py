@@ -1,0 +1,186 @@
+"""Welcomes (欢迎语): what is said to whom, and that it is said once, within the 20 seconds that WeCom leaves.
+
+The handler of the add writes the message and queues it as a notice of
+:doc:`outreach`; the worker hands it over within a second. Nothing is sent behind
+the deadline, and a code is used once. Who came through which channel hears that
+channel's welcome, in the variant for who they are; another plugin may say
+something else by the extension point ``wecom.welcome``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from scrm_core.api import Conflict, NotFound, clean_text, execute, transactional
+
+from .content import checked, text_of
+from .schemas import AUDIENCES, NAME
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+    from .follows import Follow
+
+CHANNEL, SENDER = "wecom", "wecom-welcome"
+POINT = "wecom.welcome"
+WINDOW_MS = 20_000
+SPARE_MS = 1_500
+"""A code that is so near its end is not used: the call takes a moment, and clocks differ."""
+
+NEW, KNOWN, BUYER, MEMBER = AUDIENCES
+_MOST_RUNS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class WelcomeWanted:
+    """Whom a plugin may greet: the contact, the member of staff, the State, its channel's code and who they are."""
+
+    contact_id: int
+    staff: str
+    state: str
+    channel: str
+    audience: str
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """A welcome: of a channel (empty: any) for an audience (empty: everybody)."""
+
+    channel: str
+    audience: str
+    content: dict[str, Any]
+    actor: str
+    at: int
+
+
+class Greetings:
+    """The welcomes of one brand."""
+
+    def __init__(self, brand: Brand) -> None:
+        self.brand = brand
+
+    # What is said -------------------------------------------------------------
+
+    @transactional
+    def put(self, content: Mapping[str, Any], *, channel: str = "", audience: str = "", actor: str = "") -> Welcome:
+        """Say what is said; replaces what was. Raises Invalid for what WeCom would refuse, NotFound for a channel."""
+        if channel:
+            self.brand.channels.get(channel)
+        ready = checked(content)
+        execute(
+            "INSERT INTO wecom_welcome (channel, audience, content, actor, at) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (channel, audience) DO UPDATE SET content = excluded.content, actor = excluded.actor, "
+            "at = excluded.at",
+            (channel, audience, json.dumps(ready, ensure_ascii=False), clean_text(actor, field="actor"),
+             self.brand.now()),
+        )  # fmt: skip
+        return next(each for each in self.all() if (each.channel, each.audience) == (channel, audience))
+
+    @transactional
+    def remove(self, channel: str, audience: str) -> None:
+        """Say it no more; raises NotFound."""
+        gone = execute("DELETE FROM wecom_welcome WHERE channel = ? AND audience = ?", (channel, audience))
+        if not gone.rowcount:
+            raise NotFound(f"no welcome of channel {channel!r} for audience {audience!r}")
+
+    def all(self) -> list[Welcome]:
+        """Every welcome, the general ones first."""
+        rows = execute(
+            "SELECT channel, audience, content, actor, at FROM wecom_welcome ORDER BY channel, audience"
+        ).fetchall()
+        return [Welcome(row[0], row[1], json.loads(row[2]), *row[3:]) for row in rows]
+
+    # To whom ------------------------------------------------------------------
+
+    def audience_of(self, contact_id: int, follow_id: int) -> str:
+        """Who somebody is: a member, a buyer, known (had another member of staff, or came before), else new."""
+        if self.brand.membership.current(contact_id) is not None:
+            return MEMBER
+        if self.brand.contacts.get_by_id(contact_id).orders:
+            return BUYER
+        other = execute(
+            "SELECT 1 FROM wecom_follow WHERE contact_id = ? AND id <> ? LIMIT 1", (contact_id, follow_id)
+        ).fetchone()
+        again = execute(
+            "SELECT count(*) FROM touch WHERE contact_id = ? AND kind = 'lead'", (contact_id,)
+        ).fetchone()[0]
+        return KNOWN if other is not None or again > 1 else NEW
+
+    def greet(self, follow: Follow, code: str, at: int) -> str:
+        """Queue the welcome of an add that happened at ``at``; returns why not, or an empty text."""
+        if at + WINDOW_MS - SPARE_MS <= self.brand.now():
+            return "too late for a welcome"
+        content = self._content(follow)
+        if content is None:
+            return "no welcome is set"
+        taken = execute(
+            "UPDATE wecom_follow SET welcomed_at = ? WHERE id = ? AND welcomed_at IS NULL", (at, follow.id)
+        )
+        if not taken.rowcount:
+            return "greeted already"
+        self._queue(follow, code, content, at + WINDOW_MS - SPARE_MS)
+        return ""
+
+    def _content(self, follow: Follow) -> dict[str, Any] | None:
+        channel = self.brand.channels.resolve_state(follow.source).channel_code if follow.source else ""
+        audience = self.audience_of(follow.contact_id, follow.id)
+        wanted = WelcomeWanted(follow.contact_id, follow.staff, follow.source, channel, audience)
+        for name, method in self.brand.extensions(POINT):
+            said = self.brand.contained(name, lambda name=name, method=method: _asked(self.brand, name, method, wanted))
+            if said is not None:
+                return said
+        found = {(each.channel, each.audience): each.content for each in self.all()}
+        places = ((channel, audience), (channel, ""), ("", audience), ("", ""))
+        return next((found[place] for place in places if place in found), None)
+
+    def _queue(self, follow: Follow, code: str, content: dict[str, Any], until: int) -> None:
+        """Queue the message in a run of today: one run writes to a person once, so a second add takes the next."""
+        today = date.fromordinal(self.brand.day(self.brand.now())).isoformat()
+        outreach = self.brand.outreach
+        for nth in range(1, _MOST_RUNS + 1):
+            run = outreach.open_run(
+                f"welcome-{today}-{nth}", owner=NAME, channel=CHANNEL, kind="notice", sender=SENDER, standing=True
+            )
+            if run.state == "draft":
+                outreach.release(run.id, 10_000)
+                outreach.start(run.id)
+                self._close_former()
+            elif run.state == "paused":
+                with suppress(Conflict):  # somebody else did at this moment
+                    outreach.resume(run.id)
+            if self._has(run.id, follow):
+                continue
+            queued = outreach.queue_body(
+                run.id, follow.external, text_of(content), contact_id=follow.contact_id, template=code,
+                params={"content": json.dumps(content, ensure_ascii=False)}, expires_at=until,
+            )  # fmt: skip
+            if queued is not None:
+                return
+
+    @staticmethod
+    def _has(run_id: int, follow: Follow) -> bool:
+        row = execute(
+            "SELECT 1 FROM message WHERE run_id = ? AND (address = ? OR contact_id = ?) LIMIT 1",
+            (run_id, follow.external, follow.contact_id),
+        ).fetchone()
+        return row is not None
+
+    def _close_former(self) -> None:
+        """End the runs of days before yesterday: a running one is looked at all the time."""
+        yesterday = date.fromordinal(self.brand.day(self.brand.now()) - 1).isoformat()
+        rows = execute(
+            "SELECT id FROM outreach_run WHERE owner = ? AND code >= 'welcome-' AND code < ? AND state = 'running'",
+            (NAME, f"welcome-{yesterday}"),
+        ).fetchall()
+        for (run_id,) in rows:
+            self.brand.outreach.cancel(run_id, "the day is over")
+
+
+def _asked(brand: Brand, name: str, method: str, wanted: WelcomeWanted) -> dict[str, Any] | None:
+    said = getattr(brand.plugins[name], method)(wanted)
+    return None if said is None else checked(said)

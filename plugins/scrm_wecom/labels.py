@@ -1,0 +1,183 @@
+"""Tags both ways (标签双向同步): the corporation's tags as tags of the brand, and the brand's changes told to WeCom.
+
+WeCom keeps tags per pair of member and customer. A contact of the brand has those
+of all relations that stand. From WeCom comes a *sync*: it takes away only what it
+has set (``tags.sync``), so tags of persons and rules stay. To WeCom go changes
+of tags that the corporation has too: adding always; taking away what a person
+took away, and of what a rule took away only what this plugin had set there. A
+member's own marking in WeCom is never undone by a rule.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from scrm_core.api import execute, fetch_in
+
+from . import tasks
+from .schemas import NAME
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand, TagAdded, TagRemoved
+
+    from .client.answers import CorpTag
+
+PLAN = "synced from WeCom 企业微信同步"
+MANUAL, SYNCED = "manual", "synced"
+
+
+class Labels:
+    """The tags of one brand's corporation."""
+
+    def __init__(self, brand: Brand) -> None:
+        self.brand = brand
+
+    # From WeCom ---------------------------------------------------------------
+
+    def take_catalogue(self, tags: Sequence[CorpTag]) -> None:
+        """The corporation has exactly these tags: new ones are defined here, and people get what changed."""
+        before = {
+            row[0]: row[1:] for row in execute("SELECT key, tag_id, name, group_name FROM wecom_tag").fetchall()
+        }
+        touched = set(before) - {tag.id for tag in tags}
+        for tag in tags:
+            tag_id = self.brand.tags.define(tag.group or NAME, tag.name, plan=PLAN)
+            if before.get(tag.id) != (tag_id, tag.name, tag.group):
+                touched.add(tag.id)
+                execute(
+                    "INSERT INTO wecom_tag (key, name, group_key, group_name, tag_id) VALUES (?, ?, ?, ?, ?) "
+                    "ON CONFLICT (key) DO UPDATE SET name = excluded.name, group_key = excluded.group_key, "
+                    "group_name = excluded.group_name, tag_id = excluded.tag_id",
+                    (tag.id, tag.name, tag.group_id, tag.group, tag_id),
+                )
+        for key in sorted(set(before) - {tag.id for tag in tags}):
+            execute("DELETE FROM wecom_tag WHERE key = ?", (key,))
+        for contact_id in self._having(touched):
+            self.settle(contact_id)
+
+    @staticmethod
+    def _having(keys: Iterable[str]) -> list[int]:
+        """Contacts of whose relations one has one of these tags."""
+        wanted = set(keys)
+        if not wanted:
+            return []
+        found: set[int] = set()
+        for contact_id, tags in execute(
+            "SELECT contact_id, tags FROM wecom_follow WHERE state <> 'lost' AND tags <> '[]'"
+        ):
+            if wanted.intersection(json.loads(tags)):
+                found.add(contact_id)
+        return sorted(found)
+
+    def note(self, follow_id: int, tags: Sequence[str]) -> bool:
+        """A relation has exactly these tags of the corporation in WeCom; True when that is news."""
+        text = _listed(tags)
+        pushed = _of(follow_id, "pushed")
+        kept = [key for key in pushed if key in tags]
+        changed = execute(
+            "UPDATE wecom_follow SET tags = ?, pushed = ? WHERE id = ? AND (tags <> ? OR pushed <> ?)",
+            (text, _listed(kept), follow_id, text, _listed(kept)),
+        )
+        return bool(changed.rowcount)
+
+    def settle(self, contact_id: int) -> None:
+        """Give a contact the tags of its relations; takes away only what this sync had set."""
+        keys: set[str] = set()
+        for (tags,) in execute(
+            "SELECT tags FROM wecom_follow WHERE contact_id = ? AND state <> 'lost'", (contact_id,)
+        ).fetchall():
+            keys.update(json.loads(tags))
+        rows = fetch_in(
+            "SELECT w.key, w.tag_id FROM wecom_tag w JOIN tag t ON t.id = w.tag_id "
+            "WHERE t.retirement_id IS NULL AND w.key IN ({in})",
+            sorted(keys),
+        )
+        self.brand.tags.sync(contact_id, sorted({row[1] for row in rows}), NAME)
+
+    def unknown(self, keys: Iterable[str]) -> bool:
+        """Whether one of these is no tag that was read: then all have to be read again."""
+        wanted = sorted(set(keys))
+        return len(fetch_in("SELECT key FROM wecom_tag WHERE key IN ({in})", wanted)) < len(wanted)
+
+    # To WeCom -----------------------------------------------------------------
+
+    def added(self, event: TagAdded) -> None:
+        """Somebody got a tag here: every member who has them is to have it there."""
+        if not _ours(event) and event.contact_id is not None:
+            self._wish(event.contact_id, event.tag_id, True, by_hand=True)
+
+    def removed(self, event: TagRemoved) -> None:
+        """Somebody lost a tag here."""
+        if not _ours(event) and event.contact_id is not None:
+            self._wish(event.contact_id, event.tag_id, False, by_hand=event.origin == MANUAL)
+
+    def _wish(self, contact_id: int, tag_id: int, wanted: bool, *, by_hand: bool) -> None:
+        keys = [row[0] for row in execute("SELECT key FROM wecom_tag WHERE tag_id = ?", (tag_id,)).fetchall()]
+        if not keys:
+            return
+        rows = execute(
+            "SELECT id, tags, pushed FROM wecom_follow WHERE contact_id = ? AND state = 'active'", (contact_id,)
+        ).fetchall()
+        for follow_id, tags, pushed in rows:
+            has = json.loads(tags)
+            allowed = keys if wanted or by_hand else [key for key in keys if key in json.loads(pushed)]
+            # One group's tag of a name is enough; taking away means all of them.
+            for key in allowed[:1] if wanted else allowed:
+                if wanted or key in has or _wished(follow_id, key):
+                    execute(
+                        "INSERT INTO wecom_mark (follow_id, key, wanted) VALUES (?, ?, ?) "
+                        "ON CONFLICT (follow_id, key) DO UPDATE SET wanted = excluded.wanted",
+                        (follow_id, key, int(wanted)),
+                    )
+            tasks.want(self.brand, tasks.PUSH, str(follow_id))
+
+    def wishes(self, follow_id: int) -> tuple[list[str], list[str]]:
+        """Tags to add and to take for a relation in WeCom, without what is so already."""
+        has = set(_of(follow_id, "tags"))
+        rows = execute("SELECT key, wanted FROM wecom_mark WHERE follow_id = ? ORDER BY key", (follow_id,)).fetchall()
+        return (
+            [key for key, wanted in rows if wanted and key not in has],
+            [key for key, wanted in rows if not wanted and key in has],
+        )
+
+    def pushed(self, follow_id: int, add: Sequence[str], remove: Sequence[str]) -> None:
+        """WeCom took these: no callback tells of them, so our own copy is changed here (dev:96361)."""
+        has, ours = _of(follow_id, "tags"), _of(follow_id, "pushed")
+        execute(
+            "UPDATE wecom_follow SET tags = ?, pushed = ? WHERE id = ?",
+            (
+                _listed([*(k for k in has if k not in remove), *add]),
+                _listed([*(k for k in ours if k not in remove), *add]),
+                follow_id,
+            ),
+        )
+        for wanted, keys in ((1, add), (0, remove)):
+            for key in keys:
+                execute(
+                    "DELETE FROM wecom_mark WHERE follow_id = ? AND key = ? AND wanted = ?", (follow_id, key, wanted)
+                )
+
+    def forget_wishes(self, follow_id: int) -> None:
+        """What was wanted for a relation that WeCom does not know, or is so already, is wanted no more."""
+        execute("DELETE FROM wecom_mark WHERE follow_id = ?", (follow_id,))
+
+
+def _ours(event: TagAdded | TagRemoved) -> bool:
+    return event.origin == SYNCED and event.actor == NAME
+
+
+def _wished(follow_id: int, key: str) -> bool:
+    row = execute("SELECT 1 FROM wecom_mark WHERE follow_id = ? AND key = ?", (follow_id, key)).fetchone()
+    return row is not None
+
+
+def _of(follow_id: int, column: str) -> list[str]:
+    row = execute(f"SELECT {column} FROM wecom_follow WHERE id = ?", (follow_id,)).fetchone()
+    found: list[str] = json.loads(row[0]) if row is not None else []
+    return found
+
+
+def _listed(keys: Iterable[str]) -> str:
+    return json.dumps(sorted(set(keys)))

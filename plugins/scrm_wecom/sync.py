@@ -1,0 +1,181 @@
+"""The full sync (全量同步): every customer of every member of staff, page by page, resumed where it stopped.
+
+A sync is a row, and each member a stretch of it with the cursor of the next page.
+A page is read outside any transaction and written in one, together with its
+cursor, which moves by compare-and-set: a process that dies repeats at most one
+page, and of two that work on one stretch one writes. Memory holds one page.
+Relations that no page of a finished sync showed have ended without being told.
+A customer who deleted the member is still shown (dev:92114) and stays lost.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scrm_core.api import Conflict, execute, transactional
+
+from .client.codes import Limited, WecomError
+from .follows import SYNC, Follows
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+    from .client.answers import CorpTag, CustomerPage
+    from .client.api import Api
+    from .labels import Labels
+    from .people import People
+
+_SYNC = "id, state, started_at, finished_at, waits_until, error"
+_ENDED_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SyncView:
+    """A sync and how far it is; instants are epoch milliseconds."""
+
+    id: int
+    state: str
+    started_at: int
+    finished_at: int | None
+    waits_until: int
+    error: str
+    staff: int
+    staff_done: int
+    customers: int
+
+
+def latest() -> SyncView | None:
+    """The newest sync, or None."""
+    row = execute(f"SELECT {_SYNC} FROM wecom_sync ORDER BY id DESC LIMIT 1").fetchone()
+    if row is None:
+        return None
+    counts = execute(
+        "SELECT count(*), coalesce(sum(done), 0), coalesce(sum(customers), 0) FROM wecom_stretch WHERE sync_id = ?",
+        (row[0],),
+    ).fetchone()
+    return SyncView(*row, *(int(count) for count in counts))
+
+
+class FullSync:
+    """The full sync of one brand; run it outside transactions."""
+
+    def __init__(self, brand: Brand, api: Api, people: People, labels: Labels) -> None:
+        self.brand = brand
+        self.api = api
+        self.people = people
+        self.labels = labels
+
+    def begin(self) -> SyncView:
+        """Begin a sync, or find the one that runs: the members and the tags are read first. Raises WecomError."""
+        running = latest()
+        if running is not None and running.state == "running":
+            return running
+        tags, staff = self.api.tags(), self.api.staff()
+        self._open(tags, staff)
+        begun = latest()
+        assert begun is not None
+        return begun
+
+    @transactional
+    def _open(self, tags: list[CorpTag], staff: list[str]) -> None:
+        self.labels.take_catalogue(tags)
+        made = execute(
+            "INSERT INTO wecom_sync (state, started_at, waits_until, error) VALUES ('running', ?, 0, '') "
+            "ON CONFLICT DO NOTHING RETURNING id",
+            (self.brand.now(),),
+        ).fetchone()
+        if made is None:
+            return  # another process began one at this moment
+        for each in sorted(set(staff)):
+            execute(
+                "INSERT INTO wecom_stretch (sync_id, staff, cursor, pages, customers, done) VALUES (?, ?, '', 0, 0, 0)",
+                (made[0], each),
+            )
+
+    @transactional
+    def stop(self) -> None:
+        """End the sync that runs, unfinished; raises Conflict when none runs."""
+        stopped = execute(
+            "UPDATE wecom_sync SET state = 'stopped', finished_at = ? WHERE state = 'running'", (self.brand.now(),)
+        )
+        if not stopped.rowcount:
+            raise Conflict("no sync runs", code="no_sync")
+
+    def run(self, seconds: float, told: Callable[[SyncView], None] | None = None) -> SyncView | None:
+        """Work on the sync that runs for at most so long; ``told`` hears of each page. None where none runs.
+
+        WeCom's limits end the turn, and so do errors, which are kept with the sync: the next turn goes on.
+        """
+        until = time.monotonic() + seconds
+        view = latest()
+        while view is not None and view.state == "running" and time.monotonic() < until:
+            if view.waits_until > self.brand.now():
+                return view
+            stretch = execute(
+                "SELECT id, staff, cursor FROM wecom_stretch WHERE sync_id = ? AND done = 0 ORDER BY id LIMIT 1",
+                (view.id,),
+            ).fetchone()
+            if stretch is None:
+                self._finish(view)
+            elif not self._turn(view, *stretch):
+                return latest()
+            view = latest()
+            if told is not None and view is not None:
+                told(view)
+        return view if view is not None and view.state == "running" else latest()
+
+    def _turn(self, view: SyncView, stretch_id: int, staff: str, cursor: str) -> bool:
+        """One page; False when WeCom cannot be asked now."""
+        try:
+            page = self.api.customers(staff, cursor)
+        except WecomError as exc:
+            self._note(view.id, str(exc), exc.until if isinstance(exc, Limited) else 0)
+            return False
+        self._write(view.id, stretch_id, staff, cursor, page)
+        return True
+
+    @transactional
+    def _note(self, sync_id: int, error: str, waits_until: int) -> None:
+        execute(
+            "UPDATE wecom_sync SET error = ?, waits_until = ? WHERE id = ?", (error[:500], waits_until, sync_id)
+        )
+
+    @transactional
+    def _write(self, sync_id: int, stretch_id: int, staff: str, cursor: str, page: CustomerPage) -> None:
+        mine = execute(
+            "UPDATE wecom_stretch SET cursor = ?, pages = pages + 1, customers = customers + ?, done = ? "
+            "WHERE id = ? AND cursor = ? AND done = 0",
+            (page.cursor, len(page.customers), int(not page.cursor), stretch_id, cursor),
+        )
+        if mine.rowcount:  # else another process wrote this page
+            self.people.take_page(staff, page.customers, sync_id)
+            execute("UPDATE wecom_sync SET error = '', waits_until = 0 WHERE id = ? AND error <> ''", (sync_id,))
+
+    def _finish(self, view: SyncView) -> None:
+        while self._end_missing(view):
+            continue
+        self._close(view.id)
+
+    @transactional
+    def _end_missing(self, view: SyncView) -> int:
+        """End relations that the sync did not see, some at a time; those that began meanwhile are not meant."""
+        rows = execute(
+            "SELECT f.external, f.staff FROM wecom_follow f "
+            "JOIN wecom_stretch s ON s.staff = f.staff AND s.sync_id = ? "
+            "WHERE f.state = 'active' AND f.seen <> ? AND f.since < ? ORDER BY f.id LIMIT ?",
+            (view.id, view.id, view.started_at, _ENDED_AT_ONCE),
+        ).fetchall()
+        follows = Follows(self.brand)
+        for external, staff in rows:
+            follows.lost(external, staff, self.brand.now(), SYNC)
+        return len(rows)
+
+    @transactional
+    def _close(self, sync_id: int) -> None:
+        execute(
+            "UPDATE wecom_sync SET state = 'done', finished_at = ?, error = '' WHERE id = ? AND state = 'running'",
+            (self.brand.now(), sync_id),
+        )

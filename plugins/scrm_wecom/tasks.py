@@ -1,0 +1,91 @@
+"""What has to be asked of WeCom, or told to it: a row each, done by the job, once however often it was wanted.
+
+A task is its kind and what it is about (``customer`` and an external user id, a
+``chat``, the ``tags``, ``push`` and a relation). Wanting it again while it waits
+adds nothing; wanting it while it is being done has it done once more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scrm_core.api import execute, transactional
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+CUSTOMER, CHAT, TAGS, PUSH = "customer", "chat", "tags", "push"
+LEASE_MS = 120_000
+PATIENT_MS = 600_000
+"""How long a task waits that only people can help: a permission, a secret."""
+
+LONGEST_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A claimed task; ``asked`` counts how often it was wanted, so that what came meanwhile is not forgotten."""
+
+    id: int
+    kind: str
+    ref: str
+    asked: int
+    attempts: int
+
+
+def want(brand: Brand, kind: str, ref: str = "", *, after_ms: int = 0) -> None:
+    """Have a task done, not before ``after_ms`` from now."""
+    execute(
+        "INSERT INTO wecom_task (kind, ref, asked, due_at, lease_until, attempts, error) "
+        "VALUES (?, ?, 1, ?, 0, 0, '') ON CONFLICT (kind, ref) DO UPDATE SET asked = wecom_task.asked + 1, "
+        "due_at = CASE WHEN wecom_task.due_at < excluded.due_at THEN wecom_task.due_at ELSE excluded.due_at END",
+        (kind, ref, brand.now() + after_ms),
+    )
+
+
+@transactional
+def claim(brand: Brand) -> Task | None:
+    """The next task that is due, under a lease; None when there is none."""
+    now = brand.now()
+    row = execute(
+        "SELECT id, kind, ref, asked, attempts FROM wecom_task WHERE due_at <= ? AND lease_until <= ? "
+        "ORDER BY due_at, id LIMIT 1",
+        (now, now),
+    ).fetchone()
+    if row is None:
+        return None
+    taken = execute(
+        "UPDATE wecom_task SET lease_until = ?, attempts = attempts + 1 WHERE id = ? AND lease_until <= ?",
+        (now + LEASE_MS, row[0], now),
+    )
+    return Task(*row) if taken.rowcount else None
+
+
+def done(task: Task) -> None:
+    """Forget a task that was done, unless it was wanted again meanwhile; in the transaction of what it changed."""
+    execute("DELETE FROM wecom_task WHERE id = ? AND asked = ?", (task.id, task.asked))
+    execute("UPDATE wecom_task SET lease_until = 0, attempts = 0, error = '' WHERE id = ?", (task.id,))
+
+
+@transactional
+def put_off(brand: Brand, task: Task, error: str, until: int | None = None) -> None:
+    """Try a task again later: at ``until``, or after a pause that grows with its attempts."""
+    pause = min(LONGEST_MS, 30_000 * 2 ** min(task.attempts, 10))
+    due = brand.now() + pause if until is None else until
+    execute(
+        "UPDATE wecom_task SET due_at = ?, lease_until = 0, error = ? WHERE id = ?", (due, error[:500], task.id)
+    )
+
+
+def forget(external: str) -> None:
+    """Nothing is asked about an erased person."""
+    execute("DELETE FROM wecom_task WHERE kind = 'customer' AND ref = ?", (external,))
+
+
+def waiting() -> list[tuple[str, int, str]]:
+    """Kinds of tasks that wait: how many, and the latest error of one."""
+    rows = execute(
+        "SELECT kind, count(*), max(error) FROM wecom_task GROUP BY kind ORDER BY kind"
+    ).fetchall()
+    return [tuple(row) for row in rows]

@@ -1,0 +1,123 @@
+"""The job: tasks are claimed one by one, WeCom is asked outside any transaction, and the answer written in one."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scrm_core.api import Veto, execute, transactional
+
+from . import tasks
+from .client.api import Api
+from .client.codes import CONFIG, DATA, Limited, WecomError
+from .follows import SUPPRESSED
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+    from .client.answers import Chat, CorpTag, Customer
+    from .labels import Labels
+    from .people import People
+    from .tasks import Task
+
+ROUND_SECONDS = 50.0
+"""Less than the job's minute, so that rounds follow one another."""
+
+
+@dataclass(slots=True)
+class Round:
+    """What one round did; ``error`` is what ended it early."""
+
+    done: int = 0
+    put_off: int = 0
+    error: str = ""
+
+
+class Work:
+    """One brand's tasks; run it outside transactions."""
+
+    def __init__(self, brand: Brand, api: Api, people: People, labels: Labels) -> None:
+        self.brand = brand
+        self.api = api
+        self.people = people
+        self.labels = labels
+
+    def run(self, seconds: float = ROUND_SECONDS) -> Round:
+        """Do tasks until none is due, the time is over, or nothing can be asked of WeCom now."""
+        round_, until = Round(), time.monotonic() + seconds
+        while time.monotonic() < until and (task := tasks.claim(self.brand)) is not None:
+            try:
+                self._do(task)
+                round_.done += 1
+            except Limited as exc:
+                tasks.put_off(self.brand, task, str(exc), exc.until)
+                round_.put_off += 1
+            except WecomError as exc:
+                round_.put_off += 1
+                patient = exc.kind == CONFIG
+                tasks.put_off(self.brand, task, str(exc), self.brand.now() + tasks.PATIENT_MS if patient else None)
+                if patient:
+                    round_.error = str(exc)
+                    break
+        return round_
+
+    def _do(self, task: Task) -> None:
+        if task.kind == tasks.CUSTOMER:
+            self._take_customer(task, self.api.customer(task.ref))
+        elif task.kind == tasks.TAGS:
+            self._take_tags(task, self.api.tags())
+        elif task.kind == tasks.CHAT:
+            self._take_chat(task, self.api.chat(task.ref))
+        else:
+            self._push(task)
+
+    @transactional
+    def _take_customer(self, task: Task, customer: Customer | None) -> None:
+        try:
+            if customer is not None:
+                self.people.take(customer)
+        except Veto as veto:
+            if veto.code != SUPPRESSED:
+                raise
+        tasks.done(task)
+
+    @transactional
+    def _take_tags(self, task: Task, tags: list[CorpTag]) -> None:
+        self.labels.take_catalogue(tags)
+        tasks.done(task)
+
+    @transactional
+    def _take_chat(self, task: Task, chat: Chat) -> None:
+        if chat.id:
+            self.people.take_chat(chat)
+        tasks.done(task)
+
+    def _push(self, task: Task) -> None:
+        follow_id = int(task.ref)
+        row = execute(
+            "SELECT staff, external FROM wecom_follow WHERE id = ? AND state = 'active'", (follow_id,)
+        ).fetchone()
+        add, remove = self.labels.wishes(follow_id) if row is not None else ([], [])
+        if add or remove:
+            try:
+                self.api.mark(row[0], row[1], add, remove)
+            except WecomError as error:
+                if error.kind != DATA:
+                    raise
+                # The relation is over, or the tag is: what is so in WeCom is read, not insisted on.
+                self._give_up(task, follow_id, row[1])
+                return
+        self._pushed(task, follow_id, add, remove)
+
+    @transactional
+    def _pushed(self, task: Task, follow_id: int, add: list[str], remove: list[str]) -> None:
+        self.labels.pushed(follow_id, add, remove)
+        tasks.done(task)
+
+    @transactional
+    def _give_up(self, task: Task, follow_id: int, external: str) -> None:
+        self.labels.forget_wishes(follow_id)
+        tasks.want(self.brand, tasks.TAGS)
+        tasks.want(self.brand, tasks.CUSTOMER, external)
+        tasks.done(task)

@@ -1,0 +1,179 @@
+"""The full sync: every customer page by page, resumed where it stopped, nothing counted twice."""
+
+from __future__ import annotations
+
+import pytest
+from wecom_scene import YAN, ZOE
+
+from scrm_core.db.bulk import execute
+
+STAFF, PAGE, LIST = (
+    "externalcontact/get_follow_user_list", "externalcontact/batch/get_by_user", "externalcontact/get_corp_tag_list",
+)  # fmt: skip
+
+
+def corp(server, who: dict[str, list[dict]], size: int = 2) -> None:
+    """Members of staff with customers, so many a page."""
+    server.answers[STAFF] = [{"errcode": 0, "follow_user": list(who)}]
+    server.answers[LIST] = [
+        {"errcode": 0, "tag_group": [{"group_id": "g", "group_name": "level", "tag": [{"id": "et1", "name": "gold"}]}]}
+    ]
+
+    def page(asked):
+        (staff,), start = asked.body["userid_list"], int(asked.body["cursor"] or 0)
+        rows = who[staff][start : start + size]
+        if not who[staff]:
+            return {"errcode": 84061}
+        more = start + size < len(who[staff])
+        return {"errcode": 0, "external_contact_list": rows, "next_cursor": str(start + size) if more else ""}
+
+    server.answers[PAGE] = [page]
+
+
+def row(external: str, staff: str, since: int = 1_700_000_000, **more) -> dict:
+    contact = {"external_userid": external, "name": f"N-{external[-2:]}", "type": 1}
+    if "unionid" in more:
+        contact["unionid"] = more.pop("unionid")
+    follow = {"userid": staff, "createtime": since, "state": more.pop("state", ""), "tag_id": more.pop("tags", [])}
+    return {"external_contact": contact, "follow_info": follow}
+
+
+def sync(scene, seconds: float = 60.0):
+    with scene.brand as brand:
+        full = brand.plugins["wecom"].wecom.full_sync
+        full.begin()
+        return full.run(seconds)
+
+
+def test_every_customer_of_every_member_is_taken_with_names_tags_and_channels(calling, server):
+    with calling.brand as brand:
+        brand.channels.create("spring")
+    corp(
+        server,
+        {
+            "lisi": [row(f"wm{n:02}", "lisi") for n in range(5)],
+            "wang": [],
+            "zhangsan": [row("wm00", "zhangsan", state="spring", tags=["et1"], unionid="u0")],
+        },
+    )
+    view = sync(calling)
+    assert (view.state, view.staff, view.staff_done, view.customers) == ("done", 3, 3, 6)
+    with calling.brand as brand:
+        person = brand.contacts.find("unionid", "u0")
+        assert (person.name, person.lead_at) == ("N-00", 1_700_000_000_000)
+        assert [(tag.name, tag.origin) for tag in brand.tags.of(person.id)] == [("gold", "synced")]
+        assert execute("SELECT count(*) FROM wecom_follow WHERE state = 'active'").fetchone() == (6,)
+    assert len(calling.leads()) == 6
+    assert calling.said("added") == []  # history: nobody is rewarded for it
+
+
+def test_a_second_sync_changes_nothing(calling, server):
+    corp(server, {"lisi": [row("wm1", "lisi", tags=["et1"]), row("wm2", "lisi")]})
+    sync(calling)
+    before = len(calling.told("lead.captured")), len(calling.told("tag.added"))
+    assert sync(calling).state == "done"
+    assert (len(calling.told("lead.captured")), len(calling.told("tag.added"))) == before
+
+
+def test_adds_that_were_told_are_not_counted_again(calling, server):
+    calling.tell("add_external_contact", State="spring")
+    corp(server, {"zhangsan": [row(ZOE, "zhangsan", since=calling.seconds() - 1), row(YAN, "zhangsan")]})
+    sync(calling)
+    assert len(calling.leads()) == 2
+    calling.tell("add_external_contact", YAN)
+    assert len(calling.leads()) == 2
+
+
+def test_a_sync_that_is_cut_off_goes_on_where_it_stopped(calling, server):
+    corp(server, {"lisi": [row(f"wm{n:02}", "lisi") for n in range(7)]})
+    good = server.answers[PAGE][0]
+    server.answers[PAGE] = [good, good, lambda asked: None, lambda asked: None, lambda asked: None, lambda asked: None, good]
+    view = sync(calling)
+    assert (view.state, view.customers) == ("running", 4)
+    assert "no whole answer" in view.error
+    asked = len(server.calls(PAGE))
+    view = sync(calling)
+    assert (view.state, view.customers, view.error) == ("done", 7, "")
+    assert [e.body["cursor"] for e in server.asked if e.api == PAGE][asked:] == ["4", "6"]
+    assert len(calling.leads()) == 7
+
+
+def test_a_sync_waits_out_45009(calling, server, clock):
+    corp(server, {"lisi": [row("wm1", "lisi")]})
+    good = server.answers[PAGE][0]
+    server.answers[PAGE] = [{"errcode": 45009}, good]
+    assert sync(calling).state == "running"
+    assert sync(calling).state == "running"
+    assert len(server.calls(PAGE)) == 1
+    clock.advance(seconds=60)
+    assert sync(calling).state == "done"
+
+
+def test_the_job_goes_on_with_a_sync(calling, server):
+    corp(server, {"lisi": [row("wm1", "lisi")]})
+    with calling.brand as brand:
+        brand.plugins["wecom"].wecom.full_sync.begin()
+        brand.plugins["wecom"].work()
+    assert len(calling.leads()) == 1
+
+
+def test_relations_that_no_page_shows_have_ended_and_those_of_the_customer_s_stay_so(calling, server, clock):
+    calling.tell("add_external_contact")
+    calling.tell("add_external_contact", YAN)
+    clock.advance(seconds=60 * 1)
+    calling.tell("del_follow_user", YAN)
+    clock.advance(seconds=60 * 1)
+    # WeCom still shows whom the customer left: the member has them one-sidedly.
+    corp(server, {"zhangsan": [row(YAN, "zhangsan", since=calling.seconds() - 120)]})
+    sync(calling)
+    assert calling.follows(ZOE) == [("zhangsan", "lost", "sync")]
+    assert calling.follows(YAN) == [("zhangsan", "lost", "customer")]
+
+
+def test_who_added_again_unheard_is_found(calling, server, clock):
+    calling.tell("add_external_contact")
+    clock.advance(seconds=60 * 1)
+    calling.tell("del_follow_user")
+    clock.advance(days=1)
+    corp(server, {"zhangsan": [row(ZOE, "zhangsan", since=calling.seconds() - 10)]})
+    sync(calling)
+    assert calling.follows(ZOE) == [("zhangsan", "active", "")]
+
+
+def test_an_erased_person_does_not_come_back_by_a_sync(calling, server):
+    corp(server, {"lisi": [row("wm1", "lisi"), row("wm2", "lisi")]})
+    sync(calling)
+    with calling.brand as brand:
+        brand.privacy.erase(brand.contacts.find("external_userid", "wm1").id, actor="officer")
+    sync(calling)
+    with calling.brand as brand:
+        assert brand.contacts.find("external_userid", "wm1") is None
+        assert execute("SELECT external FROM wecom_follow").fetchall() == [("wm2",)]
+
+
+SOURCE = """
+def run(brand, worker):
+    full = brand.plugins["wecom"].wecom.full_sync
+    full.begin()
+    return full.run(60.0).state
+"""
+
+
+def test_processes_that_work_on_one_sync_take_each_customer_once(calling, server, together):
+    corp(server, {staff: [row(f"wm{staff}{n:02}", staff) for n in range(9)] for staff in ("a", "b", "c")})
+    assert together(calling.installation, SOURCE, 3) == ["done"] * 3
+    with calling.brand:
+        assert execute("SELECT count(*) FROM wecom_sync").fetchone() == (1,)
+        assert execute("SELECT sum(customers) FROM wecom_stretch").fetchone()[0] == 27
+    assert len(calling.leads()) == 27
+
+
+def test_the_command_shows_progress_and_stops(calling, server, capsys):
+    corp(server, {"lisi": [row("wm1", "lisi")]})
+    with calling.brand as brand:
+        full = brand.plugins["wecom"].wecom.full_sync
+        full.begin()
+        full.stop()
+        with pytest.raises(Exception, match="no sync runs"):
+            full.stop()
+    assert sync(calling).state == "done"

@@ -1,0 +1,278 @@
+"""Tags both ways: the corporation's become the brand's, the brand's changes are told to WeCom, nobody's own are taken."""
+
+from __future__ import annotations
+
+import pytest
+from wecom_scene import YAN, ZOE
+
+from scrm_core.db.bulk import execute
+
+GET, LIST, MARK, CHAT = (
+    "externalcontact/get", "externalcontact/get_corp_tag_list", "externalcontact/mark_tag", "externalcontact/groupchat/get",
+)  # fmt: skip
+TAGS = {"et1": ("level", "gold"), "et2": ("level", "silver"), "et3": ("taste", "tea")}
+
+
+def corp(server, tags=None) -> None:
+    """The corporation has these tags."""
+    groups: dict[str, list] = {}
+    for key, (group, name) in (TAGS if tags is None else tags).items():
+        groups.setdefault(group, []).append({"id": key, "name": name})
+    server.answers[LIST] = [
+        {"errcode": 0, "tag_group": [{"group_id": f"g-{g}", "group_name": g, "tag": rows} for g, rows in groups.items()]}
+    ]
+
+
+def customers(server, who: dict[str, dict[str, list[str]]], **more) -> None:
+    """Per customer the members who have them, with ids of tags."""
+
+    def answer(asked):
+        external = asked.query["external_userid"]
+        if external not in who:
+            return {"errcode": 84061}
+        follows = [
+            {"userid": staff, "createtime": 1_767_225_600, "tags": [{"tag_id": key, "type": 1} for key in tags]}
+            for staff, tags in who[external].items()
+        ]
+        return {"errcode": 0, "external_contact": {"external_userid": external, **more}, "follow_user": follows}
+
+    server.answers[GET] = [answer]
+
+
+def work(scene) -> None:
+    """The job, and what it told, until nothing is left."""
+    for _ in range(4):
+        with scene.brand as brand:
+            brand.plugins["wecom"].work()
+        scene.deliver()
+
+
+def tags(scene, external=ZOE) -> set[tuple[str, str, str]]:
+    with scene.brand as brand:
+        found = brand.contacts.find("external_userid", external)
+        return {(tag.group, tag.name, tag.origin) for tag in brand.tags.of(found.id)}
+
+
+def contact(scene, external=ZOE) -> int:
+    with scene.brand as brand:
+        return brand.contacts.find("external_userid", external).id
+
+
+def marked(server) -> list[tuple[str, list[str], list[str]]]:
+    return [(e.body["userid"], e.body["add_tag"], e.body["remove_tag"]) for e in server.asked if e.api == MARK]
+
+
+@pytest.fixture
+def known(calling, server):
+    """Zoe, whom two members have; one marked her gold."""
+    corp(server)
+    customers(server, {ZOE: {"zhangsan": ["et1"], "lisi": []}})
+    calling.tell("add_external_contact")
+    calling.tell("add_external_contact", staff="lisi")
+    work(calling)
+    return calling
+
+
+def test_tags_of_all_members_together_are_the_contact_s(known, server, clock):
+    assert tags(known) == {("level", "gold", "synced")}
+    customers(server, {ZOE: {"zhangsan": ["et1"], "lisi": ["et3"]}})
+    clock.advance(seconds=60 * 1)
+    known.tell("edit_external_contact", staff="lisi")
+    work(known)
+    assert tags(known) == {("level", "gold", "synced"), ("taste", "tea", "synced")}
+
+
+def test_a_sync_takes_away_what_it_set_and_never_what_a_person_or_a_rule_set(known, server, clock):
+    with known.brand as brand:
+        brand.tags.add(contact(known), ("taste", "tea"), origin="manual", actor="ann")
+        brand.tags.define("rules", "warm", plan="x")
+        brand.tags.add(contact(known), ("rules", "warm"), origin="auto", actor="rule")
+    customers(server, {ZOE: {"zhangsan": [], "lisi": []}})
+    clock.advance(seconds=60 * 1)
+    known.tell("edit_external_contact")
+    work(known)
+    assert tags(known) == {("taste", "tea", "manual"), ("rules", "warm", "auto")}
+
+
+def test_a_tag_that_both_set_stays_when_wecom_takes_its_own(known, server, clock):
+    with known.brand as brand:
+        brand.tags.remove(contact(known), ("level", "gold"), origin="synced", actor="wecom")
+        brand.tags.add(contact(known), ("level", "gold"), origin="manual", actor="ann")
+    customers(server, {ZOE: {"zhangsan": [], "lisi": []}})
+    clock.advance(seconds=60 * 1)
+    known.tell("edit_external_contact")
+    work(known)
+    assert tags(known) == {("level", "gold", "manual")}
+
+
+def test_a_tag_given_here_is_given_there_for_each_member_and_comes_not_back_as_news(known, server):
+    with known.brand as brand:
+        brand.tags.add(contact(known), ("taste", "tea"), origin="manual", actor="ann")
+    known.deliver()
+    work(known)
+    assert sorted(marked(server)) == [("lisi", ["et3"], []), ("zhangsan", ["et3"], [])]
+    work(known)
+    assert len(marked(server)) == 2
+
+
+def test_what_came_from_wecom_is_not_sent_back(known, server):
+    assert marked(server) == []
+
+
+def test_a_person_s_removal_is_done_there_and_a_rule_s_only_of_what_we_set(known, server):
+    with known.brand as brand:
+        who = contact(known)
+        brand.tags.add(who, ("taste", "tea"), origin="auto", actor="rule")
+    known.deliver()
+    work(known)
+    del server.asked[:]
+    with known.brand as brand:
+        brand.tags.remove(who, ("taste", "tea"), origin="auto", actor="rule")
+        brand.tags.remove(who, ("level", "gold"), origin="auto", actor="rule")
+    known.deliver()
+    work(known)
+    assert sorted(marked(server)) == [("lisi", [], ["et3"]), ("zhangsan", [], ["et3"])]
+    del server.asked[:]
+    with known.brand as brand:
+        brand.tags.add(who, ("level", "gold"), origin="manual", actor="ann")
+        brand.tags.remove(who, ("level", "gold"), origin="manual", actor="ann")
+    known.deliver()
+    work(known)
+    assert marked(server) == [("zhangsan", [], ["et1"])]
+
+
+def test_an_s_level_value_that_changes_is_told_in_one_call(calling, server):
+    corp(server)
+    with calling.brand as brand:
+        brand.tags.group("level", s_level=True, default="none", kind="business", plan="tiers")
+    customers(server, {ZOE: {"zhangsan": []}})
+    calling.tell("add_external_contact")
+    with calling.brand as brand:
+        brand.plugins["wecom"].tidy()  # once a day the tags are read, whatever was told of them
+    work(calling)
+    with calling.brand as brand:
+        brand.tags.add(contact(calling), ("level", "gold"), origin="manual", actor="ann")
+    calling.deliver()
+    work(calling)
+    with calling.brand as brand:
+        brand.tags.add(contact(calling), ("level", "silver"), origin="manual", actor="ann")
+    calling.deliver()
+    work(calling)
+    assert marked(server) == [("zhangsan", ["et1"], []), ("zhangsan", ["et2"], ["et1"])]
+
+
+def test_a_relation_that_is_over_is_not_insisted_on(known, server):
+    server.answers[MARK] = [{"errcode": 84061}]
+    with known.brand as brand:
+        brand.tags.add(contact(known), ("taste", "tea"), origin="manual", actor="ann")
+    known.deliver()
+    work(known)
+    work(known)
+    assert len(marked(server)) == 2
+    assert tags(known) == {("level", "gold", "synced"), ("taste", "tea", "manual")}
+
+
+def test_a_tag_that_is_renamed_or_deleted_in_wecom_is_so_here(known, server, clock):
+    corp(server, {"et1": ("level", "platinum"), "et2": ("level", "silver")})
+    clock.advance(seconds=60 * 1)
+    known.tell_tag("update", "et1")
+    work(known)
+    assert tags(known) == {("level", "platinum", "synced")}
+    corp(server, {"et2": ("level", "silver")})
+    clock.advance(seconds=60 * 1)
+    known.tell_tag("delete", "et1")
+    work(known)
+    assert tags(known) == set()
+
+
+def test_a_retired_tag_is_left_out(known, server, clock):
+    with known.brand as brand:
+        brand.tags.retire([brand.tags.find("taste", "tea")], actor="ann", reason="unused")
+    customers(server, {ZOE: {"zhangsan": ["et1", "et3"], "lisi": []}})
+    clock.advance(seconds=60 * 1)
+    known.tell("edit_external_contact")
+    work(known)
+    assert tags(known) == {("level", "gold", "synced")}
+
+
+# People -------------------------------------------------------------------------
+
+
+def test_name_and_unionid_come_with_the_customer_and_make_one_person_of_two(calling, server):
+    corp(server)
+    with calling.brand as brand:
+        from scrm_core.api import IdentityIn
+
+        there = brand.contacts.resolve(
+            (IdentityIn.of("unionid", "ozyn"), IdentityIn.of("openid", "o1", "wxapp")), at=brand.now(), origin="mini"
+        )
+    customers(server, {ZOE: {"zhangsan": []}}, name="李四", unionid="ozyn")
+    calling.tell("add_external_contact")
+    work(calling)
+    with calling.brand as brand:
+        person = brand.contacts.find("external_userid", ZOE)
+        assert person.uid == brand.contacts.get_by_id(there.contact_id).uid
+        assert person.name == "李四"
+        assert {(i.kind, i.value) for i in brand.contacts.identities(person.id)} == {
+            ("external_userid", ZOE), ("unionid", "ozyn"), ("openid", "o1"),
+        }  # fmt: skip
+
+
+def test_a_customer_whom_nobody_has_any_more_is_no_error(calling, server):
+    corp(server)
+    customers(server, {})
+    calling.tell("add_external_contact")
+    work(calling)
+    with calling.brand:
+        assert execute("SELECT count(*) FROM wecom_task").fetchone() == (0,)
+
+
+def test_a_missing_permission_is_told_and_waits_for_people(calling, server, clock):
+    server.answers[GET] = [{"errcode": 84074}]
+    calling.tell("add_external_contact")
+    calling.tell("add_external_contact", YAN)
+    work(calling)
+    assert server.calls(GET) == [GET] * 2
+    with calling.brand as brand:
+        (warning,) = brand.plugins["wecom"].brand_warnings()
+    assert "84074" in warning
+    corp(server)
+    customers(server, {ZOE: {"zhangsan": []}, YAN: {"zhangsan": []}})
+    clock.advance(seconds=60 * 11)
+    work(calling)
+    with calling.brand as brand:
+        assert list(brand.plugins["wecom"].brand_warnings()) == []
+
+
+# Chat groups --------------------------------------------------------------------
+
+
+def chat(server, *members: str) -> None:
+    rows = [{"userid": m, "type": 2, "join_time": 1_767_225_600} for m in members]
+    rows.append({"userid": "zhangsan", "type": 1, "join_time": 1_767_225_600})
+    group = {"chat_id": "wr1", "name": "妈妈群", "owner": "zhangsan", "member_list": rows, "member_version": "v"}
+    server.answers[CHAT] = [{"errcode": 0, "group_chat": group}]
+
+
+def test_a_chat_group_s_customers_join_and_leave(calling, server, clock):
+    chat(server, ZOE, YAN)
+    calling.tell_chat("create")
+    work(calling)
+    assert server.calls(CHAT) == []  # WeCom writes groups a moment after it tells of them
+    clock.advance(seconds=3)
+    work(calling)
+    with calling.brand as brand:
+        group = brand.groups.get("wr1")
+        assert (group.name, group.owner, group.members) == ("妈妈群", "zhangsan", 2)
+    chat(server, YAN)
+    calling.tell_chat("update", UpdateDetail="del_member", QuitScene=0)
+    clock.advance(seconds=3)
+    work(calling)
+    with calling.brand as brand:
+        (stay,) = brand.groups.of(contact(calling))
+        assert (stay.code, stay.left_at) == ("wr1", brand.now())
+        assert brand.groups.get("wr1").members == 1
+    clock.advance(seconds=60 * 1)
+    calling.tell_chat("dismiss")
+    with calling.brand as brand:
+        assert brand.groups.get("wr1").members == 0

@@ -1,0 +1,266 @@
+"""Welcomes: what is said to whom, within 20 seconds, once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from wecom_scene import SETTINGS, YAN, ZOE, Scene
+
+from scrm_core.api import IdentityIn, OrderIn
+from scrm_core.db.bulk import execute
+from scrm_core.errors import Invalid
+from scrm_core.plugin import Plugin
+from scrm_wecom import WecomPlugin
+from scrm_wecom.content import checked
+from scrm_wecom.greetings import WelcomeWanted
+
+SEND = "externalcontact/send_welcome_msg"
+LINK = {"msgtype": "link", "link": {"title": "Spring", "url": "https://example.cn/s"}}
+
+
+def put(scene, text, **more):
+    with scene.brand as brand:
+        brand.plugins["wecom"].wecom.greetings.put({"text": text}, actor="ann", **more)
+
+
+def send(scene):
+    with scene.brand as brand:
+        return brand.outreach.drain()
+
+
+def said(server) -> list[tuple[str, str]]:
+    return [(each.body["welcome_code"], each.body["text"]["content"]) for each in server.asked if each.api == SEND]
+
+
+def sent(scene) -> list[tuple[str, str, str]]:
+    with scene.brand:
+        return execute("SELECT state, reason, code FROM message ORDER BY id").fetchall()
+
+
+def test_an_add_is_greeted_with_text_and_attachments(calling, server):
+    with calling.brand as brand:
+        brand.plugins["wecom"].wecom.greetings.put({"text": "你好", "attachments": [LINK]})
+    calling.tell("add_external_contact", WelcomeCode="C1")
+    send(calling)
+    (asked,) = [each for each in server.asked if each.api == SEND]
+    assert asked.method == "POST"
+    assert asked.body == {"welcome_code": "C1", "text": {"content": "你好"}, "attachments": [LINK]}
+    assert sent(calling) == [("delivered", "", "")]
+
+
+def test_nobody_is_greeted_without_a_code_or_a_welcome(calling, server):
+    calling.tell("add_external_contact", WelcomeCode="C1")
+    put(calling, "hello")
+    calling.tell("add_external_contact", YAN)
+    send(calling)
+    assert said(server) == []
+
+
+def test_a_callback_that_repeats_greets_once(calling, server):
+    put(calling, "hello")
+    plain = calling.event("add_external_contact", WelcomeCode="C1")
+    for nonce in ("1", "2", "3"):
+        calling.post(plain, nonce=nonce)
+        calling.deliver()
+        send(calling)
+    assert said(server) == [("C1", "hello")]
+
+
+def test_a_half_add_and_the_add_behind_it_are_greeted_once(calling, server, clock):
+    put(calling, "hello")
+    calling.tell("add_half_external_contact", WelcomeCode="C1")
+    clock.advance(seconds=2)
+    calling.tell("add_external_contact", WelcomeCode="C2")
+    send(calling)
+    assert said(server) == [("C1", "hello")]
+
+
+def test_a_half_add_without_a_code_leaves_the_welcome_to_the_add(calling, server, clock):
+    put(calling, "hello")
+    calling.tell("add_half_external_contact")
+    clock.advance(seconds=2)
+    calling.tell("add_external_contact", WelcomeCode="C2")
+    send(calling)
+    assert said(server) == [("C2", "hello")]
+
+
+def test_each_member_of_staff_greets_and_so_does_who_is_added_again(calling, server, clock):
+    put(calling, "hello")
+    calling.tell("add_external_contact", WelcomeCode="C1")
+    calling.tell("add_external_contact", staff="lisi", WelcomeCode="C2")
+    send(calling)
+    clock.advance(hours=1)
+    calling.tell("del_follow_user")
+    clock.advance(hours=1)
+    calling.tell("add_external_contact", WelcomeCode="C3")
+    send(calling)
+    assert [code for code, _ in said(server)] == ["C1", "C2", "C3"]
+
+
+@pytest.mark.parametrize(("late", "greeted"), [(18, True), (19, False), (25, False)])
+def test_a_welcome_that_the_worker_comes_to_too_late_is_dropped(calling, server, clock, late, greeted):
+    put(calling, "hello")
+    calling.post(calling.event("add_external_contact", WelcomeCode="C1"))
+    clock.advance(seconds=late)
+    calling.deliver()
+    send(calling)
+    assert bool(said(server)) == greeted
+
+
+def test_a_welcome_that_waits_in_the_queue_too_long_is_never_sent(calling, server, clock):
+    put(calling, "hello")
+    calling.tell("add_external_contact", WelcomeCode="C1")
+    clock.advance(seconds=30)
+    send(calling)
+    assert said(server) == []
+    assert sent(calling)[0][0] == "expired"
+
+
+@pytest.mark.parametrize(
+    ("answers", "calls", "state"),
+    [
+        ([{"errcode": 41050}], 1, "failed"), ([{"errcode": 41051}], 1, "failed"), ([{"errcode": 41096}], 1, "failed"),
+        ([{"errcode": 60020}], 1, "failed"), ([{"errcode": 45009}], 1, "failed"),
+        ([lambda asked: None], 1, "unknown"), ([b"<html>"], 1, "unknown"),
+    ],
+)  # fmt: skip
+def test_a_welcome_that_wecom_refuses_or_leaves_open_is_not_repeated(calling, server, answers, calls, state):
+    put(calling, "hello")
+    server.answers[SEND] = answers
+    calling.tell("add_external_contact", WelcomeCode="C1")
+    send(calling)
+    send(calling)
+    assert (len(server.calls(SEND)), sent(calling)[0][0]) == (calls, state)
+
+
+def test_a_busy_wecom_is_tried_again_within_the_20_seconds(calling, server, clock):
+    put(calling, "hello")
+    server.answers[SEND] = [{"errcode": -1}, {"errcode": 0}]
+    calling.tell("add_external_contact", WelcomeCode="C1")
+    send(calling)
+    clock.advance(seconds=2)
+    send(calling)
+    assert sent(calling) == [("delivered", "", "")]
+
+
+def test_who_must_not_be_written_to_is_not_greeted_and_quiet_hours_do_not_keep_a_welcome(calling, server, clock):
+    put(calling, "hello")
+    with calling.brand as brand:
+        brand.outreach.suppress("wecom", ZOE, reason="asked", scope="all")
+    calling.tell("add_external_contact", WelcomeCode="C1")
+    clock.set(1_767_283_200_000)  # midnight in Shanghai
+    calling.tell("add_external_contact", YAN, WelcomeCode="C2")
+    send(calling)
+    assert [code for code, _ in said(server)] == ["C2"]
+
+
+# What is said -------------------------------------------------------------------
+
+
+def test_the_channel_s_welcome_goes_before_the_general_one_and_the_audience_s_before_everybody_s(calling, server):
+    with calling.brand as brand:
+        brand.channels.create("spring")
+        brand.channels.create("autumn")
+    put(calling, "any")
+    put(calling, "any known", audience="known")
+    put(calling, "spring", channel="spring")
+    put(calling, "spring known", channel="spring", audience="known")
+    calling.tell("add_external_contact", State="spring", WelcomeCode="1")
+    calling.tell("add_external_contact", staff="lisi", State="spring", WelcomeCode="2")
+    calling.tell("add_external_contact", staff="wang", State="autumn", WelcomeCode="3")
+    calling.tell("add_external_contact", YAN, State="autumn", WelcomeCode="4")
+    send(calling)
+    assert dict(said(server)) == {"1": "spring", "2": "spring known", "3": "any known", "4": "any"}
+
+
+def test_members_and_buyers_hear_their_own(calling, server):
+    put(calling, "any")
+    put(calling, "buyers", audience="buyer")
+    put(calling, "members", audience="member")
+    with calling.brand as brand:
+        for external, unionid in ((ZOE, "u-zoe"), (YAN, "u-yan")):
+            ids = (IdentityIn.of("external_userid", external), IdentityIn.of("unionid", unionid))
+            person = brand.contacts.resolve(ids, at=brand.now(), origin="test")
+            brand.orders.upsert(
+                OrderIn(source="s", number=unionid, status="completed", paid_at=brand.now(), paid_minor=100,
+                        buyer=(IdentityIn.of("unionid", unionid),), lines=(), platform="tmall")
+            )  # fmt: skip
+            if external == YAN:
+                brand.membership.join(person.contact_id, "gold", at=brand.now())
+    calling.deliver()
+    calling.tell("add_external_contact", WelcomeCode="1")
+    calling.tell("add_external_contact", YAN, WelcomeCode="2")
+    send(calling)
+    assert dict(said(server)) == {"1": "buyers", "2": "members"}
+
+
+class Host(Plugin):
+    """Greets people of one state in its own words, and fails for others."""
+
+    name = "host"
+    version = "1"
+    summary = "greets"
+    requires_core = ">=0.1.0.dev0,<1"
+    extensions = {"wecom.welcome": ("welcome",)}
+
+    def welcome(self, wanted: WelcomeWanted):
+        if wanted.state == "broken":
+            raise RuntimeError("no")
+        return {"text": f"from {wanted.staff}"} if wanted.state == "mine" else None
+
+
+def test_another_plugin_may_say_something_else_and_one_that_fails_stops_nobody(new_installation, deliver, server):
+    table = SETTINGS + f'secret = "s3cret"\napi = "{server.url}"\n'
+    made = Scene(new_installation(plugins=(WecomPlugin, Host), acme=table + "\n[plugins.host]\n"), "acme", deliver)
+    put(made, "general")
+    for code, state in (("1", "mine"), ("2", "broken"), ("3", "other")):
+        made.tell("add_external_contact", f"wm{code}", State=state, WelcomeCode=code)
+    send(made)
+    assert dict(said(server)) == {"1": "from zhangsan", "2": "general", "3": "general"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {}, [], {"text": " "}, {"text": 5}, {"text": "你" * 1_334}, {"text": "x", "more": 1}, {"attachments": {}},
+        {"attachments": [LINK] * 10}, {"attachments": ["link"]}, {"attachments": [{"msgtype": "voice", "voice": {}}]},
+        {"attachments": [{"msgtype": "link", "link": {"title": "x"}}]},
+        {"attachments": [{"msgtype": "link", "link": {"title": "你" * 43, "url": "u"}}]},
+        {"attachments": [{"msgtype": "image", "image": {}}]},
+        {"attachments": [{"msgtype": "image", "image": {"media_id": "m"}, "link": {}}]},
+        {"attachments": [{"msgtype": "miniprogram", "miniprogram": {"title": "x" * 65, "pic_media_id": "m", "appid": "w", "page": "p"}}]},
+    ],
+)  # fmt: skip
+def test_what_wecom_would_refuse_is_refused_before(content):
+    with pytest.raises(Invalid):
+        checked(content)
+
+
+def test_what_wecom_takes_is_taken():
+    assert checked({"text": "你" * 1_333}) == {"text": {"content": "你" * 1_333}}
+    assert checked({"text": {"content": "x"}, "attachments": [LINK] * 9})["attachments"] == [LINK] * 9
+
+
+def test_commands_and_routes_set_and_show_welcomes(scrm_app, tmp_path):
+    from wecom_scene import CORP
+
+    app = scrm_app(WecomPlugin, settings={"corp_id": CORP})
+    with app.brand as brand:
+        brand.channels.create("spring")
+    (tmp_path / "w.json").write_text(json.dumps({"text": "hello", "attachments": [LINK]}), encoding="utf-8")
+    app.command("wecom", "welcome", "set", "acme", str(tmp_path / "w.json"), "--as", "ann")
+    app.command("wecom", "welcome", "set", "acme", str(tmp_path / "w.json"), "--channel", "spring", "--audience", "known", "--as", "ann")
+    client = app.brand.client("wecom:read", "wecom:write")
+    found = client.get("plugins/wecom/welcomes").json["welcomes"]
+    assert [(each["channel"], each["audience"], each["content"]["text"]) for each in found] == [
+        ("", "", {"content": "hello"}), ("spring", "known", {"content": "hello"}),
+    ]  # fmt: skip
+    assert client.put("plugins/wecom/welcomes", {"content": {"text": "hi"}}).json["content"] == {"text": {"content": "hi"}}
+    assert client.put("plugins/wecom/welcomes", {"content": {"text": ""}}).status_code == 422
+    assert client.put("plugins/wecom/welcomes", {"channel": "nosuch", "content": {"text": "hi"}}).status_code == 404
+    assert client.delete("plugins/wecom/welcomes", channel="spring", audience="known").status_code == 200
+    assert client.delete("plugins/wecom/welcomes", channel="spring", audience="known").status_code == 404
+    assert "hi" in app.command("wecom", "welcome", "list", "acme")
+    app.command("wecom", "welcome", "remove", "acme")
+    assert client.get("plugins/wecom/welcomes").json["welcomes"] == []
