@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Forbidden, Invalid, execute, page_size, transactional
 
+from . import tasks
 from .crypto import Crypt, Unreadable, read_xml
 from .schemas import NAME
 
@@ -146,9 +147,17 @@ class Inbox:
             ),
         ).fetchone()
         if row is None:
+            # Two edits of one customer in one second are the same text: that they are two would be lost.
+            self._read_anew(key_of(every), fields)
             return False
         self.brand.emit(NAME, TOLD, None, {"callback": row[0]})
         return True
+
+    def _read_anew(self, key: str, fields: Mapping[str, str]) -> None:
+        (event, change, external) = execute(
+            "SELECT event, change, external FROM wecom_callback WHERE key = ?", (key,)
+        ).fetchone()
+        tasks.read_anew(self.brand, event, change, external, fields.get("ChatId", ""))
 
 
 def _instant(seconds: str, now: int) -> int:

@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     from .greetings import Greetings
     from .people import People
 
-CONTACT, CHAT, TAG = "change_external_contact", "change_external_chat", "change_external_tag"
 BY_TRANSFER = "DELETE_BY_TRANSFER"
-CHAT_MS = 2_000
-"""WeCom writes a chat group a moment after it tells of it (dev:92277)."""
 
 
 class Changes:
@@ -61,8 +58,10 @@ class Changes:
             self._run(found, handler)
 
     def _run(self, found: Callback, handler: Callable[[Callback, Mapping[str, str]], str]) -> None:
+        fields = found.fields()
         try:
-            note = handler(found, found.fields())
+            note = handler(found, fields)
+            tasks.read_anew(self.brand, found.event, found.change, found.external, fields.get("ChatId", ""))
         except Veto as veto:
             callbacks.settle(found.id, "refused", veto.code)
             if veto.code == SUPPRESSED:
@@ -73,11 +72,11 @@ class Changes:
             callbacks.settle(found.id, "done", note)
 
     def _handler(self, found: Callback) -> Callable[[Callback, Mapping[str, str]], str] | None:
-        if found.event == CHAT and found.change in ("create", "update", "dismiss"):
+        if found.event == tasks.CHAT_EVENT and found.change in ("create", "update", "dismiss"):
             return self._chat
-        if found.event == TAG and found.change in ("create", "update", "delete", "shuffle"):
+        if found.event == tasks.TAG_EVENT and found.change in ("create", "update", "delete", "shuffle"):
             return self._tag
-        return self._contact.get(found.change) if found.event == CONTACT else None
+        return self._contact.get(found.change) if found.event == tasks.CONTACT_EVENT else None
 
     # Customers ----------------------------------------------------------------
 
@@ -90,7 +89,6 @@ class Changes:
     def _begin(self, found: Callback, fields: Mapping[str, str], *, half: bool) -> str:
         external, staff = _pair(fields)
         made = self.follows.added(external, staff, found.at, source=fields.get("State", ""), half=half)
-        tasks.want(self.brand, tasks.CUSTOMER, external)
         greeted = self._greet(found, fields)
         return greeted or ("" if made is not None else "known")
 
@@ -107,7 +105,6 @@ class Changes:
 
     def _edited(self, found: Callback, fields: Mapping[str, str]) -> str:
         external, staff = _pair(fields)
-        tasks.want(self.brand, tasks.CUSTOMER, external)
         if pair(external, staff) is not None:
             return ""  # also of a customer who deleted the member: the member may go on writing remarks
         self.follows.added(external, staff, found.at, source=fields.get("State", ""))
@@ -135,13 +132,9 @@ class Changes:
             raise Invalid("the callback names no ChatId", field="ChatId")
         if found.change == "dismiss":
             self.people.dismiss_chat(chat_id, found.at)
-        else:
-            tasks.want(self.brand, tasks.CHAT, chat_id, after_ms=CHAT_MS)
         return ""
 
     def _tag(self, found: Callback, fields: Mapping[str, str]) -> str:
-        # One tag changes seldom, and a list of all of them is one call: what was missed is made up for.
-        tasks.want(self.brand, tasks.TAGS)
         return ""
 
 

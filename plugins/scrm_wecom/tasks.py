@@ -15,6 +15,12 @@ from scrm_core.api import execute, transactional
 if TYPE_CHECKING:
     from scrm_core.api import Brand
 
+CONTACT_EVENT, CHAT_EVENT, TAG_EVENT = "change_external_contact", "change_external_chat", "change_external_tag"
+_READ_CUSTOMER = frozenset({"add_external_contact", "add_half_external_contact", "edit_external_contact"})
+_READ_CHAT = frozenset({"create", "update"})
+CHAT_MS = 2_000
+"""WeCom writes a chat group a moment after it tells of it (dev:92277)."""
+
 CUSTOMER, CHAT, TAGS, PUSH = "customer", "chat", "tags", "push"
 LEASE_MS = 120_000
 PATIENT_MS = 600_000
@@ -42,6 +48,17 @@ def want(brand: Brand, kind: str, ref: str = "", *, after_ms: int = 0) -> None:
         "due_at = CASE WHEN wecom_task.due_at < excluded.due_at THEN wecom_task.due_at ELSE excluded.due_at END",
         (kind, ref, brand.now() + after_ms),
     )
+
+
+def read_anew(brand: Brand, event: str, change: str, external: str, chat_id: str) -> None:
+    """Have what a callback speaks of read from WeCom; callbacks are hints, and reading twice harms nothing."""
+    if event == CONTACT_EVENT and change in _READ_CUSTOMER and external:
+        want(brand, CUSTOMER, external)
+    elif event == CHAT_EVENT and change in _READ_CHAT and chat_id:
+        want(brand, CHAT, chat_id, after_ms=CHAT_MS)
+    elif event == TAG_EVENT:
+        # One tag changes seldom, and a list of all of them is one call: what was missed is made up for.
+        want(brand, TAGS)
 
 
 @transactional

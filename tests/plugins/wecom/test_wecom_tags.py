@@ -73,6 +73,16 @@ def known(calling, server):
     return calling
 
 
+def test_two_edits_in_one_second_which_are_one_text_are_both_read(known, server, clock):
+    clock.advance(seconds=60)
+    for tagged in (["et3"], []):
+        customers(server, {ZOE: {"zhangsan": ["et1", *tagged], "lisi": []}})
+        known.tell("edit_external_contact")
+        work(known)
+    assert len(known.kept()) == 3
+    assert tags(known) == {("level", "gold", "synced")}
+
+
 def test_tags_of_all_members_together_are_the_contact_s(known, server, clock):
     assert tags(known) == {("level", "gold", "synced")}
     customers(server, {ZOE: {"zhangsan": ["et1"], "lisi": ["et3"]}})

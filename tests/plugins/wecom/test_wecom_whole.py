@@ -1,0 +1,224 @@
+"""The plugin against the simulator over HTTP both ways: what people do in WeCom becomes facts, and back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from wecom_scene import AES_KEY, CORP, TOKEN, Scene
+from werkzeug.serving import make_server
+
+from scrm_core.db.bulk import execute
+from scrm_core.web import create_app
+from scrm_wecom import WecomPlugin
+from scrm_wecom.simulator import AppAccount, CallbackTarget, CorpAccount, Limits, Simulator, serve
+
+SECRET, OTHER = "shop-secret", "wwother0000000000"
+SPOILINGS = ("signature", "token", "receiver", "ciphertext", "xml", "entities", "stale", "future")
+
+
+class Whole(Scene):
+    """Acme with its corporation: ten customers of three members before anybody hears of them."""
+
+    simulator: Simulator
+
+    def act(self, name: str, /, **arguments: Any) -> Any:
+        """An act, and what the worker makes of it."""
+        outcome = self.simulator.act(CORP, name, arguments)
+        self.deliver()
+        return outcome
+
+    def work(self) -> None:
+        """The job, the worker and the senders until nothing is left to do now."""
+        for _ in range(3):
+            with self.brand as brand:
+                brand.plugins["wecom"].work()
+            self.deliver()
+            with self.brand as brand:
+                brand.outreach.drain()
+
+    def way(self, *staff: str, state: str = "") -> str:
+        """A contact way (渠道活码) of these members."""
+        body = {"type": 2, "scene": 2, "user": list(staff), "state": state}
+        with self.brand as brand:
+            return brand.plugins["wecom"].wecom.api.calls.act("externalcontact/add_contact_way", body)["config_id"]
+
+    def external(self, person: str) -> str:
+        return self.simulator.corp(CORP).external_userid(self.simulator.people.number(person))
+
+    def contact(self, person: str) -> Any:
+        with self.brand as brand:
+            return brand.contacts.find("external_userid", self.external(person))
+
+    def tag_names(self, person: str) -> dict[str, str]:
+        with self.brand as brand:
+            return {tag.name: tag.origin for tag in brand.tags.of(self.contact(person).id)}
+
+    def welcomes(self) -> list[str]:
+        """Texts that people were welcomed with."""
+        return [each["text"] for each in self.noted("welcome")]
+
+    def noted(self, what: str) -> list[dict[str, Any]]:
+        """What apps did at the corporation."""
+        return [each for each in self.simulator.corp(CORP).effects if each["what"] == what]
+
+
+@pytest.fixture
+def whole(new_installation, deliver, clock) -> Iterator[Whole]:
+    corps = [
+        CorpAccount(CORP, (AppAccount(1_000_002, SECRET),), staff=3, customers=10),
+        CorpAccount(OTHER, (AppAccount(1_000_002, "other-secret"),), staff=1, customers=2, first_person=100),
+    ]
+    simulator = Simulator(corps, now=clock.now, limits=Limits(dispatch_seconds=0))
+    with serve(simulator) as api:
+        table = (
+            f'\n[plugins.wecom]\ncorp_id = "{CORP}"\ncallback_token = "{TOKEN}"\ncallback_aes_key = "{AES_KEY}"\n'
+            f'secret = "{SECRET}"\napi = "{api.url}"\n'
+        )
+        installation = new_installation(plugins=(WecomPlugin,), acme=table, moonco=table)
+        made = Whole(installation, "acme", deliver)
+        made.simulator = simulator
+        server = make_server("127.0.0.1", 0, create_app(installation), threaded=False)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        # Saved as the console saves it: only if the address gives the echo back.
+        url = f"http://127.0.0.1:{server.server_port}/p/acme/wecom/callback"
+        simulator.set_callback(CORP, CallbackTarget(url, TOKEN, AES_KEY))
+        yield made
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_a_scan_becomes_a_lead_with_name_welcome_and_channel(whole):
+    with whole.brand as brand:
+        brand.channels.create("card-a")
+        brand.plugins["wecom"].wecom.greetings.put({"text": "欢迎"}, channel="card-a")
+    config = whole.way("staff001", "staff002", state="card-a")
+    whole.act("scan", config_id=config, person="p500")
+    whole.work()
+    found = whole.contact("p500")
+    assert (found.lead_channel, bool(found.name)) == ("card-a", True)
+    with whole.brand as brand:
+        assert "unionid" in {each.kind for each in brand.contacts.identities(found.id)}
+    assert whole.welcomes() == ["欢迎"]
+    assert [lead[0] for lead in whole.leads()] == ["card-a"]
+
+
+@pytest.mark.parametrize("half", ["no", "then_full"])
+def test_a_scan_with_and_without_verification_is_one_lead_and_one_welcome(whole, half):
+    with whole.brand as brand:
+        brand.plugins["wecom"].wecom.greetings.put({"text": "hello"})
+    config = whole.way("staff001", state="s")
+    whole.act("scan", config_id=config, person="p501", half=half)
+    whole.work()
+    assert (len(whole.leads()), whole.welcomes(), len(whole.follows(whole.external("p501")))) == (1, ["hello"], 1)
+
+
+@pytest.mark.parametrize("how", SPOILINGS)
+def test_a_spoilt_callback_is_refused_three_times_and_leaves_nothing(whole, how):
+    whole.simulator.outbox.spoil(how, 1)
+    whole.act("add", userid="staff001", person="p502")
+    (callback,) = list(whole.simulator.outbox.kept)
+    assert {each.status for each in callback.tries} <= {400, 403}
+    assert (callback.state, whole.kept(), whole.leads()) == ("failed", [], [])
+
+
+def test_events_that_come_twice_and_the_wrong_way_round_end_alike(whole, clock):
+    whole.simulator.outbox.hold()
+    for name, more in (("add", {"userid": "staff001"}), ("customer_deletes", {"userid": "staff001"}), ("add", {"userid": "staff001"})):
+        whole.simulator.act(CORP, name, {"person": "p503", **more})
+        clock.advance(seconds=5)
+    whole.simulator.outbox.release(order="reversed", copies=3)
+    whole.deliver()
+    assert [row[1] for row in whole.follows(whole.external("p503"))] == ["active"]
+    assert len(whole.kept()) == 3
+
+
+def test_many_who_add_in_one_second_are_all_there(whole):
+    for number in range(600, 620):
+        whole.simulator.act(CORP, "add", {"userid": "staff001", "person": f"p{number}"})
+    whole.deliver()
+    assert len(whole.leads()) == 20
+
+
+def test_a_kind_of_event_that_nobody_knows_is_kept(whole):
+    whole.act("emit", event="something_new", fields={"ChangeType": "x", "Thing": "y"})
+    assert whole.kept() == [("something_new", "x", "kept", "nobody here knows this kind")]
+
+
+def test_everybody_is_taken_by_the_full_sync_also_when_the_token_is_taken_back_in_mid_run(whole):
+    pages: list[int] = []
+
+    def told(view: Any) -> None:
+        pages.append(view.customers)
+        if len(pages) == 1:
+            whole.simulator.revoke(CORP)
+
+    with whole.brand as brand:
+        full = brand.plugins["wecom"].wecom.full_sync
+        full.begin()
+        view = full.run(60.0, told)
+        rows = execute("SELECT count(DISTINCT external) FROM wecom_follow WHERE state = 'active'").fetchone()
+    assert (view.state, rows) == ("done", (10,))
+    tokens = [each for each in whole.simulator.calls if each.api == "gettoken"]
+    assert len(tokens) == 2
+
+
+def test_45009_for_a_minute_in_a_sync_is_waited_out(whole, clock):
+    page = "externalcontact/batch/get_by_user"
+    with whole.brand as brand:
+        full = brand.plugins["wecom"].wecom.full_sync
+        full.begin()
+        whole.simulator.fault("errcode", 45009, api=page, seconds=60)
+        assert full.run(60.0).state == "running"
+        asked = len([each for each in whole.simulator.calls if each.api == page])
+        assert full.run(60.0).state == "running"
+        assert len([each for each in whole.simulator.calls if each.api == page]) == asked == 1
+        clock.advance(seconds=61)
+        assert full.run(60.0).state == "done"
+
+
+def test_tags_go_both_ways_and_come_back_as_no_news(whole):
+    with whole.brand as brand:
+        full = brand.plugins["wecom"].wecom.full_sync
+        full.begin()
+        full.run(60.0)
+        names = {row[0] for row in execute("SELECT name FROM wecom_tag").fetchall()}
+        group, name = execute("SELECT group_name, name FROM wecom_tag ORDER BY id LIMIT 1").fetchone()
+    assert names
+    whole.deliver()
+    staff = next(row[0] for row in whole.follows(whole.external("p0")) if row[1] == "active")
+    with whole.brand as brand:
+        brand.tags.define("own", "vip", plan="x")
+        brand.tags.add(whole.contact("p0").id, ("own", "vip"), origin="manual", actor="ann")
+    whole.act("tag", userid=staff, person="p0", add=[name])
+    whole.work()
+    assert whole.tag_names("p0")[name] == "synced"
+    whole.act("tag", userid=staff, person="p0", remove=[name])
+    whole.work()
+    assert name not in whole.tag_names("p0")
+    assert whole.tag_names("p0")["vip"] == "manual"
+    with whole.brand as brand:
+        brand.tags.add(whole.contact("p0").id, (group, name), origin="manual", actor="ann")
+    whole.deliver()
+    whole.work()
+    heard = len(whole.kept())
+    corp = whole.simulator.corp(CORP)
+    pair = corp.pairs.get(staff, whole.simulator.people.number("p0"))
+    assert name in [tag.name for _, tag in corp.tags_of(pair)]
+    assert len(whole.kept()) == heard
+
+
+def test_a_chat_group_comes_with_its_customers(whole, clock):
+    whole.simulator.act(CORP, "add", {"userid": "staff001", "person": "p504"})
+    made = whole.act("create_group", owner="staff001", name="妈妈群")
+    whole.act("join_group", chat_id=made.id, who=["p504"])
+    clock.advance(seconds=5)
+    whole.work()
+    with whole.brand as brand:
+        (group,) = brand.groups.page()
+        assert (group.name, group.owner) == ("妈妈群", "staff001")
+        assert [stay.left_at for stay in brand.groups.of(whole.contact("p504").id)] == [None]
