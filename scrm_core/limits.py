@@ -38,7 +38,7 @@ class Limits:
     handler_ms: int = _limit(30_000, "ms", "one event handler in the worker")
     job_ms: int = _limit(900_000, "ms", "one run of a periodic job, before its worker is recycled")
     gateway_ms: int = _limit(120_000, "ms", "one round of sending through gateways, before the worker is recycled")
-    send_threads: int = _limit(4, "threads per worker", "brands that send at the same time")
+    send_threads: int = _limit(4, "threads per loop of a worker", "brands that send at the same time")
     partner_ms: int = _limit(15_000, "ms", "one call to a partner's installation")
     partner_attempts: int = _limit(16, "attempts", "a message to a partner, over about 30 hours, before it is dead")
     partner_window_ms: int = _limit(300_000, "ms", "a partner's signature is older or newer than now before 401")

@@ -14,6 +14,7 @@ import os
 import resource
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from .delivery import Delivery, Lease, Running, park_hung, worker_name
 from .errors import ScrmError
 from .limits import LIMITS
 from .nudge import NudgeReceiver, NudgeSender
+from .outreach.judging import ADDRESS_KINDS
 from .outreach.loop import Sending
 
 if TYPE_CHECKING:
@@ -38,6 +40,11 @@ SWEEP_SECONDS = 1.0
 # Commits that follow one another within this time are handed out together: under load
 # the worker takes bigger batches instead of the web's share of the processor.
 PACE_SECONDS = 0.005
+
+
+def sender_of(answering: str) -> Callable[[Brand], bool]:
+    """What one loop sends of a brand: see :meth:`scrm_core.outreach.Outreach.dispatch`."""
+    return lambda brand: brand.outreach.dispatch(answering).busy
 
 
 class _Lane:
@@ -61,7 +68,9 @@ class Worker:
         self._failing: dict[str, float] = {}
         self._queue: Queue | None = None
         self._sending = (
-            Sending(installation, stop, lambda brand: brand.outreach.dispatch().busy),
+            Sending(installation, stop, sender_of("")),
+            # People wait for a code or a welcome: a campaign's gateway that takes its time may not hold them up.
+            *(Sending(installation, stop, sender_of(channel), f"answering-{channel}") for channel in ADDRESS_KINDS),
             Sending(installation, stop, lambda brand: brand.partners.post(), "posting"),
         )
         self.receiver = NudgeReceiver(installation.config.data_dir)

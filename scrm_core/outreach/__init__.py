@@ -311,9 +311,12 @@ class Outreach:
 
     # Sending -----------------------------------------------------------------
 
-    def dispatch(self) -> DispatchOutcome:
-        """One claim and one gateway call for every run whose time has come: what the worker does all the time."""
-        return sending.dispatch(self.brand)
+    def dispatch(self, answering: str | None = None) -> DispatchOutcome:
+        """One claim and one gateway call for every run whose time has come: what the worker does all the time.
+
+        ``answering`` names a channel: of its standing runs alone, whose people wait; empty: of all other runs.
+        """
+        return sending.dispatch(self.brand, answering)
 
     def drain(self) -> DispatchOutcome:
         """Dispatch until nothing is due now; returns the last round."""

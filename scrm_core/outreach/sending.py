@@ -22,14 +22,24 @@ MAX_BATCH = 1_000
 
 # Looked at all the time by every worker: reading costs no lock, and an idle brand is only read.
 _LOST = "SELECT 1 FROM message WHERE state = 'sending' AND lease_until < ? LIMIT 1"
-_RUNNING = "SELECT id, sender, channel FROM outreach_run WHERE state = 'running' AND start_at <= ? ORDER BY id"
+_RUNNING = (
+    "SELECT id, sender, channel, standing FROM outreach_run WHERE state = 'running' AND start_at <= ? ORDER BY id"
+)
 
 
-def dispatch(brand: Brand) -> DispatchOutcome:
-    """One claim and one call for every run whose time has come, and what lost sends are given up."""
+def dispatch(brand: Brand, answering: str | None = None) -> DispatchOutcome:
+    """One claim and one call for every run whose time has come, and what lost sends are given up.
+
+    With ``answering`` only some of the runs: the standing ones of this channel, or with an empty text all that are
+    not standing.
+    """
     now = brand.now()
     lost = claiming.give_up_lost(brand) if execute(_LOST, (now,)).fetchone() is not None else 0
-    running = execute(_RUNNING, (now,)).fetchall()
+    running = [
+        (run_id, sender, channel)
+        for run_id, sender, channel, standing in execute(_RUNNING, (now,)).fetchall()
+        if answering is None or (channel if standing else "") == answering
+    ]
     if not running or brand.outreach.stopped():
         return DispatchOutcome(unknown=lost)
     totals = dict.fromkeys(("accepted", "refused", "unknown", "retried", "blocked", "expired"), 0)

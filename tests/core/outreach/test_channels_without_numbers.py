@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 from scrm_core.api import IdentityIn, Plugin, Rendered, Sender, SendResult
+from scrm_core.outreach.loop import Sending
 from scrm_core.web import create_app
+from scrm_core.worker import sender_of
 
 ZOE, YAN, PHONE = "wmZOE000000000000001", "wmYAN000000000000002", "+8613800000003"
 
@@ -68,6 +72,45 @@ def test_commercial_messages_need_the_consent_of_the_channel(new_installation):
         assert brand.outreach.preview_addresses("wecom", "marketing", [(ZOE, None)]).blocked == {"no_consent": 1}
         brand.consent.record(zoe.id, "marketing_wecom", granted=True, source="test")
         assert brand.outreach.preview_addresses("wecom", "marketing", [(ZOE, None)]).queued == 1
+
+
+def test_who_waits_is_answered_while_a_campaign_s_gateway_takes_its_time(new_installation):
+    """A welcome has twenty seconds, and the gateway of a campaign may take forty."""
+    made, brand = scene(new_installation)
+    stop, at_gateway, answer, answered = threading.Event(), threading.Event(), threading.Event(), threading.Event()
+
+    class Slow(Tube):
+        def send(self, messages):
+            if messages[0].body == "campaign":
+                at_gateway.set()
+                assert answer.wait(60)
+            else:
+                answered.set()
+            return [SendResult.delivered() for _ in messages]
+
+    def queue(code: str, address: str, *, standing: bool) -> None:
+        with brand:
+            run = brand.outreach.open_run(
+                code, owner="pneumatic", channel="wecom", kind="notice", sender="tube", standing=standing
+            )
+            brand.outreach.queue_body(run.id, address, code)
+            brand.outreach.release(run.id, 10_000)
+            brand.outreach.start(run.id)
+
+    brand.plugins["pneumatic"].tube = Slow
+    loops = [Sending(made, stop, sender_of(answering)) for answering in ("", "sms", "wecom")]
+    queue("campaign", ZOE, standing=False)
+    for each in loops:
+        each.start()
+    try:
+        assert at_gateway.wait(20)
+        queue("welcome", YAN, standing=True)
+        assert answered.wait(20)
+    finally:
+        answer.set()
+        stop.set()
+        for each in loops:
+            each.join()
 
 
 def test_an_id_is_suppressed_as_it_is_and_shown_masked(new_installation):
