@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
 from scrm_core.api import (
     Gateway,
     Job,
+    MessageBatch,
+    MessageDraft,
     PersonQuery,
     Plugin,
     PluginEvent,
+    Rendered,
     Report,
     ReportTable,
     Sender,
+    Skipped,
     TagAdded,
     TagRemoved,
     hookimpl,
@@ -28,6 +32,8 @@ from .pages import pages_blueprint
 from .report import wecom_report
 from .routes import blueprint
 from .schemas import NAME, Settings
+from .sends import SENDER as GROUP_SENDER
+from .sends import GroupGateway
 from .service import Wecom
 
 
@@ -46,11 +52,15 @@ class WecomPlugin(Plugin):
     permissions = {
         "wecom:read": "see callbacks, staff, who has whom, welcomes and the full sync",
         "wecom:write": "say what people hear who add a member of staff",
+        "wecom:send": "make group sends and let them go",
     }
     commands = "scrm_wecom.commands:group"
     jobs = (Job("work", 60, "work"), Job("tidy", 86_400, "tidy"))
     reports = {NAME: Report("report", "WeCom 企业微信")}
-    senders = {SENDER: Sender(CHANNEL, "WeCom welcome 企业微信欢迎语", "welcome_gateway")}
+    senders = {
+        SENDER: Sender(CHANNEL, "WeCom welcome 企业微信欢迎语", "welcome_gateway"),
+        GROUP_SENDER: Sender(CHANNEL, "WeCom group send 企业群发", "group_gateway"),
+    }
 
     @cached_property
     def wecom(self) -> Wecom:
@@ -78,6 +88,18 @@ class WecomPlugin(Plugin):
     def welcome_gateway(self) -> Gateway:
         """The sender of welcomes; raises Conflict where no secret is set."""
         return WelcomeGateway(self.brand, self.wecom.api)
+
+    def group_gateway(self) -> Gateway:
+        """The sender of group sends; raises Conflict where no secret is set."""
+        return GroupGateway(self.brand, self.wecom.api)
+
+    def render_messages(self, batch: MessageBatch) -> Sequence[Rendered | Skipped]:
+        """Write the messages of a group send."""
+        return self.wecom.sends.write(batch)
+
+    @hookimpl
+    def check_message(self, draft: MessageDraft) -> None:
+        self.wecom.sends.guard(draft)
 
     def brand_warnings(self) -> Iterable[str]:
         return list(self.wecom.warnings())

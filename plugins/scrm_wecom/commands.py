@@ -25,10 +25,11 @@ from .schemas import AUDIENCES, NAME
 from .service import Wecom
 from .simulator.commands import add_commands as add_simulator_commands
 from .sync import SyncView
-from .views import callback_view, follow_view, sync_view, welcome_view
+from .views import callback_view, follow_view, outcome_view, send_view, sync_view, welcome_view
 
 CALLBACK = ["id", "received_at", "event", "change", "external", "state", "note"]
 WELCOME = ["channel", "audience", "text", "attachments", "at"]
+KINDS = ("marketing", "brand", "notice")
 MOST_SECONDS = 86_400.0
 FOLLOW = ["contact", "staff", "state", "source", "since", "lost_at", "lost_by"]
 
@@ -152,13 +153,17 @@ def welcome_set(
     session: CommandSession, brand_id: str, file: Path, channel: str, audience: str | None, actor: str
 ) -> None:
     """Say what is in FILE, a JSON object with text and attachments."""
-    try:
-        content = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as exc:
-        raise Invalid(f"{file} is no JSON file in UTF-8: {exc}", field="file") from exc
+    content = _content_of(file)
     with session.brand(brand_id) as brand:
         _of(brand).greetings.put(content, channel=channel, audience=audience or "", actor=actor)
     click.echo("set")
+
+
+def _content_of(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as exc:
+        raise Invalid(f"{file} is no JSON file in UTF-8: {exc}", field="file") from exc
 
 
 @welcome.command("remove")
@@ -170,6 +175,63 @@ def welcome_remove(session: CommandSession, brand_id: str, channel: str, audienc
     with session.brand(brand_id) as brand:
         _of(brand).greetings.remove(channel, audience or "")
     click.echo("removed")
+
+
+@group.group("send")
+def send() -> None:
+    """Group sends 企业群发: staff confirm them in WeCom."""
+
+
+@send.command("preview")
+@of_brand
+@click.argument("expression")
+@click.option("--kind", type=click.Choice(KINDS), default="marketing", show_default=True, help="What it is for.")
+@json_option
+def send_preview(session: CommandSession, brand_id: str, expression: str, kind: str, as_json: bool) -> None:
+    """Whom a send to the segment EXPRESSION would reach now, and why others not; nothing is written."""
+    with session.brand(brand_id) as brand:
+        outcome = _of(brand).sends.preview(expression, kind)
+    session.show_record(outcome_view(outcome), as_json=as_json)
+
+
+@send.command("open")
+@of_brand
+@click.argument("code")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--segment", "expression", required=True, help="To whom: a segment expression.")
+@click.option("--kind", type=click.Choice(KINDS), default="marketing", show_default=True, help="What it is for.")
+@actor_option
+@json_option
+def send_open(
+    session: CommandSession, brand_id: str, code: str, file: Path, expression: str, kind: str, actor: str,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Make a draft of what FILE says (as of `welcome set`); `send start` lets it go."""
+    content = _content_of(file)
+    with session.brand(brand_id) as brand:
+        outcome = _of(brand).sends.open(code, content, expression=expression, kind=kind, actor=actor)
+    session.show_record(outcome_view(outcome), as_json=as_json)
+
+
+@send.command("start")
+@of_brand
+@click.argument("code")
+def send_start(session: CommandSession, brand_id: str, code: str) -> None:
+    """Let a draft go: WeCom then asks the staff to confirm."""
+    with session.brand(brand_id) as brand:
+        _of(brand).sends.start(code)
+    click.echo("started")
+
+
+@send.command("list")
+@of_brand
+@json_option
+def send_list(session: CommandSession, brand_id: str, as_json: bool) -> None:
+    """Group sends with what became of their messages, the newest first."""
+    with session.brand(brand_id) as brand:
+        views = [send_view(each, brand) for each in _of(brand).sends.all()]
+    rows = [[each["code"], each["kind"], each["state"], each["messages"], each["reason"]] for each in views]
+    session.show(["code", "kind", "state", "messages", "reason"], rows, as_json=as_json)
 
 
 add_simulator_commands(group)

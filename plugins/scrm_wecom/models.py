@@ -181,7 +181,35 @@ class WecomStretch(BrandModel):
         table_name = "wecom_stretch"
 
 
+class WecomSend(BrandModel):
+    """A group send (企业群发): what is said to whom; its run is outreach's."""
+
+    id = pw.BigAutoField()
+    code = pw.TextField()
+    content = pw.TextField()
+    expression = pw.TextField()
+    actor = pw.TextField()
+    at = InstantField()
+
+    class Meta:
+        table_name = "wecom_send"
+
+
+class WecomErrand(BrandModel):
+    """A task that WeCom made for staff; ``next_at`` is when its results are asked for, null once they are complete."""
+
+    id = pw.BigAutoField()
+    msgid = pw.TextField()
+    customers = pw.BigIntegerField()
+    made_at = InstantField()
+    next_at = InstantField(null=True)
+    error = pw.TextField()
+
+    class Meta:
+        table_name = "wecom_errand"
+
+
 MODELS = (
     WecomCallback, WecomFollow, WecomToken, WecomApi, WecomTask, WecomTag, WecomMark, WecomWelcome, WecomSync,
-    WecomStretch,
+    WecomStretch, WecomSend, WecomErrand,
 )  # fmt: skip

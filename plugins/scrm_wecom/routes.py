@@ -11,13 +11,15 @@ from scrm_core.api import current_actor, current_brand, load_body, next_after, p
 from . import callbacks, follows, sync
 from .greetings import Greetings
 from .report import wecom_report
-from .schemas import WelcomeBody
-from .views import callback_view, follow_view, sync_view, welcome_view
+from .schemas import NAME, SendBody, StartBody, WelcomeBody
+from .sends import GroupSends
+from .views import callback_view, follow_view, outcome_view, send_view, sync_view, welcome_view
 
 blueprint = flask.Blueprint("wecom", __name__)
 
 READ = "wecom:read"
 WRITE = "wecom:write"
+SEND = "wecom:send"
 
 
 @blueprint.get("/report")
@@ -82,3 +84,33 @@ def welcome_remove() -> Any:
     args = flask.request.args
     Greetings(current_brand()).remove(args.get("channel", ""), args.get("audience", ""))
     return flask.jsonify({"removed": True})
+
+
+@blueprint.get("/sends")
+@permission(READ)
+def send_list() -> Any:
+    """Group sends, the newest first, with what became of their messages."""
+    brand = current_brand()
+    return flask.jsonify({"sends": [send_view(each, brand) for each in _sends().all()]})
+
+
+@blueprint.post("/sends")
+@permission(SEND)
+def send_open() -> Any:
+    """Make a group send as a draft; the answer counts whom it would reach, and why others not."""
+    body = load_body(SendBody(), flask.request.get_json())
+    return flask.jsonify(outcome_view(_sends().open(**body, actor=current_actor()))), 201
+
+
+@blueprint.post("/sends/start")
+@permission(SEND)
+def send_start() -> Any:
+    """Let a draft go."""
+    body = load_body(StartBody(), flask.request.get_json())
+    _sends().start(body["code"])
+    return flask.jsonify(send_view(_sends().get(body["code"]), current_brand()))
+
+
+def _sends() -> GroupSends:
+    brand = current_brand()
+    return GroupSends(brand, brand.plugins[NAME].settings)

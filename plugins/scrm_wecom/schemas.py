@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
-from .client.limits import PER_HOUR, PER_MINUTE
+from .client.limits import GROUP_QUOTAS, PER_HOUR, PER_MINUTE
 
 NAME = "wecom"
 AUDIENCES = ("new", "known", "buyer", "member")
@@ -89,6 +89,38 @@ class ClientSettings(Schema):
     calls_per_hour = whole("calls an hour to one API, of all processes together", PER_HOUR.most, 1, 100_000_000)
 
 
+class SendSettings(Schema):
+    """Settings about group sends."""
+
+    group_quota = text(
+        "how many group sends WeCom gives a customer: month-days (as many a month as it has days), 4-a-month "
+        "(the older rule), 7-a-week, 1-a-day (what a corporation may choose)",
+        "month-days",
+        validate=validate.OneOf(list(GROUP_QUOTAS)),
+    )
+
+
+class SendBody(Schema):
+    """A group send: what is said, to whom."""
+
+    class Meta:
+        unknown = RAISE
+
+    code = fields.String(required=True, validate=validate.Length(1, 100))
+    content = fields.Dict(required=True)
+    expression = fields.String(required=True)
+    kind = fields.String(load_default="marketing", validate=validate.OneOf(["marketing", "brand", "notice"]))
+
+
+class StartBody(Schema):
+    """Which draft goes."""
+
+    class Meta:
+        unknown = RAISE
+
+    code = fields.String(required=True, validate=validate.Length(1, 100))
+
+
 class WelcomeBody(Schema):
     """What people hear: text and attachments as WeCom takes them."""
 
@@ -100,7 +132,7 @@ class WelcomeBody(Schema):
     content = fields.Dict(required=True)
 
 
-class Settings(CallbackSettings, ClientSettings):
+class Settings(CallbackSettings, ClientSettings, SendSettings):
     """``[plugins.wecom]``."""
 
     class Meta:

@@ -12,11 +12,13 @@ from . import callbacks, sync, tasks
 from .callbacks import Inbox
 from .changes import Changes
 from .client.api import Api
-from .client.calls import Calls
+from .client.calls import Calls, log
+from .client.codes import WecomError
 from .follows import Follows
 from .greetings import Greetings
 from .labels import Labels
 from .people import People
+from .sends import GroupSends
 from .sync import FullSync
 from .work import ROUND_SECONDS, Work
 
@@ -59,6 +61,11 @@ class Wecom:
         return Greetings(self.brand)
 
     @cached_property
+    def sends(self) -> GroupSends:
+        """Group sends."""
+        return GroupSends(self.brand, self.settings)
+
+    @cached_property
     def changes(self) -> Changes:
         """What callbacks do."""
         return Changes(self.brand, self.follows, self.people, self.greetings)
@@ -83,7 +90,15 @@ class Wecom:
         running = sync.latest()
         if running is not None and running.state == "running" and not done.error:
             self.full_sync.run(ROUND_SECONDS)
-        return f"{done.done} tasks done, {done.put_off} put off {done.error}".strip()
+        heard = 0 if done.error else self._ask_sends()
+        return f"{done.done} tasks done, {done.put_off} put off, {heard} messages settled {done.error}".strip()
+
+    def _ask_sends(self) -> int:
+        try:
+            return self.sends.ask(self.api)
+        except WecomError as exc:
+            log.warning("what became of group sends is asked for later: %s", exc)
+            return 0
 
     def warnings(self) -> Iterable[str]:
         """What people should look at: tasks that WeCom refuses, a sync that cannot go on."""

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import iso, mask
 
 if TYPE_CHECKING:
-    from scrm_core.api import Brand
+    from scrm_core.api import Brand, QueueOutcome
 
     from .callbacks import Callback
     from .follows import Follow
     from .greetings import Welcome
+    from .sends import GroupSend
     from .sync import SyncView
 
 
@@ -65,4 +66,28 @@ def sync_view(sync: SyncView, brand: Brand) -> dict[str, Any]:
         "finished_at": iso(sync.finished_at, brand.zone),
         "waits_until": iso(sync.waits_until or None, brand.zone),
         "error": sync.error,
+    }
+
+
+def outcome_view(outcome: QueueOutcome) -> dict[str, Any]:
+    """Whom a send reaches, and why others not."""
+    return {"queued": outcome.queued, "blocked": outcome.blocked}
+
+
+def send_view(send: GroupSend, brand: Brand) -> dict[str, Any]:
+    """A group send with what became of its messages."""
+    messages: dict[str, int] = {}
+    for (state, reason), count in sorted(brand.outreach.counts(send.run.id).items()):
+        name = f"{state}: {reason}" if state == "blocked" and reason else state
+        messages[name] = messages.get(name, 0) + count
+    return {
+        "code": send.code,
+        "kind": send.run.kind,
+        "state": send.run.state,
+        "reason": send.run.reason,
+        "expression": send.expression,
+        "content": send.content,
+        "actor": send.actor,
+        "at": iso(send.at, brand.zone),
+        "messages": messages,
     }

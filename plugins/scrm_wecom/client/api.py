@@ -14,7 +14,10 @@ from .answers import (
     chat_of,
     corp_tags_of,
     customer_of,
+    number,
+    objects,
     page_of,
+    text,
     texts,
 )
 from .codes import SHAPE, WecomError
@@ -22,7 +25,8 @@ from .codes import SHAPE, WecomError
 if TYPE_CHECKING:
     from .calls import Calls
 
-PAGE = 100
+PAGE, RESULTS = 100, 1_000
+CONFIRMED = 2
 NO_RELATION = 84061
 """No such friends; from lists: this member has no customer, which is an empty list and no error."""
 
@@ -91,6 +95,33 @@ class Api:
         return chat_of(self.calls.read("externalcontact/groupchat/get", body=body))
 
     # Messages -----------------------------------------------------------------
+
+    def group_send(self, externals: Sequence[str], content: Mapping[str, Any]) -> tuple[str, frozenset[str]]:
+        """Make a task for staff (dev:92135); the task's id and whom WeCom cannot reach. Never repeated by itself."""
+        body = {"chat_type": "single", "external_userid": list(externals), **content}
+        told = self.calls.act("externalcontact/add_msg_template", body)
+        return text(told, "msgid"), frozenset(texts(told, "fail_list"))
+
+    def group_send_staff(self, msgid: str) -> list[tuple[str, bool]]:
+        """Members who have a task to confirm, and whether they did (dev:93338)."""
+        rows = self._pages("externalcontact/get_groupmsg_task", {"msgid": msgid}, "task_list")
+        return [(text(row, "userid"), number(row, "status") == CONFIRMED) for row in rows]
+
+    def group_send_results(self, msgid: str, staff: str) -> list[tuple[str, int]]:
+        """What became of a member's part (dev:93338): 0 not sent, 1 sent, 2 no friend, 3 over the quota."""
+        rows = self._pages("externalcontact/get_groupmsg_send_result", {"msgid": msgid, "userid": staff}, "send_list")
+        return [(text(row, "external_userid"), number(row, "status")) for row in rows]
+
+    def _pages(self, api: str, body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+        found: list[Mapping[str, Any]] = []
+        cursor = ""
+        for _ in range(_MOST_PAGES):
+            told = self.calls.read(api, body={**body, "limit": RESULTS, "cursor": cursor})
+            found += objects(told, name)
+            cursor = text(told, "next_cursor")
+            if not cursor:
+                return found
+        raise WecomError(f"{api}: the pages do not end", kind=SHAPE)
 
     def welcome(self, welcome_code: str, content: Mapping[str, Any]) -> None:
         """The welcome of one add (dev:92137): within 20 seconds, once; never repeated by itself."""

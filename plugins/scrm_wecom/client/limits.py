@@ -33,6 +33,25 @@ class Limit:
 
 PER_MINUTE = Limit("calls of one corporation to one API", 10_000, MINUTE_MS, "2026-11", "dev:90454")
 PER_HOUR = Limit("calls of one corporation to one API", 150_000, HOUR_MS, "2026-11", "dev:90454")
+@dataclass(frozen=True, slots=True)
+class GroupQuota:
+    """How many group sends a customer may have in a calendar ``unit``; ``most`` 0: as many as the month has days."""
+
+    what: str
+    most: int
+    unit: str
+    as_of: str
+    page: str
+
+
+GROUP_QUOTAS = {
+    "month-days": GroupQuota("as many a month as it has days", 0, "month", "2025-11", "dev:92135"),
+    "4-a-month": GroupQuota("the older rule: 4 a month", 4, "month", "2021", "dev:92135"),
+    "7-a-week": GroupQuota("the corporation has chosen 7 a week", 7, "week", "2025-11", "dev:92135"),
+    "1-a-day": GroupQuota("the corporation has chosen 1 a day", 1, "day", "2025-11", "dev:92135"),
+}
+"""Sources disagree about the rule, and a corporation may choose: so it is a setting."""
+
 BLOCK_MS = Limit("an API that answered 45009 is left alone", 1, MINUTE_MS, "2026-11", "dev:90454")
 LONGEST_BLOCK_MS = HOUR_MS
 STRIKE_MS = 600_000

@@ -212,6 +212,26 @@ def test_tags_go_both_ways_and_come_back_as_no_news(whole):
     assert len(whole.kept()) == heard
 
 
+def test_a_group_send_is_delivered_to_whom_staff_confirm_it(whole, clock):
+    for person in ("p505", "p506"):
+        whole.act("add", userid="staff001", person=person)
+    with whole.brand as brand:
+        sends = brand.plugins["wecom"].wecom.sends
+        sends.open("may", {"text": "五月新茶"}, expression="orders = 0", kind="notice")
+        sends.start("may")
+        brand.outreach.drain()
+    (msgid,) = whole.simulator.corp(CORP).group_sends
+    clock.advance(hours=1)
+    whole.work()
+    with whole.brand as brand:
+        assert {state for state, _ in brand.outreach.counts(sends.get("may").run.id)} == {"sent"}
+    whole.act("confirm", msgid=msgid, userid="staff001")
+    clock.advance(hours=1)
+    whole.work()
+    with whole.brand as brand:
+        assert brand.outreach.counts(sends.get("may").run.id) == {("delivered", ""): 2}
+
+
 def test_a_chat_group_comes_with_its_customers(whole, clock):
     whole.simulator.act(CORP, "add", {"userid": "staff001", "person": "p504"})
     made = whole.act("create_group", owner="staff001", name="妈妈群")

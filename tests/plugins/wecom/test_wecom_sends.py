@@ -1,0 +1,204 @@
+"""Group sends: core policy before each person, WeCom's task behind it, and only staff make it sent."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from wecom_scene import CORP, YAN, ZOE, Scene
+
+from scrm_core.errors import Conflict, Invalid
+from scrm_wecom import WecomPlugin
+
+ADD, TASKS, RESULTS = (
+    "externalcontact/add_msg_template", "externalcontact/get_groupmsg_task", "externalcontact/get_groupmsg_send_result",
+)  # fmt: skip
+OPEN = '\n[outreach]\nquiet_hours = "none"\none_to_one_per_week = "none"\n'
+
+
+@pytest.fixture
+def sending(scenes, server) -> Scene:
+    """Acme with Zoe and Yan, who agreed to messages; WeCom makes tasks m1, m2, ..."""
+    made = scenes(acme=f'secret = "s3cret"\napi = "{server.url}"\n', before=OPEN)[0]
+    made.tell("add_external_contact")
+    made.tell("add_external_contact", YAN)
+    for external in (ZOE, YAN):
+        agree(made, external)
+    tasks = iter(range(1, 1_000))
+    server.answers[ADD] = [lambda asked: {"errcode": 0, "msgid": f"m{next(tasks)}", "fail_list": []}]
+    return made
+
+
+def agree(scene: Scene, external: str) -> None:
+    with scene.brand as brand:
+        brand.consent.record(
+            brand.contacts.find("external_userid", external).id, "marketing_wecom", granted=True, source="test"
+        )
+
+
+def sends(scene: Scene):
+    return scene.brand.plugins["wecom"].wecom.sends
+
+
+def send(scene: Scene, code: str = "may", expression: str = "orders = 0", text: str = "五月新茶") -> None:
+    with scene.brand as brand:
+        sends(scene).open(code, {"text": text}, expression=expression, actor="ann")
+        sends(scene).start(code)
+        brand.outreach.drain()
+
+
+def states(scene: Scene, code: str = "may") -> dict[tuple[str, str], int]:
+    with scene.brand as brand:
+        return brand.outreach.counts(sends(scene).get(code).run.id)
+
+
+def result(server, *rows: tuple[str, int], confirmed: bool = True) -> None:
+    """One member's part of every task."""
+    server.answers[TASKS] = [{"errcode": 0, "task_list": [{"userid": "zhangsan", "status": 2 if confirmed else 0}]}]
+    server.answers[RESULTS] = [
+        {"errcode": 0, "send_list": [{"external_userid": who, "userid": "zhangsan", "status": s} for who, s in rows]}
+    ]
+
+
+def work(scene: Scene) -> None:
+    with scene.brand as brand:
+        brand.plugins["wecom"].work()
+
+
+def test_a_send_is_one_task_for_everybody_and_is_with_the_staff_then(sending, server):
+    send(sending)
+    (asked,) = [each for each in server.asked if each.api == ADD]
+    assert sorted(asked.body.pop("external_userid")) == sorted([ZOE, YAN])
+    assert asked.body == {"chat_type": "single", "text": {"content": "五月新茶"}}
+    assert states(sending) == {("sent", ""): 2}
+
+
+def test_nothing_goes_before_the_start(sending, server):
+    with sending.brand as brand:
+        outcome = sends(sending).open("may", {"text": "x"}, expression="orders = 0")
+        brand.outreach.drain()
+    assert (outcome.queued, server.calls(ADD)) == (2, [])
+
+
+def test_only_what_staff_confirm_was_sent(sending, server, clock):
+    send(sending)
+    result(server, (ZOE, 0), (YAN, 0), confirmed=False)
+    clock.advance(hours=1)
+    work(sending)
+    assert states(sending) == {("sent", ""): 2}
+    result(server, (ZOE, 1), (YAN, 2))
+    clock.advance(hours=1)
+    work(sending)
+    assert states(sending) == {("delivered", ""): 1, ("failed", "no friend any more"): 1}
+    before = len(server.calls(TASKS))
+    clock.advance(hours=2)
+    work(sending)
+    assert len(server.calls(TASKS)) == before  # everybody's message has its end
+
+
+def test_whom_wecom_cannot_reach_failed_and_whose_quota_is_used_up_too(sending, server, clock):
+    server.answers[ADD] = [{"errcode": 0, "msgid": "m1", "fail_list": [YAN]}]
+    send(sending)
+    result(server, (ZOE, 3))
+    clock.advance(hours=1)
+    work(sending)
+    assert states(sending) == {
+        ("failed", "WeCom cannot reach this customer"): 1,
+        ("failed", "WeCom's quota for the customer is used up"): 1,
+    }
+
+
+def test_the_core_s_policy_is_asked_before_each_person(scenes, server, clock):
+    made = scenes(acme=f'secret = "s3cret"\napi = "{server.url}"\n')[0]
+    server.answers[ADD] = [{"errcode": 0, "msgid": "m1", "fail_list": []}]
+    made.tell("add_external_contact")
+    made.tell("add_external_contact", YAN)
+    agree(made, ZOE)
+    clock.set(1_767_236_400_000)  # 11:00 in Shanghai
+    with made.brand:
+        assert sends(made).preview("orders = 0", "marketing").blocked == {"no_consent": 1}
+    for code in ("a", "b", "c"):
+        send(made, code)
+    assert [states(made, code) for code in ("a", "b", "c")] == [
+        {("blocked", "no_consent"): 1, ("sent", ""): 1},
+        {("blocked", "no_consent"): 1, ("sent", ""): 1},
+        {("blocked", "no_consent"): 1, ("blocked", "cap_week"): 1},
+    ]
+
+
+@pytest.mark.parametrize(("quota", "most"), [("4-a-month", 4), ("1-a-day", 1), ("7-a-week", 7), ("month-days", 31)])
+def test_wecom_s_own_quota_is_kept_whatever_the_core_allows(scenes, server, clock, quota, most):
+    made = scenes(acme=f'secret = "s3cret"\napi = "{server.url}"\ngroup_quota = "{quota}"\n', before=OPEN)[0]
+    server.answers[ADD] = [{"errcode": 0, "msgid": "m", "fail_list": []}]
+    made.tell("add_external_contact")
+    agree(made, ZOE)
+    for number in range(most + 1):
+        send(made, f"s{number}")
+    assert states(made, f"s{most - 1}") == {("sent", ""): 1}
+    assert states(made, f"s{most}") == {("blocked", "veto: wecom_quota"): 1}
+    clock.set(1_769_875_200_000)  # 2026-02-01, a Sunday
+    clock.advance(days=1)
+    send(made, "later")
+    assert states(made, "later") == {("sent", ""): 1}
+
+
+def test_a_welcome_is_no_group_send(sending, server, clock):
+    with sending.brand as brand:
+        brand.plugins["wecom"].wecom.greetings.put({"text": "hello"})
+    for code in ("1", "2"):
+        sending.tell("add_external_contact", staff=f"s{code}", WelcomeCode=code)
+    with sending.brand as brand:
+        brand.outreach.drain()
+    assert len(server.calls("externalcontact/send_welcome_msg")) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "run"),
+    [
+        ({"errcode": -1}, "unknown", "done"), (b"<html>", "unknown", "done"), ({"errcode": 41048}, "failed", "done"),
+        ({"errcode": 48002}, "failed", "paused"), ({"errcode": 45009}, "queued", "running"), ({"errcode": 45033}, "queued", "running"),
+    ],
+)  # fmt: skip
+def test_a_task_that_nobody_knows_of_is_never_made_again(sending, server, monkeypatch, answer, state, run):
+    monkeypatch.setattr("scrm_wecom.client.calls.PAUSES", (0.0, 0.0, 0.0))
+    server.answers[ADD] = [answer]
+    send(sending)
+    assert {key[0] for key in states(sending)} == {state}
+    with sending.brand as brand:
+        assert sends(sending).get("may").run.state == run
+        asked = len(server.calls(ADD))
+        brand.outreach.drain()
+    assert len(server.calls(ADD)) == asked
+
+
+def test_a_code_is_used_once_and_bad_content_is_refused(sending):
+    with sending.brand:
+        sends(sending).open("may", {"text": "x"}, expression="orders = 0")
+        with pytest.raises(Conflict, match="may"):
+            sends(sending).open("may", {"text": "x"}, expression="orders = 0")
+        with pytest.raises(Invalid):
+            sends(sending).open("june", {"text": ""}, expression="orders = 0")
+        with pytest.raises(Invalid):
+            sends(sending).open("june", {"text": "x"}, expression="nonsense ((")
+        assert [each.code for each in sends(sending).all()] == ["may"]
+
+
+def test_routes_and_commands_make_and_start_sends(scrm_app, server, tmp_path):
+    app = scrm_app(
+        WecomPlugin, settings={"corp_id": CORP, "secret": "s", "api": server.url}, brand_toml='[outreach]\nopt_in = []\n'
+    )
+    server.answers[ADD] = [{"errcode": 0, "msgid": "m1", "fail_list": []}]
+    app.brand.lead()
+    client = app.brand.client("wecom:send", "wecom:read")
+    body = {"code": "a", "content": {"text": "hi"}, "expression": "orders = 0"}
+    made = client.post("plugins/wecom/sends", body)
+    assert (made.status_code, made.json) == (201, {"queued": 0, "blocked": {"no_address": 1}})
+    assert client.post("plugins/wecom/sends", body).status_code == 409
+    assert client.post("plugins/wecom/sends/start", {"code": "a"}).json["state"] == "running"
+    assert client.post("plugins/wecom/sends/start", {"code": "nosuch"}).status_code == 404
+    (tmp_path / "m.json").write_text(json.dumps({"text": "hello"}), encoding="utf-8")
+    assert "no_address" in app.command("wecom", "send", "preview", "acme", "orders = 0")
+    app.command("wecom", "send", "open", "acme", "b", str(tmp_path / "m.json"), "--segment", "orders = 0", "--as", "ann")
+    app.command("wecom", "send", "start", "acme", "b")
+    assert [each["code"] for each in client.get("plugins/wecom/sends").json["sends"]] == ["b", "a"]
+    assert "running" in app.command("wecom", "send", "list", "acme")
