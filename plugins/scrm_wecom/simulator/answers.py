@@ -98,7 +98,7 @@ MEANINGS: dict[int, str] = {
     40050: "chat id does not exist",
     41067: "wrong type of moment_id",
 }
-"""Every code that the simulator answers by itself; a fault on command may answer any other."""
+"""The words of codes; a fault on command may answer any other code too."""
 
 
 class Refused(Exception):

@@ -179,6 +179,7 @@ class Outbox:
 
     def drop(self, count: int) -> None:
         """Lose the next ``count`` events: they are kept here and never sent."""
+        _counted(count)
         with self._lock:
             self._drop = count
 
@@ -186,6 +187,7 @@ class Outbox:
         """Spoil the next ``count`` events in one of the ways of :data:`SPOILINGS`. Raises Invalid for another."""
         if how not in SPOILINGS:
             raise Invalid(f"no spoiling is called {how!r}; there are {', '.join(SPOILINGS)}", field="how")
+        _counted(count)
         with self._lock:
             self._spoil.extend([how] * count)
 
@@ -290,6 +292,11 @@ class Outbox:
             copy = Callback(self._made, old.corpid, old.agentid, old.target, old.plain, self._now(), old.name)
             self.kept.append(copy)
             return copy
+
+
+def _counted(count: int) -> None:
+    if not 0 <= count <= KEPT:
+        raise Invalid(f"count is 0 to {KEPT}", field="count")
 
 
 _LEVELS = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))

@@ -12,6 +12,7 @@ browser send.
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from scrm_core.api import Forbidden, Invalid, NotFound, ScrmError, code_picture
 from .accounts import CallbackTarget
 from .acts import Outcome
 from .api.call import Upload
+from .arguments import Arguments
 from .simulator import Request, Simulator
 from .state import corp_state, state_of
 
@@ -63,7 +65,13 @@ def _api(simulator: Simulator) -> flask.Blueprint:
         body = b"" if upload is not None else asked.get_data()
         answer = simulator.answer(
             Request(
-                asked.method, path, asked.args, asked.remote_addr or "", body, upload, asked.host_url.rstrip("/")
+                method=asked.method,
+                path=path,
+                query=asked.args.to_dict(),
+                ip=asked.remote_addr or "",
+                body=body,
+                upload=upload,
+                url=asked.host_url.rstrip("/"),
             )
         )
         kind = "application/json; charset=UTF-8" if answer.status == 200 else "text/html; charset=UTF-8"
@@ -139,68 +147,60 @@ def _command(door: flask.Blueprint, simulator: Simulator) -> None:
 
     @door.post("/simulator/<corpid>/callback")
     def set_callback(corpid: str) -> Any:
-        body = _body("url", "token", "aes_key", "agentid", "check")
-        target = CallbackTarget(_text(body, "url"), _text(body, "token"), _text(body, "aes_key"))
-        simulator.set_callback(corpid, target, body.get("agentid"), check=body.get("check", True) is not False)
+        given = _given("callback", url=str, token=str, aes_key=str, agentid=int | None, check=bool)
+        target = CallbackTarget(given.get("url", ""), given.get("token", ""), given.get("aes_key", ""))
+        simulator.set_callback(corpid, target, given.get("agentid"), check=given.get("check", True))
         return {"saved": True}
 
     @door.post("/simulator/<corpid>/revoke")
     def revoke(corpid: str) -> Any:
-        body = _body("agentid", "errcode")
-        return {"ended": simulator.revoke(corpid, body.get("agentid"), errcode=body.get("errcode", 40014))}
+        given = _given("revoke", agentid=int | None, errcode=int)
+        return {"ended": simulator.revoke(corpid, **given)}
 
     @door.post("/simulator/<corpid>/trust")
     def trust(corpid: str) -> Any:
-        body = _body("agentid", "addresses")
-        simulator.trust(corpid, body.get("addresses"), body.get("agentid"))
-        return {"trusted": body.get("addresses")}
+        given = _given("trust", agentid=int | None, addresses=list[str] | None)
+        simulator.trust(corpid, given.get("addresses"), given.get("agentid"))
+        return {"trusted": given.get("addresses")}
 
     @door.post("/simulator/<corpid>/app")
     def set_app(corpid: str) -> Any:
-        body = _body("agentid", "enabled")
-        app = simulator.app(corpid, body.get("agentid"))
-        app.enabled = body.get("enabled", True) is True
+        given = _given("app", agentid=int | None, enabled=bool)
+        app = simulator.app(corpid, given.get("agentid"))
+        app.enabled = given.get("enabled", True)
         return {"agentid": app.agentid, "enabled": app.enabled}
 
     @door.post("/simulator/clock")
     def clock() -> Any:
-        return {"now": simulator.advance(_number(_body("advance_seconds"), "advance_seconds", 0.0))}
+        return {"now": simulator.advance(_given("clock", advance_seconds=float).get("advance_seconds", 0))}
 
     @door.post("/simulator/faults")
     def add_fault() -> Any:
-        body = _body("kind", "value", "api", "corpid", "seconds", "times", "after")
-        fault = simulator.fault(
-            _text(body, "kind"),
-            _number(body, "value", 0.0),
-            api=body.get("api", ""),
-            corpid=body.get("corpid", ""),
-            seconds=_number(body, "seconds", None),
-            times=_number(body, "times", None),
-            after=body.get("after", False) is True,
-        )
-        return fault.shown()
+        types = {"value": float, "api": str, "corpid": str, "seconds": float | None, "times": int | None, "after": bool}
+        given = _given("faults", kind=str, **types)
+        return simulator.fault(given.pop("kind", ""), **given).shown()
 
     @door.delete("/simulator/faults")
     def clear_faults() -> Any:
-        simulator.faults.clear()
-        simulator.rates.forgive()
+        simulator.clear_faults()
         return {"faults": []}
 
     @door.post("/simulator/callbacks/<what>")
     def callbacks(what: str) -> Any:
-        body = _body("order", "copies", "count", "how", "number")
-        outbox, count = simulator.outbox, int(_number(body, "count", 1))
+        given = _given(what, order=str, copies=int, count=int, how=str, number=int)
+        outbox, count = simulator.outbox, given.get("count", 1)
         if what == "hold":
             outbox.hold()
         elif what == "release":
-            outbox.release(order=body.get("order", "same"), copies=int(_number(body, "copies", 1)))
+            outbox.release(order=given.get("order", "same"), copies=given.get("copies", 1))
         elif what == "drop":
             outbox.drop(count)
         elif what == "spoil":
-            outbox.spoil(_text(body, "how"), count)
-        elif what in ("replay", "resend"):
-            number = int(_number(body, "number", 0))
-            return (outbox.replay(number) if what == "replay" else outbox.resend(number)).shown()
+            outbox.spoil(given.get("how", ""), count)
+        elif what == "replay":
+            return outbox.replay(given.get("number", 0)).shown()
+        elif what == "resend":
+            return outbox.resend(given.get("number", 0)).shown()
         else:
             raise NotFound("there are hold, release, drop, spoil, replay and resend")
         return {"waiting": outbox.waiting()}
@@ -248,29 +248,17 @@ def _sent(simulator: Simulator, outcome: Outcome) -> list[dict[str, Any]]:
     return [simulator.outbox.found(number).shown() for number in outcome.callbacks]
 
 
-def _body(*names: str) -> dict[str, Any]:
-    """The JSON object of a request, with these members alone where they are given."""
+def _body() -> dict[str, Any]:
+    """The JSON object of a request; nothing is an empty one."""
     body = flask.request.get_json(force=True, silent=True) if flask.request.get_data() else {}
     if not isinstance(body, dict):
         raise Invalid("the body is to be a JSON object")
-    for name in body:
-        if names and name not in names:
-            raise Invalid(f"there is no {name!r} here; there are {', '.join(names)}", field=name)
     return body
 
 
-def _text(body: dict[str, Any], name: str) -> str:
-    value = body.get(name, "")
-    if not isinstance(value, str) or not value:
-        raise Invalid(f"{name} is to be text", field=name)
-    return value
-
-
-def _number(body: dict[str, Any], name: str, default: Any) -> Any:
-    value = body.get(name, default)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise Invalid(f"{name} is to be a number", field=name)
-    return value
+def _given(name: str, **types: Any) -> dict[str, Any]:
+    """The arguments of a command."""
+    return Arguments(name, types).checked(_body())
 
 
 # Serving ------------------------------------------------------------------------
@@ -291,16 +279,17 @@ class Server:
 
 @contextmanager
 def serve(simulator: Simulator, *, host: str = "127.0.0.1", port: int = 0, tick_seconds: float = 0) -> Iterator[Server]:
-    """Serve on threads until the block ends; port 0 is a free one.
+    """Serve on threads until the block ends; port 0 is a free one. Raises OSError where nobody may listen.
 
     ``tick_seconds`` above 0 does what falls due without waiting for a request:
     for people, not for tests with a clock of their own.
     """
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    hosts = LOOPBACK | {host}
-    made: BaseWSGIServer = make_server(
-        host, port, create_app(simulator, hosts=hosts), threaded=True, request_handler=_Quiet
-    )
+    app = create_app(simulator, hosts=LOOPBACK | {host})
+    # A socket of our own: werkzeug ends the process where the port is taken.
+    listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    fd = listening.fileno()
+    made: BaseWSGIServer = make_server(host, port, app, threaded=True, request_handler=_Quiet, fd=fd)
     over = threading.Event()
 
     def tick() -> None:
@@ -314,11 +303,12 @@ def serve(simulator: Simulator, *, host: str = "127.0.0.1", port: int = 0, tick_
         thread.start()
     shown = f"[{host}]" if ":" in host else host
     try:
-        yield Server(simulator, f"http://{shown}:{made.server_port}")
+        yield Server(simulator, f"http://{shown}:{listening.getsockname()[1]}")
     finally:
         over.set()
         simulator.close()
         made.shutdown()
         made.server_close()
+        listening.close()
         for thread in work:
             thread.join(timeout=10)

@@ -94,7 +94,7 @@ class Simulator:
         self.calls: deque[Called] = deque(maxlen=CALLS_KEPT)
         self.counts: Counter[tuple[str, str, int]] = Counter()
         self._acts = {corpid: Acts(corp, self) for corpid, corp in self.corps.items()}
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._closing = threading.Event()
         self._refusals = 0
 
@@ -114,7 +114,7 @@ class Simulator:
 
     def tick(self) -> list[Callback]:
         """Do what has fallen due (transfers) and send what waits; returns what was sent."""
-        with self._lock:
+        with self.lock:
             for acts in self._acts.values():
                 acts.settle()
         return self.deliver()
@@ -136,7 +136,7 @@ class Simulator:
         return self.corps[corpid]
 
     def acts(self, corpid: str) -> Acts:
-        """What people of a corp can do. Its methods only queue events; :meth:`act` sends them too."""
+        """What people of a corp can do. Its methods take no lock and only queue events; :meth:`act` does all of it."""
         self.corp(corpid)
         return self._acts[corpid]
 
@@ -145,13 +145,13 @@ class Simulator:
         acts = self.acts(corpid)
         if name not in ACTS:
             raise NotFound(f"no act is called {name!r}; there are {', '.join(sorted(ACTS))}")
-        checked = ACTS[name].checked(arguments or {})
-        with self._lock:
+        checked = ACTS[name].arguments.checked(arguments or {})
+        with self.lock:
             outcome: Outcome = getattr(acts, name)(**checked)
         self.deliver()
         while outcome.then is not None:
             # Outside the lock: whoever receives the first events calls the API meanwhile.
-            with self._lock:
+            with self.lock:
                 rest = outcome.then()
             self.deliver()
             outcome = replace(rest, callbacks=outcome.callbacks + rest.callbacks)
@@ -197,19 +197,25 @@ class Simulator:
         """End tokens before their time; calls with them get ``errcode`` (40014 or 42001). Returns how many ended."""
         if errcode not in (40014, 42001):
             raise Invalid("a token that has ended is 40014 or 42001", field="errcode")
-        with self._lock:
+        with self.lock:
             return self.tokens.end(self.corp(corpid), agentid, errcode=errcode)
 
     def fault(self, kind: str, value: float = 0, **more: Any) -> Fault:
         """Make a fault: see :meth:`.Faults.add`."""
-        with self._lock:
+        with self.lock:
             return self.faults.add(kind, value, now=self.now(), **more)
+
+    def clear_faults(self) -> None:
+        """End every fault and every block."""
+        with self.lock:
+            self.faults.clear()
+            self.rates.forgive()
 
     # The API ------------------------------------------------------------------------
 
     def answer(self, request: Request) -> Answer:
         """Answer one call to ``/cgi-bin/<path>``. Unknown paths are 404 without JSON, as no API is there."""
-        with self._lock:
+        with self.lock:
             corpid = self._whose(request)
             faults = self.faults.meet(request.path, corpid, self.now())
             crowded = not self.rates.begin(request.path, corpid)
@@ -220,7 +226,7 @@ class Simulator:
                 self._closing.wait(slow)
             return self._answered_with(faults, request, corpid, crowded=crowded)
         finally:
-            with self._lock:
+            with self.lock:
                 self.rates.end(request.path, corpid)
 
     def _answered_with(self, faults: list[Fault], request: Request, corpid: str, *, crowded: bool) -> Answer:
@@ -239,7 +245,7 @@ class Simulator:
             return None
         line = Called(self.now(), "", 0, request.path, 0)
         try:
-            with self._lock:
+            with self.lock:
                 if endpoint is None:
                     told = self._token(request, line)
                 else:
@@ -252,7 +258,7 @@ class Simulator:
         return body
 
     def _refusal(self, refused: Refused, request: Request) -> dict[str, Any]:
-        with self._lock:
+        with self.lock:
             self._refusals += 1
             return refusal(refused, number=self._refusals, ip=request.ip)
 
@@ -306,7 +312,7 @@ class Simulator:
             return request.query.get("corpid", "")
 
     def _note(self, line: Called) -> None:
-        with self._lock:
+        with self.lock:
             self.calls.append(line)
             self.counts[line.corpid, line.api, line.errcode] += 1
 
@@ -334,7 +340,7 @@ def _values(endpoint: Endpoint, request: Request) -> dict[str, Any]:
         # The platform has no code for it: it finds no body, and so no parameters (dev:90313 on 40058).
         raise Refused(40058, "POST with a JSON body")
     try:
-        values = json.loads(request.body.decode("utf-8"))
+        values = json.loads(request.body.decode("utf-8"), parse_constant=_refuse)
     except (UnicodeDecodeError, ValueError, RecursionError):
         raise Refused(40058, "the body is no JSON in UTF-8") from None
     if not isinstance(values, dict):
@@ -342,6 +348,11 @@ def _values(endpoint: Endpoint, request: Request) -> dict[str, Any]:
     if _escaped(request.body):
         raise Refused(40033)
     return values
+
+
+def _refuse(name: str) -> None:
+    """``NaN`` and ``Infinity`` are no JSON."""
+    raise ValueError(name)
 
 
 def _escaped(body: bytes) -> bool:

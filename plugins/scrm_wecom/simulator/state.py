@@ -15,11 +15,21 @@ SHOWN = 100
 
 def state_of(simulator: Simulator) -> dict[str, Any]:
     """The whole server; lists are cut to the last hundred."""
-    now = simulator.now()
+    with simulator.lock:
+        return _state(simulator, simulator.now())
+
+
+def corp_state(simulator: Simulator, corp: Corp) -> dict[str, Any]:
+    """One corp: credentials, people, and what the apps did to them (``effects``)."""
+    with simulator.lock:
+        return _corp(simulator, corp)
+
+
+def _state(simulator: Simulator, now: int) -> dict[str, Any]:
     return {
         "now": now,
         "limits_as_of": AS_OF,
-        "corps": {corpid: corp_state(simulator, corp) for corpid, corp in simulator.corps.items()},
+        "corps": {corpid: _corp(simulator, corp) for corpid, corp in simulator.corps.items()},
         "calls": [
             {
                 "at": line.at,
@@ -44,8 +54,7 @@ def state_of(simulator: Simulator) -> dict[str, Any]:
     }
 
 
-def corp_state(simulator: Simulator, corp: Corp) -> dict[str, Any]:
-    """One corp: credentials, people, and what the apps did to them (``effects``)."""
+def _corp(simulator: Simulator, corp: Corp) -> dict[str, Any]:
     return {
         "name": corp.account.name,
         "apps": [

@@ -115,3 +115,13 @@ def test_the_command_prints_what_a_brand_needs_and_ends_when_it_is_told(tmp_path
     assert lines[1] == "corp_id wwdemo000000000001  agent_id 1000002  secret demo-secret-0001\n"
     assert "callback_token demoToken0001" in lines[2]
     assert lines[3] == "corp_id wwdemo000000000002  agent_id 1000002  secret demo-secret-0002\n"
+
+
+def test_a_port_that_is_taken_is_told_with_its_number(scene):
+    port = scene.url.rpartition(":")[2]
+    done = subprocess.run(
+        [sys.executable, "-m", "scrm_core.cli", "wecom", "simulate", "--port", port],
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert f"cannot listen at 127.0.0.1:{port}" in done.stderr

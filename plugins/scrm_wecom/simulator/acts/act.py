@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, get_type_hints
 
-from scrm_core.api import Invalid, NotFound
+from scrm_core.api import NotFound
 
+from ..arguments import Arguments
 from ..callbacks import Outbox
 from ..corp import Corp, Member, Welcome
 from ..events import Value, event_xml
@@ -55,25 +56,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """An act by name, with the types of its arguments."""
+    """An act by name; ``words`` say what happens."""
 
-    name: str
     words: str
-    arguments: Mapping[str, Any]
-    required: frozenset[str]
-
-    def checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments of a request; raises Invalid for a wrong type, an unknown name or a missing one."""
-        for name, value in given.items():
-            if name not in self.arguments:
-                known = ", ".join(self.arguments)
-                raise Invalid(f"{self.name} has no argument {name!r}; it has {known}", field=name)
-            if not _is(value, self.arguments[name]):
-                raise Invalid(f"{name} is to be {_called(self.arguments[name])}", field=name)
-        missing = self.required - set(given)
-        if missing:
-            raise Invalid(f"{self.name} needs {', '.join(sorted(missing))}", field=min(missing))
-        return dict(given)
+    arguments: Arguments
 
 
 ACTS: dict[str, Act] = {}
@@ -83,12 +69,12 @@ Method = TypeVar("Method", bound=Callable[..., Outcome])
 
 def act(method: Method) -> Method:
     """Make a method an act of the door."""
-    hints = get_type_hints(method)
-    hints.pop("return")
+    types = get_type_hints(method)
+    types.pop("return")
     parameters = list(inspect.signature(method).parameters.values())[1:]
     required = frozenset(each.name for each in parameters if each.default is inspect.Parameter.empty)
     words = (method.__doc__ or "").partition("\n")[0]
-    ACTS[method.__name__] = Act(method.__name__, words, hints, required)
+    ACTS[method.__name__] = Act(words, Arguments(method.__name__, types, required))
     return method
 
 
@@ -178,21 +164,3 @@ class Base:
         if self.corp.pairs.get(userid, number) is None:
             raise NotFound(f"{userid} and {person} are no friends")
         return self.corp.pairs.edit(userid, number)
-
-
-def _is(value: Any, wanted: Any) -> bool:
-    if wanted in (str, bool):
-        return isinstance(value, wanted)
-    if wanted is int:
-        return type(value) is int
-    if wanted in (list[str], list[str] | None):
-        return isinstance(value, list) and all(isinstance(each, str) for each in value)
-    return isinstance(value, dict) and all(
-        isinstance(each, str | int) or _is(each, list[str]) for each in value.values()
-    )
-
-
-def _called(wanted: Any) -> str:
-    return {str: "text", bool: "true or false", int: "a whole number"}.get(
-        wanted, "an object of texts and numbers" if wanted == dict[str, str] else "a list of texts"
-    )

@@ -9,6 +9,8 @@ from ..api.moments import audience
 from ..corp import Member, Moment
 from .act import Base, Outcome, act
 
+KEPT_SECONDS = 32 * 86_400
+
 
 class Serving(Base):
     """Acts of members and administrators."""
@@ -33,7 +35,9 @@ class Serving(Base):
             elif not may_receive(self.corp, target, self.world.now()):
                 status = 3
             else:
-                self.corp.received.setdefault(target, []).append(self.seconds)
+                # Older ones count for no quota any more.
+                recent = [at for at in self.corp.received.get(target, ()) if at > self.seconds - KEPT_SECONDS]
+                self.corp.received[target] = [*recent, self.seconds]
             task.results[target] = (status, self.seconds)
         sent = sum(status == 1 for status, _ in task.results.values())
         self.corp.note(self.world.now(), "group_send_confirmed", msgid=msgid, userid=userid, sent=sent, **send.content)

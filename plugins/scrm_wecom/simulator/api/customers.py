@@ -12,6 +12,7 @@ from ..answers import Refused
 from ..corp import ZONE, china
 from ..pairs import Pair
 from .call import Call, endpoint, make_cursor, read_cursor
+from .content import TEMPORARY, medium
 
 FOLLOWERS_OF_A_PAGE = 500
 MOST_DAYS = 30
@@ -100,8 +101,10 @@ def remark(call: Call) -> None:
         "description": asked.text("description", most=150),
         "remark_company": asked.text("remark_company", most=20),
     }
-    mobiles = asked.texts("remark_mobiles", most=10)
-    asked.text("remark_pic_mediaid")
+    mobiles = asked.texts("remark_mobiles", most=100)
+    picture = asked.text("remark_pic_mediaid")
+    if picture:
+        medium(call, picture, "image", TEMPORARY)
     pair = call.pair()
     for name, value in texts.items():
         if name in given:
