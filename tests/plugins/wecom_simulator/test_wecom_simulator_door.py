@@ -100,11 +100,11 @@ def test_an_account_that_cannot_be_is_refused(make):
         make()
 
 
+SCRM = [sys.executable, "-u", "-c", "import sys; from scrm_core.cli import main; sys.argv[0] = 'scrm'; main()"]
+
+
 def test_the_command_prints_what_a_brand_needs_and_ends_when_it_is_told(tmp_path):
-    command = [
-        sys.executable, "-u", "-c", "import sys; from scrm_core.cli import main; sys.argv[0] = 'scrm'; main()",
-        "wecom", "simulate", "--port", "0", "--corps", "2", "--callback", "http://127.0.0.1:9/p/shop/wecom/callback",
-    ]  # fmt: skip
+    command = [*SCRM, "wecom", "simulate", "--port", "0", "--corps", "2", "--callback", "http://127.0.0.1:9/p/shop"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     lines = [process.stdout.readline() for _ in range(4)]
@@ -117,11 +117,9 @@ def test_the_command_prints_what_a_brand_needs_and_ends_when_it_is_told(tmp_path
     assert lines[3] == "corp_id wwdemo000000000002  agent_id 1000002  secret demo-secret-0002\n"
 
 
-def test_a_port_that_is_taken_is_told_with_its_number(scene):
+def test_a_port_that_is_taken_is_told_with_its_number(scene, tmp_path):
     port = scene.url.rpartition(":")[2]
-    done = subprocess.run(
-        [sys.executable, "-m", "scrm_core.cli", "wecom", "simulate", "--port", port],
-        capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
+    command = [*SCRM, "wecom", "simulate", "--port", port]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert f"cannot listen at 127.0.0.1:{port}" in done.stderr
