@@ -34,6 +34,7 @@ TIMEOUT_SECONDS = 5.0
 ECHO_SECONDS = 1.0
 KEPT = 2_000
 ANSWER_BYTES = 64 * 1024
+ANSWER_KEPT = 500
 
 SPOILINGS = ("signature", "token", "receiver", "ciphertext", "xml", "entities", "stale", "future")
 """``signature``: one that fits nothing; ``token``: made with another token; ``receiver``: another corp's id inside;
@@ -278,7 +279,7 @@ class Outbox:
         # A byte now and then defeats the time-out of a socket, and the platform would have gone.
         if seconds > timeout and not error:
             status, error = 0, f"answered after {seconds:.1f} s, the platform waits {timeout:g} s"
-        return Try(at, status, seconds, answer.decode("utf-8", "replace"), error)
+        return Try(at, status, seconds, answer[:ANSWER_KEPT].decode("utf-8", "replace"), error)
 
     def _signed(self, url: str, crypt: Crypt, encrypted: str, at: int, *, forged: bool = False) -> str:
         timestamp, nonce = str(at), str(self._random.randrange(10**8, 10**10))

@@ -94,9 +94,10 @@ class Welcome:
 
 @dataclass(slots=True)
 class ContactWay:
-    """A contact way (联系我). ``assigned`` holds the member of each customer where it is exclusive."""
+    """A contact way (联系我); ``assigned`` holds the member of each customer where it is exclusive."""
 
     config_id: str
+    serial: int
     type: int
     scene: int
     created_at: int
@@ -113,6 +114,7 @@ class AcquisitionLink:
     """A link of the acquisition assistant (获客链接); ``customers`` maps (person, member) to the channel."""
 
     link_id: str
+    serial: int
     name: str
     created_at: int
     users: list[str]
@@ -196,6 +198,7 @@ class Group:
     """A customer group (客户群); ``version`` changes with its members."""
 
     chat_id: str
+    serial: int
     name: str
     owner: str
     created_at: int
@@ -268,8 +271,12 @@ class Corp:
 
     def new_id(self, prefix: str, size: int = 32) -> str:
         """An id of this corp that was not there before, ``size`` characters with its prefix."""
+        return (prefix + self.people.code(self.corpid, prefix, self.new_serial()) * 2)[:size]
+
+    def new_serial(self) -> int:
+        """A number above all others of this corp: cursors name it, so what is deleted hides nothing behind it."""
         self._made += 1
-        return (prefix + self.people.code(self.corpid, prefix, self._made) * 2)[:size]
+        return self._made
 
     def external_userid(self, person: int) -> str:
         """A person's id in this corp."""

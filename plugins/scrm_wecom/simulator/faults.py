@@ -53,6 +53,8 @@ class Faults:
         """Add a fault for ``seconds``, for ``times`` calls, or until :meth:`clear`. Raises Invalid (``kind``)."""
         if kind not in KINDS:
             raise Invalid(f"no fault is called {kind!r}; there are {', '.join(KINDS)}", field="kind")
+        if kind == "errcode" and not value:
+            raise Invalid("an errcode of 0 is no fault", field="value")
         if kind == "http" and not 400 <= value <= 599:
             raise Invalid("the status of a proxy is 400 to 599", field="value")
         until = None if seconds is None else now + round(seconds * 1_000)

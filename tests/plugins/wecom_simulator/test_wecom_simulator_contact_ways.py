@@ -118,6 +118,14 @@ def test_a_list_has_the_ways_of_a_window_page_by_page(scene):
     assert scene.acme.code(LIST, {"limit": 1001}) == 40058
 
 
+def test_a_way_that_is_deleted_between_pages_hides_no_other(scene):
+    ids = [way(scene.acme) for _ in range(4)]
+    first = scene.acme.post(LIST, {"limit": 2})
+    scene.acme.post(DELETE, {"config_id": ids[0]})
+    second = scene.acme.post(LIST, {"limit": 2, "cursor": first["next_cursor"]})
+    assert [each["config_id"] for each in second["contact_way"]] == ids[2:]
+
+
 def test_ways_end_at_the_platforms_limit_and_one_that_is_deleted_makes_room(serving):
     scene = serving(limits=Limits(contact_ways=1))
     config_id = way(scene.acme)

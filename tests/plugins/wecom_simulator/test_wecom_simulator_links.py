@@ -210,6 +210,20 @@ def test_customers_of_somebody_who_left_wait_and_are_handed_over(scene):
     assert scene.acme.get("externalcontact/list", userid="staff001")["errcode"] == 60111
 
 
+def test_customers_handed_over_between_pages_hide_no_other_that_waits(scene):
+    scene.acme.act("leave", userid="staff001")
+    page = scene.acme.post(UNASSIGNED, {"page_size": 3})
+    body = {
+        "handover_userid": "staff001",
+        "takeover_userid": "staff003",
+        "external_userid": [each["external_userid"] for each in page["info"]],
+    }
+    assert scene.acme.code("externalcontact/resigned/transfer_customer", body) == 0
+    rest = scene.acme.post(UNASSIGNED, {"page_size": 3, "cursor": page["next_cursor"]})
+    found = {each["external_userid"] for each in page["info"] + rest["info"]}
+    assert (len(found), rest["is_last"]) == (5, True)
+
+
 # Groups --------------------------------------------------------------------------
 
 

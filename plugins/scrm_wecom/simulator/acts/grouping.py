@@ -19,7 +19,7 @@ class Grouping(Base):
     def create_group(self, owner: str, name: str = "") -> Outcome:
         """A member of staff makes a group."""
         self.member(owner)
-        group = Group(self.corp.new_id("wr"), name, owner, self.seconds)
+        group = Group(self.corp.new_id("wr"), self.corp.new_serial(), name, owner, self.seconds)
         group.members[owner] = GroupMember(owner, self.seconds, 1)
         self.corp.groups[group.chat_id] = group
         return Outcome("created", owner, id=group.chat_id, callbacks=self._tell(group, "create"))

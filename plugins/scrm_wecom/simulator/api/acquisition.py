@@ -28,8 +28,8 @@ def _own_app(call: Call) -> Corp:
 def list_link(call: Call) -> dict[str, Any]:
     """Ids of all links, page by page."""
     limit = call.limit(default=100, most=100)
-    page, cursor = call.page(_own_app(call).links, limit)
-    return {"link_id_list": page, "next_cursor": cursor}
+    page, cursor = call.page_after(_own_app(call).links.values(), limit)
+    return {"link_id_list": [link.link_id for link in page], "next_cursor": cursor}
 
 
 @endpoint("POST", "externalcontact/customer_acquisition/get")
@@ -54,7 +54,9 @@ def create_link(call: Call) -> dict[str, Any]:
     skip_verify, priority = call.asked.flag("skip_verify", True), call.asked.raw("priority_option")
     if len(corp.links) >= corp.limits.acquisition_links:
         raise Refused(41095)
-    link = AcquisitionLink(corp.new_id("caw", 40), name, call.seconds, users, departments, skip_verify, priority)
+    link = AcquisitionLink(
+        corp.new_id("caw", 40), corp.new_serial(), name, call.seconds, users, departments, skip_verify, priority
+    )
     corp.links[link.link_id] = link
     corp.note(call.now, "create_link", link_id=link.link_id, name=name)
     return {"link": _shown(call, link)}

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from ..answers import Refused
 from ..asked import Asked
@@ -15,6 +15,15 @@ from ..corp import App, Corp, Member
 from ..pairs import Pair
 
 _USERID = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
+
+
+class Numbered(Protocol):
+    """Something with a serial, which grows from one to the next."""
+
+    serial: int
+
+
+Serial = TypeVar("Serial", bound=Numbered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +101,14 @@ class Call:
         """The parameter ``limit``."""
         return self.asked.number("limit", default=default, least=1, most=most)
 
+    def page_after(self, items: Iterable[Serial], limit: int) -> tuple[list[Serial], str]:
+        """A page of things that may be deleted meanwhile: the cursor names the last one's ``serial``."""
+        after = self.cursor()
+        found = list(islice((each for each in items if each.serial > after), limit + 1))
+        return found[:limit], make_cursor(found[limit - 1].serial) if len(found) > limit else ""
+
     def page(self, items: Iterable[Any], limit: int) -> tuple[list[Any], str]:
-        """A page of items that stand in an order that never changes, and the cursor of the next ("" at the end)."""
+        """A page of items that nobody deletes, and the cursor of the next ("" at the end): how many went before."""
         begin = self.cursor()
         found = list(islice(items, begin, begin + limit + 1))
         return found[:limit], make_cursor(begin + limit) if len(found) > limit else ""

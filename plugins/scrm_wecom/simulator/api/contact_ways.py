@@ -37,7 +37,7 @@ def add_contact_way(call: Call) -> dict[str, Any]:
         raise Refused(41045, f"at most {corp.limits.contact_ways}")
     else:
         corp.lasting_ways += 1
-    way = ContactWay(corp.new_id(""), kind, scene, call.seconds, values, users, parties)
+    way = ContactWay(corp.new_id(""), corp.new_serial(), kind, scene, call.seconds, values, users, parties)
     corp.contact_ways[way.config_id] = way
     corp.note(call.now, "add_contact_way", config_id=way.config_id, state=values["state"])
     answer = {"config_id": way.config_id}
@@ -72,12 +72,13 @@ def list_contact_way(call: Call) -> dict[str, Any]:
         raise Refused(40058, "start_time is after end_time")
     limit = call.limit(default=100, most=1_000)
     found = (
-        {"config_id": way.config_id}
+        way
         for way in call.corp.contact_ways.values()
         if begin <= way.created_at <= end and not way.values["is_temp"]
     )
-    page, cursor = call.page(found, limit)
-    return {"contact_way": page, **({"next_cursor": cursor} if cursor else {})}
+    page, cursor = call.page_after(found, limit)
+    rows = [{"config_id": way.config_id} for way in page]
+    return {"contact_way": rows, **({"next_cursor": cursor} if cursor else {})}
 
 
 @endpoint("POST", "externalcontact/update_contact_way")

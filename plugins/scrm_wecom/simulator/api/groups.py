@@ -25,13 +25,12 @@ def list_groups(call: Call) -> dict[str, Any]:
     found = [group for group in call.corp.groups.values() if call.app.sees(group.owner)]
     if not owners and len(found) > WITHOUT_FILTER:
         raise Refused(81017)
-    rows = (
-        {"chat_id": group.chat_id, "status": group.status}
-        for group in found
-        if (not owners or group.owner in owners) and status in (0, group.status)
+    wanted = (
+        group for group in found if (not owners or group.owner in owners) and status in (0, group.status)
     )
-    page, cursor = call.page(rows, limit)
-    return {"group_chat_list": page, **({"next_cursor": cursor} if cursor else {})}
+    page, cursor = call.page_after(wanted, limit)
+    rows = [{"chat_id": group.chat_id, "status": group.status} for group in page]
+    return {"group_chat_list": rows, **({"next_cursor": cursor} if cursor else {})}
 
 
 @endpoint("POST", "externalcontact/groupchat/get")

@@ -6,12 +6,13 @@ refuses (:meth:`..acts.Acts.refuse_transfer`).
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from ..answers import Refused
 from ..corp import Corp, Transfer
 from ..limits import DAY
-from .call import Call, endpoint, make_cursor
+from .call import Call, endpoint, make_cursor, read_cursor
 
 AT_ONCE = 100
 MESSAGE = 200
@@ -54,28 +55,33 @@ def resigned_transfer_result(call: Call) -> dict[str, Any]:
 @endpoint("POST", "externalcontact/get_unassigned_list")
 def get_unassigned_list(call: Call) -> dict[str, Any]:
     """Customers of members who have left, who are not handed over yet."""
-    asked = call.asked
-    size = asked.number("page_size", default=PAGE, least=1, most=PAGE)
-    page_id = asked.number("page_id", default=0)
+    size = call.asked.number("page_size", default=PAGE, least=1, most=PAGE)
+    skipped = call.asked.number("page_id", default=0, most=PAGE) * size
     corp = call.corp
-    begin = call.cursor() or page_id * size
+    # The cursor names the last one that was given: who is handed over meanwhile hides nobody.
+    place, after = read_cursor(call.asked.text("cursor"), (0, -1))
     taken = {(each.handover, each.person) for each in corp.transfers if each.resigned and each.status in (1, 2)}
+    left = (
+        (number, member, pair)
+        for number, member in enumerate(corp.members.values())
+        if number >= place and member.left_at is not None
+        for pair in corp.pairs.of_staff(member.userid, after if number == place else -1)
+        if pair.staff_has and (member.userid, pair.person) not in taken
+    )
+    found = list(islice(left, skipped, skipped + size + 1))
+    page, last = found[:size], len(found) <= size
     rows = [
         {
             "handover_userid": member.userid,
             "external_userid": corp.external_userid(pair.person),
             "dimission_time": member.left_at,
         }
-        for member in corp.members.values()
-        if member.left_at is not None
-        for pair in corp.pairs.of_staff(member.userid)
-        if pair.staff_has and (member.userid, pair.person) not in taken
+        for _, member, pair in page
     ]
-    last = begin + size >= len(rows)
     return {
-        "info": rows[begin : begin + size],
+        "info": rows,
         "is_last": last,
-        **({} if last else {"next_cursor": make_cursor(begin + size)}),
+        **({} if last else {"next_cursor": make_cursor(page[-1][0], page[-1][2].serial)}),
     }
 
 
