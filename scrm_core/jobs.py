@@ -110,6 +110,16 @@ class Jobs:
         ).fetchall()
         return [JobRunView(*row[:7], scrub(row[7])) for row in rows]
 
+    def newest(self, plugin: str | None = None) -> list[JobRunView]:
+        """The newest run of each job that ever ran, or of each of one plugin's, by name; the plugin may be switched off."""
+        of = ("", ()) if plugin is None else ("WHERE plugin = ? ", (plugin,))
+        rows = execute(
+            "SELECT id, plugin, job, state, attempts, started_at, finished_at, error FROM job_run WHERE id IN "
+            f"(SELECT max(id) FROM job_run {of[0]}GROUP BY plugin, job) ORDER BY plugin, job",
+            of[1],
+        ).fetchall()
+        return [JobRunView(*row[:7], scrub(row[7])) for row in rows]
+
     @transactional
     def ask(self, plugin: str, job: str, *, actor: str = "operator") -> bool:
         """Have a job run at the workers' next look, within a minute; False where somebody has asked already.
@@ -136,21 +146,18 @@ class Jobs:
     def list(self) -> list[JobView]:
         """Every job, the core's first, then by plugin in the order of the brand's file."""
         now = self._brand.now()
-        newest = {
-            (row[0], row[1]): row[2:]
-            for row in execute(
-                "SELECT plugin, job, state, started_at, finished_at, error FROM job_run r WHERE id = "
-                "(SELECT max(id) FROM job_run o WHERE o.plugin = r.plugin AND o.job = r.job)"
-            ).fetchall()
-        }
+        newest = {(run.plugin, run.job): run for run in self.newest()}
         asked = {(row[0], row[1]): row[2] for row in execute("SELECT plugin, job, actor FROM job_request").fetchall()}
         due = {(each.plugin, each.job) for each in due_jobs(self._brand)}
         views = []
         for plugin, name, seconds, _ in _jobs(self._brand):
-            state, started_at, finished_at, error = newest.get((plugin, name), ("", None, None, ""))
             next_at = now if (plugin, name) in due else now - now % (seconds * 1_000) + seconds * 1_000
-            by = asked.get((plugin, name), "")
-            views.append(JobView(plugin, name, seconds, next_at, state, started_at, finished_at, scrub(error), by))
+            run, by = newest.get((plugin, name)), asked.get((plugin, name), "")
+            if run is None:
+                views.append(JobView(plugin, name, seconds, next_at, "", None, None, "", by))
+            else:
+                ran = (run.state, run.started_at, run.finished_at, run.error)
+                views.append(JobView(plugin, name, seconds, next_at, *ran, by))
         return views
 
 

@@ -137,24 +137,17 @@ def _states(session: Session, name: str) -> list[dict[str, Any]]:
     return rows
 
 
-_LAST_RUNS = """
-SELECT job, state, started_at, error FROM job_run
-WHERE id IN (SELECT max(id) FROM job_run WHERE plugin = ? GROUP BY job) ORDER BY job
-"""
-
-
 def _last_runs(session: Session, name: str) -> list[dict[str, Any]]:
     """When each of the plugin's jobs ran last in each brand that has it on, and how that ended."""
     from ..clock import iso
-    from ..db.bulk import execute
 
     rows = []
     for config in _configs(session):
         if name in config.plugins and config.plugins[name].enabled:
             with session.core_brand(config.id) as brand:
-                for job, state, at, error in execute(_LAST_RUNS, (name,)).fetchall():
-                    ran = {"job": job, "last_run": iso(at, brand.zone), "state": state, "error": error or None}
-                    rows.append({"brand": config.id, **ran})
+                for run in brand.jobs.newest(name):
+                    ran = {"job": run.job, "last_run": iso(run.started_at, brand.zone), "state": run.state}
+                    rows.append({"brand": config.id, **ran, "error": run.error or None})
     return rows
 
 
