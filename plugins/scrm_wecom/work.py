@@ -10,6 +10,7 @@ from scrm_core.api import Veto, execute, transactional
 
 from . import tasks
 from .client.api import Api
+from .client.calls import log
 from .client.codes import CONFIG, DATA, Limited, WecomError
 from .follows import SUPPRESSED
 
@@ -54,6 +55,9 @@ class Work:
                 tasks.put_off(self.brand, task, str(exc), exc.until)
                 round_.put_off += 1
             except WecomError as exc:
+                if exc.kind == DATA:
+                    self._drop(task, exc)
+                    continue
                 round_.put_off += 1
                 patient = exc.kind == CONFIG
                 tasks.put_off(self.brand, task, str(exc), self.brand.now() + tasks.PATIENT_MS if patient else None)
@@ -61,6 +65,12 @@ class Work:
                     round_.error = str(exc)
                     break
         return round_
+
+    @transactional
+    def _drop(self, task: Task, error: WecomError) -> None:
+        """What a task is about is not there any more: asking again would get the same answer for ever."""
+        log.warning("task %s is dropped: %s", task.kind, error)
+        tasks.done(task)
 
     def _do(self, task: Task) -> None:
         if task.kind == tasks.CUSTOMER:

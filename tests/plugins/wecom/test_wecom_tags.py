@@ -237,6 +237,15 @@ def test_a_customer_whom_nobody_has_any_more_is_no_error(calling, server):
         assert execute("SELECT count(*) FROM wecom_task").fetchone() == (0,)
 
 
+def test_a_group_that_is_no_more_is_asked_for_once(calling, server, clock):
+    server.answers[CHAT] = [{"errcode": 40096}]
+    calling.tell_chat("create")
+    for _ in range(3):
+        clock.advance(hours=2)
+        work(calling)
+    assert server.calls(CHAT) == [CHAT]
+
+
 def test_a_missing_permission_is_told_and_waits_for_people(calling, server, clock):
     server.answers[GET] = [{"errcode": 84074}]
     calling.tell("add_external_contact")
