@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from scrm_core.api import Invalid
+
+if TYPE_CHECKING:
+    from .accounts import CorpAccount
 
 PORT = 8_300
 
@@ -51,12 +56,18 @@ def simulate(
         signal.signal(each, lambda *_: over.set())
     try:
         with serve(Simulator(accounts, seed=seed), host=host, port=port, tick_seconds=1.0) as server:
-            click.echo(f"WeCom simulator 企业微信模拟服务器: {server.url} (in memory; end with Ctrl-C)")
-            for account in accounts:
-                app = account.apps[0]
-                click.echo(f"corp_id {account.corpid}  agent_id {app.agentid}  secret {app.secret}")
-                if app.callback is not None:
-                    click.echo(f"  callback_token {app.callback.token}  callback_aes_key {app.callback.aes_key}")
+            click.echo(_shown(server.url, accounts))
             over.wait()
     except OSError as exc:
         raise Invalid(f"cannot listen at {host}:{port}: {exc}", field="port") from exc
+
+
+def _shown(url: str, accounts: Sequence[CorpAccount]) -> str:
+    """What one needs to call the server, written in one piece for whoever waits for it."""
+    lines = [f"WeCom simulator 企业微信模拟服务器: {url} (in memory; end with Ctrl-C)"]
+    for account in accounts:
+        app = account.apps[0]
+        lines.append(f"corp_id {account.corpid}  agent_id {app.agentid}  secret {app.secret}")
+        if app.callback is not None:
+            lines.append(f"  callback_token {app.callback.token}  callback_aes_key {app.callback.aes_key}")
+    return "\n".join(lines)

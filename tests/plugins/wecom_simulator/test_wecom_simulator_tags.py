@@ -128,6 +128,16 @@ def test_a_mark_that_cannot_be_made_has_its_code(scene, change, errcode):
     assert scene.acme.code(MARK, {**body, **change}) == errcode
 
 
+def test_a_half_add_cannot_be_tagged_or_noted_until_the_member_adds_back(scene):
+    ids, _ = made(scene.acme, "等级", "高")
+    scene.acme.act("add", userid="staff001", person="half", half="only")
+    pair = {"userid": "staff001", "external_userid": scene.external("half")}
+    assert scene.acme.code(MARK, {**pair, "add_tag": [ids["高"]]}) == 84061
+    assert scene.acme.code("externalcontact/remark", {**pair, "remark": "x"}) == 84061
+    scene.acme.act("accept", userid="staff001", person="half")
+    assert scene.acme.code(MARK, {**pair, "add_tag": [ids["高"]]}) == 0
+
+
 def test_what_an_app_marks_is_seen_from_outside(scene):
     ids, _ = made(scene.acme, "等级", "高")
     scene.acme.post(MARK, {"userid": "staff001", "external_userid": scene.external("p0"), "add_tag": [ids["高"]]})

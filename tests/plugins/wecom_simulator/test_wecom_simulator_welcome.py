@@ -92,6 +92,15 @@ def test_no_code_comes_where_the_console_welcomes_or_the_customer_is_of_wecom(to
     assert "WelcomeCode" not in added(scene, receiver, person)
 
 
+def test_who_left_and_adds_again_is_welcomed_anew(told, receiver):
+    scene = told()
+    first = added(scene, receiver)["WelcomeCode"]
+    assert scene.acme.code(SEND, hello(first)) == 0
+    scene.acme.act("customer_deletes", userid="staff001", person="c0")
+    again = added(scene, receiver)["WelcomeCode"]
+    assert scene.acme.code(SEND, hello(again)) == 0
+
+
 def test_who_has_begun_to_chat_is_not_welcomed(told, receiver):
     scene = told()
     code = added(scene, receiver)["WelcomeCode"]
