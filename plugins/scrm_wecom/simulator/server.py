@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes, urlencode, urlsplit
 
 import flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
@@ -211,14 +211,17 @@ def _be_somebody(door: flask.Blueprint, simulator: Simulator) -> None:
 
     def page(corpid: str, title: str, outcome: Outcome | None = None) -> str:
         corp = simulator.corp(corpid)
-        external = "" if outcome is None else outcome.external_userid
-        said = [each for each in corp.effects if external and each.get("external_userid") == external]
+        person = flask.request.form.get("person") or flask.request.args.get("person", "")
+        with simulator.lock:
+            external = corp.external_userid(simulator.people.number(person)) if person else ""
+            said = [each for each in corp.effects if external and each.get("external_userid") == external]
         return flask.render_template(
             "wecom_simulator/scan.html",
             corp=corp.account.name,
             title=title,
             outcome=outcome,
-            person=flask.request.form.get("person", ""),
+            person=person,
+            again=urlencode({**flask.request.args, "person": person}),
             said=said,
             sent=[] if outcome is None else _sent(simulator, outcome),
         )

@@ -180,5 +180,10 @@ def test_the_code_of_a_way_is_a_picture_of_this_server_and_its_page_adds(scene):
     status, body = scene.acme.raw("POST", f"/scan/{ACME}/{config_id}", b"person=visitor", kind)
     assert (status, b"added" in body) == (200, True)
     assert scene.acme.get("externalcontact/get", external_userid=scene.external("visitor"))["errcode"] == 0
+    pair = {"userid": "staff001", "external_userid": scene.external("visitor")}
+    scene.acme.post("externalcontact/remark", {**pair, "remark": "x"})
+    status, body = scene.acme.raw("GET", f"/scan/{ACME}/{config_id}?person=visitor")
+    assert (status, b"remark:" in body) == (200, True)
+    assert scene.acme.raw("GET", f"/scan/{ACME}/{config_id}?person=no%2Fbody")[0] == 422
     button = scene.acme.post(ADD, {"type": 1, "scene": 1, "style": 1, "user": ["staff001"]})
     assert "qr_code" not in button
