@@ -25,7 +25,7 @@ from .schemas import AUDIENCES, NAME
 from .service import Wecom
 from .simulator.commands import add_commands as add_simulator_commands
 from .sync import SyncView
-from .views import callback_view, follow_view, outcome_view, send_view, sync_view, welcome_view
+from .views import callback_view, follow_view, moment_view, outcome_view, send_view, sync_view, welcome_view
 
 CALLBACK = ["id", "received_at", "event", "change", "external", "state", "note"]
 WELCOME = ["channel", "audience", "text", "attachments", "at"]
@@ -232,6 +232,40 @@ def send_list(session: CommandSession, brand_id: str, as_json: bool) -> None:
         views = [send_view(each, brand) for each in _of(brand).sends.all()]
     rows = [[each["code"], each["kind"], each["state"], each["messages"], each["reason"]] for each in views]
     session.show(["code", "kind", "state", "messages", "reason"], rows, as_json=as_json)
+
+
+@group.group("moment")
+def moment() -> None:
+    """Customer moments 客户朋友圈: staff confirm them in WeCom."""
+
+
+@moment.command("post")
+@of_brand
+@click.argument("code")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--tag", "tags", multiple=True, help="GROUP/TAG of the corporation: for these customers alone.")
+@click.option("--staff", multiple=True, help="A member's userid: by these alone.")
+@actor_option
+def moment_post(
+    session: CommandSession, brand_id: str, code: str, file: Path, tags: tuple[str, ...], staff: tuple[str, ...],
+    actor: str,
+) -> None:  # fmt: skip
+    """Have a moment made of what FILE says (as of `welcome set`); a few a day."""
+    content = _content_of(file)
+    with session.brand(brand_id) as brand:
+        _of(brand).moments.post(code, content, tags=tags, staff=staff, actor=actor)
+    click.echo("waits for the job")
+
+
+@moment.command("list")
+@of_brand
+@json_option
+def moment_list(session: CommandSession, brand_id: str, as_json: bool) -> None:
+    """Moments and what became of them, the newest first."""
+    with session.brand(brand_id) as brand:
+        views = [moment_view(each, brand) for each in _of(brand).moments.all()]
+    headings = ["code", "state", "note", "moment_id", "at"]
+    session.show(headings, [[view[name] for name in headings] for view in views], as_json=as_json)
 
 
 add_simulator_commands(group)

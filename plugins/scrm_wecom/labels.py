@@ -83,12 +83,16 @@ class Labels:
         return bool(changed.rowcount)
 
     def settle(self, contact_id: int) -> None:
-        """Give a contact the tags of its relations; takes away only what this sync had set."""
-        keys: set[str] = set()
-        for (tags,) in execute(
+        """Give a contact the tags of its relations; takes away only what this sync had set.
+
+        Who has been lost by everybody keeps what was known last.
+        """
+        standing = execute(
             "SELECT tags FROM wecom_follow WHERE contact_id = ? AND state <> 'lost'", (contact_id,)
-        ).fetchall():
-            keys.update(json.loads(tags))
+        ).fetchall()
+        if not standing:
+            return
+        keys = {key for (tags,) in standing for key in json.loads(tags)}
         rows = fetch_in(
             "SELECT w.key, w.tag_id FROM wecom_tag w JOIN tag t ON t.id = w.tag_id "
             "WHERE t.retirement_id IS NULL AND w.key IN ({in})",

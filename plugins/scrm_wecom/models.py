@@ -209,7 +209,39 @@ class WecomErrand(BrandModel):
         table_name = "wecom_errand"
 
 
+class WecomMomentDay(BrandModel):
+    """How many moments were posted on a day of the brand's zone (``date.toordinal()``)."""
+
+    id = pw.BigAutoField()
+    day = pw.BigIntegerField()
+    posts = pw.BigIntegerField()
+
+    class Meta:
+        table_name = "wecom_moment_day"
+
+
+class WecomMoment(BrandModel):
+    """A moment (朋友圈), see :mod:`.moments`; ``next_at`` is when the job looks at it again, null when it has ended."""
+
+    id = pw.BigAutoField()
+    code = pw.TextField()
+    content = pw.TextField()
+    tags = pw.TextField()
+    staff = pw.TextField()
+    state = pw.TextField()
+    note = pw.TextField()
+    jobid = pw.TextField()
+    moment_id = pw.TextField()
+    day = pw.BigIntegerField()
+    actor = pw.TextField()
+    at = InstantField()
+    next_at = InstantField(null=True)
+
+    class Meta:
+        table_name = "wecom_moment"
+
+
 MODELS = (
     WecomCallback, WecomFollow, WecomToken, WecomApi, WecomTask, WecomTag, WecomMark, WecomWelcome, WecomSync,
-    WecomStretch, WecomSend, WecomErrand,
+    WecomStretch, WecomSend, WecomErrand, WecomMomentDay, WecomMoment,
 )  # fmt: skip

@@ -10,10 +10,11 @@ from scrm_core.api import current_actor, current_brand, load_body, next_after, p
 
 from . import callbacks, follows, sync
 from .greetings import Greetings
+from .moments import Moments
 from .report import wecom_report
-from .schemas import NAME, SendBody, StartBody, WelcomeBody
+from .schemas import NAME, MomentBody, SendBody, StartBody, WelcomeBody
 from .sends import GroupSends
-from .views import callback_view, follow_view, outcome_view, send_view, sync_view, welcome_view
+from .views import callback_view, follow_view, moment_view, outcome_view, send_view, sync_view, welcome_view
 
 blueprint = flask.Blueprint("wecom", __name__)
 
@@ -109,6 +110,27 @@ def send_start() -> Any:
     body = load_body(StartBody(), flask.request.get_json())
     _sends().start(body["code"])
     return flask.jsonify(send_view(_sends().get(body["code"]), current_brand()))
+
+
+@blueprint.get("/moments")
+@permission(READ)
+def moment_list() -> Any:
+    """Moments, the newest first."""
+    brand = current_brand()
+    return flask.jsonify({"moments": [moment_view(each, brand) for each in _moments().all()]})
+
+
+@blueprint.post("/moments")
+@permission(SEND)
+def moment_post() -> Any:
+    """Have a moment made by staff."""
+    body = load_body(MomentBody(), flask.request.get_json())
+    return flask.jsonify(moment_view(_moments().post(**body, actor=current_actor()), current_brand())), 201
+
+
+def _moments() -> Moments:
+    brand = current_brand()
+    return Moments(brand, brand.plugins[NAME].settings["moments_per_day"])
 
 
 def _sends() -> GroupSends:

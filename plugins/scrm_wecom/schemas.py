@@ -90,13 +90,28 @@ class ClientSettings(Schema):
 
 
 class SendSettings(Schema):
-    """Settings about group sends."""
+    """Settings about group sends and moments."""
 
     group_quota = text(
         "how many group sends WeCom gives a customer: month-days (as many a month as it has days), 4-a-month "
         "(the older rule), 7-a-week, 1-a-day (what a corporation may choose)",
         "month-days",
         validate=validate.OneOf(list(GROUP_QUOTAS)),
+    )
+    moments_per_day = whole("moments a day at most, in the brand's zone; 0 is never", 3, 0, 100)
+
+
+class MomentBody(Schema):
+    """A moment: what is shown, to whose customers, with which tags."""
+
+    class Meta:
+        unknown = RAISE
+
+    code = fields.String(required=True, validate=validate.Length(1, 100))
+    content = fields.Dict(required=True)
+    tags = fields.List(fields.String(), load_default=list, validate=validate.Length(max=100))
+    staff = fields.List(
+        fields.String(validate=validate.Length(1, 64)), load_default=list, validate=validate.Length(max=10_000)
     )
 
 

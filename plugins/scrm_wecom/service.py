@@ -17,6 +17,7 @@ from .client.codes import WecomError
 from .follows import Follows
 from .greetings import Greetings
 from .labels import Labels
+from .moments import Moments
 from .people import People
 from .sends import GroupSends
 from .sync import FullSync
@@ -66,6 +67,11 @@ class Wecom:
         return GroupSends(self.brand, self.settings)
 
     @cached_property
+    def moments(self) -> Moments:
+        """Customer moments."""
+        return Moments(self.brand, self.settings["moments_per_day"])
+
+    @cached_property
     def changes(self) -> Changes:
         """What callbacks do."""
         return Changes(self.brand, self.follows, self.people, self.greetings)
@@ -90,7 +96,10 @@ class Wecom:
         running = sync.latest()
         if running is not None and running.state == "running" and not done.error:
             self.full_sync.run(ROUND_SECONDS)
-        heard = 0 if done.error else self._ask_sends()
+        heard = 0
+        if not done.error:
+            self.moments.run(self.api)
+            heard = self._ask_sends()
         return f"{done.done} tasks done, {done.put_off} put off, {heard} messages settled {done.error}".strip()
 
     def _ask_sends(self) -> int:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .callbacks import Callback
     from .follows import Follow
     from .greetings import Welcome
+    from .moments import Moment
     from .sends import GroupSend
     from .sync import SyncView
 
@@ -90,4 +91,19 @@ def send_view(send: GroupSend, brand: Brand) -> dict[str, Any]:
         "actor": send.actor,
         "at": iso(send.at, brand.zone),
         "messages": messages,
+    }
+
+
+def moment_view(moment: Moment, brand: Brand) -> dict[str, Any]:
+    """A moment and what became of it."""
+    return {
+        "code": moment.code,
+        "state": moment.state,
+        "note": moment.note,
+        "moment_id": moment.moment_id,
+        "content": moment.content,
+        "tags": moment.tags,
+        "staff": moment.staff,
+        "actor": moment.actor,
+        "at": iso(moment.at, brand.zone),
     }

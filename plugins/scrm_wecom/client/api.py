@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .calls import Calls
 
 PAGE, RESULTS = 100, 1_000
-CONFIRMED = 2
+CONFIRMED, JOB_DONE = 2, 3
 NO_RELATION = 84061
 """No such friends; from lists: this member has no customer, which is an empty list and no error."""
 
@@ -122,6 +122,22 @@ class Api:
             if not cursor:
                 return found
         raise WecomError(f"{api}: the pages do not end", kind=SHAPE)
+
+    def moment(self, content: Mapping[str, Any], staff: Sequence[str], tags: Sequence[str]) -> str:
+        """Have a moment made (dev:95094) for customers of these members with one of these tags (empty: all).
+
+        The answer is the id of the job that makes it. Never repeated by itself.
+        """
+        senders = {"sender_list": {"user_list": list(staff)}} if staff else {}
+        people = {"external_contact_list": {"tag_list": list(tags)}} if tags else {}
+        body = {**content, **({"visible_range": {**senders, **people}} if senders or people else {})}
+        return text(self.calls.act("externalcontact/add_moment_task", body), "jobid")
+
+    def moment_result(self, jobid: str) -> tuple[bool, int, str]:
+        """Whether the job is done, its error code (0: none), and the moment's id (dev:95094)."""
+        told = self.calls.read("externalcontact/get_moment_task_result", {"jobid": jobid})
+        result = told.get("result")
+        return number(told, "status") == JOB_DONE, number(result, "errcode"), text(result, "moment_id")
 
     def welcome(self, welcome_code: str, content: Mapping[str, Any]) -> None:
         """The welcome of one add (dev:92137): within 20 seconds, once; never repeated by itself."""

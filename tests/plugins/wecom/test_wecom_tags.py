@@ -104,6 +104,17 @@ def test_a_sync_takes_away_what_it_set_and_never_what_a_person_or_a_rule_set(kno
     assert tags(known) == {("taste", "tea", "manual"), ("rules", "warm", "auto")}
 
 
+def test_a_lost_customer_keeps_what_was_known_last(known, server, clock):
+    clock.advance(seconds=60)
+    known.tell("del_follow_user")
+    known.tell("del_follow_user", staff="lisi")
+    customers(server, {})
+    clock.advance(seconds=60)
+    known.tell("edit_external_contact")
+    work(known)
+    assert tags(known) == {("level", "gold", "synced")}
+
+
 def test_a_tag_that_both_set_stays_when_wecom_takes_its_own(known, server, clock):
     with known.brand as brand:
         brand.tags.remove(contact(known), ("level", "gold"), origin="synced", actor="wecom")

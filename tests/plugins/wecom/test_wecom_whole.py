@@ -232,6 +232,18 @@ def test_a_group_send_is_delivered_to_whom_staff_confirm_it(whole, clock):
         assert brand.outreach.counts(sends.get("may").run.id) == {("delivered", ""): 2}
 
 
+def test_a_moment_is_made_for_the_staff_to_publish(whole, clock):
+    with whole.brand as brand:
+        brand.plugins["wecom"].wecom.moments.post("may", {"text": "五月新茶"})
+    for _ in range(3):
+        whole.work()
+        clock.advance(seconds=61)
+    with whole.brand as brand:
+        found = brand.plugins["wecom"].wecom.moments.get("may")
+    assert found.state == "made"
+    assert [each["moment_id"] for each in whole.noted("add_moment_task")] == [found.moment_id]
+
+
 def test_a_chat_group_comes_with_its_customers(whole, clock):
     whole.simulator.act(CORP, "add", {"userid": "staff001", "person": "p504"})
     made = whole.act("create_group", owner="staff001", name="妈妈群")

@@ -1,0 +1,186 @@
+"""Customer moments (客户朋友圈): a task that WeCom makes for staff, a few a day, made once.
+
+A post counts for its day in the brand's zone by one conditional statement, so
+that of two who post the last one of a day one is told. The job makes the task
+outside any transaction. What nobody can know is ``unknown`` and never made
+again: staff would publish it twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, transactional
+
+from .client.codes import AWAY, BUSY, CROWDED, LATER, UNCERTAIN, Limited, WecomError
+from .content import checked
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+    from .client.api import Api
+
+TEXT_BYTES, TEXT_CHARS, IMAGES = 4_000, 2_000, 9
+SOON_MS, LEASE_MS, ROUND = 60_000, 120_000, 10
+JOB_MS = 86_400_000
+"""WeCom forgets a job after a day (dev:95094)."""
+
+_COLUMNS = "id, code, content, tags, staff, state, note, jobid, moment_id, day, actor, at"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A post. ``state``: waiting, making (a call goes on), asked (WeCom makes the task), made, failed or unknown."""
+
+    id: int
+    code: str
+    content: dict[str, Any]
+    tags: list[str]
+    staff: list[str]
+    state: str
+    note: str
+    jobid: str
+    moment_id: str
+    day: int
+    actor: str
+    at: int
+
+
+class Moments:
+    """The moments of one brand; ``per_day`` is how many it posts a day at most."""
+
+    def __init__(self, brand: Brand, per_day: int) -> None:
+        self.brand = brand
+        self._per_day = per_day
+
+    @transactional
+    def post(
+        self, code: str, content: Mapping[str, Any], *, tags: Sequence[str] = (), staff: Sequence[str] = (),
+        actor: str = "",
+    ) -> Moment:  # fmt: skip
+        """Have a moment made for customers with one of ``tags`` (GROUP/TAG of the corporation; none: all) of ``staff``.
+
+        Raises Invalid for what WeCom would refuse, Conflict for a used code (``moment_exists``) and for a day that has
+        had all its posts (``moments_a_day``).
+        """
+        code = clean_text(code, field="code", max_length=100)
+        ready, keys = moment_content(content), [self._key(tag) for tag in tags]
+        now = self.brand.now()
+        day = self.brand.day(now)
+        made = execute(
+            "INSERT INTO wecom_moment (code, content, tags, staff, state, note, jobid, moment_id, day, actor, at, "
+            "next_at) VALUES (?, ?, ?, ?, 'waiting', '', '', '', ?, ?, ?, ?) ON CONFLICT (code) DO NOTHING",
+            (code, json.dumps(ready, ensure_ascii=False), json.dumps(keys), json.dumps(list(staff)), day,
+             clean_text(actor, field="actor"), now, now),
+        )  # fmt: skip
+        if not code or not made.rowcount:
+            raise Conflict(f"a moment is called {code!r} already", code="moment_exists")
+        taken = execute(
+            "INSERT INTO wecom_moment_day (day, posts) SELECT CAST(? AS BIGINT), 1 WHERE CAST(? AS BIGINT) > 0 "
+            "ON CONFLICT (day) DO UPDATE SET posts = wecom_moment_day.posts + 1 WHERE wecom_moment_day.posts < ?",
+            (day, self._per_day, self._per_day),
+        )
+        if not taken.rowcount:
+            raise Conflict(f"{self._per_day} moments a day are posted at most; post it tomorrow", code="moments_a_day")
+        return self.get(code)
+
+    def _key(self, tag: str) -> str:
+        group, slash, name = tag.partition("/")
+        row = execute("SELECT key FROM wecom_tag WHERE group_name = ? AND name = ?", (group, name)).fetchone()
+        if row is None or not slash:
+            raise Invalid(f"the corporation has no tag {tag!r}; write GROUP/TAG", field="tags")
+        return str(row[0])
+
+    def get(self, code: str) -> Moment:
+        """The moment of this code; raises NotFound."""
+        row = execute(f"SELECT {_COLUMNS} FROM wecom_moment WHERE code = ?", (code,)).fetchone()
+        if row is None:
+            raise NotFound(f"no moment {code!r}")
+        return _moment(row)
+
+    def all(self) -> list[Moment]:
+        """Every moment, the newest first."""
+        rows = execute(f"SELECT {_COLUMNS} FROM wecom_moment ORDER BY id DESC").fetchall()
+        return [_moment(row) for row in rows]
+
+    # The job ------------------------------------------------------------------
+
+    def run(self, api: Api) -> int:
+        """Make what waits and ask about what was made; returns how many moments moved on. Outside transactions."""
+        self._give_up()
+        if self.brand.outreach.stopped():
+            return 0  # the emergency switch holds for moments too
+        moved = 0
+        for row in execute(
+            f"SELECT {_COLUMNS} FROM wecom_moment WHERE next_at <= ? AND state IN ('waiting', 'asked') "
+            "ORDER BY next_at, id LIMIT ?",
+            (self.brand.now(), ROUND),
+        ).fetchall():
+            moment = _moment(row)
+            moved += self._make(api, moment) if moment.state == "waiting" else self._ask(api, moment)
+        return moved
+
+    @transactional
+    def _give_up(self) -> None:
+        """Calls whose process died: nobody knows."""
+        execute(
+            "UPDATE wecom_moment SET state = 'unknown', note = 'interrupted', next_at = NULL "
+            "WHERE state = 'making' AND next_at <= ?",
+            (self.brand.now(),),
+        )
+
+    def _make(self, api: Api, moment: Moment) -> int:
+        if not self._move(moment, "waiting", "making", next_at=self.brand.now() + LEASE_MS):
+            return 0
+        try:
+            jobid = api.moment(moment.content, moment.staff, moment.tags)
+        except WecomError as error:
+            later = error.until if isinstance(error, Limited) else self.brand.now() + SOON_MS
+            if isinstance(error, Limited) or error.kind in (AWAY, CROWDED, LATER):
+                self._move(moment, "making", "waiting", note=str(error), next_at=later)
+            else:
+                state = "unknown" if error.kind in (UNCERTAIN, BUSY) else "failed"
+                self._move(moment, "making", state, note=str(error))
+            return 0
+        return self._move(moment, "making", "asked", jobid=jobid, next_at=self.brand.now() + SOON_MS)
+
+    def _ask(self, api: Api, moment: Moment) -> int:
+        now = self.brand.now()
+        try:
+            done, errcode, moment_id = api.moment_result(moment.jobid)
+        except WecomError as error:
+            over = now - moment.at > JOB_MS
+            return self._move(moment, "asked", "unknown" if over else "asked", note=str(error),
+                              next_at=None if over else now + SOON_MS)  # fmt: skip
+        if not done:
+            return self._move(moment, "asked", "asked", next_at=now + SOON_MS)
+        if errcode:
+            return self._move(moment, "asked", "failed", note=f"WeCom made no task of it ({errcode})")
+        return self._move(moment, "asked", "made", moment_id=moment_id)
+
+    @transactional
+    def _move(self, moment: Moment, old: str, new: str, *, next_at: int | None = None, **more: str) -> int:
+        columns = {"state": new, "next_at": next_at, "note": "", **more}
+        names = ", ".join(f"{name} = ?" for name in columns)
+        changed = execute(
+            f"UPDATE wecom_moment SET {names} WHERE id = ? AND state = ?", (*columns.values(), moment.id, old)
+        )
+        return int(changed.rowcount)
+
+
+def moment_content(content: Any) -> dict[str, Any]:
+    """A moment as it goes to WeCom (dev:95094); raises Invalid: nine images, or one film, or one link, never mixed."""
+    ready = checked(content, text_bytes=TEXT_BYTES)
+    if len(ready.get("text", {}).get("content", "")) > TEXT_CHARS:
+        raise Invalid(f"a moment's text has at most {TEXT_CHARS} characters", field="text")
+    kinds = [each["msgtype"] for each in ready.get("attachments", [])]
+    if kinds and not (set(kinds) == {"image"} and len(kinds) <= IMAGES) and kinds not in (["video"], ["link"]):
+        raise Invalid("a moment has up to nine images, or one video, or one link, never mixed", field="attachments")
+    return ready
+
+
+def _moment(row: Sequence[Any]) -> Moment:
+    return Moment(row[0], row[1], *(json.loads(each) for each in row[2:5]), *row[5:])
