@@ -6,9 +6,11 @@ from datetime import date
 
 from scrm_big_spenders import BigSpenders
 from scrm_core.api import console_part
+from scrm_coupon_threshold import CouponThreshold
 from scrm_daily_figures import DailyFigures
 from scrm_first_orders import FirstOrders
 from scrm_goods_by_post import GoodsByPost
+from scrm_nth_order import NthOrder
 from scrm_shopify_orders import ShopifyOrders
 
 SHOPIFY = {"shop": "acme.myshopify.com", "secrets": ["0123456789abcdef0123456789abcdef"]}
@@ -54,3 +56,30 @@ def test_figures_fields_parcels_and_deliveries_are_the_same(empty_postgres_url, 
         first, parts = brand.plugins["first-orders"], FirstOrders
         assert console_part(first, parts.console_cards["due"], "en").rows == [{"due": 2}]
         assert ada.uid in console_part(first, parts.console_pages["thanks"], "en")
+
+
+def test_a_coupon_of_the_third_order_is_given_taken_back_and_given_by_the_job(empty_postgres_url, scrm_app):
+    settings = {"coupon-threshold": {}, "nth-order": {"tag": "value/regular", "batch": "THIRD"}}
+    app = scrm_app(CouponThreshold, NthOrder, settings=settings, database_url=empty_postgres_url)
+    shop = app.brand
+    rule = {"kind": "threshold", "min_minor": 10_000, "off_minor": 3_000}
+    batch = {"code": "THIRD", "title": "第三单", "stock": 5, "validity": {"kind": "natural", "days": 7}, "rule": rule}
+    door = shop.client()
+    assert door.post("plugins/coupon-threshold/batches", batch).status_code in (200, 201)
+    assert door.post("plugins/coupon-threshold/batches/THIRD/state", {"state": "open"}).status_code == 200
+    ada = shop.lead()
+    shop.tag(ada, "value", "regular")
+    orders = [shop.order(ada, 20_000, at=f"2026-03-0{day}T10:00") for day in (1, 2, 3)]
+    shop.deliver_twice()
+    shop.refund(orders[1])
+    shop.deliver_twice()
+    late = shop.order(None, 20_000, at="2026-03-05T10:00")
+    shop.deliver()
+    with shop as brand:
+        brand.orders.claim(late.order_id, ada.id, method="card serial")
+    app.clock.advance(days=1)
+    shop.run_jobs()
+    found = shop.client("nth-order:read").get("plugins/nth-order/gifts").json["gifts"]
+    assert [(gift["order"], gift["state"]) for gift in found] == [
+        (orders[2].number, "taken-back"), (late.number, "given"),
+    ]  # fmt: skip
