@@ -10,6 +10,7 @@ from pathlib import Path
 import docs_pages as pages
 import pytest
 from quick_scrm import QuickScrm
+from wheels import commands_of_the_wheel
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYED = [
@@ -37,6 +38,14 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_the_page_does_what_it_says(page, tmp_path, request):
     commands_in = None if page.name in PLAIN else request.getfixturevalue("quick")
     assert pages.play(page, tmp_path, commands_in) > 0
+
+
+@pytest.mark.soak
+def test_the_quick_start_does_what_it_says_with_the_built_wheel_in_an_empty_environment(tmp_path):
+    commands_in = commands_of_the_wheel(tmp_path)
+    folder = tmp_path / "reader"
+    folder.mkdir()
+    assert pages.play(ROOT / "docs" / "quickstart.md", folder, commands_in) > 0
 
 
 def test_the_quick_script_is_the_installed_one(quick, tmp_path):

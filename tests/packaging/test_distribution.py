@@ -6,7 +6,6 @@ import ast
 import configparser
 import importlib.metadata
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -16,6 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from wheels import built_wheel
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_SHIPPED = {"__pycache__", "tests"}
@@ -92,18 +92,7 @@ def test_the_short_names_of_entry_points_are_those_of_the_classes():
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> zipfile.ZipFile:
-    """The wheel, built offline from a copy so that the checkout stays as it is."""
-    copy = tmp_path_factory.mktemp("source")
-    for name in ("setup.cfg", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "cli.py"):
-        shutil.copy(ROOT / name, copy / name)
-    for folder in ("scrm_core", "plugins"):
-        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    out = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-build-isolation", "--no-deps", "--no-index"]
-    done = subprocess.run([*command, "-w", str(out), str(copy)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    (built,) = out.glob("*.whl")
-    return zipfile.ZipFile(built)
+    return zipfile.ZipFile(built_wheel(tmp_path_factory.mktemp("wheel")))
 
 
 def test_the_wheel_holds_every_file_of_the_tree(wheel):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from wheels import commands_of_the_wheel
 
 from scrm_core.cli.root import root
 from scrm_core.scaffold import write_plugin
@@ -162,14 +163,7 @@ def test_a_folder_without_a_plugin_and_an_unknown_name_are_told(tmp_path):
 @pytest.mark.soak
 def test_the_three_commands_work_against_the_built_wheel_in_an_empty_environment(tmp_path):
     """What a newcomer does first: the framework's wheel, a new plugin, and the commands that were printed."""
-    project = EXAMPLES.parent
-    wheels = tmp_path / "wheels"
-    pip = ["-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([sys.executable, *pip, "wheel", "--no-deps", "--no-build-isolation", "-w", wheels, project], check=True)
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "empty"], check=True)
-    binaries = tmp_path / "empty" / "bin"
-    (wheel,) = wheels.glob("scrm-*.whl")
-    subprocess.run([binaries / "python", *pip, "install", "-c", project / "constraints.txt", wheel], check=True)
+    binaries = commands_of_the_wheel(tmp_path)
     work = tmp_path / "work"
     work.mkdir()
     environment = {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}"}
