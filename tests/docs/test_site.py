@@ -70,6 +70,17 @@ def test_every_page_and_every_plugin_is_in_the_menu():
     assert listed == wanted
 
 
+def test_a_plugin_author_finds_each_page_in_the_menu():
+    listed = {page for _, pages in configuration().menu((DOCS / "index.md").read_text("utf-8")) for _, page in pages}
+    sought = (
+        "quickstart quickstart.zh concepts plugin-tutorial hooks testing-plugins configuration failures http-api cli operations "
+        "scaling security privacy troubleshooting plugin-checklist design"
+    )
+    assert {*(f"docs/{name}" for name in sought.split()), "CHANGELOG", "README.zh"} <= listed
+    concepts = (DOCS / "concepts.md").read_text("utf-8")
+    assert len(re.findall(r"^!\[", concepts, re.MULTILINE)) == 1  # the flow, in one picture
+
+
 @cache
 def said() -> str:
     """Every text in the code, with ``...`` where a value is put in."""
