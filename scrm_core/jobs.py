@@ -111,7 +111,7 @@ class Jobs:
         return [JobRunView(*row[:7], scrub(row[7])) for row in rows]
 
     def newest(self, plugin: str | None = None) -> list[JobRunView]:
-        """The newest run of each job that ever ran, or of each of one plugin's, by name; the plugin may be switched off."""
+        """The newest run of each job that ever ran, or of those of one plugin, which may be switched off; by name."""
         of = ("", ()) if plugin is None else ("WHERE plugin = ? ", (plugin,))
         rows = execute(
             "SELECT id, plugin, job, state, attempts, started_at, finished_at, error FROM job_run WHERE id IN "

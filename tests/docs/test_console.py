@@ -21,6 +21,8 @@ PLAYED = [
 ]
 
 
+# What a newcomer types first.
+FIRST = ("quickstart.md", "plugin-tutorial.md")
 # These are played with the installed script itself, the others with one that has its imports done. What a page ends by
 # a signal has to be the process that the shell started.
 PLAIN = ("README.md", "quickstart.md", "wecom-simulator.md")
@@ -34,13 +36,15 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     server.close()
 
 
-@pytest.mark.parametrize("page", PLAYED, ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=[] if page.name in FIRST else [pytest.mark.wide], id=page.name) for page in PLAYED]
+)
 def test_the_page_does_what_it_says(page, tmp_path, request):
     commands_in = None if page.name in PLAIN else request.getfixturevalue("quick")
     assert pages.play(page, tmp_path, commands_in) > 0
 
 
-@pytest.mark.soak
+@pytest.mark.wide
 def test_the_quick_start_does_what_it_says_with_the_built_wheel_in_an_empty_environment(tmp_path):
     commands_in = commands_of_the_wheel(tmp_path)
     folder = tmp_path / "reader"

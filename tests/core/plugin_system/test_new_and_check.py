@@ -160,7 +160,7 @@ def test_a_folder_without_a_plugin_and_an_unknown_name_are_told(tmp_path):
     assert "'no-such' is not installed" in scrm("plugin", "check", "no-such", code=1)
 
 
-@pytest.mark.soak
+@pytest.mark.wide
 def test_the_three_commands_work_against_the_built_wheel_in_an_empty_environment(tmp_path):
     """What a newcomer does first: the framework's wheel, a new plugin, and the commands that were printed."""
     binaries = commands_of_the_wheel(tmp_path)
