@@ -1,6 +1,9 @@
 // What the console's pages do more where a browser runs scripts; without one, buttons and reloads do the same.
 "use strict";
 
+// On a phone the menu is a line that is moved sideways: the page that is shown stands in sight.
+document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 // [data-live]: what is typed in a form's text area is asked for at once; the answer stands in the element data-into.
 for (const form of document.querySelectorAll("[data-live]")) {
   const target = document.getElementById(form.dataset.into);

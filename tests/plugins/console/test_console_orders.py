@@ -43,6 +43,7 @@ def test_an_order_shows_lines_history_and_what_plugins_did_for_it_and_took_back(
     text = otto.get(f"b/acme/orders/{uid(brands[0], 'N2')}").text
     for words in ("N2", "Ada", "¥20.50", "¥0.50", "¥20.00", "-¥0.50", "2025-12-31 10:00", "2025-12-31 12:00", "completed"):
         assert words in text, words
+    assert "<dt>Items</dt><dd>1</dd>" in text
     assert "Stamps 印花" in text and "+5" in text and "Voucher" in text and "-¥2.50" in text
     assert EVIL not in text and "<script>alert" not in text
     failed = otto.get(f"b/acme/orders/{uid(brands[0], 'N3')}")
