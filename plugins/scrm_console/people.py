@@ -148,4 +148,10 @@ def contact(uid: str) -> Response:
         may_orders=may_orders,
         orders=orders[:SHOWN],
         orders_left_out=max(0, len(orders) - SHOWN),
+        rewards=brand.rewards.of_contact(view.id, SHOWN) if visit.allows("rewards:read") else None,
+        messages=brand.outreach.of_contact(view.id, SHOWN) if visit.allows("outreach:read") else None,
+        merges=brand.contacts.merges(view.id),
+        may_merge=visit.allows("contacts:write"),
+        may_private=visit.allows("privacy:write"),
+        done=request.args.get("done", ""),
     )

@@ -217,6 +217,10 @@ class Outreach:
         """Messages of a run with ids above ``after``, ascending, at most ``limit``."""
         return receipts.messages(run_id, state=state, after=after, limit=limit)
 
+    def of_contact(self, contact_id: int, limit: int = LIMITS.page_rows) -> list[tuple[MessageView, RunView]]:
+        """Messages to one contact with the run of each, newest first; those that were kept back have their reason."""
+        return receipts.of_contact(contact_id, limit)
+
     def message(self, uid: str) -> MessageView:
         """The message with this uid; raises NotFound."""
         return receipts.message(uid)

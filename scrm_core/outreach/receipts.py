@@ -19,7 +19,8 @@ from ..services import audit
 from ..values.text import clean_text
 from .claiming import halt
 from .reporting import tell
-from .types import FINAL, MessageView, OutMessage, SendResult
+from .runs import runs_by_id
+from .types import FINAL, MessageView, OutMessage, RunView, SendResult
 
 if TYPE_CHECKING:
     from ..brands import Brand
@@ -58,6 +59,14 @@ def messages(run_id: int, *, state: str | None, after: int, limit: int) -> list[
     also, params = ("", [run_id, after]) if state is None else (" AND state = ?", [run_id, after, state])
     rows = execute(f"{_VIEW}WHERE run_id = ? AND id > ?{also} ORDER BY id LIMIT ?", (*params, limit)).fetchall()
     return [view_of(row) for row in rows]
+
+
+def of_contact(contact_id: int, limit: int) -> list[tuple[MessageView, RunView]]:
+    """Messages to a contact with the run of each, newest first."""
+    rows = execute(f"{_VIEW}WHERE contact_id = ? ORDER BY id DESC LIMIT ?", (contact_id, limit)).fetchall()
+    found = [view_of(row) for row in rows]
+    known = runs_by_id({each.run_id for each in found})
+    return [(each, known[each.run_id]) for each in found]
 
 
 def find(ref: str, address: str) -> str | None:

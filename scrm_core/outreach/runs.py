@@ -6,11 +6,11 @@ same moment one is told that the run is in another state.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..db import transactional
-from ..db.bulk import execute
+from ..db.bulk import execute, fetch_in
 from ..errors import Conflict, Invalid, NotFound
 from ..limits import LIMITS
 from ..values.text import clean_text
@@ -52,6 +52,12 @@ def run_by_id(run_id: int) -> RunView:
     if row is None:
         raise NotFound(f"no run {run_id}")
     return view_of(row)
+
+
+def runs_by_id(run_ids: Iterable[int]) -> dict[int, RunView]:
+    """The runs with these ids."""
+    rows = fetch_in(f"SELECT {COLUMNS} FROM outreach_run WHERE id IN ({{in}})", sorted(set(run_ids)))
+    return {row[0]: view_of(row) for row in rows}
 
 
 def page(*, before: int | None, limit: int) -> list[RunView]:

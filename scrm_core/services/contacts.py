@@ -17,8 +17,10 @@ from ..limits import LIMITS
 from ..models import Touch
 from ..values.text import clean_text
 from . import leads, merges, resolving
+from .audit import record
 from .consent import ConsentIn
 from .leads import LeadIn, LeadResult
+from .merges import MergePreview
 from .resolving import IdentityIn, Resolved
 from .suppression import Suppressions
 from .survivors import begin_writing, survivor, survivors
@@ -263,15 +265,22 @@ class Contacts:
 
     # Merging -----------------------------------------------------------------
 
+    def preview_merge(self, winner_id: int, loser_id: int) -> MergePreview:
+        """What a merge would move; writes nothing. Raises what :meth:`merge` raises."""
+        return merges.preview(self.brand, winner_id, loser_id)
+
     @transactional
     def merge(self, winner_id: int, loser_id: int, *, actor: str, reason: str) -> int:
         """Merge two contacts; returns the id that undoes it. See :mod:`.merges` for the rules and errors."""
-        return merges.merge(self.brand, winner_id, loser_id, actor=actor, reason=reason)
+        merge_id = merges.merge(self.brand, winner_id, loser_id, actor=actor, reason=reason)
+        record(self.brand, actor, "contact.merge", f"contact:{winner_id}", {"merge": merge_id, "loser": loser_id})
+        return merge_id
 
     @transactional
     def undo_merge(self, merge_id: int, *, actor: str) -> None:
         """Undo a merge exactly; see :mod:`.merges` for the rules and errors."""
         merges.undo(self.brand, merge_id, actor=actor)
+        record(self.brand, actor, "contact.undo_merge", "", {"merge": merge_id})
 
     def merges(self, contact_id: int) -> list[MergeView]:
         """Every merge that a contact took part in, oldest first."""

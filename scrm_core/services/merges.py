@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import peewee
@@ -32,6 +33,39 @@ if TYPE_CHECKING:
     from ..brands import Brand
 
 _SETTLED = "SELECT id, state, name, merged_into_id FROM contact WHERE id IN (?, ?) ORDER BY id"
+
+
+@dataclass(frozen=True, slots=True)
+class MergePreview:
+    """What a merge would do: rows of the loser by table, the name that stays, consents that end as withdrawn."""
+
+    rows: tuple[tuple[str, int], ...]
+    name: str
+    withdrawn: tuple[tuple[str, str], ...]
+
+
+def preview(brand: Brand, winner_id: int, loser_id: int) -> MergePreview:
+    """What :func:`merge` would do, without doing it; raises what it raises.
+
+    A row that the winner has already stays with the loser: the counts are the most that move.
+    """
+    if winner_id == loser_id:
+        raise Conflict("a contact cannot be merged with itself")
+    found = execute(_SETTLED, (winner_id, loser_id)).fetchall()
+    names = {row[0]: row[2] for row in found if row[1] == "active"}
+    if len(names) != 2:
+        raise NotFound("no such contact")
+    known = references(brand)
+    sql = " UNION ALL ".join(
+        f'SELECT {place}, count(*) FROM "{each.table}" WHERE "{each.column}" = ?' for place, each in enumerate(known)
+    )
+    counts: dict[str, int] = {}
+    for place, count in execute(sql, (loser_id,) * len(known)).fetchall():
+        if count:
+            counts[known[place].table] = counts.get(known[place].table, 0) + int(count)
+    return MergePreview(
+        tuple(sorted(counts.items())), names[winner_id] or names[loser_id], tuple(_stricter(winner_id, loser_id))
+    )
 
 
 def merge(brand: Brand, winner_id: int, loser_id: int, *, actor: str, reason: str) -> int:

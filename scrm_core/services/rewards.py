@@ -287,6 +287,11 @@ class Rewards:
         rows = execute(f"{_VIEW}WHERE {' AND '.join(where)} ORDER BY r.id LIMIT ?", [*params, limit]).fetchall()
         return [_view(row) for row in rows]
 
+    def of_contact(self, contact_id: int, limit: int = LIMITS.page_rows) -> list[RewardView]:
+        """Rows of one contact, newest first, at most ``limit``."""
+        rows = execute(f"{_VIEW}WHERE r.contact_id = ? ORDER BY r.id DESC LIMIT ?", (contact_id, limit)).fetchall()
+        return [_view(row) for row in rows]
+
     def kinds(self) -> dict[str, str]:
         """Every reward kind that an enabled plugin issues, with its description."""
         return {

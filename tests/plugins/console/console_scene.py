@@ -24,6 +24,7 @@ from scrm_core.api import (
     OrderQuery,
     Plugin,
     ReportTable,
+    Sender,
     current_brand,
     execute,
     hookimpl,
@@ -79,6 +80,7 @@ class TeaRoom(Plugin):
     summary = EVIL
     requires_core = ">=0.1.0.dev0"
     Settings = Settings
+    senders = {"tea": Sender("sms", "Tea", "gateway")}
     jobs = (Job("boil", 3_600, "boil"),)
     permissions = {"tea-room:read": "see cups"}
     console_pages = {
@@ -107,6 +109,9 @@ class TeaRoom(Plugin):
     def brand_problems(self) -> list[str]:
         bitter = self.settings["leaf"] == "black" and not self.settings["sugar"]
         return ["no black tea is sold without sugar"] if bitter else []
+
+    def gateway(self) -> None:
+        """Never asked for: nothing is sent here."""
 
     def boil(self) -> None:
         """The job, which fails in the brand without people."""
