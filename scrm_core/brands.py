@@ -419,7 +419,9 @@ def _made(cls: type[Plugin], brand: Brand, settings: dict[str, Any]) -> Plugin:
     begins = "begin it with: def __init__(self, brand, settings): super().__init__(brand, settings)"
     try:
         plugin = cls(brand, settings)
-    except Exception as exc:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as exc:  # SystemExit too: no plugin ends the server
         where = raised_at(exc, Path(inspect.getfile(cls)).parent) or cls.__module__
         hint = f"; {begins}" if isinstance(exc, TypeError) and "__init__()" in str(exc) else ""
         raise PluginError(f"{where}: plugin {cls.name!r} cannot be made: {said(exc)}{hint}", plugin=cls.name) from exc

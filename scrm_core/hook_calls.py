@@ -52,9 +52,9 @@ class Hooks:
         for name, function, _ in self._resolved[hook]:
             try:
                 answer = function(draft)
-            except Veto:
+            except (Veto, KeyboardInterrupt):
                 raise
-            except Exception as exc:
+            except BaseException as exc:  # SystemExit too: no guard ends who asks it
                 if is_fault(exc):
                     raise  # a locked or absent database is nobody's mistake: it is answered as such
                 raise PluginError(
@@ -74,7 +74,9 @@ class Hooks:
         for name, function, _ in self._resolved[hook]:
             try:
                 out.append((name, function(query), None))
-            except Exception as exc:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as exc:  # SystemExit too
                 log.exception("plugin %s failed in %s", name, hook)
                 out.append((name, None, f"{type(exc).__name__}: {exc}"))
         return out

@@ -32,9 +32,9 @@ def migrate_plugins(brand: Brand) -> list[str]:
             raise PluginError(f"plugin {name!r}: {problem}", plugin=name)
         try:
             applied += [f"{name}/{each}" for each in migrate(brand.handle, name, directory)]
-        except ScrmError:
+        except (ScrmError, KeyboardInterrupt):
             raise
-        except Exception as exc:
+        except BaseException as exc:  # SystemExit too: no migration ends a server whose brand's file was changed
             if is_fault(exc):
                 raise
             place = raised_at(exc, directory) or str(directory)

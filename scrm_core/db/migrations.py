@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +26,8 @@ def history_table(owner: str) -> str:
 
 
 def _runner(handle: BrandHandle, owner: str, directory: Path) -> Runner:
-    return Runner(handle.database, str(directory), history_table(owner), schema=handle.schema)
+    # The runner takes the folder for a pattern: in one called `a[1]` it would find nothing, and say nothing.
+    return Runner(handle.database, glob.escape(str(directory)), history_table(owner), schema=handle.schema)
 
 
 def pending(handle: BrandHandle, owner: str, directory: Path) -> list[str]:

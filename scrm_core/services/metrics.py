@@ -70,7 +70,9 @@ class Metrics:
                 continue
             try:
                 rows = self._rows(name, answer or (), query)
-            except Exception as problem:  # noqa: BLE001 - a plugin's generator runs here, and may raise anything
+            except KeyboardInterrupt:
+                raise
+            except BaseException as problem:  # noqa: BLE001 - a plugin's generator runs here, and may raise anything
                 _log.warning("metrics of plugin %s are unavailable", name, exc_info=True)
                 unavailable[name] = f"{type(problem).__name__}: {problem}"
                 continue

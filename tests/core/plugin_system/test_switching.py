@@ -10,11 +10,13 @@ from scrm_core.api import (
     LeadDraft,
     Metric,
     MetricsQuery,
+    MetricValue,
     OrderPaid,
     Plugin,
     Veto,
     current_brand,
     current_plugin,
+    execute,
     hookimpl,
 )
 from scrm_core.errors import Busy, ConfigError, NoBrand, NotFound, PluginError
@@ -98,6 +100,70 @@ def test_a_veto_passes_through_and_any_other_exception_names_the_plugin(new_inst
     assert (veto.value.code, veto.value.status) == ("blocked", 409)
     with pytest.raises(PluginError, match="'crashes' failed in check_lead: ZeroDivisionError: oops"):
         installation.brand("moonco").hooks.check("check_lead", draft)
+
+
+def test_what_wants_to_end_the_process_ends_neither_it_nor_what_other_plugins_do(new_installation):
+    @hookimpl
+    def check_lead(self, draft):
+        raise SystemExit(3)
+
+    @hookimpl
+    def at_once(self, query):
+        raise SystemExit(4)
+
+    @hookimpl
+    def while_told(self, query):
+        yield MetricValue("number", query.first_day, 1)
+        raise SystemExit(5)
+
+    @hookimpl
+    def answering(self, query):
+        return [MetricValue("number", query.first_day, 7)]
+
+    installation = new_installation(
+        plugins=(
+            make("guards", check_lead=check_lead),
+            make("ends", collect_metrics=at_once, metrics=METRICS),
+            make("stops", collect_metrics=while_told, metrics=METRICS),
+            make("answers", collect_metrics=answering, metrics=METRICS),
+        ),
+        acme="[plugins.guards]\n[plugins.ends]\n[plugins.stops]\n[plugins.answers]\n",
+    )
+    installation.migrate()
+    with installation.brand("acme") as brand:
+        with pytest.raises(PluginError, match="'guards' failed in check_lead: SystemExit: 3"):
+            brand.hooks.check("check_lead", LeadDraft(1, "s", "", ()))
+        rolled = brand.metrics.roll_up(738_000, 738_000)
+    assert rolled.stored == {"answers": 1}
+    assert rolled.unavailable == {"ends": "SystemExit: 4", "stops": "SystemExit: 5"}
+
+
+@pytest.mark.parametrize("where", ["constructor", "migration"])
+def test_a_plugin_that_ends_the_process_when_it_is_switched_on_keeps_the_last_good_brand(new_installation, tmp_path, where):
+    def ends(self, brand, settings):
+        raise SystemExit(3)
+
+    (tmp_path / "0001_tables.py").write_text("def up(migrator, db):\n    raise SystemExit(3)\n")
+    attributes = {"constructor": {"__init__": ends}, "migration": {"migrations": str(tmp_path)}}[where]
+    installation = new_installation(plugins=(make("ends", **attributes),))
+    installation.migrate()
+    good = installation.brand("acme")
+    edit(installation, "acme", "[plugins.ends]\n")
+    assert installation.brand("acme") is good
+    assert "SystemExit: 3" in str(installation.problem("acme"))
+    assert installation.problem("moonco") is None
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_migrations_run_from_a_folder_whose_name_looks_like_a_pattern(new_installation, tmp_path):
+    folder = tmp_path / "plugins[1]"
+    folder.mkdir()
+    (folder / "0001_tables.py").write_text(
+        "def up(migrator, db):\n    db.execute_sql('CREATE TABLE tables_one (id INTEGER PRIMARY KEY)')\n"
+    )
+    installation = new_installation(plugins=(make("tables", migrations=str(folder)),), acme="[plugins.tables]\n")
+    with installation.brand("acme"):
+        assert execute("SELECT count(*) FROM tables_one").fetchone() == (0,)
 
 
 def test_a_database_fault_inside_a_guard_stays_a_database_fault(new_installation):
