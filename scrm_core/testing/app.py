@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..clock import ManualClock
 from ..config import load_project
 from ..config_reference import toml
+from ..errors import PluginError
 from ..installation import Installation
 from ..plugin import Plugin
 from ..users import DATABASE as USERS
@@ -40,8 +41,8 @@ class App:
     (``{"big-spender": {...}}``). ``brand_toml`` is further text of both files, such
     as ``[outreach]``. ``database_url`` is a PostgreSQL database to use instead of
     SQLite files; the two brands' schemas are made in it and deleted at the end.
-    Raises ConfigError for settings that the plugin refuses, ValueError for a
-    database that holds one of these brands already: nothing in it is touched.
+    Raises ConfigError for settings that the plugin refuses, PluginError for a plugin
+    called ``outbox``, ValueError for a database that holds one of these brands already: nothing in it is touched.
     """
 
     def __init__(
@@ -52,6 +53,9 @@ class App:
         clock: ManualClock | None = None,
         database_url: str = "",
     ) -> None:
+        for cls in plugins:
+            if cls.name == Outbox.name:
+                raise PluginError(f"plugin {cls.name!r}: the test kit's own sender has this name; choose another")
         self.plugins = plugins
         self.clock = clock or ManualClock()
         self.brand_toml = brand_toml
@@ -140,6 +144,10 @@ class App:
             if problem is not None:
                 raise problem
 
+    def reload(self, shop: Shop) -> None:
+        """Make a brand and its plugins anew, as another process would: only what its database holds is left."""
+        self._write(shop.id)
+
     def command(self, *words: str) -> str:
         """Run ``scrm ...`` in this project and return what it prints; AssertionError when it fails."""
         from click.testing import CliRunner
@@ -165,7 +173,7 @@ class App:
 
 def _tables(plugins: tuple[type[Plugin], ...], settings: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     names = {cls.name for cls in plugins}
-    if settings and not names & settings.keys() and len(plugins) == 1:
+    if settings and len(plugins) == 1 and not isinstance(settings.get(plugins[0].name), Mapping):
         settings = {plugins[0].name: settings}
     unknown = settings.keys() - names
     if unknown:

@@ -63,7 +63,7 @@ def check_plugin(
     if left_out - CHECKS.keys():
         raise ValueError(f"no check {', '.join(sorted(left_out - CHECKS.keys()))}; there are {', '.join(CHECKS)}")
     given = dict(settings or {})
-    by_plugin = any(each.name in given for each in (*others, cls))
+    by_plugin = any(isinstance(given.get(each.name), Mapping) for each in (*others, cls))
     try:
         app = App(*others, cls, settings=given if by_plugin else {cls.name: given}, brand_toml=brand_toml)
     except ScrmError as exc:
@@ -77,7 +77,9 @@ def check_plugin(
                     try:
                         for problem, fix in check(trial):
                             found.setdefault(problem, Finding(name, problem, fix))
-                    except Exception as exc:  # noqa: BLE001  a plugin's code runs in it, and may raise anything
+                    except KeyboardInterrupt:
+                        raise
+                    except BaseException as exc:  # noqa: BLE001  a plugin's code runs in it, and may raise anything
                         problem = _raised(exc, trial)
                         remedy = REMEDY if type(exc) is not PluginError else ""
                         if isinstance(exc, HandlerFailed) and exc.parked.error.startswith(_UNKNOWN):
@@ -92,7 +94,7 @@ _FILE = re.compile(r"^/\S*/brands/\w+\.toml: ")  # of the app's own folder: nobo
 
 def _refused(exc: ScrmError) -> Iterable[Finding]:
     """Why there is no app with the plugin: its migrations or its class, else its settings."""
-    cause = exc.__cause__
+    cause = exc if isinstance(exc, PluginError) else exc.__cause__
     if isinstance(cause, PluginError):
         yield Finding("migrations" if "migration" in str(cause) else "class", str(cause), "")
         return
@@ -101,7 +103,7 @@ def _refused(exc: ScrmError) -> Iterable[Finding]:
         yield Finding("settings", _FILE.sub("", problem), how)
 
 
-def _raised(exc: Exception, trial: Trial) -> str:
+def _raised(exc: BaseException, trial: Trial) -> str:
     """What a check raised, in one line, with the place in the plugin's own files where there is one."""
     place = ""
     if isinstance(exc, HandlerFailed):

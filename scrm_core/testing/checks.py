@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import os
-import re
+import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,17 @@ import peewee
 from ..carts import Cart, CartLine
 from ..db.bulk import execute
 from ..db.router import brand_db
+from ..errors import Veto
+from ..facts import MessageDraft, PersonQuery
+from ..places import said
 from ..plugin import Plugin, ReportTable
+from .addresses import addresses
 from .app import App, core_tables
+from .outbox import Outbox
+from .playing import NAME, PHONE, play
 from .shop import Shop
+from .sources import imports, is_a_test
 
-PHONE, NAME, OTHER_PHONE = "+8613999990001", "Zhao Checklist", "+8613999990002"
 REMEDY = "mend what raised it"
 ASK_PRESENT = "begin with self.brand.contacts.present(event.contact_id): None for somebody who was erased meanwhile"
 
@@ -40,6 +45,7 @@ class Trial:
         self.loaded = loaded
         self.prefix = cls.name.replace("-", "_") + "_"
         self.importing: subprocess.Popen[str] | None = None
+        self.mark = secrets.token_hex(8)  # tells the answer from what the plugin prints itself
         self.home = Path(inspect.getfile(cls)).resolve().parent
         self._others = {model._meta.table_name for each in app.plugins if each is not cls for model in each.models}
 
@@ -57,12 +63,12 @@ class Trial:
         place = top.parent.parent if top.name == "__init__.py" else top.parent
         code = (
             f"import scrm_core.api, sys; before = set(sys.modules); import {self.cls.__module__}; "
-            f"print(*sorted(set({_HEAVY!r}) & (sys.modules.keys() - before)))"
+            f"print(); print({self.mark!r}, *sorted(set({_HEAVY!r}) & (sys.modules.keys() - before)))"
         )
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(place), *(p for p in sys.path if p)])}
         words = [sys.executable, "-c", code]
         with subprocess.Popen(
-            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace", env=environment
         ) as self.importing:
             yield
             self.importing.kill()
@@ -81,10 +87,12 @@ class Trial:
         return people
 
     @cached_property
-    def _played(self) -> tuple[list[Any], Exception | None]:
+    def _played(self) -> tuple[list[Any], BaseException | None]:
         try:
-            return _play(self.app.brand), None
-        except Exception as exc:  # noqa: BLE001  a plugin's guards run here: each check that needs the people says it
+            return play(self.app.brand), None
+        except KeyboardInterrupt:
+            raise
+        except BaseException as exc:  # noqa: BLE001  a plugin's guards run here: each check that needs the people says it
             return [], exc
 
     @cached_property
@@ -92,9 +100,7 @@ class Trial:
         """The plugin's files; none of a class that stands in a test, where nothing else imports it."""
         module = sys.modules.get(self.cls.__module__)
         path = getattr(module, "__file__", None)
-        if module is None or path is None or module.__name__ == "__main__":
-            return []
-        if "pytest" in inspect.getsource(module)[:2_000]:
+        if module is None or path is None or module.__name__ == "__main__" or is_a_test(Path(path)):
             return []
         top = Path(sys.modules[self.cls.__module__.partition(".")[0]].__file__ or path).resolve()
         if top.name != "__init__.py":
@@ -136,6 +142,7 @@ def _migrations(trial: Trial) -> Problems:
                         f"{meta.table_name}.{field.column_name} may be NULL in one of model and migration only",
                         "let both say the same",
                     )
+            yield from _other_kinds(meta)
             keys = {(key.column, key.dest_table) for key in brand_db.get_foreign_keys(meta.table_name)}
             for field in meta.sorted_fields:
                 wanted_key = isinstance(field, peewee.ForeignKeyField)
@@ -144,6 +151,34 @@ def _migrations(trial: Trial) -> Problems:
                         f"{meta.table_name}.{field.column_name} is no foreign key in the migrations",
                         f"write REFERENCES {field.rel_model._meta.table_name}: merges and erasures follow such keys",
                     )
+
+
+_KINDS = {"INT": "INTEGER", "CHAR": "TEXT", "CLOB": "TEXT", "TEXT": "TEXT"}
+
+
+def _kind(declared: str) -> str:
+    """What SQLite keeps in a column that is declared like this, where a whole number and a text would differ."""
+    return next((kind for word, kind in _KINDS.items() if word in declared.upper()), "")
+
+
+def _other_kinds(meta: Any) -> Problems:
+    """What a table has otherwise than its model says: numbers instead of texts, and what should be there once only."""
+    made = {column.name: column.data_type for column in brand_db.get_columns(meta.table_name)}
+    for field in meta.sorted_fields:
+        kinds = _kind(made.get(field.column_name, "")), _kind(str(field.field_type))
+        if all(kinds) and kinds[0] != kinds[1]:
+            yield f"{meta.table_name}.{field.column_name} is {kinds[0]} in the migrations, {kinds[1]} in the model", (
+                "let both say the same"
+            )
+    once = [(field.name,) for field in meta.sorted_fields if field.unique and not field.primary_key]
+    once += [tuple(names) for names, unique in (each for each in meta.indexes if isinstance(each, tuple)) if unique]
+    indexes = [set(index.columns) for index in brand_db.get_indexes(meta.table_name) if index.unique]
+    for names in once:
+        columns = [meta.combined[name].column_name for name in names]
+        if set(columns) not in indexes:
+            yield f"{meta.table_name} ({', '.join(columns)}) is unique in the model only", (
+                "write CREATE UNIQUE INDEX in a migration: only the database keeps a second row away"
+            )
 
 
 def _index_names(trial: Trial) -> Problems:
@@ -167,7 +202,7 @@ def _routes(trial: Trial) -> Problems:
     pages_of(trial.cls)
     if trial.cls.staff_pages is not None:
         staff_pages_of(trial.cls)
-    routes = list(_rules(application_of(trial.cls), trial.cls.name))
+    routes = list(addresses(application_of(trial.cls), trial.cls.name))
     if not routes:
         return
     guard = "mark the view with @permission and declare the scope in `permissions`"
@@ -184,40 +219,14 @@ def _routes(trial: Trial) -> Problems:
             if status not in right:
                 yield f"{method} {path} {who} answers {status}", guard
     app.switch_off(trial.cls.name)
-    for method, path in routes:
-        status = full.open(method, path).status_code
-        if status != 404:
-            yield f"{method} {path} answers {status} where the plugin is switched off", "attach routes by `blueprint`"
-    app.switch_on(trial.cls.name)
-
-
-_PART = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?\w+>")
-
-
-def _rules(app: Any, name: str) -> Iterable[tuple[str, str]]:
-    for rule in app.url_map.iter_rules():
-        if not rule.endpoint.endswith("static"):
-            path = _PART.sub(lambda part: "1" if part[1] in ("int", "float") else "x", rule.rule)
-            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-                yield method, f"plugins/{name}{path}"
-
-
-def _play(shop: Shop) -> list[Any]:
-    """One of each thing that plugins can hear of, for two people; returns them."""
-    people = [shop.lead(phone=PHONE, name=NAME, note="hello"), shop.lead(phone=OTHER_PHONE)]
-    for person in people:
-        first, second = (shop.order(person, paid, skus=("A", "B")) for paid in (20_000, 5_000))
-        shop.order(person, 30_000)
-        shop.refund(first, 1_000)
-        shop.refund(second)
-        shop.tag(person, "interest", "tea")
-        shop.untag(person, "interest", "tea")
-        shop.tag(person, "interest", "cups")
-        shop.member(person)
-        shop.message_in(person, "hello")
-        shop.visit(shop.link())
-        shop.clock.advance(hours=1)
-    return people
+    try:
+        for method, path in routes:
+            status = full.open(method, path).status_code
+            if status != 404:
+                told = f"{method} {path} answers {status} where the plugin is switched off"
+                yield told, "attach routes by `blueprint`"
+    finally:
+        app.switch_on(trial.cls.name)
 
 
 def _handlers(trial: Trial) -> Problems:
@@ -227,6 +236,9 @@ def _handlers(trial: Trial) -> Problems:
     with trial.app.brand as brand:
         lines = (CartLine("1", "A", 2, 10_000), CartLine("2", "B", 1, 500))
         brand.carts.quote(Cart(lines, brand.now(), person.id))
+        draft = MessageDraft("sms", "notice", Outbox.name, "checklist", person.id, PHONE, "hello", 1)
+        with suppress(Veto):
+            brand.hooks.check("check_message", draft)
     second = trial.app.second_brand
     second.order(second.lead(), 20_000)
     second.deliver()
@@ -249,14 +261,14 @@ def _told(shop: Shop, trial: Trial) -> Iterable[tuple[str, str]]:
 
 
 def _merges(trial: Trial) -> Problems:
-    """A merge of two people and its undoing are managed."""
+    """A merge of two people and its undoing are managed, and hearing of either again changes nothing."""
     shop = trial.app.brand
     first, second = trial.people
     shop.deliver()
     merge = shop.merge(first, second)
-    shop.deliver()
+    shop.deliver_twice()
     shop.undo_merge(merge)
-    shop.deliver()
+    shop.deliver_twice()
     for model in trial.cls.models:
         for field in model._meta.sorted_fields:
             if field.column_name in ("contact", "contact_id") and not _points_at_contact(field):
@@ -297,10 +309,14 @@ def _points_at_contact(field: Any) -> bool:
 
 
 def _personal_data(trial: Trial) -> Problems:
-    """Nothing of an erased person stays in the plugin's tables."""
+    """What the plugin holds of a person is told, and nothing of an erased one stays in its tables."""
     shop = trial.app.brand
     person, _ = trial.people
     shop.deliver()
+    with shop as brand:
+        for name, _, failure in brand.hooks.collect("collect_personal_data", PersonQuery(person.id, (person.id,))):
+            if name == trial.cls.name and failure is not None:
+                yield f"collect_personal_data fails: {failure}", REMEDY
     shop.erase(person)
     for table, told in _told(shop, trial):
         if any(word in told for word in _words(person)):
@@ -323,8 +339,9 @@ def _import_cost(trial: Trial) -> Problems:
     if trial.importing is not None:
         told, complaint = trial.importing.communicate()
         if trial.importing.returncode:
-            yield f"cannot be imported by itself: {complaint.strip().splitlines()[-1]}", "mend the import"
-        heavy = told.split()
+            last = (complaint.strip().splitlines() or [f"exit code {trial.importing.returncode}"])[-1]
+            yield f"cannot be imported by itself: {last}", "mend the import"
+        heavy = [name for line in told.splitlines() if line.startswith(trial.mark) for name in line.split()[1:]]
     for name in heavy:
         yield f"importing the plugin imports {name}", "import it inside the function that needs it"
 
@@ -388,20 +405,19 @@ def _public_api(trial: Trial) -> Problems:
     from .. import api
 
     for path in trial.sources:
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            names: list[tuple[str, str]] = []
-            if isinstance(node, ast.ImportFrom) and node.level == 0:
-                names = [(node.module or "", alias.name) for alias in node.names]
-            elif isinstance(node, ast.Import):
-                names = [(alias.name, "") for alias in node.names]
-            for module, name in names:
-                door = f"{module}.{name}".startswith(("scrm_core.api.", "scrm_core.testing."))
-                if module.partition(".")[0] == "scrm_core" and not door and (module, name) != ("scrm_core", "api"):
-                    public = f"import {name} from scrm_core.api"
-                    yield (
-                        f"{path}:{node.lineno}: imports {f'{name} from ' if name else ''}{module}",
-                        public if name in api.__all__ else "a plugin imports from scrm_core.api alone",
-                    )
+        try:
+            found = list(imports(path))
+        except (SyntaxError, ValueError) as exc:
+            yield f"{path}: {said(exc)}", "write Python that can be read, in UTF-8"
+            continue
+        for line, module, name in found:
+            door = f"{module}.{name}".startswith(("scrm_core.api.", "scrm_core.testing."))
+            if module.partition(".")[0] == "scrm_core" and not door and (module, name) != ("scrm_core", "api"):
+                public = f"import {name} from scrm_core.api"
+                yield (
+                    f"{path}:{line}: imports {f'{name} from ' if name else ''}{module}",
+                    public if name in api.__all__ else "a plugin imports from scrm_core.api alone",
+                )
 
 
 CHECKS: dict[str, Callable[[Trial], Problems]] = {

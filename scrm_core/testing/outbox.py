@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ..outreach.types import OutMessage, SendResult
 from ..plugin import Plugin, Sender
@@ -23,6 +24,9 @@ class _Captured:
         return [self.answers.pop(0) if self.answers else SendResult.delivered() for _ in messages]
 
 
+_kept: WeakKeyDictionary[Any, dict[str, _Captured]] = WeakKeyDictionary()
+
+
 class Outbox(Plugin):
     """A plugin that every :class:`scrm_core.testing.App` switches on: name ``outbox`` as the sender of messages."""
 
@@ -34,7 +38,8 @@ class Outbox(Plugin):
 
     def __init__(self, brand: Any, settings: dict[str, Any]) -> None:
         super().__init__(brand, settings)
-        self.captured = _Captured()
+        # Of the app and not of the instance: a brand whose file changes has new instances of its plugins.
+        self.captured = _kept.setdefault(brand.installation, {}).setdefault(brand.id, _Captured())
 
     def gateway(self) -> _Captured:
         return self.captured

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -141,6 +143,7 @@ class Shop:
         self.app = app
         self.id = brand_id
         self._numbers = itertools.count(1)
+        self._entered = threading.local()
 
     @property
     def brand(self) -> Brand:
@@ -152,11 +155,12 @@ class Shop:
         return self.app.clock
 
     def __enter__(self) -> Brand:
-        self._entered = self.brand
-        return self._entered.__enter__()
+        brand = self.brand.__enter__()
+        self._entered.stack = [*getattr(self._entered, "stack", ()), brand]  # another one inside, once its file changed
+        return brand
 
     def __exit__(self, *exc: Any) -> bool | None:
-        return self._entered.__exit__(*exc)
+        return self._entered.stack.pop().__exit__(*exc)
 
     def plugin(self, name: str) -> Any:
         """The brand's instance of a plugin."""
@@ -294,15 +298,18 @@ class Shop:
         }
 
     def deliver_twice(self) -> dict[str, Outcome]:
-        """Deliver, then hand all of it out again; AssertionError when the second time changed a table.
+        """Deliver, then hand all of it out again; AssertionError when the second time changed a table or told an event.
 
         It proves that a handler may see an event again, as it does when events
-        are replayed or a backup is put back.
+        are replayed or a backup is put back. The plugins are made anew in between,
+        as in another process: what an instance remembers keeps nothing from
+        happening twice.
         """
         with self:
             start = execute("SELECT plugin, xid, event_id FROM plugin_cursor").fetchall()
         outcome = self.deliver()
-        before = self.tables()
+        before, told = self.tables(), self._events()
+        self.app.reload(self)
         with self:
             for plugin, xid, event_id in start:
                 execute("UPDATE plugin_cursor SET xid = ?, event_id = ? WHERE plugin = ?", (xid, event_id, plugin))
@@ -310,6 +317,10 @@ class Shop:
         changed = sorted(name for name, rows in self.tables().items() if rows != before.get(name))
         tables = ", ".join(changed)
         assert not changed, f"the same events again changed {tables}: make the handler idempotent by event_id"
+        again = sorted(self._events() - told)
+        assert not again, (
+            f"the same events again told {again[0][1]} again: tell an event in the transaction that notes its event_id"
+        )
         return outcome
 
     def run_jobs(self) -> list[str]:
@@ -404,6 +415,13 @@ class Shop:
 
     def _phone(self, person: ContactView) -> str:
         return next(each.value for each in self.brand.contacts.identities(person.id) if each.kind == "phone")
+
+    def _events(self) -> set[tuple[int, str]]:
+        """The log: each event's id and what it is, an event of a plugin's by plugin and name."""
+        with self:
+            rows = execute("SELECT id, type, data FROM event").fetchall()
+        named = ((id, kind, json.loads(data) if kind == "plugin.event" else {}) for id, kind, data in rows)
+        return {(id, f"{data['plugin']}:{data['name']}" if data else kind) for id, kind, data in named}
 
     def _parked(self) -> dict[tuple[str, int], Any]:
         with self:

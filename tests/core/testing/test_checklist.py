@@ -8,9 +8,12 @@ import sys
 import textwrap
 from pathlib import Path
 
+import flask
 import pytest
 
+from scrm_core.hooks import EVENT_HOOKS
 from scrm_core.testing import assert_plugin_ok, check_plugin
+from scrm_core.testing.addresses import addresses
 from scrm_core.testing.checklist import CHECKS
 from scrm_points import Points
 
@@ -153,6 +156,90 @@ def test_a_handler_that_adds_each_time_is_told_to_be_idempotent(written):
     assert "changed faulty_note" in told["handlers"]
 
 
+def hook(name, argument, body):
+    return f"@hookimpl\ndef {name}(self, {argument}):\n    {body}"
+
+
+@pytest.mark.parametrize("name", EVENT_HOOKS)
+def test_every_event_happens_so_that_its_handler_is_tried(written, name):
+    told = found(written(hook(name, "event", "raise KeyError('a cup')")))
+    assert any(f"{name} fails: KeyError: 'a cup'" in each for each in told.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "check"), [("check_message", "draft", "handlers"), ("collect_personal_data", "query", "personal-data")]
+)
+def test_a_guard_of_messages_and_what_a_plugin_tells_of_people_are_tried(written, name, argument, check):
+    body = hook(name, argument, "raise KeyError('a cup')") + "\ndef erase_personal_data(self, query):\n    pass"
+    assert "KeyError: 'a cup'" in found(written(body))[check]
+
+
+def test_a_handler_that_takes_every_buyer_for_known_is_found(written):
+    told = found(written(hook("on_order", "event", "self.brand.contacts.get_by_id(event.contact_id)")))
+    assert "on_order fails: NotFound: no such contact" in told["handlers"]
+
+
+REMEMBERS = """
+    def __init__(self, brand, settings):
+        super().__init__(brand, settings)
+        self.seen = set()
+
+    @hookimpl
+    def on_lead(self, event):
+        if event.event_id not in self.seen:
+            self.seen.add(event.event_id)
+            execute("INSERT INTO faulty_note (contact_id, text) VALUES (?, 'x')", (event.contact_id,))
+"""
+NOTE = MODEL.format(column="pw.ForeignKeyField(Contact)").replace("contact_id =", "contact =")
+TABLES = 'models = (Note,)\nmigrations = "migrations"\n'
+MAKES = MIGRATION.format(sql="INTEGER REFERENCES contact (id)", index="faulty_note_contact", more="")
+
+
+def test_a_handler_that_knows_what_it_saw_only_while_the_process_lives_is_found(written):
+    told = found(written(TABLES + textwrap.dedent(REMEMBERS), before=NOTE, migration=MAKES))
+    assert "the same events again changed faulty_note" in told["handlers"]
+
+
+def test_an_event_that_is_told_for_each_hearing_is_found(written):
+    told = found(written(hook("on_order", "event", "self.brand.emit('faulty', 'seen', event.contact_id)")))
+    assert "the same events again told faulty:seen again" in told["handlers"]
+
+
+def test_a_handler_of_merges_that_adds_each_time_is_found(written):
+    adds = "execute(\"INSERT INTO faulty_note (contact_id, text) SELECT id, 'x' FROM contact LIMIT 1\")"
+    told = found(written(TABLES + hook("on_contact_merged", "event", adds), before=NOTE, migration=MAKES))
+    assert "the same events again changed faulty_note" in told["merges"]
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (NOTE.replace("TextField()", "TextField(unique=True)"), "faulty_note (text) is unique in the model only"),
+        (
+            NOTE.replace('"faulty_note"', '"faulty_note"\n        indexes = ((("contact", "text"), True),)'),
+            "faulty_note (contact_id, text) is unique in the model only",
+        ),
+        (NOTE.replace("TextField()", "BigIntegerField()"), "faulty_note.text is TEXT in the migrations, INTEGER in the model"),
+    ],
+)
+def test_what_a_model_promises_and_no_migration_keeps_is_found(written, before, said):
+    assert said in found(written(TABLES, before=before, migration=MAKES))["migrations"]
+
+
+@pytest.mark.parametrize(
+    ("body", "check"),
+    [
+        ("reports = {'cups': Report('cups', 'Cups')}\ndef cups(self):\n    raise SystemExit(3)", "figures"),
+        ("def __init__(self, brand, settings):\n    raise SystemExit(3)", "class"),
+        (hook("check_lead", "draft", "raise SystemExit(3)"), "handlers"),
+    ],
+)
+def test_what_wants_to_end_the_process_is_told_like_any_failure(written, body, check):
+    told = found(written(body))
+    assert list(told) == [check]
+    assert "SystemExit: 3" in told[check]
+
+
 def test_state_that_two_brands_share_is_found(written):
     body = """
         models = (Note,)
@@ -212,6 +299,61 @@ def opened(number):
     return {}
 """
     assert "permission" in found(written("blueprint = routes", before=before))["routes"]
+
+
+ADDRESSES = (
+    "<uuid:part>", "<any(tea, cups):part>", "<string(length=8):part>", "<int(min=5):part>", "<int(fixed_digits=4):part>",
+    "<float:part>", "<path:part>", "<string(minlength=3):part>",
+)  # fmt: skip
+
+
+def test_a_guarded_route_is_fine_whatever_its_address_takes(written):
+    routes = "".join(
+        f'@routes.get("/{number}/{part}")\n@permission("faulty:read")\ndef view{number}(part):\n    return {{}}\n\n'
+        for number, part in enumerate(ADDRESSES)
+    )
+    before = f'\nroutes = flask.Blueprint("faulty", __name__)\n\n{routes}'
+    assert found(written('blueprint = routes\npermissions = {"faulty:read": "see it"}', before=before)) == {}
+
+
+def test_every_route_is_tried_with_an_address_that_leads_to_it():
+    app = flask.Flask("faulty")
+    for number, part in enumerate(ADDRESSES):
+        app.add_url_rule(f"/{number}/{part}", f"view{number}", lambda part: "", methods=["GET", "TRACE"])
+    tried = list(addresses(app, "faulty"))
+    adapter = app.url_map.bind("localhost")
+    led = {adapter.match(path.removeprefix("plugins/faulty"), method=method)[0] for method, path in tried}
+    assert led == {f"view{number}" for number in range(len(ADDRESSES))}
+    assert {method for method, _ in tried} == {"GET"}
+
+
+def test_a_docstring_that_speaks_of_pytest_hides_nothing(written):
+    told = found(written("", before="'Its tests are run by pytest.'\nfrom scrm_core.models import Order\n"))
+    assert "imports Order from scrm_core.models" in told["public-api"]
+
+
+def test_a_file_says_its_own_encoding_and_one_that_cannot_be_read_is_named(written):
+    cls = written("")
+    folder = Path(inspect.getfile(cls)).parent
+    (folder / "words.py").write_bytes("# -*- coding: gb18030 -*-\nTEA = '茶'\n".encode("gb18030"))
+    assert found(cls) == {}
+    (folder / "words.py").write_bytes("TEA = '茶'\n".encode("gb18030"))
+    assert f"{folder / 'words.py'}: SyntaxError: " in found(cls)["public-api"]
+
+
+def test_what_a_plugin_prints_when_it_is_imported_is_no_module(written):
+    cls = written("", before="print('PIL', 'numpy', end='')")
+    assert check_plugin(cls, without=set(CHECKS) - {"import-cost"}) == []
+
+
+def test_a_setting_may_be_called_as_the_plugin_is(written):
+    cls = written('class Settings(Schema):\n    faulty = fields.String(required=True, metadata={"description": "a word"})')
+    assert check_plugin(cls, settings={"faulty": "x"}, without=SLOW) == []
+    assert check_plugin(cls, settings={"faulty": {"faulty": "x"}}, without=SLOW) == []
+
+
+def test_a_plugin_that_is_called_as_the_kits_sender_is_refused(written):
+    assert "the test kit's own sender has this name" in found(written('name = "outbox"'))["class"]
 
 
 PART = 'ConsolePart("today", {"en": "Today", "zh": "今天"}, "reports:read")'

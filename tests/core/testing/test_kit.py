@@ -166,6 +166,17 @@ def test_delivering_twice_tells_a_handler_that_adds_each_time_from_one_that_does
         adding.deliver_twice()
 
 
+def test_who_is_inside_a_brand_may_deliver_twice_and_change_its_settings(scrm_app):
+    app = scrm_app(Diary)
+    with app.brand as brand:
+        app.brand.lead()
+        assert app.brand.deliver_twice()["diary"].delivered == 1
+        app.configure({"word": "told"})
+        with app.brand as inside:
+            assert inside.plugin("diary").settings["word"] == "told"
+        assert len(brand.contacts.known_by("+8617700000001")) == 1
+
+
 class Calling(Plugin):
     name = "calling"
     version = "1.0"
@@ -222,7 +233,9 @@ def test_messages_end_in_the_outbox_and_only_those_that_the_policy_lets_through(
         brand.outreach.start(run.id)
     assert [(each.address, each.body) for each in shop.send()] == [("+8613800000042", "Hi 42")]
     assert shop.send() == []
+    shop.app.configure({"word": "Bye"})
     assert len(shop.outbox) == 1
+    assert shop.app.second_brand.outbox == []
 
 
 def test_a_command_of_the_project_runs_and_a_failing_one_says_how(app):
