@@ -204,7 +204,7 @@ def check(session: Session, path: str, file: str | None, without: tuple[str, ...
     from ..errors import PluginError
     from ..loader import Loader, class_in
 
-    before = logging.root.manager.disable
+    before, bytecode = logging.root.manager.disable, sys.dont_write_bytecode
     logging.disable(logging.CRITICAL)  # what a handler raises is told below, with its remedy
     try:
         with warnings.catch_warnings(record=True) as warned:
@@ -212,6 +212,7 @@ def check(session: Session, path: str, file: str | None, without: tuple[str, ...
             # Only the plugin comes between the two looks: the test kit and other plugins load what it may not.
             import_module("scrm_core.api")
             there = frozenset(sys.modules)
+            sys.dont_write_bytecode = True  # nothing is left in the plugin's folder
             if Path(path).is_dir():
                 cls = class_in(Path(path))
             elif "/" in path:
@@ -226,12 +227,10 @@ def check(session: Session, path: str, file: str | None, without: tuple[str, ...
             if unknown:
                 told = f"no check {unknown[0]!r}; there are {', '.join(CHECKS)}"
                 raise click.BadParameter(told, param_hint="--without")
-            settings, others = _check_settings(file)
-            given = settings.pop("plugins", {})
-            found = check_plugin(
-                cls, *others, settings={**given, cls.name: settings}, without=without, loaded=loaded
-            )
+            settings, others = _check_settings(file, cls.name)
+            found = check_plugin(cls, *others, settings=settings, without=without, loaded=loaded)
     finally:
+        sys.dont_write_bytecode = bytecode
         logging.disable(before)
     for each in warned:
         if issubclass(each.category, ScrmDeprecationWarning):
@@ -247,20 +246,27 @@ def check(session: Session, path: str, file: str | None, without: tuple[str, ...
         click.echo(f"{cls.name} {cls.version}: every point is met ({', '.join(c for c in CHECKS if c not in without)})")
 
 
-def _check_settings(file: str | None) -> tuple[dict[str, Any], list[Any]]:
-    """The settings of ``--settings``, and the classes of the other plugins that it names."""
+def _check_settings(file: str | None, name: str) -> tuple[dict[str, Any], list[Any]]:
+    """The settings of ``--settings`` by plugin, and the classes of the other plugins that it names.
+
+    Those of the plugin that is checked stand at the top or, as in a brand's file, in its table.
+    """
     import tomllib
     from pathlib import Path
 
     from ..loader import Loader
 
     if file is None:
-        return {}, []
+        return {name: {}}, []
     try:
         read = tomllib.loads(Path(file).read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise ConfigError(f"{file}: {exc}") from exc
-    return read, [Loader().load(name) for name in read.get("plugins", {})]
+    tables = read.pop("plugins", {})
+    if not isinstance(tables, dict) or not all(isinstance(each, dict) for each in tables.values()):
+        raise ConfigError(f"{file}: `plugins` holds a table for each plugin; write [plugins.NAME]")
+    settings = {**tables, name: {**tables.get(name, {}), **read}}
+    return settings, [Loader().load(other) for other in tables if other != name]
 
 
 @plugin_command.command("pause")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import keyword
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
 from .. import __version__
-from ..errors import Conflict, Invalid
+from ..errors import Conflict, Invalid, ScrmError
 from ..plugin import NAME, RESERVED_NAMES
 
 _HERE = Path(__file__).resolve().parent
@@ -44,15 +46,16 @@ def plugin_texts(name: str, *, minimal: bool = False, year: int) -> tuple[str, d
     """
     if not NAME.match(name) or name.endswith("-"):
         raise Invalid(f"{name!r} is not a plugin name: lower case letters, digits and dashes, such as third-order")
-    if name in RESERVED_NAMES:
+    if name in RESERVED_NAMES or name == "outbox":  # the test kit's own sender has this name
         raise Invalid(f"{name!r} is reserved by the core; choose another name")
     package = name.replace("-", "_")
+    cls = "".join(part.capitalize() for part in name.split("-"))
     words = {
         "name": name,
         "package": package,
         "module": f"scrm_{package}",
         "distribution": f"scrm-{name}",
-        "cls": "".join(part.capitalize() for part in name.split("-") if part),
+        "cls": f"{cls}Plugin" if keyword.iskeyword(cls) else cls,
         "table": f"{package}_greeting",
         "summary": "Tags every lead" if minimal else "Greets every new lead",
         "core": f">={__version__},<1",
@@ -68,16 +71,27 @@ def plugin_texts(name: str, *, minimal: bool = False, year: int) -> tuple[str, d
 def write_plugin(name: str, parent: Path, *, minimal: bool = False, year: int) -> Written:
     """Write a plugin into a new folder of ``parent``; the arguments are those of :func:`plugin_texts`.
 
-    Raises Invalid for a name that no plugin may have, and Conflict when the folder is there.
+    Raises Invalid for a name that no plugin may have, Conflict when the folder is there, and ScrmError when it cannot
+    be written: then nothing is left of it.
     """
     name_of_folder, texts = plugin_texts(name, minimal=minimal, year=year)
     folder = parent / name_of_folder
-    if folder.exists():
-        raise Conflict(f"{folder} is there already; choose another name or folder")
-    for relative, text in texts.items():
-        path = folder / relative
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    try:
+        folder.mkdir()  # of two who write it at once, one does
+    except FileExistsError:
+        raise Conflict(f"{folder} is there already; choose another name or folder") from None
+    except OSError as exc:
+        raise ScrmError(f"{folder} cannot be written: {exc.strerror}") from exc
+    try:
+        for relative, text in texts.items():
+            path = folder / relative
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    except BaseException as exc:
+        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(exc, OSError):
+            raise ScrmError(f"{folder} cannot be written: {exc.strerror}") from exc
+        raise
     if minimal:
         commands = (
             f"scrm plugin check {folder}",

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from click.testing import CliRunner
 from wheels import commands_of_the_wheel
 
 from scrm_core.cli.root import root
+from scrm_core.errors import Conflict
 from scrm_core.scaffold import write_plugin
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
@@ -87,6 +90,7 @@ def test_the_minimal_plugin_is_a_file_of_twenty_lines_for_a_plugins_folder(tmp_p
         ("order-", "not a plugin name"),
         ("", "not a plugin name"),
         ("run", "reserved by the core"),
+        ("outbox", "reserved by the core"),
     ],
 )
 def test_a_name_that_no_plugin_may_have_writes_nothing(tmp_path, name, said):
@@ -98,6 +102,54 @@ def test_a_folder_that_is_there_is_left_alone(tmp_path):
     (tmp_path / "scrm-hello").mkdir()
     assert "there already" in scrm("plugin", "new", "hello", "--in", str(tmp_path), code=1)
     assert list((tmp_path / "scrm-hello").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["none", "true", "false"])
+def test_a_name_that_python_keeps_for_itself_is_no_name_of_a_class(tmp_path, name, forget):
+    written = write_plugin(name, tmp_path, minimal=True, year=2026)
+    assert "every point is met" in scrm("plugin", "check", str(written.folder), "--without", "import-cost")
+
+
+def test_of_two_who_write_the_same_plugin_at_once_one_does_and_the_other_is_told(tmp_path):
+    together = threading.Barrier(2)
+
+    def write(_):
+        together.wait()
+        try:
+            return write_plugin("hello", tmp_path, year=2026).folder.name
+        except Conflict as exc:
+            return str(exc)
+
+    with ThreadPoolExecutor(2) as both:
+        told = sorted(both.map(write, range(2)), key=len)
+    assert told[0] == "scrm-hello"
+    assert "is there already" in told[1]
+    assert files(tmp_path / "scrm-hello") == files(EXAMPLES / "scrm-hello")
+
+
+def test_a_plugin_that_cannot_be_written_whole_is_not_there_at_all(tmp_path, monkeypatch):
+    whole = Path.write_text
+
+    def full_disk(path, *rest, **options):
+        if path.name == "routes.py":
+            raise OSError(28, "No space left on device", str(path))
+        return whole(path, *rest, **options)
+
+    monkeypatch.setattr(Path, "write_text", full_disk)
+    told = scrm("plugin", "new", "hello", "--in", str(tmp_path), code=1)
+    assert told.strip() == f"Error: {tmp_path / 'scrm-hello'} cannot be written: No space left on device"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("minimal", [False, True])
+def test_a_check_leaves_the_plugins_folder_as_it_was(tmp_path, minimal):
+    folder = write_plugin("hello", tmp_path, minimal=minimal, year=2026).folder
+    before = sorted(tmp_path.rglob("*"))
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    command = [sys.executable, "-m", "scrm_core.cli", "plugin", "check", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**env, "TMPDIR": str(tmp_path)}, cwd="/")
+    assert "every point is met" in done.stdout, done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_what_a_plugin_does_not_meet_is_told_line_by_line_and_as_data(tmp_path, forget):
@@ -132,6 +184,12 @@ def test_required_settings_come_from_a_file(tmp_path, forget):
     settings = tmp_path / "settings.toml"
     settings.write_text('tag = "new"\n')
     assert "every point is met" in scrm("plugin", "check", str(path.parent), "--settings", str(settings))
+    settings.write_text('[plugins.needy]\ntag = "new"\n')  # as a brand's file has it
+    assert "every point is met" in scrm("plugin", "check", str(path.parent), "--settings", str(settings))
+    for wrong in ("plugins = 5\n", "[plugins]\nneedy = 5\n"):
+        settings.write_text(wrong)
+        told = scrm("plugin", "check", str(path.parent), "--settings", str(settings), code=1)
+        assert f"{settings}: `plugins` holds a table for each plugin; write [plugins.NAME]" in told
     settings.write_text("tag = \n")
     assert f"{settings}: " in scrm("plugin", "check", str(path.parent), "--settings", str(settings), code=1)
 
