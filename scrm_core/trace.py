@@ -7,6 +7,7 @@ ids, never values: no text of a person, of an error or of a message is in it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -40,7 +41,9 @@ def traced(brand: str, plugin: str, hook: str, function: Callable[[Any], Any]) -
             took = (time.perf_counter() - begun) * 1_000
             event = getattr(argument, "event_id", None)
             what = type(argument).__name__ if event is None else f"event {event}"
-            sys.stderr.write(f"trace: {brand}  {what}  {plugin}  {hook}  {outcome}  {took:.1f} ms\n")
+            # Who reads them may have gone: that is no failure of the plugin, whose event would be parked.
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                sys.stderr.write(f"trace: {brand}  {what}  {plugin}  {hook}  {outcome}  {took:.1f} ms\n")
 
     return call
 

@@ -77,6 +77,20 @@ def test_a_refusal_and_an_error_are_told_by_code_and_type_without_their_words(ap
         assert word not in "\n".join(lines)
 
 
+class Gone:
+    def write(self, text):
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+@pytest.mark.parametrize("stream", [Gone(), None])
+def test_a_reader_of_the_traces_who_goes_away_is_no_failure_of_a_plugin(app, monkeypatch, stream):
+    app.brand.lead()
+    monkeypatch.setattr("scrm_core.trace.sys.stderr", stream)
+    outcome = app.brand.deliver()["doorkeeper"]
+    monkeypatch.undo()
+    assert (outcome.delivered, outcome.parked) == (1, ())
+
+
 @pytest.mark.parametrize("value", [None, "", "0"])
 def test_without_it_the_functions_called_are_the_plugins_own(scrm_app, monkeypatch, capsys, value):
     monkeypatch.delenv("SCRM_TRACE", raising=False)
