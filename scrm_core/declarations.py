@@ -100,7 +100,9 @@ def check_class(cls: type[Plugin]) -> None:
 
 
 def _check_hooks(place: _Place) -> None:
-    for name, value in vars(place.cls).items():
+    # What stands beside Plugin among the bases is looked at with the class: it is checked nowhere else.
+    beside = [base for base in place.cls.__mro__ if base is place.cls or not issubclass(base, HookSpecs)]
+    for name, value in [each for base in reversed(beside[:-1]) for each in vars(base).items()]:
         if isinstance(value, property) or not callable(getattr(value, "__func__", value)):
             continue
         marked = hasattr(getattr(value, "__func__", value), "scrm_impl")

@@ -29,12 +29,14 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
 HOOK_PREFIXES = ("on_", "check_", "filter_", "choose_", "collect_")
 V = TypeVar("V", bound=Callable[..., Any])
 
-# First words of `scrm ...`, of API paths and of history tables: no plugin may take them.
+# First words of `scrm ...`, of API paths, and of tables of the core, of histories and of SQLite: no plugin takes them.
 RESERVED_NAMES = frozenset(
     {
         *("core", "audit", "backup", "brand", "compact", "completion", "config", "contact", "demo", "doctor", "events"),
         *("export", "hooks", "import", "imports", "init", "job", "key", "migrate", "move", "outreach", "partner"),
         *("plugin", "report", "restore", "rfm", "run", "segment", "user", "worker"),
+        *("api", "chat", "consumer", "do", "event", "group", "message", "metric", "migration", "order"),
+        *("product", "sqlite", "tag"),
     }
 )
 

@@ -98,6 +98,10 @@ IN_THE_CLASS = {
         HOOK.format("order(self, event)", "pass"),
         "Tea.order: @hookimpl, but no hook has this name; did you mean 'on_order'?",
     ),
+    "a hook without its mark in a class beside it": (
+        "", "Tea.on_order: looks like a hook but lacks @hookimpl; add it above the method",
+        {"before": "class Sells:\n    def on_order(self, event):\n        pass\n", "head": HEAD.replace("(Plugin)", "(Sells, Plugin)")},
+    ),
     "an argument of another name": (
         HOOK.format("on_order(self, order)", "pass"),
         "Tea.on_order: takes exactly (self, event), without defaults; write def on_order(self, event: OrderPaid)",

@@ -7,6 +7,8 @@ import pytest
 
 from scrm_core.api import BrandModel, Job, OrderPaid, Plugin, Report, hookimpl
 from scrm_core.errors import PluginError
+from scrm_core.plugin import RESERVED_NAMES
+from scrm_core.testing.app import core_tables
 
 GOOD = {"name": "good", "version": "1", "summary": "s", "requires_core": ">=0.0"}
 
@@ -33,6 +35,11 @@ def test_the_smallest_plugin_is_one_class_and_one_hook():
             self.log.info("order %s", event.number)
 
     assert Hello.name == "hello"
+
+
+def test_no_table_of_the_core_begins_as_a_plugins_tables_may():
+    first_words = {table.partition("_")[0] for table in core_tables() if "_" in table}
+    assert first_words <= RESERVED_NAMES
 
 
 @pytest.mark.parametrize(

@@ -257,6 +257,18 @@ def test_state_that_two_brands_share_is_found(written):
     assert any("faulty_note of a second brand holds what belongs to the first" in each for each in told)
 
 
+def test_state_that_leaves_its_brand_by_the_cores_tables_is_found_too(written):
+    body = """
+        people = {}
+        @hookimpl
+        def on_lead(self, event):
+            person = self.brand.contacts.get_by_id(event.contact_id)
+            name = self.people.setdefault("first", person.name or "nobody")
+            self.brand.tags.add(person.id, self.brand.tags.define("friend", name, plan="greet"), actor="faulty")
+    """
+    assert "tag of a second brand holds what belongs to the first" in found(written(body))["handlers"]
+
+
 def test_a_contact_that_is_no_foreign_key_is_found(written):
     told = found(noting(written, column="pw.BigIntegerField()", sql="INTEGER"), without=("handlers",))
     assert "make it ForeignKeyField(Contact)" in told["merges"]
