@@ -11,7 +11,7 @@ from typing import Any
 
 from playhouse.migrations import Runner
 
-from ..errors import NewerSchema
+from ..errors import NewerSchema, PluginError
 from .router import BrandHandle, in_brand
 
 CORE_MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
@@ -25,9 +25,16 @@ def history_table(owner: str) -> str:
     return HISTORY + owner.replace("-", "_")
 
 
-def _runner(handle: BrandHandle, owner: str, directory: Path) -> Runner:
+class _Runner(Runner):  # type: ignore[misc]
+    def _run(self, name: str, module: Any, direction: str, fake: bool = False) -> None:
+        if not getattr(module, "atomic", True):  # half done it would fail at every try: its first table is there
+            raise PluginError(f"{module.__file__}: a migration runs whole or not at all; take out atomic = False")
+        super()._run(name, module, direction, fake)
+
+
+def _runner(handle: BrandHandle, owner: str, directory: Path) -> _Runner:
     # The runner takes the folder for a pattern: in one called `a[1]` it would find nothing, and say nothing.
-    return Runner(handle.database, glob.escape(str(directory)), history_table(owner), schema=handle.schema)
+    return _Runner(handle.database, glob.escape(str(directory)), history_table(owner), schema=handle.schema)
 
 
 def pending(handle: BrandHandle, owner: str, directory: Path) -> list[str]:

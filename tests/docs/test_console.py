@@ -68,6 +68,17 @@ def test_the_quick_script_is_the_installed_one(quick, tmp_path):
     assert len({code for code, _, _ in told[0]}) > 1
 
 
+@pytest.mark.parametrize("page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]), ids=lambda page: page.name)
+def test_every_mark_has_its_block(page):
+    text = page.read_text("utf-8")
+    assert len(re.findall(r"<!--\s*(?:run|file|same|demo)\b", text)) == len(pages.blocks(text))
+
+
+def test_only_the_pages_that_are_played_have_marks():
+    others = [*ROOT.glob("plugins/*/*.md"), *ROOT.glob("examples/**/*.md")]
+    assert [page for page in others if re.search(r"<!--\s*(?:run|file|same|demo)\b", page.read_text("utf-8"))] == []
+
+
 def write(folder: Path, text: str) -> Path:
     page = folder / "page.md"
     page.write_text(text, "utf-8")

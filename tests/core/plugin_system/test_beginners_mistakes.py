@@ -319,6 +319,10 @@ TRIED = {
         "migrations: {m}: a migration of plugin 'tea' fails: TypeError: up() takes 0 positional arguments but 2 were given; "
         "write def up(migrator, db)",
     ),
+    "a migration that may stay half done": (
+        TABLES, MODEL, {"m0001_cups": f"atomic = False\n{MIGRATION}    db.execute_sql('CREAT TABLE')\n"},
+        "migrations: {m}/0001_cups.py: a migration runs whole or not at all; take out atomic = False",
+    ),
     "SQL that is none": (
         TABLES, MODEL, {"m0001_cups": MIGRATION.replace("CREATE TABLE", "CREAT TABLE")},
         "migrations: {m}/0001_cups.py:2: a migration of plugin 'tea' fails: OperationalError: near \"CREAT\": syntax error",
