@@ -21,6 +21,7 @@ from functools import lru_cache
 from importlib.metadata import Distribution, entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -303,14 +304,20 @@ def _check_entry_point(folder: Path, package: str, cls: type[Plugin]) -> None:
         project = tomllib.loads(path.read_text("utf-8")).get("project")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise PluginError(f"{path}: not valid TOML: {exc}") from exc
-    if not isinstance(project, dict) or "entry-points" in project.get("dynamic", ()):
+    if not isinstance(project, dict) or "entry-points" in _held(project, "dynamic", list):
         return  # setup.cfg or setup.py says it
-    target = project.get("entry-points", {}).get(GROUP, {}).get(cls.name)
-    module, _, attribute = (target or "").partition(":")
+    target = _held(_held(project, "entry-points", dict), GROUP, dict).get(cls.name)
+    module, _, attribute = str(target or "").partition(":")
     if module.partition(".")[0] != package or attribute != cls.__name__:
         found = f"the entry point of {cls.name!r} is {target!r}" if target else f"no entry point names {cls.name!r}"
         right = f'{cls.name} = "{package}:{cls.__name__}" in [project.entry-points."{GROUP}"]'
         raise PluginError(f"{path}: {found}; write {right}")
+
+
+def _held(table: dict[str, Any], key: str, kind: type[Any]) -> Any:
+    """What somebody's table holds under a key, empty where that is of another kind."""
+    found = table.get(key)
+    return found if isinstance(found, kind) else kind()
 
 
 def _taken(word: str, one: str, other: str) -> PluginError:

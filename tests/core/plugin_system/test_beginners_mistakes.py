@@ -495,6 +495,11 @@ PYPROJECT = '[project]\nname = "scrm-tea"\nversion = "1.0"\n\n'
         ('[project.entry-points."scrm.plugin"]\ntea = "scrm_tea:Tea"\n', "no entry point names 'tea'"),
         ('[project.entry-points."scrm.plugins"]\ntea = "scrm_tea:Teas"\n', "the entry point of 'tea' is 'scrm_tea:Teas'"),
         ('[project.entry-points."scrm.plugins"]\ntea = "scrm_tea"\n', "the entry point of 'tea' is 'scrm_tea'"),
+        ('[project.entry-points."scrm.plugins"]\ntea = ["scrm_tea:Tea"]\n', "the entry point of 'tea' is ['scrm_tea:Tea']"),
+        ('[project.entry-points]\n"scrm.plugins" = "scrm_tea:Tea"\n', "no entry point names 'tea'"),
+        ("[project.entry-points.scrm.plugins]\ntea = 'scrm_tea:Tea'\n", "no entry point names 'tea'"),
+        ("entry-points = ['scrm_tea:Tea']\n", "no entry point names 'tea'"),
+        ("dynamic = 5\n", "no entry point names 'tea'"),
     ],
 )
 def test_a_distribution_that_does_not_name_its_plugin_is_told_the_line_to_write(tea, points, told):
