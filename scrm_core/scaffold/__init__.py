@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,10 +95,10 @@ def write_plugin(name: str, parent: Path, *, minimal: bool = False, year: int) -
         raise
     if minimal:
         commands = (
-            f"scrm plugin check {folder}",
+            f"scrm plugin check {shlex.quote(str(folder))}",
             f"printf '\\n[plugins.{name}]\\n' >> brands/BRAND.toml",
             "scrm brand check",
         )
     else:
-        commands = (f"cd {folder}", "python -m pip install -e '.[test]'", "python -m pytest")
+        commands = (f"cd {shlex.quote(str(folder))}", "python -m pip install -e '.[test]'", "python -m pytest")
     return Written(folder, tuple(texts), commands)

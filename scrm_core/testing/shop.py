@@ -448,12 +448,19 @@ _MOVING = frozenset({"event", "plugin_cursor", "job_run", "parked", "audit", "sq
 
 @contextmanager
 def _no_network(engine: str) -> Iterator[list[str]]:
-    """Refuse connections; yields where they were meant to go. PostgreSQL's driver has opened its own before."""
+    """Refuse connections and look-ups; yields where they were to go. PostgreSQL's driver has opened its own before."""
     opened: list[str] = []
 
     def refuse(_: Any, address: Any, *__: Any) -> Any:
         opened.append(str(address))
         raise NetworkInHandler(f"a handler of events may not call the network ({address})")
 
-    with mock.patch.object(socket.socket, "connect", refuse), mock.patch.object(socket.socket, "connect_ex", refuse):
+    def look_up(host: Any, port: Any, *__: Any, **___: Any) -> Any:
+        return refuse(None, (host, port))  # without a network nobody gets further
+
+    with (
+        mock.patch.object(socket.socket, "connect", refuse),
+        mock.patch.object(socket.socket, "connect_ex", refuse),
+        mock.patch.object(socket, "getaddrinfo", look_up),
+    ):
         yield opened

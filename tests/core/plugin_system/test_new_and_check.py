@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -102,6 +103,14 @@ def test_a_folder_that_is_there_is_left_alone(tmp_path):
     (tmp_path / "scrm-hello").mkdir()
     assert "there already" in scrm("plugin", "new", "hello", "--in", str(tmp_path), code=1)
     assert list((tmp_path / "scrm-hello").iterdir()) == []
+
+
+def test_the_commands_that_come_next_work_in_a_folder_with_a_blank_in_its_name(tmp_path):
+    folder = tmp_path / "my plugins"
+    folder.mkdir()
+    for minimal in (False, True):
+        written = write_plugin("hello", folder, minimal=minimal, year=2026)
+        assert shlex.split(written.commands[0])[-1] == str(written.folder)
 
 
 @pytest.mark.parametrize("name", ["none", "true", "false"])

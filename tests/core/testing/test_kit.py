@@ -196,6 +196,25 @@ def test_a_handler_that_opens_a_connection_is_told_to_leave_it_to_a_job(scrm_app
         shop.deliver()
 
 
+class Asking(Plugin):
+    name = "asking"
+    version = "1.0"
+    summary = "Looks a name up where it must not"
+    requires_core = ">=0.1.0.dev0"
+
+    @hookimpl
+    def on_lead(self, event: LeadCaptured) -> None:
+        with contextlib.suppress(OSError):  # where there is no network the name is not found, and nothing is opened
+            socket.create_connection(("shop.invalid", 443), timeout=1)
+
+
+def test_a_handler_that_only_gets_as_far_as_looking_a_name_up_is_told_too(scrm_app):
+    shop = scrm_app(Asking).brand
+    shop.lead()
+    with pytest.raises(NetworkInHandler, match=r"shop\.invalid"):
+        shop.deliver(failing=True)
+
+
 def test_a_key_opens_the_routes_of_its_scope_and_a_switched_off_plugin_has_none(app):
     shop = app.brand
     shop.lead()
