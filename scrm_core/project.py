@@ -65,6 +65,7 @@ _FIRST_PLUGINS = """
 # [plugins.cross-brand-swap]   # 异业互换: two brands show each other to their people
 # [plugins.interaction-games]  # 互动游戏: nine games, awards by hand, welfare campaigns
 # [plugins.koc]                # KOC: candidates, tasks, commission, influence
+# [plugins.live-code]          # 渠道活码: one printed code per channel, staff by rota behind it
 # [plugins.package-card]       # 包裹卡: cards in parcels
 # [plugins.sms]                # 短信: SMS campaigns
 # [plugins.tag-rules]          # 数据标签循环: tags by rules

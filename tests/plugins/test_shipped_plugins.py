@@ -19,6 +19,7 @@ from scrm_coupon_threshold import CouponThreshold
 from scrm_cross_brand_swap import CrossBrandSwap
 from scrm_interaction_games import InteractionGames
 from scrm_koc import KocPlugin
+from scrm_live_code import LiveCodePlugin
 from scrm_package_card import PackageCard
 from scrm_points import Points
 from scrm_red_packet import RedPacket
@@ -30,8 +31,8 @@ from scrm_wecom import WecomPlugin
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = (
-    BenefitCard, Console, CouponThreshold, CrossBrandSwap, InteractionGames, KocPlugin, PackageCard, Points, RedPacket,
-    Referral, Sms, TagRules, WechatLogin, WecomPlugin,
+    BenefitCard, Console, CouponThreshold, CrossBrandSwap, InteractionGames, KocPlugin, LiveCodePlugin, PackageCard, Points,
+    RedPacket, Referral, Sms, TagRules, WechatLogin, WecomPlugin,
 )  # fmt: skip
 # One signs customers in, one shows what others keep: they have no tables, routes or commands.
 WITHOUT_TABLES = (Console, WechatLogin)

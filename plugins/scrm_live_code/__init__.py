@@ -1,0 +1,50 @@
+"""Live codes 渠道活码: one code per real channel, and staff by rota, cap and backup behind it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from scrm_core.api import Job, Plugin, Report, ReportTable
+
+from .models import MODELS
+from .pages import pages
+from .report import live_code_report
+from .routes import blueprint
+from .schemas import NAME, Settings
+from .service import LiveCodes
+
+
+class LiveCodePlugin(Plugin):
+    """The printed code stays; who receives the people that scan it changes by weekday, hour and room left."""
+
+    name = NAME
+    version = "0.1.0"
+    summary = "Live codes 渠道活码: one code per channel, staff by rota and daily cap behind it"
+    requires_core = ">=0.1.0.dev0,<1"
+    Settings = Settings
+    models = MODELS
+    migrations = "migrations"
+    blueprint = blueprint
+    pages = pages
+    permissions = {
+        "live-code:read": "see codes, staff and the report, and download posters",
+        "live-code:write": "make codes, seat staff, set activities, publish and pause",
+    }
+    commands = "scrm_live_code.commands:group"
+    jobs = (Job("pause", 60, "pause_ended"),)
+    reports = {NAME: Report("report", "Live codes 渠道活码")}
+
+    @cached_property
+    def live_codes(self) -> LiveCodes:
+        """The plugin's service for this brand."""
+        return LiveCodes(self.brand, self.settings)
+
+    def report(self) -> ReportTable:
+        """The report ``live-code``."""
+        return live_code_report()
+
+    def pause_ended(self) -> None:
+        """The job: pause codes whose activity is over."""
+        paused = self.live_codes.codes.pause_ended()
+        if paused:
+            self.log.info("%s codes paused: their activity is over", paused)

@@ -1,0 +1,235 @@
+"""Codes (渠道活码): one per channel, whose printed address stays while everything behind it changes.
+
+A code is published only while an activity runs (wecom.md section 16: a bare "add
+friend" link is taken down), and is paused at the activity's end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from scrm_core.api import Conflict, Invalid, NotFound, clean_text, day_start, execute, page_size, transactional
+
+from .rota import spells
+from .schemas import NAME
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+MAIN, BACKUP = "main", "backup"
+OVER = "the activity is over"
+_SELECT = (
+    "SELECT d.id, c.code, d.link, d.title, d.activity, d.starts_at, d.ends_at, d.state, d.note, d.actor, d.created_at "
+    "FROM live_code_code d JOIN channel c ON c.id = d.channel_id "
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code; see :class:`.models.LiveCode`. ``channel`` is the channel's code, which names this one too."""
+
+    id: int
+    channel: str
+    link: str
+    title: str
+    activity: str
+    starts_at: int | None
+    ends_at: int | None
+    state: str
+    note: str
+    actor: str
+    created_at: int
+
+    def runs(self, now: int) -> bool:
+        """Whether its activity runs at an instant."""
+        return self.starts_at is not None and self.ends_at is not None and self.starts_at <= now < self.ends_at
+
+    def is_open(self, now: int) -> bool:
+        """Whether people are received at an instant: live, and its activity runs."""
+        return self.state == "live" and self.runs(now)
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A member of staff at a code: ``role`` is main or backup, ``hours`` the rota."""
+
+    staff: str
+    name: str
+    role: str
+    hours: str
+    daily_cap: int
+
+
+class Codes:
+    """The codes of one brand; use it inside ``with brand:``."""
+
+    def __init__(self, brand: Brand) -> None:
+        self.brand = brand
+
+    @property
+    def base(self) -> str:
+        """The installation's address."""
+        return self.brand.installation.config.base_url.rstrip("/")
+
+    def address(self, code: Code) -> str:
+        """What is printed: the short link's whole address."""
+        return f"{self.base}/l/{code.link}"
+
+    @transactional
+    def create(
+        self, channel: str, *, title: str, kind: str = "", tags: Sequence[tuple[str, str]] = (), actor: str
+    ) -> Code:
+        """Make the code of a channel, which is made too where there is none; ``tags`` are (group, tag) of the channel.
+
+        Raises Conflict (``code_exists``) for a channel that has a code, Conflict
+        (``channel_tags``) for tags of a channel that exists, NotFound for an unknown tag.
+        """
+        title = clean_text(title, field="title", max_length=100)
+        made = self.brand.channels.ensure(channel, title, kind, tags=tags)
+        if tags and {self.brand.tags.find(*tag) for tag in tags} != set(made.tags):
+            raise Conflict(f"the channel {channel!r} exists and has tags of its own", code="channel_tags")
+        if execute("SELECT 1 FROM live_code_code WHERE channel_id = ?", (made.id,)).fetchone() is not None:
+            raise _taken(channel)
+        target = f"{self.base}/p/{self.brand.id}/{NAME}/c/{{code}}"
+        link = self.brand.links.create_many(made.code, target, 1, owner=NAME)[0]
+        row = execute(
+            "INSERT INTO live_code_code (channel_id, link, title, activity, state, note, actor, created_at) "
+            "VALUES (?, ?, ?, '', 'draft', '', ?, ?) ON CONFLICT (channel_id) DO NOTHING RETURNING id",
+            (made.id, link.code, title, clean_text(actor, field="actor", max_length=100), self.brand.now()),
+        ).fetchone()
+        if row is None:  # somebody else made it at this moment; the link goes with the transaction
+            raise _taken(channel)
+        return self.get(made.code)
+
+    def get(self, channel: str) -> Code:
+        """The code of a channel; raises NotFound."""
+        return self._one("c.code = ?", channel)
+
+    def of_link(self, link: str) -> Code:
+        """The code whose printed address this is; raises NotFound."""
+        return self._one("d.link = ?", link)
+
+    @staticmethod
+    def _one(condition: str, value: str) -> Code:
+        row = execute(f"{_SELECT}WHERE {condition}", (value,)).fetchone()
+        if row is None:
+            raise NotFound(f"no live code {value!r}")
+        return Code(*row)
+
+    @staticmethod
+    def page(*, after: int = 0, limit: int = 50) -> list[Code]:
+        """Codes with ids above ``after``, ascending."""
+        rows = execute(f"{_SELECT}WHERE d.id > ? ORDER BY d.id LIMIT ?", (after, page_size(limit, 1_000))).fetchall()
+        return [Code(*row) for row in rows]
+
+    # What is behind a code ----------------------------------------------------
+
+    @transactional
+    def seat(self, channel: str, userid: str, *, role: str = MAIN, hours: str = "", actor: str) -> list[Seat]:
+        """Let a member of staff receive people of a code, or change how. Raises Invalid, NotFound."""
+        if role not in (MAIN, BACKUP):
+            raise Invalid("role is main or backup", field="role")
+        hours = "; ".join(part.strip() for part in hours.split(";") if part.strip())
+        spells(hours)
+        code, staff = self.get(channel), self._staff(userid)
+        execute(
+            "INSERT INTO live_code_seat (code_id, staff_id, role, hours) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (code_id, staff_id) DO UPDATE SET role = excluded.role, hours = excluded.hours",
+            (code.id, staff, role, hours),
+        )
+        self._by(code, actor)
+        return self.seats(code)
+
+    @transactional
+    def unseat(self, channel: str, userid: str, *, actor: str) -> list[Seat]:
+        """Let a member of staff receive people of a code no more. Raises NotFound."""
+        code, staff = self.get(channel), self._staff(userid)
+        execute("DELETE FROM live_code_seat WHERE code_id = ? AND staff_id = ?", (code.id, staff))
+        self._by(code, actor)
+        return self.seats(code)
+
+    @staticmethod
+    def seats(code: Code) -> list[Seat]:
+        """Who receives people of a code, main ones first; without those who left."""
+        rows = execute(
+            "SELECT s.userid, s.name, e.role, e.hours, s.daily_cap FROM live_code_seat e "
+            "JOIN live_code_staff s ON s.id = e.staff_id WHERE e.code_id = ? AND s.left_at IS NULL "
+            "ORDER BY CASE e.role WHEN 'main' THEN 0 ELSE 1 END, e.id",
+            (code.id,),
+        ).fetchall()
+        return [Seat(*row) for row in rows]
+
+    @staticmethod
+    def _staff(userid: str) -> int:
+        row = execute("SELECT id FROM live_code_staff WHERE userid = ? AND left_at IS NULL", (userid,)).fetchone()
+        if row is None:
+            raise NotFound(f"no member of staff {userid!r}")
+        return int(row[0])
+
+    def _by(self, code: Code, actor: str) -> None:
+        execute(
+            "UPDATE live_code_code SET actor = ? WHERE id = ?",
+            (clean_text(actor, field="actor", max_length=100), code.id),
+        )
+
+    # Published and paused -----------------------------------------------------
+
+    @transactional
+    def set_activity(self, channel: str, *, title: str, first_day: date, last_day: date, actor: str) -> Code:
+        """Say what people come for, in whole days of the brand's zone. Raises Invalid, NotFound."""
+        if last_day < first_day or last_day.year > 9_000:
+            raise Invalid("the last day lies before the first", field="last_day")
+        title = clean_text(title, field="title", max_length=100)
+        if not title:
+            raise Invalid("an activity has a title", field="title")
+        code, zone = self.get(channel), self.brand.zone
+        execute(
+            "UPDATE live_code_code SET activity = ?, starts_at = ?, ends_at = ? WHERE id = ?",
+            (title, day_start(first_day, zone), day_start(last_day.toordinal() + 1, zone), code.id),
+        )
+        self._by(code, actor)
+        return self.get(channel)
+
+    @transactional
+    def publish(self, channel: str, *, actor: str) -> Code:
+        """Receive people from now on.
+
+        Raises Conflict (``no_activity``) while no activity runs and (``no_staff``) without main staff.
+        """
+        code = self.get(channel)
+        if not code.runs(self.brand.now()):
+            raise Conflict(
+                "no activity runs; a code that leads to nothing but an add gets the page taken down", code="no_activity"
+            )
+        if not any(seat.role == MAIN for seat in self.seats(code)):
+            raise Conflict("nobody receives people of this code; seat somebody first", code="no_staff")
+        execute("UPDATE live_code_code SET state = 'live', note = '' WHERE id = ?", (code.id,))
+        self._by(code, actor)
+        return self.get(channel)
+
+    @transactional
+    def pause(self, channel: str, *, note: str = "", actor: str) -> Code:
+        """Receive nobody until it is published again; the printed address stays. Raises NotFound."""
+        code = self.get(channel)
+        execute(
+            "UPDATE live_code_code SET state = 'paused', note = ? WHERE id = ?",
+            (clean_text(note, field="note", max_length=200), code.id),
+        )
+        self._by(code, actor)
+        return self.get(channel)
+
+    @transactional
+    def pause_ended(self) -> int:
+        """Pause every code whose activity is over; returns how many."""
+        done = execute(
+            "UPDATE live_code_code SET state = 'paused', note = ? WHERE state = 'live' AND ends_at <= ?",
+            (OVER, self.brand.now()),
+        )
+        return int(done.rowcount)
+
+
+def _taken(channel: str) -> Conflict:
+    return Conflict(f"the channel {channel!r} has a code: one code per channel", code="code_exists")

@@ -1,0 +1,216 @@
+"""``scrm live-code``: staff, codes, who sits at them, activities, posters."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from scrm_core.api import CommandSession, actor_option, json_option, of_brand, paged
+
+from .report import live_code_report
+from .schemas import NAME
+from .service import live_codes_of
+from .views import code_view, full_code_view, seat_view, staff_view
+
+STAFF = ["userid", "name", "daily_cap", "taken_today", "left_at", "address"]
+CODE = ["channel", "title", "state", "open", "activity", "ends_at", "address"]
+SEAT = ["staff", "name", "role", "hours", "daily_cap"]
+DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.group(name=NAME)
+def group() -> None:
+    """Live codes 渠道活码: one code per channel, staff by rota behind it."""
+
+
+@group.command("report")
+@of_brand
+@json_option
+def report(session: CommandSession, brand_id: str, as_json: bool) -> None:
+    """Per code: who was sent to main staff and to backups."""
+    with session.brand(brand_id) as brand:
+        live_codes_of(brand)
+        table = live_code_report()
+    names = [column.name for column in table.columns]
+    session.show(names, [[row[name] for name in names] for row in table.rows], as_json=as_json)
+
+
+@group.group("staff")
+def staff() -> None:
+    """Staff who receive people 接待员工."""
+
+
+@staff.command("put")
+@of_brand
+@click.argument("userid")
+@click.option("--name", default="", help="What people read.")
+@click.option("--address", default="", help="What the QR code of their own says: an http(s) address.")
+@click.option("--daily-cap", type=click.IntRange(0, 10_000), help="People a day; default: the setting per_account.")
+@actor_option
+@json_option
+def staff_put(
+    session: CommandSession, brand_id: str, userid: str, name: str, address: str, daily_cap: int | None, actor: str,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Write a member of staff down, or anew."""
+    with session.brand(brand_id) as brand:
+        here = live_codes_of(brand)
+        made = here.staff.put(userid, name=name, address=address, daily_cap=daily_cap, actor=actor)
+        view = staff_view(made, here)
+    session.show_record(view, as_json=as_json)
+
+
+@staff.command("leave")
+@of_brand
+@click.argument("userid")
+@actor_option
+@json_option
+def staff_leave(session: CommandSession, brand_id: str, userid: str, actor: str, as_json: bool) -> None:
+    """A member of staff receives nobody from now on."""
+    with session.brand(brand_id) as brand:
+        here = live_codes_of(brand)
+        view = staff_view(here.staff.leave(userid, actor=actor), here)
+    session.show_record(view, as_json=as_json)
+
+
+@staff.command("list")
+@of_brand
+@paged
+@json_option
+def staff_list(session: CommandSession, brand_id: str, after: int, limit: int, as_json: bool) -> None:
+    """Staff, with how many people each took today."""
+    with session.brand(brand_id) as brand:
+        here = live_codes_of(brand)
+        views = [staff_view(each, here) for each in here.staff.page(after=after, limit=limit)]
+    session.show(STAFF, [[view[name] for name in STAFF] for view in views], as_json=as_json)
+
+
+@group.command("create")
+@of_brand
+@click.argument("channel")
+@click.option("--title", required=True, help="What the code is called.")
+@click.option("--kind", default="", help="Kind of the channel, where it is made.")
+@click.option("--tag", "tags", multiple=True, metavar="GROUP/TAG", help="Tag of everybody who comes; may be repeated.")
+@actor_option
+@json_option
+def create(
+    session: CommandSession, brand_id: str, channel: str, title: str, kind: str, tags: tuple[str, ...], actor: str,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Make the code of a channel, one to one; prints the address that is printed."""
+    with session.brand(brand_id) as brand:
+        here = live_codes_of(brand)
+        pairs = [(one, two) for one, _, two in (tag.partition("/") for tag in tags)]
+        view = code_view(here.codes.create(channel, title=title, kind=kind, tags=pairs, actor=actor), here)
+    session.show_record(view, as_json=as_json)
+
+
+@group.command("list")
+@of_brand
+@paged
+@json_option
+def code_list(session: CommandSession, brand_id: str, after: int, limit: int, as_json: bool) -> None:
+    """Codes, oldest first."""
+    with session.brand(brand_id) as brand:
+        here = live_codes_of(brand)
+        views = [code_view(each, here) for each in here.codes.page(after=after, limit=limit)]
+    session.show(CODE, [[view[name] for name in CODE] for view in views], as_json=as_json)
+
+
+@group.command("show")
+@of_brand
+@click.argument("channel")
+@json_option
+def show(session: CommandSession, brand_id: str, channel: str, as_json: bool) -> None:
+    """A code with its staff."""
+    with session.brand(brand_id) as brand:
+        here = live_codes_of(brand)
+        view = full_code_view(here.codes.get(channel), here)
+    session.show_record(view, as_json=as_json)
+
+
+@group.command("seat")
+@of_brand
+@click.argument("channel")
+@click.argument("userid")
+@click.option("--role", type=click.Choice(["main", "backup"]), default="main", show_default=True, help="When.")
+@click.option("--hours", default="", help='The rota, such as "1-5 09:00-18:00; 6 10:00-16:00"; empty: always.')
+@click.option("--remove", is_flag=True, help="No more.")
+@actor_option
+@json_option
+def seat(
+    session: CommandSession, brand_id: str, channel: str, userid: str, role: str, hours: str, remove: bool, actor: str,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Let a member of staff receive people of a code, or change how."""
+    with session.brand(brand_id) as brand:
+        codes = live_codes_of(brand).codes
+        if remove:
+            seats = codes.unseat(channel, userid, actor=actor)
+        else:
+            seats = codes.seat(channel, userid, role=role, hours=hours, actor=actor)
+        views = [seat_view(each) for each in seats]
+    session.show(SEAT, [[view[name] for name in SEAT] for view in views], as_json=as_json)
+
+
+@group.command("activity")
+@of_brand
+@click.argument("channel")
+@click.option("--title", required=True, help="What people come for.")
+@click.option("--first", type=DAY, required=True, help="First day.")
+@click.option("--last", type=DAY, required=True, help="Last day.")
+@actor_option
+@json_option
+def activity(
+    session: CommandSession, brand_id: str, channel: str, title: str, first: datetime, last: datetime, actor: str,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Say what people come for."""
+    with session.brand(brand_id) as brand:
+        here = live_codes_of(brand)
+        made = here.codes.set_activity(
+            channel, title=title, first_day=first.date(), last_day=last.date(), actor=actor
+        )
+        view = code_view(made, here)
+    session.show_record(view, as_json=as_json)
+
+
+@group.command("publish")
+@of_brand
+@click.argument("channel")
+@actor_option
+@json_option
+def publish(session: CommandSession, brand_id: str, channel: str, actor: str, as_json: bool) -> None:
+    """Receive people from now on; refused while no activity runs."""
+    with session.brand(brand_id) as brand:
+        here = live_codes_of(brand)
+        view = code_view(here.codes.publish(channel, actor=actor), here)
+    session.show_record(view, as_json=as_json)
+
+
+@group.command("pause")
+@of_brand
+@click.argument("channel")
+@click.option("--note", default="", help="Why.")
+@actor_option
+@json_option
+def pause(session: CommandSession, brand_id: str, channel: str, note: str, actor: str, as_json: bool) -> None:
+    """Receive nobody until it is published again."""
+    with session.brand(brand_id) as brand:
+        here = live_codes_of(brand)
+        view = code_view(here.codes.pause(channel, note=note, actor=actor), here)
+    session.show_record(view, as_json=as_json)
+
+
+@group.command("poster")
+@of_brand
+@click.argument("channel")
+@click.argument("path", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+def poster(session: CommandSession, brand_id: str, channel: str, path: Path) -> None:
+    """Write a code's poster as PNG; its QR code is the printed address."""
+    with session.brand(brand_id) as brand:
+        picture = live_codes_of(brand).poster(channel)
+    path.write_bytes(picture)
+    click.echo(f"{path}: {len(picture)} bytes")

@@ -1,0 +1,126 @@
+"""Who receives whom: the member of staff on duty with room left, else a backup, and always the same for one customer.
+
+The limit of a day is one conditional UPDATE of the day's row, so that no number
+of processes sends a member of staff more people than their cap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scrm_core.api import Conflict, execute, from_instant, transactional
+
+from .codes import BACKUP, MAIN, Code
+from .rota import on_duty
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The member of staff that somebody was sent to; ``address`` is what their QR code says."""
+
+    staff_id: int
+    userid: str
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    host: Host
+    role: str
+    hours: str
+    left: int
+    taken: int
+
+
+class Desk:
+    """Sends the people of one brand to its staff; use it inside ``with brand:``."""
+
+    def __init__(self, brand: Brand) -> None:
+        self.brand = brand
+
+    def host_of(self, code: Code, visitor: str, contact_id: int | None = None) -> Host | None:
+        """Whom this person was sent to by this code, while that member of staff still sits there; or None."""
+        return self._known(code, visitor, contact_id, here=True)
+
+    @transactional
+    def take(self, code: Code, visitor: str, contact_id: int | None = None) -> Host:
+        """Send somebody to a member of staff: whoever has them already, else one on duty who has room today.
+
+        ``visitor`` stands for the browser. Raises Conflict: ``not_open`` while the
+        code receives nobody, ``all_busy`` when neither staff nor backups have room.
+        """
+        now = self.brand.now()
+        if not code.is_open(now):
+            raise Conflict("this code receives nobody now", code="not_open")
+        day = self.brand.day(now)
+        # The row is locked by this statement: two taps of one person are answered one after the other.
+        (place,) = execute(
+            "INSERT INTO live_code_place (code_id, visitor, contact_id, role, at, day) VALUES (?, ?, ?, '', ?, ?) "
+            "ON CONFLICT (code_id, visitor) DO UPDATE SET contact_id = coalesce(excluded.contact_id, "
+            "live_code_place.contact_id) RETURNING id",
+            (code.id, visitor, contact_id, now, day),
+        ).fetchone()
+        known = self.host_of(code, visitor, contact_id)
+        if known is not None:
+            execute("UPDATE live_code_place SET staff_id = ? WHERE id = ?", (known.staff_id, place))
+            return known
+        for each in self._candidates(code, visitor, contact_id, day, now):
+            if self._has_room(each.host.staff_id, day):
+                execute(
+                    "UPDATE live_code_place SET staff_id = ?, role = ?, at = ?, day = ? WHERE id = ?",
+                    (each.host.staff_id, each.role, now, day, place),
+                )
+                return each.host
+        raise Conflict("everybody who receives people is busy; try again later", code="all_busy")
+
+    def _candidates(
+        self, code: Code, visitor: str, contact_id: int | None, day: int, now: int
+    ) -> list[_Candidate]:
+        """Who may receive somebody, best first: who has them by another code, main staff, backups; who took fewest."""
+        rows = execute(
+            "SELECT s.id, s.userid, s.name, s.address, e.role, e.hours, s.daily_cap, coalesce(l.taken, 0) "
+            "FROM live_code_seat e JOIN live_code_staff s ON s.id = e.staff_id "
+            "LEFT JOIN live_code_load l ON l.staff_id = s.id AND l.day = ? "
+            "WHERE e.code_id = ? AND s.left_at IS NULL ORDER BY e.id",
+            (day, code.id),
+        ).fetchall()
+        local = from_instant(now, self.brand.zone)
+        found = [_Candidate(Host(*row[:4]), row[4], row[5], row[6] - row[7], row[7]) for row in rows]
+        found = [each for each in found if each.left > 0 and on_duty(each.hours, local)]
+        elsewhere = self._known(code, visitor, contact_id, here=False)
+        known = elsewhere.staff_id if elsewhere is not None else None
+        ranks = {MAIN: 1, BACKUP: 2}
+        return sorted(found, key=lambda each: (0 if each.host.staff_id == known else ranks[each.role], each.taken))
+
+    @staticmethod
+    def _known(code: Code, visitor: str, contact_id: int | None, *, here: bool) -> Host | None:
+        """Who has this person, by this code or by any, and sits at this one; the newest first."""
+        by_this_code = "AND p.code_id = e.code_id " if here else ""
+        row = execute(
+            "SELECT s.id, s.userid, s.name, s.address FROM live_code_place p "
+            "JOIN live_code_staff s ON s.id = p.staff_id JOIN live_code_seat e ON e.staff_id = s.id AND e.code_id = ? "
+            f"WHERE (p.visitor = ? OR p.contact_id = ?) AND s.left_at IS NULL {by_this_code}"
+            "ORDER BY p.at DESC, p.id DESC LIMIT 1",
+            (code.id, visitor, contact_id),
+        ).fetchone()
+        return Host(*row) if row is not None else None
+
+    @staticmethod
+    def _has_room(staff_id: int, day: int) -> bool:
+        """Take one of a member's places of a day; False when there is none left."""
+        execute(
+            "INSERT INTO live_code_load (staff_id, day, taken) VALUES (?, ?, 0) ON CONFLICT (staff_id, day) DO NOTHING",
+            (staff_id, day),
+        )
+        return bool(
+            execute(
+                "UPDATE live_code_load SET taken = taken + 1 WHERE staff_id = ? AND day = ? "
+                "AND taken < (SELECT daily_cap FROM live_code_staff WHERE id = live_code_load.staff_id)",
+                (staff_id, day),
+            ).rowcount
+        )

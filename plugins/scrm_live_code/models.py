@@ -1,0 +1,95 @@
+"""Tables of the plugin: staff, codes, who sits at which code, what each took a day, and who was sent to whom."""
+
+from __future__ import annotations
+
+import peewee as pw
+
+from scrm_core.api import BrandModel, Channel, Contact, InstantField
+
+
+class LiveCodeStaff(BrandModel):
+    """A member of staff who receives people: ``userid`` (in WeCom theirs), and what their own QR code says.
+
+    ``daily_cap`` is how many people a day they take over all codes; ``left_at`` is when they left.
+    """
+
+    id = pw.BigAutoField()
+    userid = pw.TextField(unique=True)
+    name = pw.TextField()
+    address = pw.TextField()
+    daily_cap = pw.BigIntegerField(constraints=[pw.Check("daily_cap >= 0")])
+    left_at = InstantField(null=True)
+    actor = pw.TextField()
+
+    class Meta:
+        table_name = "live_code_staff"
+
+
+class LiveCode(BrandModel):
+    """The code of a channel, one to one: ``link`` is the short link that is printed, and never changes.
+
+    ``state``: draft, live or paused (``note`` says why). ``activity`` is what people
+    come for, from ``starts_at`` to before ``ends_at``.
+    """
+
+    id = pw.BigAutoField()
+    channel = pw.ForeignKeyField(Channel, unique=True)
+    link = pw.TextField(unique=True)
+    title = pw.TextField()
+    activity = pw.TextField()
+    starts_at = InstantField(null=True)
+    ends_at = InstantField(null=True)
+    state = pw.TextField()
+    note = pw.TextField()
+    actor = pw.TextField()
+    created_at = InstantField()
+
+    class Meta:
+        table_name = "live_code_code"
+
+
+class LiveCodeSeat(BrandModel):
+    """A member of staff at a code: ``role`` is main or backup, ``hours`` the rota as text (empty: always)."""
+
+    id = pw.BigAutoField()
+    code = pw.ForeignKeyField(LiveCode)
+    staff = pw.ForeignKeyField(LiveCodeStaff)
+    role = pw.TextField()
+    hours = pw.TextField()
+
+    class Meta:
+        table_name = "live_code_seat"
+        indexes = ((("code", "staff"), True),)
+
+
+class LiveCodeLoad(BrandModel):
+    """How many people a member of staff took on a day of the brand's zone (``date.toordinal()``)."""
+
+    id = pw.BigAutoField()
+    staff = pw.ForeignKeyField(LiveCodeStaff)
+    day = pw.BigIntegerField()
+    taken = pw.BigIntegerField(constraints=[pw.Check("taken >= 0")])
+
+    class Meta:
+        table_name = "live_code_load"
+        indexes = ((("staff", "day"), True),)
+
+
+class LiveCodePlace(BrandModel):
+    """Who was sent to whom by a code: a browser (a keyed hash), and the contact where one was signed in."""
+
+    id = pw.BigAutoField()
+    code = pw.ForeignKeyField(LiveCode)
+    visitor = pw.TextField()
+    contact = pw.ForeignKeyField(Contact, null=True)
+    staff = pw.ForeignKeyField(LiveCodeStaff, null=True)
+    role = pw.TextField()
+    at = InstantField()
+    day = pw.BigIntegerField()
+
+    class Meta:
+        table_name = "live_code_place"
+        indexes = ((("code", "visitor"), True), (("visitor",), False))
+
+
+MODELS = (LiveCodeStaff, LiveCode, LiveCodeSeat, LiveCodeLoad, LiveCodePlace)

@@ -1,0 +1,135 @@
+"""The plugin's routes, below ``/api/v1/<brand>/plugins/live-code``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flask
+
+from scrm_core.api import current_actor, current_brand, load_body, next_after, permission, query_number
+
+from .report import live_code_report
+from .schemas import ActivityBody, CodeBody, SeatBody, StaffBody
+from .service import LiveCodes, live_codes_of
+from .views import code_view, full_code_view, seat_view, staff_view
+
+blueprint = flask.Blueprint("live_code", __name__)
+
+READ = "live-code:read"
+WRITE = "live-code:write"
+
+
+def _here() -> LiveCodes:
+    return live_codes_of(current_brand())
+
+
+def _body(schema: Any) -> dict[str, Any]:
+    return load_body(schema, flask.request.get_json())
+
+
+@blueprint.get("/report")
+@permission(READ)
+def report() -> Any:
+    """Per code: who was sent to main staff and to backups."""
+    return flask.jsonify(live_code_report().record())
+
+
+@blueprint.get("/staff")
+@permission(READ)
+def staff_list() -> Any:
+    """Staff, with how many people each took today."""
+    here, limit = _here(), query_number("limit", 50)
+    found = here.staff.page(after=query_number("after", 0), limit=limit)
+    return flask.jsonify({"staff": [staff_view(each, here) for each in found], "next": next_after(found, limit)})
+
+
+@blueprint.put("/staff/<userid>")
+@permission(WRITE)
+def staff_put(userid: str) -> Any:
+    """Write a member of staff down, or anew; one who had left is back."""
+    here, body = _here(), _body(StaffBody())
+    return flask.jsonify(staff_view(here.staff.put(userid, **body, actor=current_actor()), here))
+
+
+@blueprint.delete("/staff/<userid>")
+@permission(WRITE)
+def staff_leave(userid: str) -> Any:
+    """A member of staff receives nobody from now on."""
+    here = _here()
+    return flask.jsonify(staff_view(here.staff.leave(userid, actor=current_actor()), here))
+
+
+@blueprint.get("/codes")
+@permission(READ)
+def code_list() -> Any:
+    """Codes, oldest first."""
+    here, limit = _here(), query_number("limit", 50)
+    found = here.codes.page(after=query_number("after", 0), limit=limit)
+    return flask.jsonify({"codes": [code_view(each, here) for each in found], "next": next_after(found, limit)})
+
+
+@blueprint.post("/codes")
+@permission(WRITE)
+def code_create() -> Any:
+    """Make the code of a channel, one to one."""
+    here, body = _here(), _body(CodeBody())
+    body["tags"] = [tuple(tag) for tag in body["tags"]]
+    return flask.jsonify(full_code_view(here.codes.create(**body, actor=current_actor()), here)), 201
+
+
+@blueprint.get("/codes/<channel>")
+@permission(READ)
+def code_show(channel: str) -> Any:
+    """A code with its staff."""
+    here = _here()
+    return flask.jsonify(full_code_view(here.codes.get(channel), here))
+
+
+@blueprint.put("/codes/<channel>/staff/<userid>")
+@permission(WRITE)
+def seat_put(channel: str, userid: str) -> Any:
+    """Let a member of staff receive people of a code, or change how."""
+    seats = _here().codes.seat(channel, userid, **_body(SeatBody()), actor=current_actor())
+    return flask.jsonify({"seats": [seat_view(seat) for seat in seats]})
+
+
+@blueprint.delete("/codes/<channel>/staff/<userid>")
+@permission(WRITE)
+def seat_remove(channel: str, userid: str) -> Any:
+    """Let a member of staff receive people of a code no more."""
+    seats = _here().codes.unseat(channel, userid, actor=current_actor())
+    return flask.jsonify({"seats": [seat_view(seat) for seat in seats]})
+
+
+@blueprint.put("/codes/<channel>/activity")
+@permission(WRITE)
+def activity(channel: str) -> Any:
+    """Say what people come for."""
+    here, body = _here(), _body(ActivityBody())
+    return flask.jsonify(full_code_view(here.codes.set_activity(channel, **body, actor=current_actor()), here))
+
+
+@blueprint.post("/codes/<channel>/publish")
+@permission(WRITE)
+def publish(channel: str) -> Any:
+    """Receive people from now on; refused while no activity runs."""
+    here = _here()
+    return flask.jsonify(full_code_view(here.codes.publish(channel, actor=current_actor()), here))
+
+
+@blueprint.post("/codes/<channel>/pause")
+@permission(WRITE)
+def pause(channel: str) -> Any:
+    """Receive nobody until it is published again."""
+    here = _here()
+    return flask.jsonify(full_code_view(here.codes.pause(channel, actor=current_actor()), here))
+
+
+@blueprint.get("/codes/<channel>/poster")
+@permission(READ)
+def poster(channel: str) -> Any:
+    """The poster as PNG; its QR code is the printed address."""
+    return flask.Response(
+        _here().poster(channel), mimetype="image/png",
+        headers={"Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="live-code.png"'},
+    )  # fmt: skip

@@ -1,0 +1,69 @@
+"""What the plugin accepts: its settings and the bodies of its routes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import RAISE, Schema, fields, validate
+
+NAME = "live-code"
+MOST_CAP = 10_000
+MOST_TAGS = 20
+
+
+class _Strict(Schema):
+    class Meta:
+        unknown = RAISE
+
+
+def _text(least: int, most: int, **kwargs: Any) -> fields.String:
+    return fields.String(validate=validate.Length(least, most), **kwargs)
+
+
+class Settings(_Strict):
+    """``[plugins.live-code]``."""
+
+    per_account = fields.Integer(
+        strict=True,
+        validate=validate.Range(1, MOST_CAP),
+        load_default=100,
+        metadata={"description": "people a day that an account takes, where none has a number of its own"},
+    )
+
+
+class StaffBody(_Strict):
+    """A member of staff."""
+
+    name = _text(0, 100, load_default="")
+    address = _text(0, 300, load_default="")
+    daily_cap = fields.Integer(
+        strict=True, validate=validate.Range(0, MOST_CAP), load_default=None, allow_none=True
+    )
+
+
+class CodeBody(_Strict):
+    """A code and its channel."""
+
+    channel = _text(1, 100, required=True)
+    title = _text(1, 100, required=True)
+    kind = _text(0, 60, load_default="")
+    tags = fields.List(
+        fields.List(_text(1, 100), validate=validate.Length(2, 2)),
+        load_default=list,
+        validate=validate.Length(0, MOST_TAGS),
+    )
+
+
+class SeatBody(_Strict):
+    """A member of staff at a code."""
+
+    role = fields.String(validate=validate.OneOf(["main", "backup"]), load_default="main")
+    hours = _text(0, 500, load_default="")
+
+
+class ActivityBody(_Strict):
+    """What people come for; both days are whole days of the brand's zone."""
+
+    title = _text(1, 100, required=True)
+    first_day = fields.Date(format="iso", required=True)
+    last_day = fields.Date(format="iso", required=True)

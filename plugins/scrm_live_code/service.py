@@ -1,0 +1,72 @@
+"""What the plugin does in one brand."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from scrm_core.api import Conflict, Poster, draw_poster
+
+from .codes import Code, Codes
+from .desk import Desk
+from .schemas import NAME
+from .staff import StaffList
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+EXTRA = "livecode"
+
+
+class LiveCodes:
+    """One brand's codes, staff, and who is sent to whom; use it inside ``with brand:``."""
+
+    def __init__(self, brand: Brand, settings: dict[str, Any]) -> None:
+        self.brand = brand
+        self.settings = settings
+
+    @cached_property
+    def codes(self) -> Codes:
+        """Codes."""
+        return Codes(self.brand)
+
+    @cached_property
+    def staff(self) -> StaffList:
+        """Staff."""
+        return StaffList(self.brand, self.settings["per_account"])
+
+    @cached_property
+    def desk(self) -> Desk:
+        """Who receives whom."""
+        return Desk(self.brand)
+
+    def poster(self, channel: str) -> bytes:
+        """A code's poster as PNG; its QR code is the printed address.
+
+        Raises NotFound, Conflict (``no_activity``) while it has none or it is over, and what
+        :func:`scrm_core.api.draw_poster` raises.
+        """
+        code = self.codes.get(channel)
+        if code.ends_at is None or code.ends_at <= self.brand.now():
+            raise Conflict("there is no activity that a poster could announce; set one first", code="no_activity")
+        return self._draw(code)
+
+    def _draw(self, code: Code) -> bytes:
+        consumer = self.brand.config.consumer
+        return draw_poster(
+            Poster(
+                url=self.codes.address(code),
+                brand=consumer.title or self.brand.name,
+                title=code.activity,
+                line="",
+                person=code.title,
+                scan="扫一扫 Scan",
+                colour=consumer.colour,
+                extra=EXTRA,
+            )
+        )
+
+
+def live_codes_of(brand: Brand) -> LiveCodes:
+    """The brand's live codes; raises NotFound where the plugin is switched off."""
+    return LiveCodes(brand, brand.plugin(NAME).settings)

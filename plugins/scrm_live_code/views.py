@@ -1,0 +1,55 @@
+"""Codes and staff as JSON values, the same for routes and commands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scrm_core.api import execute, iso
+
+from .codes import Code
+from .service import LiveCodes
+from .staff import Staff
+
+
+def staff_view(staff: Staff, here: LiveCodes) -> dict[str, Any]:
+    """A member of staff with how many people they took today."""
+    brand = here.brand
+    row = execute(
+        "SELECT taken FROM live_code_load WHERE staff_id = ? AND day = ?", (staff.id, brand.day(brand.now()))
+    ).fetchone()
+    return {
+        "userid": staff.userid,
+        "name": staff.name,
+        "address": staff.address,
+        "daily_cap": staff.daily_cap,
+        "taken_today": row[0] if row is not None else 0,
+        "left_at": iso(staff.left_at, brand.zone),
+    }
+
+
+def code_view(code: Code, here: LiveCodes) -> dict[str, Any]:
+    """A code; ``open`` says whether people are received now, ``address`` is what is printed."""
+    brand = here.brand
+    return {
+        "channel": code.channel,
+        "title": code.title,
+        "address": here.codes.address(code),
+        "state": code.state,
+        "note": code.note,
+        "open": code.is_open(brand.now()),
+        "activity": code.activity,
+        "starts_at": iso(code.starts_at, brand.zone),
+        "ends_at": iso(code.ends_at, brand.zone),
+        "actor": code.actor,
+        "created_at": iso(code.created_at, brand.zone),
+    }
+
+
+def full_code_view(code: Code, here: LiveCodes) -> dict[str, Any]:
+    """A code with its staff."""
+    return {**code_view(code, here), "seats": [seat_view(seat) for seat in here.codes.seats(code)]}
+
+
+def seat_view(seat: Any) -> dict[str, Any]:
+    """A member of staff at a code."""
+    return {"staff": seat.staff, "name": seat.name, "role": seat.role, "hours": seat.hours, "daily_cap": seat.daily_cap}

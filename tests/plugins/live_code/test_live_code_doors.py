@@ -1,0 +1,99 @@
+"""Routes with their permissions, and commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from live_scene import Scene, scanned
+
+from scrm_core.cli.session import Session
+from scrm_live_code.commands import group
+
+README = Path(__file__).resolve().parents[3] / "plugins" / "scrm_live_code" / "README.md"
+on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+@on_sqlite
+def test_over_http_each_route_needs_its_permission(scenes):
+    scene, other = scenes()
+    client = scene.app.test_client()
+    keys = {}
+    for each in (scene, other):
+        with each.brand as brand:
+            keys |= {(brand.id, what): brand.keys.create(what, (f"live-code:{what}",))[1] for what in ("read", "write")}
+
+    def call(method, path, body=None, scope="write", brand="acme", key="acme"):
+        headers = {"Authorization": f"Bearer {keys[key, scope]}"}
+        return client.open(f"/api/v1/{brand}/plugins/live-code{path}", method=method, json=body, headers=headers)
+
+    steps = [
+        ("PUT", "/staff/ann", {"name": "Ann", "address": "https://work.example/ann"}, 200),
+        ("POST", "/codes", {"channel": "door", "title": "Door"}, 201),
+        ("POST", "/codes", {"channel": "door", "title": "Door"}, 409),
+        ("PUT", "/codes/door/staff/ann", {"hours": "1-5 08:00-20:00"}, 200),
+        ("PUT", "/codes/door/staff/eve", {}, 404),
+        ("POST", "/codes/door/publish", {}, 409),
+        ("PUT", "/codes/door/activity", {"title": "新年", "first_day": "2026-01-01", "last_day": "2026-01-31"}, 200),
+        ("POST", "/codes/door/publish", {}, 200),
+        ("POST", "/codes/door/pause", {}, 200),
+        ("DELETE", "/codes/door/staff/ann", None, 200),
+        ("DELETE", "/staff/ann", None, 200),
+    ]
+    for method, path, body, status in steps:
+        assert call(method, path, body, "read").status_code == 403, path
+        assert call(method, path, body, key="moonco").status_code == 404, path
+        answer = call(method, path, body)
+        assert answer.status_code == status, (path, answer.text)
+    shown = call("GET", "/codes/door", scope="read").json
+    assert (shown["state"], shown["open"], shown["seats"]) == ("paused", False, [])
+    assert scanned(call("GET", "/codes/door/poster", scope="read").data) == shown["address"]
+    assert [each["channel"] for each in call("GET", "/codes", scope="read").json["codes"]] == ["door"]
+    (ann,) = call("GET", "/staff", scope="read").json["staff"]
+    assert (ann["daily_cap"], ann["left_at"]) == (100, "2026-01-01T08:00:00+08:00")
+    assert call("GET", "/report", scope="read").json["rows"][0]["main"] == 0
+    assert call("GET", "/codes", scope="read", brand="moonco", key="moonco").json["codes"] == []
+    assert call("PUT", "/staff/ann", {"address": "javascript:alert(1)"}).status_code == 422
+    assert call("PUT", "/codes/door/staff/ann", {"role": "boss"}).json["field"] == "role"
+
+
+@on_sqlite
+def test_commands_do_the_same(scene: Scene, tmp_path):
+    runner = CliRunner()
+
+    def run(*words: str, fails: bool = False) -> str:
+        session = Session(installation=scene.installation)
+        result = runner.invoke(group, list(words), obj=session)
+        assert (result.exit_code != 0) == fails, result.output + repr(result.exception)
+        return result.output
+
+    run("staff", "put", "acme", "ann", "--name", "Ann", "--as", "lin")
+    run("create", "acme", "door", "--title", "Door", "--as", "lin")
+    run("seat", "acme", "door", "ann", "--hours", "1-5 08:00-20:00", "--as", "lin")
+    run("publish", "acme", "door", "--as", "lin", fails=True)
+    run("activity", "acme", "door", "--title", "新年", "--first", "2026-01-01", "--last", "2026-01-31", "--as", "lin")
+    assert "live" in run("publish", "acme", "door", "--as", "lin")
+    picture = tmp_path / "door.png"
+    run("poster", "acme", "door", str(picture))
+    assert scanned(picture.read_bytes()) in run("show", "acme", "door")
+    assert "door" in run("list", "acme") and "Ann" in run("staff", "list", "acme")
+    assert "1-5 08:00-20:00" in run("show", "acme", "door")
+    run("pause", "acme", "door", "--note", "rain", "--as", "lin")
+    run("seat", "acme", "door", "ann", "--remove", "--as", "lin")
+    run("staff", "leave", "acme", "ann", "--as", "lin")
+    assert "paused" in run("report", "acme")
+
+
+def test_the_readme_names_every_command():
+    readme = README.read_text("utf-8")
+
+    def names(command, words):
+        if hasattr(command, "commands"):
+            for name, inner in command.commands.items():
+                yield from names(inner, [*words, name])
+        else:
+            yield " ".join(words)
+
+    for name in names(group, ["scrm", "live-code"]):
+        assert name in readme, name
