@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 
-from scrm_core.api import Job, Plugin, Report, ReportTable
+from scrm_core.api import Job, LeadCaptured, Plugin, Report, ReportTable, hookimpl
 
+from .adds import take_lead
 from .models import MODELS
 from .pages import pages
 from .report import live_code_report
@@ -38,6 +40,13 @@ class LiveCodePlugin(Plugin):
     def live_codes(self) -> LiveCodes:
         """The plugin's service for this brand."""
         return LiveCodes(self.brand, self.settings)
+
+    @hookimpl
+    def on_lead(self, event: LeadCaptured) -> None:
+        take_lead(self.brand, event)
+
+    def brand_warnings(self) -> Iterable[str]:
+        return list(self.live_codes.planner.warnings())
 
     def report(self) -> ReportTable:
         """The report ``live-code``."""

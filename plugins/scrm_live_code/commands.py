@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import click
 
 from scrm_core.api import CommandSession, actor_option, json_option, of_brand, paged
 
+from .planner import plan
 from .report import live_code_report
 from .schemas import NAME
 from .service import live_codes_of
@@ -175,6 +177,27 @@ def activity(
         )
         view = code_view(made, here)
     session.show_record(view, as_json=as_json)
+
+
+@group.command("plan")
+@of_brand
+@click.argument("peak", type=int)
+@click.option("--channel", help="Keep it as this code's peak day, and compare with the staff assigned.")
+@click.option("--as", "actor", default="", help="Who does it; needed with --channel.")
+@json_option
+def plan_for(
+    session: CommandSession, brand_id: str, peak: int, channel: str | None, actor: str, as_json: bool
+) -> None:
+    """How many accounts a peak day of PEAK people needs; warns when a code has too few."""
+    if channel is not None and not actor:
+        raise click.UsageError("--channel needs --as")
+    with session.brand(brand_id) as brand:
+        here = live_codes_of(brand)
+        if channel is None:
+            found = plan(peak, here.settings["per_account"])
+        else:
+            found = here.planner.expect(channel, peak, actor=actor)
+    session.show_record(dataclasses.asdict(found), as_json=as_json)
 
 
 @group.command("publish")

@@ -92,4 +92,31 @@ class LiveCodePlace(BrandModel):
         indexes = ((("code", "visitor"), True), (("visitor",), False))
 
 
-MODELS = (LiveCodeStaff, LiveCode, LiveCodeSeat, LiveCodeLoad, LiveCodePlace)
+class LiveCodePeak(BrandModel):
+    """How many people a code's peak day is expected to bring."""
+
+    id = pw.BigAutoField()
+    code = pw.ForeignKeyField(LiveCode, unique=True)
+    people = pw.BigIntegerField(constraints=[pw.Check("people > 0")])
+    actor = pw.TextField()
+
+    class Meta:
+        table_name = "live_code_peak"
+
+
+class LiveCodeAdd(BrandModel):
+    """Somebody came by a code, once per lead; ``staff`` is who they added, where that was told."""
+
+    id = pw.BigAutoField()
+    lead = pw.TextField(unique=True)
+    code = pw.ForeignKeyField(LiveCode)
+    contact = pw.ForeignKeyField(Contact)
+    staff = pw.ForeignKeyField(LiveCodeStaff, null=True)
+    at = InstantField()
+    day = pw.BigIntegerField()
+
+    class Meta:
+        table_name = "live_code_add"
+
+
+MODELS = (LiveCodeStaff, LiveCode, LiveCodeSeat, LiveCodeLoad, LiveCodePlace, LiveCodePeak, LiveCodeAdd)

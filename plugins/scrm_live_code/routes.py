@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import flask
 
 from scrm_core.api import current_actor, current_brand, load_body, next_after, permission, query_number
 
+from .planner import plan
 from .report import live_code_report
-from .schemas import ActivityBody, CodeBody, SeatBody, StaffBody
+from .schemas import ActivityBody, CodeBody, PeakBody, SeatBody, StaffBody
 from .service import LiveCodes, live_codes_of
 from .views import code_view, full_code_view, seat_view, staff_view
 
@@ -107,6 +109,21 @@ def activity(channel: str) -> Any:
     """Say what people come for."""
     here, body = _here(), _body(ActivityBody())
     return flask.jsonify(full_code_view(here.codes.set_activity(channel, **body, actor=current_actor()), here))
+
+
+@blueprint.get("/plan")
+@permission(READ)
+def plan_for() -> Any:
+    """How many accounts a peak day needs (``peak``)."""
+    return flask.jsonify(dataclasses.asdict(plan(query_number("peak", 0), _here().settings["per_account"])))
+
+
+@blueprint.put("/codes/<channel>/peak")
+@permission(WRITE)
+def peak(channel: str) -> Any:
+    """Say how many people a code's peak day brings; warns when too few accounts are assigned."""
+    found = _here().planner.expect(channel, _body(PeakBody())["peak"], actor=current_actor())
+    return flask.jsonify(dataclasses.asdict(found))
 
 
 @blueprint.post("/codes/<channel>/publish")

@@ -61,6 +61,12 @@ class SeatBody(_Strict):
     hours = _text(0, 500, load_default="")
 
 
+class PeakBody(_Strict):
+    """How many people a peak day brings."""
+
+    peak = fields.Integer(strict=True, required=True)
+
+
 class ActivityBody(_Strict):
     """What people come for; both days are whole days of the brand's zone."""
 

@@ -9,6 +9,7 @@ from scrm_core.api import Conflict, Poster, draw_poster
 
 from .codes import Code, Codes
 from .desk import Desk
+from .planner import Planner
 from .schemas import NAME
 from .staff import StaffList
 
@@ -39,6 +40,11 @@ class LiveCodes:
     def desk(self) -> Desk:
         """Who receives whom."""
         return Desk(self.brand)
+
+    @cached_property
+    def planner(self) -> Planner:
+        """How many accounts are needed."""
+        return Planner(self.codes, self.settings["per_account"])
 
     def poster(self, channel: str) -> bytes:
         """A code's poster as PNG; its QR code is the printed address.

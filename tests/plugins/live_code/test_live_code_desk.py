@@ -61,7 +61,8 @@ def test_people_go_to_whoever_has_fewest_and_over_the_caps_to_backups(scene: Sce
     path = scene.code(ann="", ben="", zoe="backup")
     assert [scene.scan(path) for _ in range(6)] == ["ann", "ben", "ann", "ben", "zoe", "all_busy"]
     assert scene.row() == {
-        "channel": "poster-01", "title": "Code poster-01", "state": "live", "main": 4, "backup": 1
+        "channel": "poster-01", "title": "Code poster-01", "state": "live", "main": 4, "backup": 1, "adds": 0,
+        "people": 0,
     }  # fmt: skip
 
 

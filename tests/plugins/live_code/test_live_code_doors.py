@@ -36,6 +36,8 @@ def test_over_http_each_route_needs_its_permission(scenes):
         ("PUT", "/codes/door/staff/eve", {}, 404),
         ("POST", "/codes/door/publish", {}, 409),
         ("PUT", "/codes/door/activity", {"title": "新年", "first_day": "2026-01-01", "last_day": "2026-01-31"}, 200),
+        ("PUT", "/codes/door/peak", {"peak": 101}, 200),
+        ("PUT", "/codes/door/peak", {"peak": 0}, 422),
         ("POST", "/codes/door/publish", {}, 200),
         ("POST", "/codes/door/pause", {}, 200),
         ("DELETE", "/codes/door/staff/ann", None, 200),
@@ -52,6 +54,7 @@ def test_over_http_each_route_needs_its_permission(scenes):
     assert [each["channel"] for each in call("GET", "/codes", scope="read").json["codes"]] == ["door"]
     (ann,) = call("GET", "/staff", scope="read").json["staff"]
     assert (ann["daily_cap"], ann["left_at"]) == (100, "2026-01-01T08:00:00+08:00")
+    assert call("GET", "/plan?peak=1001", scope="read").json["accounts"] == 11
     assert call("GET", "/report", scope="read").json["rows"][0]["main"] == 0
     assert call("GET", "/codes", scope="read", brand="moonco", key="moonco").json["codes"] == []
     assert call("PUT", "/staff/ann", {"address": "javascript:alert(1)"}).status_code == 422
@@ -74,6 +77,10 @@ def test_commands_do_the_same(scene: Scene, tmp_path):
     run("publish", "acme", "door", "--as", "lin", fails=True)
     run("activity", "acme", "door", "--title", "新年", "--first", "2026-01-01", "--last", "2026-01-31", "--as", "lin")
     assert "live" in run("publish", "acme", "door", "--as", "lin")
+    assert "101 people a day need 2 accounts; 1 are assigned" in run(
+        "plan", "acme", "101", "--channel", "door", "--as", "lin"
+    )
+    run("plan", "acme", "101", "--channel", "door", fails=True)
     picture = tmp_path / "door.png"
     run("poster", "acme", "door", str(picture))
     assert scanned(picture.read_bytes()) in run("show", "acme", "door")

@@ -1,0 +1,29 @@
+"""Adds (添加): who came by a code, once per lead, whoever told it; the channel's tags are given by the core, once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scrm_core.api import LeadCaptured, execute
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+
+def take_lead(brand: Brand, event: LeadCaptured) -> bool:
+    """Write down that somebody came by a code, in the open transaction; False where it was none, or known."""
+    if not event.channel:
+        return False
+    contact_id = brand.contacts.present(event.contact_id)
+    row = execute(
+        "SELECT d.id FROM live_code_code d JOIN channel c ON c.id = d.channel_id WHERE c.code = ?", (event.channel,)
+    ).fetchone()
+    if row is None or contact_id is None:
+        return False
+    staff = execute("SELECT id FROM live_code_staff WHERE userid = ?", (event.fields.get("staff", ""),)).fetchone()
+    made = execute(
+        "INSERT INTO live_code_add (lead, code_id, contact_id, staff_id, at, day) VALUES (?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (lead) DO NOTHING",
+        (event.lead, row[0], contact_id, staff[0] if staff is not None else None, event.at, brand.day(event.at)),
+    )
+    return bool(made.rowcount)
