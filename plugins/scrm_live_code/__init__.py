@@ -33,7 +33,7 @@ class LiveCodePlugin(Plugin):
         "live-code:write": "make codes, seat staff, set activities, publish and pause",
     }
     commands = "scrm_live_code.commands:group"
-    jobs = (Job("pause", 60, "pause_ended"),)
+    jobs = (Job("pause", 60, "pause_ended"), Job("ways", 60, "keep_ways"))
     reports = {NAME: Report("report", "Live codes 渠道活码")}
 
     @cached_property
@@ -43,10 +43,10 @@ class LiveCodePlugin(Plugin):
 
     @hookimpl
     def on_lead(self, event: LeadCaptured) -> None:
-        take_lead(self.brand, event)
+        take_lead(self.brand, self.live_codes.desk, event)
 
     def brand_warnings(self) -> Iterable[str]:
-        return list(self.live_codes.planner.warnings())
+        return [*self.live_codes.planner.warnings(), *self.live_codes.ways.warnings()]
 
     def report(self) -> ReportTable:
         """The report ``live-code``."""
@@ -57,3 +57,9 @@ class LiveCodePlugin(Plugin):
         paused = self.live_codes.codes.pause_ended()
         if paused:
             self.log.info("%s codes paused: their activity is over", paused)
+
+    def keep_ways(self) -> None:
+        """The job: make contact ways that are wanted, and let those on duty answer the others."""
+        done = self.live_codes.ways.run()
+        if done:
+            self.log.info("%s contact ways made or changed", done)

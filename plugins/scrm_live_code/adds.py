@@ -9,14 +9,18 @@ from scrm_core.api import LeadCaptured, execute
 if TYPE_CHECKING:
     from scrm_core.api import Brand
 
+    from .desk import Desk
 
-def take_lead(brand: Brand, event: LeadCaptured) -> bool:
+
+def take_lead(brand: Brand, desk: Desk, event: LeadCaptured) -> bool:
     """Write down that somebody came by a code, in the open transaction; False where it was none, or known."""
     if not event.channel:
         return False
     contact_id = brand.contacts.present(event.contact_id)
     row = execute(
-        "SELECT d.id FROM live_code_code d JOIN channel c ON c.id = d.channel_id WHERE c.code = ?", (event.channel,)
+        "SELECT d.id, w.state FROM live_code_code d JOIN channel c ON c.id = d.channel_id "
+        "LEFT JOIN live_code_way w ON w.code_id = d.id WHERE c.code = ?",
+        (event.channel,),
     ).fetchone()
     if row is None or contact_id is None:
         return False
@@ -26,4 +30,7 @@ def take_lead(brand: Brand, event: LeadCaptured) -> bool:
         "ON CONFLICT (lead) DO NOTHING",
         (event.lead, row[0], contact_id, staff[0] if staff is not None else None, event.at, brand.day(event.at)),
     )
+    if made.rowcount and staff is not None and row[1] == "made":
+        # Without a contact way the page took the place when it showed the member of staff.
+        desk.count(staff[0], brand.day(event.at))
     return bool(made.rowcount)

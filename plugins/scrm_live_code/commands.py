@@ -14,7 +14,7 @@ from .planner import plan
 from .report import live_code_report
 from .schemas import NAME
 from .service import live_codes_of
-from .views import code_view, full_code_view, seat_view, staff_view
+from .views import code_view, full_code_view, seat_view, staff_view, way_view
 
 STAFF = ["userid", "name", "daily_cap", "taken_today", "left_at", "address"]
 CODE = ["channel", "title", "state", "open", "activity", "ends_at", "address"]
@@ -198,6 +198,28 @@ def plan_for(
         else:
             found = here.planner.expect(channel, peak, actor=actor)
     session.show_record(dataclasses.asdict(found), as_json=as_json)
+
+
+@group.command("way")
+@of_brand
+@click.argument("channel")
+@actor_option
+@json_option
+def way(session: CommandSession, brand_id: str, channel: str, actor: str, as_json: bool) -> None:
+    """Have a contact way (联系我) made for a code, by the plugin that makes them."""
+    with session.brand(brand_id) as brand:
+        here = live_codes_of(brand)
+        view = way_view(here.ways.want(channel, actor=actor), here)
+    session.show_record(view or {}, as_json=as_json)
+
+
+@group.command("ways")
+@of_brand
+def ways(session: CommandSession, brand_id: str) -> None:
+    """What the job does each minute: make contact ways that are wanted, and change those whose staff changed."""
+    with session.brand(brand_id) as brand:
+        done = live_codes_of(brand).ways.run()
+    click.echo(f"{done} contact ways made or changed")
 
 
 @group.command("publish")

@@ -78,6 +78,21 @@ class Desk:
                 return each.host
         raise Conflict("everybody who receives people is busy; try again later", code="all_busy")
 
+    def on_duty(self, code: Code) -> list[str]:
+        """Who of a code is on duty and has room today: main staff, else backups, those who took fewest first."""
+        now = self.brand.now()
+        found = self._candidates(code, "", None, self.brand.day(now), now)
+        main = [each.host.userid for each in found if each.role == MAIN]
+        return main or [each.host.userid for each in found]
+
+    def count(self, staff_id: int, day: int) -> None:
+        """Count somebody who added a member of staff elsewhere: it has happened, so no cap refuses it."""
+        execute(
+            "INSERT INTO live_code_load (staff_id, day, taken) VALUES (?, ?, 1) "
+            "ON CONFLICT (staff_id, day) DO UPDATE SET taken = live_code_load.taken + 1",
+            (staff_id, day),
+        )
+
     def _candidates(
         self, code: Code, visitor: str, contact_id: int | None, day: int, now: int
     ) -> list[_Candidate]:

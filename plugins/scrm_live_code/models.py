@@ -119,4 +119,27 @@ class LiveCodeAdd(BrandModel):
         table_name = "live_code_add"
 
 
-MODELS = (LiveCodeStaff, LiveCode, LiveCodeSeat, LiveCodeLoad, LiveCodePlace, LiveCodePeak, LiveCodeAdd)
+class LiveCodeWay(BrandModel):
+    """A code's contact way: who made it (a plugin), its id there, and ``users``, who answers it (JSON), as last told.
+
+    ``state``: wanted, making (nobody knows yet), made or failed; ``note`` is what was refused last.
+    """
+
+    id = pw.BigAutoField()
+    code = pw.ForeignKeyField(LiveCode, unique=True)
+    maker = pw.TextField()
+    config_id = pw.TextField()
+    qr = pw.TextField()
+    users = pw.TextField()
+    state = pw.TextField()
+    note = pw.TextField()
+    actor = pw.TextField()
+    at = InstantField()
+
+    class Meta:
+        table_name = "live_code_way"
+
+
+MODELS = (
+    LiveCodeStaff, LiveCode, LiveCodeSeat, LiveCodeLoad, LiveCodePlace, LiveCodePeak, LiveCodeAdd, LiveCodeWay,
+)  # fmt: skip

@@ -34,12 +34,14 @@ WORDS: dict[str, dict[str, str]] = {
     "zh": {
         "add": "添加专属顾问", "scan": "长按或扫描二维码，添加专属顾问", "open": "直接添加", "qr": "专属顾问的二维码",
         "soon": "活动尚未开始", "over": "活动已结束", "paused": "活动暂停中，请稍后再来", "host": "您的专属顾问",
+        "way": "打开二维码，长按添加",
         "no_address": "请在企业微信中搜索该顾问",
     },
     "en": {
         "add": "Add your consultant", "scan": "Press or scan the code to add your consultant", "open": "Add directly",
         "qr": "Your consultant's QR code", "soon": "The activity has not begun", "over": "The activity is over",
-        "paused": "Paused; please come back later", "host": "Your consultant", "no_address": "Ask for this consultant",
+        "paused": "Paused; please come back later", "host": "Your consultant", "way": "Open the code and press it",
+        "no_address": "Ask for this consultant",
     },
 }  # fmt: skip
 consumer_refusals(
@@ -72,9 +74,10 @@ def show(link: str) -> Any:
     code = here.codes.of_link(link)
     phase = _phase(code, here.brand.now())
     host = here.desk.host_of(code, *who) if phase == "open" else None
+    way = here.ways.shown(code) if phase == "open" else ""
     return consumer_page(
-        "live_code.html", t=WORDS[consumer_language()], code=code, phase=phase, host=host, qr=_picture(here, host),
-        here=f"{here.brand.consumers.root}{NAME}/",
+        "live_code.html", t=WORDS[consumer_language()], code=code, phase=phase, host=host, way=way,
+        qr=_picture(here, host), here=f"{here.brand.consumers.root}{NAME}/",
     )  # fmt: skip
 
 

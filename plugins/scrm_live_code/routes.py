@@ -13,7 +13,7 @@ from .planner import plan
 from .report import live_code_report
 from .schemas import ActivityBody, CodeBody, PeakBody, SeatBody, StaffBody
 from .service import LiveCodes, live_codes_of
-from .views import code_view, full_code_view, seat_view, staff_view
+from .views import code_view, full_code_view, seat_view, staff_view, way_view
 
 blueprint = flask.Blueprint("live_code", __name__)
 
@@ -124,6 +124,14 @@ def peak(channel: str) -> Any:
     """Say how many people a code's peak day brings; warns when too few accounts are assigned."""
     found = _here().planner.expect(channel, _body(PeakBody())["peak"], actor=current_actor())
     return flask.jsonify(dataclasses.asdict(found))
+
+
+@blueprint.post("/codes/<channel>/way")
+@permission(WRITE)
+def way(channel: str) -> Any:
+    """Have a contact way made for a code; the job makes it within a minute."""
+    here = _here()
+    return flask.jsonify(way_view(here.ways.want(channel, actor=current_actor()), here)), 202
 
 
 @blueprint.post("/codes/<channel>/publish")

@@ -12,6 +12,7 @@ from .desk import Desk
 from .planner import Planner
 from .schemas import NAME
 from .staff import StaffList
+from .ways import Ways
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -45,6 +46,11 @@ class LiveCodes:
     def planner(self) -> Planner:
         """How many accounts are needed."""
         return Planner(self.codes, self.settings["per_account"])
+
+    @cached_property
+    def ways(self) -> Ways:
+        """Contact ways of codes."""
+        return Ways(self.brand, self.codes, self.desk)
 
     def poster(self, channel: str) -> bytes:
         """A code's poster as PNG; its QR code is the printed address.

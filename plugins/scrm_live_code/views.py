@@ -9,6 +9,7 @@ from scrm_core.api import execute, iso
 from .codes import Code
 from .service import LiveCodes
 from .staff import Staff
+from .ways import Way
 
 
 def staff_view(staff: Staff, here: LiveCodes) -> dict[str, Any]:
@@ -47,7 +48,16 @@ def code_view(code: Code, here: LiveCodes) -> dict[str, Any]:
 
 def full_code_view(code: Code, here: LiveCodes) -> dict[str, Any]:
     """A code with its staff."""
-    return {**code_view(code, here), "seats": [seat_view(seat) for seat in here.codes.seats(code)]}
+    seats = [seat_view(seat) for seat in here.codes.seats(code)]
+    return {**code_view(code, here), "seats": seats, "contact_way": way_view(here.ways.of(code), here)}
+
+
+def way_view(way: Way | None, here: LiveCodes) -> dict[str, Any] | None:
+    """A code's contact way, or None."""
+    if way is None:
+        return None
+    told = {name: getattr(way, name) for name in ("maker", "config_id", "qr", "state", "note")}
+    return {**told, "users": list(way.users), "at": iso(way.at, here.brand.zone)}
 
 
 def seat_view(seat: Any) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from .schemas import NAME, Settings
 from .sends import SENDER as GROUP_SENDER
 from .sends import GroupGateway
 from .service import Wecom
+from .ways import ContactWays
 
 
 class WecomPlugin(Plugin):
@@ -61,6 +62,8 @@ class WecomPlugin(Plugin):
         SENDER: Sender(CHANNEL, "WeCom welcome 企业微信欢迎语", "welcome_gateway"),
         GROUP_SENDER: Sender(CHANNEL, "WeCom group send 企业群发", "group_gateway"),
     }
+
+    extensions = {"live-code.contact-ways": ("contact_ways",)}
 
     @cached_property
     def wecom(self) -> Wecom:
@@ -92,6 +95,10 @@ class WecomPlugin(Plugin):
     def group_gateway(self) -> Gateway:
         """The sender of group sends; raises Conflict where no secret is set."""
         return GroupGateway(self.brand, self.wecom.api)
+
+    def contact_ways(self) -> ContactWays | None:
+        """What makes contact ways (联系我); None where no secret is set."""
+        return ContactWays(self.wecom.api) if self.settings["secret"] else None
 
     def render_messages(self, batch: MessageBatch) -> Sequence[Rendered | Skipped]:
         """Write the messages of a group send."""

@@ -94,6 +94,22 @@ class Api:
         body = {"chat_id": chat_id, "need_name": 0}
         return chat_of(self.calls.read("externalcontact/groupchat/get", body=body))
 
+    # Contact ways -------------------------------------------------------------
+
+    def contact_way(self, users: Sequence[str], state: str, remark: str) -> tuple[str, str]:
+        """Make a contact way as a QR code (dev:92572); its config id and picture. Never repeated by itself."""
+        body = {"type": 2, "scene": 2, "user": list(users), "state": state, "remark": remark[:30], "is_exclusive": True}
+        told = self.calls.act("externalcontact/add_contact_way", body)
+        config_id, picture = text(told, "config_id"), told.get("qr_code")
+        if not config_id:
+            raise WecomError("externalcontact/add_contact_way: no config_id was answered", kind=SHAPE)
+        return config_id, picture if isinstance(picture, str) else ""
+
+    def change_contact_way(self, config_id: str, users: Sequence[str]) -> None:
+        """Let other members answer a contact way (dev:92572): the list replaces the one before."""
+        body = {"config_id": config_id, "user": list(users)}
+        self.calls.act("externalcontact/update_contact_way", body, repeatable=True)
+
     # Messages -----------------------------------------------------------------
 
     def group_send(self, externals: Sequence[str], content: Mapping[str, Any]) -> tuple[str, frozenset[str]]:

@@ -39,6 +39,7 @@ def test_over_http_each_route_needs_its_permission(scenes):
         ("PUT", "/codes/door/peak", {"peak": 101}, 200),
         ("PUT", "/codes/door/peak", {"peak": 0}, 422),
         ("POST", "/codes/door/publish", {}, 200),
+        ("POST", "/codes/door/way", {}, 409),
         ("POST", "/codes/door/pause", {}, 200),
         ("DELETE", "/codes/door/staff/ann", None, 200),
         ("DELETE", "/staff/ann", None, 200),
@@ -86,6 +87,8 @@ def test_commands_do_the_same(scene: Scene, tmp_path):
     assert scanned(picture.read_bytes()) in run("show", "acme", "door")
     assert "door" in run("list", "acme") and "Ann" in run("staff", "list", "acme")
     assert "1-5 08:00-20:00" in run("show", "acme", "door")
+    run("way", "acme", "door", "--as", "lin", fails=True)
+    assert run("ways", "acme") == "0 contact ways made or changed\n"
     run("pause", "acme", "door", "--note", "rain", "--as", "lin")
     run("seat", "acme", "door", "ann", "--remove", "--as", "lin")
     run("staff", "leave", "acme", "ann", "--as", "lin")

@@ -1,0 +1,171 @@
+"""Contact ways (联系我): codes of a messenger that add a member of staff, made and changed by whoever offers them.
+
+A plugin offers them by the extension point ``live-code.contact-ways``: the name
+of its method that returns a :class:`ContactWays`, or None where it is not set up.
+The job asks it, outside any transaction: nothing of a page or call waits for it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from scrm_core.api import Conflict, ScrmError, TooMany, clean_text, execute, transactional
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+    from .codes import Code, Codes
+    from .desk import Desk
+
+POINT = "live-code.contact-ways"
+MOST_USERS = 100
+"""Members of one contact way (wecom.md section 4)."""
+STUCK_MS = 600_000
+_SELECT = (
+    "SELECT w.code_id, c.code, w.maker, w.config_id, w.qr, w.users, w.state, w.note, w.at FROM live_code_way w "
+    "JOIN live_code_code d ON d.id = w.code_id JOIN channel c ON c.id = d.channel_id "
+)
+
+
+class ContactWays(Protocol):
+    """What a plugin offers. ``TooMany`` means: not done, ask again later; another error is for a person to look at."""
+
+    def make(self, state: str, users: Sequence[str], remark: str) -> tuple[str, str]:
+        """Make a code that adds one of ``users``, with ``state`` in every add; its id, and its picture's address."""
+
+    def change(self, config_id: str, users: Sequence[str]) -> None:
+        """Let these members answer it from now on; twice is as good as once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A code's contact way: ``state`` is wanted, making, made or failed; ``users`` who answers it, as last told."""
+
+    code_id: int
+    channel: str
+    maker: str
+    config_id: str
+    qr: str
+    users: tuple[str, ...]
+    state: str
+    note: str
+    at: int
+
+
+class Ways:
+    """The contact ways of one brand's codes; use it inside ``with brand:``."""
+
+    def __init__(self, brand: Brand, codes: Codes, desk: Desk) -> None:
+        self.brand = brand
+        self.codes = codes
+        self.desk = desk
+
+    def of(self, code: Code) -> Way | None:
+        """A code's contact way, or None."""
+        row = execute(f"{_SELECT}WHERE w.code_id = ?", (code.id,)).fetchone()
+        return None if row is None else Way(*row[:5], tuple(json.loads(row[5])), *row[6:])
+
+    def shown(self, code: Code) -> str:
+        """The picture of a code's contact way for people; empty without one, and while nobody on duty has room."""
+        way = self.of(code)
+        return way.qr if way is not None and way.state == "made" and self.desk.on_duty(code) else ""
+
+    @transactional
+    def want(self, channel: str, *, actor: str) -> Way:
+        """Have a contact way made for a code; the job makes it. One that was made stays as it is.
+
+        Raises NotFound, and Conflict (``no_contact_ways``) where no plugin offers them.
+        """
+        code = self.codes.get(channel)
+        offered = self._offered()
+        if offered is None:
+            raise Conflict("no enabled plugin that makes contact ways is set up; wecom is one", code="no_contact_ways")
+        execute(
+            "INSERT INTO live_code_way (code_id, maker, config_id, qr, users, state, note, actor, at) "
+            "VALUES (?, ?, '', '', '[]', 'wanted', '', ?, ?) ON CONFLICT (code_id) DO UPDATE SET state = 'wanted', "
+            "maker = excluded.maker, note = '', actor = excluded.actor, at = excluded.at "
+            "WHERE live_code_way.state <> 'made'",
+            (code.id, offered[0], clean_text(actor, field="actor", max_length=100), self.brand.now()),
+        )
+        made = self.of(code)
+        assert made is not None
+        return made
+
+    def _offered(self, maker: str = "") -> tuple[str, ContactWays] | None:
+        for name, method in self.brand.extensions(POINT):
+            if maker in ("", name):
+                ways = getattr(self.brand.plugins[name], method)()
+                if ways is not None:
+                    return name, ways
+        return None
+
+    # The job ------------------------------------------------------------------
+
+    def run(self) -> int:
+        """Make what is wanted and change what has other staff on duty; returns how many were made or changed.
+
+        Use it outside transactions.
+        """
+        rows = execute(f"{_SELECT}WHERE d.state = 'live' AND w.state IN ('wanted', 'made') ORDER BY w.id").fetchall()
+        return sum(self._settle(Way(*row[:5], tuple(json.loads(row[5])), *row[6:])) for row in rows)
+
+    def _settle(self, way: Way) -> bool:
+        code = self.codes.get(way.channel)
+        offered = self._offered(way.maker)
+        users = self.desk.on_duty(code)[:MOST_USERS]
+        if offered is None or not code.is_open(self.brand.now()) or not users or set(users) == set(way.users):
+            return False
+        if way.state == "wanted":
+            return self._make(way, code, offered[1], users)
+        try:
+            offered[1].change(way.config_id, users)
+        except ScrmError as problem:
+            self._keep(way, "made", note=str(problem))
+            return False
+        self._keep(way, "made", users=users)
+        return True
+
+    def _make(self, way: Way, code: Code, ways: ContactWays, users: list[str]) -> bool:
+        if not self._claim(way):
+            return False
+        try:
+            config_id, qr = ways.make(code.link, users, code.title)
+        except TooMany as problem:
+            self._keep(way, "wanted", note=str(problem))
+            return False
+        except ScrmError as problem:
+            # It may have been made: a second one could never be told from it, so a person looks first.
+            self._keep(way, "failed", note=str(problem))
+            return False
+        self._keep(way, "made", users=users, made=(config_id, qr))
+        return True
+
+    @transactional
+    def _claim(self, way: Way) -> bool:
+        taken = execute(
+            "UPDATE live_code_way SET state = 'making', at = ? WHERE code_id = ? AND state = 'wanted'",
+            (self.brand.now(), way.code_id),
+        )
+        return bool(taken.rowcount)
+
+    @transactional
+    def _keep(
+        self, way: Way, state: str, *, note: str = "", users: Sequence[str] = (), made: tuple[str, str] = ("", "")
+    ) -> None:
+        config_id, qr = made if made[0] else (way.config_id, way.qr)
+        execute(
+            "UPDATE live_code_way SET state = ?, note = ?, users = ?, config_id = ?, qr = ?, at = ? WHERE code_id = ?",
+            (state, note[:500], json.dumps(list(users or way.users)), config_id, qr, self.brand.now(), way.code_id),
+        )
+
+    def warnings(self) -> Iterator[str]:
+        """Contact ways that somebody has to look at."""
+        for row in execute(f"{_SELECT}WHERE w.note <> '' OR w.state = 'making' ORDER BY w.id").fetchall():
+            channel, state, note, at = row[1], row[6], row[7], row[8]
+            if note:
+                yield f"live code {channel!r}: its contact way ({state}): {note}"
+            elif at + STUCK_MS <= self.brand.now():
+                yield f"live code {channel!r}: nobody knows whether its contact way was made; look, and ask again"

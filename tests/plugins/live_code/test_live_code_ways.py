@@ -1,0 +1,186 @@
+"""Codes as contact ways: of any plugin that offers them, and of WeCom at the simulator, over HTTP both ways."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from live_scene import Scene
+from werkzeug.serving import make_server
+
+from scrm_core.api import Plugin
+from scrm_core.db.bulk import execute
+from scrm_core.errors import Conflict, ScrmError, TooMany
+from scrm_live_code import LiveCodePlugin
+from scrm_wecom import WecomPlugin
+from scrm_wecom.simulator import AppAccount, CallbackTarget, CorpAccount, Limits, Simulator, serve
+
+CORP, SECRET = "ww1436e0e65a779aee", "shop-secret"
+TOKEN = "hJqcu3uJ9Tn2gXPmxx2w9kkCkCE2EPYo"
+AES_KEY = "6qkdMrq68nTKduznJYO1A37W2oEgpkMUvkttRToqhUt"
+
+
+class Messenger(Plugin):
+    """Makes contact ways as the test tells it."""
+
+    name, version, summary, requires_core = "messenger", "1.0", "makes contact ways", ">=0.1.0.dev0,<1"
+    extensions = {"live-code.contact-ways": ("ways",)}
+    fault: ScrmError | None = None
+    asked: list[tuple[str, ...]]
+
+    def ways(self) -> Messenger:
+        self.asked = getattr(self, "asked", [])
+        return self
+
+    def make(self, state: str, users: Any, remark: str) -> tuple[str, str]:
+        self.asked.append(("make", *users))
+        if self.fault is not None:
+            raise self.fault
+        return "way-1", "https://messenger.example/way-1.png"
+
+    def change(self, config_id: str, users: Any) -> None:
+        self.asked.append((config_id, *users))
+        if self.fault is not None:
+            raise self.fault
+
+
+def tick(scene: Scene) -> str:
+    """The job; state and note of the code's contact way."""
+    with scene.brand as brand:
+        brand.plugins["live-code"].keep_ways()
+        found = scene.here.ways.of(scene.here.codes.get("poster-01"))
+    return "" if found is None else f"{found.state} {found.note}".strip()
+
+
+@pytest.fixture
+def offered(scenes) -> Scene:
+    scene = scenes(plugins=(Messenger,), before="\n[plugins.messenger]\n")[0]
+    scene.staff("ann", "ben")
+    scene.code(ann="", ben="")
+    with scene.brand:
+        scene.here.ways.want("poster-01", actor="lin")
+    return scene
+
+
+def test_without_a_plugin_that_makes_them_a_contact_way_is_refused(scene: Scene):
+    scene.staff("ann")
+    scene.code(ann="")
+    with scene.brand, pytest.raises(Conflict) as refused:
+        scene.here.ways.want("poster-01", actor="lin")
+    assert (refused.value.code, tick(scene)) == ("no_contact_ways", "")
+
+
+def test_what_was_not_done_is_asked_again_and_what_nobody_knows_waits_for_a_person(offered: Scene):
+    messenger = offered.brand.plugins["messenger"]
+    messenger.fault = TooMany("later", 60)
+    assert tick(offered) == "wanted later"
+    messenger.fault = Conflict("no whole answer")
+    assert [tick(offered), tick(offered)] == ["failed no whole answer"] * 2
+    assert len(messenger.asked) == 2
+    with offered.brand as brand:
+        (warning,) = brand.plugins["live-code"].brand_warnings()
+        assert "no whole answer" in warning
+        offered.here.ways.want("poster-01", actor="lin")
+    messenger.fault = None
+    assert [tick(offered), tick(offered)] == ["made"] * 2
+    assert len(messenger.asked) == 3
+    messenger.fault = Conflict("no such member")
+    with offered.brand:
+        offered.here.codes.unseat("poster-01", "ben", actor="lin")
+    assert tick(offered) == "made no such member"
+    messenger.fault = None
+    assert (tick(offered), messenger.asked[-1]) == ("made", ("way-1", "ann"))
+
+
+def test_the_page_leads_to_the_contact_way_while_somebody_has_room(offered: Scene):
+    tick(offered)
+    with offered.brand:
+        link = offered.here.codes.get("poster-01").link
+    assert 'href="https://messenger.example/way-1.png"' in offered.open(offered.browser(), f"/l/{link}").text
+    offered.staff("ann", "ben", cap=0)
+    assert "way-1.png" not in offered.open(offered.browser(), f"/l/{link}").text
+
+
+class Whole(Scene):
+    """Acme and its corporation at the simulator."""
+
+    simulator: Simulator
+
+    def scan_way(self, person: str) -> None:
+        """Somebody scans the contact way's own code and adds, and what the worker makes of it."""
+        with self.brand:
+            way = self.here.ways.of(self.here.codes.get("poster-01"))
+        self.simulator.act(CORP, "scan", {"config_id": way.config_id, "person": person})
+        for _ in range(2):
+            with self.brand as brand:
+                brand.plugins["wecom"].work()
+            self.deliver()
+            with self.brand as brand:
+                brand.outreach.drain()
+
+    def members(self) -> list[str]:
+        """Who answers the contact way at the corporation."""
+        (way,) = self.simulator.corp(CORP).contact_ways.values()
+        return sorted(way.users)
+
+
+@pytest.fixture
+def whole(new_installation, deliver, clock) -> Iterator[Whole]:
+    simulator = Simulator(
+        [CorpAccount(CORP, (AppAccount(1_000_002, SECRET),), staff=3, customers=0)],
+        now=clock.now, limits=Limits(dispatch_seconds=0),
+    )  # fmt: skip
+    with serve(simulator) as api:
+        table = (
+            f'\n[plugins.wecom]\ncorp_id = "{CORP}"\ncallback_token = "{TOKEN}"\ncallback_aes_key = "{AES_KEY}"\n'
+            f'secret = "{SECRET}"\napi = "{api.url}"\n[plugins.live-code]\n'
+        )
+        installation = new_installation(
+            plugins=(WecomPlugin, LiveCodePlugin), acme=table, moonco="\n[plugins.live-code]\n"
+        )
+        made = Whole(installation, "acme", deliver)
+        made.simulator = simulator
+        server = make_server("127.0.0.1", 0, made.app, threaded=False)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}/p/acme/wecom/callback"
+        simulator.set_callback(CORP, CallbackTarget(url, TOKEN, AES_KEY))
+        yield made
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_an_add_through_wecom_is_a_lead_with_channel_and_tags_once_and_the_rota_changes_who_answers(whole, clock):
+    whole.staff("staff001", cap=1)
+    whole.staff("staff002")
+    whole.staff("staff003")
+    with whole.brand as brand:
+        brand.tags.define("source", "poster", plan="spring")
+        whole.here.codes.create("poster-00", title="other", actor="lin")
+        brand.channels.create("poster-01", tags=[("source", "poster")])
+        greetings = brand.plugins["wecom"].wecom.greetings
+        greetings.put({"text": "欢迎"}, channel="poster-01")
+        greetings.put({"text": "初次见面"}, channel="poster-01", audience="new")
+    whole.code(staff001="1-5 08:00-12:00", staff002="1-5 12:00-20:00", staff003="backup")
+    with whole.brand:
+        whole.here.ways.want("poster-01", actor="lin")
+    assert (tick(whole), whole.members()) == ("made", ["staff001"])  # Thursday 08:00 in Shanghai
+    whole.scan_way("p500")
+    with whole.brand:
+        (person,) = execute("SELECT contact_id FROM live_code_add").fetchall()
+        leads = execute("SELECT count(*) FROM event WHERE type = 'lead.captured'").fetchone()[0]
+        tags = execute("SELECT count(*) FROM event WHERE type = 'tag.added'").fetchone()[0]
+        channel = whole.brand.contacts.get_by_id(person[0]).lead_channel
+    assert (leads, tags, channel, whole.tags(person[0])) == (1, 1, "poster-01", ["poster"])
+    assert (whole.row()["adds"], whole.taken()) == (1, {"staff001": 1})
+    said = [each["text"] for each in whole.simulator.corp(CORP).effects if each["what"] == "welcome"]
+    assert said == ["初次见面"]
+    # The cap is reached: the backup answers. From noon on the rota has somebody else.
+    assert (tick(whole), whole.members()) == ("made", ["staff003"])
+    clock.set(datetime(2026, 1, 1, 4, 0, tzinfo=UTC))
+    assert (tick(whole), whole.members()) == ("made", ["staff002"])
+    assert len(whole.simulator.corp(CORP).contact_ways) == 1
