@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from scrm_core.api import Conflict, ScrmError, TooMany, clean_text, execute, transactional
 
@@ -55,6 +55,11 @@ class Way:
     at: int
 
 
+def _way(row: tuple[Any, ...]) -> Way:
+    code_id, channel, maker, config_id, qr, users, state, note, at = row
+    return Way(code_id, channel, maker, config_id, qr, tuple(json.loads(users)), state, note, at)
+
+
 class Ways:
     """The contact ways of one brand's codes; use it inside ``with brand:``."""
 
@@ -66,7 +71,7 @@ class Ways:
     def of(self, code: Code) -> Way | None:
         """A code's contact way, or None."""
         row = execute(f"{_SELECT}WHERE w.code_id = ?", (code.id,)).fetchone()
-        return None if row is None else Way(*row[:5], tuple(json.loads(row[5])), *row[6:])
+        return None if row is None else _way(row)
 
     def shown(self, code: Code) -> str:
         """The picture of a code's contact way for people; empty without one, and while nobody on duty has room."""
@@ -110,7 +115,7 @@ class Ways:
         Use it outside transactions.
         """
         rows = execute(f"{_SELECT}WHERE d.state = 'live' AND w.state IN ('wanted', 'made') ORDER BY w.id").fetchall()
-        return sum(self._settle(Way(*row[:5], tuple(json.loads(row[5])), *row[6:])) for row in rows)
+        return sum(self._settle(_way(row)) for row in rows)
 
     def _settle(self, way: Way) -> bool:
         code = self.codes.get(way.channel)
