@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 
 import peewee
 
@@ -26,21 +27,23 @@ class GivenUp(peewee.InternalError):  # type: ignore[misc]
     """A transaction was to be committed in which a statement failed: the database has undone it."""
 
 
+def _chain(exc: BaseException) -> Iterator[BaseException]:
+    """An exception and what it came from, each once: ``raise error from error`` names itself as its own cause."""
+    met: set[int] = set()
+    found: BaseException | None = exc
+    while found is not None and id(found) not in met:
+        met.add(id(found))
+        yield found
+        found = found.__context__ if found.__cause__ is None else found.__cause__
+
+
 def _origin(exc: BaseException) -> BaseException:
-    cause: BaseException = exc
-    while cause.__cause__ is not None or cause.__context__ is not None:
-        cause = cause.__cause__ or cause.__context__  # type: ignore[assignment]
-    return cause
+    *_, origin = _chain(exc)
+    return origin
 
 
 def _sqlstate(exc: BaseException) -> str | None:
-    seen: BaseException | None = exc
-    while seen is not None:
-        state = getattr(seen, "sqlstate", None)
-        if state:
-            return str(state)
-        seen = seen.__cause__ or seen.__context__
-    return None
+    return next((str(state) for each in _chain(exc) if (state := getattr(each, "sqlstate", None))), None)
 
 
 def is_transient(exc: BaseException) -> bool:
@@ -60,11 +63,11 @@ def translate(exc: BaseException) -> ScrmError | None:
     escapes is a bug to be seen. Only what comes from a driver is looked at: the
     words of any other exception may be a customer's.
     """
-    text = str(exc).lower()
     state = _sqlstate(exc)
     driver_fault = isinstance(exc, peewee.DatabaseError | peewee.InterfaceError)  # wrapped by peewee, or its own
     if state is None and not driver_fault and not isinstance(_origin(exc), sqlite3.Error):
         return None
+    text = str(exc).lower()
     # Only SQLite's words count: PostgreSQL's repeat the value that they are about.
     if state == "53100" or (state is None and ("disk is full" in text or "disk i/o error" in text)):
         return StorageFull("the disk that holds this brand's data is full; free space and try again")

@@ -22,11 +22,15 @@ TRACEBACK_CHARS = 8_000
 
 def describe(cause: BaseException) -> tuple[str, str]:
     """A one-line error and a bounded traceback of an exception, safe to store: phones and tokens are masked."""
+    # A plugin's own exception may be the broken part: it is asked for its words, and may raise, or exit, instead.
     try:
         error = f"{type(cause).__name__}: {cause}"
-    except Exception:  # noqa: BLE001  a plugin's own __str__ may be the broken part
+    except BaseException:  # noqa: BLE001
         error = type(cause).__name__
-    trace = "".join(traceback.format_exception(cause, limit=-30))
+    try:
+        trace = "".join(traceback.format_exception(cause, limit=-30))
+    except BaseException:  # noqa: BLE001
+        trace = "".join(traceback.format_tb(cause.__traceback__, limit=-30)) + error
     return _storable(error)[:1_000], _storable(trace)[-TRACEBACK_CHARS:]
 
 
