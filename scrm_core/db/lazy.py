@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 from .router import STATE
+
+# Locks that end with their transaction: taken outside of it they hold nothing.
+_HOLDS = re.compile(r"\bFOR\s+(NO\s+KEY\s+UPDATE|UPDATE|KEY\s+SHARE|SHARE)\b|\bPG_(TRY_)?ADVISORY_|\bSET_CONFIG\b")
+
+
+@functools.lru_cache(maxsize=2_048)
+def _needs(sql: str) -> tuple[bool, bool]:
+    """Whether a statement looks at rows, so that those that wait are to be there, and whether it needs the transaction.
+
+    An INSERT of values and the end of a savepoint look at none. Only a SELECT that holds nothing may stand alone.
+    """
+    text = sql.lstrip().upper()
+    looks = not text.startswith("RELEASE ") and (not text.startswith("INSERT") or "SELECT" in text)
+    return looks, not text.startswith("SELECT") or _HOLDS.search(text) is not None
 
 
 class _Pending(threading.local):
@@ -35,13 +51,15 @@ class LazyTransactions:
         return self._lazy.begin
 
     def before_statement(self, sql: str) -> None:
-        """Begin a waiting transaction before a write; write buffered rows before a read."""
-        reads = sql[:6].upper() == "SELECT" and " FOR UPDATE" not in sql
-        if reads:
-            unit = STATE.unit
-            if unit is not None and unit.pending:
-                unit.flush()
-        elif self._lazy.begin:
+        """Write buffered rows before what could look at them; begin a waiting transaction before all but plain reads.
+
+        Also before a savepoint: what is buffered while it is open was put there in it, and goes when it is undone.
+        """
+        looks, holds = _needs(sql)
+        unit = STATE.unit
+        if looks and unit is not None and unit.pending:
+            unit.flush()
+        if holds and self._lazy.begin:
             self._lazy.begin = False
             self.begin()  # type: ignore[attr-defined]
 

@@ -170,23 +170,30 @@ class _Savepoint:
     and they crowd the cache of prepared ones. Those of one depth never overlap.
     """
 
-    __slots__ = ("_database", "_name")
+    __slots__ = ("_database", "_mark", "_name")
 
     def __init__(self, database: Any, depth: int) -> None:
         self._database, self._name = database, f"depth_{depth}"
 
     def __enter__(self) -> None:
         self._database.open_savepoint(self._name)
+        unit = STATE.unit
+        self._mark = unit.mark() if unit is not None else None
 
     def __exit__(self, exc_type: Any, exc: Any, tb: Any) -> None:
-        if exc_type is None:
-            try:
-                self._database.release_savepoint(self._name)
-            except Exception:
-                self._database.undo_savepoint(self._name)
-                raise
-        else:
-            self._database.undo_savepoint(self._name)
+        if exc_type is not None:
+            self._undo()
+            return
+        try:
+            self._database.release_savepoint(self._name)
+        except Exception:
+            self._undo()
+            raise
+
+    def _undo(self) -> None:
+        if STATE.unit is not None and self._mark is not None:
+            STATE.unit.back_to(self._mark)
+        self._database.undo_savepoint(self._name)
 
 
 class _Atomic:

@@ -3,10 +3,10 @@
 While a plugin handles a batch of events, services put their rows into the
 current :class:`Unit` instead of writing them one by one. The unit writes them
 with one statement per kind before the cursor moves. The transaction begins at
-the first write, so a handler that only computes holds no lock.
+the first write or lock, so a handler that only computes holds none.
 
-Reading while rows are buffered writes them first, so a handler always sees
-what it did.
+Whatever looks at rows writes the buffered ones first, so a handler always sees
+what it did; a savepoint does so too, and what is buffered in it goes with it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 from .router import STATE, current_handle, notify
 
 Flusher = Callable[[list[Any]], None]
+Buffers = dict[Flusher, dict[Hashable, Any]]
 
 
 class Unit:
@@ -26,7 +27,7 @@ class Unit:
     __slots__ = ("_buffers", "_database", "_flushing")
 
     def __init__(self, database: Any) -> None:
-        self._buffers: dict[Flusher, dict[Hashable, Any]] = {}
+        self._buffers: Buffers = {}
         self._database = database
         self._flushing = False
 
@@ -60,6 +61,14 @@ class Unit:
                     flusher([rows[key] for key in sorted(rows)])  # type: ignore[type-var]
         finally:
             self._flushing = False
+
+    def mark(self) -> Buffers:
+        """What waits as a savepoint begins: nothing, but for what a flusher has put there itself."""
+        return {flusher: dict(rows) for flusher, rows in self._buffers.items()}
+
+    def back_to(self, mark: Buffers) -> None:
+        """Forget what was put since ``mark``: its savepoint is undone."""
+        self._buffers = mark
 
     def discard(self) -> None:
         """Forget everything buffered."""
