@@ -60,8 +60,10 @@ class _ThreadState(threading.local):
     depth: int = 0
     appended: bool = False
     unit: Any = None
-    entered: int = 0
     later: list[Callable[[], None]] | None = None
+
+    def __init__(self) -> None:
+        self.inside: list[BrandHandle] = []  # the brands whose blocks are open, outermost first
 
 
 STATE = _ThreadState()
@@ -109,7 +111,7 @@ def in_brand(handle: BrandHandle) -> Iterator[BrandHandle]:
             f"finish it before entering brand {handle.name!r}"
         )
     token = _current.set(handle)
-    STATE.entered += 1
+    STATE.inside.append(handle)
     well = False
     try:
         yield handle
@@ -120,10 +122,10 @@ def in_brand(handle: BrandHandle) -> Iterator[BrandHandle]:
             raise
         raise fault from exc
     finally:
-        STATE.entered -= 1
-        open_still = STATE.entered == 0 and roll_back_left_open()
+        STATE.inside.remove(handle)
+        open_still = not STATE.inside and roll_back_left_open()
         _current.reset(token)
-        if STATE.entered == 0:
+        if not STATE.inside:
             handle.database.leave()
         if open_still and well:
             raise LeftOpen

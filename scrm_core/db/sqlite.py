@@ -311,16 +311,22 @@ class SqliteEngine:
         return "" if aside is None else str(aside)
 
     def opened(self, database: BrandSqlite) -> None:
-        """Note that this thread opens ``database``; close what it used longest ago beyond the bound."""
+        """Note that this thread opens ``database``; close what it used longest ago beyond the bound.
+
+        What one of its brand blocks is about stays: its rows may be on their way while an inner block opens others.
+        """
         order = self._open.order
         with self._lock:
             order[id(database)] = database
             order.move_to_end(id(database))
             held = [len(each) for each in self._threads if each]
         surplus = min(sum(held) - self._keep, len(order) - max(1, self._keep // len(held)))
-        for _ in range(surplus):
-            _, oldest = order.popitem(last=False)
-            if oldest is not database and not oldest.is_closed():
+        if surplus <= 0:
+            return
+        needed = {id(database), *(id(handle.database) for handle in STATE.inside)}
+        for key in [key for key in order if key not in needed][:surplus]:
+            oldest = order.pop(key)
+            if not oldest.is_closed():
                 oldest.close()
 
     def used(self, database: BrandSqlite) -> None:

@@ -234,6 +234,25 @@ def test_one_thread_keeps_as_many_files_as_its_process_may_and_gives_back_what_a
     assert files_open(tmp_path) == set()
 
 
+def test_a_file_whose_rows_are_being_read_stays_open_while_others_are_opened(tmp_path):
+    engine = SqliteEngine(tmp_path, keep=2)
+    for name in "abcd":
+        engine.create(name)
+    with in_brand(engine.handle("a")):
+        execute("CREATE TABLE note (text TEXT)")
+        execute("INSERT INTO note VALUES ('x'), ('y'), ('z')")
+    got = []
+    with in_brand(engine.handle("a")):
+        for (text,) in execute("SELECT text FROM note ORDER BY text"):
+            got.append(text)
+            for name in "bcd":
+                with in_brand(engine.handle(name)):
+                    execute("SELECT 1")
+        assert files_open(tmp_path) == {"a", "d"}
+    assert got == ["x", "y", "z"]
+    engine.close()
+
+
 def test_a_missing_database_is_busy_not_an_empty_new_one(tmp_path):
     engine = SqliteEngine(tmp_path)
     with pytest.raises(Busy), in_brand(engine.handle("ghost")):
