@@ -322,13 +322,23 @@ class Delivery:
         rows = execute(
             _DUE[self.brand.handle.engine == "sqlite"], (now, now + 2_000 * RETRY_SECONDS[-1], self.batch)
         ).fetchall()
+        waiting = set()
         for plugin, event_id, attempts in rows:
-            if plugin in self.brand.plugins and (plugins is None or plugin in plugins):
-                try:
-                    if self.retry(plugin, event_id, attempts):
-                        done.retried += 1
-                except Lost:
-                    continue
+            wanted = plugin in self.brand.plugins and (plugins is None or plugin in plugins)
+            if not wanted or plugin in waiting:
+                continue
+            try:
+                if self.retry(plugin, event_id, attempts):
+                    done.retried += 1
+            except Lost:
+                continue
+            except Exception as exc:
+                if not is_fault(exc):
+                    raise
+                # As with a batch: what this plugin meets costs no other plugin its turn.
+                waiting.add(plugin)
+                done.errors.append(f"{plugin}: {exc}")
+                log.warning("plugin %s, brand %s waits: %s", plugin, self.brand.id, exc)
 
     def retry(self, plugin: str, event_id: int, attempts: int) -> bool:
         """Hand a parked event to its plugin again; True when it went through.
@@ -337,7 +347,8 @@ class Delivery:
         """
         event = eventlog.read_one(event_id)
         handler = self._handlers.get(plugin, {}).get(event.type) if event is not None else None
-        if event is None or handler is None:
+        # A move to another engine parks all that a plugin has not seen: also what it would not have been handed.
+        if event is None or handler is None or (event.backfill and not handler[1]):
             execute("DELETE FROM parked WHERE plugin = ? AND event_id = ?", (plugin, event_id))
             return False
         try:

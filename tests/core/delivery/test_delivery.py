@@ -21,6 +21,7 @@ from scrm_core.delivery import (
     resume_plugin,
     retry_now,
 )
+from scrm_core.errors import Busy
 from scrm_core.eventlog import NewEvent
 from scrm_core.limits import LIMITS
 
@@ -484,3 +485,40 @@ def test_what_is_kept_of_a_failure_shows_no_phone(start):
         (parked,) = parked_events()
     assert "13812345678" not in parked.error + parked.traceback
     assert "138****5678" in parked.error
+
+
+def test_a_plugin_that_meets_a_busy_database_holds_up_no_other_plugins_retries(start, clock):
+    broken = [ValueError("not yet")]
+
+    def stuck(plugin, event):
+        raise broken[0]
+
+    def once(plugin, event):
+        if not tries:
+            tries.append(event.event_id)
+            raise ValueError
+
+    tries: list[int] = []
+    brand = start(counting("a-stuck", stuck), counting("calm", once))
+    append(brand, orders(1))
+    with brand:
+        Delivery(brand).drain()
+        assert {parked.plugin for parked in parked_events()} == {"a-stuck", "calm"}
+        broken[0] = Busy("somebody else's database is away")
+        clock.advance(seconds=RETRY_SECONDS[0])
+        step = Delivery(brand).step()
+        assert step.retried == 1 and [error.split(":")[0] for error in step.errors] == ["a-stuck"]
+        assert [(parked.plugin, parked.attempts) for parked in parked_events()] == [("a-stuck", 1)]
+    assert seen(brand, "calm") == ids(brand)
+
+
+def test_a_parked_event_of_the_past_is_not_handed_to_a_plugin_that_wants_no_history(start, clock):
+    brand = start(counting("present"))
+    append(brand, orders(1, backfill=True))
+    with brand:
+        Delivery(brand).drain()
+        park_hung(brand, "present", ids(brand)[0], 1)  # as a move between engines parks what came before its turn
+        clock.advance(seconds=RETRY_SECONDS[0])
+        assert Delivery(brand).drain().retried == 0
+        assert parked_events() == []
+    assert seen(brand, "present") == []
