@@ -14,6 +14,8 @@ from .router import STATE
 # Locks that end with their transaction: taken outside of it they hold nothing.
 _HOLDS = re.compile(r"\bFOR\s+(NO\s+KEY\s+UPDATE|UPDATE|KEY\s+SHARE|SHARE)\b|\bPG_(TRY_)?ADVISORY_|\bSET_CONFIG\b")
 
+_ENDS = re.compile(r"(COMMIT|END|ABORT|ROLLBACK(?!( WORK| TRANSACTION)?\s+TO\b)|BEGIN|START|PREPARE TRANSACTION)\b")
+
 
 @functools.lru_cache(maxsize=2_048)
 def _needs(sql: str) -> tuple[bool, bool]:
@@ -22,6 +24,8 @@ def _needs(sql: str) -> tuple[bool, bool]:
     An INSERT of values and the end of a savepoint look at none. Only a SELECT that holds nothing may stand alone.
     """
     text = sql.lstrip().upper()
+    if _ENDS.match(text):
+        raise RuntimeError(f"{text[:20]!r} is not for event handlers: their transaction moves the cursor too")
     looks = not text.startswith("RELEASE ") and (not text.startswith("INSERT") or "SELECT" in text)
     return looks, not text.startswith("SELECT") or _HOLDS.search(text) is not None
 
@@ -51,13 +55,15 @@ class LazyTransactions:
         return self._lazy.begin
 
     def before_statement(self, sql: str) -> None:
-        """Write buffered rows before what could look at them; begin a waiting transaction before all but plain reads.
+        """In a delivery: write buffered rows before what looks at rows, begin before all but plain reads.
 
         Also before a savepoint: what is buffered while it is open was put there in it, and goes when it is undone.
         """
-        looks, holds = _needs(sql)
         unit = STATE.unit
-        if looks and unit is not None and unit.pending:
+        if unit is None:
+            return
+        looks, holds = _needs(sql)
+        if looks and unit.pending:
             unit.flush()
         if holds and self._lazy.begin:
             self._lazy.begin = False
