@@ -79,9 +79,5 @@ def _exclusive(handle: BrandHandle) -> Iterator[None]:
         finally:
             os.close(fd)
         return
-    key = f"scrm migrate {handle.schema}"
-    database.execute_sql("SELECT pg_advisory_lock(hashtext(%s))", (key,))
-    try:
+    with database.alone(f"scrm migrate {handle.schema}"):
         yield
-    finally:
-        database.execute_sql("SELECT pg_advisory_unlock(hashtext(%s))", (key,))

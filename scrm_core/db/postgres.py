@@ -265,6 +265,29 @@ class BrandPostgres(LazyTransactions, PooledPostgresqlDatabase):  # type: ignore
             cursor.executemany(sql, rows)
             return int(cursor.rowcount)
 
+    @contextlib.contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Hold a lock of the server for longer than a transaction; raises a fault when another has it for too long.
+
+        On a connection of its own, in a transaction: behind a transaction pooler a session's lock is given back on
+        another connection than it was taken on, and stays.
+        """
+        import psycopg
+
+        conn = None
+        try:
+            try:
+                conn = psycopg.connect(self.database, connect_timeout=5, application_name="scrm", **_HERE)
+                conn.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+                conn.execute(f"SET LOCAL lock_timeout = {LIMITS.busy_ms}")
+                conn.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (name,))
+            except psycopg.Error as exc:
+                raise peewee.OperationalError(str(exc)) from exc
+            yield
+        finally:
+            if conn is not None:
+                conn.close()
+
     def _heal(self) -> None:
         # One dead connection means the server went away: the idle ones are dead as well.
         conn = self._state.conn

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import peewee
 import pytest
 
-from scrm_core.db import in_brand
+from scrm_core import limits
+from scrm_core.db import in_brand, postgres
 from scrm_core.db.bulk import execute
 from scrm_core.db.migrations import CORE_MIGRATIONS, migrate, pending
-from scrm_core.errors import NewerSchema
+from scrm_core.errors import Busy, NewerSchema
+from scrm_core.installation import Installation
 from scrm_core.models import CORE_MODELS
 
 
@@ -114,3 +117,30 @@ def test_money_cannot_become_a_fraction_in_sqlite(brand, engine):
             "INSERT INTO orders (uid, source, number, platform, matched_by, status, paid_minor, items, valid, "
             "digest, created_at, updated_at) VALUES ('o', 's', '1', '', '', 'paid', '19.99', 0, 1, 'd', 1, 1)"
         )
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("pooler", [False, True])
+def test_one_migrates_at_a_time_by_a_lock_that_no_connection_of_the_pool_holds(
+    installation, clock, tmp_path, monkeypatch, pooler
+):
+    """A transaction pooler gives it back on another connection: the lock of the first would stay, and nobody migrate."""
+    pooled = Installation(replace(installation.config, transaction_pooler=pooler), clock=clock)
+    (tmp_path / "0001_looks.py").write_text(
+        "def up(migrator, db):\n"
+        "    locks = \"SELECT pid = pg_backend_pid() FROM pg_locks WHERE locktype = 'advisory' AND database = \"\n"
+        "    locks += '(SELECT oid FROM pg_database WHERE datname = current_database())'\n"
+        "    assert db.execute_sql(locks).fetchall() == [(False,)]\n"
+    )
+    try:
+        acme, moonco = pooled.brand("acme"), pooled.brand("moonco")
+        with acme.handle.database.alone("scrm migrate moonco"):  # moonco's turn is nobody else's
+            monkeypatch.setattr(postgres, "LIMITS", limits.Limits(busy_ms=50))
+            with pytest.raises(Busy), moonco:
+                migrate(moonco.handle, "looks", tmp_path)
+        assert migrate(acme.handle, "looks", tmp_path) == ["0001_looks"]
+        for brand in (acme, moonco):
+            with brand:
+                execute("DROP TABLE IF EXISTS migration_looks")
+    finally:
+        pooled.close()
