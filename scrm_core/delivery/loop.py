@@ -259,7 +259,7 @@ class Delivery:
             if whole and unit.untouched:
                 return True
             unit.flush()
-            self._move(plugin, position, end, 0 if events else failures)
+            self._move(plugin, position, end, failures, 0 if events else failures)
         return False
 
     def _call(self, plugin: str, events: Sequence[LoggedEvent]) -> None:
@@ -282,10 +282,10 @@ class Delivery:
         finally:
             self.running = None
 
-    def _move(self, plugin: str, before: Position, after: Position, failures: int) -> None:
+    def _move(self, plugin: str, before: Position, after: Position, failed: int, failures: int) -> None:
         changed = execute(
             "UPDATE plugin_cursor SET xid = ?, event_id = ?, failures = ?, updated_at = ? "
-            "WHERE plugin = ? AND xid = ? AND event_id = ? AND state = 'active'",
+            "WHERE plugin = ? AND xid = ? AND event_id = ? AND failures = ? AND state = 'active'",
             (
                 str(after.xid),
                 after.event_id,
@@ -294,6 +294,7 @@ class Delivery:
                 plugin,
                 str(before.xid),
                 before.event_id,
+                failed,
             ),
         )
         if changed.rowcount != 1:
@@ -311,7 +312,7 @@ class Delivery:
                 "ON CONFLICT (plugin, event_id) DO NOTHING",
                 (plugin, event.position.event_id, now + RETRY_SECONDS[0] * 1000, error, trace, now, now),
             )
-            self._move(plugin, position, event.position, failures)
+            self._move(plugin, position, event.position, failures - 1, failures)
             if failures >= LIMITS.breaker_failures:
                 pause_plugin(self.brand, plugin, f"{failures} events in a row failed; the last: {error}")
         log.error("plugin %s, brand %s: event %s parked: %s", plugin, self.brand.id, event.position.event_id, error)

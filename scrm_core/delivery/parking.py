@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..db import transactional
 from ..db.bulk import execute
 from ..limits import LIMITS
 from ..values.masking import scrub
@@ -97,31 +98,40 @@ def discard(plugin: str, event_ids: Iterable[int]) -> int:
     return count
 
 
+_AHEAD = {
+    "sqlite": "event_id < ?",
+    "postgresql": "(xid::xid8, event_id) < (SELECT event.xid, event.id FROM event WHERE event.id = ?)",
+}
+
+
+@transactional
 def park_hung(brand: Brand, plugin: str, event_id: int, seconds: float) -> None:
     """Park an event whose handler did not return; called after its process was ended.
 
-    It counts as a failure in a row like any other.
+    It counts as a failure in a row like any other. Another worker may have met
+    the event meanwhile: one that it has handled is not parked, and one that handles
+    it now does not get past, because the count is part of the cursor's compare-and-set.
     """
     now = brand.now()
+    error = f"hung: the handler did not return within {seconds:.0f} s; its process was ended"
+    next_at = now + RETRY_SECONDS[0] * 1000
+    again = execute(
+        "UPDATE parked SET attempts = attempts + 1, next_at = ?, error = ?, updated_at = ?, "
+        "state = CASE WHEN attempts + 1 >= ? THEN 'held' ELSE 'retry' END WHERE plugin = ? AND event_id = ?",
+        (next_at, error, now, LIMITS.park_attempts, plugin, event_id),
+    ).rowcount
+    ahead = "" if again else f" AND {_AHEAD[brand.handle.engine]}"
     row = execute(
-        "UPDATE plugin_cursor SET failures = failures + 1, updated_at = ? WHERE plugin = ? RETURNING failures",
-        (now, plugin),
+        f"UPDATE plugin_cursor SET failures = failures + 1, updated_at = ? WHERE plugin = ?{ahead} RETURNING failures",
+        (now, plugin) if again else (now, plugin, event_id),
     ).fetchone()
-    if row is not None and row[0] >= LIMITS.breaker_failures:
+    if row is None:
+        return
+    if row[0] >= LIMITS.breaker_failures:
         pause_plugin(brand, plugin, f"{row[0]} events in a row failed; the last handler hung")
-    execute(
-        "INSERT INTO parked (plugin, event_id, attempts, state, next_at, error, traceback, created_at, "
-        "updated_at) VALUES (?, ?, 1, 'retry', ?, ?, '', ?, ?) ON CONFLICT (plugin, event_id) DO UPDATE "
-        "SET attempts = parked.attempts + 1, next_at = excluded.next_at, error = excluded.error, "
-        "state = CASE WHEN parked.attempts + 1 >= ? THEN 'held' ELSE 'retry' END, "
-        "updated_at = excluded.updated_at",
-        (
-            plugin,
-            event_id,
-            now + RETRY_SECONDS[0] * 1000,
-            f"hung: the handler did not return within {seconds:.0f} s; its process was ended",
-            now,
-            now,
-            LIMITS.park_attempts,
-        ),
-    )
+    if not again:
+        execute(
+            "INSERT INTO parked (plugin, event_id, attempts, state, next_at, error, traceback, created_at, "
+            "updated_at) VALUES (?, ?, 1, 'retry', ?, ?, '', ?, ?)",
+            (plugin, event_id, next_at, error, now, now),
+        )

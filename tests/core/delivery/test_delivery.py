@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import peewee as pw
 import pytest
 
@@ -104,6 +106,15 @@ def seen(brand, plugin: str) -> list[int]:
 def ids(brand) -> list[int]:
     with brand:
         return [row[0] for row in execute("SELECT id FROM event ORDER BY id").fetchall()]
+
+
+def park_behind(brand, plugin: str, event_id: int) -> None:
+    """As a move between engines parks what a plugin has not seen of the events before its place."""
+    execute(
+        "INSERT INTO parked (plugin, event_id, attempts, state, next_at, error, traceback, created_at, updated_at) "
+        "VALUES (?, ?, 0, 'retry', 0, '', '', 0, 0)",
+        (plugin, event_id),
+    )
 
 
 def test_every_enabled_plugin_sees_each_event_once_and_the_other_brand_none(start):
@@ -226,7 +237,7 @@ def test_a_poison_event_is_held_after_its_attempts_and_can_be_retried_or_discard
         assert retry_now(brand, "fussy", [parked.event_id]) == 1
         delivery.drain()
         assert parked_events() == []
-        park_hung(brand, "fussy", parked.event_id, 30)
+        park_behind(brand, "fussy", parked.event_id)
         assert discard("fussy", [parked.event_id]) == 1
         assert parked_events() == []
     assert seen(brand, "fussy") == ids(brand)
@@ -397,6 +408,49 @@ def test_an_event_parked_beforehand_because_its_handler_hung_is_passed_by(start)
     assert seen(brand, "calm") == [i for i in ids(brand) if i != hung]
 
 
+def test_an_event_that_another_worker_handled_after_its_handler_hung_is_not_handed_out_again(start, clock):
+    brand = start(counting("calm"))
+    append(brand, orders(3))
+    with brand:
+        Delivery(brand).drain()  # whoever took over at once, before the note of the ended process is read
+        park_hung(brand, "calm", ids(brand)[1], 30)
+        clock.advance(seconds=RETRY_SECONDS[0])
+        Delivery(brand).drain()
+        assert parked_events() == [] and read_cursors()[0].failures == 0
+    assert seen(brand, "calm") == ids(brand)
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_an_event_that_is_parked_while_another_worker_handles_it_is_handled_once(start, clock, writes):
+    handled: list[int] = []
+
+    def on_order(self, event):
+        if not handled:
+
+            def park() -> None:
+                with brand:
+                    park_hung(brand, "late", event.event_id, 30)
+
+            thread = threading.Thread(target=park)
+            thread.start()
+            thread.join()
+        handled.append(event.event_id)
+        if writes:
+            CounterSeen.create(plugin="late", event_id=event.event_id)
+
+    kind = type("Late", (counting("late"),), {"name": "late", "on_order": hookimpl(on_order)})
+    brand = start(kind)
+    append(brand, orders(1))
+    with brand:
+        Delivery(brand).drain()
+        assert seen(brand, "late") == []
+        clock.advance(seconds=RETRY_SECONDS[0])
+        Delivery(brand).drain()
+        assert parked_events() == []
+    assert len(handled) == 2  # the first time was undone
+    assert seen(brand, "late") == ids(brand) * writes
+
+
 def test_a_plugin_that_only_computes_takes_no_lock_and_its_cursor_still_moves(start, engine):
     depths = []
 
@@ -517,7 +571,7 @@ def test_a_parked_event_of_the_past_is_not_handed_to_a_plugin_that_wants_no_hist
     append(brand, orders(1, backfill=True))
     with brand:
         Delivery(brand).drain()
-        park_hung(brand, "present", ids(brand)[0], 1)  # as a move between engines parks what came before its turn
+        park_behind(brand, "present", ids(brand)[0])
         clock.advance(seconds=RETRY_SECONDS[0])
         assert Delivery(brand).drain().retried == 0
         assert parked_events() == []
