@@ -45,7 +45,7 @@ class Limits:
     receipt_hours: int = _limit(72, "hours", "a sent message waits for its receipt before it is unknown")
     park_attempts: int = _limit(8, "attempts", "a parked event before it stays for a person")
     breaker_failures: int = _limit(5, "events in a row", "failures that pause a plugin for a brand")
-    open_brands: int = _limit(128, "files per process", "SQLite brand files kept open, shared by its threads")
+    open_brands: int = _limit(100, "files per process", "SQLite brand files kept open, shared by its threads")
     busy_ms: int = _limit(5_000, "ms", "waiting for a locked database before 503")
     pg_connections: int = _limit(20, "connections per process", "the PostgreSQL pool")
     idempotency_days: int = _limit(7, "days", "an answer kept for its Idempotency-Key")

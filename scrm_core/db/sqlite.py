@@ -32,6 +32,9 @@ CHECKPOINT_PAGES = 4_000
 """Pages (16 MB) of the write-ahead log before they are copied into the file: each page once for many writes."""
 
 
+_FEWEST = 2
+"""Files that a thread may have open however many the others have."""
+
 _SUFFIXES = ("", "-wal", "-shm", "-lock", "-migrate")
 _sync = getattr(os, "fdatasync", os.fsync)
 
@@ -224,6 +227,7 @@ class SqliteEngine:
         self._handles: dict[str, BrandHandle] = {}
         self._lock = threading.Lock()
         self._threads: WeakSet[_Files] = WeakSet()
+        self._crowded = False
         self._open = _Open(self._threads, self._lock)
 
     def handle(self, brand: str) -> BrandHandle:
@@ -311,28 +315,40 @@ class SqliteEngine:
         return "" if aside is None else str(aside)
 
     def opened(self, database: BrandSqlite) -> None:
-        """Note that this thread opens ``database``; close what it used longest ago beyond the bound.
-
-        What one of its brand blocks is about stays: its rows may be on their way while an inner block opens others.
-        """
+        """Note that this thread opens ``database``; close what it used longest ago beyond the bound."""
         order = self._open.order
         with self._lock:
             order[id(database)] = database
             order.move_to_end(id(database))
-            held = [len(each) for each in self._threads if each]
-        surplus = min(sum(held) - self._keep, len(order) - max(1, self._keep // len(held)))
-        if surplus <= 0:
-            return
-        needed = {id(database), *(id(handle.database) for handle in STATE.inside)}
-        for key in [key for key in order if key not in needed][:surplus]:
+            others = sum(len(each) for each in self._threads) - len(order)
+        self._crowded = others + len(order) > self._keep
+        if self._crowded:
+            # Whoever has more gives it back when next used; until then this thread makes do with what is left.
+            self._keep_at_most(max(_FEWEST, self._keep - others))
+
+    def used(self, database: BrandSqlite) -> None:
+        """Note that this thread has done something with ``database`` just now; above its part it closes some others."""
+        order = self._open.order
+        if id(database) in order:
+            order.move_to_end(id(database))
+        if self._crowded and len(order) > _FEWEST:
+            with self._lock:
+                held = [len(each) for each in self._threads if each]
+            self._crowded = sum(held) > self._keep
+            if self._crowded:
+                self._keep_at_most(max(_FEWEST, self._keep // len(held)))
+
+    def _keep_at_most(self, count: int) -> None:
+        """Close what this thread used longest ago.
+
+        What one of its brand blocks is about stays: its rows may be on their way while an inner block opens others.
+        """
+        order = self._open.order
+        needed = {next(reversed(order)), *(id(handle.database) for handle in STATE.inside)}
+        for key in [key for key in order if key not in needed][: max(0, len(order) - count)]:
             oldest = order.pop(key)
             if not oldest.is_closed():
                 oldest.close()
-
-    def used(self, database: BrandSqlite) -> None:
-        """Note that this thread has done something with ``database`` just now."""
-        if id(database) in self._open.order:
-            self._open.order.move_to_end(id(database))
 
     def close(self) -> None:
         """Close this thread's connections."""

@@ -212,23 +212,27 @@ def files_open(folder):
 
 
 def test_one_thread_keeps_as_many_files_as_its_process_may_and_gives_back_what_another_needs(tmp_path):
-    engine = SqliteEngine(tmp_path, keep=6)
+    engine = SqliteEngine(tmp_path, keep=12)
 
-    def visit(*names):
+    def visit(names):
         for name in names:
             engine.create(name)
             with in_brand(engine.handle(name)):
                 execute("SELECT 1")
 
-    visit("a", "b", "c", "d", "e", "f")
-    assert files_open(tmp_path) == set("abcdef")
-    visit("a", "g")  # a was used last but one, b longest ago
-    assert files_open(tmp_path) == set("acdefg")
+    visit("abcdefghijkl")
+    assert files_open(tmp_path) == set("abcdefghijkl")
+    visit("am")  # a was used last, b longest ago
+    assert files_open(tmp_path) == set("acdefghijklm")
     with ThreadPoolExecutor(1) as other:
-        other.submit(visit, "p", "q", "r", "s").result()
-        assert files_open(tmp_path) == set("acdefg") | set("qrs")  # its part is three
-        visit("h")
-        assert files_open(tmp_path) == set("agh") | set("qrs")
+        other.submit(visit, "pqrst").result()
+        assert files_open(tmp_path) == set("acdefghijklm") | set("st")  # nothing is left: it makes do with two
+        visit("a")
+        assert files_open(tmp_path) == set("ijklma") | set("st")  # half of twelve
+        other.submit(visit, "uvwx").result()
+        assert files_open(tmp_path) == set("ijklma") | set("stuvwx")
+        other.submit(visit, "y").result()
+        assert files_open(tmp_path) == set("ijklma") | set("tuvwxy")
         other.submit(engine.close).result()
     engine.close()
     assert files_open(tmp_path) == set()
@@ -236,7 +240,7 @@ def test_one_thread_keeps_as_many_files_as_its_process_may_and_gives_back_what_a
 
 def test_a_file_whose_rows_are_being_read_stays_open_while_others_are_opened(tmp_path):
     engine = SqliteEngine(tmp_path, keep=2)
-    for name in "abcd":
+    for name in "abcdefg":
         engine.create(name)
     with in_brand(engine.handle("a")):
         execute("CREATE TABLE note (text TEXT)")
@@ -245,10 +249,10 @@ def test_a_file_whose_rows_are_being_read_stays_open_while_others_are_opened(tmp
     with in_brand(engine.handle("a")):
         for (text,) in execute("SELECT text FROM note ORDER BY text"):
             got.append(text)
-            for name in "bcd":
+            for name in "bcdefg":
                 with in_brand(engine.handle(name)):
                     execute("SELECT 1")
-        assert files_open(tmp_path) == {"a", "d"}
+        assert files_open(tmp_path) == set("ag")
     assert got == ["x", "y", "z"]
     engine.close()
 

@@ -165,7 +165,7 @@ def test_a_batch_above_the_limit_is_refused_whole(api):
 
 
 def broken(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    def save(self, name, expression):
+    def save(self, name, expression, *, actor):
         raise error
 
     monkeypatch.setattr(Segments, "save", save)
