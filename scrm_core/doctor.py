@@ -20,7 +20,7 @@ import peewee
 
 from . import eventlog
 from .brands import Brand
-from .config import BrandConfig, load_brand
+from .config import BrandConfig, ProjectConfig, load_brand
 from .db.bulk import execute
 from .db.migrations import CORE_MIGRATIONS, pending
 from .delivery import parked_counts, read_cursors
@@ -49,6 +49,8 @@ def examine(installation: Installation, *, deep: bool = False) -> Iterator[Findi
     """Every finding, as it is made. ``deep`` also reads every page of SQLite files."""
     yield _disk(installation.config.data_dir)
     yield _address(installation.config.base_url)
+    if installation.config.queue_url:
+        yield _queue(installation.config)
     candidates = installation.loader.candidates()
     configs: list[BrandConfig] = []
     for brand_id in installation.brand_ids():
@@ -89,6 +91,17 @@ def _address(base_url: str) -> Finding:
         remedy = "before anything is printed or sent: set base_url in scrm.toml to the public address"
         return Finding("base_url", WARNING, f"{base_url} in links and QR codes is of use to this machine alone", remedy)
     return Finding("base_url", OK, f"links and QR codes begin with {base_url}")
+
+
+def _queue(config: ProjectConfig) -> Finding:
+    """Redis only saves time: without it a sweep finds the events."""
+    from .jobs import redis_problem
+
+    problem = redis_problem(config)
+    if problem:
+        found = f"Redis does not answer, events are found about a second late: {problem}"
+        return Finding("queue", WARNING, found, "start it, or correct queue_url in scrm.toml")
+    return Finding("queue", OK, "Redis answers")
 
 
 def _plugins(
@@ -148,7 +161,7 @@ def _brand(installation: Installation, config: BrandConfig, deep: bool) -> Itera
     brand = Brand(replace(config, plugins={}), installation, installation.engine.handle(config.id), {})
     try:
         if not installation.engine.exists(config.id):
-            yield Finding(place, FAILED, "no database yet", "run: scrm migrate")
+            yield _missing(installation, config.id)
             return
         waiting = pending(brand.handle, "core", CORE_MIGRATIONS)
         if waiting:
@@ -157,16 +170,34 @@ def _brand(installation: Installation, config: BrandConfig, deep: bool) -> Itera
         with brand:
             yield from _database(brand, deep)
             yield from _delivery(brand, config)
+            yield from _outreach(brand)
             yield from _sums(brand)
             yield from _partners(brand)
             yield from _jobs(brand, config)
     except (ScrmError, peewee.PeeweeException) as exc:
-        yield Finding(place, FAILED, str(exc), "see docs/operations.md")
+        away = isinstance(exc, peewee.OperationalError) and not installation.config.sqlite
+        remedy = "start the server, or correct database_url in scrm.toml" if away else "see docs/operations.md"
+        yield Finding(place, FAILED, " ".join(str(exc).split()), remedy)
+
+
+def _missing(installation: Installation, brand_id: str) -> Finding:
+    place = f"brand {brand_id}"
+    left = installation.config.data_dir / f"{brand_id}.db"
+    if installation.config.sqlite or not left.is_file():
+        return Finding(place, FAILED, "no database yet", "run: scrm migrate")
+    # scrm.toml was changed before the brand was moved: migrating would begin anew beside all its customers.
+    found = f"no database yet in {installation.engine.place(brand_id)}, but {left} is there"
+    remedy = f"name its folder in scrm.toml again (database_url), then: scrm move {brand_id} --to URL; "
+    return Finding(place, FAILED, found, remedy + "scrm migrate would make an empty brand")
 
 
 def _configured(installation: Installation, config: BrandConfig) -> Iterator[Finding]:
     """What keeps the brand from being served though its plugins can be imported, or soon will: they say it."""
-    if installation.engine.exists(config.id):
+    try:
+        there = installation.engine.exists(config.id)
+    except peewee.PeeweeException:
+        return  # the database is away, as was said
+    if there:
         problem = installation.problem(config.id)
         for each in problem.problems if problem is not None else ():
             yield Finding(f"brand {config.id}", FAILED, each, "correct it: scrm run does not start with it")
@@ -209,6 +240,12 @@ def _delivery(brand: Brand, config: BrandConfig) -> Iterator[Finding]:
             yield Finding(place, OK, f"{behind:,} events wait")
         if count:
             yield Finding(place, WARNING, f"{count:,} events are parked", f"see: scrm events {brand.id} parked")
+
+
+def _outreach(brand: Brand) -> Iterator[Finding]:
+    if reason := brand.outreach.stopped():
+        remedy = f"look at: scrm outreach runs {brand.id}; then: scrm outreach go-on {brand.id}"
+        yield Finding(f"brand {brand.id}, outreach", WARNING, f"nothing is sent: {reason}", remedy)
 
 
 _WRONG_CONTACTS = """

@@ -184,6 +184,17 @@ def _redis_pool(config: ProjectConfig, seconds: float) -> Any:
     return ConnectionPool.from_url(config.queue_url, socket_timeout=seconds, socket_connect_timeout=seconds)
 
 
+def redis_problem(config: ProjectConfig) -> str:
+    """Why the queue's Redis does not answer within a second, in words without its password; empty when it does."""
+    from redis import Redis, RedisError
+
+    try:
+        Redis(connection_pool=_redis_pool(config, 1)).ping()
+    except RedisError as exc:
+        return str(exc)
+    return ""
+
+
 def redis_wake(config: ProjectConfig) -> Callable[[str], object]:
     """A function that puts a wake-up for a brand into the Redis queue; it gives up within a second."""
     huey = RedisHuey("scrm", connection_pool=_redis_pool(config, 0.5), results=False)

@@ -63,10 +63,10 @@ def move(installation: Installation, brand_id: str, url: str, *, replace: bool =
     here, there = installation.engine, engine_of(config)
     source = _there(installation, brand_id)
     try:
-        if here.place(brand_id) == there.place(brand_id):
-            raise Conflict(f"brand {brand_id!r} is in {here.place(brand_id)} already", code="move")
         source.hold()
         _not_sealed(source)
+        if here.place(brand_id) == there.place(brand_id):
+            raise Conflict(f"brand {brand_id!r} is in {here.place(brand_id)} already", code="move")
         copied = _arrive(installation, source, there, brand_id, replace, _note(installation, brand_id, "brand.move"))
         source.seal(there.place(brand_id))
         source.commit()
@@ -150,7 +150,7 @@ def _there(installation: Installation, brand_id: str) -> Store:
     """The brand's database here; raises NotFound when there is none."""
     installation.brand_file(brand_id)
     if not installation.engine.exists(brand_id):
-        raise NotFound(f"brand {brand_id!r} has no tables in {installation.engine.place(brand_id)}")
+        raise NotFound(f"brand {brand_id!r} has no tables in {installation.engine.place(brand_id)}; run: scrm migrate")
     return _store(installation.engine, brand_id)
 
 
@@ -165,7 +165,11 @@ def _store(engine: Any, brand_id: str) -> Store:
 def _not_sealed(store: Store) -> None:
     place = sealed(store)
     if place:
-        raise Conflict(f"this brand has moved from {store.where} to {place}", code="move")
+        raise Conflict(
+            f"this brand has moved from {store.where} to {place}: name that database in scrm.toml (database_url), "
+            "or take the brand back with `scrm move BRAND --cancel`",
+            code="move",
+        )
 
 
 def _arrive(

@@ -39,6 +39,8 @@ def test_a_brand_is_moved_and_taken_back_by_command(scene, scrm):
     assert "postgres@" not in told["target"]
     assert "has moved to" in scrm("brand", "check", "acme", code=1)
     assert "has moved from" in scrm("move", "acme", "--to", scene.there, code=1)
+    way_back = scrm("move", "acme", "--to", scene.here, "--replace", code=1)
+    assert "has moved from" in way_back and "--cancel" in way_back and "database_url" in way_back
     assert "goes on here" in scrm("move", "acme", "--cancel")
     assert "no errors" in scrm("brand", "check", "acme")
     assert "--to" in scrm("move", "acme", code=2)
@@ -58,3 +60,21 @@ def test_a_brand_is_backed_up_and_restored_by_command(scene, scrm):
     scrm("outreach", "go-on", "acme")
     assert "restored from" not in scrm("outreach", "runs", "acme")
     assert "this project has: acme, moonco" in scrm("backup", "nobody", scene.root / "n.db", code=3)
+
+
+@pytest.mark.usefixtures("doctor_of_data")
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # the files lie where they lay
+def test_doctor_points_at_the_file_of_a_brand_that_was_not_moved_yet(scene, scrm):
+    scene.fill()
+    scrm("move", "acme", "--to", scene.there)
+    scene.open(scene.there)
+
+    def found(brand):
+        findings = json.loads(scrm("doctor", "--json", code=1))
+        return [each for each in findings if each["place"] == f"brand {brand}" and each["state"] == "failed"]
+
+    assert found("acme") == []
+    (missing,) = found("moonco")
+    assert "no database yet" in missing["found"] and "moonco.db" in missing["found"]
+    assert "scrm move moonco" in missing["remedy"]
+    assert "no tables" in (refused := scrm("backup", "moonco", scene.root / "n.db", code=3)) and "scrm migrate" in refused

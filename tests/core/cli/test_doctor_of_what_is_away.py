@@ -1,0 +1,55 @@
+"""``scrm doctor`` when the database or Redis is away, and when a person has stopped what is sent."""
+
+from __future__ import annotations
+
+import pytest
+
+from scrm_core.cli.codes import REFUSED
+
+pytestmark = pytest.mark.usefixtures("doctor_of_data")
+
+NOBODY = "127.0.0.1:1"  # no server listens on port 1
+
+
+def with_line(cli, key, value):
+    """scrm.toml says ``key = value`` and nothing else of that key."""
+    file = cli.folder / "scrm.toml"
+    lines = [line for line in file.read_text("utf-8").splitlines() if not line.startswith(key)]
+    file.write_text("\n".join([f'{key} = "{value}"', *lines]) + "\n", "utf-8")
+
+
+def of(findings, place):
+    return [(each["state"], each["found"], each["remedy"]) for each in findings if each["place"] == place]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # the file names a database that is nowhere
+def test_a_database_that_is_away_is_a_finding_of_each_brand_and_the_rest_is_told(cli):
+    with_line(cli, "database_url", f"postgresql://someone:hush@{NOBODY}/shop")
+    findings = cli.json("doctor", code=REFUSED)
+    for brand in ("acme", "moonco"):
+        ((state, found, remedy),) = of(findings, f"brand {brand}")
+        assert state == "failed" and "connection" in found
+        assert "database_url" in remedy
+    assert of(findings, "disk")
+    assert "hush" not in str(findings)
+
+
+def test_a_redis_that_is_away_is_a_warning_for_events_go_on_without_it(cli):
+    assert of(cli.json("doctor"), "queue") == []
+    with_line(cli, "queue_url", f"redis://:hush@{NOBODY}/0")
+    findings = cli.json("doctor")
+    ((state, found, remedy),) = of(findings, "queue")
+    assert state == "warning" and "does not answer" in found
+    assert "queue_url" in remedy
+    assert "hush" not in str(findings)
+
+
+def test_the_emergency_switch_is_a_warning_of_its_brand_until_a_person_releases_it(cli):
+    cli("outreach", "stop", "acme", "--reason", "wrong price")
+    findings = cli.json("doctor")
+    ((state, found, remedy),) = of(findings, "brand acme, outreach")
+    assert state == "warning" and "wrong price" in found
+    assert remedy == "look at: scrm outreach runs acme; then: scrm outreach go-on acme"
+    assert of(findings, "brand moonco, outreach") == []
+    cli("outreach", "go-on", "acme")
+    assert of(cli.json("doctor"), "brand acme, outreach") == []
