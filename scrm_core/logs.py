@@ -14,6 +14,9 @@ from typing import TextIO
 from .clock import iso
 from .values.masking import scrub
 
+REDIS_AWAY_SECONDS = 60
+"""Between two lines of the log that say that Redis is away."""
+
 
 class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
@@ -37,6 +40,29 @@ class _Plain(logging.Formatter):
         return scrub(super().format(record))
 
 
+class _RedisAway(logging.Filter):
+    """huey tells of a Redis that is away several times a second, with a traceback; one line a minute is enough.
+
+    Nothing is lost meanwhile: a sweep finds the events.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if not record.name.startswith("huey.") or type(error).__module__.partition(".")[0] != "redis":
+            return True
+        if 0 <= record.created - self._told < REDIS_AWAY_SECONDS:
+            return False
+        self._told = record.created
+        record.msg = "Redis does not answer, events are found about a second late (queue_url in scrm.toml): %s"
+        record.args, record.exc_info = (error,), None
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return True
+
+
 def configure(stream: TextIO | None = None, level: int = logging.INFO, *, plain: bool = False) -> None:
     """Send the log of this process to ``stream`` (default standard error), replacing earlier settings.
 
@@ -45,6 +71,7 @@ def configure(stream: TextIO | None = None, level: int = logging.INFO, *, plain:
     target = stream if stream is not None else sys.stderr
     handler = logging.StreamHandler(target)
     handler.setFormatter(_Plain() if plain or target.isatty() else _JsonLines())
+    handler.addFilter(_RedisAway())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

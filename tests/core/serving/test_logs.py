@@ -7,6 +7,7 @@ import json
 import logging
 
 import pytest
+import redis
 
 from scrm_core import logs
 
@@ -51,3 +52,29 @@ def test_a_terminal_gets_plain_lines(log_to):
     logging.getLogger("scrm.test").warning("to +8613800138000")
     assert "WARNING scrm.test: to" in stream.getvalue()
     assert "13800138000" not in stream.getvalue()
+
+
+def test_a_redis_that_is_away_is_one_line_a_minute_and_names_its_setting(log_to):
+    stream = log_to(io.StringIO())
+
+    def told(second, error, logger="huey.consumer.Worker"):
+        before = len(stream.getvalue().splitlines())
+        try:
+            raise error
+        except type(error) as exc:
+            caught = (type(exc), exc, exc.__traceback__)
+        log = logging.getLogger(logger)
+        record = log.makeRecord(logger, logging.ERROR, __file__, 1, "Error reading from queue", (), caught)
+        record.created = 1_000_000.0 + second
+        log.handle(record)
+        return [json.loads(line) for line in stream.getvalue().splitlines()[before:]]
+
+    away = redis.ConnectionError("Error 111 connecting to 127.0.0.1:6379")
+    (line,) = told(0, away)
+    assert line["level"] == "warning" and "traceback" not in line
+    assert "Error 111" in line["message"] and "queue_url" in line["message"]
+    assert told(1, away) == told(59, redis.TimeoutError("no answer"), "huey.consumer.Scheduler") == []
+    assert len(told(61, away)) == 1
+    assert len(told(-3600, away)) == 1, "the clock was put back"
+    assert "traceback" in told(-3599, ValueError("something else"))[0]
+    assert "traceback" in told(-3598, away, "scrm.delivery")[0]
