@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from ..clock import iso
-from ..outreach.judging import normal_address, shown_address
 from .output import json_option
 from .session import Session
 
@@ -49,6 +48,8 @@ def list_runs(session: Session, brand: str, limit: int, as_json: bool) -> None:
 @click.pass_obj
 def unknown(session: Session, brand: str, owner: str, code: str, as_json: bool) -> None:
     """Messages of a run of which nobody knows whether they were sent; they are never sent again by themselves."""
+    from ..outreach.judging import shown_address
+
     with session.core_brand(brand) as opened:
         run = opened.outreach.run(owner, code)
         rows = [
@@ -79,6 +80,8 @@ def settle(session: Session, brand: str, message: str, state: str) -> None:
 @click.pass_obj
 def suppress(session: Session, brand: str, channel: str, address: str, reason: str, everything: bool) -> None:
     """Do not write to ADDRESS on CHANNEL (sms: a number; wecom: an external user id)."""
+    from ..outreach.judging import normal_address, shown_address
+
     with session.core_brand(brand) as opened:
         normal = normal_address(channel, address, opened.config.phone_region)
         added = opened.outreach.suppress(
@@ -94,6 +97,8 @@ def suppress(session: Session, brand: str, channel: str, address: str, reason: s
 @click.pass_obj
 def lift(session: Session, brand: str, channel: str, address: str) -> None:
     """Lift what stands against ADDRESS; an opt-out is lifted by its recipient alone."""
+    from ..outreach.judging import normal_address, shown_address
+
     with session.core_brand(brand) as opened:
         normal = normal_address(channel, address, opened.config.phone_region)
         lifted = opened.outreach.lift(channel, normal, actor=ACTOR)
@@ -108,6 +113,8 @@ def lift(session: Session, brand: str, channel: str, address: str) -> None:
 @click.pass_obj
 def suppressed(session: Session, brand: str, after: int, as_json: bool) -> None:
     """The do-not-contact list, addresses masked."""
+    from ..outreach.judging import shown_address
+
     with session.core_brand(brand) as opened:
         rows = [
             (
