@@ -73,8 +73,13 @@ class BrandSqlite(LazyTransactions, peewee.SqliteDatabase):  # type: ignore[misc
     def _connect(self) -> Any:
         if not os.path.exists(self.database):
             raise Busy(f"{self.database} does not exist; run `scrm migrate`", code="database_away")
-        self._engine.opened(self)
         return super()._connect()
+
+    def connect(self, reuse_if_open: bool = False) -> Any:
+        opened = super().connect(reuse_if_open)
+        # Behind peewee's lock of this database: two threads that each open what the other closes would wait for ever.
+        self._engine.opened(self)
+        return opened
 
     def leave(self) -> None:
         """Called when the outermost brand block of a thread ends; connections stay open."""

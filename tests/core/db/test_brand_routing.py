@@ -257,6 +257,27 @@ def test_a_file_whose_rows_are_being_read_stays_open_while_others_are_opened(tmp
     engine.close()
 
 
+def test_threads_that_open_what_others_close_do_not_wait_for_each_other(tmp_path):
+    engine = SqliteEngine(tmp_path, keep=2)
+    for name in "abcd":
+        engine.create(name)
+    done = []
+
+    def visit(names):
+        for name in names * 150:
+            with in_brand(engine.handle(name)):
+                execute("SELECT 1")
+        done.append(names)
+        engine.close()
+
+    threads = [threading.Thread(target=visit, args=(names,), daemon=True) for names in ("abcd", "dcba", "badc")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(done) == ["abcd", "badc", "dcba"]
+
+
 def test_a_missing_database_is_busy_not_an_empty_new_one(tmp_path):
     engine = SqliteEngine(tmp_path)
     with pytest.raises(Busy), in_brand(engine.handle("ghost")):
