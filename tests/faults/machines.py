@@ -6,6 +6,7 @@ side on loopback, and a pulled cable is a stopped process.
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -39,6 +40,10 @@ class Machine:
             os.kill(process.pid, signal.SIGCONT)
 
 
+# What still runs in a namespace keeps it, and its end of a cable, for a while after it was deleted.
+_numbers = itertools.count()
+
+
 class Network:
     """A bridge of the host's and machines behind it; ``close`` takes all of it away."""
 
@@ -46,7 +51,8 @@ class Network:
         self.real = possible()
         self.host = "127.0.0.1"
         self.machines: dict[str, Machine] = {}
-        self._mark = f"sf{os.getpid() % 100_000}"
+        self._number = next(_numbers)
+        self._mark = f"sf{os.getpid() % 100_000}x{self._number}"
         self._spaces: list[str] = []
         try:
             self._build(names, separate_hosts)
@@ -58,7 +64,7 @@ class Network:
         if not self.real:
             self.machines = {name: Machine(name, "127.0.0.1", []) for name in names}
             return
-        third = os.getpid() % 250
+        third = (os.getpid() + self._number) % 250
         self.host = f"10.97.{third}.1"
         _ip("link", "add", self._mark, "type", "bridge")
         _ip("addr", "add", f"{self.host}/24", "dev", self._mark)
@@ -79,6 +85,9 @@ class Network:
             self.machines[name] = Machine(name, f"10.97.{third}.{number}", wrap, cable)
 
     def close(self) -> None:
+        for machine in self.machines.values():
+            if machine.cable:
+                subprocess.run(["ip", "link", "del", machine.cable], check=False)
         for space in self._spaces:
             subprocess.run(["ip", "netns", "del", space], check=False)
         if self.real:
