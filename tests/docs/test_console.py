@@ -71,12 +71,12 @@ def test_the_quick_script_is_the_installed_one(quick, tmp_path):
 @pytest.mark.parametrize("page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]), ids=lambda page: page.name)
 def test_every_mark_has_its_block(page):
     text = page.read_text("utf-8")
-    assert len(re.findall(r"<!--\s*(?:run|file|same|demo)\b", text)) == len(pages.blocks(text))
+    assert len(re.findall(r"<!--\s*(?:run|soon|serve|file|same|demo)\b", text)) == len(pages.blocks(text))
 
 
 def test_only_the_pages_that_are_played_have_marks():
     others = [*ROOT.glob("plugins/*/*.md"), *ROOT.glob("examples/**/*.md")]
-    assert [page for page in others if re.search(r"<!--\s*(?:run|file|same|demo)\b", page.read_text("utf-8"))] == []
+    assert [page for page in others if re.search(r"<!--\s*(?:run|soon|serve|file|same|demo)\b", page.read_text("utf-8"))] == []
 
 
 def write(folder: Path, text: str) -> Path:

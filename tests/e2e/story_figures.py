@@ -77,6 +77,7 @@ _FEW = "too few persons: every arm needs 100"
 
 _BEFORE: Tables = {
     "wecom": {},
+    "live-code": {},
     # Anna, Bo and Cai came by a card; B-1 and S-1 are of 100.00 and more.
     "tag-rules": {
         **_RULES, "came by a card": _RULES["came by a card"] | {"hits": 3},
@@ -264,6 +265,7 @@ _FRIENDS_BACK: Patch = {
 # Moon Co has the same plugins, and nothing of Acme's but what the swap told: Anna came and ordered, Hua went.
 _MOONCO: Tables = {
     "wecom": {},
+    "live-code": {},
     "tag-rules": _RULES | {"big order": _RULES["big order"] | {"hits": 1}},  # I-1
     "package-card": {}, "package-card: all": {}, "sms": {}, "sms-modes": {}, "sms-rescue": {}, "coupon-threshold": {},
     "coupon-threshold-counter": {}, "interaction-games": {}, "interaction-games-prizes": {},
@@ -304,6 +306,7 @@ TABLES_OF = {
     "cross-brand-swap": {"cross-brand-swap", "cross-brand-swap: brought"},
     "wechat-login": set(),
     "wecom": {"wecom"},
+    "live-code": {"live-code"},
     "console": set(),
 }
 

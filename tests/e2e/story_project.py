@@ -12,6 +12,7 @@ from typing import Any
 PLUGINS = (
     "package-card", "tag-rules", "sms", "coupon-threshold", "points", "red-packet", "interaction-games", "referral",
     "koc", "cross-brand-swap", "wechat-login", "benefit-card", "console", "wecom",
+    "live-code",
 )  # fmt: skip
 BRANDS = ("acme", "moonco")
 # A Monday: three check-ins are three days of one week and month.
@@ -71,6 +72,7 @@ plan = "ask what was wrong"
     "console": "",
     "cross-brand-swap": 'categories = ["{category}"]\n',
     "wecom": f'corp_id = "ww1"\ncallback_token = "token"\ncallback_aes_key = "{"k" * 43}"\n',
+    "live-code": "",
     "wechat-login": 'appid = "wx123"\nsecret = "s3cret"\nwechat_api = "{wechat}"\n',
 }
 _CATEGORY = {"acme": "food/tea", "moonco": "home/mugs"}

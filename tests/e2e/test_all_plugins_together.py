@@ -36,7 +36,7 @@ TOKEN = "callback-token-of-the-test"
 ROUTES = {
     "package-card": "/report", "tag-rules": "/report", "sms": "/results", "coupon-threshold": "/report",
     "points": "/report", "red-packet": "/report", "benefit-card": "/report", "interaction-games": "/report", "referral": "/campaigns",
-    "koc": "/report", "cross-brand-swap": "/report", "wecom": "/report",
+    "koc": "/report", "cross-brand-swap": "/report", "wecom": "/report", "live-code": "/report",
 }  # fmt: skip
 PAGES = {
     "coupon-threshold": "mine", "points": "mine", "interaction-games": "games", "referral": "c/spring",

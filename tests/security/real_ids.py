@@ -46,6 +46,11 @@ _ROWS = {
     "/plugins/koc/works/{uid}/judge/": "SELECT uid, 'verify' FROM koc_work",
     "/plugins/koc/works/{uid}/pictures/": "SELECT w.uid, p.sha256 FROM koc_picture p JOIN koc_work w ON w.id = p.work_id",
     "/plugins/koc/works/{uid}/step/": "SELECT uid, 'accept' FROM koc_work",
+    "/plugins/live-code/codes/": "SELECT ch.code FROM live_code_code c JOIN channel ch ON ch.id = c.channel_id",
+    "/plugins/live-code/codes/{channel}/staff/": "SELECT ch.code, s.userid FROM live_code_seat p "
+    "JOIN live_code_code c ON c.id = p.code_id JOIN channel ch ON ch.id = c.channel_id "
+    "JOIN live_code_staff s ON s.id = p.staff_id",
+    "/plugins/live-code/staff/": "SELECT userid FROM live_code_staff",
     "/plugins/package-card/batches/": "SELECT code FROM package_card_batch",
     "/plugins/package-card/campaigns/": "SELECT code FROM package_card_campaign",
     "/plugins/points/accounts/": "SELECT uid FROM contact ORDER BY id",

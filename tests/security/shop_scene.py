@@ -217,6 +217,12 @@ def more_rows(story: Story) -> None:
         "validity": {"kind": "natural", "days": 7},
     })  # fmt: skip
     tell("coupon-threshold", "/batches/SPRING/state", {"state": "open"})
+    tell("live-code", "/staff/mia", {"name": "Mia", "address": "https://work.example.com/mia"}, method="PUT")
+    tell("live-code", "/codes", {"channel": "counter-3", "title": "柜台"})
+    tell("live-code", "/codes/counter-3/staff/mia", {}, method="PUT")
+    days = {"first_day": story.iso(days=-1)[:10], "last_day": story.iso(days=30)[:10]}
+    tell("live-code", "/codes/counter-3/activity", {"title": "开业", **days}, method="PUT")
+    tell("live-code", "/codes/counter-3/publish")
     # A deal that its partner has not heard of yet.
     now = story.doors.now()
     terms = {"deal": "summer", "kind": "traffic", "unit": "first_order", "quota": 10, "imbalance": 5}

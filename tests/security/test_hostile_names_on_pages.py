@@ -38,6 +38,7 @@ SOUGHT = {
         "g/team?team={SELECT uid FROM interaction_games_team}",
         "g/friends?by={SELECT code FROM interaction_games_inviter}",
     ),
+    "live-code": ("c/{SELECT link FROM live_code_code}",),
     "koc": ("mine", "money", "w/{SELECT uid FROM koc_work}",
             "w/{SELECT w.uid || '/picture/' || p.sha256 FROM koc_picture p JOIN koc_work w ON w.id = p.work_id}.jpg"),
     "points": ("mine",),
@@ -45,8 +46,8 @@ SOUGHT = {
     "sms": ("land/{SELECT token FROM sms_landing}", "land/{SELECT token FROM sms_landing}/go", "land.css"),
     "-": ("me", "join", "privacy", "code", "i/none", "nothing"),
 }  # fmt: skip
-# Callbacks of gateways, which answer no person; and addresses of files.
-NOT_SHOWN = re.compile(r"/(kannel|aliyun|tencent|twilio)/|/static/")
+# Callbacks of gateways and of WeCom, which answer no person; and addresses of files.
+NOT_SHOWN = re.compile(r"/(kannel|aliyun|tencent|twilio)/|/wecom/callback|/static/")
 
 
 @dataclass
@@ -160,7 +161,7 @@ def rules() -> set[str]:
     for name, cls in [*bundled().items(), ("-", CorePages)]:
         if cls.pages is not None:
             for rule in pages_of(cls).url_map.iter_rules():
-                if "GET" in (rule.methods or ()) and not NOT_SHOWN.search(rule.rule):
+                if "GET" in (rule.methods or ()) and not NOT_SHOWN.search(f"/{name}{rule.rule}"):
                     found.add(f"/{name}{rule.rule}")
     return found
 
