@@ -14,11 +14,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import peewee
 
-from .brand_files import PluginSettings, candidate
 from .brands import Brand
 from .clock import Clock, SystemClock
 from .config import ProjectConfig, load_brand, load_project, plugin_settings
@@ -32,6 +31,9 @@ from .loader import Loader
 from .plugin import Plugin
 from .plugin_tables import migrate_plugins
 from .users import Users
+
+if TYPE_CHECKING:
+    from .brand_files import PluginSettings
 
 log = logging.getLogger("scrm.brands")
 
@@ -155,6 +157,8 @@ class Installation:
 
         Plugins that it would switch on are asked for more when that happens.
         """
+        from .brand_files import candidate
+
         with candidate(text, brand_id) as folder:
             path = Path(folder) / f"{brand_id}.toml"
             try:
@@ -169,6 +173,8 @@ class Installation:
 
     def settings(self, brand_id: str) -> PluginSettings:
         """The settings of the plugins in the brand's file, to look at and to change; raises NotFound."""
+        from .brand_files import PluginSettings
+
         return PluginSettings(self, brand_id)
 
     def brands(self) -> Iterator[Brand]:

@@ -103,22 +103,12 @@ class Jobs:
 
     def runs(self, *, before: int | None = None, limit: int = LIMITS.page_rows) -> list[JobRunView]:
         """The newest runs of all jobs, newest first; ``before`` is a run's id to page on from."""
-        rows = execute(
-            "SELECT id, plugin, job, state, attempts, started_at, finished_at, error FROM job_run WHERE id < ? "
-            "ORDER BY id DESC LIMIT ?",
-            (before or 2**62, limit),
-        ).fetchall()
-        return [JobRunView(*row[:7], scrub(row[7])) for row in rows]
+        return _runs("id < ? ORDER BY id DESC LIMIT ?", (before or 2**62, limit))
 
     def newest(self, plugin: str | None = None) -> list[JobRunView]:
         """The newest run of each job that ever ran, or of those of one plugin, which may be switched off; by name."""
-        of = ("", ()) if plugin is None else ("WHERE plugin = ? ", (plugin,))
-        rows = execute(
-            "SELECT id, plugin, job, state, attempts, started_at, finished_at, error FROM job_run WHERE id IN "
-            f"(SELECT max(id) FROM job_run {of[0]}GROUP BY plugin, job) ORDER BY plugin, job",
-            of[1],
-        ).fetchall()
-        return [JobRunView(*row[:7], scrub(row[7])) for row in rows]
+        of, params = ("", ()) if plugin is None else ("WHERE plugin = ? ", (plugin,))
+        return _runs(f"id IN (SELECT max(id) FROM job_run {of}GROUP BY plugin, job) ORDER BY plugin, job", params)
 
     @transactional
     def ask(self, plugin: str, job: str, *, actor: str = "operator") -> bool:
@@ -159,6 +149,13 @@ class Jobs:
                 ran = (run.state, run.started_at, run.finished_at, run.error)
                 views.append(JobView(plugin, name, seconds, next_at, *ran, by))
         return views
+
+
+def _runs(which: str, params: tuple[Any, ...]) -> list[JobRunView]:
+    rows = execute(
+        f"SELECT id, plugin, job, state, attempts, started_at, finished_at, error FROM job_run WHERE {which}", params
+    ).fetchall()
+    return [JobRunView(*row[:7], scrub(row[7])) for row in rows]
 
 
 class EmbeddedConsumer(Consumer):  # type: ignore[misc]
@@ -372,6 +369,7 @@ def _claim(brand: Brand, due: DueJob) -> bool:
     return int(again.rowcount) == 1
 
 
+@transactional
 def _finish(brand: Brand, due: DueJob, state: str, error: str) -> None:
     execute("DELETE FROM job_request WHERE plugin = ? AND job = ? AND at = ?", (due.plugin, due.job, due.slot))
     execute(

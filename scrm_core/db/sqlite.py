@@ -219,8 +219,8 @@ class SqliteEngine:
     """All brand files of one installation, with a bound on what the process keeps open.
 
     Whoever is the last to close a file copies its log into it and waits for the disk: forty times what a lead costs. So
-    one thread alone may use the whole bound; where there are more, each gives back what is above its part when it
-    opens another file.
+    one thread alone may use the whole bound; where there are more, each gives back what is above its part as it goes
+    on.
     """
 
     kind = "sqlite"

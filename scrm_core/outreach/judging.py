@@ -26,7 +26,6 @@ ADDRESS_KINDS = {"sms": "phone", "wecom": "external_userid"}
 """The identity kind whose value is a channel's address."""
 
 
-
 def normal_address(channel: str, raw: object, region: str) -> str:
     """An address as it is kept; an empty channel means phones. Raises Invalid."""
     try:

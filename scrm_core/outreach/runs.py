@@ -30,7 +30,6 @@ COLUMNS = (
     "id, owner, code, channel, kind, sender, state, reason, start_at, grace_ms, pace, released, failure_limit, "
     "failure_minimum, standing, created_at, finished_at"
 )
-_FINISHED = ("done", "canceled", "expired")
 
 
 def view_of(row: Sequence[Any]) -> RunView:

@@ -31,10 +31,10 @@ def dispatch(brand: Brand, answering: str | None = None) -> DispatchOutcome:
     """One claim and one call for every run whose time has come, and what lost sends are given up.
 
     With ``answering`` only some of the runs: the standing ones of this channel, or with an empty text all that are
-    not standing.
+    not standing, and the lost sends of every run.
     """
     now = brand.now()
-    lost = claiming.give_up_lost(brand) if execute(_LOST, (now,)).fetchone() is not None else 0
+    lost = 0 if answering or execute(_LOST, (now,)).fetchone() is None else claiming.give_up_lost(brand)
     running = [
         (run_id, sender, channel)
         for run_id, sender, channel, standing in execute(_RUNNING, (now,)).fetchall()

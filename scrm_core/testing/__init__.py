@@ -15,7 +15,8 @@ a test does goes through the doors that the brand's own systems use.
 
 from .app import App
 from .checklist import Finding, assert_plugin_ok, check_plugin
+from .clients import ApiClient
 from .outbox import Outbox
-from .shop import ApiClient, Outcome, Shop
+from .shop import Outcome, Shop
 
 __all__ = ["ApiClient", "App", "Finding", "Outbox", "Outcome", "Shop", "assert_plugin_ok", "check_plugin"]

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
-import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from html import unescape
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 from ..brands import Brand
 from ..clock import ManualClock, local_instant
@@ -28,19 +22,12 @@ from ..services.contacts import ContactView, IdentityIn, LeadIn
 from ..services.links import LinkView
 from ..services.order_types import LineIn, OrderIn, OrderView, RefundIn
 from ..services.rewards import RewardView
+from .clients import ApiClient, Visitor
+from .network import NetworkInHandler, no_network
 
 if TYPE_CHECKING:
-    from flask.testing import FlaskClient
-    from werkzeug.test import TestResponse
 
     from .app import App
-
-_HIDDEN = re.compile(r'<input type="hidden" name="(?P<name>\w+)" value="(?P<value>[^"]*)">')
-
-
-class NetworkInHandler(AssertionError):
-    """A handler of events opened a connection: it would hold up its brand. Queue a job or a message instead."""
-
 
 class HandlerFailed(AssertionError):
     """A handler of events raised; ``parked`` is the event with its error and traceback."""
@@ -62,74 +49,6 @@ class Outcome:
     delivered: int
     parked: tuple[str, ...]
     state: str
-
-
-class ApiClient:
-    """Calls of one API key: ``shop.client("big-spender:read").get("plugins/big-spender/count")``.
-
-    Paths are below ``/api/v1/BRAND/``. Every method returns the response.
-    """
-
-    def __init__(self, shop: Shop, key: str) -> None:
-        self._shop = shop
-        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._client = shop.app.web.test_client(use_cookies=False)
-
-    def of(self, shop: Shop) -> ApiClient:
-        """The same key, tried on another brand's addresses."""
-        self._shop = shop
-        return self
-
-    def open(self, method: str, path: str, body: Any = None, **query: Any) -> TestResponse:
-        """Any method; ``body`` is sent as JSON, ``query`` in the address."""
-        return self._client.open(
-            f"/api/v1/{self._shop.id}/{path.lstrip('/')}", method=method, headers=self._headers, json=body,
-            query_string=query,
-        )  # fmt: skip
-
-    def get(self, path: str, **query: Any) -> TestResponse:
-        return self.open("GET", path, **query)
-
-    def post(self, path: str, body: Any = None, **query: Any) -> TestResponse:
-        return self.open("POST", path, {} if body is None else body, **query)
-
-    def put(self, path: str, body: Any = None, **query: Any) -> TestResponse:
-        return self.open("PUT", path, {} if body is None else body, **query)
-
-    def delete(self, path: str, **query: Any) -> TestResponse:
-        return self.open("DELETE", path, **query)
-
-
-class Visitor:
-    """A browser on the brand's pages for customers; paths are below ``/p/BRAND/``."""
-
-    def __init__(self, shop: Shop) -> None:
-        self._shop = shop
-        self._client: FlaskClient = shop.app.web.test_client()
-
-    def get(self, path: str, **query: Any) -> TestResponse:
-        return self._client.get(self._path(path), query_string=query, headers={"Accept": "text/html"})
-
-    def submit(self, page: TestResponse, action: str = "", **fields: Any) -> TestResponse:
-        """Send a form of a page, with its hidden fields and what the visitor fills in.
-
-        ``action`` is part of the form's address; the first form when left out.
-        """
-        text = page.get_data(as_text=True)
-        for form in re.findall(r"<form.*?</form>", text, re.DOTALL):
-            head = form.partition(">")[0]
-            if action in head:
-                hidden = {m["name"]: unescape(m["value"]) for m in _HIDDEN.finditer(form)}
-                target = re.search(r'action="([^"]*)"', head)
-                path = unescape(target[1]) if target and target[1] else page.request.path
-                return self._client.post(path, data=hidden | fields, headers={"Accept": "text/html"})
-        raise AssertionError(f"no form {action!r} on the page: {text[:2_000]}")
-
-    def post(self, path: str, **fields: Any) -> TestResponse:
-        return self._client.post(self._path(path), data=fields)
-
-    def _path(self, path: str) -> str:
-        return path if path.startswith("/p/") else f"/p/{self._shop.id}/{path.lstrip('/')}"
 
 
 class Shop:
@@ -277,7 +196,7 @@ class Shop:
         """
         before = self._parked()
         delivered: dict[str, int] = {}
-        with self as brand, _no_network(brand.handle.engine) as opened:
+        with self as brand, no_network(brand.handle.engine) as opened:
             delivery, moved, patience = Delivery(brand), True, _PATIENCE
             while moved or (patience > 0 and self._waits(delivery)):
                 patience = _PATIENCE if moved else patience - 1
@@ -444,27 +363,3 @@ class Shop:
 
 _PATIENCE = 500  # looks at a log that cannot be read yet, a fiftieth of a second each
 _MOVING = frozenset({"event", "plugin_cursor", "job_run", "parked", "audit", "sqlite_sequence"})
-
-
-@contextmanager
-def _no_network(engine: str) -> Iterator[list[str]]:
-    """Refuse connections and look-ups; yields where they were to go. PostgreSQL's driver has opened its own before."""
-    opened: list[str] = []
-
-    def refuse(_: Any, address: Any, *__: Any) -> Any:
-        opened.append(str(address))
-        raise NetworkInHandler(f"a handler of events may not call the network ({address})")
-
-    found = socket.getaddrinfo
-
-    def look_up(host: Any, port: Any, *more: Any, **named: Any) -> Any:
-        if engine != "sqlite":  # the driver looks its server up with it, too, when its pool opens another connection
-            return found(host, port, *more, **named)
-        return refuse(None, (host, port))  # without a network nobody gets further
-
-    with (
-        mock.patch.object(socket.socket, "connect", refuse),
-        mock.patch.object(socket.socket, "connect_ex", refuse),
-        mock.patch.object(socket, "getaddrinfo", look_up),
-    ):
-        yield opened

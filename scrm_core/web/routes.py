@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from . import answers, carts, channels, contacts, insight, leads, orders, outreach, rewards, segments, tags
+from . import (
+    answers,
+    carts,
+    channels,
+    contacts,
+    house_answers,
+    insight,
+    leads,
+    orders,
+    outreach,
+    rewards,
+    segments,
+    tags,
+)
 from .calls import PAGE, Param, Route
 
 _EXPRESSION = Param("expression", "an expression of the segment language", required=True)
@@ -136,30 +149,30 @@ ROUTES: tuple[Route, ...] = (
           "Release the emergency switch", answers.StoppedSchema),
 
     Route("GET", "/imports", "imports:read", insight.list_imports,
-          "Imports of files, newest first, with how far they have come", answers.page_schema(answers.ImportSchema),
-          params=PAGE),
+          "Imports of files, newest first, with how far they have come",
+          answers.page_schema(house_answers.ImportSchema), params=PAGE),
     Route("GET", "/events", "events:read", insight.list_events,
-          "The event log, newest first", answers.page_schema(answers.EventSchema), params=PAGE),
+          "The event log, newest first", answers.page_schema(house_answers.EventSchema), params=PAGE),
     Route("GET", "/parked", "events:read", insight.list_parked,
-          "Events that a plugin could not handle, oldest first", answers.list_schema(answers.ParkedSchema),
+          "Events that a plugin could not handle, oldest first", answers.list_schema(house_answers.ParkedSchema),
           params=(Param("plugin", "only of this plugin"),)),
     Route("POST", "/parked:retry", "events:write", insight.retry_parked,
           "Hand parked events to their plugin again", answers.ChangedSchema, accepts=insight.RetryInputSchema),
     Route("POST", "/parked:discard", "events:write", insight.discard_parked,
           "Give parked events up for good", answers.ChangedSchema, accepts=insight.RetryInputSchema),
     Route("GET", "/jobs", "jobs:read", insight.list_jobs,
-          "Periodic jobs with their newest run and when they run next", answers.list_schema(answers.JobSchema)),
+          "Periodic jobs with their newest run and when they run next", answers.list_schema(house_answers.JobSchema)),
     Route("POST", "/jobs:ask", "jobs:write", insight.ask_job,
           "Have a job run at the workers' next look", answers.ChangedSchema, accepts=insight.JobInputSchema),
     Route("GET", "/audit", "audit:read", insight.list_audit,
-          "Who did what, newest first", answers.page_schema(answers.AuditSchema), params=(*_AUDIT, *PAGE)),
+          "Who did what, newest first", answers.page_schema(house_answers.AuditSchema), params=(*_AUDIT, *PAGE)),
     Route("GET", "/plugins", "plugins:read", insight.list_plugins,
-          "Enabled plugins, their routes and how they fare", answers.list_schema(answers.PluginSchema)),
+          "Enabled plugins, their routes and how they fare", answers.list_schema(house_answers.PluginSchema)),
     Route("GET", "/users", "users:read", insight.list_users,
-          "Users with a role in the brand, by name", answers.list_schema(answers.UserSchema)),
+          "Users with a role in the brand, by name", answers.list_schema(house_answers.UserSchema)),
     Route("GET", "/reports", "reports:read", insight.list_reports,
-          "Reports that can be asked for", answers.list_schema(answers.ReportInfoSchema)),
+          "Reports that can be asked for", answers.list_schema(house_answers.ReportInfoSchema)),
     Route("GET", "/reports/<name>", "reports:read", insight.run_report,
-          "A report's figures as of now", answers.ReportSchema),
+          "A report's figures as of now", house_answers.ReportSchema),
 )  # fmt: skip
 """A test holds that paths and operation names are unique and permissions known."""

@@ -25,7 +25,6 @@ SHORT = frozenset({SOLD_OUT, PACED, PER_DAY, BUDGET, REFUSED})
 PER_PERSON = "per_person"
 # What the issuer refuses to this person alone: otherwise their chance would return until another prize comes.
 NOT_TO_THEM = "refused_person"
-COOL_DOWN = "cool_down"
 
 
 def released(total: int, starts_at: int, ends_at: int, now: int, bucket_minutes: int) -> int:

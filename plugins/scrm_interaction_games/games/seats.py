@@ -12,9 +12,6 @@ from typing import Literal
 
 Otherwise = Literal["new_team", "refund"]
 
-TEAM_STATES = ("open", "full", "settled", "failed")
-SEAT_STATES = ("pending", "paid", "expired", "refund")
-
 
 @dataclass(frozen=True, slots=True)
 class TeamNow:

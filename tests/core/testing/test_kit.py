@@ -29,7 +29,7 @@ from scrm_core.api import (
 )
 from scrm_core.errors import ConfigError
 from scrm_core.testing import App
-from scrm_core.testing.shop import NetworkInHandler
+from scrm_core.testing.network import NetworkInHandler
 
 blueprint = flask.Blueprint("diary", __name__)
 
