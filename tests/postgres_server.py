@@ -9,9 +9,12 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 PATIENCE = 60
+_PREFIX = "scrm-pg-"
 
 
 def _free_port() -> int:
@@ -29,12 +32,25 @@ def postgres_programs() -> Path | None:
     return Path(there).resolve().parent if there else None
 
 
+def _sweep() -> None:
+    """Take away what is left of servers whose session was killed."""
+    for folder in Path(os.environ.get("PYTEST_DEBUG_TEMPROOT") or tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError, ValueError):
+            pid = int((folder / "session").read_text())
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
 class Postgres:
     """A PostgreSQL server; it refuses to run as root, so root lends it the user ``postgres``."""
 
     def __init__(self, programs: Path, hosts: tuple[str, ...] = ("127.0.0.1",)) -> None:
         self._programs = programs
-        self.folder = Path(tempfile.mkdtemp(prefix="scrm-pg-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT")))
+        _sweep()
+        self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=os.environ.get("PYTEST_DEBUG_TEMPROOT")))
+        (self.folder / "session").write_text(str(os.getpid()))
         self._as: list[str] = []
         if os.geteuid() == 0:
             user = pwd.getpwnam("postgres")
@@ -93,11 +109,26 @@ class Postgres:
             admin.execute(sql)
 
     def start(self) -> None:
-        self._run("pg_ctl", "-D", str(self.data), "-l", str(self.folder / "log"), "-w", "-t", str(PATIENCE), "start")
+        """Begin to serve; whoever started it and is killed takes it along."""
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self._as, "setpriv", "--pdeathsig", "QUIT", str(self._programs / "postgres"), "-D", str(self.data)],
+                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        until, tick = time.monotonic() + PATIENCE, threading.Event()
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > until:
+                raise OSError(f"PostgreSQL did not start: {(self.folder / 'log').read_text('utf-8', 'replace')[-500:]}")
+            tick.wait(0.02)
+
+    def _answers(self) -> bool:
+        asked = [str(self._programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        return subprocess.run(asked, check=False).returncode == 0
 
     def stop(self, mode: str = "fast") -> None:
         """``fast`` ends every session, ``immediate`` is a crash."""
         self._run("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "-t", str(PATIENCE), "stop")
+        self._process.wait(PATIENCE)
 
     def close(self) -> None:
         with contextlib.suppress(subprocess.CalledProcessError):
