@@ -108,14 +108,17 @@ class GroupSends:
 
     def get(self, code: str) -> GroupSend:
         """The send of this code; raises NotFound."""
-        found = [send for send in self.all() if send.code == code]
+        found = self._those("WHERE code = ?", (code,))
         if not found:
             raise NotFound(f"no group send {code!r}")
         return found[0]
 
     def all(self) -> list[GroupSend]:
         """Every send, the newest first."""
-        rows = execute("SELECT code, content, expression, actor, at FROM wecom_send ORDER BY id DESC").fetchall()
+        return self._those("ORDER BY id DESC")
+
+    def _those(self, which: str, params: tuple[str, ...] = ()) -> list[GroupSend]:
+        rows = execute(f"SELECT code, content, expression, actor, at FROM wecom_send {which}", params).fetchall()
         return [
             GroupSend(code, json.loads(content), *rest, self.brand.outreach.run(NAME, _run(code)))
             for code, content, *rest in rows
