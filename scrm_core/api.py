@@ -77,6 +77,7 @@ from .outreach.types import (
 )
 from .plugin import (
     Column,
+    ConsoleAct,
     ConsolePart,
     ConsoleTemplate,
     Job,
@@ -115,7 +116,9 @@ from .values.shares import allocate
 from .values.text import clean_text, csv_cell, folded
 from .values.uids import new_uid
 from .web.asking import query_number
+from .web.console_parts import ConsoleDone, ConsoleFile, ConsoleQuery
 from .web.console_parts import contained as console_part
+from .web.console_parts import perform as console_act
 from .web.consumer import (
     consumer,
     consumer_answer,
@@ -145,7 +148,11 @@ __all__ = [
     "Conflict",
     "ConsentIn",
     "ConsentView",
+    "ConsoleAct",
+    "ConsoleDone",
+    "ConsoleFile",
     "ConsolePart",
+    "ConsoleQuery",
     "ConsoleTemplate",
     "Consumer",
     "Contact",
@@ -248,6 +255,7 @@ __all__ = [
     "clean_text",
     "code_picture",
     "compare_arms",
+    "console_act",
     "console_part",
     "consumer",
     "consumer_answer",

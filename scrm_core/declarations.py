@@ -23,6 +23,7 @@ from .plugin import (
     HOOK_PREFIXES,
     NAME,
     RESERVED_NAMES,
+    ConsoleAct,
     ConsolePart,
     Job,
     Metric,
@@ -333,16 +334,31 @@ def _check_part(place: _Place, attribute: str, name: str, part: ConsolePart) -> 
 
     if not NAME.match(name):
         raise place.error(attribute, f"{name!r} must match {_pattern()}; it is part of an address")
-    _check_method(place, attribute, part.method)
+    _check_console_method(place, attribute, part.method)
     title = part.title
     if not isinstance(title, Mapping) or not all(isinstance(title.get(each), str) and title[each] for each in _TONGUES):
         raise place.error(attribute, f'{name!r} has the title {title!r}; write {{"en": "Today", "zh": "今天"}}')
-    if part.permission not in place.cls.permissions and part.permission not in CORE_SCOPES:
-        raise place.error(
-            attribute,
-            f"{name!r} needs {part.permission!r}, which neither `permissions` declares nor the core has; "
-            f'write permissions = {{"{place.cls.name}:read": "see it"}}',
-        )
+    if part.acts and attribute == "console_cards":
+        raise place.error(attribute, f"{name!r} has acts, and a card only shows; declare a page and link to it")
+    for word, act in part.acts.items():
+        if not isinstance(act, ConsoleAct) or not NAME.match(word):
+            example = f'{{"stop": ConsoleAct("stop", "{place.cls.name}:write")}}'
+            raise place.error(attribute, f"{name!r} has the act {word!r}; write {example}")
+        _check_method(place, attribute, act.method, "query")
+    for permission in (part.permission, *(act.permission for act in part.acts.values())):
+        if permission not in place.cls.permissions and permission not in CORE_SCOPES:
+            raise place.error(
+                attribute,
+                f"{name!r} needs {permission!r}, which neither `permissions` declares nor the core has; "
+                f'write permissions = {{"{place.cls.name}:read": "see it"}}',
+            )
+
+
+def _check_console_method(place: _Place, attribute: str, method: str) -> None:
+    """It takes nothing, or a :class:`ConsoleQuery`."""
+    found = getattr(place.cls, method, None) if isinstance(method, str) else None
+    asks = inspect.isfunction(found) and len(inspect.signature(found).parameters) > 1
+    _check_method(place, attribute, method, *(("query",) if asks else ()))
 
 
 def _check_metrics(place: _Place) -> None:

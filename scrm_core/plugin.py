@@ -12,7 +12,7 @@ import inspect
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -85,12 +85,29 @@ class ConsoleTemplate:
     """A page or card of the console that is drawn by the plugin: ``name`` lies in its ``templates`` folder.
 
     The template is a piece of HTML for the inside of the page; it gets
-    ``context``, ``lang`` (``zh`` or ``en``) and ``brand``, and what it shows of
-    them is escaped.
+    ``context``, ``lang`` (``zh`` or ``en``), ``brand``, ``query`` (a
+    :class:`scrm_core.api.ConsoleQuery`), ``csrf`` (the hidden field that each
+    form holds) and the functions ``when``, ``money`` and ``day``, which write an
+    instant, minor units and a day number as the brand does. What it shows is escaped.
     """
 
     name: str
     context: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleAct:
+    """Something that a form on a page of the console does.
+
+    ``method`` takes a :class:`scrm_core.api.ConsoleQuery`, runs in one
+    transaction as the user (``current_actor()``) and returns a
+    :class:`scrm_core.api.ConsoleDone`, or raises :class:`~scrm_core.errors.ScrmError`:
+    nothing is done then, and the page is shown again with what was typed.
+    ``permission`` is what a user's role has to include besides the page's own.
+    """
+
+    method: str
+    permission: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +116,19 @@ class ConsolePart:
 
     ``title`` is ``{"en": ..., "zh": ...}``. ``permission`` is what a user's role
     has to include: one of the plugin's, or one of the core's such as
-    ``reports:read``, which analysts have too. ``method`` takes nothing and
-    returns a :class:`ReportTable` (one of a single row is shown as figures on a
-    card) or a :class:`ConsoleTemplate`; it only reads.
+    ``reports:read``, which analysts have too. ``method`` takes nothing, or one
+    :class:`scrm_core.api.ConsoleQuery`, and returns a :class:`ReportTable` (one
+    of a single row is shown as figures on a card), a :class:`ConsoleTemplate`
+    or, on a page, a :class:`scrm_core.api.ConsoleFile`; it only reads. ``acts``
+    are what forms on a page do, by the value of their button called ``act``. A
+    page without ``menu`` stands in no menu: others link to it.
     """
 
     method: str
     title: Mapping[str, str]
     permission: str
+    acts: Mapping[str, ConsoleAct] = field(default_factory=dict)
+    menu: bool = True
 
 
 @dataclass(frozen=True, slots=True)

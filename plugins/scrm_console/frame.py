@@ -136,7 +136,7 @@ def _of_plugins(visit: StaffVisit, brand: Brand) -> list[Entry]:
         )
         for plugin in brand.plugins.values()
         for name, part in plugin.console_pages.items()
-        if visit.allows(part.permission)
+        if part.menu and visit.allows(part.permission)
     ]
 
 
@@ -195,12 +195,16 @@ def refused(error: ScrmError) -> Response:
     visit = staff_visit()
     if error.code == "csrf" and visit.kept is not None:
         return page("kept.html", error.status, kept=visit.kept)
-    told = words()["refusals"]
-    text = told.get(error.code) or (error.message if error.status < 500 else told["error"])
-    answer = page("problem.html", error.status, message=text, home=_way_out(visit))
+    answer = page("problem.html", error.status, message=refusal(error), home=_way_out(visit))
     if error.status in (429, 503):
         answer.headers["Retry-After"] = str(getattr(error, "retry_after", 5))
     return answer
+
+
+def refusal(error: ScrmError) -> str:
+    """A refusal in words for the page; those of what broke inside are general."""
+    told = words()["refusals"]
+    return str(told.get(error.code) or (error.message if error.status < 500 else told["error"]))
 
 
 @pages.app_errorhandler(HTTPException)

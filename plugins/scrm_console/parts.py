@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import flask
 from flask import Response, request
 
 from scrm_core.api import (
+    ConsoleFile,
+    ConsolePart,
+    ConsoleQuery,
     NotFound,
+    Plugin,
+    ScrmError,
     StaffVisit,
     any_role,
+    console_act,
     console_part,
     current_actor,
     current_brand,
+    own_transactions,
     permission,
     staff_visit,
 )
 
-from .frame import page, pages, words
+from .frame import page, pages, refusal, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +40,9 @@ class Card:
 
 def cards(visit: StaffVisit) -> list[Card]:
     """The cards that the brand's plugins bring, in the order of its file, each that the user may see."""
+    query = ConsoleQuery(visit.language, current_actor(), allows=visit.allows)
     return [
-        Card(plugin.name, part.title[visit.language], console_part(plugin, part, visit.language))
+        Card(plugin.name, part.title[visit.language], console_part(plugin, part, query))
         for plugin in current_brand().plugins.values()
         for part in plugin.console_cards.values()
         if visit.allows(part.permission)
@@ -51,14 +59,71 @@ def plugins_off() -> list[str]:
 @any_role
 def part(plugin: str, name: str) -> Response:
     """A page that a plugin brings; the permission is the page's own."""
-    visit, found = staff_visit(), current_brand().plugins.get(plugin)
+    found, declared = _declared(plugin, name)
+    return _shown(found, declared, _query(staff_visit()))
+
+
+@pages.post("/b/<brand>/x/<plugin>/<name>")
+@own_transactions
+@any_role
+def act(plugin: str, name: str) -> Response:
+    """What a form on such a page does; refused, the page is shown again with what was typed."""
+    visit = staff_visit()
+    found, declared = _declared(plugin, name)
+    wanted = declared.acts.get(request.form.get("act", ""))
+    if wanted is None:
+        raise NotFound("there is nothing at this address")
+    visit.demand(wanted.permission)
+    query = _query(visit)
+    try:
+        done = console_act(found, wanted, query)
+    except ScrmError as error:
+        return _shown(found, declared, replace(query, refused=error), error.status)
+    if done is None:
+        return page("part.html", 500, card=Card(plugin, declared.title[visit.language], None), refused=())
+    there = flask.url_for("console.part", plugin=plugin, name=done.page or name, **done.args)
+    return flask.redirect(there, 303)  # type: ignore[return-value]
+
+
+def _declared(plugin: str, name: str) -> tuple[Plugin, ConsolePart]:
+    found = current_brand().plugins.get(plugin)
     declared = None if found is None else found.console_pages.get(name)
     if found is None or declared is None:
         raise NotFound("there is nothing at this address")
-    visit.demand(declared.permission)
-    shown = console_part(found, declared, visit.language)
-    status = 500 if shown is None else 200
-    return page("part.html", status, card=Card(plugin, declared.title[visit.language], shown))
+    staff_visit().demand(declared.permission)
+    return found, declared
+
+
+def _query(visit: StaffVisit) -> ConsoleQuery:
+    return ConsoleQuery(
+        visit.language,
+        current_actor(),
+        args=request.args.to_dict(),
+        form=request.form.to_dict(),
+        many=request.form.to_dict(flat=False),
+        files=request.files.to_dict(),
+        allows=visit.allows,
+        csrf=visit.csrf,
+    )
+
+
+def _shown(plugin: Plugin, declared: ConsolePart, query: ConsoleQuery, status: int = 200) -> Response:
+    shown = console_part(plugin, declared, query, refusals=True)
+    if isinstance(shown, ConsoleFile):
+        return _file(shown)
+    card = Card(plugin.name, declared.title[query.language], shown)
+    refused = [] if query.refused is None else dict.fromkeys((refusal(query.refused), query.refused.message))
+    inside = "part_inside.html" if "inside" in query.args else "part.html"
+    return page(inside, 500 if shown is None else status, card=card, refused=refused)
+
+
+def _file(file: ConsoleFile) -> Response:
+    """A picture is shown where a page has it, anything else is kept; neither may do anything in the browser."""
+    answer = Response(file.content, content_type=file.content_type)
+    how = "inline" if file.content_type.startswith("image/") else "attachment"
+    answer.headers["Content-Disposition"] = f'{how}; filename="{file.name}"'
+    answer.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+    return answer
 
 
 @pages.get("/b/<brand>/plugins")

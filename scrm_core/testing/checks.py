@@ -18,7 +18,7 @@ import peewee
 from ..carts import Cart, CartLine
 from ..db.bulk import execute
 from ..db.router import brand_db
-from ..errors import Veto
+from ..errors import NotFound, Veto
 from ..facts import MessageDraft, PersonQuery
 from ..places import said
 from ..plugin import Plugin, ReportTable
@@ -385,7 +385,7 @@ def _gaps(table: ReportTable, name: str) -> Problems:
 
 def _console(trial: Trial) -> Problems:
     """Pages and cards for the console answer for a brand with people and for one without, in both languages."""
-    from ..web.console_parts import draw
+    from ..web.console_parts import ConsoleQuery, draw
 
     parts = [*trial.cls.console_pages.items(), *trial.cls.console_cards.items()]
     if not parts:
@@ -395,7 +395,12 @@ def _console(trial: Trial) -> Problems:
         with shop as brand:
             for name, part in parts:
                 for language in ("zh", "en"):
-                    shown = draw(brand.plugins[trial.cls.name], part, language)
+                    try:
+                        shown = draw(brand.plugins[trial.cls.name], part, ConsoleQuery(language))
+                    except NotFound:
+                        if part.menu:
+                            raise
+                        continue  # a page about one thing, asked about nothing
                     if isinstance(shown, ReportTable):
                         yield from _gaps(shown, repr(name))
 

@@ -3,27 +3,101 @@
 from __future__ import annotations
 
 import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from werkzeug.datastructures import FileStorage
 
-from ..errors import PluginError
-from ..plugin import ConsolePart, ConsoleTemplate, Plugin, ReportTable
+from ..brands import Brand
+from ..clock import from_instant
+from ..errors import PluginError, ScrmError
+from ..plugin import ConsoleAct, ConsolePart, ConsoleTemplate, Plugin, ReportTable
+from ..values.money import show_minor
+
+T = TypeVar("T")
+FILE_TYPES = ("text/csv", "image/png", "image/jpeg", "image/svg+xml", "application/pdf", "application/zip")
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 
 
-def draw(plugin: Plugin, part: ConsolePart, language: str) -> ReportTable | Markup:
-    """What a page or card of a plugin shows: a table, or its template as HTML; values in it are escaped.
+def _nothing(permission: str) -> bool:
+    return False
 
-    Raises whatever the plugin raises, PluginError for an answer that is neither.
+
+@dataclass(frozen=True, slots=True)
+class ConsoleQuery:
+    """What a page of the console is asked, or a form on it told.
+
+    ``args`` is the query of its address, ``form`` what a form holds (the first
+    value of each name), ``many`` all values of each name, ``files`` what was
+    uploaded. ``allows(permission)`` says what the user may do. A page that is
+    shown again because its act was refused finds the form and, in ``refused``,
+    the refusal, which the console shows above the page.
     """
-    shown = getattr(plugin, part.method)()
+
+    language: str = "en"
+    actor: str = ""
+    args: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, str] = field(default_factory=dict)
+    many: Mapping[str, list[str]] = field(default_factory=dict)
+    files: Mapping[str, FileStorage] = field(default_factory=dict)
+    allows: Callable[[str], bool] = _nothing
+    csrf: str = ""
+    refused: ScrmError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleDone:
+    """An act was done: the browser goes to ``page`` of the same plugin (without a name the same page) with ``args``."""
+
+    page: str = ""
+    args: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleFile:
+    """A file as the answer of a page, for a link or a picture: its type is one of ``FILE_TYPES``.
+
+    ``name`` has letters, digits, points, dashes and underscores of ASCII alone.
+    """
+
+    name: str
+    content_type: str
+    content: bytes
+
+
+Shown = ReportTable | Markup | ConsoleFile
+
+
+def draw(plugin: Plugin, part: ConsolePart, query: ConsoleQuery) -> Shown:
+    """What a page or card of a plugin shows: a table, its template as HTML with values escaped, or a file.
+
+    Raises whatever the plugin raises, PluginError for an answer that is none of these.
+    """
+    method = getattr(plugin, part.method)
+    shown = method(query) if inspect.signature(method).parameters else method()
     if isinstance(shown, ReportTable):
         return shown
     if isinstance(shown, ConsoleTemplate):
         page = _environment(type(plugin)).get_template(shown.name)
-        return Markup(page.render(**shown.context, lang=language, brand=plugin.brand))
+        brand = plugin.brand
+        hidden = Markup('<input type="hidden" name="csrf" value="{}">').format(query.csrf)
+        given = {"lang": query.language, "brand": brand, "query": query, "csrf": hidden}
+        return Markup(page.render({**_writers(brand), **given, **shown.context}))
+    if isinstance(shown, ConsoleFile):
+        if shown.content_type in FILE_TYPES and _FILE_NAME.match(shown.name):
+            return shown
+        raise PluginError(
+            f"plugin {plugin.name!r}: {part.method}() returned a file {shown.name!r} of type {shown.content_type!r}; "
+            f"name it in ASCII letters and give one of {', '.join(FILE_TYPES)}",
+            plugin=plugin.name,
+        )
     raise PluginError(
         f"plugin {plugin.name!r}: {part.method}() returned a {type(shown).__name__}; "
         "return ReportTable(columns, rows) or ConsoleTemplate(name, {...})",
@@ -31,9 +105,59 @@ def draw(plugin: Plugin, part: ConsolePart, language: str) -> ReportTable | Mark
     )
 
 
-def contained(plugin: Plugin, part: ConsolePart, language: str) -> ReportTable | Markup | None:
-    """Like :func:`draw`; None where the plugin failed, which the log tells: the page around it is not lost."""
-    return plugin.brand.contained(plugin.name, lambda: draw(plugin, part, language))
+def contained(plugin: Plugin, part: ConsolePart, query: ConsoleQuery, *, refusals: bool = False) -> Shown | None:
+    """Like :func:`draw`; None where the plugin failed, which the log tells: the page around it is not lost.
+
+    With ``refusals`` what it refuses on purpose (an error with a status below 500) is raised.
+    """
+    return _contained(plugin, lambda: draw(plugin, part, query), refusals=refusals)
+
+
+def perform(plugin: Plugin, act: ConsoleAct, query: ConsoleQuery) -> ConsoleDone | None:
+    """Do an act of a page in one transaction, as the current actor; None where the plugin failed, and nothing was done.
+
+    Raises what the act refuses on purpose. Call it outside any transaction.
+    """
+    return _contained(plugin, lambda: _performed(plugin, act, query), refusals=True)
+
+
+def _performed(plugin: Plugin, act: ConsoleAct, query: ConsoleQuery) -> ConsoleDone:
+    with plugin.brand.transaction():
+        done = getattr(plugin, act.method)(query)
+        if isinstance(done, ConsoleDone) and (not done.page or done.page in plugin.console_pages):
+            return done
+        said = f"the page {done.page!r}" if isinstance(done, ConsoleDone) else f"a {type(done).__name__}"
+        raise PluginError(
+            f"plugin {plugin.name!r}: {act.method}() returned {said}; return ConsoleDone() or ConsoleDone(page, args) "
+            "with a name of console_pages",
+            plugin=plugin.name,
+        )
+
+
+def _contained(plugin: Plugin, work: Callable[[], T], *, refusals: bool) -> T | None:
+    refused: list[ScrmError] = []
+
+    def attempt() -> T | None:
+        try:
+            return work()
+        except ScrmError as error:
+            if not refusals or error.status >= 500:
+                raise
+            refused.append(error)
+            return None
+
+    done = plugin.brand.contained(plugin.name, attempt)
+    if refused:
+        raise refused[0]
+    return done
+
+
+def _writers(brand: Brand) -> dict[str, Callable[..., str]]:
+    return {
+        "when": lambda at: "–" if at is None else from_instant(at, brand.zone).strftime("%Y-%m-%d %H:%M"),
+        "money": lambda minor: "–" if minor is None else show_minor(minor, brand.currency),
+        "day": lambda day: "–" if day is None else date.fromordinal(day).isoformat(),
+    }
 
 
 @cache

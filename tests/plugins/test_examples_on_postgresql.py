@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from scrm_big_spenders import BigSpenders
-from scrm_core.api import console_part
+from scrm_core.api import ConsoleQuery, console_part
 from scrm_coupon_threshold import CouponThreshold
 from scrm_daily_figures import DailyFigures
 from scrm_first_orders import FirstOrders
@@ -54,8 +54,8 @@ def test_figures_fields_parcels_and_deliveries_are_the_same(empty_postgres_url, 
     assert len(shop.client("goods-by-post:read").get("plugins/goods-by-post/parcels", state="open").json["parcels"]) == 1
     with shop as brand:
         first, parts = brand.plugins["first-orders"], FirstOrders
-        assert console_part(first, parts.console_cards["due"], "en").rows == [{"due": 2}]
-        assert ada.uid in console_part(first, parts.console_pages["thanks"], "en")
+        assert console_part(first, parts.console_cards["due"], ConsoleQuery()).rows == [{"due": 2}]
+        assert ada.uid in console_part(first, parts.console_pages["thanks"], ConsoleQuery())
 
 
 def test_a_coupon_of_the_third_order_is_given_taken_back_and_given_by_the_job(empty_postgres_url, scrm_app):

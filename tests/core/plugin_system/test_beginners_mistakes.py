@@ -80,7 +80,7 @@ def line_of(package, written):
     return next(number for number, line in enumerate(lines, 1) if written in line)
 
 
-PARTS = "from scrm_core.api import ConsolePart\n"
+PARTS = "from scrm_core.api import ConsoleAct, ConsolePart\n"
 PART = """ConsolePart("today", {"en": "Today", "zh": "今天"}, "reports:read")"""
 HOOK = "@hookimpl\ndef {}:\n    {}"
 
@@ -220,6 +220,21 @@ IN_THE_CLASS = {
     "a console card without its method": (
         f'console_cards = {{"today": {PART}}}\ndef todays(self):\n    pass',
         "Tea.console_cards: names method 'today', which the class does not have; did you mean 'todays'?",
+        {"before": PARTS},
+    ),
+    "an act on a console card": (
+        f'console_cards = {{"today": {PART[:-1]}, acts={{"stop": 1}})}}\ndef today(self):\n    pass',
+        "Tea.console_cards: 'today' has acts, and a card only shows; declare a page and link to it",
+        {"before": PARTS},
+    ),
+    "a console page whose act is a method": (
+        f'console_pages = {{"today": {PART[:-1]}, acts={{"stop": "today"}})}}\ndef today(self):\n    pass',
+        "Tea.console_pages: 'today' has the act 'stop'; write {{\"stop\": ConsoleAct(\"stop\", \"tea:write\")}}",
+        {"before": PARTS},
+    ),
+    "an act that is asked nothing": (
+        f'console_pages = {{"today": {PART[:-1]}, acts={{"stop": ConsoleAct("today", "reports:read")}})}}\ndef today(self):\n    pass',
+        "Tea.today: named in console_pages, which calls it with (self, query); take no others",
         {"before": PARTS},
     ),
     "console pages in a tuple": (

@@ -12,19 +12,26 @@ from scrm_core.api import (
     Brand,
     Column,
     ConsentIn,
+    ConsoleAct,
+    ConsoleDone,
+    ConsoleFile,
     ConsolePart,
+    ConsoleQuery,
     ConsoleTemplate,
     IdentityIn,
+    Invalid,
     Job,
     LeadCaptured,
     LeadIn,
     LineIn,
+    NotFound,
     OrderEffect,
     OrderIn,
     OrderQuery,
     Plugin,
     ReportTable,
     Sender,
+    current_actor,
     current_brand,
     execute,
     hookimpl,
@@ -87,6 +94,11 @@ class TeaRoom(Plugin):
         "cups": ConsolePart("cups", {"en": "Cups", "zh": "杯子"}, "contacts:read"),
         "menu": ConsolePart("drawn", {"en": "Menu", "zh": "茶单"}, "tea-room:read"),
         "broken": ConsolePart("broken", {"en": "Broken", "zh": "坏了"}, "tea-room:read"),
+        "kettle": ConsolePart(
+            "kettle", {"en": "Kettle", "zh": "水壶"}, "reports:read",
+            acts={"brew": ConsoleAct("brew", "segments:write"), "spill": ConsoleAct("spill", "segments:write")},
+            menu=False,
+        ),
     }
     console_cards = {
         "today": ConsolePart("today", {"en": "Today", "zh": "今天"}, "reports:read"),
@@ -128,6 +140,29 @@ class TeaRoom(Plugin):
 
     def drawn(self) -> ConsoleTemplate:
         return ConsoleTemplate("nowhere.html", {})
+
+    def kettle(self, query: ConsoleQuery) -> ConsoleTemplate | ConsoleFile:
+        if "picture" in query.args:
+            return ConsoleFile("kettle.svg", "image/svg+xml", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+        if query.args.get("cup", "one") != "one":
+            raise NotFound("there is no such cup")
+        kept = ", ".join(each.name for each in current_brand().segments.list())
+        return ConsoleTemplate("kettle.html", {"cups": kept})
+
+    def brew(self, query: ConsoleQuery) -> ConsoleDone:
+        """Keeps a segment, and what it keeps before it refuses or fails is not kept."""
+        name = query.form["name"]
+        current_brand().segments.save(name or "nameless", "orders >= 1", actor=current_actor())
+        if not name:
+            raise Invalid(f"a cup has a name {EVIL}", field="name")
+        if name == "boom":
+            raise ValueError(f"boils over {EVIL}")
+        return ConsoleDone(args={"cup": "one", "done": "brewed"})
+
+    def spill(self, query: ConsoleQuery) -> ConsoleDone:
+        """Answers what cannot be shown."""
+        current_brand().segments.save("spilt", "orders >= 1", actor=current_actor())
+        return ConsoleDone("floor")
 
     def broken(self) -> ReportTable:
         execute("SELECT nothing FROM nowhere")

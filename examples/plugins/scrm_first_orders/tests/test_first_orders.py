@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scrm_core.api import console_part
+from scrm_core.api import ConsoleQuery, console_part
 from scrm_core.testing import assert_plugin_ok
 from scrm_first_orders import FirstOrders
 
@@ -11,7 +11,7 @@ def drawn(shop, part, language="en"):
     """What the console would show."""
     with shop as brand:
         plugin = brand.plugins["first-orders"]
-        return console_part(plugin, part, language)
+        return console_part(plugin, part, ConsoleQuery(language))
 
 
 PAGE, CARD = FirstOrders.console_pages["thanks"], FirstOrders.console_cards["due"]
