@@ -3,7 +3,7 @@
 ``engine`` runs a test once on SQLite and once on PostgreSQL. Databases are
 migrated once per session: a test gets a copy of the SQLite files, or the
 emptied PostgreSQL schemas, of a database that this session made for itself.
-The tests of plugins, browsers and faults are marked ``wide`` on PostgreSQL: what
+The tests of plugins, services, browsers and faults are marked ``wide`` on PostgreSQL: what
 they ask goes through the same few functions of the core, whose own tests run on both.
 With ``pytest -n 2`` each worker is such a session, with a database, nurseries
 and temporary folders of its own.
@@ -43,7 +43,7 @@ from scrm_core.installation import Installation
 from scrm_core.testing.app import BRANDS
 
 MEMORY = Path("/dev/shm")
-SECOND = tuple(Path(__file__).parent / room for room in ("plugins", "e2e", "faults"))
+SECOND = tuple(Path(__file__).parent / room for room in ("plugins", "services", "e2e", "faults"))
 DEFAULT_POSTGRES = "postgresql://postgres@127.0.0.1:5432/test"
 
 # How long an example takes, or to think of one, says how busy the machine is and nothing of the code.
