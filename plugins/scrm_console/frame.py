@@ -50,7 +50,7 @@ _HOUSE = "imports"
 _BELOW = {
     f"console.{view}": f"console.{page}"
     for page, views in {
-        "contacts": ("contact", "search", "merge", "erase"),
+        "contacts": ("contact", "search", "merge", "erase", "consent"),
         "orders": ("find_order", "order"),
         "plugins": ("settings", "preview_settings", "write_settings"),
         "keys": ("create_key",),

@@ -40,7 +40,7 @@ class Moment:
 @pages.get("/b/<brand>/orders")
 @permission("orders:read")
 def orders() -> Response:
-    """Those written last first, all or those of a filter; the page after an order's id."""
+    """The latest payment first, all or those of a filter; the page behind an order's payment and id."""
     given = {name: request.args.get(name, "").strip()[:_LONGEST] for name in ("status", "source", "from", "to")}
     wrong = ""
     matching = OrderFilter()
@@ -70,15 +70,18 @@ def find_order() -> Response:
 
 
 def _list(matching: OrderFilter, status: int = 200, **context: Any) -> Response:
-    brand, before = current_brand(), query_number("before", 0)
-    found = brand.orders.newest(matching=matching, before=before or None, limit=ROWS + 1)
+    brand, number = current_brand(), query_number("before", 0)
+    # An unpaid order stands at no instant: its page begins at its id alone.
+    before = (query_number("paid", 0) or None, number) if number else None
+    found = brand.orders.newest(matching=matching, before=before, limit=ROWS + 1)
     rows = found[:ROWS]
+    last = {"before": rows[-1].order_id, "paid": rows[-1].paid_at} if len(found) > ROWS else None
     return page(
         "orders.html",
         status,
         rows=rows,
         names=_names({each.contact_id for each in rows if each.contact_id is not None}),
-        older=rows[-1].order_id if len(found) > ROWS else None,
+        older=last and {**context["given"], **last},
         before=before,
         statuses=STATUSES,
         **{"number": "", **context},

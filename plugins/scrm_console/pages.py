@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (
     acts,
+    consents,
     entry,
     events,
     frame,
@@ -24,6 +25,7 @@ pages = frame.pages
 
 __all__ = [
     "acts",
+    "consents",
     "entry",
     "events",
     "imports",

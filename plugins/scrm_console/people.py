@@ -14,6 +14,7 @@ from flask import Response, request
 
 from scrm_core.api import (
     Brand,
+    ContactView,
     Invalid,
     current_brand,
     execute,
@@ -29,6 +30,8 @@ from .frame import page, pages
 ROWS = 50
 SHOWN = 100
 _LONGEST = 200
+PURPOSES = ("marketing_sms", "marketing_wecom", "profiling")
+"""What people are asked to agree to most; a purpose is any word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +75,28 @@ def search() -> Response:
     brand, text = current_brand(), request.form.get("q", "").strip()[:_LONGEST]
     if not text:
         return flask.redirect(flask.url_for("console.contacts"), 303)  # type: ignore[return-value]
-    where, params, exact = _meant(brand, text)
-    rows = _rows(where, params, 0)
-    if exact and len(rows) == 1:
+    ids = _meant(brand, text)
+    if ids:
+        rows = _rows(f"c.id IN ({', '.join('?' * len(ids))})", tuple(ids), 0)
+    else:
+        rows = [Row(*_shown(each)) for each in brand.contacts.named(text, ROWS + 1)]
+    if ids and len(rows) == 1:
         return flask.redirect(flask.url_for("console.contact", uid=rows[0].uid), 303)  # type: ignore[return-value]
     return _list(rows[:ROWS], q=text, more_named=len(rows) > ROWS)
 
 
-def _meant(brand: Brand, text: str) -> tuple[str, tuple[Any, ...], bool]:
-    """A condition on ``contact c`` for what somebody typed, and whether it names one person."""
+def _meant(brand: Brand, text: str) -> list[int]:
+    """The contacts whose phone, id or other identity somebody typed."""
     try:
         phone = normalise_phone(text, region=brand.config.phone_region)
     except Invalid:
         phone = ""
     by_phone = brand.contacts.find("phone", phone) if phone else None
-    ids = [by_phone.id] if by_phone else [*_of_uid(text), *brand.contacts.known_by(text)]
-    if ids:
-        return f"c.id IN ({', '.join('?' * len(ids))})", tuple(ids), True
-    like = text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
-    return "lower(c.name) LIKE ? ESCAPE '!'", (f"%{like}%",), False
+    return [by_phone.id] if by_phone else [*_of_uid(text), *brand.contacts.known_by(text)]
+
+
+def _shown(view: ContactView) -> tuple[Any, ...]:
+    return view.id, view.uid, view.name, view.lead_at, view.orders, view.money, view.last_order_at
 
 
 def _of_uid(uid: str) -> list[int]:
@@ -128,6 +134,11 @@ def _list(rows: list[Row], status: int = 200, **context: Any) -> Response:
 @permission("contacts:read")
 def contact(uid: str) -> Response:
     """A person: identities masked; tags and orders where the role includes them."""
+    return shown_contact(uid)
+
+
+def shown_contact(uid: str, status: int = 200, *, consent: dict[str, str] | None = None) -> Response:
+    """The page of a person; ``consent`` is what was typed of one and refused."""
     brand, visit = current_brand(), staff_visit()
     view = brand.contacts.get(uid)
     identities = [(each.kind, mask(each.kind, each.value)) for each in brand.contacts.identities(view.id)]
@@ -137,12 +148,15 @@ def contact(uid: str) -> Response:
     orders = brand.orders.of_contact(view.id) if may_orders else []
     return page(
         "contact.html",
+        status,
         person=view,
         identities=identities,
         member=brand.membership.current(view.id),
         touches=touches[-SHOWN:][::-1],
         left_out=max(0, len(touches) - SHOWN),
         consents=list(consents.values()),
+        purposes=sorted({*PURPOSES, *(purpose for purpose, _ in consents)}),
+        typed=consent or {},
         may_tags=visit.allows("tags:read"),
         tags=brand.tags.of(view.id) if visit.allows("tags:read") else [],
         may_orders=may_orders,

@@ -6,6 +6,7 @@ from typing import Any
 
 from .words_house import HOUSE
 from .words_people import PEOPLE
+from .words_trade import TRADE
 
 WORDS: dict[str, dict[str, Any]] = {
     "zh": {
@@ -183,6 +184,7 @@ WORDS: dict[str, dict[str, Any]] = {
             "user_taken": "这个账号已存在；可以在右侧给它本品牌的角色。",
             "file_readonly": "品牌文件无法写入，没有任何改动；请在服务器上修改文件。",
             "config": "品牌无法按此设置运行，没有任何改动。",
+            "consent_changed": "您打开页面后，这项同意有了新的记录，没有再记录；请核对后再试。",
             "segment_changed": "您打开页面后，有人修改了它。",
             "invalid": "输入的内容不符合要求。",
             "database_busy": "系统繁忙，请稍后再试。",
@@ -384,6 +386,7 @@ WORDS: dict[str, dict[str, Any]] = {
             "user_taken": "There is such a user already; give them a role beside.",
             "file_readonly": "The brand's file cannot be written, and nothing was changed; change it on the server.",
             "config": "The brand could not be used with these settings, and nothing was changed.",
+            "consent_changed": "This consent was recorded otherwise since you opened the page; nothing was recorded.",
             "segment_changed": "Somebody changed it since you opened the page.",
             "invalid": "What was typed cannot be accepted.",
             "database_busy": "The system is busy; try again in a moment.",
@@ -393,4 +396,4 @@ WORDS: dict[str, dict[str, Any]] = {
 }
 
 for _language, _words in WORDS.items():
-    _words.update(PEOPLE[_language], **HOUSE[_language])
+    _words.update(PEOPLE[_language], **HOUSE[_language], **TRADE[_language])

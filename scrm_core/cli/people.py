@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..clock import iso
-from ..errors import NotFound
+from ..errors import Invalid, NotFound
 from .output import json_option, print_json
 from .session import Session
 
@@ -187,6 +187,36 @@ def undo_merge(session: Session, brand: str, merge_id: int) -> None:
     with session.brand(brand) as opened:
         opened.contacts.undo_merge(merge_id, actor=ACTOR)
     click.echo(f"merge {merge_id} is undone")
+
+
+@contact_command.command("consent")
+@click.argument("brand")
+@_who
+@click.argument("purpose")
+@click.option("--give/--withdraw", "granted", default=None, help="What the person decided.")
+@click.option("--channel", default="", help="Narrows the purpose; most have none.")
+@_source
+@click.option("--told", required=True, help="Where the person said so: counter, call, letter.")
+@click.option("--reason", required=True, help="Why it is recorded by hand; it is kept with the record.")
+@click.pass_obj
+def consent(
+    session: Session,
+    brand: str,
+    who: str,
+    purpose: str,
+    granted: bool | None,
+    channel: str,
+    source: str,
+    told: str,
+    reason: str,
+) -> None:
+    """Record that WHO gave or withdrew a consent 同意, such as marketing_sms; it holds at once."""
+    with session.brand(brand) as opened:
+        contact = find_contact(opened, who, source)
+        if granted is None:
+            raise Invalid("say what the person decided: --give or --withdraw", field="granted")
+        opened.consent.decide(contact.id, purpose, channel, granted=granted, source=told, reason=reason, actor=ACTOR)
+    click.echo(f"{contact.uid}: {purpose} is {'given' if granted else 'withdrawn'}")
 
 
 @contact_command.command("export")

@@ -13,11 +13,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..db import transactional
+from ..db import current_handle, transactional
 from ..db.bulk import execute
-from ..errors import Invalid
+from ..errors import Conflict, Invalid
 from ..limits import LIMITS
 from ..values.text import clean_text
+from . import audit
 from .survivors import begin_writing, survivor, survivors
 
 if TYPE_CHECKING:
@@ -107,6 +108,55 @@ class Consents:
             ),
         ).fetchone()
         return int(consent_id)
+
+    @transactional
+    def decide(
+        self,
+        contact_id: int,
+        purpose: str,
+        channel: str = "",
+        *,
+        granted: bool,
+        source: str,
+        reason: str,
+        actor: str,
+        seen: int | None = None,
+    ) -> int:
+        """Record now, for the person, what they told somebody of the house; the audit log names who did it.
+
+        ``source`` is where the person said so, ``reason`` why it is recorded by hand; it is kept as evidence and goes
+        with the person. ``seen`` is the id of the newest record of this purpose and channel that whoever acts knows, 0
+        for none: raises Conflict (``consent_changed``) when there is another one since. Raises Invalid without purpose,
+        source or reason, and NotFound for an unknown contact.
+        """
+        reason = clean_text(reason, field="reason", max_length=LIMITS.name)
+        if not reason:
+            raise Invalid("say why it is recorded by hand", field="reason")
+        purpose = clean_text(purpose, field="purpose", max_length=LIMITS.name)
+        channel = clean_text(channel, field="channel", max_length=LIMITS.name)
+        begin_writing()
+        person = survivor(contact_id)
+        if current_handle().engine != "sqlite":
+            # Of two who decide at once the second one sees what the first recorded.
+            execute("SELECT id FROM contact WHERE id = ? FOR NO KEY UPDATE", (person,))
+        before = execute(
+            "SELECT id, granted FROM consent WHERE contact_id = ? AND purpose = ? AND channel = ? "
+            "ORDER BY at DESC, id DESC LIMIT 1",
+            (person, purpose, channel),
+        ).fetchone()
+        if seen is not None and seen != (before[0] if before is not None else 0):
+            raise Conflict("what the person decided was recorded otherwise meanwhile", code="consent_changed")
+        made = self.record(
+            person, purpose, channel, granted=granted, source=source, actor=actor, evidence={"reason": reason}
+        )
+        audit.record(
+            self.brand, actor, "contact.consent", f"contact:{person}",
+            {
+                "purpose": purpose, "channel": channel, "source": source,
+                "before": None if before is None else before[1] == 1, "after": granted,
+            },
+        )  # fmt: skip
+        return made
 
     def state(self, contact_id: int, purpose: str, channel: str = "") -> bool:
         """Whether the person agrees now. No record, an unknown or an erased person: no."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..db import transactional
+from ..db import current_handle, transactional
 from ..db.bulk import execute, insert_rows
 from ..errors import Conflict, Invalid, NotFound, ScrmError, Veto
 from ..limits import LIMITS
@@ -341,6 +341,19 @@ class Contacts:
         It asks once for each kind and namespace that the brand has, and never reads all identities.
         """
         return sorted({row[0] for row in execute(_KNOWN_BY, (value,)) if row[0] is not None})
+
+    def named(self, beginning: str, limit: int = 50) -> list[ContactView]:
+        """Active contacts whose name begins so, whatever the case of Latin letters, by name; at most ``limit``.
+
+        An index answers: what stands in the middle of a name is not looked for.
+        """
+        name = "lower(c.name)" if current_handle().engine == "sqlite" else 'lower(c.name) COLLATE "C"'
+        rows = execute(
+            f"{_VIEW}WHERE c.name <> '' AND {name} >= lower(CAST(? AS TEXT)) AND {name} < lower(CAST(? AS TEXT)) "
+            f"AND c.state = 'active' ORDER BY {name}, c.id LIMIT ?",
+            (beginning, f"{beginning}\U0010ffff", limit),
+        ).fetchall()
+        return [ContactView(*row) for row in rows]
 
     def page(self, after_id: int | None = None, limit: int = 50) -> list[ContactView]:
         """Active contacts by id; ``after_id`` is the last id of the page before."""

@@ -164,20 +164,44 @@ class Orders:
         limit: int = 50,
     ) -> list[OrderView]:
         """Orders with ids above ``after``, ascending, at most ``limit``; of one contact and of a filter when given."""
-        return self._page("o.id > ?", after or 0, "o.id", contact_id, matching, limit)
+        return self._page("o.id > ?", (after or 0,), "o.id", contact_id, matching, limit)
 
     def newest(
-        self, *, matching: OrderFilter | None = None, before: int | None = None, limit: int = 50
+        self,
+        *,
+        matching: OrderFilter | None = None,
+        before: tuple[int | None, int] | None = None,
+        limit: int = 50,
     ) -> list[OrderView]:
-        """Orders with ids below ``before``, those that were written last first, at most ``limit``; of a filter."""
-        return self._page("o.id < ?", before or 2**62, "o.id DESC", None, matching, limit)
+        """Orders of a filter, the latest payment first, then those that nobody has paid, the last written first.
+
+        At most ``limit``, behind ``before``: instant of payment (None for an unpaid one) and id of an order.
+        """
+        found: list[OrderView] = []
+        matching = matching or OrderFilter()
+        if (before is None or before[0] is not None) and matching.status != "unpaid":
+            border, at = "o.paid_at IS NOT NULL", ()
+            if before is not None:
+                border, at = "o.paid_at <= ? AND (o.paid_at, o.id) < (?, ?)", (before[0], *before)
+            found = self._page(border, at, "o.paid_at DESC, o.id DESC", None, matching, limit)
+        if len(found) < limit and matching.paid_from is None and matching.paid_before is None:
+            last = before[1] if before is not None and before[0] is None else 2**62
+            unpaid = "o.paid_at IS NULL AND o.id < ?"
+            found += self._page(unpaid, (last,), "o.id DESC", None, matching, limit - len(found))
+        return found
 
     def _page(
-        self, border: str, at: int, order: str, contact_id: int | None, matching: OrderFilter | None, limit: int
+        self,
+        border: str,
+        at: Sequence[Any],
+        order: str,
+        contact_id: int | None,
+        matching: OrderFilter | None,
+        limit: int,
     ) -> list[OrderView]:
         if not 1 <= limit <= LIMITS.page_rows:
             raise Invalid(f"limit must lie between 1 and {LIMITS.page_rows}", field="limit")
-        where, params = [border], [at]
+        where, params = [border], [*at]
         if contact_id is not None:
             where.append("o.contact_id = ?")
             params.append(contact_id)

@@ -131,6 +131,16 @@ class TouchSchema(Schema):
     link = of.text("code, or empty")
 
 
+class ConsentRecordSchema(Schema):
+    """What a person decided once; the latest of a purpose and channel holds."""
+
+    purpose = of.text()
+    channel = of.text("empty: whatever the channel")
+    granted = of.flag("given, or withdrawn")
+    at = of.instant("when the person decided")
+    source = of.text()
+
+
 class TagGroupSchema(Schema):
     """A tag group."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..clock import iso
-from ..intake.fields import Identity, Text
+from ..intake.fields import Flag, Identity, Text
 from ..intake.inputs import identities_of
 from ..intake.schemas import IntakeSchema
 from ..limits import LIMITS
@@ -27,6 +27,16 @@ class IdentityInputSchema(IntakeSchema):
     openid = Identity("openid", load_default=None)
     buyer = Identity("buyer", load_default=None)
     member = Identity("member", load_default=None)
+
+
+class ConsentDecisionInputSchema(IntakeSchema):
+    """What a person decided: ``source`` is where they said so, ``reason`` why it is recorded by hand."""
+
+    purpose = Text(max_length=LIMITS.name, blank=False, required=True)
+    channel = Text(max_length=LIMITS.name, load_default="")
+    granted = Flag(required=True)
+    source = Text(max_length=LIMITS.name, blank=False, required=True)
+    reason = Text(max_length=LIMITS.name, blank=False, required=True)
 
 
 def save_contact(call: Call) -> Answer:
@@ -97,6 +107,26 @@ def list_touches(call: Call) -> Answer:
         for touch in call.brand.contacts.touches(view.id)
     ]
     return 200, {"items": items}
+
+
+def list_consents(call: Call) -> Answer:
+    zone = call.brand.zone
+    items = [
+        {
+            "purpose": each.purpose,
+            "channel": each.channel,
+            "granted": each.granted,
+            "at": iso(each.at, zone),
+            "source": each.source,
+        }
+        for each in call.brand.consent.history(_named(call).id)
+    ]
+    return 200, {"items": items}
+
+
+def decide_consent(call: Call) -> Answer:
+    call.brand.consent.decide(_named(call).id, **call.body, actor=call.key.actor)
+    return list_consents(call)
 
 
 def list_contact_orders(call: Call) -> Answer:

@@ -56,6 +56,11 @@ ROUTES: tuple[Route, ...] = (
           "Give a contact more identities", answers.ContactDetailSchema, accepts=contacts.IdentityInputSchema),
     Route("GET", "/contacts/<uid>/touches", "contacts:read", contacts.list_touches,
           "A contact's chain of touches in the order of time", answers.list_schema(answers.TouchSchema)),
+    Route("GET", "/contacts/<uid>/consents", "contacts:read", contacts.list_consents,
+          "What a contact agreed to and withdrew, oldest first", answers.list_schema(answers.ConsentRecordSchema)),
+    Route("POST", "/contacts/<uid>/consents", "contacts:write", contacts.decide_consent,
+          "Record what a person told you: a consent given or withdrawn, which holds at once",
+          answers.list_schema(answers.ConsentRecordSchema), accepts=contacts.ConsentDecisionInputSchema),
     Route("GET", "/contacts/<uid>/orders", "orders:read", contacts.list_contact_orders,
           "A contact's orders", answers.page_schema(answers.OrderSchema), params=PAGE),
 

@@ -92,6 +92,20 @@ def test_a_merge_adds_up_and_its_undo_gives_back(people):
     people("contact", "undo-merge", "acme", merged["merge"], code=REFUSED)
 
 
+def test_a_consent_is_recorded_by_hand_and_noted(people, installation):
+    told = ("--told", "call", "--reason", "rang us")
+    people("contact", "consent", "acme", "phone=13800138000", "marketing_sms", "--give", *told)
+    said = people("contact", "consent", "acme", "phone=13800138000", "marketing_sms", "--withdraw", *told).stdout
+    assert "marketing_sms is withdrawn" in said
+    people("contact", "consent", "acme", "phone=13800138000", "marketing_sms", *told, code=REFUSED)
+    people("contact", "consent", "moonco", "phone=+8613800138000", "marketing_sms", "--give", *told, code=MISSING)
+    from scrm_core.services import audit
+
+    with installation.brand("acme"):
+        acts = [(entry.actor, entry.detail["after"]) for entry in audit.page() if entry.action == "contact.consent"]
+    assert acts == [("operator", False), ("operator", True)]
+
+
 def test_a_persons_data_is_exported_then_erased_and_asked_again_gives_the_same_receipt(people, tmp_path, write):
     out = tmp_path / "person.json"
     people("contact", "export", "acme", "phone=13800138000", "--output", out)

@@ -150,6 +150,25 @@ def test_a_plugins_veto_and_its_failure_are_told_apart(api_of):
 # Contacts --------------------------------------------------------------------------
 
 
+def test_a_consent_is_recorded_by_hand_with_source_and_reason_and_the_latest_one_holds(api, other_api):
+    uid = lead(api)["contact"]
+    body = {"purpose": "marketing_sms", "granted": True, "source": "counter", "reason": "signed a form"}
+    assert api.post(f"/contacts/{uid}/consents", body).status_code == 200
+    answer = api.post(f"/contacts/{uid}/consents", {**body, "granted": False, "source": "call"})
+    items = answer.get_json()["items"]
+    assert [(each["purpose"], each["granted"], each["source"]) for each in items] == [
+        ("marketing_sms", True, "counter"), ("marketing_sms", False, "call"),
+    ]  # fmt: skip
+    assert api.get(f"/contacts/{uid}/consents").get_json()["items"] == items
+    for missing in ("purpose", "granted", "source", "reason"):
+        assert_problem(api.post(f"/contacts/{uid}/consents", {k: v for k, v in body.items() if k != missing}), 422)
+    assert_problem(api.post(f"/contacts/{uid}/consents", {**body, "granted": "maybe"}), 422)
+    assert_problem(other_api.post(f"/contacts/{uid}/consents", body), 404)
+    assert_problem(other_api.get(f"/contacts/{uid}/consents"), 404)
+    acts = [each for each in api.get("/audit").get_json()["items"] if each["action"] == "contact.consent"]
+    assert [(each["detail"]["before"], each["detail"]["after"]) for each in acts] == [(True, False), (None, True)]
+
+
 def test_identities_leave_masked(api):
     uid = lead(api, openid="o-1234567890abcdef")["contact"]
     response = api.get(f"/contacts/{uid}")
