@@ -35,7 +35,7 @@ from .schemas import NAME, Settings
 from .sends import SENDER as GROUP_SENDER
 from .sends import GroupGateway
 from .service import Wecom
-from .ways import ContactWays
+from .ways import AcquisitionLinks, ContactWays
 
 
 class WecomPlugin(Plugin):
@@ -63,7 +63,10 @@ class WecomPlugin(Plugin):
         GROUP_SENDER: Sender(CHANNEL, "WeCom group send 企业群发", "group_gateway"),
     }
 
-    extensions = {"live-code.contact-ways": ("contact_ways",)}
+    extensions = {
+        "live-code.contact-ways": ("contact_ways",),
+        "live-code.acquisition-links": ("acquisition_links",),
+    }
 
     @cached_property
     def wecom(self) -> Wecom:
@@ -99,6 +102,10 @@ class WecomPlugin(Plugin):
     def contact_ways(self) -> ContactWays | None:
         """What makes contact ways (联系我); None where no secret is set."""
         return ContactWays(self.wecom.api) if self.settings["secret"] else None
+
+    def acquisition_links(self) -> AcquisitionLinks | None:
+        """What makes acquisition links (获客链接); None where no secret is set."""
+        return AcquisitionLinks(self.wecom.api, self.wecom.links) if self.settings["secret"] else None
 
     def render_messages(self, batch: MessageBatch) -> Sequence[Rendered | Skipped]:
         """Write the messages of a group send."""

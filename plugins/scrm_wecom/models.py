@@ -39,7 +39,8 @@ class WecomFollow(BrandModel):
     ``source`` is the State that it came with (渠道参数). ``tags`` are ids of the
     corporation's tags that the member has given in WeCom, ``pushed`` those of them
     that came from here (JSON). ``welcomed_at`` is when the beginning was greeted,
-    ``seen`` the full sync that saw it last.
+    ``seen`` the full sync that saw it last. ``link`` is the acquisition link that it
+    came through (0: none that is known), ``spoke`` 1 once WeCom told that the customer wrote.
     """
 
     id = pw.BigAutoField()
@@ -55,6 +56,8 @@ class WecomFollow(BrandModel):
     pushed = pw.TextField(default="[]")
     welcomed_at = InstantField(null=True)
     seen = pw.BigIntegerField(default=0)
+    link = pw.BigIntegerField(default=0)
+    spoke = pw.BigIntegerField(default=0)
 
     class Meta:
         table_name = "wecom_follow"
@@ -241,7 +244,51 @@ class WecomMoment(BrandModel):
         table_name = "wecom_moment"
 
 
+class WecomLink(BrandModel):
+    """An acquisition link (获客链接), see :mod:`.links`; ``code`` is the brand's name for it, ``link_id`` WeCom's.
+
+    ``staff`` and ``departments`` answer it (JSON); ``state_told`` is the
+    ``customer_channel`` of its own address. ``asked_at`` is when WeCom was asked to
+    make it, ``next_at`` when the job looks at it again (null: not by itself).
+    ``cursor`` and ``read_at`` are of the customers read from WeCom.
+    """
+
+    id = pw.BigAutoField()
+    code = pw.TextField()
+    name = pw.TextField()
+    staff = pw.TextField()
+    departments = pw.TextField()
+    skip_verify = pw.BigIntegerField()
+    state_told = pw.TextField()
+    state = pw.TextField()
+    paused = pw.BigIntegerField()
+    note = pw.TextField()
+    link_id = pw.TextField(null=True)
+    url = pw.TextField()
+    actor = pw.TextField()
+    at = InstantField()
+    asked_at = InstantField()
+    next_at = InstantField(null=True)
+    cursor = pw.TextField()
+    read_at = InstantField(null=True)
+
+    class Meta:
+        table_name = "wecom_link"
+
+
+class WecomLinkQuota(BrandModel):
+    """How many customers links may still bring, as WeCom told it at ``at`` (one row)."""
+
+    id = pw.BigAutoField()
+    total = pw.BigIntegerField()
+    balance = pw.BigIntegerField()
+    at = InstantField()
+
+    class Meta:
+        table_name = "wecom_link_quota"
+
+
 MODELS = (
     WecomCallback, WecomFollow, WecomToken, WecomApi, WecomTask, WecomTag, WecomMark, WecomWelcome, WecomSync,
-    WecomStretch, WecomSend, WecomErrand, WecomMomentDay, WecomMoment,
+    WecomStretch, WecomSend, WecomErrand, WecomMomentDay, WecomMoment, WecomLink, WecomLinkQuota,
 )  # fmt: skip

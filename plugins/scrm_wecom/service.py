@@ -17,6 +17,7 @@ from .client.codes import WecomError
 from .follows import Follows
 from .greetings import Greetings
 from .labels import Labels
+from .links import Links
 from .moments import Moments
 from .people import People
 from .sends import GroupSends
@@ -72,6 +73,11 @@ class Wecom:
         return Moments(self.brand, self.settings["moments_per_day"])
 
     @cached_property
+    def links(self) -> Links:
+        """Acquisition links."""
+        return Links(self.brand)
+
+    @cached_property
     def changes(self) -> Changes:
         """What callbacks do."""
         return Changes(self.brand, self.follows, self.people, self.greetings)
@@ -99,6 +105,7 @@ class Wecom:
         heard = 0
         if not done.error:
             self.moments.run(self.api)
+            self.links.run(self.api)
             heard = self._ask_sends()
         return f"{done.done} tasks done, {done.put_off} put off, {heard} messages settled {done.error}".strip()
 

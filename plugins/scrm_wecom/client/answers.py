@@ -98,6 +98,44 @@ class Chat:
     members: tuple[ChatMember, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class LinkInfo:
+    """An acquisition link (获客链接) as WeCom has it; ``created`` in seconds."""
+
+    id: str
+    name: str
+    url: str
+    created: int
+    staff: tuple[str, ...]
+    departments: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkCustomer:
+    """Who came through a link; ``state`` is the ``customer_channel`` of the address that they followed."""
+
+    external: str
+    staff: str
+    spoke: bool
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkCustomerPage:
+    """Customers of a link; ``cursor`` is empty on the last page."""
+
+    customers: tuple[LinkCustomer, ...]
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkQuota:
+    """How many customers were bought for links, and how many of them are left."""
+
+    total: int
+    balance: int
+
+
 def customer_of(told: Mapping[str, Any]) -> Customer:
     """``externalcontact/get``: one customer, each member of staff with tags as objects."""
     follows = tuple(
@@ -151,3 +189,26 @@ def chat_of(told: Mapping[str, Any]) -> Chat:
     )
     name, owner, version = (text(group, each) for each in ("name", "owner", "member_version"))
     return Chat(text(group, "chat_id"), name, owner, version, members)
+
+
+def link_of(told: Mapping[str, Any]) -> LinkInfo:
+    """``customer_acquisition/get`` and ``create_link``: the link, and its range where it is told."""
+    link, where = told.get("link"), told.get("range")
+    departments = where.get("department_list") if isinstance(where, Mapping) else None
+    return LinkInfo(
+        text(link, "link_id"), text(link, "link_name"), text(link, "url"), number(link, "create_time"),
+        tuple(texts(where, "user_list")),
+        tuple(each for each in (departments if isinstance(departments, list) else []) if type(each) is int),
+    )  # fmt: skip
+
+
+def link_customers_of(told: Mapping[str, Any]) -> LinkCustomerPage:
+    """``customer_acquisition/customer``: a page of the customers of a link."""
+    customers = tuple(
+        LinkCustomer(
+            text(each, "external_userid"), text(each, "userid"), number(each, "chat_status") == 1, text(each, "state")
+        )
+        for each in objects(told, "customer_list")
+        if text(each, "external_userid") and text(each, "userid")
+    )
+    return LinkCustomerPage(customers, text(told, "next_cursor"))

@@ -33,6 +33,8 @@ class Limit:
 
 PER_MINUTE = Limit("calls of one corporation to one API", 10_000, MINUTE_MS, "2026-11", "dev:90454")
 PER_HOUR = Limit("calls of one corporation to one API", 150_000, HOUR_MS, "2026-11", "dev:90454")
+
+
 @dataclass(frozen=True, slots=True)
 class GroupQuota:
     """How many group sends a customer may have in a calendar ``unit``; ``most`` 0: as many as the month has days."""
@@ -51,6 +53,23 @@ GROUP_QUOTAS = {
     "1-a-day": GroupQuota("the corporation has chosen 1 a day", 1, "day", "2025-11", "dev:92135"),
 }
 """Sources disagree about the rule, and a corporation may choose: so it is a setting."""
+
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """At most ``most`` of ``what``, of whatever time."""
+
+    what: str
+    most: int
+    as_of: str
+    page: str
+
+
+LINK_STAFF = Size("members who answer an acquisition link", 100, "2025-11", "dev:97297")
+LINK_NAME = Size("characters of an acquisition link's name", 30, "2025-11", "dev:97297")
+LINK_STATE = Size("bytes of customer_channel, back as State; longer ones are cut", 64, "2025-11", "dev:97297")
+"""How many links a corporation may have is documented by its error alone (41095); what they may bring is bought."""
 
 BLOCK_MS = Limit("an API that answered 45009 is left alone", 1, MINUTE_MS, "2026-11", "dev:90454")
 LONGEST_BLOCK_MS = HOUR_MS

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from wecom_scene import SETTINGS, Scene
+from wecom_scene import AES_KEY, CORP, SETTINGS, TOKEN, Scene
 from wecom_server import WecomServer
+from wecom_whole import OTHER, SECRET, Whole
+from werkzeug.serving import make_server
 
+from scrm_core.web import create_app
 from scrm_wecom import WecomPlugin
+from scrm_wecom.simulator import AppAccount, CallbackTarget, CorpAccount, Limits, Simulator, serve
 
 
 @pytest.fixture
@@ -42,3 +47,31 @@ def calling(scenes, server) -> Scene:
 def scene(scenes) -> Scene:
     """Acme."""
     return scenes()[0]
+
+
+@pytest.fixture
+def whole(new_installation, deliver, clock) -> Iterator[Whole]:
+    """Acme with its corporation at a simulator, which calls back to a server of the pages."""
+    corps = [
+        CorpAccount(CORP, (AppAccount(1_000_002, SECRET),), staff=3, customers=10),
+        CorpAccount(OTHER, (AppAccount(1_000_002, "other-secret"),), staff=1, customers=2, first_person=100),
+    ]
+    simulator = Simulator(corps, now=clock.now, limits=Limits(dispatch_seconds=0))
+    with serve(simulator) as api:
+        table = (
+            f'\n[plugins.wecom]\ncorp_id = "{CORP}"\ncallback_token = "{TOKEN}"\ncallback_aes_key = "{AES_KEY}"\n'
+            f'secret = "{SECRET}"\napi = "{api.url}"\n'
+        )
+        installation = new_installation(plugins=(WecomPlugin,), acme=table, moonco=table)
+        made = Whole(installation, "acme", deliver)
+        made.simulator, made.simulator_url = simulator, api.url
+        server = make_server("127.0.0.1", 0, create_app(installation), threaded=False)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        # Saved as the console saves it: only if the address gives the echo back.
+        url = f"http://127.0.0.1:{server.server_port}/p/acme/wecom/callback"
+        simulator.set_callback(CORP, CallbackTarget(url, TOKEN, AES_KEY))
+        yield made
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -2,94 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from wecom_scene import AES_KEY, CORP, TOKEN, Scene
-from werkzeug.serving import make_server
+from wecom_scene import CORP
 
 from scrm_core.db.bulk import execute
-from scrm_core.web import create_app
-from scrm_wecom import WecomPlugin
-from scrm_wecom.simulator import AppAccount, CallbackTarget, CorpAccount, Limits, Simulator, serve
 
-SECRET, OTHER = "shop-secret", "wwother0000000000"
 SPOILINGS = ("signature", "token", "receiver", "ciphertext", "xml", "entities", "stale", "future")
-
-
-class Whole(Scene):
-    """Acme with its corporation: ten customers of three members before anybody hears of them."""
-
-    simulator: Simulator
-
-    def act(self, name: str, /, **arguments: Any) -> Any:
-        """An act, and what the worker makes of it."""
-        outcome = self.simulator.act(CORP, name, arguments)
-        self.deliver()
-        return outcome
-
-    def work(self) -> None:
-        """The job, the worker and the senders until nothing is left to do now."""
-        for _ in range(3):
-            with self.brand as brand:
-                brand.plugins["wecom"].work()
-            self.deliver()
-            with self.brand as brand:
-                brand.outreach.drain()
-
-    def way(self, *staff: str, state: str = "") -> str:
-        """A contact way (渠道活码) of these members."""
-        body = {"type": 2, "scene": 2, "user": list(staff), "state": state}
-        with self.brand as brand:
-            return brand.plugins["wecom"].wecom.api.calls.act("externalcontact/add_contact_way", body)["config_id"]
-
-    def external(self, person: str) -> str:
-        return self.simulator.corp(CORP).external_userid(self.simulator.people.number(person))
-
-    def contact(self, person: str) -> Any:
-        with self.brand as brand:
-            return brand.contacts.find("external_userid", self.external(person))
-
-    def tag_names(self, person: str) -> dict[str, str]:
-        with self.brand as brand:
-            return {tag.name: tag.origin for tag in brand.tags.of(self.contact(person).id)}
-
-    def welcomes(self) -> list[str]:
-        """Texts that people were welcomed with."""
-        return [each["text"] for each in self.noted("welcome")]
-
-    def noted(self, what: str) -> list[dict[str, Any]]:
-        """What apps did at the corporation."""
-        return [each for each in self.simulator.corp(CORP).effects if each["what"] == what]
-
-
-@pytest.fixture
-def whole(new_installation, deliver, clock) -> Iterator[Whole]:
-    corps = [
-        CorpAccount(CORP, (AppAccount(1_000_002, SECRET),), staff=3, customers=10),
-        CorpAccount(OTHER, (AppAccount(1_000_002, "other-secret"),), staff=1, customers=2, first_person=100),
-    ]
-    simulator = Simulator(corps, now=clock.now, limits=Limits(dispatch_seconds=0))
-    with serve(simulator) as api:
-        table = (
-            f'\n[plugins.wecom]\ncorp_id = "{CORP}"\ncallback_token = "{TOKEN}"\ncallback_aes_key = "{AES_KEY}"\n'
-            f'secret = "{SECRET}"\napi = "{api.url}"\n'
-        )
-        installation = new_installation(plugins=(WecomPlugin,), acme=table, moonco=table)
-        made = Whole(installation, "acme", deliver)
-        made.simulator = simulator
-        server = make_server("127.0.0.1", 0, create_app(installation), threaded=False)
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        # Saved as the console saves it: only if the address gives the echo back.
-        url = f"http://127.0.0.1:{server.server_port}/p/acme/wecom/callback"
-        simulator.set_callback(CORP, CallbackTarget(url, TOKEN, AES_KEY))
-        yield made
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def test_a_scan_becomes_a_lead_with_name_welcome_and_channel(whole):
