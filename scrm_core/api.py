@@ -76,6 +76,7 @@ from .outreach.types import (
     Skipped,
 )
 from .plugin import (
+    Chart,
     Column,
     ConsoleAct,
     ConsolePart,
@@ -141,6 +142,7 @@ __all__ = [
     "CartRefusal",
     "Channel",
     "ChannelView",
+    "Chart",
     "Column",
     "CommandSession",
     "ComparedArm",

@@ -59,17 +59,63 @@ class Column:
     kind: str = "text"
 
 
+NUMBERS = ("count", "money", "rate")
+"""Kinds of columns that a chart can draw."""
+
+CHARTS = {"lines": None, "bars": None, "funnel": 1, "heat": None, "compare": 3}
+"""Kinds of charts, with how many columns each draws; None: one or more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """How a report's rows are drawn, one mark per row and column of ``y``; the table stands beside it.
+
+    ``x`` is the column that names the rows. ``kind``: ``lines`` along ``x`` (days, in order); ``bars``, one below
+    the other (channels, ranked); ``funnel``, one column whose rows are steps in order, the first the widest;
+    ``heat``, each row's cells shaded by value (cohorts by month); ``compare``, whose ``y`` are value, low and high:
+    a value with its interval. All columns of ``y`` are of one kind: count, money or rate. None is drawn as nothing.
+    """
+
+    kind: str
+    x: str
+    y: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class ReportTable:
-    """A report's answer: columns and rows; a value that cannot be computed is None."""
+    """A report's answer: columns and rows; a value that cannot be computed is None.
+
+    ``chart`` says how to draw it. Raises PluginError for a chart that its columns cannot give.
+    """
 
     columns: tuple[Column, ...]
     rows: Sequence[dict[str, Any]]
+    chart: Chart | None = None
+
+    def __post_init__(self) -> None:
+        problem = "" if self.chart is None else _undrawable(self.chart, {each.name: each.kind for each in self.columns})
+        if problem:
+            raise PluginError(f"{self.chart}: {problem}")
 
     def record(self) -> dict[str, Any]:
         """The report as a route answers it."""
         columns = [{"name": column.name, "title": column.title, "kind": column.kind} for column in self.columns]
         return {"columns": columns, "rows": list(self.rows)}
+
+
+def _undrawable(chart: Chart, kinds: Mapping[str, str]) -> str:
+    """What keeps a chart from being drawn of columns of these kinds; or nothing."""
+    if chart.kind not in CHARTS:
+        return f"no such kind; must be {', '.join(CHARTS)}"
+    if isinstance(chart.y, str) or not chart.y:
+        return 'y is a tuple of columns, also of one: ("people",)'
+    for name in (chart.x, *chart.y):
+        if name not in kinds:
+            return f"no column is called {name!r}; the table has {', '.join(kinds)}"
+    if {kinds[name] for name in chart.y} - set(NUMBERS) or len({kinds[name] for name in chart.y}) > 1:
+        return f"the columns of y must be of one kind: {', '.join(NUMBERS)}"
+    needed = CHARTS[chart.kind]
+    return "" if needed in (None, len(chart.y)) else f"{chart.kind} draws {needed} column(s), y has {len(chart.y)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from scrm_core.api import (
     staff_visit,
 )
 
+from .charts import drawn, shades
 from .words import WORDS
 
 pages = flask.Blueprint(
@@ -97,6 +98,8 @@ def page(template: str, status: int = 200, **context: Any) -> Response:
             every=every,
             money=partial(show_minor, currency=brand.currency),
             cell=partial(cell, brand),
+            drawn=partial(drawn, cell=partial(cell, brand)),
+            shades=shades,
         )
     return flask.make_response(flask.render_template(f"console/{template}", **frame, **context), status)
 

@@ -14,6 +14,7 @@ from scrm_core.api import (
     ConsoleQuery,
     NotFound,
     Plugin,
+    ReportTable,
     ScrmError,
     StaffVisit,
     any_role,
@@ -26,27 +27,37 @@ from scrm_core.api import (
     staff_visit,
 )
 
+from .files import table_file
 from .frame import page, pages, refusal, words
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A card of a plugin; ``shown`` is None where the plugin failed."""
+    """A card or page of a plugin; ``shown`` is None where the plugin failed, ``csv`` its file."""
 
     plugin: str
     title: str
     shown: Any
+    key: str
+    csv: str
 
 
 def cards(visit: StaffVisit) -> list[Card]:
     """The cards that the brand's plugins bring, in the order of its file, each that the user may see."""
     query = ConsoleQuery(visit.language, current_actor(), allows=visit.allows)
     return [
-        Card(plugin.name, part.title[visit.language], console_part(plugin, part, query))
+        _card("card", plugin, name, part, console_part(plugin, part, query))
         for plugin in current_brand().plugins.values()
-        for part in plugin.console_cards.values()
+        for name, part in plugin.console_cards.items()
         if visit.allows(part.permission)
     ]
+
+
+def _card(kind: str, plugin: Plugin, name: str, part: ConsolePart, shown: Any) -> Card:
+    csv = flask.url_for("console.part_file", kind=kind, plugin=plugin.name, name=name)
+    if kind == "x" and request.query_string:
+        csv += f"?{request.query_string.decode()}"
+    return Card(plugin.name, part.title[staff_visit().language], shown, f"{kind}-{plugin.name}-{name}", csv)
 
 
 def plugins_off() -> list[str]:
@@ -59,8 +70,20 @@ def plugins_off() -> list[str]:
 @any_role
 def part(plugin: str, name: str) -> Response:
     """A page that a plugin brings; the permission is the page's own."""
-    found, declared = _declared(plugin, name)
-    return _shown(found, declared, _query(staff_visit()))
+    found, _ = _declared("x", plugin, name)
+    return _shown(found, name, _query(staff_visit()))
+
+
+@pages.get("/b/<brand>/x/<plugin>/<name>.csv", defaults={"kind": "x"})
+@pages.get("/b/<brand>/card/<plugin>/<name>.csv", defaults={"kind": "card"})
+@any_role
+def part_file(kind: str, plugin: str, name: str) -> Response:
+    """The table of a page or card as a file, under the same permission."""
+    found, declared = _declared(kind, plugin, name)
+    shown = console_part(found, declared, _query(staff_visit()), refusals=True)
+    if not isinstance(shown, ReportTable):
+        raise NotFound("there is no table at this address")
+    return table_file(current_brand(), shown, f"{plugin}-{name}")
 
 
 @pages.post("/b/<brand>/x/<plugin>/<name>")
@@ -69,7 +92,7 @@ def part(plugin: str, name: str) -> Response:
 def act(plugin: str, name: str) -> Response:
     """What a form on such a page does; refused, the page is shown again with what was typed."""
     visit = staff_visit()
-    found, declared = _declared(plugin, name)
+    found, declared = _declared("x", plugin, name)
     wanted = declared.acts.get(request.form.get("act", ""))
     if wanted is None:
         raise NotFound("there is nothing at this address")
@@ -78,16 +101,18 @@ def act(plugin: str, name: str) -> Response:
     try:
         done = console_act(found, wanted, query)
     except ScrmError as error:
-        return _shown(found, declared, replace(query, refused=error), error.status)
+        return _shown(found, name, replace(query, refused=error), error.status)
     if done is None:
-        return page("part.html", 500, card=Card(plugin, declared.title[visit.language], None), refused=())
+        return page("part.html", 500, card=_card("x", found, name, declared, None), refused=())
     there = flask.url_for("console.part", plugin=plugin, name=done.page or name, **done.args)
     return flask.redirect(there, 303)  # type: ignore[return-value]
 
 
-def _declared(plugin: str, name: str) -> tuple[Plugin, ConsolePart]:
+def _declared(kind: str, plugin: str, name: str) -> tuple[Plugin, ConsolePart]:
+    """A plugin that is on and its page (``x``) or card, where the user may see it."""
     found = current_brand().plugins.get(plugin)
-    declared = None if found is None else found.console_pages.get(name)
+    parts = {} if found is None else found.console_pages if kind == "x" else found.console_cards
+    declared = parts.get(name)
     if found is None or declared is None:
         raise NotFound("there is nothing at this address")
     staff_visit().demand(declared.permission)
@@ -107,11 +132,12 @@ def _query(visit: StaffVisit) -> ConsoleQuery:
     )
 
 
-def _shown(plugin: Plugin, declared: ConsolePart, query: ConsoleQuery, status: int = 200) -> Response:
+def _shown(plugin: Plugin, name: str, query: ConsoleQuery, status: int = 200) -> Response:
+    declared = plugin.console_pages[name]
     shown = console_part(plugin, declared, query, refusals=True)
     if isinstance(shown, ConsoleFile):
         return _file(shown)
-    card = Card(plugin.name, declared.title[query.language], shown)
+    card = _card("x", plugin, name, declared, shown)
     refused = [] if query.refused is None else dict.fromkeys((refusal(query.refused), query.refused.message))
     inside = "part_inside.html" if "inside" in query.args else "part.html"
     return page(inside, 500 if shown is None else status, card=card, refused=refused)

@@ -10,6 +10,7 @@ from marshmallow import RAISE, Schema, fields, validate
 
 from scrm_core.api import (
     Brand,
+    Chart,
     Column,
     ConsentIn,
     ConsoleAct,
@@ -99,6 +100,7 @@ class TeaRoom(Plugin):
             acts={"brew": ConsoleAct("brew", "segments:write"), "spill": ConsoleAct("spill", "segments:write")},
             menu=False,
         ),
+        "pot": ConsolePart("pot", {"en": "Pot", "zh": "茶壶"}, "contacts:read", menu=False),
     }
     console_cards = {
         "today": ConsolePart("today", {"en": "Today", "zh": "今天"}, "reports:read"),
@@ -134,6 +136,23 @@ class TeaRoom(Plugin):
         columns = (Column("name", "Name"), Column("money", "Money", "money"), Column("share", "Share", "rate"))
         rows = [{"name": EVIL, "money": 1_250, "share": 0.5}, {"name": current_brand().id, "money": None, "share": None}]
         return ReportTable(columns, rows)
+
+    def pot(self, query: ConsoleQuery) -> ReportTable:
+        """A table with the chart that is asked for, of figures and a name that a spreadsheet would reckon with."""
+        columns = (
+            Column("leaf", "Leaf"), Column("cups", "Cups", "count"), Column("spilt", "Spilt", "count"),
+            Column("share", "Share", "rate"), Column("low", "From", "rate"), Column("high", "To", "rate"),
+            Column("earned", "Earned", "money"),
+        )  # fmt: skip
+        rows = [
+            ("=1+1" + EVIL, 40, 10, 0.075, 0.053, 0.105, 1_250),
+            ("black", 20, None, 0.0, 0.0, 0.0713, -50),
+            ("white", 10, 5, None, None, None, None),
+        ]
+        kind = query.args["kind"]
+        drawn = {"compare": ("share", "low", "high"), "funnel": ("cups",)}.get(kind, ("cups", "spilt"))
+        named = [dict(zip((column.name for column in columns), row, strict=True)) for row in rows]
+        return ReportTable(columns, named, Chart(kind, "leaf", drawn))
 
     def today(self) -> ReportTable:
         return ReportTable((Column("poured", "Poured", "count"),), [{"poured": 1_234}])
