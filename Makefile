@@ -38,7 +38,7 @@ $(VENV)/bin/python:
 
 $(VENV)/installed: $(VENV)/bin/python setup.cfg pyproject.toml constraints.txt
 	@echo "Installing into $(VENV) (once)"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[benefitcard,cards,coupons,games,livecode,redpacket,referral,sms,swap,wechat,wecom]'
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[benefitcard,cards,console,coupons,games,livecode,redpacket,referral,sms,swap,wechat,wecom]'
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/bin/python setup.cfg pyproject.toml constraints.txt

@@ -112,7 +112,7 @@ from .values.identities import is_mobile, is_virtual_mobile, normalise_phone
 from .values.masking import mask, scrub
 from .values.money import exponent_of, format_minor, parse_minor, show_minor
 from .values.paging import next_after, page_size
-from .values.posters import Poster, code_picture, draw_poster
+from .values.posters import Poster, code_file, code_picture, draw_poster
 from .values.shares import allocate
 from .values.text import clean_text, csv_cell, folded
 from .values.uids import new_uid
@@ -255,6 +255,7 @@ __all__ = [
     "any_role",
     "buffered",
     "clean_text",
+    "code_file",
     "code_picture",
     "compare_arms",
     "console_act",

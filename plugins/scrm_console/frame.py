@@ -35,6 +35,7 @@ MENU = (
     ("contacts", "contacts:read"),
     ("segments", "segments:read"),
     ("orders", "orders:read"),
+    ("links", "channels:read"),
     ("imports", "imports:read"),
     ("events", "events:read"),
     ("jobs", "jobs:read"),
@@ -53,6 +54,7 @@ _BELOW = {
     for page, views in {
         "contacts": ("contact", "search", "merge", "erase", "consent"),
         "orders": ("find_order", "order"),
+        "links": ("link", "create_link", "create_channel", "end_link"),
         "plugins": ("settings", "preview_settings", "write_settings"),
         "keys": ("create_key",),
         "users": ("create_user", "give_role", "act_on_user"),

@@ -48,8 +48,8 @@ def orders() -> Response:
         matching = OrderFilter(
             source=given["source"],
             status=given["status"] if given["status"] in STATUSES else "",
-            paid_from=_midnight(given["from"], 0, "from"),
-            paid_before=_midnight(given["to"], 1, "to"),
+            paid_from=midnight(given["from"], 0, "from"),
+            paid_before=midnight(given["to"], 1, "to"),
         )
     except Invalid as error:
         wrong = error.field or ""
@@ -95,7 +95,7 @@ def _names(contacts: set[int]) -> dict[int, str]:
     return dict(fetch_in("SELECT id, name FROM contact WHERE id IN ({in})", sorted(contacts)))
 
 
-def _midnight(text: str, days: int, field: str) -> int | None:
+def midnight(text: str, days: int, field: str) -> int | None:
     """The brand's midnight at which a day, or the one so many days behind it, begins; None for an empty text."""
     if not text:
         return None

@@ -12,6 +12,7 @@ from ..errors import Conflict, Invalid, NotFound
 from ..limits import LIMITS
 from ..models import Channel
 from ..values.text import clean_text
+from . import audit
 from .survivors import begin_writing
 
 if TYPE_CHECKING:
@@ -34,6 +35,15 @@ class ChannelView:
     created_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class ChannelFigures:
+    """Who arrived first through a channel: ``people``, how many of them bought by now, and their net money."""
+
+    people: int = 0
+    buyers: int = 0
+    money: int = 0
+
+
 class Source(NamedTuple):
     """What a state or code leads to: ids and codes of channel and link; None and empty where unknown."""
 
@@ -53,15 +63,20 @@ class Channels:
         self.brand = brand
 
     @transactional
-    def create(self, code: str, name: str = "", kind: str = "", *, tags: Sequence[TagRef] = ()) -> ChannelView:
+    def create(
+        self, code: str, name: str = "", kind: str = "", *, tags: Sequence[TagRef] = (), actor: str = ""
+    ) -> ChannelView:
         """Create a channel; ``tags`` (ids or group and name) are given to everybody who comes through it.
 
+        With ``actor`` the audit log names who did.
         Raises Conflict when the code is taken, Invalid for a bad text, and
         NotFound for an unknown tag.
         """
         view = self._insert(code, name, kind, tags)
         if view is None:
             raise Conflict(f"the channel code {code!r} is taken", code="channel_exists")
+        if actor:
+            audit.record(self.brand, actor, "channel.create", f"channel:{view.code}")
         return view
 
     @transactional
@@ -106,6 +121,15 @@ class Channels:
             raise Invalid(f"limit must lie between 1 and {LIMITS.page_rows}", field="limit")
         rows = execute(_VIEW + "WHERE id > ? ORDER BY id LIMIT ?", (after or 0, limit)).fetchall()
         return [_view(row) for row in rows]
+
+    def figures(self, since: int) -> dict[int, ChannelFigures]:
+        """What channels (by id) brought of the people who arrived since an instant; others brought nobody."""
+        rows = execute(
+            "SELECT lead_channel_id, count(*), count(CASE WHEN orders > 0 THEN 1 END), sum(money) FROM contact "
+            "WHERE lead_at >= ? AND lead_channel_id IS NOT NULL AND state = 'active' GROUP BY lead_channel_id",
+            (since,),
+        ).fetchall()
+        return {row[0]: ChannelFigures(row[1], row[2], int(row[3])) for row in rows}
 
     def resolve_state(self, state: str) -> Source:
         """What the state that came with a person leads to: a short link's code first, else a channel's.

@@ -23,7 +23,9 @@ from ..errors import Gone, Invalid, NotFound
 from ..limits import LIMITS
 from ..models import Link
 from ..models import Visit as VisitRow
+from ..values.paging import page_size
 from ..values.text import clean_text
+from . import audit
 from .survivors import begin_writing, survivor
 from .visitors import is_bot
 
@@ -69,6 +71,19 @@ class LinkView:
     @property
     def path(self) -> str:
         return f"/l/{self.code}"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFigures:
+    """What a link brought, programs left out: ``visits``, ``visitors`` (browsers) and ``people`` who came as leads.
+
+    ``capped``: only its newest visits were looked at, and there are more.
+    """
+
+    visits: int = 0
+    visitors: int = 0
+    people: int = 0
+    capped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,15 +172,19 @@ class Links:
         owner: str = "",
         campaign: str = "",
         expires_at: int | None = None,
+        actor: str = "",
     ) -> LinkView:
-        """Create a link of a channel with a fresh code.
+        """Create a link of a channel with a fresh code; with ``actor`` the audit log names who did.
 
         Raises NotFound for an unknown channel, and Invalid for a target that is
         not an absolute http(s) address or that hides where it leads.
         """
-        return self.create_many(
+        (made,) = self.create_many(
             channel_code, target, 1, owner=owner, campaign=campaign, variants=[variant], expires_at=expires_at
-        )[0]
+        )
+        if actor:
+            audit.record(self.brand, actor, "link.create", f"link:{made.code}", {"channel": made.channel})
+        return made
 
     @transactional
     def create_many(
@@ -215,10 +234,17 @@ class Links:
         return _in_order(made, variants)
 
     @transactional
-    def disable(self, code: str) -> LinkView:
-        """Switch a link off for good: it then answers 410. Disabling it again changes nothing."""
+    def disable(self, code: str, *, actor: str = "") -> LinkView:
+        """Switch a link off for good: it then answers 410. Disabling it again changes nothing.
+
+        With ``actor`` the audit log names who did.
+        """
         begin_writing()
-        execute("UPDATE link SET disabled_at = ? WHERE code = ? AND disabled_at IS NULL", (self.brand.now(), code))
+        ended = execute(
+            "UPDATE link SET disabled_at = ? WHERE code = ? AND disabled_at IS NULL", (self.brand.now(), code)
+        )
+        if actor and ended.rowcount:
+            audit.record(self.brand, actor, "link.disable", f"link:{code}")
         return self.get(code)
 
     def get(self, code: str) -> LinkView:
@@ -240,6 +266,29 @@ class Links:
             params.append(self.brand.channels.get(channel).id)
         rows = execute(f"{_VIEW}WHERE {' AND '.join(where)} ORDER BY l.id LIMIT ?", [*params, limit]).fetchall()
         return [LinkView(*row) for row in rows]
+
+    def newest(self, *, channel: str | None = None, before: int | None = None, limit: int = 50) -> list[LinkView]:
+        """Links, the newest first, of one channel when given; ``before`` is a link's id to page on from."""
+        page_size(limit, LIMITS.page_rows)
+        where, params = ["l.id < ?"], [before or 2**62]
+        if channel is not None:
+            where.append("l.channel_id = ?")
+            params.append(self.brand.channels.get(channel).id)
+        rows = execute(f"{_VIEW}WHERE {' AND '.join(where)} ORDER BY l.id DESC LIMIT ?", [*params, limit]).fetchall()
+        return [LinkView(*row) for row in rows]
+
+    def figures(self, link_ids: Sequence[int], *, most: int = 2_000) -> dict[int, LinkFigures]:
+        """What each link brought; of each the newest ``most`` rows of visits and of people are looked at."""
+        newest = "FROM visit v WHERE v.link_id = l.id AND v.bot = 0 ORDER BY v.at DESC LIMIT"
+        rows = fetch_in(
+            f"SELECT l.id, (SELECT count(*) FROM (SELECT 1 {newest} {most + 1}) x), "
+            f"(SELECT coalesce(sum(x.times), 0) FROM (SELECT v.times {newest} {most}) x), "
+            f"(SELECT count(DISTINCT x.visitor) FROM (SELECT v.visitor {newest} {most}) x WHERE x.visitor <> ''), "
+            "(SELECT count(DISTINCT x.contact_id) FROM (SELECT t.contact_id FROM touch t WHERE t.link_id = l.id "
+            f"AND t.kind = 'lead' LIMIT {most}) x) FROM link l WHERE l.id IN ({{in}})",
+            list(link_ids),
+        )
+        return {row[0]: LinkFigures(int(row[2]), row[3], row[4], max(row[1], row[4]) > most) for row in rows}
 
     # Visits ------------------------------------------------------------------
 

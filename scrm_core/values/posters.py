@@ -146,7 +146,7 @@ def _library(name: str, extra: str) -> Any:
     except ImportError as exc:
         top = {"PIL": "pillow"}.get(name.partition(".")[0], name)
         raise Invalid(
-            f"posters need the library {top}, which is not installed; run: pip install 'scrm[{extra}]'",
+            f"posters and QR codes need the library {top}, which is not installed; run: pip install 'scrm[{extra}]'",
             code="library_missing",
         ) from exc
 
@@ -162,3 +162,15 @@ def code_picture(url: str, *, extra: str) -> str:
     """A QR code as an address that holds the picture itself (SVG); a friend scans it from the owner's screen."""
     symbol = _library("segno", extra).make(url, error="m", micro=False)
     return str(symbol.svg_data_uri(border=_QUIET_MODULES, light="#fff", omitsize=True))
+
+
+def code_file(url: str, kind: str, *, extra: str) -> bytes:
+    """A QR code to be printed, as a file: ``kind`` is ``png`` (ten pixels a module) or ``svg``.
+
+    Raises Invalid (``library_missing``) with the command that installs what is missing.
+    """
+    out = io.BytesIO()
+    _library("segno", extra).make(url, error="m", micro=False).save(
+        out, kind=kind, scale=10, border=_QUIET_MODULES, light="#fff"
+    )
+    return out.getvalue()

@@ -47,7 +47,7 @@ class LinkInputSchema(IntakeSchema):
 def create_channel(call: Call) -> Answer:
     body = call.body
     tags = [(tag["group"], tag["tag"]) for tag in body["tags"]]
-    view = call.brand.channels.create(body["code"], body["name"], body["kind"], tags=tags)
+    view = call.brand.channels.create(body["code"], body["name"], body["kind"], tags=tags, actor=call.key.actor)
     return 201, _channel(call, view, _tag_names(call))
 
 
@@ -68,6 +68,7 @@ def create_link(call: Call) -> Answer:
         variant=body["variant"],
         campaign=body["campaign"],
         expires_at=body["expires_at"],
+        actor=call.key.actor,
     )
     return 201, _link(call, view)
 
@@ -82,7 +83,7 @@ def get_link(call: Call) -> Answer:
 
 
 def disable_link(call: Call) -> Answer:
-    return 200, _link(call, call.brand.links.disable(call.path["code"]))
+    return 200, _link(call, call.brand.links.disable(call.path["code"], actor=call.key.actor))
 
 
 def _tag_names(call: Call) -> dict[int, dict[str, str]]:

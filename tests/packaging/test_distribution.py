@@ -20,7 +20,7 @@ from wheels import built_wheel
 ROOT = Path(__file__).resolve().parents[2]
 NOT_SHIPPED = {"__pycache__", "tests"}
 EXTRAS = (
-    *("postgres", "redis", "benefitcard", "cards", "coupons", "games", "koc", "livecode", "redpacket", "referral", "sms", "swap"),
+    *("postgres", "redis", "benefitcard", "cards", "console", "coupons", "games", "koc", "livecode", "redpacket", "referral", "sms", "swap"),
     "wechat", "wecom",
 )
 

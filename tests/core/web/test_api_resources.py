@@ -416,6 +416,7 @@ def test_answers_have_the_shapes_that_are_described(api_of):
         "save_contact": {"phone": PHONE},
         "find_contact": {"phone": PHONE},
         "add_identities": {"unionid": "u"},
+        "decide_consent": {"purpose": "profiling", "granted": True, "source": "counter", "reason": "x"},
         "save_tag_group": {"name": "G"},
         "define_tag": {"group": "G", "name": "T", "kind": "system"},
         "assign_tag": {"contact": uid, "group": "G", "tag": "T"},
