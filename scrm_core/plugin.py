@@ -134,7 +134,8 @@ class ConsoleTemplate:
     ``context``, ``lang`` (``zh`` or ``en``), ``brand``, ``query`` (a
     :class:`scrm_core.api.ConsoleQuery`), ``csrf`` (the hidden field that each
     form holds) and the functions ``when``, ``money`` and ``day``, which write an
-    instant, minor units and a day number as the brand does. What it shows is escaped.
+    instant, minor units and a day number as the brand does, and ``t(en, zh)``, which
+    gives what is in the language of the page. What it shows is escaped.
     """
 
     name: str

@@ -24,6 +24,7 @@ from scrm_core.api import (
     hookimpl,
 )
 
+from .console import Pages
 from .models import MODELS
 from .pages import pages
 from .report import metrics, report
@@ -32,7 +33,7 @@ from .schemas import NAME, Settings
 from .service import Referrals
 
 
-class Referral(Plugin):
+class Referral(Pages, Plugin):
     """Counts people who became customers, never adds; each rung is paid once, after audit and observation."""
 
     name = NAME

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from scrm_core.api import (
     Invalid,
     NotFound,
     execute,
+    fetch_in,
     insert_rows,
     page_size,
     standing,
@@ -20,7 +22,7 @@ from scrm_core.api import (
 
 from .definition import Definition, from_json, issuer_problems, problems, read, shortages, unissued
 from .models import ReferralStock
-from .people import named, speakable
+from .people import named, speakable, standing_all
 from .schemas import MOST, NAME
 
 if TYPE_CHECKING:
@@ -164,17 +166,35 @@ class Campaigns:
         """The campaign with this id."""
         return self._rows("WHERE id = ?", (campaign_id,))[0]
 
+    def by_ids(self, campaign_ids: Iterable[int]) -> dict[int, Campaign]:
+        """The campaigns with these ids."""
+        found = fetch_in(f"{_CAMPAIGN}WHERE id IN ({{in}})", sorted(set(campaign_ids)))
+        return {each.id: each for each in self._read(found)}
+
+    def count_running(self) -> int:
+        """How many campaigns are open and take sign-ups now."""
+        return len(self._running())
+
     def all(self) -> list[Campaign]:
         """Every campaign, oldest first."""
         return self._rows("ORDER BY id", ())
+
+    def page(self, *, before: int = 0, limit: int = 50) -> list[Campaign]:
+        """Campaigns, newest first; ``before`` is the last id of the page before."""
+        page_size(limit, 1_000)
+        where, params = ("WHERE id < ? ", (before,)) if before else ("", ())
+        return self._rows(f"{where}ORDER BY id DESC LIMIT ?", (*params, limit))
 
     def published(self) -> list[Campaign]:
         """Campaigns that are open or were."""
         return self._rows("WHERE state <> 'draft' ORDER BY id", ())
 
+    @classmethod
+    def _rows(cls, where: str, params: tuple[Any, ...]) -> list[Campaign]:
+        return cls._read(execute(_CAMPAIGN + where, params).fetchall())
+
     @staticmethod
-    def _rows(where: str, params: tuple[Any, ...]) -> list[Campaign]:
-        rows = execute(_CAMPAIGN + where, params).fetchall()
+    def _read(rows: list[tuple[Any, ...]]) -> list[Campaign]:
         return [Campaign(*row[:3], from_json(row[3]), *row[4:]) for row in rows]
 
     def unissuable(self) -> list[str]:
@@ -405,6 +425,12 @@ def by_id(inviter_id: int) -> Inviter:
     return _inviters("WHERE id = ?", (inviter_id,))[0]
 
 
+def by_ids(inviter_ids: Iterable[int]) -> dict[int, Inviter]:
+    """The inviters with these ids."""
+    rows = fetch_in(f"{_INVITER}WHERE id IN ({{in}})", sorted(set(inviter_ids)))
+    return {each.id: each for each in _read(rows)}
+
+
 def by_code(code: str) -> Inviter | None:
     """Whose personal code this is, or None."""
     found = _inviters("WHERE code = ?", (code,)) if speakable(code) else []
@@ -412,5 +438,9 @@ def by_code(code: str) -> Inviter | None:
 
 
 def _inviters(where: str, params: tuple[Any, ...], before: str = "") -> list[Inviter]:
-    rows = execute(before + _INVITER + where, params).fetchall()
-    return [Inviter(*row[:2], None if row[2] is None else standing(row[2]), *row[3:]) for row in rows]
+    return _read(execute(before + _INVITER + where, params).fetchall())
+
+
+def _read(rows: list[tuple[Any, ...]]) -> list[Inviter]:
+    now = standing_all(row[2] for row in rows)
+    return [Inviter(*row[:2], now[row[2]], *row[3:]) for row in rows]

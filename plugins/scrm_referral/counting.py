@@ -328,6 +328,14 @@ class Counting:
 
     # People who look ---------------------------------------------------------------
 
+    @staticmethod
+    def get(uid: str) -> Relation:
+        """The invitee with this uid; raises NotFound."""
+        found = relations.select("WHERE r.uid = ?", (uid,)) if speakable(uid) else []
+        if not found:
+            raise NotFound(f"no invitee {uid!r}")
+        return found[0]
+
     @transactional
     def review(self, uid: str, verdict: str, *, reason: str, actor: str) -> Relation:
         """A person lets a held invitee count, or refuses one, held or not, with a reason that stays on record.
@@ -335,10 +343,7 @@ class Counting:
         Who counts is refused as long as their order's refund would revoke. Raises
         NotFound, Conflict for one who is not held, is void or final, Invalid without a reason.
         """
-        found = relations.select("WHERE r.uid = ?", (uid,)) if speakable(uid) else []
-        if not found:
-            raise NotFound(f"no invitee {uid!r}")
-        relation, actor = found[0], named(actor)
+        relation, actor = self.get(uid), named(actor)
         reason = clean_text(reason, field="reason", max_length=500)
         if not reason:
             raise Invalid("reason: say why; it stays on record", field="reason")

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import SAME_PEOPLE, Invalid, execute, page_size, standing
+from scrm_core.api import SAME_PEOPLE, Invalid, execute, fetch_in, page_size
 
 from . import campaigns
 from .campaigns import Campaign
 from .definition import HOUR_MS, Definition, Gate
+from .people import standing_all
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -66,9 +67,10 @@ class Step:
 def select(where: str, params: Sequence[Any], before: str = "") -> list[Relation]:
     """Relations by a condition on ``referral_relation r``."""
     rows = execute(before + _RELATION + where, params).fetchall()
+    now = standing_all(row[4] for row in rows)
     return [
         Relation(
-            *row[:4], None if row[4] is None else standing(row[4]), *row[5:14], json.loads(row[14]),
+            *row[:4], now[row[4]], *row[5:14], json.loads(row[14]),
             bool(row[15]), row[16], bool(row[17]),
         )
         for row in rows
@@ -112,11 +114,37 @@ def of_person(campaign_id: int, contact_id: int) -> list[Relation]:
 
 def steps(relation_id: int) -> dict[str, Step]:
     """The gates that an invitee passed."""
+    return steps_of([relation_id])[relation_id]
+
+
+def steps_of(relation_ids: Sequence[int]) -> dict[int, dict[str, Step]]:
+    """The gates that each of several invitees passed, first to last."""
+    found: dict[int, dict[str, Step]] = {each: {} for each in relation_ids}
+    sql = (
+        "SELECT relation_id, gate, at, evidence, event_id, order_id FROM referral_step "
+        "WHERE relation_id IN ({in}) ORDER BY at, id"
+    )
+    for row in sorted(fetch_in(sql, list(found)), key=lambda each: each[2]):
+        found[row[0]][row[1]] = Step(*row[2:])
+    return found
+
+
+def waiting() -> dict[int, int]:
+    """How many invitees are held, by campaign: no more than a hundred and one of each are counted."""
     rows = execute(
-        "SELECT gate, at, evidence, event_id, order_id FROM referral_step WHERE relation_id = ? ORDER BY at, id",
-        (relation_id,),
+        "SELECT c.id, (SELECT count(*) FROM (SELECT 1 FROM referral_relation r WHERE r.campaign_id = c.id "
+        "AND r.state = 'held' LIMIT 101) t) FROM referral_campaign c"
     ).fetchall()
-    return {row[0]: Step(*row[1:]) for row in rows}
+    return dict(rows)
+
+
+def reviews_of(relation_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+    """Who said what about each of several invitees, first to last."""
+    found: dict[int, list[dict[str, Any]]] = {each: [] for each in relation_ids}
+    sql = "SELECT id, relation_id, verdict, reason, actor, at FROM referral_review WHERE relation_id IN ({in})"
+    for row in sorted(fetch_in(sql, list(found))):
+        found[row[1]].append(dict(zip(("verdict", "reason", "actor", "at"), row[2:], strict=True)))
+    return found
 
 
 def add_step(relation_id: int, gate: str, step: Step) -> None:

@@ -6,6 +6,7 @@ it may run any number of times and after any change.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -202,6 +203,12 @@ class Rungs:
         where = f"WHERE {which} AND g.id > ? ORDER BY g.id LIMIT ?"
         return [Due(*row) for row in execute(_RUNG + where, (*params, after, limit)).fetchall()]
 
+    @staticmethod
+    def waiting() -> int:
+        """How many rungs are due; no more than a thousand and one are counted."""
+        sql = "SELECT count(*) FROM (SELECT 1 FROM referral_rung WHERE state = 'due' LIMIT 1001) t"
+        return int(execute(sql).fetchone()[0])
+
     def get(self, uid: str) -> Due:
         """The rung with this uid; raises NotFound."""
         row = execute(f"{_RUNG}WHERE g.uid = ?", (uid,)).fetchone() if speakable(uid) else None
@@ -216,21 +223,48 @@ class Rungs:
         ).fetchall()
         return [dict(zip(("verdict", "reason", "actor", "at"), row, strict=True)) for row in found]
 
-    def counted(self, due: Due) -> list[dict[str, Any]]:
-        """What stands behind a rung: the invitees who reached it, with the proof of every gate and the signals.
+    def told(self, dues: Sequence[Due]) -> dict[int, tuple[list[dict[str, Any]], int]]:
+        """Of each of several rungs who said what, and the highest score among the invitees behind it.
 
-        The first hundred of them (:data:`SHOWN`), by the time from which they count.
+        Of an inviter's invitees the first hundred that count are looked at, as in :meth:`counted`.
         """
-        mine = self._of_person(due.campaign_id, rows.by_id(due.inviter_id))
-        found = []
-        for inviter in mine:
-            for each in relations.select(
+        said: dict[int, list[dict[str, Any]]] = {due.id: [] for due in dues}
+        sql = "SELECT id, rung_id, verdict, reason, actor, at FROM referral_review WHERE rung_id IN ({in})"
+        for row in sorted(fetch_in(sql, list(said))):
+            said[row[1]].append(dict(zip(("verdict", "reason", "actor", "at"), row[2:], strict=True)))
+        scores = dict(
+            fetch_in(
+                "SELECT i.id, (SELECT coalesce(max(t.score), 0) FROM (SELECT r.score FROM referral_relation r "
+                "WHERE r.inviter_id = i.id AND r.state = 'qualified' ORDER BY r.qualified_at, r.id "
+                f"LIMIT {SHOWN}) t) FROM referral_inviter i WHERE i.id IN ({{in}})",
+                sorted({due.inviter_id for due in dues}),
+            )
+        )
+        return {due.id: (said[due.id], scores[due.inviter_id]) for due in dues}
+
+    def behind(self, due: Due) -> list[relations.Relation]:
+        """The invitees who reached a rung: the first hundred of them (:data:`SHOWN`), by the time they count from."""
+        found: list[relations.Relation] = []
+        for inviter in self._of_person(due.campaign_id, rows.by_id(due.inviter_id)):
+            found += relations.select(
                 "WHERE r.inviter_id = ? AND r.state = 'qualified' ORDER BY r.qualified_at, r.id LIMIT ?",
                 (inviter.id, min(due.invites, SHOWN)),
-            ):
-                proof = {gate: step.evidence for gate, step in relations.steps(each.id).items()}
-                found.append({"invitee": each.uid, "steps": proof, "score": each.score, "signals": each.signals})
+            )
         return found[:SHOWN]
+
+    def counted(self, due: Due) -> list[dict[str, Any]]:
+        """What stands behind a rung: :meth:`behind` with the proof of every gate and the signals."""
+        found = self.behind(due)
+        steps = relations.steps_of([each.id for each in found])
+        return [
+            {
+                "invitee": each.uid,
+                "steps": {gate: step.evidence for gate, step in steps[each.id].items()},
+                "score": each.score,
+                "signals": each.signals,
+            }
+            for each in found
+        ]
 
     @transactional
     def review(self, uid: str, verdict: str, *, reason: str, actor: str) -> Due:

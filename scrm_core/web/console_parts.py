@@ -88,7 +88,14 @@ def draw(plugin: Plugin, part: ConsolePart, query: ConsoleQuery) -> Shown:
         page = _environment(type(plugin)).get_template(shown.name)
         brand = plugin.brand
         hidden = Markup('<input type="hidden" name="csrf" value="{}">').format(query.csrf)
-        given = {"lang": query.language, "brand": brand, "query": query, "csrf": hidden}
+        chinese = query.language == "zh"
+        given = {
+            "lang": query.language,
+            "brand": brand,
+            "query": query,
+            "csrf": hidden,
+            "t": lambda en, zh: zh if chinese else en,
+        }
         return Markup(page.render({**_writers(brand), **given, **shown.context}))
     if isinstance(shown, ConsoleFile):
         if shown.content_type in FILE_TYPES and _FILE_NAME.match(shown.name):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Any
 
 from marshmallow import RAISE, Schema, fields, validate
+from staff_desk import EVIL, ROLES, ROOT, WORD, Browser
 
 from scrm_core.api import (
     Brand,
@@ -39,18 +39,9 @@ from scrm_core.api import (
     local_instant,
 )
 
-WORD = "correct horse battery"
-ROOT = "/staff/console/"
+__all__ = ["EVIL", "ROLES", "ROOT", "WORD", "Browser"]
+
 SWITCHED_ON = "[plugins.console]\n[plugins.tea-room]\n"
-ROLES = {
-    "mia": {"acme": "owner", "moonco": "analyst"},
-    "otto": {"acme": "operator"},
-    "cleo": {"acme": "clerk"},
-    "ana": {"acme": "analyst"},
-    "luna": {"moonco": "owner"},
-    "nobody": {},
-}
-EVIL = """<script>alert(1)</script>"><img src=x onerror=alert(1)>{{7*7}}"""
 
 
 class Gateway(Schema):
@@ -188,6 +179,7 @@ class TeaRoom(Plugin):
         raise AssertionError
 
 
+<<<<<<< HEAD
 class Browser:
     """A browser of one person."""
 
@@ -223,6 +215,8 @@ class Browser:
         return answer
 
 
+=======
+>>>>>>> cdbf8c1 (Referral in the console: the audit queue with evidence and score, several at once and two persons apart; campaigns with places, ladder and figures)
 def at(brand: Brand, text: str) -> int:
     return local_instant(datetime.fromisoformat(text), brand.zone)
 

@@ -1,0 +1,51 @@
+"""Words for what the console shows of referral, in English and Chinese."""
+
+from __future__ import annotations
+
+STATES = {
+    "": ("waits", "待处理"),
+    "due": ("to approve", "待核准"),
+    "approved": ("approved", "已核准"),
+    "granted": ("granted", "已发放"),
+    "refused": ("refused", "已拒绝"),
+    "withdrawn": ("withdrawn", "已撤回"),
+    "revoked": ("taken back", "已收回"),
+    "lost": ("lost, used before", "损失"),
+    "draft": ("draft", "草稿"),
+    "open": ("open", "进行中"),
+    "closed": ("closed", "已结束"),
+    "held": ("held", "待审"),
+    "qualified": ("counts", "合格"),
+    "locked": ("on the way", "进行中"),
+    "void": ("void", "无效"),
+    "accepted": ("has a place", "已入选"),
+    "waiting": ("on the wait-list", "候补"),
+    "left": ("left", "已退出"),
+}
+GATES = {
+    "target": ("target segment", "目标人群"),
+    "added": ("added", "加友"),
+    "joined_group": ("joined the group", "入群"),
+    "pack": ("newcomer pack", "新人礼包"),
+    "member": ("member", "入会"),
+    "first_order": ("first order", "首单"),
+}
+SIGNALS = {
+    "same_device": ("same device", "同一设备"),
+    "same_payer": ("same payer", "同一付款人"),
+    "address_of_inviter": ("inviter's address", "邀请人地址"),
+    "address_of_invitees": ("shared address", "同一收货地址"),
+    "network_burst": ("burst from one network", "同一网络集中加入"),
+    "phone_run": ("run of numbers", "连号手机"),
+    "virtual_number": ("virtual number", "虚拟号段"),
+    "hasty": ("hasty order", "下单过快"),
+    "refunded": ("refunded before", "曾退款"),
+    "low_rate": ("few become customers", "转化率过低"),
+    "day_cap": ("over the day's cap", "超出当日上限"),
+}
+
+
+def word(words: dict[str, tuple[str, str]], name: str, language: str) -> str:
+    """A word in a language; what has none is shown as it is."""
+    told = words.get(name)
+    return name if told is None else told[language == "zh"]

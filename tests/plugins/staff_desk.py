@@ -1,0 +1,82 @@
+"""Browsers of people with roles at the console of two brands, for tests of the pages that plugins bring."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from scrm_core.brands import Brand
+from scrm_core.installation import Installation
+from scrm_core.web import create_app
+
+WORD = "correct horse battery"
+ROOT = "/staff/console/"
+ROLES = {
+    "mia": {"acme": "owner", "moonco": "analyst"},
+    "otto": {"acme": "operator"},
+    "cleo": {"acme": "clerk"},
+    "ana": {"acme": "analyst"},
+    "luna": {"moonco": "owner"},
+    "nobody": {},
+}
+EVIL = """<script>alert(1)</script>"><img src=x onerror=alert(1)>{{7*7}}"""
+
+
+class Browser:
+    """A browser of one person."""
+
+    def __init__(self, app: Any, name: str = "", language: str = "en") -> None:
+        self.client = app.test_client()
+        self.language = language
+        self.csrf = ""
+        if name:
+            assert self.sign_in(name).status_code == 303
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self._seen(self.client.get(self._address(path), query_string=query or None, headers=self._headers))
+
+    def post(self, path: str, **form: Any) -> Any:
+        return self._seen(
+            self.client.post(self._address(path), data={"csrf": self.csrf, **form}, headers=self._headers)
+        )
+
+    def sign_in(self, name: str, password: str = WORD, **form: Any) -> Any:
+        self.get("sign-in")
+        return self.post("sign-in", name=name, password=password, **form)
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Accept": "text/html", "Accept-Language": self.language, "Sec-Fetch-Site": "same-origin"}
+
+    def _address(self, path: str) -> str:
+        return path if path.startswith("/") else ROOT + path
+
+    def _seen(self, answer: Any) -> Any:
+        found = re.search(r'name="csrf" value="(\w+)"', answer.text)
+        self.csrf = found[1] if found else self.csrf
+        return answer
+
+
+def desks(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Browser]:
+    """A function that gives the browser of somebody of :data:`ROLES` who is signed in."""
+    monkeypatch.setattr("scrm_core.users.passwords._METHOD", "scrypt:1024:8:1")
+    for name, roles in ROLES.items():
+        installation.users.create(name, WORD)
+        for brand, role in roles.items():
+            installation.users.set_role(name, brand, role)
+    app = create_app(installation)
+    return lambda name="", language="en": Browser(app, name, language)
+
+
+def statements(brand: Brand, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the databases of brands and users were asked since the list was emptied."""
+    found: list[str] = []
+    database = type(brand.handle.database)
+    real = database.execute_sql
+    monkeypatch.setattr(
+        database, "execute_sql", lambda self, sql, *more, **named: found.append(sql) or real(self, sql, *more, **named)
+    )
+    return found
