@@ -27,6 +27,8 @@ from scrm_core.api import (
 from .callbacks import TOLD, Inbox
 from .gateway import WelcomeGateway
 from .greetings import CHANNEL, SENDER
+from .invitations import CHANNEL as INVITE_CHANNEL
+from .invitations import SENDER as INVITE_SENDER
 from .models import MODELS
 from .pages import pages_blueprint
 from .report import wecom_report
@@ -52,8 +54,8 @@ class WecomPlugin(Plugin):
     pages = pages_blueprint
     permissions = {
         "wecom:read": "see callbacks, staff, who has whom, welcomes and the full sync",
-        "wecom:write": "say what people hear who add a member of staff",
-        "wecom:send": "make group sends and let them go",
+        "wecom:write": "say what people hear who add a member of staff, make, pause and delete acquisition links",
+        "wecom:send": "make group sends, moments and invitations, and let them go",
     }
     commands = "scrm_wecom.commands:group"
     jobs = (Job("work", 60, "work"), Job("tidy", 86_400, "tidy"))
@@ -61,6 +63,7 @@ class WecomPlugin(Plugin):
     senders = {
         SENDER: Sender(CHANNEL, "WeCom welcome 企业微信欢迎语", "welcome_gateway"),
         GROUP_SENDER: Sender(CHANNEL, "WeCom group send 企业群发", "group_gateway"),
+        INVITE_SENDER: Sender(INVITE_CHANNEL, "WeCom invitation by SMS 获客链接邀请", "invite_gateway"),
     }
 
     extensions = {
@@ -99,6 +102,10 @@ class WecomPlugin(Plugin):
         """The sender of group sends; raises Conflict where no secret is set."""
         return GroupGateway(self.brand, self.wecom.api)
 
+    def invite_gateway(self) -> Gateway:
+        """The sender of invitations; raises Conflict where no SMS sender is named."""
+        return self.wecom.invitations.gateway()
+
     def contact_ways(self) -> ContactWays | None:
         """What makes contact ways (联系我); None where no secret is set."""
         return ContactWays(self.wecom.api) if self.settings["secret"] else None
@@ -108,8 +115,9 @@ class WecomPlugin(Plugin):
         return AcquisitionLinks(self.wecom.api, self.wecom.links) if self.settings["secret"] else None
 
     def render_messages(self, batch: MessageBatch) -> Sequence[Rendered | Skipped]:
-        """Write the messages of a group send."""
-        return self.wecom.sends.write(batch)
+        """Write the messages of a group send or of an invitation."""
+        writer = self.wecom.invitations if batch.run.sender == INVITE_SENDER else self.wecom.sends
+        return writer.write(batch)
 
     @hookimpl
     def check_message(self, draft: MessageDraft) -> None:

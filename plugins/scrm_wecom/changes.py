@@ -13,6 +13,7 @@ from scrm_core.api import Invalid, Veto
 from . import callbacks, tasks
 from .callbacks import Callback
 from .follows import CUSTOMER, STAFF, SUPPRESSED, TRANSFER, pair
+from .link_news import EVENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,19 +22,24 @@ if TYPE_CHECKING:
 
     from .follows import Follows
     from .greetings import Greetings
+    from .link_news import LinkNews
     from .people import People
 
+LINK_CHANGES = frozenset({
+    "balance_low", "balance_exhausted", "link_unavailable", "delete_link", "friend_request", "customer_start_chat",
+})
 BY_TRANSFER = "DELETE_BY_TRANSFER"
 
 
 class Changes:
     """Applies callbacks of one brand, each once."""
 
-    def __init__(self, brand: Brand, follows: Follows, people: People, greetings: Greetings) -> None:
+    def __init__(self, brand: Brand, follows: Follows, people: People, greetings: Greetings, links: LinkNews) -> None:
         self.brand = brand
         self.follows = follows
         self.people = people
         self.greetings = greetings
+        self.links = links
         self._contact: dict[str, Callable[[Callback, Mapping[str, str]], str]] = {
             "add_external_contact": self._added,
             "add_half_external_contact": self._half_added,
@@ -76,6 +82,8 @@ class Changes:
             return self._chat
         if found.event == tasks.TAG_EVENT and found.change in ("create", "update", "delete", "shuffle"):
             return self._tag
+        if found.event == EVENT and found.change in LINK_CHANGES:
+            return self.links.told
         return self._contact.get(found.change) if found.event == tasks.CONTACT_EVENT else None
 
     # Customers ----------------------------------------------------------------

@@ -20,6 +20,7 @@ from scrm_core.api import (
 )
 
 from . import callbacks, follows, sync
+from .link_commands import invite, link
 from .report import wecom_report
 from .schemas import AUDIENCES, NAME
 from .service import Wecom
@@ -268,4 +269,6 @@ def moment_list(session: CommandSession, brand_id: str, as_json: bool) -> None:
     session.show(headings, [[view[name] for name in headings] for view in views], as_json=as_json)
 
 
+group.add_command(link)
+group.add_command(invite)
 add_simulator_commands(group)

@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, transactional
+from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, page_size, transactional
 
 from .client.codes import AWAY, BUSY, CROWDED, LATER, UNCERTAIN, Limited, WecomError
 from .client.limits import LINK_NAME, LINK_STAFF, LINK_STATE
+from .schemas import NAME
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -204,6 +205,30 @@ class Links:
         if found is None:
             raise NotFound(f"no acquisition link with the id {link_id!r}")
         return found
+
+    def page(self, *, after: int = 0, limit: int = 50) -> list[AcquisitionLink]:
+        """Links with ids above ``after``, ascending. Raises Invalid for a limit that there is not."""
+        page_size(limit, 200)
+        rows = execute(f"SELECT {_COLUMNS} FROM wecom_link WHERE id > ? ORDER BY id LIMIT ?", (after, limit)).fetchall()
+        return [_link(row) for row in rows]
+
+    def door(self, code: str) -> str:
+        """The brand's own address of a link, which ends with its pause and its deletion; ``?state=`` as for WeCom's."""
+        base = self.brand.installation.config.base_url.rstrip("/")
+        return f"{base}/p/{self.brand.id}/{NAME}/a/{code}"
+
+    def through(self, code: str, state: str) -> str:
+        """Where the brand's own address leads: WeCom's, with ``state`` if it is one, else with the link's own.
+
+        Raises NotFound for a link that is not, or not any more, handed out.
+        """
+        link = self.find(code)
+        if link is None or not link.usable:
+            raise NotFound("this invitation has ended")
+        try:
+            return link.address(state)
+        except Invalid:
+            return link.address()
 
     @staticmethod
     def _one(where: str, value: str) -> AcquisitionLink | None:

@@ -288,7 +288,24 @@ class WecomLinkQuota(BrandModel):
         table_name = "wecom_link_quota"
 
 
+class WecomInvite(BrandModel):
+    """An invitation (获客链接邀请): what is said, and by which link people come; its run is outreach's."""
+
+    id = pw.BigAutoField()
+    code = pw.TextField()
+    link = pw.TextField()
+    text = pw.TextField()
+    channel = pw.TextField()
+    expression = pw.TextField()
+    actor = pw.TextField()
+    at = InstantField()
+
+    class Meta:
+        table_name = "wecom_invite"
+
+
 MODELS = (
     WecomCallback, WecomFollow, WecomToken, WecomApi, WecomTask, WecomTag, WecomMark, WecomWelcome, WecomSync,
     WecomStretch, WecomSend, WecomErrand, WecomMomentDay, WecomMoment, WecomLink, WecomLinkQuota,
+    WecomInvite,
 )  # fmt: skip

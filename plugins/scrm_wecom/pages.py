@@ -1,4 +1,7 @@
-"""The address that WeCom calls: ``/p/<brand>/wecom/callback``, GET to check it, POST for each event."""
+"""The address that WeCom calls, ``/p/<brand>/wecom/callback``: GET to check it, POST for each event; and links' own.
+
+``/p/<brand>/wecom/a/<code>`` leads to an acquisition link while it is handed out.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import flask
 from scrm_core.api import NotFound, current_brand
 
 from .callbacks import Inbox
+from .links import Links
 from .schemas import NAME
 
 pages_blueprint = flask.Blueprint("wecom_pages", __name__)
@@ -42,3 +46,12 @@ def receive() -> Any:
     """An event; one that came before is answered alike, or WeCom would send it again."""
     _inbox().receive(*_signed(), flask.request.get_data())
     return _plain(b"success")
+
+
+@pages_blueprint.get("/a/<path:code>")
+def add(code: str) -> Any:
+    """Follow an acquisition link; ``state`` comes back with the add. 404 once it is paused or deleted."""
+    answer = flask.redirect(Links(current_brand()).through(code, flask.request.args.get("state", "")), 302)
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    return answer

@@ -8,13 +8,26 @@ import flask
 
 from scrm_core.api import current_actor, current_brand, load_body, next_after, permission, query_number
 
-from . import callbacks, follows, sync
+from . import callbacks, follows, link_news, sync
 from .greetings import Greetings
+from .links import AcquisitionLink
 from .moments import Moments
 from .report import wecom_report
-from .schemas import NAME, MomentBody, SendBody, StartBody, WelcomeBody
+from .schemas import NAME, InviteBody, LinkBody, LinkPauseBody, MomentBody, SendBody, StartBody, WelcomeBody
 from .sends import GroupSends
-from .views import callback_view, follow_view, moment_view, outcome_view, send_view, sync_view, welcome_view
+from .service import Wecom
+from .views import (
+    callback_view,
+    follow_view,
+    invite_view,
+    link_view,
+    moment_view,
+    outcome_view,
+    quota_view,
+    send_view,
+    sync_view,
+    welcome_view,
+)
 
 blueprint = flask.Blueprint("wecom", __name__)
 
@@ -126,6 +139,75 @@ def moment_post() -> Any:
     """Have a moment made by staff."""
     body = load_body(MomentBody(), flask.request.get_json())
     return flask.jsonify(moment_view(_moments().post(**body, actor=current_actor()), current_brand())), 201
+
+
+@blueprint.get("/links")
+@permission(READ)
+def link_list() -> Any:
+    """Acquisition links, oldest first, with whom they brought, and what is left of what was bought."""
+    limit = query_number("limit", 50)
+    found = _wecom().links.page(after=query_number("after", 0), limit=limit)
+    left = quota_view(link_news.quota(), current_brand())
+    return flask.jsonify({"links": _link_views(found), "next": next_after(found, limit), "quota": left})
+
+
+@blueprint.post("/links")
+@permission(WRITE)
+def link_create() -> Any:
+    """Have an acquisition link made."""
+    body = load_body(LinkBody(), flask.request.get_json())
+    return flask.jsonify(_link_views([_wecom().links.create(**body, actor=current_actor())])[0]), 201
+
+
+@blueprint.post("/links/pause")
+@permission(WRITE)
+def link_pause() -> Any:
+    """Hand a link out no more, or again."""
+    body = load_body(LinkPauseBody(), flask.request.get_json())
+    return flask.jsonify(_link_views([_wecom().links.pause(**body, actor=current_actor())])[0])
+
+
+@blueprint.delete("/links")
+@permission(WRITE)
+def link_delete() -> Any:
+    """Delete a link (``code``) for ever."""
+    found = _wecom().links.delete(flask.request.args.get("code", ""), actor=current_actor())
+    return flask.jsonify(_link_views([found])[0])
+
+
+@blueprint.get("/invitations")
+@permission(READ)
+def invite_list() -> Any:
+    """Invitations, the newest first, with what became of their messages."""
+    brand = current_brand()
+    return flask.jsonify({"invitations": [invite_view(each, brand) for each in _wecom().invitations.page()]})
+
+
+@blueprint.post("/invitations")
+@permission(SEND)
+def invite_open() -> Any:
+    """Make an invitation as a draft; the answer counts whom it would reach, and why others not."""
+    body = load_body(InviteBody(), flask.request.get_json())
+    return flask.jsonify(outcome_view(_wecom().invitations.open(**body, actor=current_actor()))), 201
+
+
+@blueprint.post("/invitations/start")
+@permission(SEND)
+def invite_start() -> Any:
+    """Let a draft go."""
+    body = load_body(StartBody(), flask.request.get_json())
+    _wecom().invitations.start(body["code"])
+    return flask.jsonify(invite_view(_wecom().invitations.get(body["code"]), current_brand()))
+
+
+def _wecom() -> Wecom:
+    brand = current_brand()
+    return Wecom(brand, brand.plugins[NAME].settings)
+
+
+def _link_views(found: list[AcquisitionLink]) -> list[dict[str, Any]]:
+    brought, links, brand = link_news.brought([each.id for each in found]), _wecom().links, current_brand()
+    return [link_view(each, brought.get(each.id, (0, 0)), links.door(each.code), brand) for each in found]
 
 
 def _moments() -> Moments:

@@ -98,6 +98,9 @@ class SendSettings(Schema):
         "month-days",
         validate=validate.OneOf(list(GROUP_QUOTAS)),
     )
+    invite_over = text(
+        "name of the SMS sender that invitations with acquisition links go by, such as kannel; empty: none", ""
+    )
     moments_per_day = whole("moments a day at most, in the brand's zone; 0 is never", 3, 0, 100)
 
 
@@ -123,6 +126,44 @@ class SendBody(Schema):
 
     code = fields.String(required=True, validate=validate.Length(1, 100))
     content = fields.Dict(required=True)
+    expression = fields.String(required=True)
+    kind = fields.String(load_default="marketing", validate=validate.OneOf(["marketing", "brand", "notice"]))
+
+
+class LinkBody(Schema):
+    """An acquisition link: what it is called, who answers it, to which channel its adds belong."""
+
+    class Meta:
+        unknown = RAISE
+
+    code = fields.String(required=True, validate=validate.Length(1, 60))
+    name = fields.String(required=True, validate=validate.Length(1, 30))
+    staff = fields.List(fields.String(validate=validate.Length(1, 64)), load_default=list)
+    departments = fields.List(fields.Integer(strict=True), load_default=list)
+    channel = fields.String(load_default="", validate=validate.Length(0, 64))
+    skip_verify = fields.Boolean(load_default=True)
+
+
+class LinkPauseBody(Schema):
+    """Which link is handed out no more (``paused``), or again."""
+
+    class Meta:
+        unknown = RAISE
+
+    code = fields.String(required=True, validate=validate.Length(1, 100))
+    paused = fields.Boolean(required=True)
+
+
+class InviteBody(Schema):
+    """An invitation: what is said, with which link, to whom, and to which channel adds belong."""
+
+    class Meta:
+        unknown = RAISE
+
+    code = fields.String(required=True, validate=validate.Length(1, 100))
+    link = fields.String(required=True, validate=validate.Length(1, 60))
+    text = fields.String(required=True, validate=validate.Length(1, 500))
+    channel = fields.String(required=True, validate=validate.Length(1, 200))
     expression = fields.String(required=True)
     kind = fields.String(load_default="marketing", validate=validate.OneOf(["marketing", "brand", "notice"]))
 

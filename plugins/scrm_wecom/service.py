@@ -16,7 +16,9 @@ from .client.calls import Calls, log
 from .client.codes import WecomError
 from .follows import Follows
 from .greetings import Greetings
+from .invitations import Invitations
 from .labels import Labels
+from .link_news import LinkNews
 from .links import Links
 from .moments import Moments
 from .people import People
@@ -78,9 +80,19 @@ class Wecom:
         return Links(self.brand)
 
     @cached_property
+    def link_news(self) -> LinkNews:
+        """What acquisition links bring."""
+        return LinkNews(self.brand)
+
+    @cached_property
+    def invitations(self) -> Invitations:
+        """Invitations by acquisition links."""
+        return Invitations(self.brand, self.settings, self.links)
+
+    @cached_property
     def changes(self) -> Changes:
         """What callbacks do."""
-        return Changes(self.brand, self.follows, self.people, self.greetings)
+        return Changes(self.brand, self.follows, self.people, self.greetings, self.link_news)
 
     @cached_property
     def api(self) -> Api:
@@ -106,8 +118,15 @@ class Wecom:
         if not done.error:
             self.moments.run(self.api)
             self.links.run(self.api)
+            self._read_links()
             heard = self._ask_sends()
         return f"{done.done} tasks done, {done.put_off} put off, {heard} messages settled {done.error}".strip()
+
+    def _read_links(self) -> None:
+        try:
+            self.link_news.run(self.api)
+        except WecomError as exc:
+            log.warning("what links may still bring is read later: %s", exc)
 
     def _ask_sends(self) -> int:
         try:
@@ -124,6 +143,7 @@ class Wecom:
         running = sync.latest()
         if running is not None and running.state == "running" and running.error:
             yield f"the full sync waits: {running.error}"
+        yield from self.link_news.warnings()
 
     def tidy(self) -> int:
         """Remove callbacks that are older than the setting says, page by page; returns how many.

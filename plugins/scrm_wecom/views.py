@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from .callbacks import Callback
     from .follows import Follow
     from .greetings import Welcome
+    from .invitations import Invitation
+    from .link_news import Quota
+    from .links import AcquisitionLink
     from .moments import Moment
     from .sends import GroupSend
     from .sync import SyncView
@@ -77,10 +80,6 @@ def outcome_view(outcome: QueueOutcome) -> dict[str, Any]:
 
 def send_view(send: GroupSend, brand: Brand) -> dict[str, Any]:
     """A group send with what became of its messages."""
-    messages: dict[str, int] = {}
-    for (state, reason), count in sorted(brand.outreach.counts(send.run.id).items()):
-        name = f"{state}: {reason}" if state == "blocked" and reason else state
-        messages[name] = messages.get(name, 0) + count
     return {
         "code": send.code,
         "kind": send.run.kind,
@@ -90,7 +89,58 @@ def send_view(send: GroupSend, brand: Brand) -> dict[str, Any]:
         "content": send.content,
         "actor": send.actor,
         "at": iso(send.at, brand.zone),
-        "messages": messages,
+        "messages": _messages(send.run.id, brand),
+    }
+
+
+def _messages(run_id: int, brand: Brand) -> dict[str, int]:
+    messages: dict[str, int] = {}
+    for (state, reason), count in sorted(brand.outreach.counts(run_id).items()):
+        name = f"{state}: {reason}" if state == "blocked" and reason else state
+        messages[name] = messages.get(name, 0) + count
+    return messages
+
+
+def link_view(link: AcquisitionLink, brought: tuple[int, int], door: str, brand: Brand) -> dict[str, Any]:
+    """An acquisition link; ``customers`` and ``spoke`` as they were read from WeCom, ``address`` is the brand's own."""
+    return {
+        "code": link.code,
+        "name": link.name,
+        "state": "paused" if link.state == "live" and link.paused else link.state,
+        "note": link.note,
+        "address": door if link.state == "live" else "",
+        "wecom_address": link.address() if link.url else "",
+        "channel_state": link.state_told,
+        "staff": link.staff,
+        "departments": link.departments,
+        "customers": brought[0],
+        "spoke": brought[1],
+        "actor": link.actor,
+        "at": iso(link.at, brand.zone),
+    }
+
+
+def quota_view(quota: Quota | None, brand: Brand) -> dict[str, Any] | None:
+    """What links may still bring; None before it was read."""
+    if quota is None:
+        return None
+    return {"total": quota.total, "balance": quota.balance, "at": iso(quota.at or None, brand.zone)}
+
+
+def invite_view(invitation: Invitation, brand: Brand) -> dict[str, Any]:
+    """An invitation with what became of its messages."""
+    return {
+        "code": invitation.code,
+        "link": invitation.link,
+        "text": invitation.text,
+        "channel": invitation.channel,
+        "kind": invitation.run.kind,
+        "state": invitation.run.state,
+        "reason": invitation.run.reason,
+        "expression": invitation.expression,
+        "actor": invitation.actor,
+        "at": iso(invitation.at, brand.zone),
+        "messages": _messages(invitation.run.id, brand),
     }
 
 

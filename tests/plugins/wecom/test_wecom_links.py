@@ -7,13 +7,14 @@ from wecom_scene import CORP, Scene
 from wecom_whole import Whole
 
 from scrm_core.db.bulk import execute
-from scrm_core.errors import Conflict, Invalid, TooMany
+from scrm_core.errors import Conflict, Invalid, NotFound, TooMany
+from scrm_wecom import WecomPlugin, link_news
 from scrm_wecom.client.codes import WecomError
 from scrm_wecom.links import Links
 from scrm_wecom.ways import AcquisitionLinks
 
 POINT = "live-code.acquisition-links"
-MAKE, LIST, GET = (f"externalcontact/customer_acquisition/{name}" for name in ("create_link", "list_link", "get"))
+MAKE, CUSTOMERS = (f"externalcontact/customer_acquisition/{name}" for name in ("create_link", "customer"))
 URL = "https://work.weixin.qq.com/ca/caw1"
 MADE = {"errcode": 0, "link": {"link_id": "l1", "link_name": "x", "url": URL, "create_time": 1}}
 
@@ -164,3 +165,176 @@ def test_another_brand_hears_nothing_of_them(whole: Whole):
         offered(whole).make("a", ["staff001"], "x")
     with whole.installation.brand("moonco"):
         assert execute("SELECT count(*) FROM wecom_link").fetchone() == (0,)
+
+
+# For people -------------------------------------------------------------------
+
+
+def made(whole: Whole, code: str = "may", **more) -> str:
+    """A link of the brand's own that the job has made; its id in WeCom."""
+    with whole.brand as brand:
+        if "spring" not in [each.code for each in brand.channels.page()]:
+            brand.channels.create("spring")
+        links(whole).create(code, name="五月", staff=["staff001", "staff002"], channel="spring", actor="ann", **more)
+    work(whole)
+    with whole.brand:
+        found = links(whole).get(code)
+    assert found.state == "live", found
+    return str(found.link_id)
+
+
+def test_the_job_makes_what_a_person_asked_for_and_its_own_address_leads_there(whole: Whole):
+    link_id = made(whole)
+    (link,) = whole.simulator.corp(CORP).links.values()
+    assert (link.name, link.users) == ("五月 #1", ["staff001", "staff002"])
+    door = whole.client.get("/p/acme/wecom/a/may")
+    assert (door.status_code, door.location) == (302, f"{whole.simulator_url}/ca/{link_id}?customer_channel=spring")
+    assert whole.client.get("/p/acme/wecom/a/may?state=zz%26x").location.endswith("customer_channel=zz%26x")
+    too_long = whole.client.get("/p/acme/wecom/a/may?state=" + "x" * 65)
+    assert too_long.location.endswith("customer_channel=spring")
+    for wrong in ("/p/acme/wecom/a/june", "/p/moonco/wecom/a/may"):
+        assert whole.client.get(wrong).status_code == 404
+
+
+def test_a_paused_link_is_handed_out_no_more_until_it_is_resumed(whole: Whole):
+    link_id = made(whole)
+    for paused, status in ((True, 404), (False, 302)):
+        with whole.brand:
+            links(whole).pause("may", paused=paused, actor="ann")
+            assert offered(whole).usable(link_id) is not paused
+        assert whole.client.get("/p/acme/wecom/a/may").status_code == status
+
+
+def test_a_deleted_link_leads_nowhere_at_once_and_is_deleted_there_by_the_job(whole: Whole, clock):
+    made(whole)
+    whole.simulator.fault("errcode", -1, api="externalcontact/customer_acquisition/delete_link", seconds=30)
+    with whole.brand:
+        assert links(whole).delete("may", actor="ann").state == "deleting"
+    assert whole.client.get("/p/acme/wecom/a/may").status_code == 404
+    work(whole)
+    assert len(whole.simulator.corp(CORP).links) == 1
+    clock.advance(seconds=61)
+    work(whole)
+    assert whole.simulator.corp(CORP).links == {}
+    with whole.brand, pytest.raises(Conflict):
+        links(whole).pause("may", paused=False)
+
+
+def test_whom_a_link_brought_is_read_a_page_at_a_time_and_goes_on_where_it_was_cut_off(calling: Scene, server, clock):
+    server.answers[MAKE] = [MADE]
+    with calling.brand:
+        offered(calling).make("a", ["zhangsan"], "x")
+    for external in ("wmA", "wmB"):
+        calling.tell("add_external_contact", external, State="a")
+    row = {"userid": "zhangsan", "state": "a"}
+    pages = [
+        {"errcode": 0, "customer_list": [{"external_userid": "wmA", "chat_status": 1, **row}], "next_cursor": "c1"},
+        {"errcode": 45009}, {"errcode": 0, "customer_list": [{"external_userid": "wmB", "chat_status": 0, **row}]},
+    ]  # fmt: skip
+    server.answers[CUSTOMERS] = pages
+    work(calling)
+    with calling.brand:
+        assert brought(calling) == (1, 1)
+    clock.advance(seconds=61)
+    work(calling)
+    work(calling)
+    assert brought(calling) == (2, 1)
+    assert [each.body["cursor"] for each in server.asked if each.api == CUSTOMERS] == ["", "c1", "c1"]
+    clock.advance(seconds=86_401)  # and anew each day
+    work(calling)
+    assert len(server.calls(CUSTOMERS)) == 4
+
+
+def test_who_came_by_a_link_and_was_not_told_is_read_from_wecom(whole: Whole, clock):
+    link_id = made(whole)
+    whole.simulator.outbox.drop(1)
+    whole.act("click", link_id=link_id, person="p601", channel="spring")
+    assert whole.contact("p601") is None
+    clock.advance(seconds=86_401)
+    whole.work()
+    assert whole.contact("p601").lead_channel == "spring"
+    whole.act("chat", userid="staff001", person="p601")
+    clock.advance(seconds=86_401)
+    whole.work()
+    assert brought(whole) == (1, 1)
+
+
+def test_who_writes_counts_as_having_written_when_wecom_tells_so(whole: Whole, clock):
+    link_id = made(whole)
+    whole.act("click", link_id=link_id, person="p602", channel="spring")
+    clock.advance(seconds=86_401)
+    whole.work()
+    assert brought(whole) == (1, 0)
+    whole.act("chat", userid="staff001", person="p602")
+    assert brought(whole) == (1, 1)
+
+
+def test_a_link_that_wecom_took_out_of_use_or_the_console_deleted_is_not_handed_out(whole: Whole):
+    for code, act, state in (("may", "break_link", "broken"), ("june", "remove_link", "deleted")):
+        link_id = made(whole, code)
+        whole.act(act, link_id=link_id)
+        with whole.brand as brand:
+            assert (links(whole).get(code).state, offered(whole).usable(link_id)) == (state, False)
+            told = list(brand.plugins["wecom"].brand_warnings())
+        assert any("'may' is broken" in each for each in told)
+    assert [kept[2] for kept in whole.kept()] == ["done", "done"]
+
+
+def test_what_was_bought_is_known_within_the_hour_and_at_once_when_it_runs_out(whole: Whole, clock):
+    link_id = made(whole)
+    corp = whole.simulator.corp(CORP)
+    work(whole)
+    before = corp.quota_left
+    assert left(whole) == before > 0
+    corp.quota_left = 1
+    work(whole)
+    assert left(whole) == before  # not asked again within the hour
+    whole.act("click", link_id=link_id, person="p603", channel="spring")
+    work(whole)
+    assert left(whole) == 0
+    with whole.brand as brand:
+        assert any("0 more customers" in each for each in brand.plugins["wecom"].brand_warnings())
+
+
+def brought(scene: Scene) -> tuple[int, int]:
+    with scene.brand:
+        return link_news.brought([1]).get(1, (0, 0))
+
+
+def left(scene: Scene) -> int:
+    with scene.brand:
+        found = link_news.quota()
+    assert found is not None
+    return found.balance
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"code": ""}, {"code": "a/b"}, {"code": "x" * 61}, {"name": "x" * 31}, {"staff": []},
+        {"staff": [f"u{n}" for n in range(101)]}, {"channel": "no-such"},
+    ],
+)  # fmt: skip
+def test_a_link_that_wecom_would_refuse_is_refused_before(scene: Scene, wrong):
+    given = {"code": "may", "name": "x", "staff": ["zhangsan"], "channel": "", **wrong}
+    with scene.brand, pytest.raises((Invalid, NotFound)):
+        links(scene).create(given.pop("code"), **given)
+
+
+def test_routes_and_commands_make_pause_and_delete(scrm_app):
+    app = scrm_app(WecomPlugin, settings={"corp_id": CORP})
+    client, body = app.brand.client("wecom:write", "wecom:read"), {"code": "may", "name": "May", "staff": ["ann"]}
+    made = client.post("plugins/wecom/links", body)
+    assert (made.status_code, made.json["state"], made.json["channel_state"]) == (201, "waiting", "may")
+    assert client.post("plugins/wecom/links", body).json["code"] == "link_exists"
+    app.command("wecom", "link", "create", "acme", "june", "June", "--staff", "ann", "--as", "ann")
+    app.command("wecom", "link", "pause", "acme", "june", "--as", "ann")
+    app.command("wecom", "link", "resume", "acme", "june", "--as", "ann")
+    assert client.post("plugins/wecom/links/pause", {"code": "june", "paused": True}).status_code == 200
+    assert "deleted" in app.command("wecom", "link", "delete", "acme", "june", "--as", "ann")
+    assert client.delete("plugins/wecom/links", code="may").json["state"] == "deleted"
+    listed = client.get("plugins/wecom/links", limit=1).json
+    assert ([each["code"] for each in listed["links"]], listed["next"], listed["quota"]) == (["may"], 1, None)
+    assert "june" in app.command("wecom", "link", "list", "acme")
+    assert "balance" in app.command("wecom", "link", "quota", "acme")
+    assert app.brand.client("wecom:read").post("plugins/wecom/links", body).status_code == 403
