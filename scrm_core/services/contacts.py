@@ -10,13 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-<<<<<<< HEAD
 from ..db import current_handle, transactional
-from ..db.bulk import execute, insert_rows
-=======
-from ..db import transactional
 from ..db.bulk import execute, fetch_in, insert_rows
->>>>>>> cdbf8c1 (Referral in the console: the audit queue with evidence and score, several at once and two persons apart; campaigns with places, ladder and figures)
 from ..errors import Conflict, Invalid, NotFound, ScrmError, Veto
 from ..limits import LIMITS
 from ..models import Touch

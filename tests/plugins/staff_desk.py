@@ -55,7 +55,7 @@ class Browser:
         return path if path.startswith("/") else ROOT + path
 
     def _seen(self, answer: Any) -> Any:
-        found = re.search(r'name="csrf" value="(\w+)"', answer.text)
+        found = re.search(r'name="csrf" value="(\w+)"', answer.get_data().decode("utf-8", "replace"))
         self.csrf = found[1] if found else self.csrf
         return answer
 

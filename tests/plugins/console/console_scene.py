@@ -179,44 +179,6 @@ class TeaRoom(Plugin):
         raise AssertionError
 
 
-<<<<<<< HEAD
-class Browser:
-    """A browser of one person."""
-
-    def __init__(self, app: Any, name: str = "", language: str = "en") -> None:
-        self.client = app.test_client()
-        self.language = language
-        self.csrf = ""
-        if name:
-            assert self.sign_in(name).status_code == 303
-
-    def get(self, path: str, **query: Any) -> Any:
-        return self._seen(self.client.get(self._address(path), query_string=query or None, headers=self._headers))
-
-    def post(self, path: str, **form: Any) -> Any:
-        return self._seen(
-            self.client.post(self._address(path), data={"csrf": self.csrf, **form}, headers=self._headers)
-        )
-
-    def sign_in(self, name: str, password: str = WORD, **form: Any) -> Any:
-        self.get("sign-in")
-        return self.post("sign-in", name=name, password=password, **form)
-
-    @property
-    def _headers(self) -> dict[str, str]:
-        return {"Accept": "text/html", "Accept-Language": self.language, "Sec-Fetch-Site": "same-origin"}
-
-    def _address(self, path: str) -> str:
-        return path if path.startswith("/") else ROOT + path
-
-    def _seen(self, answer: Any) -> Any:
-        found = re.search(r'name="csrf" value="(\w+)"', answer.get_data().decode("utf-8", "replace"))
-        self.csrf = found[1] if found else self.csrf
-        return answer
-
-
-=======
->>>>>>> cdbf8c1 (Referral in the console: the audit queue with evidence and score, several at once and two persons apart; campaigns with places, ladder and figures)
 def at(brand: Brand, text: str) -> int:
     return local_instant(datetime.fromisoformat(text), brand.zone)
 
