@@ -76,6 +76,7 @@ from .outreach.types import (
     Skipped,
 )
 from .plugin import (
+    PANELS,
     Chart,
     Column,
     ConsoleAct,
@@ -133,6 +134,7 @@ from .web.consumer import (
 from .web.staff import KeptForm, StaffVisit, any_role, for_visitors, own_transactions, staff_visit
 
 __all__ = [
+    "PANELS",
     "SAME_PEOPLE",
     "Brand",
     "BrandModel",

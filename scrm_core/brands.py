@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .services.consent import Consents
     from .services.contacts import Contacts
     from .services.experiments import Experiments
+    from .services.goals import Goals
     from .services.groups import Groups
     from .services.import_runs import Imports
     from .services.keys import Keys
@@ -361,6 +362,12 @@ class Brand:
         from .services.rfm_report import RfmReport
 
         return RfmReport(self)
+
+    @cached_property
+    def goals(self) -> Goals:
+        from .services.goals import Goals
+
+        return Goals(self)
 
     @cached_property
     def reports(self) -> Reports:

@@ -24,6 +24,7 @@ from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validat
 from .config_fields import flag, number, text
 from .consumer_config import ConsumerConfig, ConsumerTable, consumer_config
 from .errors import ConfigError, NotFound
+from .goals_config import GoalsConfig, GoalsTable, goals_of
 from .outreach_config import OutreachPolicy, OutreachTable, outreach_policy
 from .partner_config import Network, Partner, PartnerTable, network, partners_of
 from .values.money import CURRENCIES
@@ -170,6 +171,7 @@ class BrandSchema(Schema):
     retention = fields.Nested(RetentionTable, load_default=dict)
     outreach = fields.Nested(OutreachTable, load_default=dict)
     consumer = fields.Nested(ConsumerTable, load_default=dict)
+    goals = fields.Nested(GoalsTable, load_default=dict)
     partners = fields.Dict(
         keys=fields.String(),
         values=fields.Nested(PartnerTable),
@@ -234,6 +236,7 @@ class BrandConfig:
     messages_days: int = 365
     outreach: OutreachPolicy = field(default_factory=OutreachPolicy)
     consumer: ConsumerConfig = field(default_factory=ConsumerConfig)
+    goals: GoalsConfig = field(default_factory=GoalsConfig)
     partners: Mapping[str, Partner] = field(default_factory=dict)
     plugins: dict[str, PluginEntry] = field(default_factory=dict)
     path: Path | None = None
@@ -312,7 +315,8 @@ def load_brand(path: Path, environ: Mapping[str, str] = os.environ) -> BrandConf
             f"than [attribution] window_days ({window}), within which visits are put down to people"
         )
     partners, wrong = partners_of(brand["id"], values["partners"], raw.get("partners"))
-    problems += [f"{path}: {problem}" for problem in wrong]
+    goals, unreachable = goals_of(values["goals"])
+    problems += [f"{path}: {problem}" for problem in (*wrong, *unreachable)]
     if problems:
         raise ConfigError("\n".join(problems), problems=tuple(problems))
     return BrandConfig(
@@ -322,6 +326,7 @@ def load_brand(path: Path, environ: Mapping[str, str] = os.environ) -> BrandConf
         **values["retention"],
         outreach=outreach_policy(values["outreach"]),
         consumer=consumer_config(values["consumer"]),
+        goals=goals,
         partners=partners,
         plugins=entries,
         path=path,

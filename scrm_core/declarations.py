@@ -22,6 +22,7 @@ from .hooks import HOOK_NAMES, HookSpecs
 from .plugin import (
     HOOK_PREFIXES,
     NAME,
+    PANELS,
     RESERVED_NAMES,
     ConsoleAct,
     ConsolePart,
@@ -167,6 +168,8 @@ def _check_declarations(place: _Place) -> None:
         if not optional and not (isinstance(value, str) and value):
             found = f"found {value!r}; " if value else ""
             raise place.error(attribute, f"{found}must be declared as a text: {attribute} = {example}")
+    if cls.panel not in ("", *PANELS):
+        raise place.error("panel", f"found {cls.panel!r}; must be {', '.join(PANELS[:-1])} or {PANELS[-1]}")
     _check_core(place)
     _check_shapes(place)
     _check_settings(place)

@@ -59,6 +59,9 @@ class Column:
     kind: str = "text"
 
 
+PANELS = ("acquire", "repurchase", "hit", "referral", "insight")
+"""The five parts of a brand's operating loop (五核心), each a panel of the console's overview."""
+
 NUMBERS = ("count", "money", "rate")
 """Kinds of columns that a chart can draw."""
 
@@ -308,6 +311,9 @@ class Plugin(HookSpecs):
     ``short_names``
         Shorter words for ``scrm NAME``; one that another plugin has taken is an error when the second is loaded.
         A distribution names them in ``scrm.short_names`` beside its ``scrm.plugins``: they are found sooner.
+    ``panel``
+        Which of the five panels of the overview the plugin's metrics and cards feed: ``acquire`` (people come by many
+        channels), ``repurchase``, ``hit`` (a product or event that draws), ``referral``, ``insight``; or none.
     ``jobs``
         :class:`Job` values: methods that run periodically, once per slot and brand.
     ``reports``
@@ -343,6 +349,7 @@ class Plugin(HookSpecs):
     permissions: ClassVar[dict[str, str]] = {}
     commands: ClassVar[str | None] = None
     short_names: ClassVar[tuple[str, ...]] = ()
+    panel: ClassVar[str] = ""
     jobs: ClassVar[tuple[Job, ...]] = ()
     reports: ClassVar[dict[str, Report]] = {}
     metrics: ClassVar[dict[str, Metric]] = {}

@@ -36,6 +36,7 @@ class BenefitCard(Plugin):
     version = "0.1.0"
     summary = "Benefit cards 权益卡: card codes as rewards and as gifts of an SMS"
     requires_core = ">=0.1.0.dev0,<1"
+    panel = "repurchase"
     Settings = Settings
     models = MODELS
     migrations = "migrations"

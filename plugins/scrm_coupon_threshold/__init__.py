@@ -44,6 +44,7 @@ class CouponThreshold(Plugin):
     version = "0.1.0"
     summary = "Threshold coupons 门槛券: claims by task, carts, redemption in shops"
     requires_core = ">=0.1.0.dev0,<1"
+    panel = "repurchase"
     Settings = Settings
     models = MODELS
     migrations = "migrations"

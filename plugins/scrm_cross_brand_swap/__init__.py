@@ -38,6 +38,7 @@ class CrossBrandSwap(Plugin):
     version = "0.1.0"
     summary = "Cross-brand swaps 异业互换: deals between partner brands, counted, balanced and settled"
     requires_core = ">=0.1.0.dev0,<1"
+    panel = "acquire"
     Settings = Settings
     models = MODELS
     migrations = "migrations"

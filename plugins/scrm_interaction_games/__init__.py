@@ -47,6 +47,7 @@ class InteractionGames(Plugin):
     version = "0.1.0"
     summary = "Interaction games 互动游戏: one engine, verifiable draws, nine games"
     requires_core = ">=0.1.0.dev0,<1"
+    panel = "hit"
     Settings = Settings
     models = (*ENGINE_MODELS, *GAME_MODELS, *AWARD_MODELS)
     migrations = "migrations"

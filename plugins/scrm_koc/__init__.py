@@ -40,6 +40,7 @@ class KocPlugin(Plugin):
     version = "0.1.0"
     summary = "KOC 关键意见消费者: scored candidates, tasks, tracked orders, commission, influence"
     requires_core = ">=0.1.0.dev0,<1"
+    panel = "referral"
     Settings = Settings
     models = MODELS
     migrations = "migrations"

@@ -23,6 +23,7 @@ class LiveCodePlugin(Plugin):
     version = "0.1.0"
     summary = "Live codes 渠道活码: one code per channel, staff by rota and daily cap behind it"
     requires_core = ">=0.1.0.dev0,<1"
+    panel = "acquire"
     Settings = Settings
     models = MODELS
     migrations = "migrations"

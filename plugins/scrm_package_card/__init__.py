@@ -34,6 +34,7 @@ class PackageCard(Plugin):
     version = "0.1.0"
     summary = "Package cards 包裹卡: recall rate and contribution per card"
     requires_core = ">=0.1.0.dev0,<1"
+    panel = "acquire"
     Settings = Settings
     models = (*MODELS, *STEP_MODELS)
     migrations = "migrations"

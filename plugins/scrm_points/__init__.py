@@ -44,6 +44,7 @@ class Points(Plugin):
     version = "0.1.0"
     summary = "Points 积分: an append-only ledger that orders fill and refunds reverse"
     requires_core = ">=0.1.0.dev0,<1"
+    panel = "repurchase"
     Settings = Settings
     models = MODELS
     migrations = "migrations"

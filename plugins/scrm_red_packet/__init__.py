@@ -34,6 +34,7 @@ class RedPacket(Plugin):
     version = "0.1.0"
     summary = "Red packets 红包: cash as a reward, paid by file or through WeChat Pay"
     requires_core = ">=0.1.0.dev0,<1"
+    panel = "repurchase"
     Settings = Settings
     models = MODELS
     migrations = "migrations"

@@ -40,6 +40,7 @@ class Referral(Pages, Plugin):
     version = "0.1.0"
     summary = "Referral 老带新: invitees who became customers, a ladder of rewards, audit before any is given"
     requires_core = ">=0.1.0.dev0,<1"
+    panel = "referral"
     Settings = Settings
     models = MODELS
     migrations = "migrations"

@@ -53,6 +53,7 @@ class Sms(Plugin):
     version = "0.1.0"
     summary = "SMS 短信: plans, number packs, gateways and results"
     requires_core = ">=0.1.0.dev0,<1"
+    panel = "acquire"
     Settings = Settings
     models = (*PACK_MODELS, *PLAN_MODELS, *RESULT_MODELS)
     migrations = "migrations"

@@ -34,6 +34,7 @@ class TagRules(Plugin):
     version = "0.1.0"
     summary = "Tag rules 数据标签循环: event -> rule -> tag, once per event"
     requires_core = ">=0.1.0.dev0,<1"
+    panel = "insight"
     Settings = Settings
     models = MODELS
     migrations = "migrations"

@@ -47,6 +47,7 @@ class WecomPlugin(Plugin):
     version = "0.1.0"
     summary = "WeCom 企业微信: customers, staff and what happens between them"
     requires_core = ">=0.1.0.dev0,<1"
+    panel = "acquire"
     Settings = Settings
     models = MODELS
     migrations = "migrations"

@@ -1,4 +1,4 @@
-"""Reports: what a brand's plugins answer when asked for their figures."""
+"""Reports: what the core and a brand's plugins answer when asked for their figures."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import NotFound
 from ..plugin import ReportTable
+from .house_reports import HOUSE
 
 if TYPE_CHECKING:
     from ..brands import Brand
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReportInfo:
-    """A report that can be asked for, with the plugin that answers."""
+    """A report that can be asked for, with the plugin that answers; the core's own are ``core``."""
 
     name: str
     title: str
@@ -22,14 +23,14 @@ class ReportInfo:
 
 
 class Reports:
-    """The reports of a brand's enabled plugins; a plugin that is off has none."""
+    """The core's reports, and those of a brand's enabled plugins; a plugin that is off has none."""
 
     def __init__(self, brand: Brand) -> None:
         self._brand = brand
 
     def list(self) -> list[ReportInfo]:
-        """Every report of every enabled plugin, in call order."""
-        return [
+        """The core's reports, then every report of every enabled plugin, in call order."""
+        return [ReportInfo(name, title, "core") for name, (title, _) in HOUSE.items()] + [
             ReportInfo(name, report.title, plugin.name)
             for plugin in self._brand.plugins.values()
             for name, report in plugin.reports.items()
@@ -37,10 +38,12 @@ class Reports:
 
     def run(self, name: str) -> ReportTable:
         """The report's table; raises NotFound for a name that no enabled plugin offers."""
+        if name in HOUSE:
+            return HOUSE[name][1](self._brand)
         for plugin in self._brand.plugins.values():
             report = plugin.reports.get(name)
             if report is not None:
                 table: ReportTable = getattr(plugin, report.method)()
                 return table
-        known = ", ".join(info.name for info in self.list()) or "none"
+        known = ", ".join(info.name for info in self.list())
         raise NotFound(f"brand {self._brand.id!r} has no report {name!r}; it has: {known}")

@@ -86,6 +86,9 @@ HOOK = "@hookimpl\ndef {}:\n    {}"
 
 # What is wrong -> (lines of the class, the line that is told behind the place of the class, keyword arguments).
 IN_THE_CLASS = {
+    "a panel that is none of the five": (
+        'panel = "aquire"', "Tea.panel: found 'aquire'; must be acquire, repurchase, hit, referral or insight",
+    ),
     "a misspelt hook": (
         HOOK.format("on_ordr(self, event)", "pass"),
         "Tea.on_ordr: no such hook; did you mean 'on_order'? (rename the method if it is not meant as one)",
@@ -599,7 +602,7 @@ class Settings(Schema):
 # In a brand's file behind [brand] -> the line behind the file's name.
 IN_THE_FILE = {
     "[plugin.tea]\ncups = 1\n": "plugin: found {{'tea': {{'cups': 1}}}}; unknown key; allowed are attribution, brand, consumer, "
-    "outreach, partners, plugins, retention, rfm; did you mean 'plugins'?",
+    "goals, outreach, partners, plugins, retention, rfm; did you mean 'plugins'?",
     "[plugins]\ntea = true\n": "[plugins] tea: found True; must be a table of its own: [plugins.tea]",
     "[plugins.tea]\ncups = 1\n[plugins.tea]\n": "not valid TOML: Cannot declare ('plugins', 'tea') twice (at line 9, column 13)",
     "[plugins.tea]\ncups = many\n": "not valid TOML: Invalid value (at line 8, column 8)",

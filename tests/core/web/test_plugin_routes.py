@@ -232,7 +232,10 @@ def test_the_list_of_plugins_shows_what_this_brand_has(made):
     assert (shown["name"], shown["state"], shown["parked"]) == ("notes", "passive", 0)
     assert {"methods": ["POST"], "path": "/save", "permission": "notes:write"} in shown["routes"]
     assert moonco.get("/plugins").get_json() == {"items": []}
-    assert acme.get("/reports").get_json() == {"items": [{"name": "notes", "title": "Notes", "plugin": "notes"}]}
+    offered = acme.get("/reports").get_json()["items"]
+    assert [each for each in offered if each["plugin"] != "core"] == [{"name": "notes", "title": "Notes", "plugin": "notes"}]
+    assert offered[0] == {"name": "goals", "title": "Goals of this month 本月目标", "plugin": "core"}
+    assert acme.get("/reports/goals").get_json()["rows"] == []
     assert acme.get("/reports/notes").get_json()["rows"] == []
     assert_problem(moonco.get("/reports/notes"), 404, "not_found")
 
