@@ -32,6 +32,8 @@ from .errors import (
 )
 from .facts import (
     ContactMerged,
+    ExperimentMeasure,
+    ExperimentQuery,
     LeadCaptured,
     LeadDraft,
     LinkVisited,
@@ -97,6 +99,7 @@ from .plugin import (
 from .services.channels import ChannelView
 from .services.consent import ConsentIn, ConsentView
 from .services.contacts import ContactView, IdentityView, MergeView, TouchView
+from .services.experiments import ExperimentView
 from .services.groups import GroupView, StayView
 from .services.leads import LeadIn
 from .services.links import LinkView, safe_target
@@ -104,7 +107,7 @@ from .services.membership import MembershipView
 from .services.order_types import LineIn, OrderFilter, OrderIn, OrderView, RefundIn
 from .services.products import ProductIn, ProductView
 from .services.resolving import IdentityIn
-from .services.rewards import RewardView, RewardWanted
+from .services.rewards import RewardFilter, RewardView, RewardWanted
 from .services.survivors import SAME_PEOPLE, standing
 from .services.tag_types import GroupInfo, TagInfo, TagView
 from .stats import ComparedArm, Interval, ShareTest, compare_arms, sample_ratio, sample_size, wilson
@@ -166,6 +169,9 @@ __all__ = [
     "CsvFile",
     "CsvReject",
     "DispatchOutcome",
+    "ExperimentMeasure",
+    "ExperimentQuery",
+    "ExperimentView",
     "Forbidden",
     "Gateway",
     "GroupInfo",
@@ -226,6 +232,7 @@ __all__ = [
     "Rendered",
     "Report",
     "ReportTable",
+    "RewardFilter",
     "RewardItem",
     "RewardOrder",
     "RewardView",

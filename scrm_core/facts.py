@@ -288,6 +288,27 @@ class OrderEffect:
 
 
 @dataclass(frozen=True, slots=True)
+class ExperimentQuery:
+    """The experiment, one that the plugin owns, of which somebody asks what its arms brought."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentMeasure:
+    """One thing by which arms are compared: counts alone, from which the core tells shares and whether one won.
+
+    ``title`` says it in both languages, as titles of columns do. ``counts`` is (arm, people it is a share of, those
+    who did it) for each arm. ``met`` is how many met each arm, in that order, to be held against the
+    planned ratio; empty where the people of ``counts`` are those.
+    """
+
+    title: str
+    counts: tuple[tuple[str, int, int], ...]
+    met: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RewardItem:
     """What an issuer knows of an item: how people call it, and why nobody gets another (``ended``), or nothing."""
 

@@ -29,6 +29,8 @@ import pluggy
 from .carts import Cart
 from .facts import (
     ContactMerged,
+    ExperimentMeasure,
+    ExperimentQuery,
     LeadCaptured,
     LeadDraft,
     LinkVisited,
@@ -171,6 +173,13 @@ class HookSpecs:
     @_spec("0.1.0")
     def collect_metrics(self, query: MetricsQuery) -> Iterable[MetricValue]:  # type: ignore[empty-body]
         """Values of the plugin's declared metrics per day; core stores them as day rollups."""
+
+    @_spec("0.1.0")
+    def collect_experiment(self, query: ExperimentQuery) -> Iterable[ExperimentMeasure]:  # type: ignore[empty-body]
+        """What the arms of an experiment brought, where its owner counts that itself; it only reads.
+
+        What was recorded with ``brand.experiments.record`` is counted by the core and needs no answer.
+        """
 
     @_spec("0.1.0")
     def collect_order(self, query: OrderQuery) -> Iterable[OrderEffect]:  # type: ignore[empty-body]

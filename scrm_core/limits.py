@@ -31,6 +31,7 @@ class Limits:
     import_batch: int = _limit(1_000, "rows", "one transaction of an import")
     import_rejects: int = _limit(10_000, "rows", "refused by one import and kept to be looked at")
     import_reject_days: int = _limit(30, "days", "refused rows of an import are kept")
+    export_rows: int = _limit(100_000, "rows", "one file that is exported from a page, the newest")
     segment_text: int = _limit(4_000, "characters", "one segment expression")
     segment_depth: int = _limit(50, "levels", "nesting of a segment expression")
     segment_conditions: int = _limit(50, "conditions", "one segment expression; a planner's time grows with their cube")

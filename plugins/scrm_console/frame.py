@@ -35,6 +35,8 @@ MENU = (
     ("contacts", "contacts:read"),
     ("segments", "segments:read"),
     ("orders", "orders:read"),
+    ("rewards", "rewards:read"),
+    ("experiments", "reports:read"),
     ("links", "channels:read"),
     ("imports", "imports:read"),
     ("events", "events:read"),
@@ -54,6 +56,7 @@ _BELOW = {
     for page, views in {
         "contacts": ("contact", "search", "merge", "erase", "consent"),
         "orders": ("find_order", "order"),
+        "rewards": ("rewards_of", "reverse_reward"),
         "links": ("link", "create_link", "create_channel", "end_link"),
         "plugins": ("settings", "preview_settings", "write_settings"),
         "keys": ("create_key",),

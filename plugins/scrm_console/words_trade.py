@@ -6,6 +6,46 @@ from typing import Any
 
 TRADE: dict[str, dict[str, Any]] = {
     "zh": {
+        "exp": {
+            "note": "按人随机分组；第一组是对照。",
+            "all": "全部实验",
+            "arm": "分组",
+            "arms": "分组",
+            "hits": "人数",
+            "rate": "比例",
+            "interval": "95% 区间",
+            "difference": "与对照之差",
+            "p": "P 值",
+            "control": "对照",
+            "winner": "胜出",
+            "since": "开始",
+            "running": "进行中",
+            "ended": "{} 结束",
+            "ended_short": "已结束",
+            "minimum": "每组最少人数",
+            "planned": "计划比例",
+            "nothing": "还没有可以比较的结果。",
+            "how": "差与 P 值来自两比例检验（人数少时用 Fisher 精确检验），多组时按 Holm 校正；比例为 Wilson 区间。",
+            "verdicts": {
+                "winner": "{winner} 胜出。",
+                "no difference": "看不出差别，不能说哪一组更好。",
+                "too few persons": "人数不足：每组至少 {minimum} 人之前不判断胜出。",
+                "sample ratio mismatch": "实际人数与计划比例不符（P = {p}）：请先查找分组的错误，不要使用这个结果。",
+            },
+        },
+        "rew": {
+            "note": "每一次发放与撤回各占一行，不会被修改。",
+            "person": "手机号或客户 ID",
+            "kind": "类型",
+            "quantity": "数量",
+            "cost": "成本",
+            "why": "理由与操作者",
+            "reason": "撤回理由（会记录）",
+            "reverse": "撤回",
+            "not_reversed": "没有撤回。",
+            "states": {"given": "已发放", "reversed": "已撤回", "reversal": "撤回"},
+            "done": {"reversed": "奖励已撤回。"},
+        },
         "lin": {
             "make": "新建短链",
             "new_channel": "新建渠道",
@@ -54,6 +94,52 @@ TRADE: dict[str, dict[str, Any]] = {
         },
     },
     "en": {
+        "exp": {
+            "note": "People are put into arms by lot; the first arm is the control.",
+            "all": "All experiments",
+            "arm": "Arm",
+            "arms": "Arms",
+            "hits": "People",
+            "rate": "Rate",
+            "interval": "95 % interval",
+            "difference": "Against the control",
+            "p": "P value",
+            "control": "control",
+            "winner": "winner",
+            "since": "Begun",
+            "running": "running",
+            "ended": "ended {}",
+            "ended_short": "ended",
+            "minimum": "People each arm needs",
+            "planned": "Planned shares",
+            "nothing": "Nothing to compare yet.",
+            "how": (
+                "Intervals of differences and P values are of the test of two proportions (Fisher's exact test for few "
+                "people), corrected by Holm for several arms; intervals of rates are Wilson's."
+            ),
+            "verdicts": {
+                "winner": "{winner} wins.",
+                "no difference": "No difference can be told: neither arm is better.",
+                "too few persons": "Too few people: no winner is named before each arm has {minimum}.",
+                "sample ratio mismatch": (
+                    "The people do not fit the planned shares (P = {p}): look for the mistake in who got which arm, "
+                    "and do not use this result."
+                ),
+            },
+        },
+        "rew": {
+            "note": "Each grant and each taking back is a row of its own, and never changed.",
+            "person": "Phone or id",
+            "kind": "Kind",
+            "quantity": "Quantity",
+            "cost": "Cost",
+            "why": "Reason and who",
+            "reason": "Why (it is kept)",
+            "reverse": "Take back",
+            "not_reversed": "It was not taken back.",
+            "states": {"given": "given", "reversed": "taken back", "reversal": "taking back"},
+            "done": {"reversed": "The reward is taken back."},
+        },
         "lin": {
             "make": "Make a link",
             "new_channel": "Make a channel",

@@ -24,6 +24,7 @@ from .report import card_metrics, card_report
 from .routes import blueprint
 from .schemas import Settings
 from .service import PackageCards
+from .steps.machine import Steps
 from .steps.models import STEP_MODELS
 
 
@@ -45,7 +46,7 @@ class PackageCard(Plugin):
         "package-card:approve": "approve proofs, choose winners and launch campaigns",
     }
     commands = "scrm_package_card.commands:group"
-    jobs = (Job("settle", 300, "settle"),)
+    jobs = (Job("settle", 300, "settle"), Job("count", 3_600, "count_trials"))
     reports = {NAME: Report("report", "Package cards 包裹卡")}
     metrics = {
         "shipped": Metric("Cards shipped 发卡数"),
@@ -81,3 +82,7 @@ class PackageCard(Plugin):
         moved = self.cards.settle()
         if moved:
             self.log.info("joined %s leads with cards or buyers", moved)
+
+    def count_trials(self) -> None:
+        """The job: tell running trials of cards that were shipped and scanned, for whoever looks at experiments."""
+        Steps(self.brand, self.settings).trials.count_running()

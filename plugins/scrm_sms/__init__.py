@@ -9,6 +9,8 @@ from typing import Any
 import flask
 
 from scrm_core.api import (
+    ExperimentMeasure,
+    ExperimentQuery,
     Gateway,
     Job,
     LeadCaptured,
@@ -135,6 +137,10 @@ class Sms(Plugin):
     @hookimpl
     def on_untag(self, event: TagRemoved) -> None:
         self.results.take_untag(event)
+
+    @hookimpl
+    def collect_experiment(self, query: ExperimentQuery) -> Iterable[ExperimentMeasure]:
+        return self.results.experiment_measures(query.name)
 
     @hookimpl
     def collect_metrics(self, query: MetricsQuery) -> Iterable[MetricValue]:

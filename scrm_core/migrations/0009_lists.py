@@ -6,7 +6,8 @@ POSTGRES_PAID = ("DROP INDEX orders_paid", "CREATE INDEX orders_paid ON orders (
 LISTS = (
     "CREATE INDEX touch_link ON touch (link_id) WHERE link_id IS NOT NULL",
     "CREATE INDEX link_channel ON link (channel_id, id)",
-    "CREATE INDEX reward_issuer ON reward (issuer, kind, id)",
+    "CREATE INDEX reward_kind ON reward (kind, id)",
+    "CREATE INDEX reward_issuer ON reward (issuer, id)",
 )
 NAME = "CREATE INDEX contact_name ON contact ({name}) WHERE name <> ''"
 

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 from ..db import transactional
 from ..db.bulk import execute, fetch_in, insert_rows
 from ..errors import Conflict, Invalid, NotFound
+from ..facts import ExperimentMeasure, ExperimentQuery
 from ..limits import LIMITS
 from ..models import Experiment, Exposure
-from ..stats import Comparison, Interval, RatioCheck, compare_arms, sample_ratio
+from ..stats import Comparison, Interval, RatioCheck, ShareTest, compare_arms, sample_ratio
 from ..values.text import clean_text
 
 if TYPE_CHECKING:
@@ -79,6 +80,15 @@ class ExperimentResult:
     ratio: RatioCheck
     verdict: str
     winner: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredShares:
+    """Arms compared by one measure; ``ratio`` holds the people who met each arm against the planned shares."""
+
+    title: str
+    test: ShareTest
+    ratio: RatioCheck
 
 
 def bucket_of(salt: str, experiment: str, person: str) -> int:
@@ -229,12 +239,42 @@ class Experiments:
         )  # fmt: skip
         return ExperimentResult(name, metric, arms, ratio, test.verdict, test.winner)
 
+    def newest(self, limit: int = LIMITS.page_rows) -> list[ExperimentView]:
+        """The newest experiments, newest first."""
+        return [_view(row) for row in Experiment.select().order_by(Experiment.id.desc()).limit(limit)]
+
+    def measured(self, name: str) -> list[MeasuredShares] | None:
+        """What the arms brought, measure by measure: what was recorded here, and what the owning plugin counts itself.
+
+        None where that plugin failed, which the log tells. Raises NotFound.
+        """
+        view, row = self.get(name), _row(name)
+        metrics = execute("SELECT DISTINCT metric FROM outcome WHERE experiment_id = ? ORDER BY metric", (row.id,))
+        found = []
+        for (metric,) in metrics.fetchall():
+            of_arm = {each.arm: (each.persons, each.converted) for each in self.result(name, metric).arms}
+            found.append(ExperimentMeasure(metric, tuple((arm, *of_arm[arm]) for arm, _ in view.arms)))
+        for plugin, function, _ in self.brand.hooks.implementations("collect_experiment"):
+            if plugin == view.owner:
+                own = self.brand.contained(plugin, lambda ask=function: list(ask(ExperimentQuery(name))))  # type: ignore[misc]
+                if own is None:
+                    return None
+                found += own
+        return [_tested(view, each) for each in found]
+
     def list(self, owner: str | None = None) -> list[ExperimentView]:
         """All experiments by name, or those of one owner."""
         query = Experiment.select().order_by(Experiment.name)
         if owner is not None:
             query = query.where(Experiment.owner == owner)
         return [_view(row) for row in query]
+
+
+def _tested(view: ExperimentView, measure: ExperimentMeasure) -> MeasuredShares:
+    """Counts as a test: no winner below the experiment's minimum, nor where the counts do not fit the plan."""
+    ratio = sample_ratio(measure.met or [base for _, base, _ in measure.counts], [weight for _, weight in view.arms])
+    test = compare_arms(measure.counts, view.minimum, mismatch=ratio.alarm)
+    return MeasuredShares(measure.title, test, ratio)
 
 
 def _check_arms(arms: Mapping[str, int], minimum: int) -> None:

@@ -6,19 +6,22 @@ negated, linked to the grant that it takes back, and there is one at most.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..clock import iso
 from ..db import brand_db, transactional
-from ..db.bulk import execute
+from ..db.bulk import execute, fetch_in
 from ..db.faults import is_fault
 from ..errors import Conflict, Invalid, NotFound, PluginError, Veto
 from ..facts import RewardItem, RewardOrder
 from ..limits import LIMITS
 from ..models import Reward
-from ..values.text import clean_text
+from ..values.money import exponent_of, format_minor
+from ..values.text import clean_text, csv_cell
 from ..values.uids import new_uid
+from . import audit
 from .order_checks import whole
 from .survivors import begin_writing, survivor
 
@@ -94,6 +97,25 @@ class RewardView:
     reverses: str | None
     reversed_by: str | None
     item: str
+
+
+STATES = ("given", "reversed", "reversal")
+"""What a row of the ledger is: a grant that stands, one that was taken back, or the taking back of one."""
+
+REWARD_COLUMNS = (
+    "at", "uid", "kind", "item", "contact", "quantity", "cost", "issuer", "reason", "actor", "reverses", "reversed_by",
+)  # fmt: skip
+"""The columns of an exported ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class RewardFilter:
+    """Which rows are meant: all that is given holds. ``state`` is one of :data:`STATES`, ``issuer`` a plugin."""
+
+    kind: str = ""
+    issuer: str = ""
+    state: str = ""
+    contact_id: int | None = None
 
 
 class Rewards:
@@ -200,6 +222,18 @@ class Rewards:
                 _call(issuer, "reverse_reward", order)
         return self._known("r.reverses_id = ?", granted.id)
 
+    def take_back(self, reward: str, *, reason: str, actor: str) -> RewardView:
+        """Like :meth:`reverse`, by somebody of the house: with a reason, and the audit log names who did it."""
+        if not clean_text(reason, field="reason"):
+            raise Invalid("say why the reward is taken back", field="reason")
+        with brand_db.atomic():
+            before = self._find("r.uid = ?", reward) or self._known("r.grant_key = ?", reward)
+            made = self.reverse(reward, reason=reason, actor=actor)
+            if before.reversed_by is None and made.actor == actor:
+                detail = {"kind": made.kind, "quantity": made.quantity, "reversal": made.uid}
+                audit.record(self.brand, actor, "reward.reverse", f"reward:{before.uid}", detail)
+        return made
+
     def _append(
         self, row: _Row, reverses_id: int | None, known: str = ""
     ) -> tuple[int, str, int] | None:
@@ -286,6 +320,56 @@ class Rewards:
             params.append(contact_id)
         rows = execute(f"{_VIEW}WHERE {' AND '.join(where)} ORDER BY r.id LIMIT ?", [*params, limit]).fetchall()
         return [_view(row) for row in rows]
+
+    def newest(
+        self, *, matching: RewardFilter | None = None, before: int | None = None, limit: int = 50
+    ) -> list[RewardView]:
+        """Rows of a filter, the newest first, at most ``limit``; ``before`` is the id of a row to page on from."""
+        matching = matching or RewardFilter()
+        where, params = [], []
+        for column, value in (("kind", matching.kind), ("issuer", matching.issuer)):
+            if value:
+                where.append(f"r.{column} = ?")
+                params.append(value)
+        if matching.contact_id is not None:
+            where.append("r.contact_id = ?")
+            params.append(matching.contact_id)
+        # Of grants that were taken back the index of the reversals knows the order.
+        place = "back.reverses_id" if matching.state == "reversed" else "r.id"
+        if matching.state == "given":
+            where.append("r.reverses_id IS NULL AND back.id IS NULL")
+        elif matching.state == "reversal":
+            where.append("r.reverses_id IS NOT NULL")
+        elif matching.state not in ("", "reversed"):
+            raise Invalid(f"unknown state {matching.state!r:.60}; known are {', '.join(STATES)}", field="state")
+        where.append(f"{place} < ?")
+        rows = execute(
+            f"{_VIEW}WHERE {' AND '.join(where)} ORDER BY {place} DESC LIMIT ?", [*params, before or 2**62, limit]
+        ).fetchall()
+        return [_view(row) for row in rows]
+
+    def export(self, *, by: str, matching: RewardFilter) -> Iterator[tuple[object, ...]]:
+        """Rows of a filter as cells of a CSV file, newest first, ``LIMITS.export_rows`` at most; people by their uid.
+
+        The export is an act of its own (of ``by``) and noted before it begins. No cell starts a formula.
+        """
+        asked = {name: value for name, value in asdict(matching).items() if value}
+        audit.record(self.brand, by, "reward.export", detail=asked or None)
+        return self._cells(matching)
+
+    def _cells(self, matching: RewardFilter) -> Iterator[tuple[object, ...]]:
+        before: int | None = None
+        left = LIMITS.export_rows
+        while left and (found := self.newest(matching=matching, before=before, limit=min(left, 1_000))):
+            uids = dict(fetch_in("SELECT id, uid FROM contact WHERE id IN ({in})", [each.contact_id for each in found]))
+            for each in found:
+                yield (
+                    str(iso(each.at, self.brand.zone)), each.uid, csv_cell(each.kind), csv_cell(each.item),
+                    uids.get(each.contact_id, ""), each.quantity,
+                    format_minor(each.cost_minor, exponent_of(self.brand.currency)), each.issuer,
+                    csv_cell(each.reason), csv_cell(each.actor), each.reverses or "", each.reversed_by or "",
+                )  # fmt: skip
+            before, left = found[-1].id, left - len(found)
 
     def of_contact(self, contact_id: int, limit: int = LIMITS.page_rows) -> list[RewardView]:
         """Rows of one contact, newest first, at most ``limit``."""

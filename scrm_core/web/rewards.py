@@ -48,7 +48,7 @@ def grant_reward(call: Call) -> Answer:
 
 
 def reverse_reward(call: Call) -> Answer:
-    view = call.brand.rewards.reverse(call.path["uid"], reason=call.body["reason"], actor=call.key.actor)
+    view = call.brand.rewards.take_back(call.path["uid"], reason=call.body["reason"], actor=call.key.actor)
     return 200, _shown(call, view)
 
 

@@ -221,7 +221,7 @@ def test_an_owner_signs_in_looks_at_a_person_and_hands_an_event_out_again(shop, 
     assert desk.open("b/acme/").url.endswith("/sign-in?next=%2Fstaff%2Fconsole%2Fb%2Facme%2F")
 
 
-SHOT = ("segments", "orders", "imports", "events", "jobs", "plugins", "settings/points", "keys", "users", "audit")
+SHOT = ("segments", "orders", "rewards", "experiments", "links", "imports", "events", "jobs", "plugins", "settings/points", "keys", "users", "audit")
 
 
 def test_the_house_is_run_in_a_browser(shop, desks):
@@ -315,7 +315,7 @@ def test_the_same_on_a_phone_in_chinese_and_in_the_dark(shop, desks):
 def test_a_clerk_sees_contacts_alone_and_nobody_sees_a_brand_of_others(shop, desks):
     desk = desks()
     page = desk.sign_in("cleo")
-    assert page.locator("nav.side a").all_inner_texts() == ["Contacts", "Orders"]
+    assert page.locator("nav.side a").all_inner_texts() == ["Contacts", "Orders", "Rewards"]
     for path, status in (("b/acme/", 403), ("b/acme/events", 403), ("b/acme/users", 403), ("b/starco/contacts", 404), ("b/nosuch/contacts", 404)):
         answer = page.goto(f"{shop.base}/staff/console/{path}")
         assert answer.status == status, path

@@ -197,6 +197,16 @@ class Trials:
         self.records.log(plan, by, "trial link", what)
         return link
 
+    def count_running(self) -> None:
+        """Count every trial that runs, each in a transaction of its own."""
+        rows = execute(
+            "SELECT k.code FROM package_card_step_trial t JOIN package_card_campaign k ON k.id = t.campaign_id "
+            "WHERE t.void_at IS NULL AND t.ended_at IS NULL ORDER BY t.id"
+        ).fetchall()
+        for (code,) in rows:
+            plan = self.records.plan(code)
+            self._count(plan, self._trial(plan))
+
     def result(self, code: str) -> TrialResult:
         """The result of the trial in force, counted up to now; raises Conflict (code ``trial``) without one."""
         plan = self.records.plan(code)

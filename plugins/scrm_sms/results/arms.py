@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scrm_core.api import Invalid, ShareTest, compare_arms, sample_ratio
+from scrm_core.api import ExperimentMeasure, Invalid, ShareTest, compare_arms, sample_ratio
 
 from .figures import Figures
 
@@ -44,6 +44,16 @@ def test_of(brand: Brand, experiment: str, measure: str, found: Mapping[str, Fig
     counted = [(arm, *_counts(measure, each)) for (arm, _), each in zip(view.arms, figures, strict=True)]
     mismatch = sample_ratio([each.sent for each in figures], [weight for _, weight in view.arms]).alarm
     return ArmTest(measure, view.minimum, compare_arms(counted, view.minimum, mismatch=mismatch))
+
+
+def measures_of(brand: Brand, experiment: str, found: Mapping[str, Figures]) -> list[ExperimentMeasure]:
+    """The counts of every measure, for whoever compares them."""
+    figures = [(arm, found.get(arm, Figures())) for arm, _ in brand.experiments.get(experiment).arms]
+    sent = tuple(each.sent for _, each in figures)
+    return [
+        ExperimentMeasure(title, tuple((arm, *_counts(measure, each)) for arm, each in figures), sent)
+        for measure, title in MEASURES.items()
+    ]
 
 
 def _counts(measure: str, figures: Figures) -> tuple[int, int]:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import (
     Conflict,
+    ExperimentMeasure,
     Invalid,
     LeadCaptured,
     MetricsQuery,
     MetricValue,
+    NotFound,
     Report,
     ReportTable,
     TagAdded,
@@ -20,6 +22,7 @@ from scrm_core.api import (
     transactional,
 )
 
+from ..plans.book import OWNER
 from ..plans.steps import Pack, Wording
 from ..plans.store import PlanRow, plan_row, plan_rows, steps_of
 from . import adds, arms, export, report
@@ -123,6 +126,18 @@ class Results:
             raise Conflict(f"plan {code!r} has no texts that compete", code="no_experiment")
         found = self._counting(plan, by_arm=True).figures()
         return arms.test_of(self.brand, wording.experiment, measure, found)
+
+    def experiment_measures(self, experiment: str) -> list[ExperimentMeasure]:
+        """What the texts of the plan brought whose lot this is; nothing where the plan has others by now."""
+        code = experiment.removeprefix(f"{OWNER} ").rpartition(" ")[0]
+        try:
+            plan = plan_row(code)
+        except NotFound:
+            return []
+        copy = steps_of(plan).get("copy")
+        if copy is None or copy.content.experiment != experiment:
+            return []
+        return arms.measures_of(self.brand, experiment, self._counting(plan, by_arm=True).figures())
 
     def arms_report(self, code: str, measure: str = "added") -> ReportTable:
         """The comparison of :meth:`arm_test` as a table."""

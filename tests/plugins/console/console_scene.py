@@ -19,6 +19,8 @@ from scrm_core.api import (
     ConsolePart,
     ConsoleQuery,
     ConsoleTemplate,
+    ExperimentMeasure,
+    ExperimentQuery,
     IdentityIn,
     Invalid,
     Job,
@@ -31,7 +33,9 @@ from scrm_core.api import (
     OrderQuery,
     Plugin,
     ReportTable,
+    RewardOrder,
     Sender,
+    Veto,
     current_actor,
     current_brand,
     execute,
@@ -79,6 +83,7 @@ class TeaRoom(Plugin):
     summary = EVIL
     requires_core = ">=0.1.0.dev0"
     Settings = Settings
+    reward_kinds = {"stamp": "a stamp of the tea card"}
     senders = {"tea": Sender("sms", "Tea", "gateway")}
     jobs = (Job("boil", 3_600, "boil"),)
     permissions = {"tea-room:read": "see cups"}
@@ -110,6 +115,22 @@ class TeaRoom(Plugin):
             raise ValueError(f"no stamps for {EVIL}")
         came = OrderEffect(at, "Stamps 印花", 5, "points", EVIL)
         return [came, OrderEffect(at + 60_000, "Voucher 代金券", -250, "money")] if number == "N2" else []
+
+    @hookimpl
+    def collect_experiment(self, query: ExperimentQuery) -> list[ExperimentMeasure]:
+        if query.name == "spilt":
+            raise ValueError(f"no cups for {EVIL}")
+        counts = {"cups": ((2_000, 120), (2_000, 156)), "few": ((999, 1), (999, 156)), "odd": ((50_400, 9), (49_200, 900))}
+        found = counts.get(query.name, ((0, 0), (0, 0)))
+        arms = current_brand().experiments.get(query.name).arms
+        return [ExperimentMeasure(f"drunk 喝完 {EVIL}", tuple((arm, *pair) for (arm, _), pair in zip(arms, found, strict=True)))]
+
+    def issue_reward(self, order: RewardOrder) -> dict[str, Any]:
+        return {"stamp": order.reward_id}
+
+    def reverse_reward(self, order: RewardOrder) -> None:
+        if order.reason == "drunk":
+            raise Veto("the tea was drunk", "drunk")
 
     def brand_problems(self) -> list[str]:
         bitter = self.settings["leaf"] == "black" and not self.settings["sugar"]

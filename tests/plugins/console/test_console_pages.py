@@ -12,12 +12,12 @@ from scrm_core.api import IdentityIn
 from scrm_core.delivery import Delivery
 from scrm_core.services import audit
 
-PAGES = ("", "contacts", "segments", "orders", "links", "imports", "events", "jobs", "plugins", "keys", "users", "audit")
+PAGES = ("", "contacts", "segments", "orders", "rewards", "experiments", "links", "imports", "events", "jobs", "plugins", "keys", "users", "audit")
 SHOWN_TO = {
     "mia": set(PAGES),
     "otto": set(PAGES) - {"users", "keys"},
-    "cleo": {"contacts", "orders"},
-    "ana": {"", "segments", "plugins"},
+    "cleo": {"contacts", "orders", "rewards"},
+    "ana": {"", "segments", "experiments", "plugins"},
 }
 
 
