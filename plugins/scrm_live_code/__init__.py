@@ -5,11 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 
-from scrm_core.api import Job, LeadCaptured, Plugin, Report, ReportTable, hookimpl
+from scrm_core.api import (
+    Job,
+    LeadCaptured,
+    MessageReceived,
+    MessageStatus,
+    OrderPaid,
+    Plugin,
+    PluginEvent,
+    Report,
+    ReportTable,
+    TagAdded,
+    hookimpl,
+)
 
 from .adds import take_lead
 from .models import MODELS
 from .pages import pages
+from .reception_report import reception_report, survival_report
 from .report import live_code_report
 from .routes import blueprint
 from .schemas import NAME, Settings
@@ -35,7 +48,11 @@ class LiveCodePlugin(Plugin):
     }
     commands = "scrm_live_code.commands:group"
     jobs = (Job("pause", 60, "pause_ended"), Job("ways", 60, "keep_ways"))
-    reports = {NAME: Report("report", "Live codes 渠道活码")}
+    reports = {
+        NAME: Report("report", "Live codes 渠道活码"),
+        "live-code-reception": Report("reception_report", "Reception 承接时效"),
+        "live-code-survival": Report("survival_report", "30-day survival 30 天留存"),
+    }
 
     @cached_property
     def live_codes(self) -> LiveCodes:
@@ -46,12 +63,41 @@ class LiveCodePlugin(Plugin):
     def on_lead(self, event: LeadCaptured) -> None:
         take_lead(self.brand, self.live_codes.desk, event)
 
+    @hookimpl
+    def on_message_in(self, event: MessageReceived) -> None:
+        self.live_codes.reception.take(event)
+
+    @hookimpl
+    def on_message_status(self, event: MessageStatus) -> None:
+        self.live_codes.reception.take(event)
+
+    @hookimpl
+    def on_tag(self, event: TagAdded) -> None:
+        self.live_codes.reception.take(event)
+
+    @hookimpl
+    def on_order(self, event: OrderPaid) -> None:
+        self.live_codes.reception.take(event)
+
+    @hookimpl
+    def on_event(self, event: PluginEvent) -> None:
+        self.live_codes.reception.take(event)
+
     def brand_warnings(self) -> Iterable[str]:
-        return [*self.live_codes.planner.warnings(), *self.live_codes.ways.warnings()]
+        here = self.live_codes
+        return [*here.planner.warnings(), *here.ways.warnings(), *here.reception.warnings()]
 
     def report(self) -> ReportTable:
         """The report ``live-code``."""
         return live_code_report()
+
+    def reception_report(self) -> ReportTable:
+        """The report ``live-code-reception``."""
+        return reception_report(self.live_codes.reception)
+
+    def survival_report(self) -> ReportTable:
+        """The report ``live-code-survival``."""
+        return survival_report(self.brand)
 
     def pause_ended(self) -> None:
         """The job: pause codes whose activity is over."""

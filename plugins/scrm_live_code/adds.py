@@ -26,9 +26,10 @@ def take_lead(brand: Brand, desk: Desk, event: LeadCaptured) -> bool:
         return False
     staff = execute("SELECT id FROM live_code_staff WHERE userid = ?", (event.fields.get("staff", ""),)).fetchone()
     made = execute(
-        "INSERT INTO live_code_add (lead, code_id, contact_id, staff_id, at, day) VALUES (?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT (lead) DO NOTHING",
-        (event.lead, row[0], contact_id, staff[0] if staff is not None else None, event.at, brand.day(event.at)),
+        "INSERT INTO live_code_add (lead, code_id, contact_id, staff_id, at, day, approved_at, ended_by) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, '') ON CONFLICT (lead) DO NOTHING",
+        (event.lead, row[0], contact_id, staff[0] if staff is not None else None, event.at, brand.day(event.at),
+         None if event.fields.get("approved") == "no" else event.at),
     )
     if made.rowcount and staff is not None and row[1] == "made":
         # Without a contact way the page took the place when it showed the member of staff.

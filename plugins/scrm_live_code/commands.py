@@ -8,13 +8,23 @@ from pathlib import Path
 
 import click
 
-from scrm_core.api import CommandSession, actor_option, json_option, of_brand, paged
+from scrm_core.api import (
+    CommandSession,
+    ReportTable,
+    actor_option,
+    find_contact,
+    json_option,
+    local_instant,
+    of_brand,
+    paged,
+)
 
 from .planner import plan
+from .reception_report import BOTH, DAYS, GROUPS, MOST_DAYS, reception_report, survival_report
 from .report import live_code_report
-from .schemas import NAME
+from .schemas import NAME, STEPS
 from .service import live_codes_of
-from .views import code_view, full_code_view, seat_view, staff_view, way_view
+from .views import code_view, full_code_view, overdue_view, seat_view, staff_view, way_view
 
 STAFF = ["userid", "name", "daily_cap", "taken_today", "left_at", "address"]
 CODE = ["channel", "title", "state", "open", "activity", "ends_at", "address"]
@@ -35,8 +45,71 @@ def report(session: CommandSession, brand_id: str, as_json: bool) -> None:
     with session.brand(brand_id) as brand:
         live_codes_of(brand)
         table = live_code_report()
+    _show(session, table, as_json)
+
+
+def _show(session: CommandSession, table: ReportTable, as_json: bool) -> None:
     names = [column.name for column in table.columns]
     session.show(names, [[row[name] for name in names] for row in table.rows], as_json=as_json)
+
+
+_by = click.option("--by", type=click.Choice([*GROUPS, BOTH]), default=BOTH, show_default=True, help="A row for each.")
+
+
+@group.command("reception")
+@of_brand
+@_by
+@click.option("--days", type=click.IntRange(1, MOST_DAYS), default=DAYS, show_default=True, help="Added since then.")
+@json_option
+def reception(session: CommandSession, brand_id: str, by: str, days: int, as_json: bool) -> None:
+    """How long approval, first reply and first tag took 承接时效."""
+    with session.brand(brand_id) as brand:
+        table = reception_report(live_codes_of(brand).reception, by=by, days=days)
+    _show(session, table, as_json)
+
+
+@group.command("survival")
+@of_brand
+@_by
+@click.option("--days", type=click.IntRange(1, MOST_DAYS), default=365, show_default=True, help="Added since then.")
+@json_option
+def survival(session: CommandSession, brand_id: str, by: str, days: int, as_json: bool) -> None:
+    """The share of people who are there thirty days after they were added 30 天留存."""
+    with session.brand(brand_id) as brand:
+        live_codes_of(brand)
+        table = survival_report(brand, by=by, days=days)
+    _show(session, table, as_json)
+
+
+@group.command("overdue")
+@of_brand
+@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True, help="At most so many.")
+@json_option
+def overdue(session: CommandSession, brand_id: str, limit: int, as_json: bool) -> None:
+    """Who waits for longer than the limit of a step, the longest first."""
+    with session.brand(brand_id) as brand:
+        here = live_codes_of(brand)
+        views = [overdue_view(each, here) for each in here.reception.overdue(limit=limit)]
+    names = ["step", "seconds", "since", "channel", "staff", "contact"]
+    session.show(names, [[view[name] for name in names] for view in views], as_json=as_json)
+
+
+@group.command("tell")
+@of_brand
+@click.argument("contact")
+@click.argument("step", type=click.Choice(STEPS))
+@click.option("--staff", default="", help="Whose relation it is; default: any.")
+@click.option("--at", type=click.DateTime(["%Y-%m-%dT%H:%M:%S"]), help="When, in the brand's zone; default: now.")
+@json_option
+def tell(
+    session: CommandSession, brand_id: str, contact: str, step: str, staff: str, at: datetime | None, as_json: bool
+) -> None:
+    """Tell a step of reception that no plugin tells: of a contact's uid or KIND=VALUE."""
+    with session.brand(brand_id) as brand:
+        moment = None if at is None else local_instant(at, brand.zone)
+        uid = find_contact(brand, contact).uid
+        noted = live_codes_of(brand).reception.tell(uid, step, staff=staff, at=moment)
+    session.show_record({"noted": noted}, as_json=as_json)
 
 
 @group.group("staff")

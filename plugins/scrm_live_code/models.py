@@ -105,7 +105,11 @@ class LiveCodePeak(BrandModel):
 
 
 class LiveCodeAdd(BrandModel):
-    """Somebody came by a code, once per lead; ``staff`` is who they added, where that was told."""
+    """Somebody came by a code, once per lead; ``staff`` is who they added, where that was told.
+
+    ``at`` is when they asked for it; the other instants are the first of their kind
+    since (see :mod:`.reception`), and ``ended_by`` who ended it.
+    """
 
     id = pw.BigAutoField()
     lead = pw.TextField(unique=True)
@@ -114,9 +118,18 @@ class LiveCodeAdd(BrandModel):
     staff = pw.ForeignKeyField(LiveCodeStaff, null=True)
     at = InstantField()
     day = pw.BigIntegerField()
+    approved_at = InstantField(null=True)
+    spoke_at = InstantField(null=True)
+    replied_at = InstantField(null=True)
+    tagged_at = InstantField(null=True)
+    ordered_at = InstantField(null=True)
+    muted_at = InstantField(null=True)
+    ended_at = InstantField(null=True)
+    ended_by = pw.TextField(default="")
 
     class Meta:
         table_name = "live_code_add"
+        indexes = ((("at",), False),)
 
 
 class LiveCodeWay(BrandModel):

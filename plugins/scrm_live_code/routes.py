@@ -7,13 +7,22 @@ from typing import Any
 
 import flask
 
-from scrm_core.api import current_actor, current_brand, load_body, next_after, permission, query_number
+from scrm_core.api import (
+    current_actor,
+    current_brand,
+    load_body,
+    next_after,
+    permission,
+    query_number,
+    to_instant,
+)
 
 from .planner import plan
+from .reception_report import BOTH, DAYS, reception_report, survival_report
 from .report import live_code_report
-from .schemas import ActivityBody, CodeBody, PeakBody, SeatBody, StaffBody
+from .schemas import ActivityBody, CodeBody, PeakBody, SeatBody, StaffBody, ToldBody
 from .service import LiveCodes, live_codes_of
-from .views import code_view, full_code_view, seat_view, staff_view, way_view
+from .views import code_view, full_code_view, overdue_view, seat_view, staff_view, way_view
 
 blueprint = flask.Blueprint("live_code", __name__)
 
@@ -158,3 +167,42 @@ def poster(channel: str) -> Any:
         _here().poster(channel), mimetype="image/png",
         headers={"Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="live-code.png"'},
     )  # fmt: skip
+
+
+@blueprint.get("/reception")
+@permission(READ)
+def reception() -> Any:
+    """How long each step of reception took (``by`` channel, staff or both; the last ``days``)."""
+    table = reception_report(_here().reception, by=_by(), days=query_number("days", DAYS))
+    return flask.jsonify(table.record())
+
+
+@blueprint.get("/survival")
+@permission(READ)
+def survival() -> Any:
+    """The share of people who are there thirty days after they were added (``by``, ``days``)."""
+    return flask.jsonify(survival_report(current_brand(), by=_by(), days=query_number("days", 365)).record())
+
+
+def _by() -> str:
+    return flask.request.args.get("by", BOTH)
+
+
+@blueprint.get("/reception/overdue")
+@permission(READ)
+def overdue() -> Any:
+    """Who waits for longer than the limit of a step, the longest first (``limit``)."""
+    here = _here()
+    return flask.jsonify(
+        {"overdue": [overdue_view(each, here) for each in here.reception.overdue(limit=query_number("limit", 50))]}
+    )
+
+
+@blueprint.post("/reception")
+@permission(WRITE)
+def tell() -> Any:
+    """Tell a step that no plugin tells; ``noted`` is how many adds it was news for."""
+    here, body = _here(), _body(ToldBody())
+    at = None if body["at"] is None else to_instant(body["at"])
+    noted = here.reception.tell(body["contact"], body["step"], staff=body["staff"], at=at)
+    return flask.jsonify({"noted": noted})

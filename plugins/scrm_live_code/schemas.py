@@ -9,6 +9,8 @@ from marshmallow import RAISE, Schema, fields, validate
 NAME = "live-code"
 MOST_CAP = 10_000
 MOST_TAGS = 20
+STEPS = ("approved", "spoke", "replied", "tagged", "muted", "ended")
+"""Steps that may be told by hand: of somebody who was added, when they were approved, wrote, were answered ..."""
 
 
 class _Strict(Schema):
@@ -20,6 +22,15 @@ def _text(least: int, most: int, **kwargs: Any) -> fields.String:
     return fields.String(validate=validate.Length(least, most), **kwargs)
 
 
+def _seconds(default: int, description: str) -> fields.Integer:
+    return fields.Integer(
+        strict=True,
+        validate=validate.Range(1, 31 * 86_400),
+        load_default=default,
+        metadata={"description": f"seconds {description}"},
+    )
+
+
 class Settings(_Strict):
     """``[plugins.live-code]``."""
 
@@ -29,6 +40,9 @@ class Settings(_Strict):
         load_default=100,
         metadata={"description": "people a day that an account takes, where none has a number of its own"},
     )
+    approve_seconds = _seconds(600, "within which who asks to be added is approved")
+    reply_seconds = _seconds(1_800, "within which who was added is written to, after the automatic welcome")
+    tag_seconds = _seconds(86_400, "within which who was added has a tag beyond those of the channel")
 
 
 class StaffBody(_Strict):
@@ -73,3 +87,12 @@ class ActivityBody(_Strict):
     title = _text(1, 100, required=True)
     first_day = fields.Date(format="iso", required=True)
     last_day = fields.Date(format="iso", required=True)
+
+
+class ToldBody(_Strict):
+    """A step of somebody's reception that no plugin tells."""
+
+    contact = _text(1, 64, required=True)
+    step = fields.String(required=True, validate=validate.OneOf(STEPS))
+    staff = _text(0, 64, load_default="")
+    at = fields.AwareDateTime(format="iso", load_default=None, allow_none=True)

@@ -10,6 +10,7 @@ from scrm_core.api import Conflict, Poster, draw_poster
 from .codes import Code, Codes
 from .desk import Desk
 from .planner import Planner
+from .reception import Reception
 from .schemas import NAME
 from .staff import StaffList
 from .ways import Ways
@@ -46,6 +47,11 @@ class LiveCodes:
     def planner(self) -> Planner:
         """How many accounts are needed."""
         return Planner(self.codes, self.settings["per_account"])
+
+    @cached_property
+    def reception(self) -> Reception:
+        """How fast who was added is received."""
+        return Reception(self.brand, self.settings)
 
     @cached_property
     def ways(self) -> Ways:

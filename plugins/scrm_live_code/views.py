@@ -7,6 +7,7 @@ from typing import Any
 from scrm_core.api import execute, iso
 
 from .codes import Code
+from .reception import Overdue
 from .service import LiveCodes
 from .staff import Staff
 from .ways import Way
@@ -63,3 +64,9 @@ def way_view(way: Way | None, here: LiveCodes) -> dict[str, Any] | None:
 def seat_view(seat: Any) -> dict[str, Any]:
     """A member of staff at a code."""
     return {"staff": seat.staff, "name": seat.name, "role": seat.role, "hours": seat.hours, "daily_cap": seat.daily_cap}
+
+
+def overdue_view(waiting: Overdue, here: LiveCodes) -> dict[str, Any]:
+    """Somebody who waits for too long."""
+    told = {name: getattr(waiting, name) for name in ("channel", "staff", "contact", "step")}
+    return {**told, "since": iso(waiting.since, here.brand.zone), "seconds": waiting.seconds}

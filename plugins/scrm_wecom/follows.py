@@ -80,7 +80,7 @@ class Follows:
         known = pair(external, staff)
         if known is None:
             handed_over = self._handed_over(external, at)
-            contact_id = self._came(external, staff, at, source, history, lead=not handed_over)
+            contact_id = self._came(external, staff, at, source, history, lead=not handed_over, half=half)
             row = execute(
                 "INSERT INTO wecom_follow (contact_id, external, staff, state, source, since, lost_by) "
                 "VALUES (?, ?, ?, ?, ?, ?, '') ON CONFLICT (external, staff) DO NOTHING RETURNING id",
@@ -89,6 +89,8 @@ class Follows:
             return self._told(external, staff, at, again=False, history=history) if row is not None else None
         if known.state == "lost":
             return self._added_again(known, at, source, state, history)
+        if state == "active" and known.state == "half":
+            self._approved(known, at)
         execute(
             "UPDATE wecom_follow SET state = CASE WHEN ? = 'active' THEN 'active' ELSE state END, "
             "source = CASE WHEN source = '' THEN ? ELSE source END, "
@@ -99,6 +101,12 @@ class Follows:
         )
         return None
 
+    def _approved(self, known: Follow, at: int) -> None:
+        """The member of staff added back whoever had added them without being asked (免验证)."""
+        done = execute("UPDATE wecom_follow SET state = 'active' WHERE id = ? AND state = 'half'", (known.id,))
+        if done.rowcount:
+            self.brand.emit(NAME, "approved", known.contact_id, {"staff": known.staff}, at=at)
+
     def _added_again(self, known: Follow, at: int, source: str, state: str, history: bool) -> Follow | None:
         assert known.lost_at is not None
         if known.since is not None and at <= known.lost_at:
@@ -108,7 +116,7 @@ class Follows:
             self._came(known.external, known.staff, at, source, history, lead=True)
             execute("UPDATE wecom_follow SET since = ?, source = ? WHERE id = ?", (at, source, known.id))
             return None
-        self._came(known.external, known.staff, at, source, history, lead=True)
+        self._came(known.external, known.staff, at, source, history, lead=True, half=state == "half")
         changed = execute(
             "UPDATE wecom_follow SET state = ?, since = ?, source = ?, lost_at = NULL, lost_by = '', "
             "welcomed_at = NULL WHERE id = ? AND state = 'lost' AND lost_at = ?",
@@ -155,7 +163,9 @@ class Follows:
             self.brand.emit(NAME, "added", made.contact_id, fields, at=at)
         return made
 
-    def _came(self, external: str, staff: str, at: int, source: str, history: bool, *, lead: bool) -> int:
+    def _came(
+        self, external: str, staff: str, at: int, source: str, history: bool, *, lead: bool, half: bool = False
+    ) -> int:
         """The customer's contact; with ``lead`` they come as a lead, once per pair and beginning."""
         if lead:
             wanted = LeadIn(
@@ -164,7 +174,7 @@ class Follows:
                 identities=(IdentityIn.of("external_userid", external),),
                 at=at,
                 state=source,
-                fields={"staff": staff},
+                fields={"staff": staff, **({"approved": "no"} if half else {})},
                 backfill=history,
             )
             try:

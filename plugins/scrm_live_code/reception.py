@@ -1,0 +1,164 @@
+"""Reception (承接): how fast who was added is approved, written to and tagged, and who is still there a month later.
+
+Each instant of an add is the first of its kind at or after the add, whatever the
+order in which it is told: telling something twice, late or in another order
+ends in the same row. What a person did is told by events of the core and of
+plugins (:meth:`Reception.take`), or by hand (:meth:`Reception.tell`).
+
+A reply is the first message to the person that was delivered and is no notice:
+notices are automatic, as the welcome is. A tag is one that somebody set or that
+came from WeCom: those of the channel come with the add and say nothing of the staff.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scrm_core.api import (
+    Invalid,
+    MessageReceived,
+    MessageStatus,
+    NotFound,
+    OrderPaid,
+    PluginEvent,
+    TagAdded,
+    execute,
+    page_size,
+    transactional,
+)
+
+from .schemas import STEPS
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+Told = MessageReceived | MessageStatus | TagAdded | OrderPaid | PluginEvent
+DAY_MS = 86_400_000
+ALERT_DAYS = 30
+"""Who waits for longer than this many days stands in the report, and no more in the list of those to look after."""
+
+LIMITED = {
+    "approve": ("approved_at", "at"),
+    "reply": ("replied_at", "approved_at"),
+    "tag": ("tagged_at", "approved_at"),
+}
+"""Step with a limit -> the instant that ends it, and the one that begins it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """Somebody who waits too long: since ``since``, for ``step``, with ``seconds`` waited so far."""
+
+    channel: str
+    staff: str
+    contact: str
+    step: str
+    since: int
+    seconds: int
+
+
+class Reception:
+    """The reception of one brand's adds; use it inside ``with brand:``."""
+
+    def __init__(self, brand: Brand, settings: Mapping[str, Any]) -> None:
+        self.brand = brand
+        self.limits = {step: int(settings[f"{step}_seconds"]) for step in LIMITED}
+
+    # What happened ------------------------------------------------------------
+
+    def take(self, event: Told) -> None:
+        """Note what an event says of somebody who was added, in the open transaction."""
+        step, staff, by = _meant(event)
+        contact_id = self.brand.contacts.present(event.contact_id) if step else None
+        if contact_id is not None:
+            self._note(contact_id, step, event.at, staff, by)
+
+    @transactional
+    def tell(self, contact: str, step: str, *, staff: str = "", at: int | None = None) -> int:
+        """Note a step that no plugin tells, of a contact's uid: see ``STEPS``; returns how many adds it was news for.
+
+        ``at`` is the instant (now when None), ``staff`` whose relation it is (empty: any).
+        Raises Invalid for a step or instant that is none, NotFound for the contact and for one who came by no code.
+        """
+        now = self.brand.now()
+        if step not in STEPS:
+            raise Invalid(f"step is one of {', '.join(STEPS)}", field="step")
+        if at is not None and at > now:
+            raise Invalid("a step lies in the past", field="at")
+        contact_id = self.brand.contacts.present(self.brand.contacts.get(contact).id)
+        if contact_id is None or _adds(contact_id) == 0:
+            raise NotFound("this contact came by no live code")
+        return self._note(contact_id, step, now if at is None else at, staff, "customer")
+
+    @staticmethod
+    def _note(contact_id: int, step: str, at: int, staff: str, by: str) -> int:
+        """Keep the first instant of a step, of the adds that it can belong to; how many changed."""
+        column = f"{step}_at"
+        changed = ", ended_by = ?" if step == "ended" else ""
+        # What comes after the end belongs to another add. An end may be told after what happened before it.
+        alive = "" if step == "ended" else "AND (ended_at IS NULL OR ended_at >= ?) "
+        theirs = "AND (staff_id IS NULL OR staff_id = (SELECT id FROM live_code_staff WHERE userid = ?)) "
+        values = [contact_id, at, at, *((at,) if alive else ()), *((staff,) if staff else ())]
+        done = execute(
+            f"UPDATE live_code_add SET {column} = ?{changed} WHERE contact_id = ? AND at <= ? "
+            f"AND ({column} IS NULL OR {column} > ?) {alive}{theirs if staff else ''}",
+            (at, *((by,) if changed else ()), *values),
+        )
+        return int(done.rowcount)
+
+    # Who waits ----------------------------------------------------------------
+
+    def overdue(self, *, limit: int = 50) -> list[Overdue]:
+        """Who of the last thirty days waits for longer than the limit of a step, the longest first."""
+        now = self.brand.now()
+        parts, values = [], []
+        for step, (done, begun) in LIMITED.items():
+            parts.append(
+                f"SELECT a.code_id, a.staff_id, a.contact_id, CAST(? AS TEXT) AS step, a.{begun} AS since "
+                f"FROM live_code_add a WHERE a.at >= ? AND a.{done} IS NULL AND a.ended_at IS NULL AND a.{begun} < ?"
+            )
+            values += [step, now - ALERT_DAYS * DAY_MS, now - self.limits[step] * 1_000]
+        rows = execute(
+            "SELECT c.code, coalesce(s.userid, ''), p.uid, w.step, w.since FROM (" + " UNION ALL ".join(parts) + ") w "
+            "JOIN live_code_code d ON d.id = w.code_id JOIN channel c ON c.id = d.channel_id "
+            "JOIN contact p ON p.id = w.contact_id LEFT JOIN live_code_staff s ON s.id = w.staff_id "
+            "ORDER BY w.since, w.step, p.uid LIMIT ?",
+            (*values, page_size(limit, 200)),
+        ).fetchall()
+        return [Overdue(*row, (now - row[4]) // 1_000) for row in rows]
+
+    def warnings(self) -> Iterator[str]:
+        """Whether people wait for too long."""
+        waiting = self.overdue(limit=200)
+        if waiting:
+            said = f"{len(waiting)}" if len(waiting) < 200 else "200 or more"
+            yield f"{said} people who were added wait for too long; scrm live-code overdue {self.brand.id}"
+
+
+def _adds(contact_id: int) -> int:
+    return int(execute("SELECT count(*) FROM live_code_add WHERE contact_id = ?", (contact_id,)).fetchone()[0])
+
+
+def _meant(event: Told) -> tuple[str, str, str]:
+    """The step that an event says, whose relation it is of (empty: any), and who did it; or nothing."""
+    nothing = ("", "", "")
+    match event:
+        case MessageReceived():
+            return "spoke", "", ""
+        case MessageStatus(status="delivered") if event.kind != "notice":
+            return "replied", "", ""
+        case TagAdded() if event.origin != "auto":
+            return "tagged", "", ""
+        case OrderPaid() if event.paid_minor > 0:
+            return "ordered", "", ""
+        case PluginEvent(name="approved" | "muted"):
+            return event.name, str(event.fields.get("staff", "")), ""
+        case PluginEvent(name="lost"):
+            by = str(event.fields.get("by", "customer"))
+            if by == "transfer":  # handed over to a colleague (继承): the relation goes on
+                return nothing
+            # Nobody is left: it is over with whoever the person was handed over from, too.
+            return "ended", "" if event.fields.get("left") == 0 else str(event.fields.get("staff", "")), by
+    return nothing

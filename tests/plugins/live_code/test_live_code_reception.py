@@ -1,0 +1,155 @@
+"""How fast who was added is received, who waits too long, and who is still there a month later."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from live_scene import Scene
+
+from scrm_core.api import MessageReceived, MessageStatus, OrderPaid, PluginEvent, TagAdded
+from scrm_core.db.bulk import execute
+from scrm_core.errors import Invalid, NotFound
+from scrm_live_code.reception_report import reception_report, survival_report
+
+DAY = 86_400
+
+
+def hear(scene: Scene, fact: type, contact_id: int, *, at: int, **more: Any) -> None:
+    """What the plugin is handed when something happens."""
+    plugin = scene.brand.plugins["live-code"]
+    hooks = {
+        MessageReceived: plugin.on_message_in, MessageStatus: plugin.on_message_status, TagAdded: plugin.on_tag,
+        OrderPaid: plugin.on_order, PluginEvent: plugin.on_event,
+    }  # fmt: skip
+    with scene.brand as brand, brand.transaction():
+        hooks[fact](fact(event_id=1, at=at, backfill=False, contact_id=contact_id, **more))
+
+
+def step(scene: Scene, contact_id: int, name: str, at: int, **more: Any) -> None:
+    kinds: dict[str, tuple[type, dict[str, Any]]] = {
+        "approved": (PluginEvent, {"plugin": "wecom", "name": "approved", "fields": {"staff": "ann"}}),
+        "lost": (PluginEvent, {"plugin": "wecom", "name": "lost", "fields": {"staff": "ann", **more}}),
+        "muted": (PluginEvent, {"plugin": "desk", "name": "muted", "fields": {"staff": "ann"}}),
+        "replied": (MessageStatus, {"status": "delivered", "kind": "service"}),
+        "welcomed": (MessageStatus, {"status": "delivered", "kind": "notice"}),
+        "tagged": (TagAdded, {"origin": "manual"}),
+        "channel-tag": (TagAdded, {"origin": "auto"}),
+        "ordered": (OrderPaid, {"paid_minor": 100}),
+        "spoke": (MessageReceived, {}),
+    }
+    fact, fields = kinds[name]
+    hear(scene, fact, contact_id, at=at, **fields)
+
+
+def table(scene: Scene, by: str = "staff") -> dict[str, dict[str, Any]]:
+    with scene.brand:
+        return {row["step"]: row for row in reception_report(scene.here.reception, by=by).rows}
+
+
+@pytest.fixture
+def shop(scene: Scene) -> Scene:
+    scene.staff("ann")
+    scene.code(ann="")
+    return scene
+
+
+def test_each_step_has_its_median_its_slowest_tenth_its_share_in_time_and_who_waits(shop: Scene, clock):
+    start = clock.now()
+    people = [shop.lead(f"p{n}", "poster-01", staff="ann") for n in range(1, 12)]
+    # Ten are answered after 60, 120 ... 540 and 3,600 seconds; the eleventh waits.
+    for n, person in enumerate(people[:10], 1):
+        step(shop, person, "welcomed", start + 1_000)
+        step(shop, person, "replied", start + (3_600_000 if n == 10 else n * 60_000))
+    clock.advance(seconds=1_800)
+    waits = table(shop)["reply"]
+    # By nearest rank the fifth of ten is the median, the ninth the 90th percentile. 1,800 seconds is not too late.
+    assert (waits["done"], waits["median_seconds"], waits["p90_seconds"]) == (10, 300, 540)
+    assert (waits["within"], waits["missed"], waits["rate"], waits["waiting"]) == (9, 1, 9 / 10, 1)
+    clock.advance(seconds=1)
+    late = table(shop)["reply"]
+    assert (late["within"], late["missed"], late["rate"], late["waiting"]) == (9, 2, 9 / 11, 1)
+    with shop.brand as brand:
+        (found,) = shop.here.reception.overdue()
+        assert (found.contact, found.step, found.seconds) == (brand.contacts.get_by_id(people[10]).uid, "reply", 1_801)
+        assert any("1 people who were added wait" in each for each in brand.plugins["live-code"].brand_warnings())
+
+
+def test_the_order_in_which_steps_are_told_and_telling_them_twice_changes_nothing(scenes, clock):
+    rows = []
+    told = [("tagged", 90), ("tagged", 50), ("channel-tag", 10), ("spoke", 40), ("replied", 70), ("replied", 30), ("ordered", 80)]
+    for scene, order in zip(scenes(), (told, told[::-1] + told), strict=True):
+        scene.staff("ann")
+        scene.code(ann="")
+        person, start = scene.lead("one", "poster-01", staff="ann"), clock.now()
+        step(scene, person, "replied", start - 1_000)  # before they came
+        for name, seconds in order:
+            step(scene, person, name, start + seconds * 1_000)
+        with scene.brand:
+            row = execute("SELECT tagged_at, spoke_at, replied_at, ordered_at, ended_at FROM live_code_add").fetchone()
+        rows.append([None if at is None else (at - start) // 1_000 for at in row])
+    assert rows == [[50, 40, 30, 80, None]] * 2
+
+
+def test_who_has_to_be_approved_waits_and_the_reply_counts_from_the_approval(shop: Scene, clock):
+    with shop.brand as brand:
+        from scrm_core.services.contacts import IdentityIn, LeadIn
+
+        made = brand.contacts.capture_lead(
+            LeadIn(
+                source="shop", reference="x", identities=(IdentityIn.of("buyer", "x", "shop"),), at=clock.now(),
+                state="poster-01", fields={"staff": "ann", "approved": "no"},
+            )
+        )  # fmt: skip
+    shop.deliver()
+    start = clock.now()
+    clock.advance(seconds=601)
+    assert [(each["waiting"], each["missed"]) for each in table(shop).values()] == [(1, 1)]
+    step(shop, made.contact_id, "approved", start + 300_000)
+    step(shop, made.contact_id, "replied", start + 400_000)
+    found = table(shop)
+    assert {name: (row["done"], row["median_seconds"]) for name, row in found.items()} == {
+        "approve": (1, 300), "reply": (1, 100), "tag": (0, None),
+    }  # fmt: skip
+
+
+def test_survival_counts_those_of_thirty_days_ago_and_who_came_later_is_not_yet(shop: Scene, clock):
+    start = clock.now()
+    fates = [("lost", 29 * DAY, {"by": "customer"}), ("lost", 30 * DAY, {"by": "customer"}), ("lost", 31 * DAY, {"by": "customer"}),
+             ("lost", 2 * DAY, {"by": "staff"}), ("muted", 3 * DAY, {}), ("lost", DAY, {"by": "transfer", "left": 0})]  # fmt: skip
+    people = [shop.lead(f"p{n}", "poster-01", staff="ann") for n in range(8)]
+    for person, (name, seconds, more) in zip(people, fates, strict=False):
+        step(shop, person, name, start + seconds * 1_000, **more)
+    clock.advance(seconds=30 * DAY - 1)
+    shop.lead("late", "poster-01", staff="ann")
+    with shop.brand as brand:
+        (before,) = survival_report(brand, by="channel").rows
+    assert (before["added"], before["rate"], before["not_yet"]) == (0, None, 9)
+    clock.advance(seconds=1)
+    with shop.brand as brand:
+        (row,) = survival_report(brand, by="both").rows
+    # Eight came thirty days ago: two customers, one member of staff and one muting ended it; on day 31 it has survived.
+    names = ("channel", "staff", "added", "kept", "by_customer", "muted", "by_staff", "rate", "not_yet")
+    assert [row[name] for name in names] == ["poster-01", "ann", 8, 4, 2, 1, 1, 0.5, 1]
+    assert row["low"] == pytest.approx(0.2152, abs=1e-4) and row["high"] == pytest.approx(0.7848, abs=1e-4)
+
+
+def test_what_no_plugin_tells_is_told_by_hand_in_its_own_brand_alone(scenes, clock):
+    scene, other = scenes()
+    scene.staff("ann")
+    scene.code(ann="")
+    person = scene.lead("one", "poster-01", staff="ann")
+    with scene.brand as brand:
+        uid, tell = brand.contacts.get_by_id(person).uid, scene.here.reception.tell
+        assert [tell(uid, "replied"), tell(uid, "replied"), tell(uid, "muted", staff="ben")] == [1, 0, 0]
+        for bad in ({"step": "kissed"}, {"step": "ended", "at": clock.now() + 1}):
+            with pytest.raises(Invalid):
+                tell(uid, **bad)
+        with pytest.raises(Invalid):
+            survival_report(brand, by="moon")
+        with pytest.raises(Invalid):
+            reception_report(scene.here.reception, days=0)
+    with other.brand, pytest.raises(NotFound):
+        other.here.reception.tell(uid, "replied")
+    with other.brand as brand:
+        assert list(survival_report(brand).rows) == [] and other.here.reception.overdue() == []
