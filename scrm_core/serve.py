@@ -15,6 +15,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,7 +26,9 @@ from urllib.parse import urlsplit
 import peewee
 
 from .config import load_project
-from .errors import ConfigError, ScrmError
+from .db.faults import translate
+from .db.sealing import MOVED
+from .errors import Busy, ConfigError, ScrmError
 from .lifeline import end_with_parent
 from .limits import LIMITS
 from .supervisor import Child, Supervisor
@@ -34,6 +37,11 @@ if TYPE_CHECKING:
     from .installation import Installation
 
 POSTGRES_THREADS = 4
+DATABASE_PATIENCE = 60.0
+"""Seconds for which ``scrm run`` waits for a database that is away when it starts, looking every second."""
+
+# What a server says that is there and will not have us: waiting mends nothing.
+_REFUSED = ("authentication", "does not exist", "pg_hba", "permission denied", "wrong ssl", "certificate")
 
 
 class NotReady(ScrmError):
@@ -131,8 +139,14 @@ def _answers(address: Address) -> bool:
         connection.close()
 
 
-def prepare(installation: Installation) -> dict[str, list[str]]:
+def prepare(
+    installation: Installation, *, patience: float = 0.0, say: Callable[[str], None] = lambda line: None
+) -> dict[str, list[str]]:
     """Check everything that is enabled and bring SQLite up to date; returns the migrations applied.
+
+    A database that is away or locked is waited for, up to ``patience`` seconds:
+    after an outage, and where all is started at once, it may come later than
+    the web. ``say`` is told so once.
 
     Raises NotReady with one line per problem: a faulty brand file, an enabled
     plugin that is missing or broken, a route without permission, a database
@@ -160,16 +174,34 @@ def prepare(installation: Installation) -> dict[str, list[str]]:
             problems.append(str(exc))
     if problems:
         raise NotReady(problems)
-    try:
-        if installation.config.sqlite:
-            return installation.migrate()
-        pending = {brand_id: installation.pending(brand_id) for brand_id in ids}
-    except (ScrmError, peewee.DatabaseError) as exc:
-        raise NotReady([f"the tables cannot be used: {exc}"]) from exc
+    until, told = time.monotonic() + patience, False
+    while True:
+        try:
+            if installation.config.sqlite:
+                return installation.migrate()
+            pending = {brand_id: installation.pending(brand_id) for brand_id in ids}
+            break
+        except (ScrmError, peewee.DatabaseError) as exc:
+            if not _passes(installation, exc) or time.monotonic() >= until:
+                raise NotReady([f"the tables cannot be used: {exc}"]) from exc
+            if not told:
+                say(f"waiting for the database, up to {patience:.0f} s: {str(exc).splitlines()[0]}")
+            told = True
+            time.sleep(1)
     waiting = [f"brand {b!r}: {len(names)} migrations wait; run: scrm migrate" for b, names in pending.items() if names]
     if waiting:
         raise NotReady(waiting)
     return {}
+
+
+def _passes(installation: Installation, exc: Exception) -> bool:
+    """Whether a database may be there later without anybody's doing: it is locked, or its server is away."""
+    found = exc if isinstance(exc, Busy) else translate(exc)
+    if not isinstance(found, Busy) or MOVED in str(exc):
+        return False
+    if installation.config.sqlite:
+        return found.code == "database_busy"
+    return not any(word in str(exc) for word in _REFUSED)
 
 
 def run(

@@ -27,7 +27,8 @@ def run_command(session: Session, host: str, port: int, workers: int | None, no_
     """Serve the web and deliver events.
 
     Starts nothing while an enabled plugin is broken or a brand's file has an
-    error: each is named in a line of its own. On SQLite the tables are brought
+    error: each is named in a line of its own. A database that is away or locked
+    is waited for, a minute at most. On SQLite the tables are brought
     up to date first; on PostgreSQL run `scrm migrate` yourself. Ctrl-C or
     SIGTERM stops after the work at hand, a second one at once.
     """
@@ -37,7 +38,9 @@ def run_command(session: Session, host: str, port: int, workers: int | None, no_
     try:
         address = serve.resolve(host, port)
         serve.check_port(address)
-        applied = serve.prepare(installation)
+        applied = serve.prepare(
+            installation, patience=serve.DATABASE_PATIENCE, say=lambda line: click.echo(line, err=True)
+        )
     except serve.NotReady as exc:
         raise Failure("cannot start:\n" + "\n".join(f"  {line}" for line in exc.problems)) from None
     for brand_id, names in applied.items():

@@ -199,6 +199,23 @@ def test_a_database_server_that_is_gone_is_503_at_once_and_heals_when_it_is_back
     gone(grounds, postgres, 0, mode)
 
 
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_a_web_that_starts_while_the_database_server_is_gone_waits_for_it(grounds, postgres):
+    there = grounds(plugins={"calm": counting("calm")})
+    port, key = free_port(), there.key()
+    there.installation.close()
+    postgres.stop("immediate")
+    try:
+        web = there.scrm("web", "run", "--no-worker", "--workers", "1", "--port", str(port))
+        until(lambda: "waiting for the database" in web.said, "it does not say that it waits")
+        assert web.running
+    finally:
+        postgres.start()
+    there.answering(f"http://127.0.0.1:{port}", web)
+    assert Api([f"http://127.0.0.1:{port}"], key).call("POST", "/leads", lead(0))[0] == 201
+    assert web.running and web.stop() == 0
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 def test_a_database_server_gone_for_thirty_seconds(grounds, postgres):
