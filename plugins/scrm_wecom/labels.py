@@ -5,7 +5,8 @@ of all relations that stand. From WeCom comes a *sync*: it takes away only what 
 has set (``tags.sync``), so tags of persons and rules stay. To WeCom go changes
 of tags that the corporation has too: adding always; taking away what a person
 took away, and of what a rule took away only what this plugin had set there. A
-member's own marking in WeCom is never undone by a rule.
+member's own marking in WeCom is never undone by a rule. A tag that only the brand
+has is made in WeCom when it is first given to somebody's customer.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from scrm_core.api import execute, fetch_in
+from scrm_core.api import execute, fetch_in, transactional
 
 from . import tasks
 from .schemas import NAME
@@ -26,13 +27,15 @@ if TYPE_CHECKING:
 
 PLAN = "synced from WeCom 企业微信同步"
 MANUAL, SYNCED = "manual", "synced"
+UNMADE, PAGE = "tag:", 1_000
 
 
 class Labels:
     """The tags of one brand's corporation."""
 
-    def __init__(self, brand: Brand) -> None:
+    def __init__(self, brand: Brand, create: bool = True) -> None:
         self.brand = brand
+        self._create = create
 
     # From WeCom ---------------------------------------------------------------
 
@@ -54,22 +57,37 @@ class Labels:
                 )
         for key in sorted(set(before) - {tag.id for tag in tags}):
             execute("DELETE FROM wecom_tag WHERE key = ?", (key,))
-        for contact_id in self._having(touched):
-            self.settle(contact_id)
+        if touched:
+            execute("INSERT INTO wecom_settling (keys, place) VALUES (?, 0)", (_listed(touched),))
 
-    @staticmethod
-    def _having(keys: Iterable[str]) -> list[int]:
-        """Contacts of whose relations one has one of these tags."""
-        wanted = set(keys)
-        if not wanted:
-            return []
-        found: set[int] = set()
-        for contact_id, tags in execute(
-            "SELECT contact_id, tags FROM wecom_follow WHERE state <> 'lost' AND tags <> '[]'"
-        ):
-            if wanted.intersection(json.loads(tags)):
-                found.add(contact_id)
-        return sorted(found)
+    @transactional
+    def settle_some(self) -> bool:
+        """Give people what changed in the catalogue, a page of relations at a time; False when all have it.
+
+        Use it outside transactions: each page is one of its own, and a process that dies loses none.
+        """
+        row = execute("SELECT id, keys, place FROM wecom_settling ORDER BY id LIMIT 1").fetchone()
+        if row is None:
+            return False
+        settling, wanted, place = row[0], set(json.loads(row[1])), row[2]
+        page = execute(
+            "SELECT id, contact_id, state, tags FROM wecom_follow WHERE id > ? ORDER BY id LIMIT ?", (place, PAGE)
+        ).fetchall()
+        moved = execute(
+            "UPDATE wecom_settling SET place = ? WHERE id = ? AND place = ?",
+            (page[-1][0] if page else place, settling, place),
+        )
+        if not moved.rowcount:
+            return True  # another worker has just done this page
+        having = {
+            contact_id for _, contact_id, state, tags in page
+            if state != "lost" and tags != "[]" and wanted.intersection(json.loads(tags))
+        }  # fmt: skip
+        for contact_id in sorted(having):
+            self.settle(contact_id)
+        if len(page) < PAGE:
+            execute("DELETE FROM wecom_settling WHERE id = ?", (settling,))
+        return True
 
     def note(self, follow_id: int, tags: Sequence[str]) -> bool:
         """A relation has exactly these tags of the corporation in WeCom; True when that is news."""
@@ -120,6 +138,7 @@ class Labels:
     def _wish(self, contact_id: int, tag_id: int, wanted: bool, *, by_hand: bool) -> None:
         keys = [row[0] for row in execute("SELECT key FROM wecom_tag WHERE tag_id = ?", (tag_id,)).fetchall()]
         if not keys:
+            self._wish_unmade(contact_id, tag_id, wanted)
             return
         rows = execute(
             "SELECT id, tags, pushed FROM wecom_follow WHERE contact_id = ? AND state = 'active'", (contact_id,)
@@ -137,10 +156,79 @@ class Labels:
                     )
             tasks.want(self.brand, tasks.PUSH, str(follow_id))
 
+    def _wish_unmade(self, contact_id: int, tag_id: int, wanted: bool) -> None:
+        """A tag that WeCom does not have: it is made when it is to be given, and waits no more when it is taken."""
+        follows = execute(
+            "SELECT id FROM wecom_follow WHERE contact_id = ? AND state = 'active'", (contact_id,)
+        ).fetchall()
+        for (follow_id,) in follows:
+            if not wanted:
+                execute(
+                    "DELETE FROM wecom_mark WHERE follow_id = ? AND key = ?", (follow_id, f"{UNMADE}{tag_id}")
+                )
+            elif self._create:
+                execute(
+                    "INSERT INTO wecom_mark (follow_id, key, wanted) VALUES (?, ?, 1) "
+                    "ON CONFLICT (follow_id, key) DO NOTHING",
+                    (follow_id, f"{UNMADE}{tag_id}"),
+                )
+                tasks.want(self.brand, tasks.PUSH, str(follow_id))
+
+    def unmade(self, follow_id: int) -> list[tuple[int, str, str]]:
+        """Tags that a relation is to have and WeCom does not know: the brand's id, group and name.
+
+        What has been made meanwhile is wished for by WeCom's id from now on; in the open transaction.
+        """
+        waiting = execute(
+            "SELECT key FROM wecom_mark WHERE follow_id = ? AND key LIKE 'tag:%' ORDER BY key", (follow_id,)
+        ).fetchall()
+        found = []
+        for (mark,) in waiting:
+            tag_id = int(mark.removeprefix(UNMADE))
+            known = execute("SELECT min(key) FROM wecom_tag WHERE tag_id = ?", (tag_id,)).fetchone()[0]
+            if known is not None:
+                self._made(mark, known)
+                continue
+            row = execute(
+                "SELECT g.name, t.name FROM tag t JOIN tag_group g ON g.id = t.group_id "
+                "WHERE t.id = ? AND t.kind = 'business' AND t.retirement_id IS NULL",
+                (tag_id,),
+            ).fetchone()
+            if row is None:
+                self.drop_unmade(tag_id)
+            else:
+                found.append((tag_id, row[0], row[1]))
+        return found
+
+    @staticmethod
+    def _made(mark: str, key: str) -> None:
+        execute(
+            "INSERT INTO wecom_mark (follow_id, key, wanted) SELECT follow_id, ?, 1 FROM wecom_mark WHERE key = ? "
+            "ON CONFLICT (follow_id, key) DO UPDATE SET wanted = 1",
+            (key, mark),
+        )
+        execute("DELETE FROM wecom_mark WHERE key = ?", (mark,))
+
+    def take_made(self, tag_id: int, made: CorpTag) -> None:
+        """WeCom made a tag for us; no callback tells of it."""
+        execute(
+            "INSERT INTO wecom_tag (key, name, group_key, group_name, tag_id) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (key) DO NOTHING",
+            (made.id, made.name, made.group_id, made.group, tag_id),
+        )
+        self._made(f"{UNMADE}{tag_id}", made.id)
+
+    @staticmethod
+    def drop_unmade(tag_id: int) -> None:
+        """A tag that cannot be made in WeCom stays the brand's alone."""
+        execute("DELETE FROM wecom_mark WHERE key = ?", (f"{UNMADE}{tag_id}",))
+
     def wishes(self, follow_id: int) -> tuple[list[str], list[str]]:
         """Tags to add and to take for a relation in WeCom, without what is so already."""
         has = set(_of(follow_id, "tags"))
-        rows = execute("SELECT key, wanted FROM wecom_mark WHERE follow_id = ? ORDER BY key", (follow_id,)).fetchall()
+        rows = execute(
+            "SELECT key, wanted FROM wecom_mark WHERE follow_id = ? AND key NOT LIKE 'tag:%' ORDER BY key", (follow_id,)
+        ).fetchall()
         return (
             [key for key, wanted in rows if wanted and key not in has],
             [key for key, wanted in rows if not wanted and key in has],

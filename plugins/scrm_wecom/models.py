@@ -130,7 +130,10 @@ class WecomTag(BrandModel):
 
 
 class WecomMark(BrandModel):
-    """A tag that a relation is to have in WeCom (``wanted`` 1) or to lose (0); gone once it is so."""
+    """A tag that a relation is to have in WeCom (``wanted`` 1) or to lose (0); gone once it is so.
+
+    ``key`` is WeCom's id, or ``tag:`` and the id of a brand's tag that WeCom does not have yet.
+    """
 
     id = pw.BigAutoField()
     follow = pw.ForeignKeyField(WecomFollow, on_delete="CASCADE")
@@ -304,8 +307,44 @@ class WecomInvite(BrandModel):
         table_name = "wecom_invite"
 
 
+class WecomArchive(BrandModel):
+    """How far the chat archive was read (one row): ``seq`` is the last record that was taken, see :mod:`.archive`."""
+
+    id = pw.BigAutoField()
+    seq = pw.BigIntegerField()
+    lease_until = InstantField()
+    error = pw.TextField()
+    at = InstantField()
+
+    class Meta:
+        table_name = "wecom_archive"
+
+
+class WecomUnread(BrandModel):
+    """A record of the archive that could not be read: its number and why, nothing of what it says."""
+
+    id = pw.BigAutoField()
+    seq = pw.BigIntegerField()
+    note = pw.TextField()
+    at = InstantField()
+
+    class Meta:
+        table_name = "wecom_unread"
+
+
+class WecomSettling(BrandModel):
+    """The corporation's tags ``keys`` (JSON) changed: relations up to the id ``place`` have been looked at."""
+
+    id = pw.BigAutoField()
+    keys = pw.TextField()
+    place = pw.BigIntegerField()
+
+    class Meta:
+        table_name = "wecom_settling"
+
+
 MODELS = (
     WecomCallback, WecomFollow, WecomToken, WecomApi, WecomTask, WecomTag, WecomMark, WecomWelcome, WecomSync,
     WecomStretch, WecomSend, WecomErrand, WecomMomentDay, WecomMoment, WecomLink, WecomLinkQuota,
-    WecomInvite,
+    WecomInvite, WecomArchive, WecomUnread, WecomSettling,
 )  # fmt: skip

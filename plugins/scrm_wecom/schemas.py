@@ -77,6 +77,12 @@ def _base(value: str) -> None:
         raise ValidationError("must be http(s)://host[:port] without path and query")
 
 
+def _bridge(value: str) -> None:
+    parts = urlsplit(value)
+    if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query):
+        raise ValidationError("must be http(s)://host[:port]/path without query")
+
+
 class ClientSettings(Schema):
     """Settings about what is asked of WeCom."""
 
@@ -90,8 +96,12 @@ class ClientSettings(Schema):
 
 
 class SendSettings(Schema):
-    """Settings about group sends and moments."""
+    """Settings about tags, group sends and moments."""
 
+    create_tags = fields.Boolean(
+        load_default=True,
+        metadata={"description": "make a tag in WeCom that only the brand has when it is given to somebody's customer"},
+    )
     group_quota = text(
         "how many group sends WeCom gives a customer: month-days (as many a month as it has days), 4-a-month "
         "(the older rule), 7-a-week, 1-a-day (what a corporation may choose)",
@@ -128,6 +138,32 @@ class SendBody(Schema):
     content = fields.Dict(required=True)
     expression = fields.String(required=True)
     kind = fields.String(load_default="marketing", validate=validate.OneOf(["marketing", "brand", "notice"]))
+
+
+class ArchiveSettings(Schema):
+    """Settings about the chat archive."""
+
+    archive = fields.Boolean(
+        load_default=False,
+        metadata={"description": "take customers' messages from the chat archive (会话内容存档), of those who agreed"},
+    )
+    archive_secret = text("secret of the chat archive in WeCom's console", "", secret=True)
+    archive_keys = text(
+        "RSA private keys of the archive as PEM, each behind its version number (publickey_ver)", "", secret=True
+    )
+    archive_bridge = text(
+        "address of the bridge to WeCom's C library, or of a simulator; empty: another plugin fetches", "",
+        validate=_bridge,
+    )
+    archive_bridge_token = text("what the bridge is asked with (Authorization: Bearer)", "", secret=True)
+    archive_days = whole("days that texts from the archive are kept", 90, 1, 3_650)
+
+    @validates_schema
+    def archive_complete(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """Without its secret nobody can say who agreed, and without a key nothing can be read."""
+        for name in ("archive_secret", "archive_keys"):
+            if data.get("archive") and not data.get(name):
+                raise ValidationError({name: [f"archive = true needs {name}"]})
 
 
 class LinkBody(Schema):
@@ -188,7 +224,7 @@ class WelcomeBody(Schema):
     content = fields.Dict(required=True)
 
 
-class Settings(CallbackSettings, ClientSettings, SendSettings):
+class Settings(CallbackSettings, ClientSettings, SendSettings, ArchiveSettings):
     """``[plugins.wecom]``."""
 
     class Meta:

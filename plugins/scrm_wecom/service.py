@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, PersonQuery, fetch_in, iso, transactional
 
-from . import callbacks, sync, tasks
+from . import archive, callbacks, sync, tasks
+from .archive import Archive
 from .callbacks import Inbox
 from .changes import Changes
 from .client.api import Api
@@ -52,7 +53,7 @@ class Wecom:
     @cached_property
     def labels(self) -> Labels:
         """Tags both ways."""
-        return Labels(self.brand)
+        return Labels(self.brand, self.settings["create_tags"])
 
     @cached_property
     def people(self) -> People:
@@ -90,6 +91,11 @@ class Wecom:
         return Invitations(self.brand, self.settings, self.links)
 
     @cached_property
+    def archive(self) -> Archive:
+        """The chat archive; only where ``archive`` is on."""
+        return Archive(self.brand, self.settings)
+
+    @cached_property
     def changes(self) -> Changes:
         """What callbacks do."""
         return Changes(self.brand, self.follows, self.people, self.greetings, self.link_news)
@@ -109,7 +115,8 @@ class Wecom:
     def work(self) -> str:
         """What the job does every minute: tasks that wait, then the sync that runs. Returns what came of it."""
         if not self.settings["secret"]:
-            return "no secret: nothing is asked of WeCom"
+            read = f"; {self.archive.run()} archived messages" if self.settings["archive"] else ""
+            return f"no secret: nothing is asked of WeCom{read}"
         done = Work(self.brand, self.api, self.people, self.labels).run()
         running = sync.latest()
         if running is not None and running.state == "running" and not done.error:
@@ -120,6 +127,8 @@ class Wecom:
             self.links.run(self.api)
             self._read_links()
             heard = self._ask_sends()
+        if self.settings["archive"]:
+            heard += self.archive.run()
         return f"{done.done} tasks done, {done.put_off} put off, {heard} messages settled {done.error}".strip()
 
     def _read_links(self) -> None:
@@ -144,6 +153,8 @@ class Wecom:
         if running is not None and running.state == "running" and running.error:
             yield f"the full sync waits: {running.error}"
         yield from self.link_news.warnings()
+        if self.settings["archive"]:
+            yield from archive.warnings()
 
     def tidy(self) -> int:
         """Remove callbacks that are older than the setting says, page by page; returns how many.
@@ -152,6 +163,9 @@ class Wecom:
         """
         if self.settings["secret"]:
             self._want_tags()
+        if self.settings["archive"]:
+            kept = self.settings["archive_days"] * DAY_MS
+            self.brand.outreach.forget_received(archive.CHANNEL, self.brand.now() - kept)
         before, removed = self.brand.now() - self.settings["keep_callbacks_days"] * DAY_MS, 0
         while page := self._forget(before):
             removed += page

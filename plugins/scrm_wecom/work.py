@@ -11,7 +11,7 @@ from scrm_core.api import Veto, execute, transactional
 from . import tasks
 from .client.api import Api
 from .client.calls import log
-from .client.codes import CONFIG, DATA, Limited, WecomError
+from .client.codes import CALL, CONFIG, DATA, Limited, WecomError
 from .follows import SUPPRESSED
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Work:
     def run(self, seconds: float = ROUND_SECONDS) -> Round:
         """Do tasks until none is due, the time is over, or nothing can be asked of WeCom now."""
         round_, until = Round(), time.monotonic() + seconds
+        self._settle(until)
         while time.monotonic() < until and (task := tasks.claim(self.brand)) is not None:
             try:
                 self._do(task)
@@ -64,7 +65,13 @@ class Work:
                 if patient:
                     round_.error = str(exc)
                     break
+        self._settle(until)
         return round_
+
+    def _settle(self, until: float) -> None:
+        """Give people what changed in the catalogue of tags: the next round goes on where this one stops."""
+        while self.labels.settle_some() and time.monotonic() < until:
+            pass
 
     @transactional
     def _drop(self, task: Task, error: WecomError) -> None:
@@ -105,6 +112,7 @@ class Work:
 
     def _push(self, task: Task) -> None:
         follow_id = int(task.ref)
+        self._make_tags(follow_id)
         row = execute(
             "SELECT staff, external FROM wecom_follow WHERE id = ? AND state = 'active'", (follow_id,)
         ).fetchone()
@@ -119,6 +127,32 @@ class Work:
                 self._give_up(task, follow_id, row[1])
                 return
         self._pushed(task, follow_id, add, remove)
+
+    def _make_tags(self, follow_id: int) -> None:
+        """Make the tags in WeCom that this relation is to have and only the brand knows."""
+        for tag_id, group, name in self._unmade(follow_id):
+            try:
+                made = self.api.make_tag(group, name)
+                if made is None:
+                    # Somebody else made it: it is found among all of them.
+                    made = next((t for t in self.api.tags() if (t.group, t.name) == (group, name)), None)
+            except WecomError as error:
+                if error.kind not in (DATA, CALL):
+                    raise
+                log.warning("tag %s/%s stays the brand's alone: %s", group, name, error)
+                made = None
+            self._took(tag_id, made)
+
+    @transactional
+    def _unmade(self, follow_id: int) -> list[tuple[int, str, str]]:
+        return self.labels.unmade(follow_id)
+
+    @transactional
+    def _took(self, tag_id: int, made: CorpTag | None) -> None:
+        if made is None:
+            self.labels.drop_unmade(tag_id)
+        else:
+            self.labels.take_made(tag_id, made)
 
     @transactional
     def _pushed(self, task: Task, follow_id: int, add: list[str], remove: list[str]) -> None:

@@ -265,6 +265,14 @@ class Outreach:
             self.brand, channel, address, text, ref=ref, at=at, to=to, handled=handled
         )
 
+    def forget_received(self, channel: str, before: int) -> int:
+        """Take the text out of a channel's messages that came in before an instant; returns how many.
+
+        That they came, and from whom, stays; the event that told of one goes with ``events_days``. Use it outside
+        transactions.
+        """
+        return inbound.forget(self.brand, channel, before)
+
     def opt_out(
         self, channel: str, address: str, *, via: str, evidence: str = "", at: int | None = None
     ) -> bool:

@@ -66,6 +66,26 @@ def received(
     return Inbound(int(row[0]), True, contact, answered)
 
 
+def forget(brand: Brand, channel: str, before: int) -> int:
+    """Take the text out of messages that came in before an instant, a page at a time; returns how many."""
+    last = gone = 0
+    while page := execute(
+        "SELECT id FROM message_in WHERE id > ? ORDER BY id LIMIT 1000", (last,)
+    ).fetchall():
+        gone += _forget(channel, before, last, page[-1][0])
+        last = page[-1][0]
+    return gone
+
+
+@transactional
+def _forget(channel: str, before: int, low: int, high: int) -> int:
+    changed = execute(
+        "UPDATE message_in SET text = '' WHERE id > ? AND id <= ? AND channel = ? AND at < ? AND text <> ''",
+        (low, high, channel, before),
+    )
+    return int(changed.rowcount)
+
+
 @transactional
 def opt_out(brand: Brand, channel: str, address: str, *, via: str, evidence: str, at: int | None) -> bool:
     """No commercial message to this address any more; False when it was so already."""

@@ -36,7 +36,9 @@ NO_RELATION = 84061
 """No such friends; from lists: this member has no customer, which is an empty list and no error."""
 
 GONE = frozenset({NO_RELATION, 40096, 84084})
+TAG_EXISTS = 40071
 _MOST_PAGES = 10_000
+_AGREED = ("Agree", "Default_Agree")
 _LINKS = "externalcontact/customer_acquisition"
 
 
@@ -87,6 +89,23 @@ class Api:
     def tags(self) -> list[CorpTag]:
         """Every tag of the corporation (dev:92696)."""
         return corp_tags_of(self.calls.read("externalcontact/get_corp_tag_list", body={"tag_id": [], "group_id": []}))
+
+    def make_tag(self, group: str, name: str) -> CorpTag | None:
+        """Make a tag of the corporation (dev:92696), in the group of that name or a new one; None if it is there.
+
+        Twice is as good as once: a second of one name is refused (40071).
+        """
+        body = {"group_name": group, "tag": [{"name": name}]}
+        try:
+            told = self.calls.act("externalcontact/add_corp_tag", body, repeatable=True)
+        except WecomError as error:
+            if error.errcode == TAG_EXISTS:
+                return None
+            raise
+        made = next((tag for tag in corp_tags_of({"tag_group": [told.get("tag_group")]}) if tag.name == name), None)
+        if made is None:
+            raise WecomError("externalcontact/add_corp_tag: no tag was answered", kind=SHAPE)
+        return made
 
     def mark(self, staff: str, external: str, add: Sequence[str], remove: Sequence[str]) -> None:
         """Tags of one member's customer (dev:92697): added and taken in one call. Twice is as good as once."""
@@ -160,6 +179,28 @@ class Api:
         """How many customers links may still bring (dev:97375)."""
         told = self.calls.read("externalcontact/customer_acquisition_quota")
         return LinkQuota(number(told, "total"), number(told, "balance"))
+
+    # The chat archive -----------------------------------------------------------
+
+    def agreed(self, pairs: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Which (member, customer) have the customer's consent to the chat archive (dev:92005), 100 a call."""
+        found: set[tuple[str, str]] = set()
+        for begin in range(0, len(pairs), PAGE):
+            info = [{"userid": staff, "exteranalopenid": each} for staff, each in pairs[begin : begin + PAGE]]
+            told = self.calls.read("msgaudit/check_single_agree", body={"info": info})
+            found |= {
+                (text(each, "userid"), text(each, "exteranalopenid"))
+                for each in objects(told, "agreeinfo")
+                if each.get("agree_status") in _AGREED
+            }
+        return found
+
+    def agreed_in_room(self, room: str) -> set[str]:
+        """The customers of a chat group who agreed (dev:92005)."""
+        told = self.calls.read("msgaudit/check_room_agree", body={"roomid": room})
+        return {
+            text(each, "exteranalopenid") for each in objects(told, "agreeinfo") if each.get("agree_status") in _AGREED
+        }
 
     # Messages -----------------------------------------------------------------
 

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 
 from scrm_core.api import Invalid
 
+ARCHIVE = 2_000_004
+"""The agent id of the chat archive, by which demo corps have its secret."""
+
 KEY = re.compile(r"[A-Za-z0-9]{43}")
 
 
@@ -45,8 +48,9 @@ def network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
 class AppAccount:
     """An app of a corp with a secret of its own.
 
-    ``system`` is the admin console's own secret "customer contact" (客户联系), which
-    acquisition links refuse. Without ``customer_contact`` the app is not among
+    ``archive`` is the secret of the chat archive (会话内容存档), which alone may ask
+    who agreed. ``system`` is the admin console's own secret "customer contact"
+    (客户联系), which acquisition links refuse. Without ``customer_contact`` the app is not among
     the apps that may call customer contact (48002). ``visible`` are the
     userids that it may see, None everybody. ``trusted_ips`` are addresses or
     networks, None every address; others get 60020.
@@ -56,6 +60,7 @@ class AppAccount:
     secret: str
     name: str = "SCRM"
     system: bool = False
+    archive: bool = False
     customer_contact: bool = True
     visible: frozenset[str] | None = None
     trusted_ips: tuple[str, ...] | None = None
@@ -116,7 +121,7 @@ def demo_corps(
         corps.append(
             CorpAccount(
                 corpid=f"wwdemo{number:012d}",
-                apps=(app,),
+                apps=(app, AppAccount(ARCHIVE, f"demo-archive-{number:04d}", "会话存档", archive=True)),
                 name=f"示例企业{number}",
                 staff=staff,
                 customers=customers,

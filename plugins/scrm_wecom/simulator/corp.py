@@ -14,6 +14,7 @@ from scrm_core.api import from_instant
 
 from .accounts import AppAccount, CallbackTarget, CorpAccount, network
 from .answers import Refused
+from .archive import ChatArchive
 from .limits import Limits
 from .pairs import Pair, Pairs
 from .people import People
@@ -259,6 +260,7 @@ class Corp:
         self.groups: dict[str, Group] = {}
         self.group_transfers: Counter[tuple[str, int]] = Counter()
         self.media: dict[str, Media] = {}
+        self.archive = ChatArchive()
         self.pictures: dict[str, int] = {}
         self.behaviour: Counter[tuple[str, int, str]] = Counter()
         self.effects: deque[dict[str, Any]] = deque(maxlen=EFFECTS)

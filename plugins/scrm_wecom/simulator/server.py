@@ -29,6 +29,7 @@ from scrm_core.api import Forbidden, Invalid, NotFound, ScrmError, code_picture
 from .accounts import CallbackTarget
 from .acts import Outcome
 from .api.call import Upload
+from .archive import decrypted
 from .arguments import Arguments
 from .simulator import Request, Simulator
 from .state import corp_state, state_of
@@ -162,6 +163,25 @@ def _command(door: flask.Blueprint, simulator: Simulator) -> None:
         given = _given("trust", agentid=int | None, addresses=list[str] | None)
         simulator.trust(corpid, given.get("addresses"), given.get("agentid"))
         return {"trusted": given.get("addresses")}
+
+    @door.post("/simulator/<corpid>/archive")
+    def archive_key(corpid: str) -> Any:
+        given = _given("archive", public_key=str, version=int)
+        simulator.set_archive_key(corpid, given.get("public_key", ""), given.get("version", 1))
+        return {"saved": True}
+
+    @door.post("/simulator/<corpid>/archive/chatdata")
+    def archive_data(corpid: str) -> Any:
+        given = _given("chatdata", seq=int, limit=int)
+        return simulator.archive_data(corpid, given.get("seq", 0), given.get("limit", 100))
+
+    @door.post("/simulator/<corpid>/archive/decrypt")
+    def archive_decrypt(corpid: str) -> Any:
+        items = _body().get("items")
+        if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
+            raise Invalid("items are a list of encrypt_key and encrypt_chat_msg", field="items")
+        found = [decrypted(str(each.get("encrypt_key")), str(each.get("encrypt_chat_msg"))) for each in items]
+        return {"messages": found}
 
     @door.post("/simulator/<corpid>/app")
     def set_app(corpid: str) -> Any:

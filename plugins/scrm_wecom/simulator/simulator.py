@@ -182,6 +182,16 @@ class Simulator:
                 raise Conflict(f"the address did not give the echo back: {said}")
         app.callback = target
 
+    def set_archive_key(self, corpid: str, public_key: str, version: int) -> None:
+        """Give the console's chat archive a public key (PEM) of a version; raises Invalid."""
+        with self.lock:
+            self.corp(corpid).archive.set_key(public_key, version)
+
+    def archive_data(self, corpid: str, seq: int, limit: int) -> dict[str, Any]:
+        """Archived messages behind ``seq``, as the platform's C library gives them."""
+        with self.lock:
+            return self.corp(corpid).archive.data(seq, limit, self.now())
+
     def trust(self, corpid: str, addresses: Sequence[str] | None, agentid: int | None = None) -> None:
         """Set an app's trusted addresses; each new one works after a minute (wecom section 13). None trusts all."""
         app = self.app(corpid, agentid)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from wecom_scene import YAN, ZOE
 
+from scrm_core.db import brand_db
 from scrm_core.db.bulk import execute
+from scrm_wecom import labels
 
 GET, LIST, MARK, CHAT = (
     "externalcontact/get", "externalcontact/get_corp_tag_list", "externalcontact/mark_tag", "externalcontact/groupchat/get",
@@ -306,3 +308,98 @@ def test_a_chat_group_s_customers_join_and_leave(calling, server, clock):
     calling.tell_chat("dismiss")
     with calling.brand as brand:
         assert brand.groups.get("wr1").members == 0
+
+
+# Tags that only the brand has ---------------------------------------------------
+
+MAKE = "externalcontact/add_corp_tag"
+
+
+def give(scene, name: str = "oolong", group: str = "taste", external: str = ZOE) -> None:
+    with scene.brand as brand:
+        brand.tags.define(group, name, plan="offer tea")
+        brand.tags.add(contact(scene, external), (group, name), origin="manual", actor="ann")
+    scene.deliver()
+
+
+def made(key: str = "et9", group: str = "taste", name: str = "oolong"):
+    return {"errcode": 0, "tag_group": {"group_id": f"g-{group}", "group_name": group, "tag": [{"id": key, "name": name}]}}
+
+
+def test_a_tag_that_only_the_brand_has_is_made_and_given_and_nobody_s_own_are_taken(known, server):
+    server.answers[MAKE] = [made()]
+    give(known)
+    work(known)
+    (asked,) = [each for each in server.asked if each.api == MAKE]
+    assert asked.body == {"group_name": "taste", "tag": [{"name": "oolong"}]}
+    assert sorted(marked(server)) == [("lisi", ["et9"], []), ("zhangsan", ["et9"], [])]
+    assert tags(known) == {("level", "gold", "synced"), ("taste", "oolong", "manual")}
+
+
+def test_one_that_somebody_made_at_the_same_moment_is_found_and_not_made_twice(known, server):
+    server.answers[MAKE] = [{"errcode": 40071}]
+    corp(server, TAGS | {"et9": ("taste", "oolong")})
+    give(known)
+    work(known)
+    assert len(server.calls(MAKE)) == 1
+    assert sorted(marked(server)) == [("lisi", ["et9"], []), ("zhangsan", ["et9"], [])]
+
+
+def test_a_lost_answer_is_asked_again_because_a_second_of_one_name_is_refused(known, server):
+    server.answers[MAKE] = [lambda asked: None, {"errcode": 40071}]
+    corp(server, TAGS | {"et9": ("taste", "oolong")})
+    give(known)
+    work(known)
+    assert sorted(marked(server)) == [("lisi", ["et9"], []), ("zhangsan", ["et9"], [])]
+
+
+@pytest.mark.parametrize(("errcode", "waits"), [(40072, 0), (40126, 2)])
+def test_a_name_that_wecom_refuses_stays_the_brand_s_and_a_full_corporation_waits(known, server, errcode, waits):
+    server.answers[MAKE] = [{"errcode": errcode}]
+    give(known)
+    work(known)
+    assert marked(server) == []
+    with known.brand as brand:
+        assert execute("SELECT count(*) FROM wecom_mark WHERE key LIKE 'tag:%'").fetchone() == (waits,)
+        told = list(brand.plugins["wecom"].brand_warnings())
+    assert any("40126" in each for each in told) is bool(waits)
+    assert ("taste", "oolong", "manual") in tags(known)
+
+
+def test_one_that_is_taken_again_before_it_was_made_is_not_made(known, server):
+    give(known)
+    with known.brand as brand:
+        brand.tags.remove(contact(known), ("taste", "oolong"), origin="manual", actor="ann")
+    known.deliver()
+    work(known)
+    assert server.calls(MAKE) == []
+
+
+def test_without_create_tags_nothing_is_made(scenes, server):
+    scene = scenes(acme=f'secret = "s3cret"\napi = "{server.url}"\ncreate_tags = false\n')[0]
+    corp(server)
+    customers(server, {ZOE: {"zhangsan": []}})
+    scene.tell("add_external_contact")
+    give(scene)
+    work(scene)
+    assert (server.calls(MAKE), marked(server)) == ([], [])
+
+
+def test_a_change_of_the_catalogue_reaches_everybody_a_page_at_a_time(known, server, monkeypatch):
+    monkeypatch.setattr(labels, "PAGE", 2)
+    everybody = [f"wm{n:030d}" for n in range(5)]
+    customers(server, {each: {"zhangsan": ["et1"]} for each in everybody})
+    for each in everybody:
+        known.tell("add_external_contact", each)
+    work(known)
+    corp(server, TAGS | {"et1": ("level", "platinum")})
+    known.tell_tag("update", "et1")
+    with known.brand as brand:
+        wecom = brand.plugins["wecom"].wecom
+        with brand_db.atomic():
+            wecom.labels.take_catalogue(wecom.api.tags())
+        assert wecom.labels.settle_some()  # a page, and then the process dies
+    work(known)
+    assert [tags(known, each) for each in everybody] == [{("level", "platinum", "synced")}] * 5
+    with known.brand:
+        assert execute("SELECT count(*) FROM wecom_settling").fetchone() == (0,)

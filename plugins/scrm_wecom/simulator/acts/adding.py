@@ -9,6 +9,7 @@ from scrm_core.api import Conflict, Invalid, NotFound
 from ..api.acquisition import answerers, cut_channel
 from ..api.contact_ways import people_of
 from ..corp import ContactWay, Transfer
+from ..events import event_xml
 from ..limits import HOUR
 from ..pairs import Pair
 from .act import ACQUISITION, Base, Outcome, act
@@ -121,8 +122,14 @@ class Adding(Base):
         return self.outcome("deleted", pair, self.tell_of("del_follow_user", pair))
 
     @act
-    def chat(self, userid: str, person: str, by: str = "customer") -> Outcome:
-        """A message passes between them, of the ``customer`` or the ``staff``; a welcome is not possible any more."""
+    def chat(
+        self, userid: str, person: str, by: str = "customer", text: str = "", kind: str = "text", chat_id: str = ""
+    ) -> Outcome:
+        """A message passes between them, of the ``customer`` or the ``staff``; a welcome is not possible any more.
+
+        It is archived where the console has a public key and the customer agreed; ``kind`` is its msgtype,
+        ``chat_id`` the group that it is said in.
+        """
         if by not in ("customer", "staff"):
             raise Invalid("by is customer or staff", field="by")
         pair = self.pair(userid, person)
@@ -141,7 +148,25 @@ class Adding(Base):
                 "ExternalUserID": self.corp.external_userid(pair.person),
             }
             told = self.tell(ACQUISITION, fields, userid=userid)
-        return self.outcome("said", pair, told)
+        return self.outcome("said", pair, told + self._archived(pair, by, text, kind, chat_id))
+
+    def _archived(self, pair: Pair, by: str, text: str, kind: str, chat_id: str) -> list[int]:
+        if not pair.archived or not self.corp.archive.key:
+            return []
+        external = self.corp.external_userid(pair.person)
+        sender, receiver = (external, pair.userid) if by == "customer" else (pair.userid, external)
+        said = {"content": text} if kind == "text" else {"sdkfileid": self.corp.new_id("file", 40)}
+        now = self.world.now()
+        message = {"action": "send", "from": sender, "tolist": [receiver], "roomid": chat_id, "msgtime": now,
+                   "msgtype": kind, kind: said}  # fmt: skip
+        self.corp.archive.keep(message, now)
+        told = []
+        for app in self.corp.apps.values():
+            if app.account.archive and app.callback is not None:
+                plain = event_xml(self.corp.corpid, self.seconds, "msgaudit_notify", {"AgentID": app.agentid})
+                made = self.world.outbox.push(self.corp.corpid, app.agentid, app.callback, plain, "msgaudit_notify")
+                told.append(made.number)
+        return told
 
     @act
     def agree_archive(self, userid: str, person: str) -> Outcome:
@@ -149,6 +174,12 @@ class Adding(Base):
         pair = self.pair(userid, person)
         pair.archived = True
         return self.outcome("agreed", pair, self.tell_of("msg_audit_approved", pair, welcome=True))
+
+    @act
+    def refuse_archive(self, userid: str, person: str) -> Outcome:
+        """The customer does not agree to chat archiving any more; the platform tells nobody."""
+        self.pair(userid, person).archived = False
+        return Outcome("refused", userid)
 
     @act
     def refuse_transfer(self, userid: str, person: str) -> Outcome:

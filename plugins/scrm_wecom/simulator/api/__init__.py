@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from . import (
     acquisition,
+    agreements,
     contact_ways,
     customers,
     directory,
@@ -22,6 +23,6 @@ from . import (
 from .call import ENDPOINTS, Call, Endpoint
 
 __all__ = [
-    "ENDPOINTS", "Call", "Endpoint", "acquisition", "contact_ways", "customers", "directory", "group_sends", "groups",
-    "media", "moments", "tags", "transfers", "welcome",
+    "ENDPOINTS", "Call", "Endpoint", "acquisition", "agreements", "contact_ways", "customers", "directory",
+    "group_sends", "groups", "media", "moments", "tags", "transfers", "welcome",
 ]  # fmt: skip
