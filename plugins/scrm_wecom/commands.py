@@ -20,13 +20,14 @@ from scrm_core.api import (
 )
 
 from . import callbacks, follows, sync
+from .client.limits import MEDIA_SIZES
 from .link_commands import invite, link
 from .report import wecom_report
 from .schemas import AUDIENCES, NAME
 from .service import Wecom
 from .simulator.commands import add_commands as add_simulator_commands
 from .sync import SyncView
-from .views import callback_view, follow_view, moment_view, outcome_view, send_view, sync_view, welcome_view
+from .views import callback_view, file_view, follow_view, moment_view, outcome_view, send_view, sync_view, welcome_view
 
 CALLBACK = ["id", "received_at", "event", "change", "external", "state", "note"]
 WELCOME = ["channel", "audience", "text", "attachments", "at"]
@@ -233,6 +234,40 @@ def send_list(session: CommandSession, brand_id: str, as_json: bool) -> None:
         views = [send_view(each, brand) for each in _of(brand).sends.all()]
     rows = [[each["code"], each["kind"], each["state"], each["messages"], each["reason"]] for each in views]
     session.show(["code", "kind", "state", "messages", "reason"], rows, as_json=as_json)
+
+
+@group.group("media")
+def media() -> None:
+    """Files for welcomes, group sends and moments 素材."""
+
+
+@media.command("put")
+@of_brand
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--kind", type=click.Choice(list(MEDIA_SIZES)), default="image", show_default=True, help="What it is.")
+@actor_option
+def media_put(session: CommandSession, brand_id: str, file: Path, kind: str, actor: str) -> None:
+    """Keep FILE and say by which text messages name it: {"msgtype": "image", "image": {"file": "..."}}."""
+    if file.stat().st_size > MEDIA_SIZES[kind].most:
+        raise Invalid(f"{file} is larger than {MEDIA_SIZES[kind].most} bytes", field="file")
+    with session.brand(brand_id) as brand:
+        kept = _of(brand).media.put(file.read_bytes(), kind=kind, name=file.name, actor=actor)
+    click.echo(kept.digest)
+
+
+@media.command("list")
+@of_brand
+@paged
+@json_option
+def media_list(session: CommandSession, brand_id: str, after: int, limit: int, as_json: bool) -> None:
+    """Files, oldest first."""
+    with session.brand(brand_id) as brand:
+        found = _of(brand).media.page(after=after, limit=limit)
+        views = [file_view(each, brand) for each in found]
+    headings = ["file", "kind", "name", "size", "at"]
+    session.show(headings, [[view[name] for name in headings] for view in views], as_json=as_json)
+    if len(found) == limit:
+        click.echo(f"more: --after {found[-1].id}", err=True)
 
 
 @group.group("moment")

@@ -11,13 +11,21 @@ TEXT_BYTES = 4_000
 ATTACHMENTS = 9
 _FIELDS: dict[str, dict[str, tuple[bool, int]]] = {
     # attachment: field -> (required, most bytes)
-    "image": {"media_id": (False, 512), "pic_url": (False, 1_000)},
+    "image": {"media_id": (False, 512), "pic_url": (False, 1_000), "file": (False, 64)},
     "link": {"title": (True, 128), "picurl": (False, 2_000), "desc": (False, 512), "url": (True, 2_000)},
-    "miniprogram": {"title": (True, 64), "pic_media_id": (True, 512), "appid": (True, 128), "page": (True, 1_000)},
-    "video": {"media_id": (True, 512)},
-    "file": {"media_id": (True, 512)},
+    "miniprogram": {
+        "title": (True, 64), "pic_media_id": (False, 512), "pic_file": (False, 64), "appid": (True, 128),
+        "page": (True, 1_000),
+    },
+    "video": {"media_id": (False, 512), "file": (False, 64)},
+    "file": {"media_id": (False, 512), "file": (False, 64)},
 }
 KINDS = tuple(_FIELDS)
+_EITHER = {
+    "image": ("media_id", "pic_url", "file"), "video": ("media_id", "file"), "file": ("media_id", "file"),
+    "miniprogram": ("pic_media_id", "pic_file"),
+}  # fmt: skip
+"""What an attachment has one of: an id that WeCom gave, an address, or one of the brand's own files (:mod:`.media`)."""
 
 
 def checked(content: Any, *, text_bytes: int = TEXT_BYTES) -> dict[str, Any]:
@@ -71,8 +79,9 @@ def _attachment(told: Any, place: int) -> dict[str, Any]:
     missing = [name for name, (required, _) in allowed.items() if required and not ready.get(name)]
     if missing:
         raise Invalid(f"{field}: {kind} needs {', '.join(missing)}", field=field)
-    if kind == "image" and not ready:
-        raise Invalid(f"{field}: image needs media_id or pic_url", field=field)
+    either = _EITHER.get(kind, ())
+    if either and sum(name in ready for name in either) != 1:
+        raise Invalid(f"{field}: {kind} needs one of {', '.join(either)}", field=field)
     return {"msgtype": kind, kind: ready}
 
 

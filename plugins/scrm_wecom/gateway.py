@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from scrm_core.api import OutMessage, SendResult
 
 from .client.codes import AWAY, BUSY, CROWDED, UNCERTAIN, Limited, WecomError
+from .media import GONE, Media, certainly_unsent
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -40,11 +41,21 @@ class WelcomeGateway:
             return self._one(message)
 
     def _one(self, message: OutMessage) -> SendResult:
+        media, content = Media(self.brand), json.loads(message.params["content"])
         try:
-            self.api.welcome(message.template, json.loads(message.params["content"]))
+            ready = media.ready(self.api, content)
+        except WecomError as exc:
+            if certainly_unsent(exc):
+                return SendResult.retry(str(exc), code=str(exc.errcode), after_s=1)
+            return SendResult.refused(str(exc.errcode), str(exc))
+        try:
+            self.api.welcome(message.template, ready)
         except Limited as exc:
             return SendResult.refused("45009", str(exc))
         except WecomError as exc:
+            if exc.errcode == GONE:
+                media.forget(content)
+                return SendResult.retry(str(exc), code=str(exc.errcode), after_s=1)
             if exc.kind in (AWAY, BUSY, CROWDED):
                 return SendResult.retry(str(exc), code=str(exc.errcode), after_s=1)
             if exc.kind == UNCERTAIN:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import Conflict, NotFound, clean_text, execute, transactional
 
 from .content import checked, text_of
+from .media import Media
 from .schemas import AUDIENCES, NAME
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Greetings:
         if channel:
             self.brand.channels.get(channel)
         ready = checked(content)
+        Media(self.brand).known(ready)
         execute(
             "INSERT INTO wecom_welcome (channel, audience, content, actor, at) VALUES (?, ?, ?, ?, ?) "
             "ON CONFLICT (channel, audience) DO UPDATE SET content = excluded.content, actor = excluded.actor, "

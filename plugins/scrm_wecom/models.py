@@ -343,8 +343,38 @@ class WecomSettling(BrandModel):
         table_name = "wecom_settling"
 
 
+class WecomFile(BrandModel):
+    """A file for messages, once by ``digest`` (SHA-256); ``data`` is its bytes in base64."""
+
+    id = pw.BigAutoField()
+    digest = pw.TextField()
+    kind = pw.TextField()
+    name = pw.TextField()
+    size = pw.BigIntegerField()
+    data = pw.TextField()
+    actor = pw.TextField()
+    at = InstantField()
+
+    class Meta:
+        table_name = "wecom_file"
+
+
+class WecomMedia(BrandModel):
+    """The id of a file in WeCom, for a ``scene`` (message or moment), good ``until`` then."""
+
+    id = pw.BigAutoField()
+    digest = pw.TextField()
+    scene = pw.TextField()
+    media_id = pw.TextField()
+    until = InstantField()
+
+    class Meta:
+        table_name = "wecom_media"
+
+
 MODELS = (
     WecomCallback, WecomFollow, WecomToken, WecomApi, WecomTask, WecomTag, WecomMark, WecomWelcome, WecomSync,
     WecomStretch, WecomSend, WecomErrand, WecomMomentDay, WecomMoment, WecomLink, WecomLinkQuota,
     WecomInvite, WecomArchive, WecomUnread, WecomSettling,
+    WecomFile, WecomMedia,
 )  # fmt: skip

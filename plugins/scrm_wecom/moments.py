@@ -17,6 +17,7 @@ from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, tran
 
 from .client.codes import AWAY, BUSY, CROWDED, LATER, UNCERTAIN, Limited, WecomError
 from .content import checked
+from .media import MOMENT, Media, certainly_unsent
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -68,6 +69,7 @@ class Moments:
         """
         code = clean_text(code, field="code", max_length=100)
         ready, keys = moment_content(content), [self._key(tag) for tag in tags]
+        Media(self.brand).known(ready)
         now = self.brand.now()
         day = self.brand.day(now)
         made = execute(
@@ -133,10 +135,20 @@ class Moments:
         )
 
     def _make(self, api: Api, moment: Moment) -> int:
+        media = Media(self.brand)
+        try:
+            ready = media.ready(api, moment.content, MOMENT)
+        except WecomError as error:
+            if certainly_unsent(error):
+                later = error.until if isinstance(error, Limited) else self.brand.now() + SOON_MS
+                self._move(moment, "waiting", "waiting", note=str(error), next_at=later)
+            else:
+                self._move(moment, "waiting", "failed", note=str(error))
+            return 0
         if not self._move(moment, "waiting", "making", next_at=self.brand.now() + LEASE_MS):
             return 0
         try:
-            jobid = api.moment(moment.content, moment.staff, moment.tags)
+            jobid = api.moment(ready, moment.staff, moment.tags)
         except WecomError as error:
             later = error.until if isinstance(error, Limited) else self.brand.now() + SOON_MS
             if isinstance(error, Limited) or error.kind in (AWAY, CROWDED, LATER):

@@ -11,6 +11,7 @@ from scrm_core.api import current_actor, current_brand, load_body, next_after, p
 from . import callbacks, follows, link_news, sync
 from .greetings import Greetings
 from .links import AcquisitionLink
+from .media import Media
 from .moments import Moments
 from .report import wecom_report
 from .schemas import NAME, InviteBody, LinkBody, LinkPauseBody, MomentBody, SendBody, StartBody, WelcomeBody
@@ -18,6 +19,7 @@ from .sends import GroupSends
 from .service import Wecom
 from .views import (
     callback_view,
+    file_view,
     follow_view,
     invite_view,
     link_view,
@@ -173,6 +175,15 @@ def link_delete() -> Any:
     """Delete a link (``code``) for ever."""
     found = _wecom().links.delete(flask.request.args.get("code", ""), actor=current_actor())
     return flask.jsonify(_link_views([found])[0])
+
+
+@blueprint.get("/media")
+@permission(READ)
+def media_list() -> Any:
+    """Files for messages, oldest first."""
+    brand, limit = current_brand(), query_number("limit", 50)
+    found = Media(brand).page(after=query_number("after", 0), limit=limit)
+    return flask.jsonify({"files": [file_view(each, brand) for each in found], "next": next_after(found, limit)})
 
 
 @blueprint.get("/invitations")

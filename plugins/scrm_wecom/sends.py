@@ -36,6 +36,7 @@ from .client.codes import AWAY, CONFIG, CROWDED, LATER, UNCERTAIN, Limited, Weco
 from .client.limits import GROUP_QUOTAS
 from .content import checked, text_of
 from .greetings import CHANNEL
+from .media import GONE, Media, certainly_unsent
 from .schemas import NAME
 
 if TYPE_CHECKING:
@@ -88,7 +89,9 @@ class GroupSends:
         Raises Invalid for what WeCom or the segment language would refuse, Conflict when the code is used.
         """
         code = clean_text(code, field="code", max_length=100)
-        ready = json.dumps(checked(content), ensure_ascii=False)
+        message = checked(content)
+        Media(self.brand).known(message)
+        ready = json.dumps(message, ensure_ascii=False)
         made = execute(
             "INSERT INTO wecom_send (code, content, expression, actor, at) VALUES (?, ?, ?, ?, ?) "
             "ON CONFLICT (code) DO NOTHING",
@@ -230,9 +233,20 @@ class GroupGateway:
         return [results[each.uid] for each in messages]
 
     def _task(self, content: Mapping[str, Any], group: Sequence[OutMessage]) -> dict[str, SendResult]:
+        media = Media(self.brand)
         try:
-            msgid, failed = self.api.group_send([each.address for each in group], content)
+            ready = media.ready(self.api, content)
         except WecomError as error:
+            late = certainly_unsent(error)
+            result = SendResult.retry(str(error), code=str(error.errcode), after_s=60) if late else _result_of(
+                error, self.brand.now()
+            )
+            return {each.uid: result for each in group}
+        try:
+            msgid, failed = self.api.group_send([each.address for each in group], ready)
+        except WecomError as error:
+            if error.errcode == GONE:
+                media.forget(content)
             result = _result_of(error, self.brand.now())
             return {each.uid: result for each in group}
         self._note(msgid, len(group) - len(failed))

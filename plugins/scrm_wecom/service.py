@@ -21,6 +21,7 @@ from .invitations import Invitations
 from .labels import Labels
 from .link_news import LinkNews
 from .links import Links
+from .media import Media
 from .moments import Moments
 from .people import People
 from .sends import GroupSends
@@ -81,6 +82,11 @@ class Wecom:
         return Links(self.brand)
 
     @cached_property
+    def media(self) -> Media:
+        """Files of messages."""
+        return Media(self.brand)
+
+    @cached_property
     def link_news(self) -> LinkNews:
         """What acquisition links bring."""
         return LinkNews(self.brand)
@@ -123,6 +129,7 @@ class Wecom:
             self.full_sync.run(ROUND_SECONDS)
         heard = 0
         if not done.error:
+            self._warm_media()
             self.moments.run(self.api)
             self.links.run(self.api)
             self._read_links()
@@ -130,6 +137,13 @@ class Wecom:
         if self.settings["archive"]:
             heard += self.archive.run()
         return f"{done.done} tasks done, {done.put_off} put off, {heard} messages settled {done.error}".strip()
+
+    def _warm_media(self) -> None:
+        """A welcome has 20 seconds: its files are uploaded before."""
+        try:
+            self.media.warm(self.api, [each.content for each in self.greetings.all()])
+        except WecomError as exc:
+            log.warning("files of welcomes are uploaded later: %s", exc)
 
     def _read_links(self) -> None:
         try:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .invitations import Invitation
     from .link_news import Quota
     from .links import AcquisitionLink
+    from .media import File
     from .moments import Moment
     from .sends import GroupSend
     from .sync import SyncView
@@ -117,6 +118,18 @@ def link_view(link: AcquisitionLink, brought: tuple[int, int], door: str, brand:
         "spoke": brought[1],
         "actor": link.actor,
         "at": iso(link.at, brand.zone),
+    }
+
+
+def file_view(file: File, brand: Brand) -> dict[str, Any]:
+    """A file for messages; ``file`` is what a message names it by."""
+    return {
+        "file": file.digest,
+        "kind": file.kind,
+        "name": file.name,
+        "size": file.size,
+        "actor": file.actor,
+        "at": iso(file.at, brand.zone),
     }
 
 

@@ -21,7 +21,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scrm_core.api import PluginError
 
@@ -41,6 +41,13 @@ MOST_TOKEN = 512
 _IDLE_SECONDS = 5.0
 
 log = logging.getLogger("scrm.plugin.wecom")
+
+
+class File(NamedTuple):
+    """A file that is uploaded."""
+
+    name: str
+    data: bytes
 
 
 class Calls:
@@ -66,7 +73,11 @@ class Calls:
         """The answer of a call that changes something; ``repeatable``: twice is as good as once. Raises the same."""
         return self._call(api, {}, body, safe=repeatable)
 
-    def _call(self, api: str, params: Mapping[str, str], body: Mapping[str, Any] | None, *, safe: bool) -> Any:
+    def upload(self, api: str, params: Mapping[str, str], name: str, data: bytes) -> Any:
+        """The answer of a call that takes a file called ``media``; tried again, since twice is as good as once."""
+        return self._call(api, params, File(name, data), safe=True)
+
+    def _call(self, api: str, params: Mapping[str, str], body: Mapping[str, Any] | File | None, *, safe: bool) -> Any:
         renewed = False
         for attempt in range(TRIES + 2):
             token = self._tokens.get()
@@ -95,7 +106,7 @@ class Calls:
             raise WecomError("gettoken: the answer has no token", kind=SHAPE)
         return token, seconds
 
-    def _ask(self, api: str, params: Mapping[str, str], body: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _ask(self, api: str, params: Mapping[str, str], body: Mapping[str, Any] | File | None) -> dict[str, Any]:
         with self._places:
             status, data = self._send(api, params, body)
         try:
@@ -113,11 +124,15 @@ class Calls:
             raise error
         return told
 
-    def _send(self, api: str, params: Mapping[str, str], body: Mapping[str, Any] | None) -> tuple[int, bytes]:
+    def _send(
+        self, api: str, params: Mapping[str, str], body: Mapping[str, Any] | File | None
+    ) -> tuple[int, bytes]:
         import httpx
 
         # Real UTF-8: some APIs refuse \uXXXX (40033).
-        content = None if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        file = body if isinstance(body, File) else None
+        plain = body is None or file is not None
+        content = None if plain else json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         headers = {"Accept-Encoding": "identity", "User-Agent": "scrm-wecom"}
         if content is not None:
             headers["Content-Type"] = "application/json; charset=utf-8"
@@ -125,7 +140,7 @@ class Calls:
         try:
             with self._open().stream(
                 "GET" if body is None else "POST", f"{self._base}/cgi-bin/{api}", params=dict(params), headers=headers,
-                content=content,
+                content=content, files=None if file is None else {"media": (file.name, file.data)},
             ) as response:  # fmt: skip
                 for chunk in response.iter_raw():
                     answer += chunk

@@ -66,6 +66,12 @@ class Size:
     page: str
 
 
+MEDIA_DAYS = Size("days that temporary media are good", 3, "2025-11", "dev:90253")
+MEDIA_SIZES = {
+    "image": Size("bytes of an image (JPEG, PNG)", 10 * 1024 * 1024, "2025-11", "dev:90253"),
+    "video": Size("bytes of a video (MP4)", 10 * 1024 * 1024, "2025-11", "dev:90253"),
+    "file": Size("bytes of a file", 20 * 1024 * 1024, "2025-11", "dev:90253"),
+}
 LINK_STAFF = Size("members who answer an acquisition link", 100, "2025-11", "dev:97297")
 LINK_NAME = Size("characters of an acquisition link's name", 30, "2025-11", "dev:97297")
 LINK_STATE = Size("bytes of customer_channel, back as State; longer ones are cut", 64, "2025-11", "dev:97297")

@@ -154,13 +154,14 @@ def test_an_erased_person_does_not_come_back_by_a_sync(calling, server):
 SOURCE = """
 def run(brand, worker):
     full = brand.plugins["wecom"].wecom.full_sync
-    full.begin()
     return full.run(60.0).state
 """
 
 
 def test_processes_that_work_on_one_sync_take_each_customer_once(calling, server, together):
     corp(server, {staff: [row(f"wm{staff}{n:02}", staff) for n in range(9)] for staff in ("a", "b", "c")})
+    with calling.brand as brand:
+        brand.plugins["wecom"].wecom.full_sync.begin()
     assert together(calling.installation, SOURCE, 3) == ["done"] * 3
     with calling.brand:
         assert execute("SELECT count(*) FROM wecom_sync").fetchone() == (1,)
