@@ -240,7 +240,7 @@ def _funnel(table: ReportTable, cell: Cell) -> Drawn:
     for row in table.rows:
         value, text = row[column.name], cell(column.kind, row[column.name])
         shares = [cell("rate", value / base) for base in (first, before) if base and value is not None]
-        first, before = value if first is None else first, value
+        first, before = first or value, value
         width = _share(value or 0, most)
         told = " · ".join([text, *dict.fromkeys(shares)])
         name = cell(kinds[chart.x].kind, row[chart.x])

@@ -22,12 +22,6 @@ class Series:
     total: int
     before: int
 
-    @property
-    def bars(self) -> list[tuple[date, int, int]]:
-        """(day, value, height in hundredths of the highest); a day below zero has no bar."""
-        highest = max((value for _, value in self.days), default=0)
-        return [(day, value, max(0, value * 100 // highest) if highest > 0 else 0) for day, value in self.days]
-
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -100,6 +94,14 @@ class Figures:
             Step(name, int(count), int(count) / added if added else None)
             for name, count in zip(names, row[1:], strict=True)
         ]
+
+    def metrics(self) -> dict[tuple[str, str], int]:
+        """Sums of plugins' metrics in these days, by plugin and metric; what was never counted is not there."""
+        found = execute(
+            "SELECT plugin, metric, sum(value) FROM metric_day WHERE day BETWEEN ? AND ? GROUP BY plugin, metric",
+            (self._first, self._today),
+        ).fetchall()
+        return {(plugin, metric): int(value) for plugin, metric, value in found}
 
     def _start(self, day: int) -> int:
         return day_start(day, self._brand.zone)

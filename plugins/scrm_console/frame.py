@@ -10,6 +10,7 @@ from typing import Any
 
 import flask
 from flask import Response
+from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 from scrm_core.api import (
@@ -32,6 +33,7 @@ pages = flask.Blueprint(
 
 MENU = (
     ("overview", "reports:read"),
+    ("reports", "reports:read"),
     ("contacts", "contacts:read"),
     ("segments", "segments:read"),
     ("orders", "orders:read"),
@@ -54,6 +56,8 @@ _HOUSE = "imports"
 _BELOW = {
     f"console.{view}": f"console.{page}"
     for page, views in {
+        "overview": ("refresh",),
+        "reports": ("report", "timeline"),
         "contacts": ("contact", "search", "merge", "erase", "consent"),
         "orders": ("find_order", "order"),
         "rewards": ("rewards_of", "reverse_reward"),
@@ -92,13 +96,27 @@ def words() -> dict[str, Any]:
 def page(template: str, status: int = 200, **context: Any) -> Response:
     """Render one of the console's templates in its frame."""
     visit = staff_visit()
+    frame = _values(visit)
+    if visit.brand is not None:
+        frame.update(
+            menu=_menu(visit, visit.brand),
+            others=[(each.name, home(visit, each)) for each in visit.brands() if each.id != visit.brand.id],
+        )
+    return flask.make_response(flask.render_template(f"console/{template}", **frame, **context), status)
+
+
+def inside(template: str, **context: Any) -> Markup:
+    """A piece of a page that may be shown to others in the same language who may do the same: it holds no form."""
+    frame = {**_values(staff_visit()), "csrf": "", "visit": None}
+    return Markup(flask.render_template(f"console/{template}", **frame, **context))
+
+
+def _values(visit: StaffVisit) -> dict[str, Any]:
     brand, text = visit.brand, words()
     frame: dict[str, Any] = {"visit": visit, "brand": brand, "lang": visit.language, "t": text, "csrf": visit.csrf}
     frame.update({name.partition(".")[2]: _asset(name) for name in ("console.css", "console.js")})
     if brand is not None:
         frame.update(
-            menu=_menu(visit, brand),
-            others=[(each.name, home(visit, each)) for each in visit.brands() if each.id != brand.id],
             when=partial(when, brand),
             every=every,
             money=partial(show_minor, currency=brand.currency),
@@ -106,7 +124,7 @@ def page(template: str, status: int = 200, **context: Any) -> Response:
             drawn=partial(drawn, cell=partial(cell, brand)),
             shades=shades,
         )
-    return flask.make_response(flask.render_template(f"console/{template}", **frame, **context), status)
+    return frame
 
 
 def attachment(text: str, name: str) -> Response:

@@ -1,29 +1,180 @@
-"""The overview: what the core can tell of four weeks, how plugins fare, and the cards that they bring."""
+"""The overview: five panels of the loop, goals, channels, the funnel, what needs a person, how plugins fare."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import flask
 from flask import Response
 
-from scrm_core.api import current_brand, permission, staff_visit
+from scrm_core.api import (
+    PANELS,
+    Brand,
+    Chart,
+    Column,
+    Plugin,
+    PluginError,
+    ReportTable,
+    StaffVisit,
+    current_brand,
+    permission,
+    staff_visit,
+)
 
-from .figures import DAYS, Figures
-from .frame import page, pages
+from .figures import DAYS, Figures, Series
+from .frame import inside, page, pages, words
+from .kept import kept
 from .parts import cards, plugins_off
+
+_SHOWN_CHANNELS = 12
+_SEES = ("plugins:read", "settings:read", "events:read", "jobs:read", "channels:read", "outreach:read")
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A plugin that feeds a panel: its metrics of :data:`DAYS` days as (title, unit, value); None: not counted yet."""
+
+    plugin: str
+    values: tuple[tuple[str, str, int | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One of the five: what plugins that are on feed it, and the names of installed ones that would."""
+
+    name: str
+    feeds: tuple[Feed, ...]
+    off: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that needs a person: a word of ``alerts``, what it is about, and the page (view) where one mends it."""
+
+    what: str
+    about: str
+    view: str
 
 
 @pages.get("/b/<brand>/")
 @permission("reports:read")
 def overview() -> Response:
     brand, visit = current_brand(), staff_visit()
+    figures = kept(brand, "figures", lambda: _figures(brand))
+    parts = [each for plugin in brand.plugins.values() for each in plugin.console_cards.values()]
+    sees = tuple(visit.allows(name) for name in (*_SEES, *(each.permission for each in parts)))
+    shown = kept(brand, (figures.at, visit.language, sees), lambda: _inside(visit, figures.value))
+    return page("overview.html", shown=shown.value, as_of=figures.at, cards=cards(visit, own=True))
+
+
+@pages.post("/b/<brand>/refresh")
+@permission("reports:read")
+def refresh() -> Response:
+    """Work the figures out anew: what was kept is older than this form."""
+    return flask.redirect(flask.url_for("console.overview"), 303)  # type: ignore[return-value]
+
+
+def _figures(brand: Brand) -> dict[str, Any]:
+    """What everybody may see who sees the overview, and what only some may: the template asks."""
     figures = Figures(brand)
-    shows_plugins = visit.allows("plugins:read")
-    return page(
-        "overview.html",
+    goals, channels = brand.goals.report(), brand.reports.channels()
+    health, jobs = brand.events.plugins(), brand.jobs.list()
+    return {
+        "series": figures.by_day(),
+        "people": figures.people(),
+        "funnel": figures.funnel(),
+        "goals": goals,
+        "channels": channels[:_SHOWN_CHANNELS],
+        "plans": {each.name: each for each in goals.channels},
+        "pages": {plugin.name: _page_of(plugin) for plugin in brand.plugins.values()},
+        "panels": _panels(brand, figures.metrics()),
+        "plugins": health,
+        "off": plugins_off(),
+        "alerts": list(_alerts(brand, goals, channels, health, jobs)),
+    }
+
+
+def _inside(visit: StaffVisit, figures: dict[str, Any]) -> Any:
+    text = words()
+    found = cards(visit, own=False)
+    panel = {plugin.name: plugin.panel for plugin in current_brand().plugins.values()}
+    return inside(
+        "overview_inside.html",
         days=DAYS,
-        series=figures.by_day(),
-        people=figures.people(),
-        funnel=figures.funnel(),
-        plugins=brand.events.plugins() if shows_plugins else [],
-        off=plugins_off() if shows_plugins else [],
-        cards=cards(visit),
+        **{**figures, "series": [(each, by_day(each, text)) for each in figures["series"]]},
+        funnel_table=funnel_table(figures["funnel"], text),
+        sees=lambda name: visit.allows(name),
+        in_panel={name: [each for each in found if panel[each.plugin] == name] for name in PANELS},
+        cards=[each for each in found if not panel[each.plugin]],
     )
+
+
+def by_day(series: Series, text: dict[str, Any]) -> ReportTable:
+    """A series as a table with its line."""
+    columns = (Column("day", text["day"]), Column("value", text["series"][series.name], series.kind))
+    rows = [{"day": day.isoformat(), "value": value} for day, value in series.days]
+    return ReportTable(columns, rows, Chart("lines", "day", ("value",)))
+
+
+def funnel_table(steps: Iterable[Any], text: dict[str, Any]) -> ReportTable:
+    """The funnel as a table with its picture."""
+    columns = (Column("step", text["step"]), Column("people", text["count"], "count"))
+    rows = [{"step": text["steps"][each.name], "people": each.people} for each in steps]
+    return ReportTable(columns, rows, Chart("funnel", "step", ("people",)))
+
+
+def _page_of(plugin: Plugin) -> str:
+    """The first page of a plugin that stands in the menu: where one acts."""
+    return next((name for name, part in plugin.console_pages.items() if part.menu), "")
+
+
+def _panels(brand: Brand, sums: dict[tuple[str, str], int]) -> list[Panel]:
+    off: dict[str, list[str]] = {}
+    for name in plugins_off():
+        try:
+            off.setdefault(brand.installation.loader.load(name).panel, []).append(name)
+        except PluginError:
+            continue  # broken and off: the page of plugins says so
+
+    def feed(plugin: Plugin) -> Feed:
+        found = plugin.metrics.items()
+        return Feed(plugin.name, tuple((each.title, each.unit, sums.get((plugin.name, key))) for key, each in found))
+
+    on = brand.plugins.values()
+    return [
+        Panel(name, tuple(feed(each) for each in on if each.panel == name), tuple(off.get(name, ()))) for name in PANELS
+    ]
+
+
+def _alerts(brand: Brand, goals: Any, channels: Any, health: Any, jobs: Any) -> Iterable[Alert]:
+    """What needs a person, the worst first."""
+    stopped = brand.outreach.stopped()
+    if stopped:
+        yield Alert("stopped", stopped, "")
+    for each in health:
+        if each.state == "paused":
+            yield Alert("paused", each.name, "plugins")
+    for each in health:
+        if each.parked:
+            yield Alert("parked", f"{each.name} {each.parked:,}", "events")
+    for each in jobs:
+        if each.state == "failed":
+            yield Alert("failed", f"{each.plugin} {each.name}", "jobs")
+    for each in (*goals.lines, *goals.channels):
+        if each.behind:
+            yield Alert("behind", each.name, "")
+    for each in channels:
+        if each.fallen:
+            yield Alert("fallen", f"{each.name or each.code} {each.week:,} / {each.usual // 3:,}", "links")
+
+
+_SEEN_WITH = {"plugins": "plugins:read", "events": "events:read", "jobs": "jobs:read", "links": "channels:read"}
+
+
+@pages.app_template_global("alert_address")
+def _alert_address(alert: Alert, sees: Any) -> str:
+    """Where an alert is mended, for who may go there."""
+    needed = _SEEN_WITH.get(alert.view)
+    return flask.url_for(f"console.{alert.view}") if needed and sees(needed) else ""

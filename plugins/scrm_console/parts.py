@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from inspect import signature
 from typing import Any
 
 import flask
@@ -42,14 +43,18 @@ class Card:
     csv: str
 
 
-def cards(visit: StaffVisit) -> list[Card]:
-    """The cards that the brand's plugins bring, in the order of its file, each that the user may see."""
-    query = ConsoleQuery(visit.language, current_actor(), allows=visit.allows)
+def cards(visit: StaffVisit, *, own: bool) -> list[Card]:
+    """The cards that the brand's plugins bring, in the order of its file, each that the user may see.
+
+    ``own``: those whose method takes a query, and so may show everybody something else; else the others, which know
+    nothing of who looks.
+    """
+    query = _query(visit) if own else ConsoleQuery(visit.language)
     return [
         _card("card", plugin, name, part, console_part(plugin, part, query))
         for plugin in current_brand().plugins.values()
         for name, part in plugin.console_cards.items()
-        if visit.allows(part.permission)
+        if visit.allows(part.permission) and own == bool(signature(getattr(plugin, part.method)).parameters)
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .words_charts import CHARTS
 from .words_house import HOUSE
 from .words_people import PEOPLE
 from .words_trade import TRADE
@@ -18,6 +19,7 @@ WORDS: dict[str, dict[str, Any]] = {
         "menu_label": "菜单",
         "menu": {
             "overview": "概览",
+            "reports": "报表",
             "contacts": "客户",
             "segments": "人群",
             "orders": "订单",
@@ -208,6 +210,7 @@ WORDS: dict[str, dict[str, Any]] = {
         "menu_label": "Menu",
         "menu": {
             "overview": "Overview",
+            "reports": "Reports",
             "contacts": "Contacts",
             "segments": "Segments",
             "orders": "Orders",
@@ -412,4 +415,4 @@ WORDS: dict[str, dict[str, Any]] = {
 }
 
 for _language, _words in WORDS.items():
-    _words.update(PEOPLE[_language], **HOUSE[_language], **TRADE[_language])
+    _words.update(PEOPLE[_language], **HOUSE[_language], **TRADE[_language], **CHARTS[_language])

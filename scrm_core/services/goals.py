@@ -67,9 +67,9 @@ class Goals:
         start = day_start(first.toordinal(), self.brand.zone)
 
         def line(name: str, goal: int, actual: int | None, kind: str = "") -> GoalLine:
-            behind = actual is not None and actual * days * 10 < goal * passed * 9
+            due = goal * passed // days
             unit = self._unit(name) if not kind else "count"
-            return GoalLine(name, unit, goal, actual, goal * passed // days, behind, kind)
+            return GoalLine(name, unit, goal, actual, due, actual is not None and actual * 10 < due * 9, kind)
 
         came = self._came(start, first.toordinal(), today.toordinal())
         by_channel = self._by_channel(start) if goals.channels else {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import NotFound
 from ..plugin import ReportTable
-from .house_reports import HOUSE
+from .house_reports import HOUSE, ChannelFigures, channels
 
 if TYPE_CHECKING:
     from ..brands import Brand
@@ -35,6 +35,10 @@ class Reports:
             for plugin in self._brand.plugins.values()
             for name, report in plugin.reports.items()
         ]
+
+    def channels(self) -> list[ChannelFigures]:
+        """Channels ranked by whom they brought in four weeks, as figures: what the report ``channels`` shows."""
+        return channels(self._brand)
 
     def run(self, name: str) -> ReportTable:
         """The report's table; raises NotFound for a name that no enabled plugin offers."""

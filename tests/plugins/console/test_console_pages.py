@@ -12,12 +12,12 @@ from scrm_core.api import IdentityIn
 from scrm_core.delivery import Delivery
 from scrm_core.services import audit
 
-PAGES = ("", "contacts", "segments", "orders", "rewards", "experiments", "links", "imports", "events", "jobs", "plugins", "keys", "users", "audit")
+PAGES = ("", "reports", "contacts", "segments", "orders", "rewards", "experiments", "links", "imports", "events", "jobs", "plugins", "keys", "users", "audit")
 SHOWN_TO = {
     "mia": set(PAGES),
     "otto": set(PAGES) - {"users", "keys"},
     "cleo": {"contacts", "orders", "rewards"},
-    "ana": {"", "segments", "experiments", "plugins"},
+    "ana": {"", "reports", "segments", "experiments", "plugins"},
 }
 
 
@@ -55,20 +55,21 @@ def test_another_brand_is_not_there_in_any_page_and_its_people_are_not_in_ours(b
 
 
 def numbers(text):
-    return dict(re.findall(r'data-step="(\w+)">.*?<td class="number">([\d,]+)', text))
+    funnel = text.partition('id="funnel"')[2].partition("</section>")[0]
+    return dict(re.findall(r'<td>([^<]+)</td><td class="number">([\d,]+)</td>', funnel))
 
 
 def test_the_overview_shows_four_weeks_in_the_brands_days_and_money(browser, people):
     text = browser("otto").get("b/acme/").text
     series = {
-        name: re.findall(r'class="big">([^<]+)|soft">28 days before: ([^<]+)<', block)
+        name: re.findall(r'class="big">([^<]+)|28 days before: ([^<]+)<', block)
         for name, block in re.findall(r'data-series="(\w+)">(.*?)<svg', text, re.S)
     }
     assert {name: (found[0][0], found[1][1]) for name, found in series.items()} == {
         "leads": ("2", "1"), "orders": ("3", "1"), "revenue": ("¥80.00", "¥9.00"),
     }  # fmt: skip
     assert "2025-12-30: 2<" in text and "2025-12-31: ¥30.00<" in text, "23:59 in Shanghai is that day's"
-    assert numbers(text) == {"visits": "0", "added": "2", "members": "1", "first_order": "2", "repeat": "1"}
+    assert numbers(text) == {"Visit": "0", "Added": "2", "Member": "1", "First order": "2", "Repeat": "1"}
     assert "data-people>3<" in text
     assert "50.0%" in text and "100.0%" in text
 
