@@ -68,7 +68,7 @@ def _run(name: str) -> tuple[str, str, ReportTable | None]:
     if found is None:
         raise NotFound("there is nothing at this address")
     if found.plugin == "core":
-        return found.title, found.plugin, brand.reports.run(name)
+        return words()["rep"]["titles"].get(name, found.title), found.plugin, brand.reports.run(name)
     return found.title, found.plugin, brand.contained(found.plugin, lambda: brand.reports.run(name))
 
 

@@ -56,6 +56,13 @@ CHARTS: dict[str, dict[str, Any]] = {
         "rep": {
             "note": "每张图表都附有表格和 CSV 文件。",
             "of_core": "品牌",
+            "titles": {
+                "goals": "本月目标",
+                "channels": "渠道排名",
+                "buyer-cohorts": "按首购月份的复购",
+                "contact-cohorts": "按新增月份的购买",
+                "rfm-map": "RFM 热力图",
+            },
             "timeline": "趋势",
             "periods": {"7": "7 天", "28": "28 天", "90": "90 天", "weeks": "按周", "months": "按月"},
             "period": "时段",
@@ -114,6 +121,13 @@ CHARTS: dict[str, dict[str, Any]] = {
         "rep": {
             "note": "Each chart comes with its table and a CSV file.",
             "of_core": "brand",
+            "titles": {
+                "goals": "Goals of this month",
+                "channels": "Channels ranked",
+                "buyer-cohorts": "Buyers by the month of their first order",
+                "contact-cohorts": "Contacts by the month in which they came",
+                "rfm-map": "Map of RFM",
+            },
             "timeline": "Over time",
             "periods": {"7": "7 days", "28": "28 days", "90": "90 days", "weeks": "by week", "months": "by month"},
             "period": "Period",
