@@ -62,6 +62,10 @@ from .intake.csvfile import CsvFile, normalise_header
 from .intake.csvfile import Reject as CsvReject
 from .intake.dates import date_reader
 from .intake.loading import load_body
+from .intake.sent_files import PIECE_BYTES as IMPORT_PIECE_BYTES
+from .intake.sent_files import SentFile
+from .intake.sent_files import mappings as import_mappings
+from .limits import LIMITS as _LIMITS
 from .models import Channel, Contact, ContactTag, Link, Order, OrderLine, Product, Tag, Visit
 from .outreach.types import (
     DispatchOutcome,
@@ -136,7 +140,12 @@ from .web.consumer import (
 )
 from .web.staff import KeptForm, StaffVisit, any_role, for_visitors, own_transactions, staff_visit
 
+MOST_UPLOAD_BYTES = _LIMITS.upload_bytes
+"""The largest file that a page takes."""
+
 __all__ = [
+    "IMPORT_PIECE_BYTES",
+    "MOST_UPLOAD_BYTES",
     "PANELS",
     "SAME_PEOPLE",
     "Brand",
@@ -242,6 +251,7 @@ __all__ = [
     "SegmentField",
     "SendResult",
     "Sender",
+    "SentFile",
     "ShareTest",
     "SignIn",
     "SignInNeeded",
@@ -292,6 +302,7 @@ __all__ = [
     "format_minor",
     "from_instant",
     "hookimpl",
+    "import_mappings",
     "insert_model_rows",
     "insert_rows",
     "is_fault",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .consumers import Consumers
     from .delivery.desk import Events
     from .installation import Installation
+    from .intake.sent_files import SentFiles
     from .jobs import Jobs
     from .outreach import Outreach
     from .partners import Partners
@@ -260,6 +261,12 @@ class Brand:
         from .services.import_runs import Imports
 
         return Imports(self)
+
+    @cached_property
+    def sent_files(self) -> SentFiles:
+        from .intake.sent_files import SentFiles
+
+        return SentFiles(self)
 
     @cached_property
     def products(self) -> Products:

@@ -44,6 +44,10 @@ SILENT_JOB = "silent-messages"
 SILENT_SECONDS = 3_600
 RETENTION_JOB = "retention"
 RETENTION_SECONDS = 3_600
+FILES_JOB = "sent-files"
+# Asked for when somebody sends a file in; this often for what was missed or left by workers that died.
+FILES_SECONDS = 300
+FILES_MOST_SECONDS = 600
 # Of each hour: jobs of a worker follow one another, and a hundred brands have their turn.
 RETENTION_MOST_SECONDS = 60
 # A little longer than a run may take: a run is never claimed again while it goes on.
@@ -284,6 +288,7 @@ def _jobs(brand: Brand) -> Iterator[tuple[str, str, int, Callable[[], object]]]:
     yield CORE, FORGET_JOB, FORGET_SECONDS, lambda: _forget_answers(brand)
     yield CORE, SILENT_JOB, SILENT_SECONDS, brand.outreach.give_up_silent
     yield CORE, RETENTION_JOB, RETENTION_SECONDS, lambda: brand.retention.run(seconds=RETENTION_MOST_SECONDS)
+    yield CORE, FILES_JOB, FILES_SECONDS, lambda: brand.sent_files.work(seconds=FILES_MOST_SECONDS)
     for name, plugin in brand.plugins.items():
         for job in plugin.jobs:
             yield name, job.name, job.every_seconds, getattr(plugin, job.method)
@@ -295,6 +300,7 @@ def _forget_answers(brand: Brand) -> None:
     forget_old(brand)
     brand.consumers.forget_old()
     brand.imports.forget_rejected()
+    brand.sent_files.forget_old()
 
 
 def due_jobs(brand: Brand) -> list[DueJob]:

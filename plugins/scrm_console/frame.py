@@ -61,6 +61,7 @@ _BELOW = {
         "contacts": ("contact", "search", "merge", "erase", "consent"),
         "orders": ("find_order", "order"),
         "rewards": ("rewards_of", "reverse_reward"),
+        "imports": ("send_file", "sent_file", "act_on_file"),
         "links": ("link", "create_link", "create_channel", "end_link"),
         "plugins": ("settings", "preview_settings", "write_settings"),
         "keys": ("create_key",),

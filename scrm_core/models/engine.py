@@ -113,6 +113,40 @@ class ImportReject(BrandModel):
         primary_key = pw.CompositeKey("run", "line")
 
 
+class ImportFile(BrandModel):
+    """A file that somebody sent in from a page, what it is to be read as, and how far it is."""
+
+    id = pw.BigAutoField()
+    name = pw.TextField()
+    kind = pw.TextField()
+    mapping = pw.TextField()
+    source = pw.TextField()
+    backfill = pw.BigIntegerField()
+    size = pw.BigIntegerField()
+    consumed = pw.BigIntegerField()
+    actor = pw.TextField()
+    state = pw.TextField()  # coming | checking | checked | waiting | running | done | failed
+    counts = JSONField()
+    error = pw.TextField()
+    created_at = InstantField()
+    updated_at = InstantField()
+
+    class Meta:
+        table_name = "import_file"
+
+
+class ImportFilePart(BrandModel):
+    """A piece of such a file in base64; gone when the file was read."""
+
+    file = pw.ForeignKeyField(ImportFile)
+    nth = pw.BigIntegerField()
+    data = pw.TextField()
+
+    class Meta:
+        table_name = "import_file_part"
+        primary_key = pw.CompositeKey("file", "nth")
+
+
 class JobRequest(BrandModel):
     """A run of a job that somebody asked for; gone when it was made."""
 

@@ -16,6 +16,7 @@ STAFF_PERMISSIONS = {
     "keys:write": "make and revoke API keys",
     "settings:read": "see the settings of plugins, never secrets",
     "settings:write": "change the settings of plugins in the brand's file",
+    "imports:write": "send files in, try and import them",
     "privacy:write": "export all that is known of a person, and erase them",
 }
 """Permissions of roles alone: no API key can have them, so none can give itself or others more than it was given."""

@@ -32,3 +32,32 @@ for (const part of document.querySelectorAll("[data-poll]")) {
   };
   if (part.querySelector("[data-running]")) setTimeout(again, 2000);
 }
+
+// [data-pieces]: a file that is too large for one request is sent in pieces; a smaller one as without a script.
+for (const form of document.querySelectorAll("[data-pieces]")) {
+  const told = form.querySelector("[role=alert]"), bar = form.querySelector("progress"), button = form.querySelector("button");
+  const say = (words) => { told.textContent = words; told.classList.toggle("hidden", !words); };
+  form.addEventListener("submit", async (event) => {
+    const file = form.elements.file.files[0], size = Number(form.dataset.pieces);
+    if (!file || file.size <= size) return;
+    event.preventDefault();
+    if (file.size > Number(form.dataset.most)) return say(told.dataset.tooLarge);
+    say("");
+    button.disabled = true;
+    bar.classList.remove("hidden");
+    let place = form.action, answer, body = new FormData(form);
+    for (let nth = 0; nth * size < file.size; nth++) {
+      const last = (nth + 1) * size >= file.size;
+      if (nth) body = new FormData();
+      body.set("csrf", form.elements.csrf.value);
+      body.set("file", file.slice(nth * size, (nth + 1) * size), file.name);
+      for (const [name, value] of nth ? [["nth", nth], ...(last ? [["last", 1]] : [])] : [["more", 1]]) body.set(name, value);
+      const response = await fetch(place, { method: "POST", body, headers: { Accept: "application/json" } }).catch(() => null);
+      answer = await response?.json().catch(() => null);
+      if (!response?.ok || !answer?.piece) { button.disabled = false; bar.classList.add("hidden"); return say(answer?.problem || told.dataset.broken); }
+      place = answer.piece;
+      bar.value = Math.min(100, ((nth + 1) * size / file.size) * 100);
+    }
+    location.assign(answer.place);
+  });
+}
