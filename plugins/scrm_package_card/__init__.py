@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
 
 from scrm_core.api import (
     Job,
@@ -19,16 +18,16 @@ from scrm_core.api import (
 )
 
 from .claims import NAME
+from .console import CARDS, PAGES, CardConsole
 from .models import MODELS
 from .report import card_metrics, card_report
 from .routes import blueprint
 from .schemas import Settings
-from .service import PackageCards
 from .steps.machine import Steps
 from .steps.models import STEP_MODELS
 
 
-class PackageCard(Plugin):
+class PackageCard(CardConsole, Plugin):
     """Cards ship with orders, scans become leads, serials lead to buyers, the report says what it brought."""
 
     name = NAME
@@ -47,17 +46,14 @@ class PackageCard(Plugin):
     }
     commands = "scrm_package_card.commands:group"
     jobs = (Job("settle", 300, "settle"), Job("count", 3_600, "count_trials"))
+    console_pages = PAGES
+    console_cards = CARDS
     reports = {NAME: Report("report", "Package cards 包裹卡")}
     metrics = {
         "shipped": Metric("Cards shipped 发卡数"),
         "missed": Metric("No card left 缺卡"),
         "new": Metric("New persons by card 引流新客"),
     }
-
-    @cached_property
-    def cards(self) -> PackageCards:
-        """The plugin's service for this brand."""
-        return PackageCards(self.brand, self.settings)
 
     # History counts too: what is written here are facts about the past, nothing is sent to anybody.
 

@@ -21,7 +21,7 @@ Whatever is divided by nothing is None: unknown, not zero.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -29,10 +29,11 @@ from typing import Any
 from scrm_core.api import Column, Invalid, MetricsQuery, MetricValue, ReportTable, execute
 
 from .claims import DAY_MS, NAME
-from .service import PackageCards
+from .service import Campaign, PackageCards
 
 BY = ("campaign", "batch", "kind", "channel", "arm")
 MOST_ROWS = 1_000
+MOST_NAMED = 200
 
 COLUMNS = (
     Column("campaign", "Campaign 活动"),
@@ -154,18 +155,29 @@ _GROUP_TITLES = {"batch": "Batch 批次", "kind": "Kind 卡片类型", "channel"
 
 
 def figures(
-    cards: PackageCards, by: str = "campaign", *, campaign: str | None = None, days: int | None = None
+    cards: PackageCards,
+    by: str = "campaign",
+    *,
+    campaign: str | None = None,
+    days: int | None = None,
+    of: Sequence[Campaign] | None = None,
 ) -> list[dict[str, Any]]:
     """Rows of all columns, campaigns oldest first and groups by name; the group with no name comes first.
 
-    ``days`` replaces the campaigns' contribution days. Raises Invalid for
-    another grouping and NotFound for an unknown campaign.
+    Of one ``campaign``, of some that were read already (``of``, in their order), or of all.
+    ``days`` replaces the campaigns' contribution days. Raises Invalid for another grouping
+    and NotFound for an unknown campaign.
     """
     if by not in BY:
         raise Invalid(f"by: {by!r} is none of {', '.join(BY)}", field="by")
     if days is not None and not 1 <= days <= 3_650:
         raise Invalid("days must lie between 1 and 3650", field="days")
-    chosen = cards.campaigns() if campaign is None else [cards.campaign(campaign)]
+    if of is not None:
+        chosen = list(of)
+    else:
+        chosen = cards.campaigns() if campaign is None else [cards.campaign(campaign)]
+    if not chosen:
+        return []
     found = _Counting(by, days, cards.settings["contribution_sources"], [c.id for c in chosen]).figures()
     rows = []
     for each in chosen:
@@ -222,7 +234,9 @@ class _Counting:
         self._by = by
         self._window = f"{int(days)}" if days is not None else "k.contribution_days"
         self._sources = sources
-        self._only = f"= {int(campaign_ids[0])}" if len(campaign_ids) == 1 else "> 0"
+        # Numbers of ours, and few: a page of campaigns, or one. More of them are read together anyway.
+        few = ", ".join(str(int(each)) for each in campaign_ids[:MOST_NAMED])
+        self._only = f"IN ({few})" if len(campaign_ids) <= MOST_NAMED else "> 0"
         self._found: dict[tuple[int, str], Figures] = {}
 
     def figures(self) -> dict[tuple[int, str], Figures]:

@@ -148,6 +148,12 @@ class PackageCards:
         rows = execute(_CAMPAIGN + "WHERE id > ? ORDER BY id LIMIT ?", (after, limit)).fetchall()
         return [_campaign(row) for row in rows]
 
+    def newest(self, *, before: int | None = None, limit: int = 20) -> list[Campaign]:
+        """Campaigns with ids below ``before``, newest first, at most ``limit``."""
+        check_limit(limit)
+        rows = execute(_CAMPAIGN + "WHERE id < ? ORDER BY id DESC LIMIT ?", (before or 2**62, limit)).fetchall()
+        return [_campaign(row) for row in rows]
+
     def campaign(self, code: str) -> Campaign:
         """The campaign with this code; raises NotFound."""
         row = execute(_CAMPAIGN + "WHERE code = ?", (code,)).fetchone()

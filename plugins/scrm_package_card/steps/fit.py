@@ -19,7 +19,7 @@ from scrm_core.api import Conflict, execute, transactional
 from . import wording
 from .catalogue import HOOKS
 from .policy import WHOLE, MarginCheck, hook_of, percent
-from .records import By, Records
+from .records import By, Records, State
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -100,12 +100,15 @@ class Fit:
 
     def report(self, code: str) -> FitReport:
         """The fit report of a campaign; raises Conflict (code ``missing``) before its hook is settled."""
-        plan = self.records.plan(code)
-        state = self.records.state(plan)
+        return self.report_of(self.records.state(self.records.plan(code)))
+
+    def report_of(self, state: State) -> FitReport:
+        """Like :meth:`report`, of a state that was read already."""
+        plan = state.plan
         hook = hook_of(state)
         if hook is None:
             raise Conflict(
-                f"campaign {code!r} has no hook product yet; the fit of a card depends on it", code="missing"
+                f"campaign {plan.code!r} has no hook product yet; the fit of a card depends on it", code="missing"
             )
         facts = FitIn(**state.items.get(("fit", ""), {}))
         orders, value, repurchase = self._orders(plan.source)

@@ -25,7 +25,7 @@ from .launches import Launches
 from .needs import needs
 from .policy import Policy
 from .proofs import Proofs
-from .records import HISTORY_PAGE, By, HistoryEntry, Plan, Records, Signoff
+from .records import HISTORY_PAGE, By, HistoryEntry, Plan, Records, Signoff, State
 from .trial import Trials
 
 if TYPE_CHECKING:
@@ -57,12 +57,16 @@ class Status:
 
 
 class Steps:
-    """The seven steps of one brand's campaigns; call it inside ``with brand:``."""
+    """The seven steps of one brand's campaigns; call it inside ``with brand:``.
 
-    def __init__(self, brand: Brand, settings: Mapping[str, Any]) -> None:
+    ``seen`` is the version of the campaign that the caller has before their
+    eyes: what is done to one that was changed since raises Conflict (code ``moved``).
+    """
+
+    def __init__(self, brand: Brand, settings: Mapping[str, Any], *, seen: int | None = None) -> None:
         self.brand = brand
         self.settings = settings
-        self.records = records = Records(brand)
+        self.records = records = Records(brand, seen)
         self.policy = Policy(brand, settings, records)
         self.fit = Fit(brand, records)
         self.trials = Trials(brand, settings, records)
@@ -93,15 +97,18 @@ class Steps:
 
     def status(self, code: str) -> Status:
         """Where a campaign stands, what each step has and what it lacks."""
-        plan = self.records.plan(code)
-        state = self.records.state(plan)
+        return self.standing(self.records.state(self.records.plan(code)))
+
+    def standing(self, state: State) -> Status:
+        """Like :meth:`status`, of a state that was read already."""
+        plan = state.plan
         here = position(plan.step)
         views = []
         for place, step in enumerate(ORDER):
             found = needs(step, state, self.settings)
             where = "done" if place < here else "current" if place == here else "ahead"
             views.append(StepView(step, STEPS[step], where, tuple(found.present), tuple(found.missing)))
-        return Status(code, plan.step, plan.version, tuple(views), tuple(state.signoffs.values()))
+        return Status(plan.code, plan.step, plan.version, tuple(views), tuple(state.signoffs.values()))
 
     def history(self, code: str, *, before: int | None = None, limit: int = HISTORY_PAGE) -> list[HistoryEntry]:
         """Who did what and when, newest first; ``before`` is an entry's id to page on from."""

@@ -88,6 +88,20 @@ class StepLink(BrandModel):
         table_name = "package_card_step_link"
 
 
+class StepProof(BrandModel):
+    """The file of a proof, base64 in ``data``; the proof's sign-off names it by its digest."""
+
+    id = pw.BigAutoField()
+    campaign = pw.ForeignKeyField(CardCampaign)
+    sha256 = pw.TextField()
+    content_type = pw.TextField()
+    data = pw.TextField()
+    at = InstantField()
+
+    class Meta:
+        table_name = "package_card_step_proof"
+
+
 class StepHistory(BrandModel):
     """What was done to a campaign's steps; the database refuses to change or remove a row."""
 
@@ -106,4 +120,4 @@ class StepHistory(BrandModel):
         table_name = "package_card_step_history"
 
 
-STEP_MODELS = (StepPlan, StepItem, StepSignoff, StepTrial, StepLink, StepHistory)
+STEP_MODELS = (StepPlan, StepItem, StepSignoff, StepTrial, StepLink, StepProof, StepHistory)

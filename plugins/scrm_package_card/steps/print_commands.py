@@ -12,6 +12,7 @@ from scrm_core.api import CommandSession, Invalid, json_option
 from . import views
 from .command_parts import by, of_campaign, steps_of
 from .design import ITEMS
+from .proofs import MOST_BYTES
 from .records import By
 
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -59,10 +60,14 @@ def design(
 @click.argument("file")
 @by
 @click.option("--sha256", default="", help="The file's digest.")
-def proof(session: CommandSession, brand_id: str, code: str, file: str, who: str, sha256: str) -> None:
+@click.option("--content", type=click.File("rb"), help="The file itself (PNG, JPEG, PDF), to be seen in the console.")
+def proof(
+    session: CommandSession, brand_id: str, code: str, file: str, who: str, sha256: str, content: BinaryIO | None
+) -> None:
     """Record that a proof was made, in FILE."""
+    kept = b"" if content is None else content.read(MOST_BYTES + 1)
     with session.brand(brand_id) as brand:
-        signed = steps_of(brand).proofs.make(code, file, By(who), sha256=sha256)
+        signed = steps_of(brand).proofs.make(code, file, By(who), sha256=sha256, content=kept)
     click.echo(f"{code}: proof {signed.detail['number']} of the {signed.subject} cards")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, execute
+from scrm_core.api import Conflict, Invalid, NotFound, execute, fetch_in
 
 from . import wording
 from .catalogue import ORDER, STEPS, position
@@ -119,8 +119,9 @@ class State:
 class Records:
     """The stored steps of one brand's campaigns; call it inside ``with brand:``."""
 
-    def __init__(self, brand: Brand) -> None:
+    def __init__(self, brand: Brand, seen: int | None = None) -> None:
         self.brand = brand
+        self._seen = seen
 
     # Plans -------------------------------------------------------------------
 
@@ -145,8 +146,8 @@ class Records:
     def hold(self, code: str, version: int | None = None) -> Plan:
         """Take the campaign's plan for the rest of the transaction; raises like :meth:`plan`.
 
-        ``version`` is what the caller saw; Conflict (code ``moved``) when
-        somebody wrote since.
+        ``version`` is what the caller saw (default: the ``seen`` these records
+        were made with); Conflict (code ``moved``) when somebody wrote since.
         """
         campaign = self._campaign(code)
         row = execute(
@@ -155,12 +156,15 @@ class Records:
             (self.brand.now(), campaign[0]),
         ).fetchone()
         plan = self._planned(campaign, row)
-        if version is not None and version != plan.version - 1:
+        expected = self._seen if version is None else version
+        if expected is not None and expected != plan.version - 1:
             raise Conflict(
-                f"campaign {code!r} was changed meanwhile: you saw version {version}, it has {plan.version - 1}; "
+                f"campaign {code!r} was changed meanwhile: you saw version {expected}, it has {plan.version - 1}; "
                 "look at it again",
                 code="moved",
             )
+        # What this act does next stands on what it has just done.
+        self._seen = None if self._seen is None else plan.version
         return plan
 
     def move(self, plan: Plan, step: str) -> None:
@@ -171,6 +175,15 @@ class Records:
         ).rowcount
         if not moved:
             raise Conflict(f"campaign {plan.code!r} was moved meanwhile; look at it again", code="moved")
+
+    @staticmethod
+    def steps_of(campaign_ids: Sequence[int]) -> dict[int, str]:
+        """The steps at which campaigns stand, by their ids; one without steps is left out."""
+        return dict(
+            fetch_in(
+                "SELECT campaign_id, step FROM package_card_step_plan WHERE campaign_id IN ({in})", list(campaign_ids)
+            )
+        )
 
     @staticmethod
     def _campaign(code: str) -> tuple[Any, ...]:

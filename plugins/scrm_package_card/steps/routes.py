@@ -7,6 +7,7 @@ another name and another key.
 
 from __future__ import annotations
 
+import base64
 from dataclasses import asdict
 from typing import Any
 
@@ -29,15 +30,15 @@ APPROVE = "package-card:approve"
 BASE = "/campaigns/<code>/steps"
 
 
-def _steps() -> Steps:
+def _steps(seen: int | None = None) -> Steps:
     brand = current_brand()
-    return Steps(brand, brand.plugins[NAME].settings)
+    return Steps(brand, brand.plugins[NAME].settings, seen=seen)
 
 
-def _body(schema: Schema) -> tuple[dict[str, Any], By]:
-    """The checked body without ``by``, and who acts."""
+def _body(schema: Schema) -> tuple[dict[str, Any], By, Steps]:
+    """The checked body, who acts (its ``by``), and the steps as the caller saw them (its ``version``)."""
     body = load_body(schema, flask.request.get_json())
-    return body, By(body.pop("by"), current_actor())
+    return body, By(body.pop("by"), current_actor()), _steps(body.pop("version"))
 
 
 def _status(steps: Steps, code: str) -> Any:
@@ -70,32 +71,28 @@ def history(code: str) -> Any:
 @permission(WRITE)
 def begin(code: str) -> Any:
     """Take the campaign through the steps."""
-    _, by = _body(schemas.BeginBody())
-    steps = _steps()
+    _, by, steps = _body(schemas.BeginBody())
     return flask.jsonify(views.status_view(steps.begin(code, by), steps.brand)), 201
 
 
 @permission(WRITE)
 def advance(code: str) -> Any:
     """Go on to the next step."""
-    body, by = _body(schemas.AdvanceBody())
-    steps = _steps()
+    body, by, steps = _body(schemas.AdvanceBody())
     return flask.jsonify(views.status_view(steps.advance(code, by=by, **body), steps.brand))
 
 
 @permission(WRITE)
 def back(code: str) -> Any:
     """Go back to an earlier step, for a reason."""
-    body, by = _body(schemas.BackBody())
-    steps = _steps()
+    body, by, steps = _body(schemas.BackBody())
     return flask.jsonify(views.status_view(steps.back(code, by=by, **body), steps.brand))
 
 
 @permission(WRITE)
 def goal(code: str) -> Any:
     """Set the one primary goal."""
-    body, by = _body(schemas.GoalBody())
-    steps = _steps()
+    body, by, steps = _body(schemas.GoalBody())
     steps.set_goal(code, body["primary"], by)
     return _status(steps, code)
 
@@ -103,16 +100,16 @@ def goal(code: str) -> Any:
 @permission(WRITE)
 def channels(code: str) -> Any:
     """Name the channels of the campaign."""
-    body, by = _body(schemas.ChannelsBody())
-    return flask.jsonify({"channels": list(_steps().policy.set_channels(code, body["channels"], by))})
+    body, by, steps = _body(schemas.ChannelsBody())
+    return flask.jsonify({"channels": list(steps.policy.set_channels(code, body["channels"], by))})
 
 
 @permission(WRITE)
 def hook(code: str) -> Any:
     """Settle the hook product after its margin check, or only check it (``dry_run``)."""
-    body, by = _body(schemas.HookBody())
+    body, by, steps = _body(schemas.HookBody())
     dry_run = body.pop("dry_run")
-    policy = _steps().policy
+    policy = steps.policy
     check = policy.check_hook(HookIn(**body)) if dry_run else policy.set_hook(code, HookIn(**body), by)
     return flask.jsonify(asdict(check))
 
@@ -120,16 +117,16 @@ def hook(code: str) -> Any:
 @permission(WRITE)
 def material(code: str) -> Any:
     """Settle one item of material for one channel."""
-    body, by = _body(schemas.MaterialBody())
-    body["value"] = _steps().policy.set_material(code, by=by, **body)
+    body, by, steps = _body(schemas.MaterialBody())
+    body["value"] = steps.policy.set_material(code, by=by, **body)
     return flask.jsonify(body)
 
 
 @permission(WRITE)
 def facts(code: str) -> Any:
     """Enter what people know of product and brand, for the fit report."""
-    body, by = _body(schemas.FitBody())
-    fit = _steps().fit
+    body, by, steps = _body(schemas.FitBody())
+    fit = steps.fit
     fit.set_facts(code, FitIn(**body), by)
     return flask.jsonify(body)
 
@@ -143,14 +140,14 @@ def fit_report(code: str) -> Any:
 @permission(WRITE)
 def trial(code: str) -> Any:
     """Start the A/B trial."""
-    body, by = _body(schemas.TrialBody())
+    body, by, steps = _body(schemas.TrialBody())
     arms, weights = body["arms"], body["weights"]
     if weights is not None and len(weights) != len(arms):
         raise Invalid("weights: give one weight per arm", field="weights")
     if len(set(arms)) != len(arms):
         raise Invalid("arms: each arm is named once", field="arms")
     shares = equal_weights(arms) if weights is None else dict(zip(arms, weights, strict=True))
-    started = _steps().trials.start(code, shares, by, **{name: body[name] for name in ("minimum", "base", "lift")})
+    started = steps.trials.start(code, shares, by, **{name: body[name] for name in ("minimum", "base", "lift")})
     return flask.jsonify({"trial": started.number, "arms": shares, "minimum": started.minimum}), 201
 
 
@@ -168,8 +165,8 @@ def trial_size(code: str) -> Any:
 @permission(WRITE)
 def trial_link(code: str) -> Any:
     """Make the tracked link of one arm on one channel."""
-    body, by = _body(schemas.TrialLinkBody())
-    link = _steps().trials.add_link(code, by=by, **body)
+    body, by, steps = _body(schemas.TrialLinkBody())
+    link = steps.trials.add_link(code, by=by, **body)
     return flask.jsonify({**body, "code": link.code, "path": f"/l/{link.code}"}), 201
 
 
@@ -193,73 +190,88 @@ def arm(code: str) -> Any:
 @permission(APPROVE)
 def winner(code: str) -> Any:
     """Choose the arm that is printed."""
-    body, by = _body(schemas.WinnerBody())
-    return _signed(_steps().trials.decide(code, body["arm"], by, reason=body["reason"]))
+    body, by, steps = _body(schemas.WinnerBody())
+    return _signed(steps.trials.decide(code, body["arm"], by, reason=body["reason"]))
 
 
 @permission(WRITE)
 def design(code: str) -> Any:
     """Settle items of the design."""
-    body, by = _body(schemas.DesignBody())
-    return flask.jsonify({"changed": list(_steps().design.set_items(code, body["items"], by))})
+    body, by, steps = _body(schemas.DesignBody())
+    return flask.jsonify({"changed": list(steps.design.set_items(code, body["items"], by))})
 
 
 @permission(WRITE)
 def proof(code: str) -> Any:
     """Record that a proof was made."""
-    body, by = _body(schemas.ProofBody())
-    return _signed(_steps().proofs.make(code, body["file"], by, sha256=body["sha256"]), 201)
+    body, by, steps = _body(schemas.ProofBody())
+    content = _decoded(body["content"])
+    return _signed(steps.proofs.make(code, body["file"], by, sha256=body["sha256"], content=content), 201)
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise Invalid("content: base64 of the file is expected", field="content") from None
+
+
+@permission(READ)
+def proof_file(code: str, sha256: str) -> Any:
+    """The file of a proof, by its digest."""
+    found = _steps().proofs.file(code, sha256)
+    return flask.Response(found.content, mimetype=found.content_type)
 
 
 @permission(APPROVE)
 def approval(code: str) -> Any:
     """Approve the latest proof."""
-    body, by = _body(schemas.ApprovalBody())
-    return _signed(_steps().proofs.approve(code, body["number"], by), 201)
+    body, by, steps = _body(schemas.ApprovalBody())
+    return _signed(steps.proofs.approve(code, body["number"], by), 201)
 
 
 @permission(WRITE)
 def print_order(code: str) -> Any:
     """Order the print."""
-    body, by = _body(schemas.PrintBody())
-    return _signed(_steps().proofs.order(code, body["quantity"], by, printer=body["printer"]), 201)
+    body, by, steps = _body(schemas.PrintBody())
+    return _signed(steps.proofs.order(code, body["quantity"], by, printer=body["printer"]), 201)
 
 
 @permission(WRITE)
 def departments(code: str) -> Any:
     """Name the departments of the launch."""
-    body, by = _body(schemas.DepartmentsBody())
-    return flask.jsonify({"departments": list(_steps().launches.set_departments(code, body["departments"], by))})
+    body, by, steps = _body(schemas.DepartmentsBody())
+    return flask.jsonify({"departments": list(steps.launches.set_departments(code, body["departments"], by))})
 
 
 @permission(WRITE)
 def texts(code: str) -> Any:
     """Give a department its FAQ, its SOP or both."""
-    body, by = _body(schemas.TextsBody())
-    changed = _steps().launches.set_texts(code, body["department"], by, faq=body["faq"], sop=body["sop"])
+    body, by, steps = _body(schemas.TextsBody())
+    changed = steps.launches.set_texts(code, body["department"], by, faq=body["faq"], sop=body["sop"])
     return flask.jsonify({"changed": list(changed)})
 
 
 @permission(WRITE)
 def arrival(code: str) -> Any:
     """Confirm that the cards are in the warehouse."""
-    _, by = _body(schemas.BeginBody())
-    return _signed(_steps().launches.confirm_arrival(code, by), 201)
+    _, by, steps = _body(schemas.BeginBody())
+    return _signed(steps.launches.confirm_arrival(code, by), 201)
 
 
 @permission(WRITE)
 def acknowledgement(code: str) -> Any:
     """A department says that it has read its FAQ and SOP."""
-    body, by = _body(schemas.AcknowledgementBody())
-    return _signed(_steps().launches.acknowledge(code, body["department"], by), 201)
+    body, by, steps = _body(schemas.AcknowledgementBody())
+    return _signed(steps.launches.acknowledge(code, body["department"], by), 201)
 
 
 @permission(APPROVE)
 def launch(code: str) -> Any:
     """Launch the campaign."""
-    body, by = _body(schemas.LaunchBody())
+    body, by, steps = _body(schemas.LaunchBody())
     day = None if body["day"] is None else body["day"].toordinal()
-    return _signed(_steps().launches.launch(code, by, automatic=body["automatic"], day=day), 201)
+    return _signed(steps.launches.launch(code, by, automatic=body["automatic"], day=day), 201)
 
 
 def _signed(signoff: Any, code: int = 200) -> Any:
@@ -287,6 +299,7 @@ _ROUTES = (
     ("POST", "/trial/winner", winner),
     ("PUT", "/design", design),
     ("POST", "/proof", proof),
+    ("GET", "/proof/<sha256>", proof_file),
     ("POST", "/proof/approval", approval),
     ("POST", "/print", print_order),
     ("PUT", "/departments", departments),

@@ -70,12 +70,13 @@ def _number(**kwargs: Any) -> fields.Integer:
 
 
 class _Act(Schema):
-    """Somebody does something: ``by`` names the person."""
+    """Somebody does something: ``by`` names the person, ``version`` is the one of the campaign that they saw."""
 
     class Meta:
         unknown = RAISE
 
     by = _words(required=True)
+    version = _number(load_default=None, allow_none=True)
 
 
 class BeginBody(_Act):
@@ -83,10 +84,9 @@ class BeginBody(_Act):
 
 
 class AdvanceBody(_Act):
-    """Go on to the next step; ``version`` is the one that was seen."""
+    """Go on to the next step."""
 
     to = _words(required=True)
-    version = _number(load_default=None, allow_none=True)
 
 
 class BackBody(AdvanceBody):
@@ -173,10 +173,11 @@ class DesignBody(_Act):
 
 
 class ProofBody(_Act):
-    """A proof that was made."""
+    """A proof that was made; ``content`` is its file (PNG, JPEG or PDF) in base64, to be looked at before approval."""
 
     file = _words(required=True)
     sha256 = _words(load_default="")
+    content = fields.String(load_default="")
 
 
 class ApprovalBody(_Act):

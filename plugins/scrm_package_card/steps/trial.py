@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, execute, sample_size, transactional
+from scrm_core.api import Conflict, Invalid, execute, fetch_in, sample_size, transactional
 
 from ..claims import NAME
 from . import wording
@@ -26,7 +26,7 @@ from .catalogue import WINNER
 from .counting import LEAD, count, unit_of
 from .models import StepSignoff
 from .policy import WHOLE
-from .records import By, Plan, Records, Signoff, Trial
+from .records import By, Plan, Records, Signoff, State, Trial
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -210,16 +210,21 @@ class Trials:
     def result(self, code: str) -> TrialResult:
         """The result of the trial in force, counted up to now; raises Conflict (code ``trial``) without one."""
         plan = self.records.plan(code)
-        trial = self._trial(plan)
-        self._count(plan, trial)
+        self._count(plan, self._trial(plan))
+        return self.counted(self.records.state(plan))
+
+    def counted(self, state: State) -> TrialResult:
+        """The result as it was counted last, for those who only look; raises like :meth:`result`."""
+        trial, chosen = state.trial, state.signed(WINNER)
+        if trial is None:
+            raise _no_trial(state.plan)
         cards = self.brand.experiments.result(trial.experiment, LEAD)
-        chosen = self.records.state(plan).signed(WINNER)
         return TrialResult(
             trial.number,
             cards,
             trial.minimum,
             _verdict(cards, trial.minimum),
-            tuple(_link_figures(arm, channel, link) for (arm, channel), link in trial.links.items()),
+            _link_figures(trial.links),
             chosen.detail["arm"] if chosen is not None else "",
         )
 
@@ -270,22 +275,31 @@ class Trials:
     def _trial(self, plan: Plan) -> Trial:
         trial = self.records.trial(plan.campaign_id)
         if trial is None:
-            raise Conflict(f"campaign {plan.code!r} has no trial; start one with two arms or more", code="trial")
+            raise _no_trial(plan)
         return trial
 
 
-def _link_figures(arm: str, channel: str, link: str) -> LinkFigures:
-    (visitors,) = execute(
-        "SELECT count(DISTINCT v.visitor) FROM visit v JOIN link l ON l.id = v.link_id "
-        "WHERE l.code = ? AND v.bot = 0 AND v.visitor <> ''",
-        (link,),
-    ).fetchone()
-    (leads,) = execute(
-        "SELECT count(DISTINCT t.contact_id) FROM touch t JOIN link l ON l.id = t.link_id "
-        "WHERE l.code = ? AND t.kind = 'lead'",
-        (link,),
-    ).fetchone()
-    return LinkFigures(arm, channel, link, visitors, leads)
+def _no_trial(plan: Plan) -> Conflict:
+    return Conflict(f"campaign {plan.code!r} has no trial; start one with two arms or more", code="trial")
+
+
+def _link_figures(links: Mapping[tuple[str, str], str]) -> tuple[LinkFigures, ...]:
+    codes = list(links.values())
+    visitors = fetch_in(
+        "SELECT l.code, count(DISTINCT v.visitor) FROM visit v JOIN link l ON l.id = v.link_id "
+        "WHERE l.code IN ({in}) AND v.bot = 0 AND v.visitor <> '' GROUP BY l.code",
+        codes,
+    )
+    leads = fetch_in(
+        "SELECT l.code, count(DISTINCT t.contact_id) FROM touch t JOIN link l ON l.id = t.link_id "
+        "WHERE l.code IN ({in}) AND t.kind = 'lead' GROUP BY l.code",
+        codes,
+    )
+    came, stayed = dict(visitors), dict(leads)
+    return tuple(
+        LinkFigures(arm, channel, link, int(came.get(link, 0)), int(stayed.get(link, 0)))
+        for (arm, channel), link in links.items()
+    )
 
 
 def _verdict(cards: Any, minimum: int) -> str:

@@ -14,9 +14,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, execute
+from scrm_core.api import Conflict, Invalid, NotFound, execute
 
-from ..printing import Bilingual, CardFace, CardSpec, CardText, PrintFacts, Sheet, impose, plan_qr, write_production
+from ..printing import (
+    Bilingual,
+    CardFace,
+    CardSpec,
+    CardText,
+    PrintFacts,
+    Sheet,
+    impose,
+    link_picture,
+    plan_qr,
+    write_production,
+)
 from ..printing import write_proof as write_proof_sheet
 from ..steps.design import CardDesign, design_of
 from ..steps.gate import require_approved_proof
@@ -169,6 +180,16 @@ def prove(brand: Brand, campaign: Campaign, spec: CardSpec, sheet: Sheet, out: P
     arms = tuple(spec.arm_texts) or ("",)
     by_arm = {arm: CardFace("", base + _link_of(campaign, arm), arm) for arm in arms}
     write_proof_sheet(spec, by_arm, out, sheet=sheet, facts=_facts(brand, campaign.code, "proof"))
+
+
+def link_code(brand: Brand, campaign: Campaign, link: str) -> bytes:
+    """The QR code of a link of the campaign, as SVG; raises NotFound for a link that is not its own."""
+    known = execute(
+        "SELECT 1 FROM link WHERE code = ? AND owner = ? AND campaign = ?", (link, OWNER, campaign.code)
+    ).fetchone()
+    if known is None:
+        raise NotFound(f"campaign {campaign.code!r} has no link {link[:64]!r}")
+    return link_picture(f"{brand.installation.config.base_url}/l/{link}")
 
 
 def _link_of(campaign: Campaign, arm: str) -> str:

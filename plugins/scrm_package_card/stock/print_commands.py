@@ -13,6 +13,7 @@ from scrm_core.api import CommandSession, json_option, of_brand
 
 from ..printing import Sheet
 from ..steps.machine import Steps
+from ..steps.proofs import MOST_BYTES
 from ..steps.records import By
 from . import presswork
 from .batches import KINDS
@@ -54,10 +55,14 @@ def proof(
         settled = presswork.settled_design(brand, found)
         spec = presswork.read_design(design, brand, kind=kind, settled=settled)
         presswork.prove(brand, found, spec, Sheet.named(sheet), out)
-        digest = hashlib.sha256(out.read_bytes()).hexdigest()
+        content = out.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
         record: dict[str, object] = {"file": str(out), "sha256": digest}
         if record_by:
-            signed = Steps(brand, cards.settings).proofs.make(campaign, out.name, By(record_by), sha256=digest)
+            # What is small enough can be looked at in the console by whoever approves it.
+            kept = content if len(content) <= MOST_BYTES else b""
+            proofs = Steps(brand, cards.settings).proofs
+            signed = proofs.make(campaign, out.name, By(record_by), sha256=digest, content=kept)
             record["proof"] = signed.detail["number"]
     session.show_record(record, as_json=as_json)
 
@@ -106,7 +111,20 @@ def print_cards(
     session.show_record(record, as_json=as_json)
 
 
-COMMANDS = (proof, print_cards)
+@click.command("qr")
+@of_brand
+@click.argument("campaign", metavar="CAMPAIGN")
+@click.argument("link")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="SVG file.")
+def qr(session: CommandSession, brand_id: str, campaign: str, link: str, out: Path) -> None:
+    """Write the QR code of a campaign's LINK (its code), for whoever draws the card themselves."""
+    with session.brand(brand_id) as brand:
+        picture = presswork.link_code(brand, cards_of_brand(brand).campaign(campaign), link)
+    out.write_bytes(picture)
+    click.echo(f"{out} written")
+
+
+COMMANDS = (proof, print_cards, qr)
 
 
 def add_commands(group: click.Group) -> None:

@@ -18,6 +18,7 @@ from .batches import BatchIn
 from .cards import cards_of
 from .erp import COLUMNS, goods
 from .forecast import suggest
+from .presswork import link_code
 from .views import batch_view, suggestion_view
 
 if TYPE_CHECKING:
@@ -138,6 +139,13 @@ def suggestion(code: str) -> Any:
 
 
 @permission(READ)
+def link_qr(code: str, link: str) -> Any:
+    """The QR code of a campaign's link as SVG."""
+    cards = cards_here()
+    return flask.Response(link_code(cards.brand, cards.campaign(code), link), mimetype="image/svg+xml")
+
+
+@permission(READ)
 def misses(code: str) -> Any:
     """Orders of a campaign for which no card was left."""
     stock = cards_here().stock
@@ -170,6 +178,7 @@ _ROUTES = (
     ("GET", "/batches/<code>/cards", unique_cards),
     ("GET", "/goods", virtual_goods),
     ("GET", "/campaigns/<code>/suggestion", suggestion),
+    ("GET", "/campaigns/<code>/links/<link>/qr", link_qr),
     ("GET", "/campaigns/<code>/misses", misses),
     ("GET", "/campaigns/<code>/spends", spends),
     ("POST", "/campaigns/<code>/spends", spend),
