@@ -168,7 +168,7 @@ class CardConsole:
         act = query.form["act"]
         ACTS[act](self, query)
         moved = act in ("begin", "advance", "back")
-        step = {} if moved else {"step": query.args.get("step", "")}
+        step = {} if moved or "step" not in query.args else {"step": query.args["step"]}
         return ConsoleDone(args={"id": query.args.get("id", ""), "done": act, **step})
 
     # What each step shows ------------------------------------------------------

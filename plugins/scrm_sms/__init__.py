@@ -29,6 +29,7 @@ from scrm_core.api import (
     hookimpl,
 )
 
+from .console import CARDS, PAGES, SmsConsole
 from .gateways.callbacks import add_pages as add_callback_pages
 from .gateways.declared import SENDERS, make_aliyun, make_console, make_kannel, make_tencent, make_twilio
 from .gateways.reconciling import reconcile
@@ -36,10 +37,9 @@ from .packs import people
 from .packs.models import PACK_MODELS
 from .plans.guard import Guard
 from .plans.models import PLAN_MODELS
-from .plans.service import Plans
 from .results.models import RESULT_MODELS
 from .results.pages import add_pages as add_landing_pages
-from .results.service import METRICS, REPORTS, Results
+from .results.service import METRICS, REPORTS
 from .routes import blueprint
 from .schemas import NAME, Settings
 
@@ -48,7 +48,7 @@ add_callback_pages(pages_blueprint)
 add_landing_pages(pages_blueprint)
 
 
-class Sms(Plugin):
+class Sms(SmsConsole, Plugin):
     """A plan is made step by step, tested, approved, sent in the recipients' hours, and counted."""
 
     name = NAME
@@ -71,18 +71,10 @@ class Sms(Plugin):
     commands = "scrm_sms.commands:group"
     senders = SENDERS
     jobs = (Job("control", 60, "control"), Job("reconcile", 60, "reconcile"), Job("settle", 300, "settle"))
+    console_pages = PAGES
+    console_cards = CARDS
     reports = REPORTS
     metrics = METRICS
-
-    @cached_property
-    def plans(self) -> Plans:
-        """The plans of this brand."""
-        return Plans(self.brand, self.settings)
-
-    @cached_property
-    def results(self) -> Results:
-        """What the plans of this brand brought."""
-        return Results(self.brand, self.settings)
 
     @cached_property
     def guard(self) -> Guard:

@@ -20,6 +20,20 @@ for (const form of document.querySelectorAll("[data-live]")) {
   });
 }
 
+// [data-ask]: what is typed into this field is asked for at once, as the end of that address; the answer stands in data-into.
+for (const field of document.querySelectorAll("[data-ask]")) {
+  const target = document.getElementById(field.dataset.into);
+  let waiting, asked = 0;
+  field.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(async () => {
+      const mine = ++asked;
+      const answer = await fetch(field.dataset.ask + encodeURIComponent(field.value), { headers: { Accept: "text/html" } }).catch(() => null);
+      if (mine === asked && answer && answer.ok && !answer.redirected) target.innerHTML = await answer.text();
+    }, 400);
+  });
+}
+
 // [data-poll]: a part of the page that is not over yet is asked for again every two seconds, while somebody looks.
 for (const part of document.querySelectorAll("[data-poll]")) {
   const again = async () => {

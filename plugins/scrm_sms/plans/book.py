@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import Conflict, NotFound, RunView, transactional
 
 from .steps import ENDED, RUNNING, Pack, content_of, dependents, missing, next_step, to_data
-from .store import Done, PlanRow, drop_steps, move, note, plan_row, put_step, steps_of
+from .store import Done, PlanRow, drop_steps, expect_seen, move, note, plan_row, put_step, steps_of
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -29,11 +29,16 @@ class PlanView:
 
 
 class Book:
-    """The plans of one brand as steps move them; use it inside ``with brand:``."""
+    """The plans of one brand as steps move them; use it inside ``with brand:``.
 
-    def __init__(self, brand: Brand, settings: Mapping[str, Any]) -> None:
+    ``seen`` is the version of the plan that the caller has before their eyes:
+    a step of one that was changed since raises Conflict (``plan_changed``).
+    """
+
+    def __init__(self, brand: Brand, settings: Mapping[str, Any], seen: int | None = None) -> None:
         self.brand = brand
         self.settings = settings
+        self.seen = seen
 
     def view(self, code: str, *, count: bool = True) -> PlanView:
         """The plan with this code, its messages counted unless ``count`` is False; raises NotFound."""
@@ -60,6 +65,7 @@ class Book:
     def open_step(self, code: str, step: str) -> tuple[PlanRow, dict[str, Done]]:
         """The plan, when this step may be done now; raises Conflict naming every step that is missing."""
         plan = plan_row(code)
+        expect_seen(plan, self.seen)
         if plan.state in ENDED:
             raise Conflict(f"plan {code!r} is {plan.state}; make a new one", code="plan_state")
         if plan.state == RUNNING:
@@ -120,6 +126,7 @@ class Book:
         can only be canceled. Raises Conflict.
         """
         plan = plan_row(code)
+        expect_seen(plan, self.seen)
         done = steps_of(plan)
         if plan.state in ENDED:
             raise Conflict(f"plan {code!r} is {plan.state}; make a new one", code="plan_state")

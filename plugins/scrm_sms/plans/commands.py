@@ -13,7 +13,7 @@ from scrm_core.api import Brand, CommandSession, Invalid, json_option, load_body
 
 from ..schemas import NAME
 from .book import PlanView
-from .schemas import CopyBody, arms_of, dry_run_record, entry_record, plan_record, summary
+from .schemas import CopyBody, arms_of, dry_run_record, entry_record, plan_record, summary, test_record
 from .service import Plans
 from .steps import HOOKS, STEPS, Arm, Policy
 
@@ -135,6 +135,18 @@ def dry_run(session: CommandSession, brand_id: str, code: str, sample: int, as_j
     session.show_record(record)
     headings = ["number", "arm", "parts", "body"]
     session.show(headings, [[each[heading] for heading in headings] for each in samples])
+
+
+@plan.command("tests")
+@of_brand
+@CODE
+@json_option
+def tests(session: CommandSession, brand_id: str, code: str, as_json: bool) -> None:
+    """The interception tests 拦截测试 of a plan, newest first."""
+    with session.brand(brand_id) as brand:
+        records = [test_record(brand, each) for each in _plans(brand).interception.tests(code)]
+    headings = ["number", "arm", "state", "delivered", "seeds", "actor", "at"]
+    session.show(headings, [[record[heading] for heading in headings] for record in records], as_json=as_json)
 
 
 @plan.command("goal")

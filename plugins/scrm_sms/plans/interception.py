@@ -8,8 +8,9 @@ of copy or path makes it void.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from scrm_core.api import Invalid, MessageStatus, execute, transactional
+from scrm_core.api import Invalid, MessageStatus, execute, fetch_in, transactional
 
 from ..copywriting.segments import size_of
 from ..copywriting.template import LINK, Renderer
@@ -19,6 +20,19 @@ from .store import Done, PlanRow, clean_actor, move, note, plan_row, steps_of
 from .wording import renderers
 
 GRACE_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class SeedTest:
+    """A text that was sent to the seed numbers; ``state`` as in :class:`.models.PlanTest`, ``at`` an instant."""
+
+    number: int
+    arm: str
+    state: str
+    seeds: int
+    actor: str
+    at: int
+    delivered: int
 
 
 class Interception:
@@ -110,6 +124,21 @@ class Interception:
                 self.brand.now(),
             ),
         )
+
+    def tests(self, code: str) -> list[SeedTest]:
+        """The tests of the plan's copy so far, newest first, those of the last hundred."""
+        rows = execute(
+            "SELECT t.number, t.arm, t.state, t.seeds, t.actor, t.at, t.run_id FROM sms_plan_test t "
+            "WHERE t.plan_id = ? ORDER BY t.number DESC LIMIT 100",
+            (plan_row(code).id,),
+        ).fetchall()
+        arrived = dict(
+            fetch_in(
+                "SELECT run_id, count(*) FROM message WHERE state = 'delivered' AND run_id IN ({in}) GROUP BY run_id",
+                [row[-1] for row in rows],
+            )
+        )
+        return [SeedTest(*row[:-1], arrived.get(row[-1], 0)) for row in rows]
 
     def on_status(self, event: MessageStatus) -> None:
         """A receipt of a test message came: look whether its test has its answer."""

@@ -29,6 +29,7 @@ from .schemas import (
     plan_record,
     policy_of,
     summary,
+    test_record,
 )
 from .service import Plans
 
@@ -42,6 +43,7 @@ def add_routes(blueprint: flask.Blueprint) -> None:
     blueprint.get("/plans/<code>")(show_plan)
     blueprint.get("/plans/<code>/history")(plan_history)
     blueprint.get("/plans/<code>/dry-run")(plan_dry_run)
+    blueprint.get("/plans/<code>/tests")(plan_tests)
     for word, view in (
         ("goal", set_goal),
         ("audience", set_audience),
@@ -61,9 +63,9 @@ def add_routes(blueprint: flask.Blueprint) -> None:
         blueprint.post(f"/plans/<code>/{word}")(view)
 
 
-def _plans() -> Plans:
+def _plans(seen: int | None = None) -> Plans:
     brand = current_brand()
-    return Plans(brand, brand.plugins[NAME].settings)
+    return Plans(brand, brand.plugins[NAME].settings, seen=seen)
 
 
 def _body(schema: Schema) -> dict[str, Any]:
@@ -71,10 +73,15 @@ def _body(schema: Schema) -> dict[str, Any]:
     return load_body(schema, flask.request.get_json() if flask.request.get_data() else {})
 
 
-def _nothing_but_actor() -> str:
-    """Who acts, for acts that take nothing else: a body, when there is one, is an empty object."""
-    _body(NoBody())
-    return current_actor()
+def _step(schema: Schema) -> tuple[dict[str, Any], Plans]:
+    """The checked body of a step, and the plans as the caller saw them (its ``version``)."""
+    body = _body(schema)
+    return body, _plans(body.pop("version"))
+
+
+def _nothing_but_version() -> Plans:
+    """The plans as the caller saw them, for acts that take nothing else."""
+    return _step(NoBody())[1]
 
 
 def _answer(view: PlanView, status: int = 200) -> Any:
@@ -109,6 +116,13 @@ def plan_history(code: str) -> Any:
 
 
 @permission(READ)
+def plan_tests(code: str) -> Any:
+    """The interception tests of a plan, newest first: which text reached how many seed numbers."""
+    plans = _plans()
+    return flask.jsonify({"tests": [test_record(plans.brand, each) for each in plans.interception.tests(code)]})
+
+
+@permission(READ)
 def plan_dry_run(code: str) -> Any:
     """Who would get what, why not, and at what cost; writes nothing."""
     text = flask.request.args.get("sample", "5")
@@ -120,66 +134,69 @@ def plan_dry_run(code: str) -> Any:
 @permission(WRITE)
 def set_goal(code: str) -> Any:
     """Step 1, goal 目的."""
-    body = _body(GoalBody())
-    return _answer(_plans().set_goal(code, actor=current_actor(), **body))
+    body, plans = _step(GoalBody())
+    return _answer(plans.set_goal(code, actor=current_actor(), **body))
 
 
 @permission(WRITE)
 def set_audience(code: str) -> Any:
     """Step 2, audience 人群."""
-    return _answer(_plans().set_audience(code, actor=current_actor(), **_body(AudienceBody())))
+    body, plans = _step(AudienceBody())
+    return _answer(plans.set_audience(code, actor=current_actor(), **body))
 
 
 @permission(WRITE)
 def set_policy(code: str) -> Any:
     """Step 3, policy 政策."""
-    body = _body(PolicyBody())
-    return _answer(_plans().set_policy(code, policy_of(body), actor=current_actor()))
+    body, plans = _step(PolicyBody())
+    return _answer(plans.set_policy(code, policy_of(body), actor=current_actor()))
 
 
 @permission(WRITE)
 def build_pack(code: str) -> Any:
     """Step 4, number pack 号码包: queue the audience."""
-    return _answer(_plans().packing.build(code, actor=current_actor(), at_once=True, **_body(PackBody())))
+    body, plans = _step(PackBody())
+    return _answer(plans.packing.build(code, actor=current_actor(), at_once=True, **body))
 
 
 @permission(WRITE)
 def set_path(code: str) -> Any:
     """Step 5, path 路径."""
-    return _answer(_plans().paths.set_path(code, actor=current_actor(), **_body(PathBody())))
+    body, plans = _step(PathBody())
+    return _answer(plans.paths.set_path(code, actor=current_actor(), **body))
 
 
 @permission(WRITE)
 def set_copy(code: str) -> Any:
     """Step 6, copy 文案."""
-    body = _body(CopyBody())
-    return _answer(_plans().wordings.set_copy(code, arms_of(body), actor=current_actor(), signature=body["signature"]))
+    body, plans = _step(CopyBody())
+    return _answer(plans.wordings.set_copy(code, arms_of(body), actor=current_actor(), signature=body["signature"]))
 
 
 @permission(SEND)
 def start_test(code: str) -> Any:
     """Step 7, interception test 拦截测试: send the copy to the seed numbers."""
-    return _answer(_plans().interception.start(code, actor=_nothing_but_actor()))
+    return _answer(_nothing_but_version().interception.start(code, actor=current_actor()))
 
 
 @permission(APPROVE)
 def approve(code: str) -> Any:
     """Step 8, approval 审批."""
-    return _answer(_plans().launching.approve(code, actor=_nothing_but_actor()))
+    return _answer(_nothing_but_version().launching.approve(code, actor=current_actor()))
 
 
 @permission(SEND)
 def schedule(code: str) -> Any:
     """Step 9, schedule 定时."""
-    body = _body(ScheduleBody())
-    return _answer(_plans().launching.schedule(code, body["at"], actor=current_actor()))
+    body, plans = _step(ScheduleBody())
+    return _answer(plans.launching.schedule(code, body["at"], actor=current_actor()))
 
 
 @permission(WRITE)
 def go_back(code: str) -> Any:
     """Go back to a step that is done."""
-    body = _body(BackBody())
-    return _answer(_plans().back(code, body["step"], actor=current_actor(), reason=body["reason"]))
+    body, plans = _step(BackBody())
+    return _answer(plans.back(code, body["step"], actor=current_actor(), reason=body["reason"]))
 
 
 @permission(WRITE)
@@ -191,13 +208,13 @@ def pause(code: str) -> Any:
 @permission(SEND)
 def resume(code: str) -> Any:
     """Go on after a pause."""
-    return _answer(_plans().control.resume(code, actor=_nothing_but_actor()))
+    return _answer(_nothing_but_version().control.resume(code, actor=current_actor()))
 
 
 @permission(SEND)
 def release(code: str) -> Any:
     """Let everything go, whatever the canary said."""
-    return _answer(_plans().control.release(code, actor=_nothing_but_actor()))
+    return _answer(_nothing_but_version().control.release(code, actor=current_actor()))
 
 
 @permission(WRITE)

@@ -11,6 +11,7 @@ from scrm_core.api import iso
 
 from .book import PlanView
 from .dryrun import DryRun
+from .interception import SeedTest
 from .steps import STEPS, Arm, Policy
 from .store import Entry
 
@@ -38,7 +39,13 @@ class _Strict(Schema):
         unknown = RAISE
 
 
-class NoBody(_Strict):
+class _Step(_Strict):
+    """What changes a plan; ``version`` is the one that the caller saw, and another one is refused."""
+
+    version = _count(load_default=None, allow_none=True)
+
+
+class NoBody(_Step):
     """An act that needs nothing said."""
 
 
@@ -55,7 +62,7 @@ class PlanBody(_Strict):
     name = _text(200, load_default="")
 
 
-class GoalBody(_Strict):
+class GoalBody(_Step):
     """What for, which kind of message, through which sender."""
 
     goal = _text(40, required=True)
@@ -63,14 +70,14 @@ class GoalBody(_Strict):
     sender = _text(100, load_default="")
 
 
-class AudienceBody(_Strict):
+class AudienceBody(_Step):
     """A segment's expression, or a number pack's code."""
 
     segment = fields.String(load_default="", validate=validate.Length(max=4_000))
     pack = _text(40, load_default="")
 
 
-class PolicyBody(_Strict):
+class PolicyBody(_Step):
     """The offer with its arithmetic; money in minor units."""
 
     offer = _text(500, required=True)
@@ -83,13 +90,13 @@ class PolicyBody(_Strict):
     materials = fields.List(_text(60), load_default=list, validate=validate.Length(max=50))
 
 
-class PackBody(_Strict):
+class PackBody(_Step):
     """Queue the audience; ``holdout`` in hundredths of a percent."""
 
     holdout = _count(load_default=0)
 
 
-class PathBody(_Strict):
+class PathBody(_Step):
     """The channel of the links and, instead of the landing page, another target."""
 
     channel = _text(200, load_default="")
@@ -106,20 +113,20 @@ class ArmBody(_Strict):
     template = _text(100, load_default="")
 
 
-class CopyBody(_Strict):
+class CopyBody(_Step):
     """The texts of a plan; ``signature`` without brackets."""
 
     signature = _text(30, load_default="")
     arms = fields.List(fields.Nested(ArmBody), required=True, validate=validate.Length(1, 10))
 
 
-class ScheduleBody(_Strict):
+class ScheduleBody(_Step):
     """When to start: a time of the brand's wall clock, one with offset, or ``now``."""
 
     at = _text(60, required=True)
 
 
-class BackBody(_Strict):
+class BackBody(_Step):
     """Which step to go back to, and why."""
 
     step = fields.String(required=True, validate=validate.OneOf(STEPS))
@@ -144,6 +151,7 @@ def plan_record(brand: Brand, view: PlanView) -> dict[str, Any]:
         "name": plan.name,
         "state": plan.state,
         "phase": plan.phase,
+        "version": plan.version,
         "author": plan.author,
         "created_at": iso(plan.created_at, brand.zone),
         "start_at": iso(plan.start_at, brand.zone),
@@ -180,6 +188,11 @@ def summary(brand: Brand, view: PlanView) -> dict[str, Any]:
 def entry_record(brand: Brand, entry: Entry) -> dict[str, Any]:
     """A line of a history as JSON."""
     return {"at": iso(entry.at, brand.zone), "actor": entry.actor, "action": entry.action, "detail": entry.detail}
+
+
+def test_record(brand: Brand, test: SeedTest) -> dict[str, Any]:
+    """An interception test as JSON."""
+    return {**dataclasses.asdict(test), "at": iso(test.at, brand.zone)}
 
 
 def dry_run_record(run: DryRun) -> dict[str, Any]:

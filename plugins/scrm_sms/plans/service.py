@@ -9,9 +9,10 @@ plan is sent is in ``control``, ``rendering`` and ``receipts``.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, transactional
+from scrm_core.api import Conflict, Invalid, fetch_in, transactional
 
 from ..copywriting.template import KINDS
 from .book import CHANNEL, Book, PlanView
@@ -19,13 +20,14 @@ from .control import Control
 from .dryrun import DryRun, dry_run
 from .interception import Interception
 from .launching import Launching
+from .models import PlanStep
 from .packing import Packing
 from .paths import Paths
 from .policy import check_policy
 from .receipts import Receipts
 from .rendering import Writer
 from .steps import GOALS, Audience, Goal, Policy, content_of
-from .store import CODE, Entry, clean_actor, history_of, insert_plan, note, plan_row, plan_rows
+from .store import CODE, Entry, PlanRow, clean_actor, history_of, insert_plan, note, plan_page, plan_row, plan_rows
 from .wording import Wordings
 
 if TYPE_CHECKING:
@@ -34,13 +36,26 @@ if TYPE_CHECKING:
 NAME_CHARS = 200
 
 
-class Plans:
-    """A brand's SMS plans; use it inside ``with brand:``. Every method that changes a plan names who acts."""
+@dataclass(frozen=True, slots=True)
+class PlanLine:
+    """A plan in a list: its row, how many messages it has queued, the state of its run ("" before there is one)."""
 
-    def __init__(self, brand: Brand, settings: Mapping[str, Any]) -> None:
+    row: PlanRow
+    queued: int
+    run_state: str
+
+
+class Plans:
+    """A brand's SMS plans; use it inside ``with brand:``. Every method that changes a plan names who acts.
+
+    With ``seen`` a step of a plan that was changed since that version is
+    refused (see :class:`.book.Book`); pausing and canceling never are.
+    """
+
+    def __init__(self, brand: Brand, settings: Mapping[str, Any], *, seen: int | None = None) -> None:
         self.brand = brand
         self.settings = settings
-        self.book = Book(brand, settings)
+        self.book = Book(brand, settings, seen)
         self.packing = Packing(self.book)
         self.paths = Paths(self.book)
         self.wordings = Wordings(self.book)
@@ -73,6 +88,24 @@ class Plans:
     def all(self) -> list[PlanView]:
         """Every plan, oldest first, without counting the messages of their runs."""
         return [self.book.view(plan.code, count=False) for plan in plan_rows()]
+
+    def page(self, *, before: int | None = None, limit: int = 20) -> list[PlanLine]:
+        """Plans with ids below ``before``, newest first, at most ``limit``, in one line each."""
+        plans = plan_page(before, limit)
+        ids = [plan.id for plan in plans]
+        packs = dict(
+            fetch_in("SELECT plan_id, data FROM sms_plan_step WHERE step = 'pack' AND plan_id IN ({in})", ids)
+        )
+        runs = dict(
+            fetch_in(
+                "SELECT p.id, r.state FROM sms_plan p JOIN outreach_run r ON r.id = p.run_id WHERE p.id IN ({in})", ids
+            )
+        )
+        return [
+            PlanLine(plan, int(PlanStep.data.python_value(packs[plan.id])["queued"]) if plan.id in packs else 0,
+                     runs.get(plan.id, ""))
+            for plan in plans
+        ]  # fmt: skip
 
     def history(self, code: str) -> list[Entry]:
         """Who did what to a plan and what was decided by which numbers, oldest first."""

@@ -94,6 +94,12 @@ def plan_rows(state: str | None = None) -> list[PlanRow]:
     return [PlanRow(*row) for row in execute(f"{_PLAN}{where}ORDER BY id", params).fetchall()]
 
 
+def plan_page(before: int | None, limit: int) -> list[PlanRow]:
+    """Plans with ids below ``before``, newest first, at most ``limit``."""
+    rows = execute(_PLAN + "WHERE id < ? ORDER BY id DESC LIMIT ?", (before or 2**62, limit)).fetchall()
+    return [PlanRow(*row) for row in rows]
+
+
 def steps_of(plan: PlanRow) -> dict[str, Done]:
     """The steps of a plan that are done, by name."""
     rows = execute("SELECT step, data, actor, at FROM sms_plan_step WHERE plan_id = ?", (plan.id,)).fetchall()
@@ -125,6 +131,16 @@ def move(plan: PlanRow, now: int, **changes: Any) -> None:
     if not moved.rowcount:
         raise Conflict(
             f"somebody else changed plan {plan.code!r} at this moment; look at it again", code="plan_changed"
+        )
+
+
+def expect_seen(plan: PlanRow, seen: int | None) -> None:
+    """Raise Conflict (``plan_changed``) when the plan was changed since the version that somebody saw."""
+    if seen is not None and seen != plan.version:
+        raise Conflict(
+            f"somebody else changed plan {plan.code!r} meanwhile: you saw version {seen}, it has {plan.version}; "
+            "look at it again",
+            code="plan_changed",
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scrm_core.api import Invalid, transactional
@@ -16,7 +16,7 @@ from ..copywriting.rules import copy_rules
 from ..copywriting.template import LINK, Copy, Renderer, Variable
 from .book import OWNER, Book, PlanView
 from .steps import Arm, Goal, Pack, Path, Wording, content_of
-from .store import clean_actor
+from .store import clean_actor, plan_row, steps_of
 
 WHOLE = 10_000
 MOST_ARMS = 10
@@ -31,6 +31,17 @@ def renderers(kind: str, wording: Wording, settings: Mapping[str, Any]) -> dict[
     """What writes each text of a copy, by arm."""
     rules, variables = copy_rules(settings), variables_of(settings)
     return {arm.name: Renderer(Copy(kind, wording.signature, arm.body), variables, rules) for arm in wording.arms}
+
+
+@dataclass(frozen=True, slots=True)
+class TextPreview:
+    """A text at its longest: units, parts, and what one message costs in thousandths of a minor unit."""
+
+    characters: int
+    parts: int
+    milli: int
+    problems: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 class Wordings:
@@ -68,6 +79,22 @@ class Wordings:
             warnings,
         )  # fmt: skip
         return self.book.take(plan, done, "copy", wording, clean_actor(actor))
+
+    def preview(self, code: str, arm: Arm, *, signature: str = "") -> TextPreview:
+        """What one text would be at its longest, and all that is wrong with it; nothing is stored."""
+        done = steps_of(plan_row(code))
+        goal: Goal | None = content_of(done, Goal) if "goal" in done else None
+        rules, variables = copy_rules(self.settings), variables_of(self.settings)
+        copy = Copy(goal.kind if goal else "marketing", signature or self.settings["signature"], arm.body)
+        check = check_copy(copy, variables, rules)
+        size = check.longest
+        return TextPreview(
+            characters=0 if size is None else size.units,
+            parts=0 if size is None else size.parts,
+            milli=0 if size is None else estimate({size.parts: 1}, self.settings["price_milli"]).milli,
+            problems=tuple(f"{found.text}; {found.fix}" for found in check.problems),
+            warnings=tuple(f"{found.text}; {found.fix}" for found in check.warnings),
+        )
 
     def _checked(
         self, kind: str, signature: str, arms: Sequence[Arm], path: Path

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, iso, safe_target, transactional
 
 from ..plans.steps import ENDED, Path
-from ..plans.store import PlanRow, clean_actor, note, plan_row, steps_of
+from ..plans.store import PlanRow, clean_actor, expect_seen, move, note, plan_row, steps_of
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -157,13 +157,15 @@ def set_landing(
     text: str = "",
     welcome: str = "",
     button: str = "",
+    seen: int | None = None,
 ) -> LandingPage:
     """Write a plan's page; writing it again replaces what it says and keeps its address.
 
     ``target`` is the http(s) address that the button leads to (a WeCom
     acquisition link 获客链接, a mini program's URL), with ``{state}`` where the
     code of the visitor's link belongs. Raises Invalid naming the field, and
-    Conflict when the plan's path is set already or the plan has ended.
+    Conflict when the plan's path is set already, the plan has ended, or it was
+    changed since its version ``seen`` (``plan_changed``).
     """
     actor = clean_actor(actor)
     values = {
@@ -181,6 +183,7 @@ def set_landing(
     if starts_at >= ends_at:
         raise Invalid("the activity ends after it begins", field="ends_at")
     plan = plan_row(plan_code)
+    expect_seen(plan, seen)
     _must_be_open(plan)
     now = brand.now()
     before = _of_plan(plan)
@@ -198,6 +201,7 @@ def set_landing(
     execute(
         f"UPDATE sms_landing SET {assignments}, updated_at = ? WHERE plan_id = ?", (*values.values(), now, plan.id)
     )
+    move(plan, now)
     note(plan, actor, "landing", values, now)
     after = _of_plan(plan)
     assert after is not None

@@ -97,6 +97,7 @@ def write_landing(code: str) -> Any:
     for name in ("starts_at", "ends_at"):
         body[name] = instant_of(body[name], name, brand.zone)
     body["actor"] = _actor(body)
+    body["seen"] = body.pop("version")
     return flask.jsonify(landing_record(brand, landing.set_landing(brand, code, **body)))
 
 

@@ -59,6 +59,7 @@ class LandingBody(_Strict):
     """A landing page; times without offset are the brand's wall clock."""
 
     actor = _text(100, load_default="")
+    version = fields.Integer(strict=True, load_default=None, allow_none=True, validate=validate.Range(0, 2**53))
     title = _text(200, required=True)
     target = _text(2_000, required=True)
     starts_at = _text(40, required=True)
