@@ -29,6 +29,7 @@ from scrm_core.api import (
 
 from .carts.watch import counter_report
 from .claims.issuing import REWARD_KINDS
+from .console import Pages
 from .models import MODELS, NAME
 from .pages import pages
 from .report import coupon_metrics, coupon_report
@@ -37,7 +38,7 @@ from .schemas import Settings
 from .service import Coupons
 
 
-class CouponThreshold(Plugin):
+class CouponThreshold(Pages, Plugin):
     """Coupons claimed by task, quoted in carts, redeemed online and in shops, with every limit held by the database."""
 
     name = NAME

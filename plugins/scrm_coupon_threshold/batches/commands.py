@@ -16,6 +16,7 @@ from ..report import expiring as expiring_rows
 from ..service import coupons_of
 from .pool import COLUMN
 from .service import Batch
+from .standing import standing
 from .views import batch_view
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -82,6 +83,16 @@ def show(session: CommandSession, brand_id: str, code: str, as_json: bool) -> No
     """A batch: its definition, state, stock and budget."""
     with session.brand(brand_id) as brand:
         view = batch_view(coupons_of(brand).batches.get(code), brand.zone)
+    session.show_record(view, as_json=as_json)
+
+
+@click.command("standing")
+@_of_batch
+@json_option
+def show_standing(session: CommandSession, brand_id: str, code: str, as_json: bool) -> None:
+    """A batch's coupons by state, what they gave, and what those that are out may still cost."""
+    with session.brand(brand_id) as brand:
+        view = standing(coupons_of(brand).batches.get(code))
     session.show_record(view, as_json=as_json)
 
 
@@ -213,7 +224,7 @@ def _shown(value: Any) -> Any:
 def add_commands(group: click.Group) -> None:
     """Put the commands of batches on the plugin's group."""
     for command in (
-        create, change, list_batches, show, open_batch, pause, close, stock, draw, codes, printed, report, gates,
-        expiring,
+        create, change, list_batches, show, show_standing, open_batch, pause, close, stock, draw, codes, printed,
+        report, gates, expiring,
     ):  # fmt: skip
         group.add_command(command)

@@ -16,6 +16,7 @@ from ..requests import PAGE, READ, WRITE, coupons_here, number_asked, page
 from ..schemas import Strict, text, whole
 from .pool import MOST_CODES, PoolOutcome
 from .service import Batch
+from .standing import standing
 from .views import batch_view
 
 STATES = {"open": "open", "paused": "pause", "closed": "close"}
@@ -71,6 +72,12 @@ def create_batch() -> Any:
 def batch(code: str) -> Any:
     """One batch: its definition, state, stock and budget."""
     return flask.jsonify(_view(coupons_here().batches.get(code)))
+
+
+@permission(READ)
+def batch_standing(code: str) -> Any:
+    """Its coupons by state, what they gave, and what those that are out may still cost."""
+    return flask.jsonify(standing(coupons_here().batches.get(code)))
 
 
 @permission(WRITE)
@@ -171,6 +178,7 @@ def add_routes(blueprint: flask.Blueprint) -> None:
     blueprint.get("/batches")(batches)
     blueprint.post("/batches")(create_batch)
     blueprint.get("/batches/<code>")(batch)
+    blueprint.get("/batches/<code>/standing")(batch_standing)
     blueprint.post("/batches/<code>/changes")(change_batch)
     blueprint.post("/batches/<code>/state")(move_batch)
     blueprint.post("/batches/<code>/stock")(raise_stock)

@@ -276,6 +276,12 @@ class Batches:
         rows = execute(f"{_SELECT} WHERE id > ?{where} ORDER BY id LIMIT ?", (after, *values, limit)).fetchall()
         return [batch_of(row) for row in rows]
 
+    def latest(self, *, before: int = 0, limit: int = 50) -> list[Batch]:
+        """Batches, newest first; ``before`` is the last id of the page before."""
+        where, values = ("WHERE id < ? ", (before,)) if before else ("", ())
+        rows = execute(f"{_SELECT} {where}ORDER BY id DESC LIMIT ?", (*values, limit)).fetchall()
+        return [batch_of(row) for row in rows]
+
     def _written(self, definition: Definition) -> dict[str, Any]:
         """The definition as its view would show it: what two definitions are compared by."""
         columns = {

@@ -83,6 +83,19 @@ def coupons(session: CommandSession, brand_id: str, contact: str, as_json: bool)
     session.show(headings, [[view[name] for name in headings] for view in views], as_json=as_json)
 
 
+@click.command("coupon")
+@of_brand
+@click.argument("code", metavar="CODE")
+@json_option
+def coupon(session: CommandSession, brand_id: str, code: str, as_json: bool) -> None:
+    """The coupon with a code 查券, as it is printed or typed."""
+    with session.brand(brand_id) as brand:
+        claims = coupons_of(brand).claims
+        found = claims.by_code(code)
+        view = coupon_view(found, brand.zone, contact=claims.owner_uid(found))
+    session.show_record(view, as_json=as_json)
+
+
 @click.command("progress")
 @of_brand
 @click.argument("batch", metavar="BATCH")
@@ -126,5 +139,5 @@ def expire(session: CommandSession, brand_id: str, as_json: bool) -> None:
 
 def add_commands(group: click.Group) -> None:
     """Put the commands of coupons on the plugin's group."""
-    for command in (claim, enter, give, coupons, progress, void, expire):
+    for command in (claim, enter, give, coupons, coupon, progress, void, expire):
         group.add_command(command)

@@ -101,10 +101,12 @@ def give() -> Any:
 
 @permission(READ)
 def coupons() -> Any:
-    """Coupons, oldest first, of one ``contact`` or one ``batch``."""
-    contact, batch = flask.request.args.get("contact"), flask.request.args.get("batch")
-    if (contact is None) == (batch is None):
-        raise Invalid("name either a contact or a batch", field="contact")
+    """Coupons, oldest first, of one ``contact`` or one ``batch``; or the one with this ``code``."""
+    contact, batch, code = (flask.request.args.get(name) for name in ("contact", "batch", "code"))
+    if code is not None and contact is None and batch is None:
+        return flask.jsonify({"coupons": [_view(coupons_here().claims.by_code(code))], "next": None})
+    if code is not None or (contact is None) == (batch is None):
+        raise Invalid("name a contact, a batch or a code", field="contact")
     here = coupons_here()
     if contact is not None:
         contact_id = current_brand().contacts.get(contact).id

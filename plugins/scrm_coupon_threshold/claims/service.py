@@ -9,6 +9,7 @@ from scrm_core.api import Invalid, NotFound, clean_text, execute, new_uid
 
 from ..models import NAME as NAME
 from ..rules import new_code
+from ..rules.codes import normalise_code
 from . import views
 from .crowd import Crowd
 from .views import CouponView
@@ -95,6 +96,13 @@ class Claims:
     def get(self, uid: str) -> CouponView:
         """A coupon by its uid; raises NotFound."""
         return views.by_uid(uid)
+
+    def by_code(self, code: str) -> CouponView:
+        """A coupon by its code, as it is printed or typed; raises NotFound."""
+        found = views.find("c.code = ?", normalise_code(code[:100])) if code[:100].isprintable() else None
+        if found is None:
+            raise NotFound("no such coupon")
+        return found
 
     def of(self, contact_id: int, *, after: int = 0, limit: int = 100) -> list[CouponView]:
         """A person's coupons, oldest first, with ids above ``after``; all states."""
