@@ -31,6 +31,7 @@ from .awards.routes import PERMISSIONS as AWARD_PERMISSIONS
 from .awards.service import METRICS as AWARD_METRICS
 from .awards.service import REPORTS as AWARD_REPORTS
 from .awards.service import Awards, award_metrics
+from .console import Pages
 from .engine import registry
 from .games import GAME_MODELS
 from .models import ENGINE_MODELS
@@ -40,7 +41,7 @@ from .schemas import NAME, Settings
 from .service import Games
 
 
-class InteractionGames(Plugin):
+class InteractionGames(Pages, Plugin):
     """Games with prizes: their odds are published before the start and every draw can be checked afterwards."""
 
     name = NAME

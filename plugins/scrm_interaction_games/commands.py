@@ -23,6 +23,7 @@ from scrm_core.api import (
 from .awards.commands import add_commands as add_award_commands
 from .engine import checking
 from .engine.definition import instant_of, money
+from .engine.standing import standing
 from .engine.verifying import verify_file
 from .games.shop_commands import add_commands as add_shop_commands
 from .recommend import recommend
@@ -191,6 +192,19 @@ def budget(session: CommandSession, brand_id: str, code: str, more_minor: int, a
         changed = games_of(brand).campaigns.add_budget(code, more_minor, actor=actor)
         total = money(brand, changed.budget_minor or 0)
     click.echo(f"{code}: {total} in all")
+
+
+@campaign.command("standing")
+@of_brand
+@CODE
+@json_option
+def show_standing(session: CommandSession, brand_id: str, code: str, as_json: bool) -> None:
+    """Each prize's stock against the pacing, and what became of its wins."""
+    with session.brand(brand_id) as brand:
+        games = games_of(brand)
+        found = standing(games, games.campaigns.get(code))
+    names = ("code", "stock_total", "stock_left", "planned", "given", "held", "won", "granted", "failed", "void")
+    session.show(names, [[each[name] for name in names] for each in found], as_json=as_json)
 
 
 @campaign.command("odds")

@@ -12,6 +12,7 @@ from scrm_core.api import Invalid, ReportTable, contended, current_actor, curren
 from .awards.routes import add_routes as add_award_routes
 from .engine import checking, records
 from .engine.definition import instant_of
+from .engine.standing import standing
 from .games.shop_routes import add_routes as add_shop_routes
 from .pages.routes import published
 from .recommend import Option, goals, recommend
@@ -142,6 +143,14 @@ def show_odds(code: str) -> Any:
     """Expected cost, and how often each prize is won with the guarantee counted."""
     games = games_here()
     return flask.jsonify(checking.cost(games.campaigns.get(code)))
+
+
+@blueprint.get("/campaigns/<code>/standing")
+@permission(READ)
+def show_standing(code: str) -> Any:
+    """Each prize's odds, stock against the pacing, and what became of its wins (of the first 200,000)."""
+    games = games_here()
+    return flask.jsonify({"prizes": standing(games, games.campaigns.get(code))})
 
 
 @blueprint.get("/campaigns/<code>/draws")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, Invalid, NotFound, ScrmError, clean_text, execute, transactional
@@ -48,6 +48,26 @@ class _Cache:
             self._kept[key] = view
 
 
+@dataclass(frozen=True, slots=True)
+class CampaignRow:
+    """A campaign in a list."""
+
+    id: int
+    code: str
+    game: str
+    title: str
+    state: str
+    starts_at: int | None
+    ends_at: int
+    budget_minor: int | None
+    spent_minor: int
+    draws: int
+
+    def phase(self, now: int) -> str:
+        """As of :meth:`CampaignView.phase`."""
+        return definitions.phase_of(self.state, self.starts_at, self.ends_at, now)
+
+
 class Campaigns:
     """A brand's campaigns; use it inside ``with brand:``."""
 
@@ -68,6 +88,11 @@ class Campaigns:
             raise NotFound(f"no campaign {code!r}")
         return self._view(row)
 
+    def hold(self, code: str) -> CampaignView:
+        """The campaign with this code, which nobody else changes until the transaction ends; raises NotFound."""
+        execute("UPDATE interaction_games_campaign SET version = version WHERE code = ?", (code,))
+        return self.get(code)
+
     def by_id(self, campaign_id: int) -> CampaignView:
         """The campaign with this id; raises NotFound."""
         row = execute(_BY_ID, (campaign_id,)).fetchone()
@@ -82,6 +107,16 @@ class Campaigns:
         return [
             self._view(row) for row in rows if (not game or row[2] == game) and (not wanted or row[5] in wanted)
         ]
+
+    def page(self, *, before: int = 0, limit: int = 50) -> list[CampaignRow]:
+        """Campaigns without their definitions, newest first; ``before`` is the last id of the page before."""
+        where, values = ("WHERE id < ? ", (before,)) if before else ("", ())
+        rows = execute(
+            "SELECT id, code, game, title, state, starts_at, ends_at, budget_minor, spent_minor, draws "
+            f"FROM interaction_games_campaign {where}ORDER BY id DESC LIMIT ?",
+            (*values, limit),
+        ).fetchall()
+        return [CampaignRow(*row) for row in rows]
 
     def prizes(self, campaign_id: int) -> tuple[PrizeView, ...]:
         """The campaign's prizes in the order of drawing, with their stock as it is now."""

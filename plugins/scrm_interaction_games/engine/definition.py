@@ -176,11 +176,7 @@ class CampaignView:
 
     def phase(self, now: int) -> str:
         """draft, waiting, running, paused, over or revealed at an instant."""
-        if self.state in ("draft", "paused", "revealed"):
-            return self.state
-        if self.state == "ended" or now >= self.ends_at:
-            return "over"
-        return "waiting" if self.starts_at is not None and now < self.starts_at else "running"
+        return phase_of(self.state, self.starts_at, self.ends_at, now)
 
     def prize(self, code: str) -> PrizeView:
         """The prize with this code; raises Invalid."""
@@ -188,6 +184,15 @@ class CampaignView:
             if prize.code == code:
                 return prize
         raise Invalid(f"campaign {self.code!r} has no prize {code!r}", field="prize")
+
+
+def phase_of(state: str, starts_at: int | None, ends_at: int, now: int) -> str:
+    """The phase of a campaign with this state and window at an instant, see :meth:`CampaignView.phase`."""
+    if state in ("draft", "paused", "revealed"):
+        return state
+    if state == "ended" or now >= ends_at:
+        return "over"
+    return "waiting" if starts_at is not None and now < starts_at else "running"
 
 
 def money(brand: Brand, minor: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, clean_text, execute, folded, transactional
+from scrm_core.api import Conflict, Invalid, clean_text, execute, fetch_in, folded, transactional
 
 from .tickets import DAY_MS
 
@@ -38,14 +38,24 @@ class Reviews:
             "id", "uid", "campaign", "title", "prize", "prize_title", "value_minor", "contact", "score", "signals",
             "at",
         )  # fmt: skip
+        approved: dict[int, list[str]] = {row[0]: [] for row in rows}
+        sql = "SELECT id, draw_id, actor FROM interaction_games_review WHERE draw_id IN ({in}) AND verdict = 'approved'"
+        for _, draw_id, actor in sorted(fetch_in(sql, list(approved))):
+            approved[draw_id].append(actor)
         found = []
         for row in rows:
             record = dict(zip(names, row, strict=True))
             record["signals"] = json.loads(record["signals"] or "[]")
-            record["approved_by"] = self._approvers(record["id"])
+            record["approved_by"] = approved[record["id"]]
             record["needed"] = self.needed(record["value_minor"])
             found.append(record)
         return found
+
+    @staticmethod
+    def waiting() -> int:
+        """How many prizes are held; no more than a thousand and one are counted."""
+        sql = "SELECT count(*) FROM (SELECT 1 FROM interaction_games_draw WHERE state = 'held' LIMIT 1001) t"
+        return int(execute(sql).fetchone()[0])
 
     def needed(self, value_minor: int) -> int:
         """How many persons have to approve a prize of this value."""

@@ -35,6 +35,13 @@ def latest(campaign: CampaignView, *, limit: int = 100) -> list[dict[str, Any]]:
     return [_record(row) for row in rows]
 
 
+def before(campaign: CampaignView, last: int = 0, *, limit: int = 100) -> list[dict[str, Any]]:
+    """Winners, newest first, with ids below ``last``; 0 begins with the newest."""
+    where, values = ("AND d.id < ? ", (last,)) if last else ("", ())
+    rows = execute(f"{_ROWS}{where}ORDER BY d.id DESC LIMIT ?", (campaign.id, *values, min(limit, MOST))).fetchall()
+    return [_record(row) for row in rows]
+
+
 def page(campaign: CampaignView, *, after: int = 0, limit: int = 100) -> list[dict[str, Any]]:
     """Winners in the order of their draws, with ids above ``after``."""
     rows = execute(f"{_ROWS}AND d.id > ? ORDER BY d.id LIMIT ?", (campaign.id, after, min(limit, MOST))).fetchall()

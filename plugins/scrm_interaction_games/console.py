@@ -1,0 +1,264 @@
+"""Games in the console: campaigns with odds, stock and pacing, held prizes, winners; each act is the service's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from scrm_core.api import (
+    Column,
+    Conflict,
+    ConsoleAct,
+    ConsoleDone,
+    ConsolePart,
+    ConsoleQuery,
+    ConsoleTemplate,
+    Invalid,
+    NotFound,
+    ReportTable,
+    current_actor,
+    current_brand,
+    exponent_of,
+    folded,
+    parse_minor,
+)
+
+from .engine import checking, winners
+from .engine.definition import CampaignView
+from .engine.standing import standing
+from .schemas import NAME
+
+if TYPE_CHECKING:
+    from .service import Games
+
+READ, WRITE = f"{NAME}:read", f"{NAME}:write"
+PUBLISH, REVIEW = f"{NAME}:publish", f"{NAME}:review"
+ROWS = 30
+HELD = 20
+STATES = {
+    "draft": ("draft", "草稿"),
+    "waiting": ("not begun", "未开始"),
+    "running": ("running", "进行中"),
+    "paused": ("paused", "已暂停"),
+    "over": ("over", "已结束"),
+    "revealed": ("over, seed published", "已结束并公布种子"),
+    "held": ("under review", "审核中"),
+    "won": ("to be delivered", "待发放"),
+    "granted": ("delivered", "已发放"),
+    "failed": ("delivery failed", "发放失败"),
+    "void": ("taken back", "已取消"),
+}
+
+
+class Pages:
+    """What games show in the console: mixed into the plugin."""
+
+    console_pages: ClassVar[dict[str, ConsolePart]] = {
+        "campaigns": ConsolePart("show_campaigns", {"en": "Games: campaigns", "zh": "互动游戏活动"}, READ),
+        "campaign": ConsolePart(
+            "show_campaign", {"en": "Games: a campaign", "zh": "互动游戏活动详情"}, READ,
+            acts={
+                "publish": ConsoleAct("open_up", PUBLISH), "pause": ConsoleAct("pause_it", PUBLISH),
+                "resume": ConsoleAct("resume_it", PUBLISH), "stop": ConsoleAct("stop_it", PUBLISH),
+                "stock": ConsoleAct("add_stock", PUBLISH), "budget": ConsoleAct("add_budget", PUBLISH),
+            },
+            menu=False,
+        ),
+        "held": ConsolePart(
+            "show_held", {"en": "Games: held prizes", "zh": "互动游戏待审奖品"}, REVIEW,
+            acts={"approve": ConsoleAct("approve_held", REVIEW), "reject": ConsoleAct("reject_held", REVIEW)},
+        ),
+        "winners": ConsolePart(
+            "show_winners", {"en": "Games: winners", "zh": "互动游戏中奖名单"}, READ,
+            acts={"again": ConsoleAct("deliver_again", WRITE), "void": ConsoleAct("void_prize", REVIEW)}, menu=False,
+        ),
+    }  # fmt: skip
+    console_cards: ClassVar[dict[str, ConsolePart]] = {
+        "games": ConsolePart("show_totals", {"en": "Games", "zh": "互动游戏"}, "reports:read"),
+    }
+
+    # Campaigns ------------------------------------------------------------------------
+
+    def show_campaigns(self, query: ConsoleQuery) -> ConsoleTemplate:
+        """Campaigns, newest first, with what is left of the budget."""
+        here, before = _here(), _number(query, "before")
+        found = here.campaigns.page(before=before, limit=ROWS + 1)
+        older = found[ROWS - 1].id if len(found) > ROWS else None
+        context = {"campaigns": found[:ROWS], "now": here.brand.now(), "before": before, "older": older}
+        return _page("console_campaigns.html", query, context)
+
+    def show_campaign(self, query: ConsoleQuery) -> ConsoleTemplate:
+        """One campaign: its odds as published, stock and pacing, budget, and what was done to it."""
+        here = _here()
+        campaign = here.campaigns.get(_plain(query.args.get("code", "")))
+        told = checking.cost(campaign)
+        context = {
+            "campaign": campaign,
+            "phase": campaign.phase(here.brand.now()),
+            "prizes": standing(here, campaign),
+            "rates": told["rates"],
+            "told": told,
+            "log": list(here.campaigns.log(campaign.id))[-50:],
+            "version": version(campaign),
+        }
+        return _page("console_campaign.html", query, context)
+
+    def open_up(self, query: ConsoleQuery) -> ConsoleDone:
+        """Publish a draft."""
+        campaign = _unchanged(query)
+        _here().publish(campaign.code, current_actor(), confirm="confirm" in query.form)
+        return _done(campaign, "published")
+
+    def pause_it(self, query: ConsoleQuery) -> ConsoleDone:
+        """Stop a campaign for a while."""
+        campaign = _unchanged(query)
+        _here().pause(campaign.code, actor=current_actor(), reason=_reason(query))
+        return _done(campaign, "paused")
+
+    def resume_it(self, query: ConsoleQuery) -> ConsoleDone:
+        """Let a paused campaign go on."""
+        campaign = _unchanged(query)
+        _here().resume(campaign.code, actor=current_actor())
+        return _done(campaign, "resumed")
+
+    def stop_it(self, query: ConsoleQuery) -> ConsoleDone:
+        """End a campaign now."""
+        campaign = _unchanged(query)
+        _here().end(campaign.code, actor=current_actor(), reason=_reason(query))
+        return _done(campaign, "stopped")
+
+    def add_stock(self, query: ConsoleQuery) -> ConsoleDone:
+        """Add to the stock of a prize."""
+        campaign = _unchanged(query)
+        prize, more = query.form.get("prize", ""), _typed(query, "more")
+        _here().campaigns.add_stock(campaign.code, prize, more, actor=current_actor())
+        return _done(campaign, "stocked")
+
+    def add_budget(self, query: ConsoleQuery) -> ConsoleDone:
+        """Add to the budget, which is typed in major units."""
+        campaign = _unchanged(query)
+        minor = parse_minor(query.form.get("budget", ""), exponent_of(current_brand().currency))
+        if minor is None:
+            raise Invalid("budget: say how much is added", field="budget")
+        _here().campaigns.add_budget(campaign.code, minor, actor=current_actor())
+        return _done(campaign, "funded")
+
+    # Held prizes ----------------------------------------------------------------------
+
+    def show_held(self, query: ConsoleQuery) -> ConsoleTemplate:
+        """Prizes that the signals held, oldest first, with what was seen and who has approved."""
+        here, after = _here(), _number(query, "after")
+        found = here.reviews.queue(after=after, limit=HELD + 1)
+        shown = [
+            {**each, "mine": any(folded(name) == folded(current_actor()) for name in each["approved_by"])}
+            for each in found[:HELD]
+        ]
+        older = shown[-1]["id"] if len(found) > HELD else None
+        return _page("console_held.html", query, {"held": shown, "after": after, "older": older})
+
+    def approve_held(self, query: ConsoleQuery) -> ConsoleDone:
+        """Approve the prizes that were ticked."""
+        uids = _ticked(query)
+        for uid in uids:
+            _here().reviews.approve(uid, actor=current_actor(), reason=query.form.get("reason", ""))
+        return ConsoleDone(args={"done": "approved", "count": str(len(uids))})
+
+    def reject_held(self, query: ConsoleQuery) -> ConsoleDone:
+        """Reject the prizes that were ticked; their players are told the reason."""
+        uids = _ticked(query)
+        for uid in uids:
+            _here().reviews.reject(uid, actor=current_actor(), reason=query.form.get("reason", ""))
+        return ConsoleDone(args={"done": "rejected", "count": str(len(uids))})
+
+    # Winners --------------------------------------------------------------------------
+
+    def show_winners(self, query: ConsoleQuery) -> ConsoleTemplate:
+        """Winners of a campaign, newest first, masked, with the state of the delivery."""
+        here, before = _here(), _number(query, "before")
+        campaign = here.campaigns.get(_plain(query.args.get("code", "")))
+        found = winners.before(campaign, before, limit=ROWS + 1)
+        older = found[ROWS - 1]["id"] if len(found) > ROWS else None
+        context = {"campaign": campaign, "winners": found[:ROWS], "before": before, "older": older}
+        return _page("console_winners.html", query, context)
+
+    def deliver_again(self, query: ConsoleQuery) -> ConsoleDone:
+        """Try to give a prize again whose delivery failed; it is never given twice."""
+        state = _here().fulfilment.replay(_plain(query.form.get("uid", "")))
+        return ConsoleDone(args={"code": query.args.get("code", ""), "done": "again", "state": state})
+
+    def void_prize(self, query: ConsoleQuery) -> ConsoleDone:
+        """Take a prize back before it was given; its player is told the reason."""
+        uid = _plain(query.form.get("uid", ""))
+        _here().fulfilment.void(uid, reason=_reason(query), actor=current_actor())
+        return ConsoleDone(args={"code": query.args.get("code", ""), "done": "voided"})
+
+    def show_totals(self) -> ReportTable:
+        """Campaigns that run, and prizes that wait for a person."""
+        here = _here()
+        columns = (
+            Column("held", "Prizes under review 待审奖品", "count"),
+            Column("running", "Campaigns that run 进行中活动", "count"),
+        )
+        phases = [each.phase(here.brand.now()) for each in here.campaigns.page(limit=1_000)]
+        return ReportTable(columns, [{"held": here.reviews.waiting(), "running": phases.count("running")}])
+
+
+def _here() -> Games:
+    found: Games = current_brand().plugins[NAME].games  # type: ignore[attr-defined]
+    return found
+
+
+def _page(name: str, query: ConsoleQuery, context: dict[str, object]) -> ConsoleTemplate:
+    chinese = query.language == "zh"
+    return ConsoleTemplate(name, {"word": lambda state: STATES.get(state, (state, state))[chinese], **context})
+
+
+def _number(query: ConsoleQuery, name: str) -> int:
+    """A number of the address: the id of the last row of the page before."""
+    text = query.args.get(name, "")
+    if text and not (text.isascii() and text.isdigit() and len(text) <= 15):
+        raise NotFound("there is nothing at this address")
+    return int(text or 0)
+
+
+def _typed(query: ConsoleQuery, name: str) -> int:
+    text = query.form.get(name, "").strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= 15):
+        raise Invalid(f"{name}: a whole number", field=name)
+    return int(text)
+
+
+def _plain(text: str) -> str:
+    if len(text) > 200 or not text.isprintable():
+        raise NotFound("there is nothing at this address")
+    return text
+
+
+def _reason(query: ConsoleQuery) -> str:
+    reason = query.form.get("reason", "").strip()
+    if not reason:
+        raise Invalid("reason: say why; it stays on record", field="reason")
+    return reason
+
+
+def _ticked(query: ConsoleQuery) -> list[str]:
+    uids = query.many.get("uid", [])
+    if not uids or len(uids) > HELD:
+        raise Invalid(f"tick at least one, and no more than {HELD}", field="uid")
+    return [_plain(uid) for uid in sorted(set(uids))]
+
+
+def version(campaign: CampaignView) -> str:
+    """What two people may change of a campaign, as text: a form carries it."""
+    return f"{campaign.state}|{campaign.version}"
+
+
+def _unchanged(query: ConsoleQuery) -> CampaignView:
+    """The campaign of a form, held, as whoever sent the form saw it; raises Conflict when somebody changed it since."""
+    campaign = _here().campaigns.hold(_plain(query.args.get("code", "")))
+    if query.form.get("seen", version(campaign)) != version(campaign):
+        raise Conflict("somebody changed the campaign since you opened the page 已有人修改了这个活动", code="changed")
+    return campaign
+
+
+def _done(campaign: CampaignView, what: str) -> ConsoleDone:
+    return ConsoleDone(args={"code": campaign.code, "done": what})
