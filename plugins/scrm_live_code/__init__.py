@@ -51,6 +51,7 @@ class LiveCodePlugin(Plugin):
     reports = {
         NAME: Report("report", "Live codes 渠道活码"),
         "live-code-reception": Report("reception_report", "Reception 承接时效"),
+        "live-code-personas": Report("persona_report", "Personas 人设漏斗"),
         "live-code-survival": Report("survival_report", "30-day survival 30 天留存"),
     }
 
@@ -94,6 +95,10 @@ class LiveCodePlugin(Plugin):
     def reception_report(self) -> ReportTable:
         """The report ``live-code-reception``."""
         return reception_report(self.live_codes.reception)
+
+    def persona_report(self) -> ReportTable:
+        """The report ``live-code-personas``."""
+        return self.live_codes.personas.funnel()
 
     def survival_report(self) -> ReportTable:
         """The report ``live-code-survival``."""

@@ -24,13 +24,14 @@ def take_lead(brand: Brand, desk: Desk, event: LeadCaptured) -> bool:
     ).fetchone()
     if row is None or contact_id is None:
         return False
-    staff = execute("SELECT id FROM live_code_staff WHERE userid = ?", (event.fields.get("staff", ""),)).fetchone()
+    userid = event.fields.get("staff", "")
+    staff = execute("SELECT id, persona_id FROM live_code_staff WHERE userid = ?", (userid,)).fetchone()
     made = execute(
-        "INSERT INTO live_code_add (lead, code_id, contact_id, staff_id, at, day, approved_at, ended_by) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, '') ON CONFLICT (lead) DO NOTHING",
+        "INSERT INTO live_code_add (lead, code_id, contact_id, staff_id, at, day, approved_at, ended_by, persona_id) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, '', ?) ON CONFLICT (lead) DO NOTHING",
         (event.lead, row[0], contact_id, staff[0] if staff is not None else None, event.at, brand.day(event.at),
-         None if event.fields.get("approved") == "no" else event.at),
-    )
+         None if event.fields.get("approved") == "no" else event.at, staff[1] if staff is not None else None),
+    )  # fmt: skip
     if made.rowcount and staff is not None and row[1] == "made":
         # Without a contact way the page took the place when it showed the member of staff.
         desk.count(staff[0], brand.day(event.at))

@@ -19,12 +19,22 @@ from scrm_core.api import (
     paged,
 )
 
+from .personas import KINDS
 from .planner import plan
 from .reception_report import BOTH, DAYS, GROUPS, MOST_DAYS, reception_report, survival_report
 from .report import live_code_report
 from .schemas import NAME, STEPS
 from .service import live_codes_of
-from .views import code_view, full_code_view, overdue_view, seat_view, staff_view, way_view
+from .views import (
+    code_view,
+    comparison_view,
+    full_code_view,
+    overdue_view,
+    persona_view,
+    seat_view,
+    staff_view,
+    way_view,
+)
 
 STAFF = ["userid", "name", "daily_cap", "taken_today", "left_at", "address"]
 CODE = ["channel", "title", "state", "open", "activity", "ends_at", "address"]
@@ -332,3 +342,86 @@ def poster(session: CommandSession, brand_id: str, channel: str, path: Path) -> 
         picture = live_codes_of(brand).poster(channel)
     path.write_bytes(picture)
     click.echo(f"{path}: {len(picture)} bytes")
+
+
+@group.group("persona")
+def persona() -> None:
+    """Personas 人设: who people think they add."""
+
+
+@persona.command("put")
+@of_brand
+@click.argument("code")
+@click.option("--name", required=True, help="What people read.")
+@click.option("--kind", type=click.Choice(KINDS), default="wecom", show_default=True, help="Which account they add.")
+@click.option("--item", "items", multiple=True, metavar="ITEM=TEXT", help="An item of the profile; may be repeated.")
+@actor_option
+@json_option
+def persona_put(
+    session: CommandSession, brand_id: str, code: str, name: str, kind: str, items: tuple[str, ...], actor: str,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Write a persona down, or anew; items replace those of before, without any the profile stays."""
+    profile = {item: text for item, _, text in (each.partition("=") for each in items)}
+    with session.brand(brand_id) as brand:
+        made = live_codes_of(brand).personas.put(code, name=name, kind=kind, profile=profile or None, actor=actor)
+    session.show_record(persona_view(made), as_json=as_json)
+
+
+@persona.command("staff")
+@of_brand
+@click.argument("code")
+@click.argument("userid")
+@click.option("--remove", is_flag=True, help="No more.")
+@actor_option
+@json_option
+def persona_staff(
+    session: CommandSession, brand_id: str, code: str, userid: str, remove: bool, actor: str, as_json: bool
+) -> None:
+    """Let a member of staff be this persona from now on."""
+    with session.brand(brand_id) as brand:
+        made = live_codes_of(brand).personas.cast(code, userid, cast=not remove, actor=actor)
+    session.show_record(persona_view(made), as_json=as_json)
+
+
+@persona.command("exposed")
+@of_brand
+@click.argument("code")
+@click.argument("day", type=DAY)
+@click.argument("people", type=int)
+def persona_exposed(session: CommandSession, brand_id: str, code: str, day: datetime, people: int) -> None:
+    """Say how many people of a day were shown a persona elsewhere; replaces what was said of that day."""
+    with session.brand(brand_id) as brand:
+        live_codes_of(brand).personas.exposed(code, day.date(), people)
+    click.echo(f"{code}: {people} on {day.date().isoformat()}")
+
+
+@persona.command("show")
+@of_brand
+@click.argument("code")
+@json_option
+def persona_show(session: CommandSession, brand_id: str, code: str, as_json: bool) -> None:
+    """A persona with its checklist."""
+    with session.brand(brand_id) as brand:
+        view = persona_view(live_codes_of(brand).personas.get(code))
+    session.show_record(view, as_json=as_json)
+
+
+@persona.command("funnel")
+@of_brand
+@json_option
+def persona_funnel(session: CommandSession, brand_id: str, as_json: bool) -> None:
+    """Per persona: exposed, added, replied, first order, and the add rate with its interval."""
+    with session.brand(brand_id) as brand:
+        table = live_codes_of(brand).personas.funnel()
+    _show(session, table, as_json)
+
+
+@persona.command("compare")
+@of_brand
+@json_option
+def persona_compare(session: CommandSession, brand_id: str, as_json: bool) -> None:
+    """The add rates of personas compared, the oldest being the control."""
+    with session.brand(brand_id) as brand:
+        view = comparison_view(live_codes_of(brand).personas.compare())
+    session.show_record(view, as_json=as_json)

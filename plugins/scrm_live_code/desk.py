@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from scrm_core.api import Brand
 
 
+_PERSONA = "persona_id = (SELECT persona_id FROM live_code_staff WHERE id = ?)"
+"""Who the member of staff is to people (人设) at this moment, whoever they are later."""
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """The member of staff that somebody was sent to; ``address`` is what their QR code says."""
@@ -67,13 +71,16 @@ class Desk:
         ).fetchone()
         known = self.host_of(code, visitor, contact_id)
         if known is not None:
-            execute("UPDATE live_code_place SET staff_id = ? WHERE id = ?", (known.staff_id, place))
+            execute(
+                f"UPDATE live_code_place SET staff_id = ?, {_PERSONA} WHERE id = ?",
+                (known.staff_id, known.staff_id, place),
+            )
             return known
         for each in self._candidates(code, visitor, contact_id, day, now):
             if self._has_room(each.host.staff_id, day):
                 execute(
-                    "UPDATE live_code_place SET staff_id = ?, role = ?, at = ?, day = ? WHERE id = ?",
-                    (each.host.staff_id, each.role, now, day, place),
+                    f"UPDATE live_code_place SET staff_id = ?, role = ?, at = ?, day = ?, {_PERSONA} WHERE id = ?",
+                    (each.host.staff_id, each.role, now, day, each.host.staff_id, place),
                 )
                 return each.host
         raise Conflict("everybody who receives people is busy; try again later", code="all_busy")

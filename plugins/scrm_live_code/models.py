@@ -7,6 +7,20 @@ import peewee as pw
 from scrm_core.api import BrandModel, Channel, Contact, InstantField
 
 
+class LiveCodePersona(BrandModel):
+    """A persona (人设): ``kind`` of account, and ``profile``, the texts of its checklist by item (JSON)."""
+
+    id = pw.BigAutoField()
+    code = pw.TextField(unique=True)
+    name = pw.TextField()
+    kind = pw.TextField()
+    profile = pw.TextField()
+    actor = pw.TextField()
+
+    class Meta:
+        table_name = "live_code_persona"
+
+
 class LiveCodeStaff(BrandModel):
     """A member of staff who receives people: ``userid`` (in WeCom theirs), and what their own QR code says.
 
@@ -20,6 +34,7 @@ class LiveCodeStaff(BrandModel):
     daily_cap = pw.BigIntegerField(constraints=[pw.Check("daily_cap >= 0")])
     left_at = InstantField(null=True)
     actor = pw.TextField()
+    persona = pw.ForeignKeyField(LiveCodePersona, null=True)
 
     class Meta:
         table_name = "live_code_staff"
@@ -86,6 +101,7 @@ class LiveCodePlace(BrandModel):
     role = pw.TextField()
     at = InstantField()
     day = pw.BigIntegerField()
+    persona = pw.ForeignKeyField(LiveCodePersona, null=True)
 
     class Meta:
         table_name = "live_code_place"
@@ -126,6 +142,7 @@ class LiveCodeAdd(BrandModel):
     muted_at = InstantField(null=True)
     ended_at = InstantField(null=True)
     ended_by = pw.TextField(default="")
+    persona = pw.ForeignKeyField(LiveCodePersona, null=True)
 
     class Meta:
         table_name = "live_code_add"
@@ -153,6 +170,20 @@ class LiveCodeWay(BrandModel):
         table_name = "live_code_way"
 
 
+class LiveCodeExposure(BrandModel):
+    """How many people of a day were shown a persona elsewhere than by a code's page."""
+
+    id = pw.BigAutoField()
+    persona = pw.ForeignKeyField(LiveCodePersona)
+    day = pw.BigIntegerField()
+    people = pw.BigIntegerField(constraints=[pw.Check("people >= 0")])
+
+    class Meta:
+        table_name = "live_code_exposure"
+        indexes = ((("persona", "day"), True),)
+
+
 MODELS = (
-    LiveCodeStaff, LiveCode, LiveCodeSeat, LiveCodeLoad, LiveCodePlace, LiveCodePeak, LiveCodeAdd, LiveCodeWay,
+    LiveCodePersona, LiveCodeExposure, LiveCodeStaff,
+    LiveCode, LiveCodeSeat, LiveCodeLoad, LiveCodePlace, LiveCodePeak, LiveCodeAdd, LiveCodeWay,
 )  # fmt: skip

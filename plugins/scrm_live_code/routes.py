@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import date
 from typing import Any
 
 import flask
 
 from scrm_core.api import (
+    Invalid,
     current_actor,
     current_brand,
     load_body,
@@ -20,9 +22,18 @@ from scrm_core.api import (
 from .planner import plan
 from .reception_report import BOTH, DAYS, reception_report, survival_report
 from .report import live_code_report
-from .schemas import ActivityBody, CodeBody, PeakBody, SeatBody, StaffBody, ToldBody
+from .schemas import ActivityBody, CodeBody, ExposedBody, PeakBody, PersonaBody, SeatBody, StaffBody, ToldBody
 from .service import LiveCodes, live_codes_of
-from .views import code_view, full_code_view, overdue_view, seat_view, staff_view, way_view
+from .views import (
+    code_view,
+    comparison_view,
+    full_code_view,
+    overdue_view,
+    persona_view,
+    seat_view,
+    staff_view,
+    way_view,
+)
 
 blueprint = flask.Blueprint("live_code", __name__)
 
@@ -206,3 +217,56 @@ def tell() -> Any:
     at = None if body["at"] is None else to_instant(body["at"])
     noted = here.reception.tell(body["contact"], body["step"], staff=body["staff"], at=at)
     return flask.jsonify({"noted": noted})
+
+
+@blueprint.get("/personas")
+@permission(READ)
+def persona_list() -> Any:
+    """Personas with their checklists."""
+    return flask.jsonify({"personas": [persona_view(each) for each in _here().personas.all()]})
+
+
+@blueprint.put("/personas/<code>")
+@permission(WRITE)
+def persona_put(code: str) -> Any:
+    """Write a persona down, or anew."""
+    return flask.jsonify(persona_view(_here().personas.put(code, **_body(PersonaBody()), actor=current_actor())))
+
+
+@blueprint.put("/personas/<code>/staff/<userid>")
+@permission(WRITE)
+def persona_cast(code: str, userid: str) -> Any:
+    """Let a member of staff be this persona from now on."""
+    return flask.jsonify(persona_view(_here().personas.cast(code, userid, actor=current_actor())))
+
+
+@blueprint.delete("/personas/<code>/staff/<userid>")
+@permission(WRITE)
+def persona_uncast(code: str, userid: str) -> Any:
+    """Let a member of staff be this persona no more."""
+    return flask.jsonify(persona_view(_here().personas.cast(code, userid, cast=False, actor=current_actor())))
+
+
+@blueprint.put("/personas/<code>/exposures/<day>")
+@permission(WRITE)
+def persona_exposed(code: str, day: str) -> Any:
+    """Say how many people of a day were shown a persona elsewhere."""
+    try:
+        when = date.fromisoformat(day)
+    except ValueError:
+        raise Invalid("a day is written YYYY-MM-DD", field="day") from None
+    return flask.jsonify(persona_view(_here().personas.exposed(code, when, _body(ExposedBody())["people"])))
+
+
+@blueprint.get("/personas:funnel")
+@permission(READ)
+def persona_funnel() -> Any:
+    """Per persona: exposed, added, replied, first order, and the add rate with its interval."""
+    return flask.jsonify(_here().personas.funnel().record())
+
+
+@blueprint.get("/personas:compare")
+@permission(READ)
+def persona_compare() -> Any:
+    """The add rates of personas compared."""
+    return flask.jsonify(comparison_view(_here().personas.compare()))

@@ -22,6 +22,15 @@ def _text(least: int, most: int, **kwargs: Any) -> fields.String:
     return fields.String(validate=validate.Length(least, most), **kwargs)
 
 
+def _rates(default: list[float], description: str) -> fields.List:
+    return fields.List(
+        fields.Float(validate=validate.Range(0, 1)),
+        validate=validate.Length(2, 2),
+        load_default=default,
+        metadata={"description": f"add rate that practitioners tell of {description}, from and to"},
+    )
+
+
 def _seconds(default: int, description: str) -> fields.Integer:
     return fields.Integer(
         strict=True,
@@ -43,6 +52,20 @@ class Settings(_Strict):
     approve_seconds = _seconds(600, "within which who asks to be added is approved")
     reply_seconds = _seconds(1_800, "within which who was added is written to, after the automatic welcome")
     tag_seconds = _seconds(86_400, "within which who was added has a tag beyond those of the channel")
+    persona_elements = fields.List(
+        fields.String(validate=validate.Regexp(r"[a-z][a-z0-9_-]{0,39}\Z")),
+        validate=validate.Length(0, 20),
+        load_default=lambda: ["look", "story", "moments"],
+        metadata={"description": "elements of a persona's profile beside aspiration, conflict and truth"},
+    )
+    persona_minimum = fields.Integer(
+        strict=True,
+        validate=validate.Range(1, 1_000_000),
+        load_default=100,
+        metadata={"description": "people exposed to a persona, under which no add rate is called better"},
+    )
+    practice_wecom = _rates([0.12, 0.12], "a WeCom account that is added directly")
+    practice_personal = _rates([0.60, 0.65], "a personal WeChat account")
 
 
 class StaffBody(_Strict):
@@ -96,3 +119,17 @@ class ToldBody(_Strict):
     step = fields.String(required=True, validate=validate.OneOf(STEPS))
     staff = _text(0, 64, load_default="")
     at = fields.AwareDateTime(format="iso", load_default=None, allow_none=True)
+
+
+class PersonaBody(_Strict):
+    """A persona; ``profile`` are texts of its checklist by item."""
+
+    name = _text(1, 100, required=True)
+    kind = fields.String(validate=validate.OneOf(["wecom", "personal"]), load_default="wecom")
+    profile = fields.Dict(keys=_text(1, 40), values=_text(0, 500), load_default=None, allow_none=True)
+
+
+class ExposedBody(_Strict):
+    """How many people of a day were shown a persona elsewhere."""
+
+    people = fields.Integer(strict=True, required=True)

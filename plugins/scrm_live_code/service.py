@@ -9,6 +9,7 @@ from scrm_core.api import Conflict, Poster, draw_poster
 
 from .codes import Code, Codes
 from .desk import Desk
+from .personas import Personas
 from .planner import Planner
 from .reception import Reception
 from .schemas import NAME
@@ -47,6 +48,11 @@ class LiveCodes:
     def planner(self) -> Planner:
         """How many accounts are needed."""
         return Planner(self.codes, self.settings["per_account"])
+
+    @cached_property
+    def personas(self) -> Personas:
+        """Who people think they add."""
+        return Personas(self.brand, self.settings)
 
     @cached_property
     def reception(self) -> Reception:

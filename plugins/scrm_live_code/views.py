@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from scrm_core.api import execute, iso
+from scrm_core.api import ShareTest, execute, iso
 
 from .codes import Code
+from .personas import Persona
 from .reception import Overdue
 from .service import LiveCodes
 from .staff import Staff
@@ -70,3 +71,32 @@ def overdue_view(waiting: Overdue, here: LiveCodes) -> dict[str, Any]:
     """Somebody who waits for too long."""
     told = {name: getattr(waiting, name) for name in ("channel", "staff", "contact", "step")}
     return {**told, "since": iso(waiting.since, here.brand.zone), "seconds": waiting.seconds}
+
+
+def persona_view(persona: Persona) -> dict[str, Any]:
+    """A persona with its checklist."""
+    return {
+        "code": persona.code,
+        "name": persona.name,
+        "kind": persona.kind,
+        "staff": list(persona.staff),
+        "profile": dict(persona.profile),
+        "missing": [item for item, text in persona.profile if not text],
+    }
+
+
+def comparison_view(test: ShareTest) -> dict[str, Any]:
+    """A comparison of add rates: each with its interval, and with its difference to the first."""
+    arms = []
+    for arm in test.arms:
+        against = arm.against_control
+        arms.append(
+            {
+                "persona": arm.arm, "exposed": arm.base, "added": arm.hits, "add_rate": arm.share,
+                "low": arm.interval.low if arm.interval else None, "high": arm.interval.high if arm.interval else None,
+                "difference": against.difference if against else None,
+                "difference_low": against.interval.low if against else None,
+                "difference_high": against.interval.high if against else None, "p_adjusted": arm.p_adjusted,
+            }
+        )  # fmt: skip
+    return {"verdict": test.verdict, "winner": test.winner, "arms": arms}
