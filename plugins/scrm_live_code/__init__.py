@@ -20,6 +20,8 @@ from scrm_core.api import (
 )
 
 from .adds import take_lead
+from .asks import ask_report
+from .entries import entry_report
 from .models import MODELS
 from .pages import pages
 from .reception_report import reception_report, survival_report
@@ -51,6 +53,8 @@ class LiveCodePlugin(Plugin):
     reports = {
         NAME: Report("report", "Live codes 渠道活码"),
         "live-code-reception": Report("reception_report", "Reception 承接时效"),
+        "live-code-entries": Report("entry_report", "Entries 入口漏斗"),
+        "live-code-asks": Report("ask_report", "Adding by phone 手机号加友"),
         "live-code-personas": Report("persona_report", "Personas 人设漏斗"),
         "live-code-survival": Report("survival_report", "30-day survival 30 天留存"),
     }
@@ -95,6 +99,14 @@ class LiveCodePlugin(Plugin):
     def reception_report(self) -> ReportTable:
         """The report ``live-code-reception``."""
         return reception_report(self.live_codes.reception)
+
+    def entry_report(self) -> ReportTable:
+        """The report ``live-code-entries``."""
+        return entry_report()
+
+    def ask_report(self) -> ReportTable:
+        """The report ``live-code-asks``."""
+        return ask_report()
 
     def persona_report(self) -> ReportTable:
         """The report ``live-code-personas``."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from scrm_core.api import LeadCaptured, execute
 
+from .asks import take_add
+
 if TYPE_CHECKING:
     from scrm_core.api import Brand
 
@@ -14,9 +16,11 @@ if TYPE_CHECKING:
 
 def take_lead(brand: Brand, desk: Desk, event: LeadCaptured) -> bool:
     """Write down that somebody came by a code, in the open transaction; False where it was none, or known."""
+    contact_id = brand.contacts.present(event.contact_id)
+    if contact_id is not None:
+        take_add(contact_id, event.channel, event.at)
     if not event.channel:
         return False
-    contact_id = brand.contacts.present(event.contact_id)
     row = execute(
         "SELECT d.id, w.state FROM live_code_code d JOIN channel c ON c.id = d.channel_id "
         "LEFT JOIN live_code_way w ON w.code_id = d.id WHERE c.code = ?",

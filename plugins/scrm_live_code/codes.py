@@ -134,7 +134,7 @@ class Codes:
             raise Invalid("role is main or backup", field="role")
         hours = "; ".join(part.strip() for part in hours.split(";") if part.strip())
         spells(hours)
-        code, staff = self.get(channel), self._staff(userid)
+        code, staff = self.get(channel), self.member(userid)
         execute(
             "INSERT INTO live_code_seat (code_id, staff_id, role, hours) VALUES (?, ?, ?, ?) "
             "ON CONFLICT (code_id, staff_id) DO UPDATE SET role = excluded.role, hours = excluded.hours",
@@ -146,7 +146,7 @@ class Codes:
     @transactional
     def unseat(self, channel: str, userid: str, *, actor: str) -> list[Seat]:
         """Let a member of staff receive people of a code no more. Raises NotFound."""
-        code, staff = self.get(channel), self._staff(userid)
+        code, staff = self.get(channel), self.member(userid)
         execute("DELETE FROM live_code_seat WHERE code_id = ? AND staff_id = ?", (code.id, staff))
         self._by(code, actor)
         return self.seats(code)
@@ -163,7 +163,8 @@ class Codes:
         return [Seat(*row) for row in rows]
 
     @staticmethod
-    def _staff(userid: str) -> int:
+    def member(userid: str) -> int:
+        """The id of a member of staff who has not left; raises NotFound."""
         row = execute("SELECT id FROM live_code_staff WHERE userid = ? AND left_at IS NULL", (userid,)).fetchone()
         if row is None:
             raise NotFound(f"no member of staff {userid!r}")

@@ -19,6 +19,9 @@ from scrm_core.api import (
     paged,
 )
 
+from .asks import MODES, ask_report
+from .entries import GROUPS as ENTRY_GROUPS
+from .entries import PLACES, SHARERS, entry_report
 from .personas import KINDS
 from .planner import plan
 from .reception_report import BOTH, DAYS, GROUPS, MOST_DAYS, reception_report, survival_report
@@ -425,3 +428,67 @@ def persona_compare(session: CommandSession, brand_id: str, as_json: bool) -> No
     with session.brand(brand_id) as brand:
         view = comparison_view(live_codes_of(brand).personas.compare())
     session.show_record(view, as_json=as_json)
+
+
+@group.command("entry")
+@of_brand
+@click.argument("channel")
+@click.option("--place", type=click.Choice(PLACES), default="", help="Where it is met.")
+@click.option("--store", default="", help="The id of its store.")
+@click.option("--sharer-role", type=click.Choice(SHARERS), default="", help="Who shares it.")
+@click.option("--sharer", default="", help="Their userid, a contact's uid, or a name.")
+@actor_option
+@json_option
+def entry(
+    session: CommandSession, brand_id: str, channel: str, place: str, store: str, sharer_role: str, sharer: str,
+    actor: str, as_json: bool,
+) -> None:  # fmt: skip
+    """Say where a code is met and who shares it; replaces what was said."""
+    with session.brand(brand_id) as brand:
+        here = live_codes_of(brand)
+        code = here.entries.put(
+            channel, place=place, store=store, sharer_role=sharer_role, sharer=sharer, actor=actor
+        )
+        view = here.entries.of(code)
+    session.show_record(view, as_json=as_json)
+
+
+@group.command("entries")
+@of_brand
+@click.option("--by", type=click.Choice(list(ENTRY_GROUPS)), default="place", show_default=True, help="A row for each.")
+@json_option
+def entries(session: CommandSession, brand_id: str, by: str, as_json: bool) -> None:
+    """The funnel of codes, online and offline, by store and by who shares them."""
+    with session.brand(brand_id) as brand:
+        live_codes_of(brand)
+        table = entry_report(by=by)
+    _show(session, table, as_json)
+
+
+@group.command("ask")
+@of_brand
+@click.argument("channel")
+@click.argument("contact")
+@click.argument("mode", type=click.Choice(MODES))
+@click.option("--staff", default="", help="Who asked; needed for an active request.")
+@actor_option
+@json_option
+def ask(
+    session: CommandSession, brand_id: str, channel: str, contact: str, mode: str, staff: str, actor: str, as_json: bool
+) -> None:
+    """Note that somebody was asked by their phone; prints what to send them."""
+    with session.brand(brand_id) as brand:
+        uid = find_contact(brand, contact).uid
+        address = live_codes_of(brand).asks.ask(channel, uid, mode, staff=staff, actor=actor)
+    session.show_record({"address": address}, as_json=as_json)
+
+
+@group.command("asks")
+@of_brand
+@json_option
+def asks(session: CommandSession, brand_id: str, as_json: bool) -> None:
+    """Adding by phone 手机号加友: people asked and added, per mode and code."""
+    with session.brand(brand_id) as brand:
+        live_codes_of(brand)
+        table = ask_report()
+    _show(session, table, as_json)

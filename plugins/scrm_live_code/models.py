@@ -56,11 +56,33 @@ class LiveCode(BrandModel):
     ends_at = InstantField(null=True)
     state = pw.TextField()
     note = pw.TextField()
+    place = pw.TextField(default="")
+    store = pw.TextField(default="")
+    sharer_role = pw.TextField(default="")
+    sharer = pw.TextField(default="")
     actor = pw.TextField()
     created_at = InstantField()
 
     class Meta:
         table_name = "live_code_code"
+
+
+class LiveCodeAsk(BrandModel):
+    """Somebody was asked by their phone: actively by ``staff``, or passively by a link; see :mod:`.asks`."""
+
+    id = pw.BigAutoField()
+    contact = pw.ForeignKeyField(Contact)
+    mode = pw.TextField()
+    code = pw.ForeignKeyField(LiveCode)
+    staff = pw.TextField()
+    day = pw.BigIntegerField()
+    at = InstantField()
+    added_at = InstantField(null=True)
+    actor = pw.TextField()
+
+    class Meta:
+        table_name = "live_code_ask"
+        indexes = ((("contact", "mode", "code", "day"), True), (("at",), False))
 
 
 class LiveCodeSeat(BrandModel):
@@ -185,5 +207,5 @@ class LiveCodeExposure(BrandModel):
 
 MODELS = (
     LiveCodePersona, LiveCodeExposure, LiveCodeStaff,
-    LiveCode, LiveCodeSeat, LiveCodeLoad, LiveCodePlace, LiveCodePeak, LiveCodeAdd, LiveCodeWay,
+    LiveCode, LiveCodeAsk, LiveCodeSeat, LiveCodeLoad, LiveCodePlace, LiveCodePeak, LiveCodeAdd, LiveCodeWay,
 )  # fmt: skip

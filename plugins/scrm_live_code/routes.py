@@ -19,10 +19,23 @@ from scrm_core.api import (
     to_instant,
 )
 
+from .asks import ask_report
+from .entries import entry_report
 from .planner import plan
 from .reception_report import BOTH, DAYS, reception_report, survival_report
 from .report import live_code_report
-from .schemas import ActivityBody, CodeBody, ExposedBody, PeakBody, PersonaBody, SeatBody, StaffBody, ToldBody
+from .schemas import (
+    ActivityBody,
+    AskBody,
+    CodeBody,
+    EntryBody,
+    ExposedBody,
+    PeakBody,
+    PersonaBody,
+    SeatBody,
+    StaffBody,
+    ToldBody,
+)
 from .service import LiveCodes, live_codes_of
 from .views import (
     code_view,
@@ -270,3 +283,34 @@ def persona_funnel() -> Any:
 def persona_compare() -> Any:
     """The add rates of personas compared."""
     return flask.jsonify(comparison_view(_here().personas.compare()))
+
+
+@blueprint.put("/codes/<channel>/entry")
+@permission(WRITE)
+def entry_put(channel: str) -> Any:
+    """Say where a code is met and who shares it."""
+    here, body = _here(), _body(EntryBody())
+    return flask.jsonify(full_code_view(here.entries.put(channel, **body, actor=current_actor()), here))
+
+
+@blueprint.get("/entries")
+@permission(READ)
+def entries() -> Any:
+    """The funnel by ``by``: place (offline, online), store, sharer or channel."""
+    return flask.jsonify(entry_report(by=flask.request.args.get("by", "place")).record())
+
+
+@blueprint.post("/codes/<channel>/asks")
+@permission(WRITE)
+def ask(channel: str) -> Any:
+    """Note that somebody was asked by their phone; ``address`` is what to send them."""
+    body = _body(AskBody())
+    address = _here().asks.ask(channel, body["contact"], body["mode"], staff=body["staff"], actor=current_actor())
+    return flask.jsonify({"address": address}), 201
+
+
+@blueprint.get("/asks")
+@permission(READ)
+def asks() -> Any:
+    """Adding by phone: people asked and added, per mode and code."""
+    return flask.jsonify(ask_report().record())

@@ -133,3 +133,20 @@ class ExposedBody(_Strict):
     """How many people of a day were shown a persona elsewhere."""
 
     people = fields.Integer(strict=True, required=True)
+
+
+class EntryBody(_Strict):
+    """Where a code is met, and who shares it."""
+
+    place = _text(0, 20, load_default="")
+    store = _text(0, 64, load_default="")
+    sharer_role = _text(0, 20, load_default="")
+    sharer = _text(0, 100, load_default="")
+
+
+class AskBody(_Strict):
+    """Somebody was asked by their phone."""
+
+    contact = _text(1, 64, required=True)
+    mode = fields.String(required=True, validate=validate.OneOf(["active", "passive"]))
+    staff = _text(0, 64, load_default="")

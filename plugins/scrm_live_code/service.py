@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, Poster, draw_poster
 
+from .asks import Asks
 from .codes import Code, Codes
 from .desk import Desk
+from .entries import Entries
 from .personas import Personas
 from .planner import Planner
 from .reception import Reception
@@ -48,6 +50,16 @@ class LiveCodes:
     def planner(self) -> Planner:
         """How many accounts are needed."""
         return Planner(self.codes, self.settings["per_account"])
+
+    @cached_property
+    def entries(self) -> Entries:
+        """Where codes are met, and who shares them."""
+        return Entries(self.brand, self.codes)
+
+    @cached_property
+    def asks(self) -> Asks:
+        """People who were asked by their phone."""
+        return Asks(self.brand, self.codes)
 
     @cached_property
     def personas(self) -> Personas:

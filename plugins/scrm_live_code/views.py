@@ -51,7 +51,8 @@ def code_view(code: Code, here: LiveCodes) -> dict[str, Any]:
 def full_code_view(code: Code, here: LiveCodes) -> dict[str, Any]:
     """A code with its staff."""
     seats = [seat_view(seat) for seat in here.codes.seats(code)]
-    return {**code_view(code, here), "seats": seats, "contact_way": way_view(here.ways.of(code), here)}
+    told = {**code_view(code, here), **here.entries.of(code)}
+    return {**told, "seats": seats, "contact_way": way_view(here.ways.of(code), here)}
 
 
 def way_view(way: Way | None, here: LiveCodes) -> dict[str, Any] | None:
