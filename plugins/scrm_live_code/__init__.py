@@ -90,7 +90,7 @@ class LiveCodePlugin(Plugin):
 
     def brand_warnings(self) -> Iterable[str]:
         here = self.live_codes
-        return [*here.planner.warnings(), *here.ways.warnings(), *here.reception.warnings()]
+        return [*here.planner.warnings(), *here.ways.warnings(), *here.links.warnings(), *here.reception.warnings()]
 
     def report(self) -> ReportTable:
         """The report ``live-code``."""
@@ -124,6 +124,6 @@ class LiveCodePlugin(Plugin):
 
     def keep_ways(self) -> None:
         """The job: make contact ways that are wanted, and let those on duty answer the others."""
-        done = self.live_codes.ways.run()
+        done = self.live_codes.ways.run() + self.live_codes.links.run()
         if done:
-            self.log.info("%s contact ways made or changed", done)
+            self.log.info("%s contact ways and links made or changed", done)

@@ -22,8 +22,8 @@ def take_lead(brand: Brand, desk: Desk, event: LeadCaptured) -> bool:
     if not event.channel:
         return False
     row = execute(
-        "SELECT d.id, w.state FROM live_code_code d JOIN channel c ON c.id = d.channel_id "
-        "LEFT JOIN live_code_way w ON w.code_id = d.id WHERE c.code = ?",
+        "SELECT d.id, (SELECT max(w.state) FROM live_code_way w WHERE w.code_id = d.id AND w.state = 'made') "
+        "FROM live_code_code d JOIN channel c ON c.id = d.channel_id WHERE c.code = ?",
         (event.channel,),
     ).fetchone()
     if row is None or contact_id is None:

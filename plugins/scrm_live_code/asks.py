@@ -70,7 +70,8 @@ def take_add(contact_id: int, channel: str, at: int) -> None:
     execute(
         "UPDATE live_code_ask SET added_at = ? WHERE added_at IS NULL AND id = (SELECT id FROM live_code_ask "
         "WHERE contact_id = ? AND at <= ? AND at > ? AND (mode = 'active' OR code_id = ("
-        "SELECT d.id FROM live_code_code d JOIN channel c ON c.id = d.channel_id WHERE c.code = ?)) ORDER BY at DESC, id DESC LIMIT 1)",
+        "SELECT d.id FROM live_code_code d JOIN channel c ON c.id = d.channel_id WHERE c.code = ?)) "
+        "ORDER BY at DESC, id DESC LIMIT 1)",
         (at, contact_id, at, at - WINDOW_MS, channel),
     )
 

@@ -32,6 +32,7 @@ from .views import (
     code_view,
     comparison_view,
     full_code_view,
+    link_view,
     overdue_view,
     persona_view,
     seat_view,
@@ -299,12 +300,27 @@ def way(session: CommandSession, brand_id: str, channel: str, actor: str, as_jso
     session.show_record(view or {}, as_json=as_json)
 
 
+@group.command("link")
+@of_brand
+@click.argument("channel")
+@actor_option
+@json_option
+def link(session: CommandSession, brand_id: str, channel: str, actor: str, as_json: bool) -> None:
+    """Have an acquisition link (获客链接) made for a code; refused while no activity runs."""
+    with session.brand(brand_id) as brand:
+        here = live_codes_of(brand)
+        here.links.want(channel, actor=actor)
+        view = link_view(here.codes.get(channel), here)
+    session.show_record(view or {}, as_json=as_json)
+
+
 @group.command("ways")
 @of_brand
 def ways(session: CommandSession, brand_id: str) -> None:
     """What the job does each minute: make contact ways that are wanted, and change those whose staff changed."""
     with session.brand(brand_id) as brand:
-        done = live_codes_of(brand).ways.run()
+        here = live_codes_of(brand)
+        done = here.ways.run() + here.links.run()
     click.echo(f"{done} contact ways made or changed")
 
 

@@ -172,13 +172,16 @@ class LiveCodeAdd(BrandModel):
 
 
 class LiveCodeWay(BrandModel):
-    """A code's contact way: who made it (a plugin), its id there, and ``users``, who answers it (JSON), as last told.
+    """A code's contact way, or (``kind`` link) acquisition link: who made it (a plugin), and its id there.
+
+    ``qr`` is the address that it has, ``users`` who answers it (JSON), as last told.
 
     ``state``: wanted, making (nobody knows yet), made or failed; ``note`` is what was refused last.
     """
 
     id = pw.BigAutoField()
-    code = pw.ForeignKeyField(LiveCode, unique=True)
+    code = pw.ForeignKeyField(LiveCode, index=False)
+    kind = pw.TextField(default="way")
     maker = pw.TextField()
     config_id = pw.TextField()
     qr = pw.TextField()
@@ -190,6 +193,7 @@ class LiveCodeWay(BrandModel):
 
     class Meta:
         table_name = "live_code_way"
+        indexes = ((("code", "kind"), True),)
 
 
 class LiveCodeExposure(BrandModel):

@@ -81,6 +81,15 @@ def show(link: str) -> Any:
     )  # fmt: skip
 
 
+@pages.get("/a/<link>")
+def lead_on(link: str) -> Any:
+    """To the acquisition link while it may be used and the code receives people, else to the ordinary page."""
+    here = live_codes_of(current_brand())
+    code = here.codes.of_link(link)
+    to = here.links.handed_out(code) or f"{here.brand.consumers.root}{NAME}/c/{link}"
+    return flask.redirect(to, 302)
+
+
 @pages.post("/c/<link>/staff")
 def take(link: str) -> Any:
     """Be sent to a member of staff."""

@@ -41,6 +41,7 @@ from .views import (
     code_view,
     comparison_view,
     full_code_view,
+    link_view,
     overdue_view,
     persona_view,
     seat_view,
@@ -165,6 +166,15 @@ def way(channel: str) -> Any:
     """Have a contact way made for a code; the job makes it within a minute."""
     here = _here()
     return flask.jsonify(way_view(here.ways.want(channel, actor=current_actor()), here)), 202
+
+
+@blueprint.post("/codes/<channel>/link")
+@permission(WRITE)
+def link(channel: str) -> Any:
+    """Have an acquisition link made for a code; refused while no activity runs."""
+    here = _here()
+    here.links.want(channel, actor=current_actor())
+    return flask.jsonify(link_view(here.codes.get(channel), here)), 202
 
 
 @blueprint.post("/codes/<channel>/publish")

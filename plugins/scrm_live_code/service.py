@@ -16,7 +16,7 @@ from .planner import Planner
 from .reception import Reception
 from .schemas import NAME
 from .staff import StaffList
-from .ways import Ways
+from .ways import LINK, Ways
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -75,6 +75,15 @@ class LiveCodes:
     def ways(self) -> Ways:
         """Contact ways of codes."""
         return Ways(self.brand, self.codes, self.desk)
+
+    @cached_property
+    def links(self) -> Ways:
+        """Acquisition links of codes."""
+        return Ways(self.brand, self.codes, self.desk, LINK)
+
+    def link_address(self, code: Code) -> str:
+        """What is sent to people instead of WeCom's address; see :meth:`.ways.Ways.handed_out`."""
+        return f"{self.codes.base}/p/{self.brand.id}/{NAME}/a/{code.link}"
 
     def poster(self, channel: str) -> bytes:
         """A code's poster as PNG; its QR code is the printed address.

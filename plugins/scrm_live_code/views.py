@@ -52,7 +52,7 @@ def full_code_view(code: Code, here: LiveCodes) -> dict[str, Any]:
     """A code with its staff."""
     seats = [seat_view(seat) for seat in here.codes.seats(code)]
     told = {**code_view(code, here), **here.entries.of(code)}
-    return {**told, "seats": seats, "contact_way": way_view(here.ways.of(code), here)}
+    return {**told, "seats": seats, "contact_way": way_view(here.ways.of(code), here), "link": link_view(code, here)}
 
 
 def way_view(way: Way | None, here: LiveCodes) -> dict[str, Any] | None:
@@ -101,3 +101,11 @@ def comparison_view(test: ShareTest) -> dict[str, Any]:
             }
         )  # fmt: skip
     return {"verdict": test.verdict, "winner": test.winner, "arms": arms}
+
+
+def link_view(code: Code, here: LiveCodes) -> dict[str, Any] | None:
+    """A code's acquisition link, or None; ``send`` is what to send people, ``in_use`` whether it leads to WeCom now."""
+    link = way_view(here.links.of(code), here)
+    if link is None:
+        return None
+    return {**link, "send": here.link_address(code), "in_use": bool(here.links.handed_out(code))}

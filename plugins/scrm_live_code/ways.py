@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from .codes import Code, Codes
     from .desk import Desk
 
-POINT = "live-code.contact-ways"
+WAY, LINK = "way", "link"
+POINTS = {WAY: "live-code.contact-ways", LINK: "live-code.acquisition-links"}
+NAMES = {WAY: "contact way", LINK: "acquisition link"}
 MOST_USERS = 100
 """Members of one contact way (wecom.md section 4)."""
 STUCK_MS = 600_000
 _SELECT = (
-    "SELECT w.code_id, c.code, w.maker, w.config_id, w.qr, w.users, w.state, w.note, w.at FROM live_code_way w "
+    "SELECT w.code_id, w.kind, c.code, w.maker, w.config_id, w.qr, w.users, w.state, w.note, w.at FROM live_code_way w "
     "JOIN live_code_code d ON d.id = w.code_id JOIN channel c ON c.id = d.channel_id "
 )
 
@@ -39,12 +41,16 @@ class ContactWays(Protocol):
     def change(self, config_id: str, users: Sequence[str]) -> None:
         """Let these members answer it from now on; twice is as good as once."""
 
+    def usable(self, config_id: str) -> bool:
+        """Of acquisition links alone: whether it may be handed out now; asks nobody."""
+
 
 @dataclass(frozen=True, slots=True)
 class Way:
     """A code's contact way: ``state`` is wanted, making, made or failed; ``users`` who answers it, as last told."""
 
     code_id: int
+    kind: str
     channel: str
     maker: str
     config_id: str
@@ -56,21 +62,22 @@ class Way:
 
 
 def _way(row: tuple[Any, ...]) -> Way:
-    code_id, channel, maker, config_id, qr, users, state, note, at = row
-    return Way(code_id, channel, maker, config_id, qr, tuple(json.loads(users)), state, note, at)
+    code_id, kind, channel, maker, config_id, qr, users, state, note, at = row
+    return Way(code_id, kind, channel, maker, config_id, qr, tuple(json.loads(users)), state, note, at)
 
 
 class Ways:
-    """The contact ways of one brand's codes; use it inside ``with brand:``."""
+    """Contact ways of one brand's codes, or (``kind`` link) acquisition links; use it inside ``with brand:``."""
 
-    def __init__(self, brand: Brand, codes: Codes, desk: Desk) -> None:
+    def __init__(self, brand: Brand, codes: Codes, desk: Desk, kind: str = WAY) -> None:
+        self.kind = kind
         self.brand = brand
         self.codes = codes
         self.desk = desk
 
     def of(self, code: Code) -> Way | None:
         """A code's contact way, or None."""
-        row = execute(f"{_SELECT}WHERE w.code_id = ?", (code.id,)).fetchone()
+        row = execute(f"{_SELECT}WHERE w.code_id = ? AND w.kind = ?", (code.id, self.kind)).fetchone()
         return None if row is None else _way(row)
 
     def shown(self, code: Code) -> str:
@@ -78,29 +85,45 @@ class Ways:
         way = self.of(code)
         return way.qr if way is not None and way.state == "made" and self.desk.on_duty(code) else ""
 
+    def handed_out(self, code: Code) -> str:
+        """The address of a code's acquisition link while the code is open, the link usable, and somebody has room.
+
+        Empty otherwise: whoever comes is led to the ordinary page, which says what there is.
+        """
+        way = self.of(code)
+        if way is None or way.state != "made" or not code.is_open(self.brand.now()) or not self.desk.on_duty(code):
+            return ""
+        offered = self._offered(way.maker)
+        return way.qr if offered is not None and offered[1].usable(way.config_id) else ""
+
     @transactional
     def want(self, channel: str, *, actor: str) -> Way:
         """Have a contact way made for a code; the job makes it. One that was made stays as it is.
 
-        Raises NotFound, and Conflict (``no_contact_ways``) where no plugin offers them.
+        Raises NotFound, and Conflict: ``no_contact_ways`` where no plugin offers them, for
+        a link ``no_activity`` while no activity runs.
         """
         code = self.codes.get(channel)
+        if self.kind == LINK and not code.runs(self.brand.now()):
+            raise Conflict("no activity runs; a link that leads to a bare add is taken down", code="no_activity")
         offered = self._offered()
         if offered is None:
-            raise Conflict("no enabled plugin that makes contact ways is set up; wecom is one", code="no_contact_ways")
+            raise Conflict(
+                f"no enabled plugin that makes {NAMES[self.kind]}s is set up; wecom is one", code="no_contact_ways"
+            )
         execute(
-            "INSERT INTO live_code_way (code_id, maker, config_id, qr, users, state, note, actor, at) "
-            "VALUES (?, ?, '', '', '[]', 'wanted', '', ?, ?) ON CONFLICT (code_id) DO UPDATE SET state = 'wanted', "
-            "maker = excluded.maker, note = '', actor = excluded.actor, at = excluded.at "
+            "INSERT INTO live_code_way (code_id, kind, maker, config_id, qr, users, state, note, actor, at) "
+            "VALUES (?, ?, ?, '', '', '[]', 'wanted', '', ?, ?) "
+            "ON CONFLICT (code_id, kind) DO UPDATE SET state = 'wanted', maker = excluded.maker, note = '', actor = excluded.actor, at = excluded.at "
             "WHERE live_code_way.state <> 'made'",
-            (code.id, offered[0], clean_text(actor, field="actor", max_length=100), self.brand.now()),
+            (code.id, self.kind, offered[0], clean_text(actor, field="actor", max_length=100), self.brand.now()),
         )
         made = self.of(code)
         assert made is not None
         return made
 
     def _offered(self, maker: str = "") -> tuple[str, ContactWays] | None:
-        for name, method in self.brand.extensions(POINT):
+        for name, method in self.brand.extensions(POINTS[self.kind]):
             if maker in ("", name):
                 ways = getattr(self.brand.plugins[name], method)()
                 if ways is not None:
@@ -114,7 +137,10 @@ class Ways:
 
         Use it outside transactions.
         """
-        rows = execute(f"{_SELECT}WHERE d.state = 'live' AND w.state IN ('wanted', 'made') ORDER BY w.id").fetchall()
+        rows = execute(
+            f"{_SELECT}WHERE d.state = 'live' AND w.state IN ('wanted', 'made') AND w.kind = ? ORDER BY w.id",
+            (self.kind,),
+        ).fetchall()
         return sum(self._settle(_way(row)) for row in rows)
 
     def _settle(self, way: Way) -> bool:
@@ -151,8 +177,8 @@ class Ways:
     @transactional
     def _claim(self, way: Way) -> bool:
         taken = execute(
-            "UPDATE live_code_way SET state = 'making', at = ? WHERE code_id = ? AND state = 'wanted'",
-            (self.brand.now(), way.code_id),
+            "UPDATE live_code_way SET state = 'making', at = ? WHERE code_id = ? AND kind = ? AND state = 'wanted'",
+            (self.brand.now(), way.code_id, self.kind),
         )
         return bool(taken.rowcount)
 
@@ -162,15 +188,20 @@ class Ways:
     ) -> None:
         config_id, qr = made if made[0] else (way.config_id, way.qr)
         execute(
-            "UPDATE live_code_way SET state = ?, note = ?, users = ?, config_id = ?, qr = ?, at = ? WHERE code_id = ?",
-            (state, note[:500], json.dumps(list(users or way.users)), config_id, qr, self.brand.now(), way.code_id),
-        )
+            "UPDATE live_code_way SET state = ?, note = ?, users = ?, config_id = ?, qr = ?, at = ? "
+            "WHERE code_id = ? AND kind = ?",
+            (state, note[:500], json.dumps(list(users or way.users)), config_id, qr, self.brand.now(), way.code_id,
+             self.kind),
+        )  # fmt: skip
 
     def warnings(self) -> Iterator[str]:
         """Contact ways that somebody has to look at."""
-        for row in execute(f"{_SELECT}WHERE w.note <> '' OR w.state = 'making' ORDER BY w.id").fetchall():
-            channel, state, note, at = row[1], row[6], row[7], row[8]
-            if note:
-                yield f"live code {channel!r}: its contact way ({state}): {note}"
-            elif at + STUCK_MS <= self.brand.now():
-                yield f"live code {channel!r}: nobody knows whether its contact way was made; look, and ask again"
+        rows = execute(
+            f"{_SELECT}WHERE w.kind = ? AND (w.note <> '' OR w.state = 'making') ORDER BY w.id", (self.kind,)
+        ).fetchall()
+        for way in map(_way, rows):
+            name = NAMES[self.kind]
+            if way.note:
+                yield f"live code {way.channel!r}: its {name} ({way.state}): {way.note}"
+            elif way.at + STUCK_MS <= self.brand.now():
+                yield f"live code {way.channel!r}: nobody knows whether its {name} was made; look, and ask again"

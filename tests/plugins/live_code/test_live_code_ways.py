@@ -27,7 +27,8 @@ class Messenger(Plugin):
     """Makes contact ways as the test tells it."""
 
     name, version, summary, requires_core = "messenger", "1.0", "makes contact ways", ">=0.1.0.dev0,<1"
-    extensions = {"live-code.contact-ways": ("ways",)}
+    extensions = {"live-code.contact-ways": ("ways",), "live-code.acquisition-links": ("ways",)}
+    in_use = True
     fault: ScrmError | None = None
     asked: list[tuple[str, ...]]
 
@@ -45,6 +46,9 @@ class Messenger(Plugin):
         self.asked.append((config_id, *users))
         if self.fault is not None:
             raise self.fault
+
+    def usable(self, config_id: str) -> bool:
+        return self.in_use
 
 
 def tick(scene: Scene) -> str:
@@ -102,6 +106,46 @@ def test_the_page_leads_to_the_contact_way_while_somebody_has_room(offered: Scen
     assert 'href="https://messenger.example/way-1.png"' in offered.open(offered.browser(), f"/l/{link}").text
     offered.staff("ann", "ben", cap=0)
     assert "way-1.png" not in offered.open(offered.browser(), f"/l/{link}").text
+
+
+def test_a_link_is_led_to_while_it_may_be_used_and_else_to_the_ordinary_page(scenes, clock):
+    scene, other = scenes(plugins=(Messenger,), before="\n[plugins.messenger]\n")
+    for each in (scene, other):
+        each.staff("ann")
+        with each.brand:
+            each.here.codes.create("sms", title="SMS", actor="lin")
+            with pytest.raises(Conflict) as refused:
+                each.here.links.want("sms", actor="lin")
+            assert refused.value.code == "no_activity"
+    path = scene.code(ann="").replace("/l/", "/p/acme/live-code/a/")
+    page = path.replace("/a/", "/c/")
+
+    def leads_to() -> str:
+        answer = scene.browser().get(path)
+        assert answer.status_code == 302
+        return str(answer.headers["Location"])
+
+    with scene.brand as brand:
+        scene.here.links.want("poster-01", actor="lin")
+        assert leads_to().endswith(page)
+        brand.plugins["live-code"].keep_ways()
+        messenger = brand.plugins["messenger"]
+        assert scene.here.ways.of(scene.here.codes.get("poster-01")) is None  # a link is no contact way
+    assert leads_to() == "https://messenger.example/way-1.png"
+    messenger.in_use = False  # such as: WeCom took it out of use
+    assert leads_to().endswith(page)
+    messenger.in_use = True
+    scene.staff("ann", cap=0)
+    assert leads_to().endswith(page)
+    scene.staff("ann")
+    clock.set(datetime(2026, 1, 31, 16, 0, tzinfo=UTC))  # midnight in Shanghai: the activity is over
+    assert leads_to().endswith(page)
+    with scene.brand as brand:
+        brand.plugins["live-code"].pause_ended()
+        assert (scene.here.codes.get("poster-01").state, leads_to().endswith(page)) == ("paused", True)
+        with pytest.raises(Conflict) as refused:
+            scene.here.links.want("poster-01", actor="lin")
+    assert refused.value.code == "no_activity"
 
 
 class Whole(Scene):
@@ -184,3 +228,30 @@ def test_an_add_through_wecom_is_a_lead_with_channel_and_tags_once_and_the_rota_
     clock.set(datetime(2026, 1, 1, 4, 0, tzinfo=UTC))
     assert (tick(whole), whole.members()) == ("made", ["staff002"])
     assert len(whole.simulator.corp(CORP).contact_ways) == 1
+
+
+def test_through_an_acquisition_link_of_wecom_an_add_belongs_to_the_code_and_a_half_one_waits_for_its_approval(whole, clock):
+    whole.staff("staff001")
+    whole.code(staff001="")
+    with whole.brand as brand:
+        whole.here.links.want("poster-01", actor="lin")
+        brand.plugins["live-code"].keep_ways()
+        link = whole.here.links.of(whole.here.codes.get("poster-01"))
+        assert link.state == "made" and whole.here.links.handed_out(whole.here.codes.get("poster-01")) == link.qr
+        printed = whole.here.codes.get("poster-01").link
+    whole.simulator.act(CORP, "click", {"link_id": link.config_id, "person": "p700", "channel": printed, "half": "only"})
+
+    def work() -> tuple[int, bool]:
+        for _ in range(2):
+            with whole.brand as brand:
+                brand.plugins["wecom"].work()
+            whole.deliver()
+        with whole.brand:
+            return tuple(
+                execute("SELECT count(*), max(CASE WHEN approved_at IS NOT NULL THEN 1 ELSE 0 END) FROM live_code_add").fetchone()
+            )
+
+    assert (work(), whole.taken()) == ((1, 0), {"staff001": 1})
+    clock.advance(seconds=120)
+    whole.simulator.act(CORP, "accept", {"userid": "staff001", "person": "p700"})
+    assert work() == (1, 1)
