@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from scrm_core.api import IdentityIn, Invalid, LeadIn, ScrmError, Veto, execute, fetch_in, insert_rows
@@ -25,14 +26,16 @@ NEWS_MS = 86_400_000
 _COLUMNS = ("contact_id", "external", "staff", "state", "source", "since", "lost_by", "tags", "pushed", "seen")
 
 
-def identities_of(customer: Customer) -> tuple[IdentityIn, ...]:
-    """External user id and, where WeCom tells it, unionid: the bridge to mini programs and official accounts."""
+def identities_of(customer: Customer, openid: str = "", corp: str = "") -> tuple[IdentityIn, ...]:
+    """External user id and, where WeCom tells it, unionid: the bridge to mini programs and official accounts.
+
+    ``openid`` is the customer's at the corporation ``corp``, whose pages and payments know them by it.
+    """
     found = [IdentityIn.of("external_userid", customer.external)]
-    if customer.unionid:
-        try:
-            found.append(IdentityIn.of("unionid", customer.unionid))
-        except Invalid:
-            return tuple(found)
+    for kind, value, where in (("unionid", customer.unionid, ""), ("openid", openid, corp)):
+        if value:
+            with suppress(Invalid):
+                found.append(IdentityIn.of(kind, value, where))
     return tuple(found)
 
 
@@ -44,11 +47,11 @@ class People:
         self.follows = follows
         self.labels = labels
 
-    def take(self, customer: Customer) -> None:
+    def take(self, customer: Customer, openid: str = "", corp: str = "") -> None:
         """A customer with everybody who has them. Raises Veto (``suppressed``) for an erased person."""
         now = self.brand.now()
         person = self.brand.contacts.resolve(
-            identities_of(customer), at=now, origin=NAME, name=customer.name
+            identities_of(customer, openid, corp), at=now, origin=NAME, name=customer.name
         )
         for info in customer.follows:
             at = min(info.since * 1_000, now) if info.since > 0 else now

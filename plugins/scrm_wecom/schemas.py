@@ -96,8 +96,12 @@ class ClientSettings(Schema):
 
 
 class SendSettings(Schema):
-    """Settings about tags, group sends and moments."""
+    """Settings about people, tags, group sends and moments."""
 
+    openids = fields.Boolean(
+        load_default=False,
+        metadata={"description": "read each WeChat customer's openid at the corporation: pages and payments know it"},
+    )
     create_tags = fields.Boolean(
         load_default=True,
         metadata={"description": "make a tag in WeCom that only the brand has when it is given to somebody's customer"},

@@ -123,7 +123,8 @@ class Wecom:
         if not self.settings["secret"]:
             read = f"; {self.archive.run()} archived messages" if self.settings["archive"] else ""
             return f"no secret: nothing is asked of WeCom{read}"
-        done = Work(self.brand, self.api, self.people, self.labels).run()
+        openids_of = self.settings["corp_id"] if self.settings["openids"] else ""
+        done = Work(self.brand, self.api, self.people, self.labels, openids_of).run()
         running = sync.latest()
         if running is not None and running.state == "running" and not done.error:
             self.full_sync.run(ROUND_SECONDS)

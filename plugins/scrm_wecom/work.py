@@ -38,11 +38,13 @@ class Round:
 class Work:
     """One brand's tasks; run it outside transactions."""
 
-    def __init__(self, brand: Brand, api: Api, people: People, labels: Labels) -> None:
+    def __init__(self, brand: Brand, api: Api, people: People, labels: Labels, openids_of: str = "") -> None:
+        """``openids_of`` is the corporation whose openids are read too; empty: none are."""
         self.brand = brand
         self.api = api
         self.people = people
         self.labels = labels
+        self._openids_of = openids_of
 
     def run(self, seconds: float = ROUND_SECONDS) -> Round:
         """Do tasks until none is due, the time is over, or nothing can be asked of WeCom now."""
@@ -81,7 +83,8 @@ class Work:
 
     def _do(self, task: Task) -> None:
         if task.kind == tasks.CUSTOMER:
-            self._take_customer(task, self.api.customer(task.ref))
+            customer = self.api.customer(task.ref)
+            self._take_customer(task, customer, "" if customer is None else self._openid(customer))
         elif task.kind == tasks.TAGS:
             self._take_tags(task, self.api.tags())
         elif task.kind == tasks.CHAT:
@@ -89,11 +92,22 @@ class Work:
         else:
             self._push(task)
 
+    def _openid(self, customer: Customer) -> str:
+        """A WeChat customer's openid at the corporation, asked once; empty where none is wanted or known already."""
+        if not self._openids_of or not customer.external.startswith("wm"):
+            return ""
+        known = execute(
+            "SELECT 1 FROM identity o JOIN identity e ON e.contact_id = o.contact_id "
+            "WHERE e.kind = 'external_userid' AND e.value = ? AND o.kind = 'openid' AND o.namespace = ? LIMIT 1",
+            (customer.external, self._openids_of),
+        ).fetchone()
+        return "" if known is not None else self.api.openid(customer.external)
+
     @transactional
-    def _take_customer(self, task: Task, customer: Customer | None) -> None:
+    def _take_customer(self, task: Task, customer: Customer | None, openid: str) -> None:
         try:
             if customer is not None:
-                self.people.take(customer)
+                self.people.take(customer, openid, self._openids_of)
         except Veto as veto:
             if veto.code != SUPPRESSED:
                 raise

@@ -25,7 +25,7 @@ from .answers import (
     text,
     texts,
 )
-from .codes import SHAPE, WecomError
+from .codes import DATA, SHAPE, WecomError
 
 if TYPE_CHECKING:
     from .calls import Calls
@@ -74,6 +74,16 @@ class Api:
             if not cursor:
                 return Customer(external, name, unionid, tuple(follows))
         raise WecomError("externalcontact/get: the pages do not end", kind=SHAPE)
+
+    def openid(self, external: str) -> str:
+        """The openid of a customer of WeChat at the corporation (dev:92323); empty when WeCom gives none."""
+        try:
+            told = self.calls.read("externalcontact/convert_to_openid", body={"external_userid": external})
+        except WecomError as error:
+            if error.kind == DATA:
+                return ""
+            raise
+        return text(told, "openid")
 
     def customers(self, staff: str, cursor: str = "") -> CustomerPage:
         """A page of a member's customers (dev:92994)."""

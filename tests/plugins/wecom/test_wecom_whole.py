@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from wecom_scene import CORP
 
+from scrm_core.api import IdentityIn
 from scrm_core.db.bulk import execute
 
 SPOILINGS = ("signature", "token", "receiver", "ciphertext", "xml", "entities", "stale", "future")
@@ -25,6 +26,22 @@ def test_a_scan_becomes_a_lead_with_name_welcome_and_channel(whole):
         assert "unionid" in {each.kind for each in brand.contacts.identities(found.id)}
     assert whole.welcomes() == ["欢迎"]
     assert [lead[0] for lead in whole.leads()] == ["card-a"]
+
+
+def test_the_openid_at_the_corporation_links_who_signed_in_before(whole):
+    wecom = whole.brand.plugins["wecom"].wecom
+    wecom.settings = {**wecom.settings, "openids": True}
+    openid = "o" + whole.simulator.people.unionid(f"corp:{CORP}", whole.simulator.people.number("p777"))[1:]
+    with whole.brand as brand:
+        came = brand.contacts.resolve((IdentityIn.of("openid", openid, CORP),), at=brand.now(), origin="page")
+    for person in ("p777", "p778"):
+        whole.act("add", userid="staff001", person=person)
+    whole.work()
+    assert whole.contact("p777").id == came.contact_id != whole.contact("p778").id
+    whole.act("edit", userid="staff001", person="p777", remark="x")
+    whole.work()
+    asked = [each.api for each in whole.simulator.calls if each.api.endswith("convert_to_openid")]
+    assert len(asked) == 2  # once for each customer, however often they are read
 
 
 @pytest.mark.parametrize("half", ["no", "then_full"])

@@ -54,6 +54,15 @@ def get_customer(call: Call) -> dict[str, Any]:
     return answer
 
 
+@endpoint("POST", "externalcontact/convert_to_openid")
+def convert_to_openid(call: Call) -> dict[str, Any]:
+    """The openid of a WeChat user at the corp (dev:92323); 40096 for a user of WeCom, who has none."""
+    person = call.customer()
+    if call.corp.people.person(person).wecom_user:
+        raise Refused(40096)
+    return {"openid": "o" + call.corp.people.unionid(f"corp:{call.corp.corpid}", person)[1:]}
+
+
 @endpoint("POST", "externalcontact/batch/get_by_user")
 def get_by_user(call: Call) -> dict[str, Any]:
     """The customers of up to 100 members, page by page.
