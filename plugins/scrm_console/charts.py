@@ -18,7 +18,7 @@ HEIGHT = 200
 """Pixels of a time line, from its highest tick to its floor."""
 
 _TICKS = 4
-_NAMED = 5
+_NAMED = 3
 _SHADES = 9
 _WIDEST = 44
 _STEPS = (1, 2, 5, 10)
@@ -167,7 +167,7 @@ def _places(count: int) -> list[float]:
 
 
 def _named(count: int) -> list[int]:
-    """Which of the rows have their name below: the first, the last, some between at even distances."""
+    """Which of the rows have their name below: the first, the middle and the last, for which a phone has room."""
     if count <= _NAMED:
         return list(range(count))
     return [round(nth * (count - 1) / (_NAMED - 1)) for nth in range(_NAMED)]

@@ -103,6 +103,14 @@ class Figures:
         ).fetchall()
         return {(plugin, metric): int(value) for plugin, metric, value in found}
 
+    def failed_jobs(self) -> list[tuple[str, str]]:
+        """Jobs, as (plugin, job), whose newest run failed."""
+        found = execute(
+            "SELECT plugin, job FROM job_run WHERE id IN (SELECT max(id) FROM job_run GROUP BY plugin, job) "
+            "AND state = 'failed' ORDER BY plugin, job"
+        ).fetchall()
+        return [(plugin, job) for plugin, job in found]
+
     def _start(self, day: int) -> int:
         return day_start(day, self._brand.zone)
 

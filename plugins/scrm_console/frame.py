@@ -103,13 +103,13 @@ def page(template: str, status: int = 200, **context: Any) -> Response:
             menu=_menu(visit, visit.brand),
             others=[(each.name, home(visit, each)) for each in visit.brands() if each.id != visit.brand.id],
         )
-    return flask.make_response(flask.render_template(f"console/{template}", **frame, **context), status)
+    return flask.make_response(flask.render_template(f"console/{template}", **{**frame, **context}), status)
 
 
 def inside(template: str, **context: Any) -> Markup:
     """A piece of a page that may be shown to others in the same language who may do the same: it holds no form."""
     frame = {**_values(staff_visit()), "csrf": "", "visit": None}
-    return Markup(flask.render_template(f"console/{template}", **frame, **context))
+    return Markup(flask.render_template(f"console/{template}", **{**frame, **context}))
 
 
 def _values(visit: StaffVisit) -> dict[str, Any]:

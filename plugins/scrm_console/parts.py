@@ -54,8 +54,23 @@ def cards(visit: StaffVisit, *, own: bool) -> list[Card]:
         _card("card", plugin, name, part, console_part(plugin, part, query))
         for plugin in current_brand().plugins.values()
         for name, part in plugin.console_cards.items()
-        if visit.allows(part.permission) and own == bool(signature(getattr(plugin, part.method)).parameters)
+        if visit.allows(part.permission) and own == takes_query(plugin, part)
     ]
+
+
+def card_parts(visit: StaffVisit) -> list[tuple[Plugin, ConsolePart]]:
+    """The cards that the user may see, undrawn, each with its plugin."""
+    return [
+        (plugin, part)
+        for plugin in current_brand().plugins.values()
+        for part in plugin.console_cards.values()
+        if visit.allows(part.permission)
+    ]
+
+
+def takes_query(plugin: Plugin, part: ConsolePart) -> bool:
+    """Whether a part is told who looks."""
+    return bool(signature(getattr(plugin, part.method)).parameters)
 
 
 def _card(kind: str, plugin: Plugin, name: str, part: ConsolePart, shown: Any) -> Card:

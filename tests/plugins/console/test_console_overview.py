@@ -8,7 +8,7 @@ import pytest
 from console_scene import ROLES, ROOT, SWITCHED_ON, WORD, TeaRoom, at, lead
 
 from scrm_console import Console
-from scrm_core.api import Metric, MetricsQuery, MetricValue, Plugin, hookimpl
+from scrm_core.api import IdentityIn, LeadIn, Metric, MetricsQuery, MetricValue, Plugin, hookimpl
 from scrm_core.delivery import Delivery
 from scrm_core.services.house_reports import ChannelFigures
 
@@ -198,3 +198,40 @@ def test_a_metric_is_seen_over_days_weeks_and_months_of_the_brand(browser, peopl
     text = ana.get("b/acme/timeline", metric="leads", period="90").text
     assert '<svg class="lines"' in text and 'period=90" aria-current="true"' in text
     assert ana.get("b/acme/timeline", metric="x").status_code == ana.get("b/acme/timeline", period="1").status_code == 422
+
+
+PAGES = (
+    *("", "reports", "contacts", "segments", "orders", "rewards", "experiments", "links", "imports", "events", "jobs"),
+    *("plugins", "keys", "users", "audit", "timeline?period=90", *(f"reports/{name}" for name in REPORTS)),
+)
+
+
+def test_a_page_asks_as_many_queries_for_a_thousand_people_as_for_ten_and_weighs_little(browser, people, brands, clock, asked):
+    acme, _ = brands
+    mia = browser("mia")
+
+    def queries():
+        found = {}
+        for page in PAGES:
+            clock.advance(seconds=61)
+            asked.clear()
+            answer = mia.get(f"{ROOT}b/acme/{page}")
+            assert answer.status_code == 200, page
+            # When a session was last seen is written every few minutes, at whichever page.
+            found[page] = sum(not sql.startswith("UPDATE") for sql in asked)
+            assert len(answer.data) < 200_000, "with style and script, which together are below 50 kB"
+        return found
+
+    def arrive(first, count):
+        with acme:
+            acme.contacts.capture_leads([
+                LeadIn(source="t", reference=str(nth), identities=(IdentityIn.of("phone", f"+86139{nth:08}"),),
+                       at=acme.now() - nth % 300 * 86_400_000, state="cards")
+                for nth in range(first, first + count)
+            ])  # fmt: skip
+
+    arrive(0, 60)
+    few = queries()
+    arrive(60, 940)
+    assert queries() == few
+    assert max(few.values()) <= 30, few
