@@ -36,9 +36,11 @@ def looker(app: Any, path: str, cookies: str = "") -> Callable[[], None]:
             statuses: list[str] = []
             environ = {
                 "REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": "",
-                "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "8000", "SERVER_PROTOCOL": "HTTP/1.1", "REMOTE_ADDR": "127.0.0.1",
+                "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "8000", "SERVER_PROTOCOL": "HTTP/1.1",
+                "REMOTE_ADDR": "127.0.0.1",
                 "HTTP_HOST": "127.0.0.1:8000", "HTTP_COOKIE": cookies, "HTTP_ACCEPT": "text/html",
-                "wsgi.input": sys.stdin.buffer, "wsgi.errors": sys.stderr, "wsgi.url_scheme": "http", "wsgi.version": (1, 0),
+                "wsgi.input": sys.stdin.buffer, "wsgi.errors": sys.stderr, "wsgi.url_scheme": "http",
+                "wsgi.version": (1, 0),
                 "wsgi.multithread": False, "wsgi.multiprocess": False, "wsgi.run_once": False,
             }  # fmt: skip
             text = b"".join(app(environ, lambda status, headers, error=None, seen=statuses: seen.append(status)))
