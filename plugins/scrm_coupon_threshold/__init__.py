@@ -14,7 +14,9 @@ from scrm_core.api import (
     Metric,
     MetricsQuery,
     MetricValue,
+    OrderEffect,
     OrderPaid,
+    OrderQuery,
     PersonQuery,
     Plugin,
     PluginEvent,
@@ -32,7 +34,7 @@ from .claims.issuing import REWARD_KINDS
 from .console import Pages
 from .models import MODELS, NAME
 from .pages import pages
-from .report import coupon_metrics, coupon_report
+from .report import coupon_metrics, coupon_report, order_effects
 from .routes import blueprint
 from .schemas import Settings
 from .service import Coupons
@@ -105,6 +107,10 @@ class CouponThreshold(Pages, Plugin):
     @hookimpl
     def on_contact_merged(self, event: ContactMerged) -> None:
         self.coupons.owners.take_merge(event)
+
+    @hookimpl
+    def collect_order(self, query: OrderQuery) -> Iterable[OrderEffect]:
+        return order_effects(query.order_id)
 
     # Carts ---------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from scrm_core.api import (
     MetricsQuery,
     MetricValue,
     NotFound,
+    OrderEffect,
     ReportTable,
     ShareTest,
     compare_arms,
@@ -167,6 +168,23 @@ def comparison_view(compared: GateComparison) -> dict[str, Any]:
         )
     test = compared.test
     return {"arms": arms, "verdict": test.verdict, "winner": test.winner, "minimum": compared.minimum}
+
+
+def order_effects(order_id: int) -> list[OrderEffect]:
+    """The coupons that an order used, with the discount of each, and those that were given back."""
+    rows = execute(
+        "SELECT r.at, b.title, r.discount_minor, r.reason, r.reverses_id FROM orders o "
+        "JOIN coupon_threshold_redemption r ON r.source = o.source AND r.order_number = o.number "
+        "JOIN coupon_threshold_batch b ON b.id = r.batch_id WHERE o.id = ? ORDER BY r.id",
+        (order_id,),
+    ).fetchall()
+    return [
+        OrderEffect(
+            at, "Coupon used 用券" if origin is None else "Coupon given back 退券", discount, "money",
+            f"{title} {reason}".strip(),
+        )
+        for at, title, discount, reason, origin in rows
+    ]  # fmt: skip
 
 
 def coupon_metrics(query: MetricsQuery) -> Iterator[MetricValue]:

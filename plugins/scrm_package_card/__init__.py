@@ -10,7 +10,9 @@ from scrm_core.api import (
     Metric,
     MetricsQuery,
     MetricValue,
+    OrderEffect,
     OrderPaid,
+    OrderQuery,
     Plugin,
     Report,
     ReportTable,
@@ -20,7 +22,7 @@ from scrm_core.api import (
 from .claims import NAME
 from .console import CARDS, PAGES, CardConsole
 from .models import MODELS
-from .report import card_metrics, card_report
+from .report import card_metrics, card_report, order_effects
 from .routes import blueprint
 from .schemas import Settings
 from .steps.machine import Steps
@@ -64,6 +66,10 @@ class PackageCard(CardConsole, Plugin):
     @hookimpl(backfill=True)
     def on_lead(self, event: LeadCaptured) -> None:
         self.cards.claims.take_lead(event)
+
+    @hookimpl
+    def collect_order(self, query: OrderQuery) -> Iterable[OrderEffect]:
+        return order_effects(query.order_id)
 
     @hookimpl
     def collect_metrics(self, query: MetricsQuery) -> Iterable[MetricValue]:

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from scrm_core.api import Column, Invalid, MetricsQuery, MetricValue, ReportTable, execute
+from scrm_core.api import Column, Invalid, MetricsQuery, MetricValue, OrderEffect, ReportTable, execute
 
 from .claims import DAY_MS, NAME
 from .service import Campaign, PackageCards
@@ -315,6 +315,32 @@ class _Counting:
         )
         for f, counts in self._each(sql):
             (f.spend,) = counts
+
+
+def order_effects(order_id: int) -> list[OrderEffect]:
+    """The cards that travelled with an order: shipped, signed for with the parcel, scanned; or missed."""
+    cards = execute(
+        "SELECT k.code, s.arm, s.shipped_at, s.signed_at, s.claimed_at FROM package_card_shipment s "
+        "JOIN package_card_campaign k ON k.id = s.campaign_id WHERE s.order_id = ? ORDER BY s.id",
+        (order_id,),
+    ).fetchall()
+    misses = execute(
+        "SELECT k.code, m.arm, m.at FROM orders o JOIN package_card_miss m ON m.source = o.source "
+        "AND m.order_number = o.number JOIN package_card_campaign k ON k.id = m.campaign_id WHERE o.id = ?",
+        (order_id,),
+    ).fetchall()
+    found = [
+        OrderEffect(at, title, detail=f"{code} {arm}".strip())
+        for code, arm, shipped, signed, claimed in cards
+        for at, title in (
+            (shipped, "Card shipped 发卡"),
+            (signed, "Parcel signed for 签收"),
+            (claimed, "Card scanned 扫卡"),
+        )
+        if at is not None
+    ]
+    found += [OrderEffect(at, "No card left 缺卡", detail=f"{code} {arm}".strip()) for code, arm, at in misses]
+    return sorted(found, key=lambda each: each.at)
 
 
 def card_metrics(query: MetricsQuery) -> Iterable[MetricValue]:

@@ -14,7 +14,9 @@ from scrm_core.api import (
     Metric,
     MetricsQuery,
     MetricValue,
+    OrderEffect,
     OrderPaid,
+    OrderQuery,
     PersonQuery,
     Plugin,
     PluginEvent,
@@ -27,7 +29,7 @@ from scrm_core.api import (
 from .console import Pages
 from .models import MODELS
 from .pages import pages
-from .report import metrics, report
+from .report import metrics, order_effects, report
 from .routes import blueprint
 from .schemas import NAME, Settings
 from .service import Referrals
@@ -107,6 +109,10 @@ class Referral(Pages, Plugin):
     @hookimpl
     def collect_metrics(self, query: MetricsQuery) -> Iterable[MetricValue]:
         return list(metrics(query))
+
+    @hookimpl
+    def collect_order(self, query: OrderQuery) -> Iterable[OrderEffect]:
+        return order_effects(query.order_id)
 
     @hookimpl
     def collect_personal_data(self, query: PersonQuery) -> dict[str, Any]:

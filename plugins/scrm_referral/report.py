@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from scrm_core.api import Column, MetricsQuery, MetricValue, ReportTable, csv_cell, execute, iso
+from scrm_core.api import Column, MetricsQuery, MetricValue, OrderEffect, ReportTable, csv_cell, execute, iso
 
 from . import campaigns as rows
 from . import relations
@@ -36,6 +36,19 @@ EXPORT = (
     "invitee", "contact", "inviter", "staff", "state", "reason", "source", "bound_at", "qualified_at", "score",
     "signals", "steps",
 )  # fmt: skip
+
+
+def order_effects(order_id: int) -> list[OrderEffect]:
+    """An invitee's first order: the gate that it is, and how their invitation stands since."""
+    rows = execute(
+        "SELECT s.at, c.code, r.state, r.reason FROM referral_step s JOIN referral_relation r ON r.id = s.relation_id "
+        "JOIN referral_campaign c ON c.id = r.campaign_id WHERE s.order_id = ? ORDER BY s.id",
+        (order_id,),
+    ).fetchall()
+    return [
+        OrderEffect(at, "First order of an invitee 被邀请人首单", detail=f"{code}: {state} {reason}".strip())
+        for at, code, state, reason in rows
+    ]
 
 
 def report(brand: Brand, campaigns: Campaigns) -> ReportTable:

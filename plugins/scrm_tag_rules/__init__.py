@@ -12,7 +12,9 @@ from scrm_core.api import (
     Metric,
     MetricsQuery,
     MetricValue,
+    OrderEffect,
     OrderPaid,
+    OrderQuery,
     Plugin,
     RefundMade,
     Report,
@@ -21,7 +23,7 @@ from scrm_core.api import (
 )
 
 from .models import MODELS
-from .report import rules_metrics, rules_report
+from .report import order_effects, rules_metrics, rules_report
 from .routes import blueprint
 from .schemas import Settings, rules_of
 from .service import NAME, TagRuleBook
@@ -69,6 +71,10 @@ class TagRules(Plugin):
     @hookimpl
     def collect_metrics(self, query: MetricsQuery) -> Iterable[MetricValue]:
         return list(rules_metrics(self.book, query))
+
+    @hookimpl
+    def collect_order(self, query: OrderQuery) -> Iterable[OrderEffect]:
+        return order_effects(self.book, query.order_id)
 
     def report(self) -> ReportTable:
         """The report ``tag-rules``: one row per rule."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scrm_core.api import Column, MetricsQuery, MetricValue, ReportTable
+from scrm_core.api import Column, MetricsQuery, MetricValue, OrderEffect, ReportTable, execute
 
 from .service import TagRuleBook
 
@@ -35,6 +35,19 @@ def rules_report(book: TagRuleBook) -> ReportTable:
             }
         )
     return ReportTable(COLUMNS, rows)
+
+
+def order_effects(book: TagRuleBook, order_id: int) -> list[OrderEffect]:
+    """The rules that an order and its refunds met, with the tag of each; a tag that waits for the buyer says so."""
+    tags = {rule.name: f"{rule.group} / {rule.tag}" for rule in book.rules}
+    rows = execute("SELECT at, rule, tagged FROM tag_rules_hit WHERE order_id = ? ORDER BY id", (order_id,)).fetchall()
+    return [
+        OrderEffect(
+            at, "Tag set 打标签" if tagged else "Tag waits for the buyer 等待买家",
+            detail=f"{rule}: {tags[rule]}" if rule in tags else rule,
+        )
+        for at, rule, tagged in rows
+    ]  # fmt: skip
 
 
 def rules_metrics(book: TagRuleBook, query: MetricsQuery) -> Iterable[MetricValue]:

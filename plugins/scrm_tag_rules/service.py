@@ -35,8 +35,8 @@ WITH RECURSIVE person (id, state, next) AS (
   UNION ALL
   SELECT c.id, c.state, c.merged_into_id FROM contact c JOIN person p ON c.id = p.next
 )
-INSERT INTO tag_rules_hit (rule, event_id, contact_id, tagged, at, day)
-SELECT ?, ?, id, 1, ?, ? FROM person WHERE state = 'active'
+INSERT INTO tag_rules_hit (rule, event_id, order_id, contact_id, tagged, at, day)
+SELECT ?, ?, CAST(? AS BIGINT), id, 1, ?, ? FROM person WHERE state = 'active'
 ON CONFLICT (rule, event_id) DO NOTHING RETURNING contact_id
 """
 _WAIT = (
@@ -82,7 +82,7 @@ class TagRuleBook:
             if event.contact_id is None:
                 execute(_WAIT, (rule.name, event.event_id, order_id, visit_id, event.at, day))
                 continue
-            row = execute(_HIT, (event.contact_id, rule.name, event.event_id, event.at, day)).fetchone()
+            row = execute(_HIT, (event.contact_id, rule.name, event.event_id, order_id, event.at, day)).fetchone()
             if row is not None:
                 self._set(rule, row[0], event.at)
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zxingcpp
 from phones import PHONE, faults
+from PIL import Image
 from run_scene import wait
 from served import Premises, make, serving
 
@@ -98,6 +100,17 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Premises]:
                         lines=(LineIn(sku="A", title="", qty=1, paid_minor=1_990 * (nth + 1), gift=False),),
                     )  # fmt: skip
                 )
+    with acme:
+        acme.channels.create("stall", "摊位 Stall")
+        for nth in range(3):
+            link = acme.links.create("stall", f"https://shop.example/{nth}", campaign=EVIL)
+            acme.links.visit(link.code, at=acme.now(), visitor=f"v{nth}", agent="Mozilla/5.0")
+        for nth, person in enumerate(acme.contacts.page(limit=5)):
+            acme.rewards.grant("points", person.id, grant_key=f"g{nth}", quantity=100 + nth, reason=EVIL, actor="user:mia")
+        arms = acme.experiments.expose_many(acme.experiments.create("海报 A/B", {"A": 5_000, "B": 5_000}, minimum=20).name, list(map(str, range(90))))
+        for nth, arm in enumerate(arms):
+            if arm == "B" or nth % 5 == 0:
+                acme.experiments.record("海报 A/B", str(nth), "added 加粉", at=acme.now())
     capture(house.installation.brand("starco"), 1, "Nobody of ours")
     with serving(root, house.base):
         yield house
@@ -286,6 +299,66 @@ def test_the_house_on_a_phone_in_chinese_and_in_the_dark(shop, desks):
     hand.page.tap("table a >> nth=0")
     hand.page.wait_for_selector("#effects")
     hand.shoot("console-phone-order")
+
+
+def worked(page: Any, brand: Any, state: str) -> None:
+    """A worker has read the file, and the page, which was left alone, says so."""
+    with brand:
+        brand.sent_files.work(seconds=120)
+    page.wait_for_selector(f"[data-state={state}]")
+
+
+@pytest.mark.parametrize("device", ["desktop", pytest.param("phone", marks=pytest.mark.wide)])
+def test_a_file_is_sent_in_tried_and_imported_while_the_page_is_reloaded(shop, desks, tmp_path, device):
+    desk = desks() if device == "desktop" else phone(desks, locale="zh-CN", color_scheme="dark")
+    page = desk.sign_in("mia", "b/acme/imports")
+    rows = "".join(f"{device},I{nth:05},completed,100,2025-12-30T10:00:00+08:00,{'x' * 150}\n" for nth in range(5_000))
+    file = tmp_path / "订单 large.csv"
+    file.write_text(f"source,number,status,paid_minor,paid_at,name\n{rows}{device},bad,nonsense,1,,\n", "utf-8")
+    assert 900_000 < file.stat().st_size < 1_800_000, "two pieces"
+    page.set_input_files("[name=file]", tmp_path / "订单 large.csv")
+    page.click("[data-pieces] button")
+    page.wait_for_url("**/imports/file/*")
+    page.reload()
+    worked(page, shop.brand, "checked")
+    assert page.inner_text("[data-count=created] dd") == "5,000" and page.inner_text("[data-count=rejected] dd") == "1"
+    assert page.locator("main img, main script").count() == 0
+    desk.shoot(f"console-{device}-file-tried")
+    page.click("form[action$=start] button >> nth=0")
+    page.wait_for_selector("[data-state=waiting], [data-state=running], [data-state=done]")
+    page.reload()
+    worked(page, shop.brand, "done")
+    assert page.inner_text("[data-count=created] dd") == "5,000"
+    desk.shoot(f"console-{device}-file-done")
+    desk.open("b/acme/imports")
+    assert "订单 large.csv" in page.inner_text("main") and "5,001" in page.inner_text("main")
+    (tmp_path / "sheet.csv").write_bytes(b"PK\x03\x04" + bytes(100))
+    page.set_input_files("[name=file]", tmp_path / "sheet.csv")
+    page.click("[data-pieces] button")
+    page.wait_for_selector("#told:not(.hidden)")
+    assert "xlsx" in page.inner_text("#told")
+
+
+def test_a_link_is_made_and_its_qr_code_is_downloaded_and_read(shop, desks, tmp_path):
+    desk = desks()
+    page = desk.sign_in("mia", "b/acme/links?channel=stall")
+    assert page.title() != "owned"
+    page.click("summary:has-text('Make a link')")
+    page.fill("form[action$=create] [name=target]", "https://shop.example/spring")
+    page.click("form[action$=create] button")
+    page.wait_for_selector("text=The link is made.")
+    code = page.inner_text("h1").rpartition("/")[2]
+    page.wait_for_function("document.querySelector('img.qr').naturalWidth > 0")
+    desk.shoot("console-link")
+    with page.expect_download() as download:
+        page.click("text=Download PNG")
+    kept = tmp_path / download.value.suggested_filename
+    download.value.save_as(kept)
+    (found,) = zxingcpp.read_barcodes(Image.open(kept).convert("L"))
+    assert (kept.name, found.text) == (f"{code}.png", f"{shop.base}/l/{code}")
+    page.click("summary:has-text('End the link')")
+    page.click("form[action$=disable] button")
+    page.wait_for_selector("text=The link is ended.")
 
 
 def test_the_same_on_a_phone_in_chinese_and_in_the_dark(shop, desks):

@@ -399,6 +399,12 @@ def test_a_refund_in_full_reverses_the_redemption_through_a_linked_entry_once(sh
     refund("R2", 35_690)
     refund("R2", 35_690)
     deliver(scene.acme)
+    with scene.acme:
+        ((plugin, effects),) = scene.acme.orders.effects(scene.acme.orders.by_number("shop", "77").order_id)
+    assert plugin == "coupon-threshold"
+    assert [(each.title, each.amount, each.unit) for each in effects] == [
+        ("Coupon used 用券", 6_000, "money"), ("Coupon given back 退券", -6_000, "money"),
+    ]  # fmt: skip
     # The refund is delivered a second time: nothing more happens.
     with scene.acme:
         assert len(shop.carts.reversing.reverse_order("shop", "77", reason="again")) == 1

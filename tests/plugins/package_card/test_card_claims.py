@@ -56,6 +56,19 @@ def test_a_scan_is_one_person_with_the_buyer_and_later_orders_count(shop):
     assert found.created
 
 
+def test_an_order_says_which_card_travelled_with_it_and_when_it_was_scanned(shop):
+    campaign(shop)
+    shop.sell("A1", "b1", "2026-05-01T00:00", 5_000)
+    shop.lead("13800138000", "2026-05-04T12:00", serial="MAY-A1")
+    shop.deliver()
+    with shop.brand as brand:
+        ((plugin, effects),) = brand.orders.effects(brand.orders.by_number("shop", "A1").order_id)
+    assert plugin == "package-card"
+    assert [(each.at, each.title, each.detail) for each in effects] == [
+        (shop.at("2026-05-01T00:00"), "Card shipped 发卡", "MAY"), (shop.at("2026-05-04T12:00"), "Card scanned 扫卡", "MAY"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("lead_first", [True, False])
 def test_an_order_without_a_known_buyer_becomes_the_claimants(shop, lead_first):
     campaign(shop)

@@ -316,6 +316,19 @@ def test_two_inviters_who_are_one_person_are_counted_and_paid_as_one(scene: Scen
     assert sorted(i for i, _ in scene.rungs()) == [5, 5]
 
 
+def test_an_invitees_first_order_says_whose_campaign_it_counts_for(scene: Scene) -> None:
+    scene.campaign(gates=[{"gate": "first_order"}])
+    _, code = scene.inviter()
+    bo = scene.person(state=code)
+    scene.clock.set(scene.brand.now() + HOUR)
+    number, later = scene.order(bo), scene.order(bo)
+    scene.deliver()
+    orders = [scene.brand.orders.by_number("shop", each).order_id for each in (number, later)]
+    ((plugin, (effect,)),) = scene.brand.orders.effects(orders[0])
+    assert (plugin, effect.title, effect.detail) == ("referral", "First order of an invitee 被邀请人首单", "spring: qualified")
+    assert scene.brand.orders.effects(orders[1]) == []
+
+
 def test_proofs_go_back_with_a_merge_that_is_undone(scene: Scene) -> None:
     scene.campaign(gates=[{"gate": "first_order"}])
     _, code = scene.inviter()

@@ -100,6 +100,21 @@ def test_a_refund_of_everything_meets_the_rule_and_of_a_part_does_not(shop):
     assert shop.tags(uid_of_buyer(shop, "b2"), "service") == []
 
 
+def test_an_order_says_which_rules_it_and_its_refund_met(shop):
+    shop.sell("A1", "b1", "2026-05-01T10:00", 20_000)
+    shop.sell("A2", "b2", "2026-05-01T10:00", 100)
+    shop.refund("A1", 20_000, "2026-05-02T10:00")
+    shop.deliver()
+    with shop.brand as brand:
+        found = [brand.orders.effects(brand.orders.by_number("shop", number).order_id) for number in ("A1", "A2")]
+    ((plugin, effects),) = found[0]
+    assert plugin == "tag-rules"
+    assert [(each.title, each.detail) for each in effects] == [
+        ("Tag set 打标签", "big order: value / big order"), ("Tag set 打标签", "all money back: service / refunded"),
+    ]  # fmt: skip
+    assert found[1] == []
+
+
 def test_a_lead_through_the_channel_is_tagged(shop):
     with shop.brand:
         shop.brand.channels.create("live", "Live room", "live")
