@@ -6,7 +6,7 @@ are imported when something is printed.
 
 from .production import PrintSummary, write_production
 from .proof import write_proof
-from .qr import QrPlan, link_picture, plan_qr
+from .qr import QrPlan, plan_qr
 from .sheets import Imposition, Sheet, impose
 from .spec import Bilingual, CardFace, CardSpec, CardText, Fonts, PrintFacts
 
@@ -22,7 +22,6 @@ __all__ = [
     "QrPlan",
     "Sheet",
     "impose",
-    "link_picture",
     "plan_qr",
     "write_production",
     "write_proof",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -55,15 +54,6 @@ def draw_qr(spec: CardSpec, url: str) -> QrCode:
     """The QR code of a link as a path; raises Invalid when the link may not or cannot be printed."""
     plan = plan_qr(spec, url)
     return QrCode(plan, _path(url, plan.version, plan.level, plan.quiet_modules))
-
-
-def link_picture(url: str) -> bytes:
-    """The QR code of a link as SVG with its quiet zone, for whoever draws the card themselves."""
-    file = io.BytesIO()
-    library("segno").make(url, error="m", micro=False).save(
-        file, kind="svg", scale=8, border=4, light="#fff", xmldecl=False
-    )
-    return file.getvalue()
 
 
 @lru_cache(maxsize=1_024)

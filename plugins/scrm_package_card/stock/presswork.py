@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, execute
+from scrm_core.api import Conflict, Invalid, NotFound, code_file, execute
 
 from ..printing import (
     Bilingual,
@@ -24,7 +24,6 @@ from ..printing import (
     PrintFacts,
     Sheet,
     impose,
-    link_picture,
     plan_qr,
     write_production,
 )
@@ -189,7 +188,7 @@ def link_code(brand: Brand, campaign: Campaign, link: str) -> bytes:
     ).fetchone()
     if known is None:
         raise NotFound(f"campaign {campaign.code!r} has no link {link[:64]!r}")
-    return link_picture(f"{brand.installation.config.base_url}/l/{link}")
+    return code_file(f"{brand.installation.config.base_url}/l/{link}", "svg", extra="cards")
 
 
 def _link_of(campaign: Campaign, arm: str) -> str:

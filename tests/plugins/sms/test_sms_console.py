@@ -15,7 +15,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "console"))
 from console_scene import EVIL, ROLES, WORD, Browser
 from sms_scene import BODY, EVERYBODY, Bench, Scene, configured
 
+from click.testing import CliRunner
+
 from scrm_console import Console
+from scrm_core.cli.root import root
+from scrm_core.cli.session import Session
 from scrm_core.web import create_app
 from scrm_sms import Sms
 from scrm_sms.plans.steps import Arm
@@ -278,3 +282,26 @@ def test_names_are_text_on_every_step_and_pages_ask_little(house, browser, langu
         page = otto.get(path)
         assert page.status_code == 200 and "<script>alert" not in page.text and "<img src=x" not in page.text
         assert path == "b/acme/" or len(asked) <= 30, (path, asked)
+
+
+def test_programs_are_told_of_a_change_and_see_the_copy_tests(house, browser):
+    desk = made(browser)
+    scene = walk(house, desk)
+    with scene.brand as acme:
+        key = acme.keys.create("test", ("*",))[1]
+        scene.passed_test()
+    client, head = create_app(house).test_client(), {"Authorization": f"Bearer {key}"}
+    api = "/api/v1/acme/plugins/sms/plans/MAY"
+    version = client.get(api, headers=head).json["version"]
+    stale = client.post(f"{api}/policy", json={"offer": "x", "version": version - 1}, headers=head)
+    assert (stale.status_code, stale.json["code"]) == (409, "plan_changed")
+    tests = client.get(f"{api}/tests", headers=head).json["tests"]
+    assert [(each["arm"], each["state"], each["delivered"], each["seeds"]) for each in tests] == [
+        ("B", "delivered", 2, 2),
+        ("A", "delivered", 2, 2),
+    ]
+    session = Session(house.config.root, clock=house.clock)
+    told = CliRunner().invoke(root, ["sms", "plan", "tests", "acme", "MAY"], obj=session)
+    session.close()
+    assert told.exit_code == 0 and told.output.count("delivered") >= 2, told.output
+    assert client.post(f"{api}/back", json={"step": "policy", "version": version}, headers=head).status_code == 200
