@@ -25,6 +25,7 @@ from scrm_core.api import (
     hookimpl,
 )
 
+from .console import Pages
 from .models import MODELS, NAME
 from .pages import pages
 from .report import koc_metrics, order_effects
@@ -33,7 +34,7 @@ from .schemas import Settings
 from .service import Koc
 
 
-class KocPlugin(Plugin):
+class KocPlugin(Pages, Plugin):
     """Key consumers are found by an explained score, given tasks, and paid for the orders they led."""
 
     name = NAME

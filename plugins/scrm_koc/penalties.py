@@ -44,6 +44,15 @@ class Penalties:
         if kept != (person, points):
             raise Conflict(f"the key {key!r} was used for another penalty", code="key_used")
 
+    @staticmethod
+    def of(contact_id: int, *, limit: int = 50) -> list[dict[str, Any]]:
+        """What was taken off a person's score, newest first: ``kind``, ``points``, ``reason``, ``actor``, ``at``."""
+        rows = execute(
+            "SELECT kind, points, reason, actor, at FROM koc_penalty WHERE contact_id = ? ORDER BY id DESC LIMIT ?",
+            (contact_id, limit),
+        ).fetchall()
+        return [dict(zip(("kind", "points", "reason", "actor", "at"), row, strict=True)) for row in rows]
+
     def _add(self, contact_id: int, kind: str, points: int, key: str, reason: str, actor: str) -> None:
         now = self.brand.now()
         execute(

@@ -191,6 +191,35 @@ class Statements:
         rows = execute(f"{_VIEW}WHERE s.id > ? {of}ORDER BY s.id LIMIT ?", params).fetchall()
         return [Statement(*row) for row in rows]
 
+    def newest(self, *, before: int = 0, limit: int = 50) -> list[Statement]:
+        """Statements, newest first; ``before`` is the last id of the page before."""
+        page_size(limit, MOST_ROWS)
+        where, values = ("WHERE s.id < ? ", (before,)) if before else ("", ())
+        rows = execute(f"{_VIEW}{where}ORDER BY s.id DESC LIMIT ?", (*values, limit)).fetchall()
+        return [Statement(*row) for row in rows]
+
+    def unsettled(self, *, limit: int = 50) -> list[Statement]:
+        """What the ledger holds for each KOC that no statement has, as :meth:`preview` tells it.
+
+        Orders that become due with the settlement itself are not in it: :meth:`preview` looks at each of them.
+        """
+        page_size(limit, MOST_ROWS)
+        now = self.brand.now()
+        rows = execute(
+            "SELECT p.code, p.carry_minor, count(*), sum(e.amount_minor) FROM koc_entry e "
+            "JOIN koc_member m ON m.id = e.member_id JOIN koc_member p ON p.id = coalesce(m.merged_into_id, m.id) "
+            "WHERE e.statement_id IS NULL GROUP BY p.id, p.code, p.carry_minor ORDER BY p.id LIMIT ?",
+            (limit,),
+        ).fetchall()
+        found = []
+        for code, carry, entries, total in rows:
+            balance = int(carry) + int(total)
+            found.append(
+                Statement(0, "", code, int(carry), int(total), max(balance, 0), min(balance, 0), int(entries),
+                          "dry_run", "", "", now, None, "")
+            )  # fmt: skip
+        return found
+
     @staticmethod
     def latest(member_id: int, limit: int) -> list[Statement]:
         """A KOC's statements, also of memberships merged into theirs, newest first."""

@@ -181,7 +181,7 @@ def test_pages_ask_as_many_queries_with_three_hundred_rows_as_with_ten(scene, de
                 scene.award("c2", scene.person(), "tea", f"many-{nth}")
                 if nth % 10 == 0:
                     scene.campaign("wheel", [scene.prize("tea", item="tea", weight=1), scene.none(3)], publish=False)
-            execute("UPDATE interaction_games_draw SET state = CASE WHEN id % 2 = 0 THEN 'held' ELSE 'granted' END")
+            execute("UPDATE interaction_games_draw SET state = CASE WHEN id / 2 * 2 = id THEN 'held' ELSE 'granted' END")
         for page in pages:
             mia.get(page)
             asked.clear()

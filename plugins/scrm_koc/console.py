@@ -1,0 +1,255 @@
+"""KOCs in the console: people with their score explained, work to review, money; each act is the service's own."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from scrm_core.api import (
+    Column,
+    Conflict,
+    ConsoleAct,
+    ConsoleDone,
+    ConsoleFile,
+    ConsolePart,
+    ConsoleQuery,
+    ConsoleTemplate,
+    Invalid,
+    NotFound,
+    ReportTable,
+    current_actor,
+    current_brand,
+    execute,
+    new_uid,
+)
+
+from .service import Koc, koc_of
+from .views import points
+
+READ = "koc:read"
+REVIEW, SETTLE = "koc:review", "koc:settle"
+ROWS = 30
+MOST = 50
+WORK_STATES = ("submitted", "published", "approved", "returned", "verified", "paid", "violated")
+STATES = {
+    "invited": ("invited", "已邀请"),
+    "accepted": ("accepted", "已接受"),
+    "sample_sent": ("sample sent", "已寄样"),
+    "received": ("sample received", "已收样"),
+    "submitted": ("to review", "待审核"),
+    "returned": ("returned", "已退回"),
+    "approved": ("approved", "已通过"),
+    "published": ("published", "已发布"),
+    "verified": ("verified", "已核验"),
+    "paid": ("paid", "已支付"),
+    "violated": ("violated", "违规"),
+    "lapsed": ("lapsed", "已失效"),
+    "declined": ("declined", "已拒绝"),
+    "withdrawn": ("withdrawn", "已撤回"),
+    "active": ("active", "合作中"),
+    "left": ("left", "已退出"),
+    "due": ("to pay", "待支付"),
+    "carried": ("carried over", "结转"),
+    "late": ("late", "逾期"),
+    "violation": ("violation", "违规"),
+    "fraud": ("by a person's word", "人工扣分"),
+}
+
+
+class Pages:
+    """What KOCs show in the console: mixed into the plugin."""
+
+    console_pages: ClassVar[dict[str, ConsolePart]] = {
+        "people": ConsolePart("show_people", {"en": "KOC: people", "zh": "KOC 人员"}, READ),
+        "person": ConsolePart(
+            "show_person", {"en": "KOC: a person", "zh": "KOC 详情"}, READ,
+            acts={"penalty": ConsoleAct("take_points", REVIEW)}, menu=False,
+        ),
+        "works": ConsolePart("show_works", {"en": "KOC: work to review", "zh": "KOC 稿件审核"}, READ),
+        "work": ConsolePart(
+            "show_work", {"en": "KOC: a piece of work", "zh": "KOC 稿件"}, READ,
+            acts={
+                name: ConsoleAct(f"{name}_work", REVIEW) for name in ("approve", "return", "verify", "violate")
+            },
+            menu=False,
+        ),
+        "money": ConsolePart(
+            "show_money", {"en": "KOC: settlement", "zh": "KOC 结算"}, READ,
+            acts={"settle": ConsoleAct("settle_step", SETTLE), "paid": ConsoleAct("say_paid", SETTLE)},
+        ),
+    }  # fmt: skip
+    console_cards: ClassVar[dict[str, ConsolePart]] = {
+        "koc": ConsolePart("show_totals", {"en": "KOC", "zh": "KOC"}, "reports:read"),
+    }
+
+    # People ---------------------------------------------------------------------------
+
+    def show_people(self, query: ConsoleQuery) -> ConsoleTemplate:
+        """KOCs, oldest first; and the fifty best candidates by their score."""
+        here, after = _here(), _number(query, "after")
+        found = here.members.page(after=after, limit=ROWS + 1)
+        shown = found[:ROWS]
+        best = [] if after else here.scores.candidates(limit=MOST, members=False)
+        names = here.brand.contacts.names([*(m.contact_id for m in shown), *(s.contact_id for s in best)])
+        older = shown[-1].id if len(found) > ROWS else None
+        context = {"members": shown, "candidates": best, "names": names, "after": after, "older": older}
+        return _page("console_people.html", query, context)
+
+    def show_person(self, query: ConsoleQuery) -> ConsoleTemplate:
+        """A person's score, every point explained, and what was taken off."""
+        here = _here()
+        person = here.brand.contacts.get(_plain(query.args.get("uid", "")))
+        try:
+            score, parts = here.scores.get(person.id), here.scores.explain(person.id)
+        except NotFound:
+            score, parts = None, []
+        member = here.members.find(person.id)
+        context = {
+            "person": person,
+            "score": score,
+            "explained": parts,
+            "member": member,
+            "balance": None if member is None else here.statements.balance(member.id),
+            "penalties": here.penalties.of(person.id),
+            "key": query.form.get("key") or new_uid(here.brand.now()),
+        }
+        return _page("console_person.html", query, context)
+
+    def take_points(self, query: ConsoleQuery) -> ConsoleDone:
+        """Take points off a score by hand, once per form."""
+        here = _here()
+        person = here.brand.contacts.get(_plain(query.args.get("uid", "")))
+        off, key = _typed(query, "points"), query.form.get("key", "")
+        here.penalties.fraud(person.id, off, key=key, reason=query.form.get("reason", ""), actor=current_actor())
+        return ConsoleDone(args={"uid": person.uid, "done": "taken"})
+
+    # Work -----------------------------------------------------------------------------
+
+    def show_works(self, query: ConsoleQuery) -> ConsoleTemplate:
+        """Work of a state, oldest first; without one what waits for a reviewer."""
+        here, after = _here(), _number(query, "after")
+        state = query.args.get("state", "submitted")
+        if state not in WORK_STATES:
+            raise NotFound("there is nothing at this address")
+        found = here.works.page(state=state, after=after, limit=ROWS + 1)
+        older = found[ROWS - 1].id if len(found) > ROWS else None
+        context = {"works": found[:ROWS], "shown": state, "states": WORK_STATES, "after": after, "older": older}
+        return _page("console_works.html", query, context)
+
+    def show_work(self, query: ConsoleQuery) -> ConsoleTemplate | ConsoleFile:
+        """A piece of work with what was handed in and its steps; or one of its pictures."""
+        here = _here()
+        work = here.works.get(_plain(query.args.get("uid", "")))
+        sha256 = query.args.get("picture", "")
+        if sha256:
+            content = here.pictures.bytes_of(work.id, _plain(sha256))
+            return ConsoleFile("picture.jpg", "image/jpeg", content)
+        submissions = here.works.submissions(work.id)
+        context = {
+            "work": work,
+            "task": here.tasks.by_id(work.task_id),
+            "submissions": submissions[::-1],
+            "steps": here.works.steps(work.id),
+            "latest": submissions[-1] if submissions else None,
+        }
+        return _page("console_work.html", query, context)
+
+    def approve_work(self, query: ConsoleQuery) -> ConsoleDone:
+        """Approve what was handed in, with its quality."""
+        quality = _typed(query, "quality")
+        return _moved(query, "approve", quality=quality, digest=query.form.get("digest", ""))
+
+    def return_work(self, query: ConsoleQuery) -> ConsoleDone:
+        """Return what was handed in, with the reason."""
+        return _moved(query, "return", reason=query.form.get("reason", ""), digest=query.form.get("digest", ""))
+
+    def verify_work(self, query: ConsoleQuery) -> ConsoleDone:
+        """Verify what was published: fee and reward are paid."""
+        return _moved(query, "verify")
+
+    def violate_work(self, query: ConsoleQuery) -> ConsoleDone:
+        """Find a violation, with the reason: fee and reward are taken back."""
+        return _moved(query, "violate", reason=query.form.get("reason", ""))
+
+    # Money ----------------------------------------------------------------------------
+
+    def show_money(self, query: ConsoleQuery) -> ConsoleTemplate:
+        """What a settlement would pay by the ledger, and the statements, newest first."""
+        here, before = _here(), _number(query, "before")
+        found = here.statements.newest(before=before, limit=ROWS + 1)
+        waiting = [] if before else here.statements.unsettled(limit=MOST + 1)
+        context = {
+            "waiting": waiting[:MOST],
+            "more": len(waiting) > MOST,
+            "statements": found[:ROWS],
+            "before": before,
+            "older": found[ROWS - 1].id if len(found) > ROWS else None,
+        }
+        return _page("console_money.html", query, context)
+
+    def settle_step(self, query: ConsoleQuery) -> ConsoleDone:
+        """One step of a settlement; the page says when there is more to do, and pressing again goes on."""
+        made, more = _here().statements.step(actor=current_actor())
+        return ConsoleDone(args={"done": "settled", "count": str(len(made)), "more": "1" if more else ""})
+
+    def say_paid(self, query: ConsoleQuery) -> ConsoleDone:
+        """Say that a statement was paid, with the reference of the payment."""
+        reference = query.form.get("reference", "")
+        _here().statements.pay(_plain(query.form.get("number", "")), reference=reference, actor=current_actor())
+        return ConsoleDone(args={"done": "paid"})
+
+    def show_totals(self) -> ReportTable:
+        """Work to review, statements to pay, KOCs at work; nothing of a single person."""
+        row = execute(
+            "SELECT (SELECT count(*) FROM (SELECT 1 FROM koc_work WHERE state = 'submitted' LIMIT 1001) a), "
+            "(SELECT count(*) FROM (SELECT 1 FROM koc_statement WHERE state = 'due' LIMIT 1001) b), "
+            "(SELECT count(*) FROM koc_member WHERE state = 'active')"
+        ).fetchone()
+        columns = (
+            Column("review", "Work to review 待审稿件", "count"),
+            Column("due", "Statements to pay 待支付结算单", "count"),
+            Column("active", "KOCs at work 合作中", "count"),
+        )
+        return ReportTable(columns, [dict(zip(("review", "due", "active"), map(int, row), strict=True))])
+
+
+def _here() -> Koc:
+    return koc_of(current_brand())
+
+
+def _page(name: str, query: ConsoleQuery, context: dict[str, object]) -> ConsoleTemplate:
+    chinese = query.language == "zh"
+    words = {"word": lambda state: STATES.get(state, (state, state))[chinese], "points": points}
+    return ConsoleTemplate(name, {**words, **context})
+
+
+def _number(query: ConsoleQuery, name: str) -> int:
+    """A number of the address: the id of the last row of the page before."""
+    text = query.args.get(name, "")
+    if text and not (text.isascii() and text.isdigit() and len(text) <= 15):
+        raise NotFound("there is nothing at this address")
+    return int(text or 0)
+
+
+def _typed(query: ConsoleQuery, name: str) -> int:
+    text = query.form.get(name, "").strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= 15):
+        raise Invalid(f"{name}: a whole number", field=name)
+    return int(text)
+
+
+def _plain(text: str) -> str:
+    if len(text) > 200 or not text.isprintable():
+        raise NotFound("there is nothing at this address")
+    return text
+
+
+def _moved(
+    query: ConsoleQuery, action: str, *, reason: str = "", quality: int | None = None, digest: str = ""
+) -> ConsoleDone:
+    """Take a step with a piece of work as whoever sent the form saw it."""
+    works = _here().works
+    work = works.get(_plain(query.args.get("uid", "")))
+    if query.form.get("seen", work.state) != work.state:
+        raise Conflict(f"the work is {work.state} meanwhile 已有人处理: {STATES[work.state][1]}", code="changed")
+    works.move(work.uid, action, actor=current_actor(), reason=reason, quality=quality, digest=digest)
+    return ConsoleDone(args={"uid": work.uid, "done": "moved"})
