@@ -21,6 +21,7 @@ from scrm_core.api import (
 
 from .adds import take_lead
 from .asks import ask_report
+from .console import Pages
 from .entries import entry_report
 from .models import MODELS
 from .pages import pages
@@ -31,7 +32,7 @@ from .schemas import NAME, Settings
 from .service import LiveCodes
 
 
-class LiveCodePlugin(Plugin):
+class LiveCodePlugin(Pages, Plugin):
     """The printed code stays; who receives the people that scan it changes by weekday, hour and room left."""
 
     name = NAME

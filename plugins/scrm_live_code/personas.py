@@ -67,6 +67,11 @@ class Persona:
     staff: tuple[str, ...]
 
     @property
+    def texts(self) -> dict[str, str]:
+        """Item -> text of its checklist."""
+        return dict(self.profile)
+
+    @property
     def done(self) -> int:
         """How many items of the checklist are filled in."""
         return sum(bool(text) for _, text in self.profile)

@@ -114,7 +114,8 @@ class Ways:
         execute(
             "INSERT INTO live_code_way (code_id, kind, maker, config_id, qr, users, state, note, actor, at) "
             "VALUES (?, ?, ?, '', '', '[]', 'wanted', '', ?, ?) "
-            "ON CONFLICT (code_id, kind) DO UPDATE SET state = 'wanted', maker = excluded.maker, note = '', actor = excluded.actor, at = excluded.at "
+            "ON CONFLICT (code_id, kind) DO UPDATE SET state = 'wanted', maker = excluded.maker, note = '', "
+            "actor = excluded.actor, at = excluded.at "
             "WHERE live_code_way.state <> 'made'",
             (code.id, self.kind, offered[0], clean_text(actor, field="actor", max_length=100), self.brand.now()),
         )

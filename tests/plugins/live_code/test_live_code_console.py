@@ -1,0 +1,148 @@
+"""Live codes in the console: each act as the user and once, a second operator is told, roles, brands, hostile names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from live_scene import Scene, scanned
+from staff_desk import EVIL, desks, statements
+
+from scrm_console import Console
+from scrm_live_code import LiveCodePlugin
+
+AT = "b/acme/x/live-code/"
+CODE = f"{AT}code?channel=poster-01"
+PAGES = ("codes?peak=1001", "code?channel=poster-01", "reception?by=both", "personas")
+
+
+@pytest.fixture
+def house(new_installation: Callable[..., Any]) -> Any:
+    tables = "\n[plugins.console]\n[plugins.live-code]\n"
+    return new_installation(plugins=(Console, LiveCodePlugin), acme=tables, moonco=tables)
+
+
+@pytest.fixture
+def desk(house: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    made = desks(house, monkeypatch)
+    house.users.create("omar", "correct horse battery")
+    house.users.set_role("omar", "acme", "operator")
+    return made
+
+
+@pytest.fixture
+def scene(house: Any, desk: Any, deliver: Callable[..., None]) -> Scene:
+    scene = Scene(house, "acme", deliver)
+    scene.staff("ann", "ben")
+    with scene.brand:
+        scene.here.staff.put("ann", name=EVIL, daily_cap=100, actor="lin")
+        scene.here.personas.put("mei", name=EVIL, profile={"truth": EVIL}, actor="lin")
+        scene.here.personas.cast("mei", "ann", actor="lin")
+    scene.code(ann="1-5 09:00-18:00")
+    scene.lead("one", "poster-01", staff="ann")
+    return scene
+
+
+def seen(text: str) -> str:
+    return re.search(r'name="seen" value="(\w+)"', text)[1]
+
+
+def refusal(answer: Any) -> str:
+    found = re.search(r"data-refused>(.*?)</p>", answer.text, re.S)
+    return found[1] if found else ""
+
+
+def test_the_rota_the_target_and_the_state_are_changed_and_the_printed_code_stays(scene: Scene, desk):
+    mia = desk("mia")
+    page = mia.get(CODE).text
+    printed = scanned(mia.get(f"{CODE}&picture=qr").data)
+    acts = (
+        {"act": "seat", "staff": "ben", "role": "backup", "hours": "6,7 10:00-16:00"},
+        {"act": "activity", "title": "春游", "first": "2026-01-01", "last": "2026-02-28"},
+        {"act": "pause", "note": "rain"},
+        {"act": "publish"},
+        {"act": "entry", "place": "offline", "store": "S-1"},
+        {"act": "unseat", "staff": "ben"},
+        {"act": "seat", "staff": "ben", "role": "main", "hours": ""},
+    )
+    for form in acts:
+        answer = mia.post(CODE, seen=seen(page), **form)
+        assert answer.status_code == 303, (form, refusal(answer))
+        page = mia.get(CODE).text
+    with scene.brand:
+        code = scene.here.codes.get("poster-01")
+        assert (code.activity, code.state, code.actor) == ("春游", "live", "user:mia")
+        assert [(each.staff, each.role, each.hours) for each in scene.here.codes.seats(code)] == [
+            ("ann", "main", "1-5 09:00-18:00"), ("ben", "main", ""),
+        ]  # fmt: skip
+    assert scanned(mia.get(f"{CODE}&picture=qr").data) == scanned(mia.get(f"{CODE}&picture=poster").data) == printed
+    answer = mia.post(CODE, seen=seen(page), act="peak", peak="201")
+    assert "201 people a day need 3 accounts; 2 are assigned" in mia.get(answer.location).text
+
+
+def test_a_second_operator_is_told_that_somebody_changed_the_code_and_does_nothing(scene: Scene, desk):
+    mia, omar = desk("mia"), desk("omar")
+    first, second = mia.get(CODE).text, omar.get(CODE).text
+    assert mia.post(CODE, seen=seen(first), act="pause", note="rain").status_code == 303
+    answer = omar.post(CODE, seen=seen(second), act="seat", staff="ben", role="main", hours="")
+    assert answer.status_code == 409 and "user:mia changed this code meanwhile" in refusal(answer)
+    with scene.brand:
+        assert [each.staff for each in scene.here.codes.seats(scene.here.codes.get("poster-01"))] == ["ann"]
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        ({"act": "seat", "staff": "ben", "role": "main", "hours": "8 25:00-26:00"}, 422),
+        ({"act": "seat", "staff": "eve", "role": "main", "hours": ""}, 404),
+        ({"act": "activity", "title": "", "first": "2026-01-01", "last": "2026-02-01"}, 422),
+        ({"act": "activity", "title": "x", "first": "soon", "last": "2026-02-01"}, 422),
+        ({"act": "peak", "peak": "-5"}, 422),
+        ({"act": "link"}, 409),
+    ],
+)
+def test_what_is_refused_did_nothing_and_says_why(scene: Scene, desk, form, status):
+    mia = desk("mia")
+    answer = mia.post(CODE, seen=seen(mia.get(CODE).text), **form)
+    assert answer.status_code == status
+    with scene.brand:
+        assert scene.here.codes.get("poster-01").activity == "新年礼"
+
+
+def test_pages_show_figures_in_both_languages_within_thirty_statements_and_escape_names(scene: Scene, desk, monkeypatch, clock):
+    mia, chinese = desk("mia"), desk("mia", language="zh")
+    clock.advance(seconds=1_801)
+    for page in PAGES:
+        mia.get(AT + page)
+        asked = statements(scene.brand, monkeypatch)
+        text = mia.get(AT + page).text
+        assert len(asked) <= 30, page
+        assert "<script>alert" not in text, page
+        assert re.search("[一-鿿]", chinese.get(AT + page).text.split("<main")[1])
+    assert "need 11 accounts" in mia.get(f"{AT}codes?peak=1001").text
+    assert "data-overdue" in mia.get(f"{AT}reception").text
+    assert mia.get(f"{AT}code?channel=none").status_code == 404
+    assert mia.get(f"{AT}reception?by=moon").status_code == 404
+    assert "今日活码接待" in chinese.get("b/acme/").text
+
+
+def test_personas_are_written_with_their_checklist_and_cast(scene: Scene, desk):
+    mia = desk("mia")
+    mia.get(f"{AT}personas")
+    form = {"act": "save", "code": "dad", "name": "老王", "kind": "personal", "item-truth": "开店十年"}
+    assert mia.post(f"{AT}personas", **form).status_code == 303
+    assert mia.post(f"{AT}personas", act="cast", code="dad", staff="ben").status_code == 303
+    assert mia.post(f"{AT}personas", act="save", code="B AD", name="x", kind="wecom").status_code == 422
+    with scene.brand:
+        made = scene.here.personas.get("dad")
+        assert (made.kind, made.done, made.staff) == ("personal", 1, ("ben",))
+
+
+def test_analysts_act_on_nothing_and_another_brand_sees_nothing(scene: Scene, desk):
+    ana = desk("ana")
+    answer = ana.get(CODE)
+    assert answer.status_code in (403, 404) or "name=\"act\"" not in answer.text
+    assert ana.post(CODE, act="pause").status_code in (403, 404)
+    assert "poster-01" not in desk("mia").get("b/moonco/x/live-code/codes").text
