@@ -172,9 +172,10 @@ class Personas:
         ).fetchall():
             staff.setdefault(persona_id, []).append(userid)
         rows = execute("SELECT id, code, name, kind, profile FROM live_code_persona ORDER BY id").fetchall()
-        return [self._persona(*row, staff.get(row[0], [])) for row in rows]
+        return [self._persona(row, staff.get(row[0], [])) for row in rows]
 
-    def _persona(self, row_id: int, code: str, name: str, kind: str, profile: str, staff: list[str]) -> Persona:
+    def _persona(self, row: tuple[Any, ...], staff: list[str]) -> Persona:
+        row_id, code, name, kind, profile = row
         texts = json.loads(profile)
         items = tuple((item, texts.get(item, "")) for item in self.items)
         return Persona(row_id, code, name, kind, items, tuple(staff))

@@ -127,7 +127,7 @@ class Reception:
             "ORDER BY w.since, w.step, p.uid LIMIT ?",
             (*values, page_size(limit, 200)),
         ).fetchall()
-        return [Overdue(*row, (now - row[4]) // 1_000) for row in rows]
+        return [Overdue(row[0], row[1], row[2], row[3], row[4], (now - row[4]) // 1_000) for row in rows]
 
     def warnings(self) -> Iterator[str]:
         """Whether people wait for too long."""

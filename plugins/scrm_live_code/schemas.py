@@ -22,7 +22,7 @@ def _text(least: int, most: int, **kwargs: Any) -> fields.String:
     return fields.String(validate=validate.Length(least, most), **kwargs)
 
 
-def _rates(default: list[float], description: str) -> fields.List:
+def _rates(default: list[float], description: str) -> fields.List[Any]:
     return fields.List(
         fields.Float(validate=validate.Range(0, 1)),
         validate=validate.Length(2, 2),
