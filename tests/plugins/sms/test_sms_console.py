@@ -300,8 +300,7 @@ def test_programs_are_told_of_a_change_and_see_the_copy_tests(house, browser):
         ("B", "delivered", 2, 2),
         ("A", "delivered", 2, 2),
     ]
-    session = Session(house.config.root, clock=house.clock)
+    session = Session(house.config.root, clock=house.clock, installation=house)
     told = CliRunner().invoke(root, ["sms", "plan", "tests", "acme", "MAY"], obj=session)
-    session.close()
     assert told.exit_code == 0 and told.output.count("delivered") >= 2, told.output
     assert client.post(f"{api}/back", json={"step": "policy", "version": version}, headers=head).status_code == 200
