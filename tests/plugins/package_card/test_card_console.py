@@ -13,10 +13,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "console"))
 
+from click.testing import CliRunner
 from console_scene import EVIL, ROLES, WORD, Browser
 from steps_campaign import DESIGN, MATERIAL, Walk
-
-from click.testing import CliRunner
 
 from scrm_console import Console
 from scrm_core.cli.root import root

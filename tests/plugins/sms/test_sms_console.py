@@ -12,10 +12,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "console"))
 
+from click.testing import CliRunner
 from console_scene import EVIL, ROLES, WORD, Browser
 from sms_scene import BODY, EVERYBODY, Bench, Scene, configured
-
-from click.testing import CliRunner
 
 from scrm_console import Console
 from scrm_core.cli.root import root
