@@ -27,6 +27,8 @@ title = "Demo Music"
 code_sender = "console"
 membership = true
 
+[plugins.console]
+
 [plugins.package-card]
 
 [plugins.points]
@@ -51,6 +53,8 @@ plan = "invite to the members' group"
 _QUIET_BRAND = """
 [rfm]
 count_zero_orders = true
+
+[plugins.console]
 
 [plugins.tag-rules]
 
@@ -242,10 +246,15 @@ def _make_demo(folder: Path, examples: Path) -> None:
             with session.brand(brand.id) as made:
                 store_key(made, "demo")
         _fill(session, examples)
+        base_url = session.installation.config.base_url
     finally:
         session.close()
     marker.touch()
     click.echo(f"The demo in {folder} is complete. API keys: {folder / 'data' / 'keys'}")
+    click.echo(
+        f"The console 控制台: in {folder}, scrm user create mia --role demo owner asks for a password; "
+        f"then sign in at {base_url}/staff/console/ while scrm run goes on."
+    )
 
 
 def _fill(session: Session, examples: Path) -> None:

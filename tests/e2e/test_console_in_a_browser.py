@@ -348,7 +348,8 @@ def test_a_link_is_made_and_its_qr_code_is_downloaded_and_read(shop, desks, tmp_
     page.click("form[action$=create] button")
     page.wait_for_selector("text=The link is made.")
     code = page.inner_text("h1").rpartition("/")[2]
-    page.wait_for_function("document.querySelector('img.qr').naturalWidth > 0")
+    page.wait_for_load_state("load")
+    assert page.evaluate("document.querySelector('img.qr').naturalWidth") > 0
     desk.shoot("console-link")
     with page.expect_download() as download:
         page.click("text=Download PNG")

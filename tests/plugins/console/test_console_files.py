@@ -56,6 +56,7 @@ def test_a_file_is_tried_first_with_what_it_refuses_then_imported_by_a_worker_an
     acme, moonco = brands
     otto = browser("otto")
     page = place(send(otto, name="../../订单.csv", source=EVIL))
+    assert '<option value="orders">orders</option>' in otto.get("b/acme/imports").text
     text = otto.get(page).text
     assert state(text) == "checking" and "data-running" in text and "within a minute" in text and "<script>alert" not in text
     work(acme)
