@@ -227,7 +227,8 @@ class Labels:
         """Tags to add and to take for a relation in WeCom, without what is so already."""
         has = set(_of(follow_id, "tags"))
         rows = execute(
-            "SELECT key, wanted FROM wecom_mark WHERE follow_id = ? AND substr(key, 1, 4) <> 'tag:' ORDER BY key", (follow_id,)
+            "SELECT key, wanted FROM wecom_mark WHERE follow_id = ? AND substr(key, 1, 4) <> 'tag:' ORDER BY key",
+            (follow_id,),
         ).fetchall()
         return (
             [key for key, wanted in rows if wanted and key not in has],
