@@ -50,9 +50,15 @@ _ROWS = {
     "/plugins/live-code/codes/{channel}/staff/": "SELECT ch.code, s.userid FROM live_code_seat p "
     "JOIN live_code_code c ON c.id = p.code_id JOIN channel ch ON ch.id = c.channel_id "
     "JOIN live_code_staff s ON s.id = p.staff_id",
+    "/plugins/live-code/personas/": "SELECT code FROM live_code_persona",
+    "/plugins/live-code/personas/{code}/exposures/": "SELECT p.code, '2026-05-01' FROM live_code_persona p",
+    "/plugins/live-code/personas/{code}/staff/": "SELECT p.code, s.userid FROM live_code_persona p, live_code_staff s",
     "/plugins/live-code/staff/": "SELECT userid FROM live_code_staff",
     "/plugins/package-card/batches/": "SELECT code FROM package_card_batch",
     "/plugins/package-card/campaigns/": "SELECT code FROM package_card_campaign",
+    "/plugins/package-card/campaigns/{code}/links/": "SELECT campaign, code FROM link WHERE owner = 'package-card' ORDER BY id",
+    "/plugins/package-card/campaigns/{code}/steps/proof/{": "SELECT k.code, f.sha256 FROM package_card_step_proof f "
+    "JOIN package_card_campaign k ON k.id = f.campaign_id",
     "/plugins/points/accounts/": "SELECT uid FROM contact ORDER BY id",
     "/plugins/points/holds/": "SELECT key FROM points_hold",
     "/plugins/red-packet/packets/": "SELECT code FROM red_packet_packet",

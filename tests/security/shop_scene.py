@@ -8,6 +8,8 @@ which the routes accept.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import json
 import logging
@@ -223,6 +225,7 @@ def more_rows(story: Story) -> None:
     days = {"first_day": story.iso(days=-1)[:10], "last_day": story.iso(days=30)[:10]}
     tell("live-code", "/codes/counter-3/activity", {"title": "开业", **days}, method="PUT")
     tell("live-code", "/codes/counter-3/publish")
+    tell("live-code", "/personas/mia-herself", {"name": "米娅"}, method="PUT")
     # A deal that its partner has not heard of yet.
     now = story.doors.now()
     terms = {"deal": "summer", "kind": "traffic", "unit": "first_order", "quota": 10, "imbalance": 5}
@@ -247,6 +250,19 @@ def _hand_in(brand: Brand) -> None:
         koc.works.move(uid, "return", actor="mia", reason=f"再近一点{HOSTILE}")
 
 
+def _keep_proof(brand: Brand) -> None:
+    """The picture of a proof is kept with the cards' campaign."""
+    picture = io.BytesIO()
+    Image.new("RGB", (60, 40), "#335577").save(picture, "PNG")
+    data = base64.b64encode(picture.getvalue()).decode()
+    with brand:
+        execute(
+            "INSERT INTO package_card_step_proof (campaign_id, sha256, content_type, data, at) "
+            "SELECT id, ?, 'image/png', ?, ? FROM package_card_campaign WHERE code = 'SPRING'",
+            (hashlib.sha256(picture.getvalue()).hexdigest(), data, brand.now()),
+        )
+
+
 @contextmanager
 def played(folder: Path) -> Iterator[Shop]:
     """The shop after the story."""
@@ -269,6 +285,7 @@ def played(folder: Path) -> Iterator[Shop]:
         more_rows(story)
         assert house.installation is not None
         _hand_in(house.installation.brand("acme"))
+        _keep_proof(house.installation.brand("acme"))
         house.stop()
     finally:
         log.removeHandler(received)

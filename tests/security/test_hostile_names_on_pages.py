@@ -38,7 +38,7 @@ SOUGHT = {
         "g/team?team={SELECT uid FROM interaction_games_team}",
         "g/friends?by={SELECT code FROM interaction_games_inviter}",
     ),
-    "live-code": ("c/{SELECT link FROM live_code_code}",),
+    "live-code": ("c/{SELECT link FROM live_code_code}", "a/{SELECT link FROM live_code_code}"),
     "koc": ("mine", "money", "w/{SELECT uid FROM koc_work}",
             "w/{SELECT w.uid || '/picture/' || p.sha256 FROM koc_picture p JOIN koc_work w ON w.id = p.work_id}.jpg"),
     "points": ("mine",),
@@ -46,8 +46,8 @@ SOUGHT = {
     "sms": ("land/{SELECT token FROM sms_landing}", "land/{SELECT token FROM sms_landing}/go", "land.css"),
     "-": ("me", "join", "privacy", "code", "i/none", "nothing"),
 }  # fmt: skip
-# Callbacks of gateways and of WeCom, which answer no person; and addresses of files.
-NOT_SHOWN = re.compile(r"/(kannel|aliyun|tencent|twilio)/|/wecom/callback|/static/")
+# Callbacks of gateways and of WeCom, which answer no person; where WeCom's links lead on; and addresses of files.
+NOT_SHOWN = re.compile(r"/(kannel|aliyun|tencent|twilio)/|/wecom/(callback|a/)|/static/")
 
 
 @dataclass

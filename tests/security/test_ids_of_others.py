@@ -11,8 +11,8 @@ from real_ids import CHOICES, ids, named_by_id
 
 from scrm_core.db.bulk import execute
 
-# What chooses between a few words that every brand has, beside the row's id.
-WORDS = ("open", "verify", "accept")
+# What chooses between a few words that every brand has, or is a day, beside the row's id.
+WORDS = ("open", "verify", "accept", "2026-05-01")
 # Asks for a person too, in the query.
 OF_A_PERSON = "GET /plugins/coupon-threshold/batches/{code}/progress"
 
