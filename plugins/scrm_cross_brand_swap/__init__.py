@@ -23,6 +23,7 @@ from scrm_core.api import (
 )
 
 from .book import NAME
+from .console import Pages
 from .models import MODELS
 from .overlap import problems
 from .report import swap_metrics, swap_report
@@ -31,7 +32,7 @@ from .schemas import Settings
 from .service import Swaps
 
 
-class CrossBrandSwap(Plugin):
+class CrossBrandSwap(Pages, Plugin):
     """Two brands show each other to their people; what each brings is counted, balanced and settled."""
 
     name = NAME

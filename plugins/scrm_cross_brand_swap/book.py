@@ -130,6 +130,12 @@ class Book:
         where, params = ("WHERE state = ? ", (state,)) if state else ("", ())
         return [Deal(*row) for row in execute(f"{SELECT}{where}ORDER BY id", params).fetchall()]
 
+    def newest(self, *, before: int = 0, limit: int = 50) -> list[Deal]:
+        """Deals, newest first; ``before`` is the last id of the page before."""
+        where, params = ("WHERE id < ? ", (before,)) if before else ("", ())
+        rows = execute(f"{SELECT}{where}ORDER BY id DESC LIMIT ?", (*params, limit)).fetchall()
+        return [Deal(*row) for row in rows]
+
     def names(self, deal: Deal) -> bool:
         """Whether the brand's file still names the deal's partner: no message goes to another."""
         return deal.partner in self.brand.partners.names()

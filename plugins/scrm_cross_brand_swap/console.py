@@ -1,0 +1,242 @@
+"""Swaps in the console: partners and how they fit, deals with their answers, ledger and settlement."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from scrm_core.api import (
+    Column,
+    Conflict,
+    ConsoleAct,
+    ConsoleDone,
+    ConsolePart,
+    ConsoleQuery,
+    ConsoleTemplate,
+    Invalid,
+    NotFound,
+    ReportTable,
+    current_actor,
+    current_brand,
+    execute,
+    from_instant,
+    local_instant,
+)
+
+from .amending import shown
+from .book import Deal
+from .service import Swaps
+from .terms import KINDS, UNITS
+
+NAME = "cross-brand-swap"
+READ, DEAL = f"{NAME}:read", f"{NAME}:deal"
+ROWS = 30
+STATES = {
+    "open": ("proposed", "协商中"),
+    "accepted": ("accepted, to be confirmed", "已接受，待确认"),
+    "agreed": ("running", "进行中"),
+    "declined": ("declined or withdrawn", "已拒绝或撤回"),
+    "closed": ("closed, to be settled", "已结束，待结算"),
+    "settled": ("settled", "已结算"),
+    "disputed": ("disputed", "有争议"),
+    "traffic": ("traffic", "互推引流"),
+    "discount": ("discounts", "互换优惠"),
+    "mutual": ("mutual", "相互权益"),
+    "channel": ("brand and channel", "品牌与渠道"),
+    "click": ("clicks", "点击"),
+    "add": ("adds", "加友"),
+    "retained_add": ("adds that stayed", "留存加友"),
+    "first_order": ("first orders", "首单"),
+    "a_to_b": ("a to b", "甲方 → 乙方"),
+    "b_to_a": ("b to a", "乙方 → 甲方"),
+    "shown": ("exposures", "曝光"),
+}
+
+
+class Pages:
+    """What swaps show in the console: mixed into the plugin."""
+
+    console_pages: ClassVar[dict[str, ConsolePart]] = {
+        "deals": ConsolePart(
+            "show_deals", {"en": "Swaps", "zh": "异业互换"}, READ,
+            acts={"propose": ConsoleAct("propose_deal", DEAL), "profile": ConsoleAct("tell_profile", DEAL)},
+        ),
+        "deal": ConsolePart(
+            "show_deal", {"en": "Swaps: a deal", "zh": "异业互换详情"}, READ,
+            acts={
+                "accept": ConsoleAct("accept_deal", DEAL), "counter": ConsoleAct("counter_deal", DEAL),
+                "withdraw": ConsoleAct("withdraw_deal", DEAL), "amend": ConsoleAct("amend_deal", DEAL),
+                "sign": ConsoleAct("sign_deal", DEAL),
+            },
+            menu=False,
+        ),
+    }  # fmt: skip
+    console_cards: ClassVar[dict[str, ConsolePart]] = {
+        "swaps": ConsolePart("show_totals", {"en": "Swaps", "zh": "异业互换"}, "reports:read"),
+    }
+
+    def show_deals(self, query: ConsoleQuery) -> ConsoleTemplate:
+        """Deals, newest first; partners and how they fit; a form to propose."""
+        here, before = _here(), _number(query, "before")
+        found = here.newest(before=before, limit=ROWS + 1)
+        partners = [] if before else [(name, *_fit(here, name)) for name in here.brand.partners.names()]
+        context = {
+            "deals": found[:ROWS],
+            "partners": partners,
+            "kinds": KINDS,
+            "units": UNITS,
+            "before": before,
+            "older": found[ROWS - 1].id if len(found) > ROWS else None,
+        }
+        return _page("console_deals.html", query, context)
+
+    def propose_deal(self, query: ConsoleQuery) -> ConsoleDone:
+        """Offer a partner a deal."""
+        form = query.form
+        terms = _terms(query) | {"deal": form.get("deal", ""), "kind": form.get("kind", "")}
+        made = _here().offer(
+            _plain(form.get("partner", "")), terms, target=form.get("target", ""), words=form.get("words", ""),
+            despite=form.get("despite", ""), actor=current_actor(),
+        )  # fmt: skip
+        return _done(made, "proposed")
+
+    def tell_profile(self, query: ConsoleQuery) -> ConsoleDone:
+        """Tell a partner this brand's profile."""
+        _here().send_profile(_plain(query.form.get("partner", "")), actor=current_actor())
+        return ConsoleDone(args={"done": "told"})
+
+    def show_deal(self, query: ConsoleQuery) -> ConsoleTemplate:
+        """One deal: terms, ledger with its imbalance, settlement, steps."""
+        here = _here()
+        deal = here.deal(_plain(query.args.get("code", "")))
+        zone = here.brand.zone
+        context = {
+            "deal": deal,
+            "terms": deal.terms,
+            "brought": here.ledger.brought(deal),
+            "told": deal.told.get("totals") or {},
+            "ours": here.settling.ours(deal) if deal.told else None,
+            "stands": shown(deal),
+            "steps": here.steps(deal.code, limit=50),
+            "units": UNITS,
+            "version": version(deal),
+            "local": lambda instant: f"{from_instant(instant, zone):%Y-%m-%dT%H:%M}",
+        }
+        return _page("console_deal.html", query, context)
+
+    def accept_deal(self, query: ConsoleQuery) -> ConsoleDone:
+        """Accept the partner's proposal."""
+        deal = _unchanged(query)
+        return _done(_here().accept(deal.code, **_answer(query), actor=current_actor()), "accepted")
+
+    def counter_deal(self, query: ConsoleQuery) -> ConsoleDone:
+        """Answer the partner's proposal with other terms of the same kind."""
+        deal = _unchanged(query)
+        terms = _terms(query) | {"kind": deal.terms["kind"]}
+        return _done(_here().counter(deal.code, terms, **_answer(query), actor=current_actor()), "countered")
+
+    def withdraw_deal(self, query: ConsoleQuery) -> ConsoleDone:
+        """Decline the partner's proposal, or withdraw one's own."""
+        deal = _unchanged(query)
+        reason = query.form.get("reason", "")
+        return _done(_here().contracts.decline(deal.code, reason=reason, actor=current_actor()), "withdrawn")
+
+    def amend_deal(self, query: ConsoleQuery) -> ConsoleDone:
+        """Dispute: send the partner a statement as this brand's books have it."""
+        deal = _unchanged(query)
+        return _done(_here().settling.amend(deal.code, actor=current_actor()), "amended")
+
+    def sign_deal(self, query: ConsoleQuery) -> ConsoleDone:
+        """Sign the statement of the partner's that was looked at."""
+        deal = _unchanged(query)
+        said = query.form.get("digest", "")
+        return _done(_here().settling.sign(deal.code, said, actor=current_actor()), "signed")
+
+    def show_totals(self) -> ReportTable:
+        """Deals that run, that wait for this brand's answer, that are stopped by imbalance, that are disputed."""
+        row = execute(
+            "SELECT coalesce(sum(CASE WHEN state = 'agreed' THEN 1 ELSE 0 END), 0), "
+            "coalesce(sum(CASE WHEN state = 'open' AND turn = 'us' THEN 1 ELSE 0 END), 0), "
+            "coalesce(sum(CASE WHEN state = 'agreed' AND (open_in = 0 OR open_out = 0) THEN 1 ELSE 0 END), 0), "
+            "coalesce(sum(CASE WHEN state = 'disputed' THEN 1 ELSE 0 END), 0) FROM cross_brand_swap_deal"
+        ).fetchone()
+        columns = (
+            Column("running", "Deals that run 进行中", "count"),
+            Column("answer", "to be answered 待回复", "count"),
+            Column("stopped", "stopped by imbalance 失衡暂停", "count"),
+            Column("disputed", "disputed 有争议", "count"),
+        )
+        names = ("running", "answer", "stopped", "disputed")
+        return ReportTable(columns, [dict(zip(names, map(int, row), strict=True))])
+
+
+def _here() -> Swaps:
+    brand = current_brand()
+    return Swaps(brand, brand.plugin(NAME).settings)
+
+
+def _fit(here: Swaps, partner: str) -> tuple[Any, str]:
+    """How a partner fits, or why nobody knows."""
+    try:
+        return here.fit(partner, "traffic"), ""
+    except NotFound as missing:
+        return None, missing.message
+
+
+def _page(name: str, query: ConsoleQuery, context: dict[str, object]) -> ConsoleTemplate:
+    chinese = query.language == "zh"
+    return ConsoleTemplate(name, {"word": lambda state: STATES.get(state, (state, state))[chinese], **context})
+
+
+def _number(query: ConsoleQuery, name: str) -> int:
+    """A number of the address: the id of the last row of the page before."""
+    text = query.args.get(name, "")
+    if text and not (text.isascii() and text.isdigit() and len(text) <= 15):
+        raise NotFound("there is nothing at this address")
+    return int(text or 0)
+
+
+def _typed(query: ConsoleQuery, name: str) -> int:
+    text = query.form.get(name, "").strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= 15):
+        raise Invalid(f"{name}: a whole number", field=name)
+    return int(text)
+
+
+def _plain(text: str) -> str:
+    if len(text) > 200 or not text.isprintable():
+        raise NotFound("there is nothing at this address")
+    return text
+
+
+def _terms(query: ConsoleQuery) -> dict[str, Any]:
+    """The terms of a form but for code and kind; times are the brand's wall clock."""
+    terms: dict[str, Any] = {name: _typed(query, name) for name in ("quota", "imbalance", "window_days", "keep_days")}
+    for name in ("from_at", "until_at"):
+        try:
+            terms[name] = local_instant(datetime.fromisoformat(query.form.get(name, "")), current_brand().zone)
+        except (ValueError, OverflowError):
+            raise Invalid(f"{name}: a time such as 2026-05-01T10:00", field=name) from None
+    return terms | {"unit": query.form.get("unit", ""), "note": query.form.get("note", "")}
+
+
+def _answer(query: ConsoleQuery) -> dict[str, str]:
+    return {name: query.form.get(name, "") for name in ("target", "words", "despite")}
+
+
+def version(deal: Deal) -> str:
+    """What a deal was when somebody looked at it, as text: a form carries it."""
+    return f"{deal.state}|{deal.turn}|{deal.version}|{deal.amended.get('round', 0)}|{deal.amended.get('by', '')}"
+
+
+def _unchanged(query: ConsoleQuery) -> Deal:
+    """The deal of a form, locked, as whoever sent the form saw it; raises Conflict when it has moved on since."""
+    here = _here()
+    deal = here.lock(here.deal(_plain(query.args.get("code", ""))))
+    if query.form.get("seen", version(deal)) != version(deal):
+        raise Conflict("the deal has moved on since you opened the page 您打开页面后，互换已有变化", code="changed")
+    return deal
+
+
+def _done(deal: Deal, what: str) -> ConsoleDone:
+    return ConsoleDone("deal", {"code": deal.code, "done": what})
