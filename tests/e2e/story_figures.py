@@ -78,6 +78,7 @@ _FEW = "too few persons: every arm needs 100"
 _BEFORE: Tables = {
     "wecom": {},
     "live-code": {},
+    "live-code-reception": {}, "live-code-survival": {}, "live-code-personas": {}, "live-code-entries": {}, "live-code-asks": {},
     # Anna, Bo and Cai came by a card; B-1 and S-1 are of 100.00 and more.
     "tag-rules": {
         **_RULES, "came by a card": _RULES["came by a card"] | {"hits": 3},
@@ -266,6 +267,7 @@ _FRIENDS_BACK: Patch = {
 _MOONCO: Tables = {
     "wecom": {},
     "live-code": {},
+    "live-code-reception": {}, "live-code-survival": {}, "live-code-personas": {}, "live-code-entries": {}, "live-code-asks": {},
     "tag-rules": _RULES | {"big order": _RULES["big order"] | {"hits": 1}},  # I-1
     "package-card": {}, "package-card: all": {}, "sms": {}, "sms-modes": {}, "sms-rescue": {}, "coupon-threshold": {},
     "coupon-threshold-counter": {}, "interaction-games": {}, "interaction-games-prizes": {},
@@ -306,7 +308,10 @@ TABLES_OF = {
     "cross-brand-swap": {"cross-brand-swap", "cross-brand-swap: brought"},
     "wechat-login": set(),
     "wecom": {"wecom"},
-    "live-code": {"live-code"},
+    "live-code": {
+        "live-code", "live-code-reception", "live-code-survival", "live-code-personas", "live-code-entries",
+        "live-code-asks",
+    },
     "console": set(),
 }
 
