@@ -35,9 +35,11 @@ if TYPE_CHECKING:
 
 POINT, CHANNEL = "wecom.archive-fetcher", "wecom"
 PAGE, LEASE_MS, SECONDS = 100, 120_000, 30.0
-TEXT_CHARS = 10_000
+TEXT_CHARS = 2_000
 ANSWER_BYTES = 32 * 1024 * 1024
 _KEYS = re.compile(r"(?:(\d{1,9})\s+)?(-----BEGIN [A-Z ]*PRIVATE KEY-----.+?-----END [A-Z ]*PRIVATE KEY-----)", re.S)
+_NO_TEXT = re.compile("[\x00-\x20\x7f-\x9f\ud800-\udfff]+")
+_ID = re.compile(r"[!-~]{1,128}\Z")
 _CUSTOMER = re.compile(r"w[mo][A-Za-z0-9_-]{30}\Z")
 """Customers of WeChat (wm) and of other corporations (wo); robots (wb) and members of staff are none."""
 
@@ -249,16 +251,22 @@ def _random_key(private: Any, sealed: Any) -> str:
 def said_of(message: Mapping[str, Any]) -> Said | None:
     """A customer's message; None for staff, robots, recalls and what else is no message of a customer."""
     sender, kind = text(message, "from"), text(message, "msgtype")
-    if message.get("action") != "send" or not _CUSTOMER.match(sender) or not text(message, "msgid"):
+    if message.get("action") != "send" or not _CUSTOMER.match(sender) or not _ID.match(text(message, "msgid")):
         return None
     content = message.get("text")
     words = content.get("content") if kind == "text" and isinstance(content, Mapping) else None
-    shown = words[:TEXT_CHARS] if isinstance(words, str) else f"[{kind[:40] or 'unknown'}]"
-    others = texts(message, "tolist")
+    shown = words if isinstance(words, str) else f"[{kind[:40] or 'unknown'}]"
+    others = [each for each in texts(message, "tolist") if _ID.match(each)]
+    room = text(message, "roomid")
     return Said(
-        text(message, "msgid"), sender, others[0] if others else "", text(message, "roomid"),
-        max(0, number(message, "msgtime")), shown,
+        text(message, "msgid"), sender, others[0] if others else "", room if _ID.match(room) else "",
+        max(0, number(message, "msgtime")), _line(shown),
     )  # fmt: skip
+
+
+def _line(words: str) -> str:
+    """What was said, as the core keeps what people write: in one line, without what no database holds."""
+    return _NO_TEXT.sub(" ", words[: 4 * TEXT_CHARS]).strip()[:TEXT_CHARS].strip()
 
 
 def warnings() -> Iterator[str]:

@@ -48,7 +48,7 @@ def receive() -> Any:
     return _plain(b"success")
 
 
-@pages_blueprint.get("/a/<path:code>")
+@pages_blueprint.get("/a/<code>")
 def add(code: str) -> Any:
     """Follow an acquisition link; ``state`` comes back with the add. 404 once it is paused or deleted."""
     answer = flask.redirect(Links(current_brand()).through(code, flask.request.args.get("state", "")), 302)

@@ -84,6 +84,14 @@ def test_what_a_customer_says_comes_in_once_with_who_said_it_to_whom_and_when(ar
         assert execute("SELECT count(*) FROM message_in").fetchone() == (0,)
 
 
+def test_a_text_of_many_lines_or_of_any_characters_comes_in_as_one_line_and_holds_up_nobody(archive: Whole):
+    say(archive, "你好\n在吗\t?\x00 ")
+    say(archive, "长" * 4_000)
+    say(archive, "next")
+    assert read(archive) == 3
+    assert [words for words, _ in told(archive)] == ["你好 在吗 ?", "长" * 2_000, "next"]
+
+
 def test_staff_are_passed_over_and_media_are_their_kind_alone(archive: Whole):
     say(archive, "hello", by="staff")
     say(archive, "", kind="image")
@@ -221,6 +229,8 @@ def test_an_error_of_the_library_or_the_bridge_is_shown_and_nothing_moves(archiv
         {"msgid": "m", "action": "send", "from": "wmason", "msgtype": "text", "text": {"content": "x"}},
         {"msgid": "m", "action": "send", "from": "wb" + "x" * 30, "msgtype": "text", "text": {"content": "x"}},
         {"action": "send", "from": "wm" + "x" * 30, "msgtype": "text", "text": {"content": "x"}},
+        {"msgid": "m\x00m", "action": "send", "from": "wm" + "x" * 30, "msgtype": "text", "text": {"content": "x"}},
+        {"msgid": "m" * 129, "action": "send", "from": "wm" + "x" * 30, "msgtype": "text", "text": {"content": "x"}},
     ],
 )  # fmt: skip
 def test_what_is_no_message_of_a_customer_is_none(message):

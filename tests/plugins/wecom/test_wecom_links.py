@@ -66,6 +66,13 @@ def test_who_asks_twice_gets_the_same_link(whole: Whole):
     assert len(whole.simulator.corp(CORP).links) == 2
 
 
+def test_the_link_of_another_plugin_is_handed_out_by_that_plugin_alone(whole: Whole):
+    with whole.brand:
+        offered(whole).make("a", ["staff001"], "x")
+    for path in ("state/a", "state%2Fa"):
+        assert whole.client.get(f"/p/acme/wecom/a/{path}").status_code == 404
+
+
 def test_a_link_whose_answer_was_lost_is_found_again_and_not_made_twice(whole: Whole, clock):
     whole.simulator.fault("empty", None, api=MAKE, times=1, after=True)
     with whole.brand:
