@@ -82,17 +82,9 @@ from .outreach.types import (
     Skipped,
 )
 from .plugin import (
-    PANELS,
-    Chart,
-    Column,
-    ConsoleAct,
-    ConsolePart,
-    ConsoleTemplate,
     Job,
     Metric,
     Plugin,
-    Report,
-    ReportTable,
     SegmentField,
     Sender,
     SignIn,
@@ -114,20 +106,30 @@ from .services.resolving import IdentityIn
 from .services.rewards import RewardFilter, RewardView, RewardWanted
 from .services.survivors import SAME_PEOPLE, standing
 from .services.tag_types import GroupInfo, TagInfo, TagView
+from .shown import (
+    PANELS,
+    Chart,
+    Column,
+    ConsoleAct,
+    ConsolePart,
+    ConsoleTemplate,
+    Report,
+    ReportTable,
+)
 from .stats import ComparedArm, Interval, ShareTest, compare_arms, sample_ratio, sample_size, wilson
 from .values import surfaces
 from .values.identities import is_mobile, is_virtual_mobile, normalise_phone
 from .values.masking import mask, scrub
 from .values.money import exponent_of, format_minor, parse_minor, show_minor
-from .values.paging import next_after, page_size
+from .values.paging import cut_page, next_after, page_size
 from .values.posters import Poster, code_file, code_picture, draw_poster
 from .values.shares import allocate
 from .values.text import clean_text, csv_cell, folded
 from .values.uids import new_uid
 from .web.asking import query_number
-from .web.console_parts import ConsoleDone, ConsoleFile, ConsoleQuery
 from .web.console_parts import contained as console_part
 from .web.console_parts import perform as console_act
+from .web.console_query import ConsoleDone, ConsoleFile, ConsoleQuery
 from .web.consumer import (
     consumer,
     consumer_answer,
@@ -289,6 +291,7 @@ __all__ = [
     "current_actor",
     "current_brand",
     "current_plugin",
+    "cut_page",
     "date_reader",
     "day_start",
     "device",

@@ -22,17 +22,19 @@ from .hooks import HOOK_NAMES, HookSpecs
 from .plugin import (
     HOOK_PREFIXES,
     NAME,
-    PANELS,
     RESERVED_NAMES,
-    ConsoleAct,
-    ConsolePart,
     Job,
     Metric,
     Plugin,
-    Report,
     SegmentField,
     Sender,
     SignIn,
+)
+from .shown import (
+    PANELS,
+    ConsoleAct,
+    ConsolePart,
+    Report,
 )
 
 # A declaration that holds several: what each of them is, and how one is written.

@@ -13,8 +13,8 @@ from .session import Session
 
 if TYPE_CHECKING:
     from ..brands import Brand
-    from ..plugin import Column, ReportTable
     from ..services.rfm_report import RfmSummary
+    from ..shown import Column, ReportTable
 
 
 @click.group("segment")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..clock import day_start
 from ..db.bulk import execute, fetch_in
-from ..plugin import Chart, Column, ReportTable
 from ..rfm import TOP
+from ..shown import Chart, Column, ReportTable
 
 if TYPE_CHECKING:
     from ..brands import Brand

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import NotFound
-from ..plugin import ReportTable
+from ..shown import ReportTable
 from .house_reports import HOUSE, ChannelFigures, channels
 
 if TYPE_CHECKING:

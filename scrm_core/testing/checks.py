@@ -21,7 +21,8 @@ from ..db.router import brand_db
 from ..errors import NotFound, Veto
 from ..facts import MessageDraft, PersonQuery
 from ..places import said
-from ..plugin import Plugin, ReportTable
+from ..plugin import Plugin
+from ..shown import ReportTable
 from .addresses import addresses
 from .app import App, core_tables
 from .outbox import Outbox
@@ -385,7 +386,8 @@ def _gaps(table: ReportTable, name: str) -> Problems:
 
 def _console(trial: Trial) -> Problems:
     """Pages and cards for the console answer for a brand with people and for one without, in both languages."""
-    from ..web.console_parts import ConsoleQuery, draw
+    from ..web.console_parts import draw
+    from ..web.console_query import ConsoleQuery
 
     parts = [*trial.cls.console_pages.items(), *trial.cls.console_cards.items()]
     if not parts:

@@ -3,74 +3,25 @@
 from __future__ import annotations
 
 import inspect
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 from markupsafe import Markup
-from werkzeug.datastructures import FileStorage
 
 from ..brands import Brand
 from ..clock import from_instant
 from ..errors import PluginError, ScrmError
-from ..plugin import ConsoleAct, ConsolePart, ConsoleTemplate, Plugin, ReportTable
+from ..plugin import Plugin
+from ..shown import ConsoleAct, ConsolePart, ConsoleTemplate, ReportTable
 from ..values.money import show_minor
+from .console_query import FILE_NAME, FILE_TYPES, ConsoleDone, ConsoleFile, ConsoleQuery
 
 T = TypeVar("T")
-FILE_TYPES = ("text/csv", "image/png", "image/jpeg", "image/svg+xml", "application/pdf", "application/zip")
-_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
-
-
-def _nothing(permission: str) -> bool:
-    return False
-
-
-@dataclass(frozen=True, slots=True)
-class ConsoleQuery:
-    """What a page of the console is asked, or a form on it told.
-
-    ``args`` is the query of its address, ``form`` what a form holds (the first
-    value of each name), ``many`` all values of each name, ``files`` what was
-    uploaded. ``allows(permission)`` says what the user may do. A page that is
-    shown again because its act was refused finds the form and, in ``refused``,
-    the refusal, which the console shows above the page.
-    """
-
-    language: str = "en"
-    actor: str = ""
-    args: Mapping[str, str] = field(default_factory=dict)
-    form: Mapping[str, str] = field(default_factory=dict)
-    many: Mapping[str, list[str]] = field(default_factory=dict)
-    files: Mapping[str, FileStorage] = field(default_factory=dict)
-    allows: Callable[[str], bool] = _nothing
-    csrf: str = ""
-    refused: ScrmError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ConsoleDone:
-    """An act was done: the browser goes to ``page`` of the same plugin (without a name the same page) with ``args``."""
-
-    page: str = ""
-    args: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ConsoleFile:
-    """A file as the answer of a page, for a link or a picture: its type is one of ``FILE_TYPES``.
-
-    ``name`` has letters, digits, points, dashes and underscores of ASCII alone.
-    """
-
-    name: str
-    content_type: str
-    content: bytes
-
+_SHARED = Path(__file__).parent / "templates" / "console"
 
 Shown = ReportTable | Markup | ConsoleFile
 
@@ -95,10 +46,11 @@ def draw(plugin: Plugin, part: ConsolePart, query: ConsoleQuery) -> Shown:
             "query": query,
             "csrf": hidden,
             "t": lambda en, zh: zh if chinese else en,
+            "word": lambda key: shown.words.get(key, (key, key))[chinese],
         }
         return Markup(page.render({**_writers(brand), **given, **shown.context}))
     if isinstance(shown, ConsoleFile):
-        if shown.content_type in FILE_TYPES and _FILE_NAME.match(shown.name):
+        if shown.content_type in FILE_TYPES and FILE_NAME.match(shown.name):
             return shown
         raise PluginError(
             f"plugin {plugin.name!r}: {part.method}() returned a file {shown.name!r} of type {shown.content_type!r}; "
@@ -170,4 +122,5 @@ def _writers(brand: Brand) -> dict[str, Callable[..., str]]:
 @cache
 def _environment(cls: type[Plugin]) -> Environment:
     folder = Path(inspect.getfile(cls)).resolve().parent / "templates"
-    return Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
+    loader = ChoiceLoader([FileSystemLoader(folder), PrefixLoader({"scrm": FileSystemLoader(_SHARED)})])
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined)

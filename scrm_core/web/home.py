@@ -17,7 +17,8 @@ from ..brands import Brand
 from ..clock import iso
 from ..errors import ScrmError
 from ..installation import Installation
-from ..plugin import Column, Plugin, ReportTable
+from ..plugin import Plugin
+from ..shown import Column, ReportTable
 from ..values.money import exponent_of, format_minor
 from .consumer_pages import OWN_PAGE
 from .mounts import routes_of

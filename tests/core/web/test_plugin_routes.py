@@ -10,7 +10,7 @@ from web_client import Api, assert_problem, new_key
 
 from scrm_core.api import Conflict, Invalid, Plugin, Veto, current_brand, current_plugin, permission
 from scrm_core.errors import PluginError
-from scrm_core.plugin import Report, ReportTable
+from scrm_core.shown import Report, ReportTable
 from scrm_core.web import create_app
 
 blueprint = flask.Blueprint("notes", __name__, template_folder="nowhere")
