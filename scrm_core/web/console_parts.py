@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..brands import Brand
@@ -122,5 +122,5 @@ def _writers(brand: Brand) -> dict[str, Callable[..., str]]:
 @cache
 def _environment(cls: type[Plugin]) -> Environment:
     folder = Path(inspect.getfile(cls)).resolve().parent / "templates"
-    loader = ChoiceLoader([FileSystemLoader(folder), PrefixLoader({"scrm": FileSystemLoader(_SHARED)})])
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    # One loader of two folders: what is not found is told with the places that were looked at.
+    return Environment(loader=FileSystemLoader([folder, _SHARED]), autoescape=True, undefined=StrictUndefined)
