@@ -108,7 +108,7 @@ class Phone:
         self.context = browser.new_context(
             viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True, **{"locale": "zh-CN", **options}
         )
-        self.context.set_default_timeout(30_000)
+        self.context.set_default_timeout(120_000)
         self.context.on("request", lambda request: self.asked.append(request.url))
         self.context.on("response", self._answered)
         self.context.on("console", self._heard)

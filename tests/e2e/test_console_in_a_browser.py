@@ -125,7 +125,7 @@ class Desk:
         self.asked: list[str] = []
         self.complaints: list[str] = []
         self.context = browser.new_context(**{"viewport": DESKTOP, "locale": "en-GB", **options})
-        self.context.set_default_timeout(30_000)
+        self.context.set_default_timeout(120_000)
         self.context.on("request", lambda request: self.asked.append(request.url))
         self.context.on("console", self._heard)
         self.context.on("weberror", lambda problem: self.complaints.append(str(problem.error)))

@@ -137,6 +137,7 @@ def test_a_lost_answer_a_reload_and_a_second_tab_are_one_act(mall, phones, act):
     assert scene.once(second) == recorded
 
 
+@pytest.mark.wide
 def test_every_act_works_on_a_slow_line(mall, phones):
     # All at once: a slow line leaves time for others.
     scenes = [Scene(mall, act, phones) for act in ACTS if act.name in SLOW]

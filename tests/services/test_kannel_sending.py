@@ -37,6 +37,7 @@ def numbers(count: int) -> list[str]:
 
 
 # The gateway is what is tried here; one database each is enough for it.
+@pytest.mark.wide
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 def test_a_thousand_messages_are_a_thousand_receipts(wired, engine):
     with wired.brand as brand:

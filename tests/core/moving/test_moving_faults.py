@@ -101,6 +101,7 @@ def test_a_failure_while_the_place_is_taken_leaves_the_old_brand_writable(scene,
         assert execute("SELECT count(*) FROM contact").fetchone() == (9,)
 
 
+@pytest.mark.cases_on_sqlite
 @pytest.mark.parametrize(
     "change",
     [

@@ -85,7 +85,10 @@ def test_a_clipboard_that_refuses_is_gone_round(context: Any) -> None:
     assert page.evaluate("navigator.clipboard.readText()") == page.locator("#code").inner_text()
 
 
-@pytest.mark.parametrize(("lang", "name", "said"), [("zh", "复制 我的链接", "已选中"), ("en", "Copy My link", "Selected")])
+@pytest.mark.parametrize(
+    ("lang", "name", "said"),
+    [pytest.param("zh", "复制 我的链接", "已选中", marks=pytest.mark.wide), ("en", "Copy My link", "Selected")],
+)
 def test_where_nothing_may_be_copied_the_text_is_selected_and_the_page_says_so(
     context: Any, lang: str, name: str, said: str
 ) -> None:
