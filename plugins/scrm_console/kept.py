@@ -7,6 +7,7 @@ last wrote, and what was kept before that is worked out anew.
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
@@ -22,33 +23,44 @@ KEPT_MS = 60_000
 """How old what is kept may be: milliseconds."""
 
 _MOST = 64
+"""How many values of a brand are kept; the one that nobody looked at for longest goes first."""
+
 _WROTE = "scrm_console_wrote"
 _LOCK = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Something worked out at an instant."""
+    """Something worked out at an instant, of something else that is kept, or of nothing."""
 
     at: int
     value: Any
+    of: Kept | None = None
 
 
-_kept: WeakKeyDictionary[Brand, dict[Hashable, Kept]] = WeakKeyDictionary()
+_kept: WeakKeyDictionary[Brand, OrderedDict[Hashable, Kept]] = WeakKeyDictionary()
 
 
-def kept(brand: Brand, key: Hashable, make: Callable[[], Any]) -> Kept:
-    """What ``make`` gives, at most a minute old and not older than what this user wrote; inside ``with brand:``."""
+def kept(brand: Brand, key: Hashable, make: Callable[[], Any], *, of: Kept | None = None) -> Kept:
+    """What ``make`` gives, at most a minute old and not older than what this user wrote; inside ``with brand:``.
+
+    ``of`` is what it is made of: when that is another one, it is made anew. ``key`` has nothing in it that who asks
+    may choose freely, or they would push out what is kept for others.
+    """
     now = brand.now()
-    found = _kept.get(brand, {}).get(key)
-    if found is None or not max(now - KEPT_MS, _wrote()) < found.at <= now:
-        found = Kept(now, make())
+    with _LOCK:
+        # A brand whose file was changed is another one, and begins with nothing.
+        mine = _kept.setdefault(brand, OrderedDict())
+        found = mine.get(key)
+        if found is not None:
+            mine.move_to_end(key)
+    if found is None or found.of is not of or not max(now - KEPT_MS, _wrote()) < found.at <= now:
+        found = Kept(now, make(), of)
         with _LOCK:
-            # A brand whose file was changed is another one, and begins with nothing.
-            mine = _kept.setdefault(brand, {})
-            if len(mine) >= _MOST:
-                mine.clear()
             mine[key] = found
+            mine.move_to_end(key)
+            if len(mine) > _MOST:
+                mine.popitem(last=False)
     return found
 
 

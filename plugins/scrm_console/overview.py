@@ -68,8 +68,8 @@ def overview() -> Response:
     user = visit.user
     assert user is not None
     figures = kept(brand, "figures", lambda: _figures(brand))
-    key = (figures.at, visit.place, visit.language, user.name, user.roles.get(brand.id), len(user.roles))
-    written = kept(brand, key, lambda: _written(visit, figures)).value
+    key = (visit.language, user.name, tuple(sorted(user.roles.items())))
+    written = kept(brand, key, lambda: _written(visit, figures), of=figures).value
     if _OWN in written:
         written = written.replace(_OWN, inside("overview_cards.html", csrf=visit.csrf, cards=cards(visit, own=True)))
     return Response(written.replace(_CSRF, visit.csrf), content_type="text/html; charset=utf-8")
@@ -78,7 +78,8 @@ def overview() -> Response:
 def _written(visit: StaffVisit, figures: Kept) -> str:
     shown = _inside(visit, figures.value)
     own = any(takes_query(plugin, part) for plugin, part in card_parts(visit))
-    answer = page("overview.html", shown=shown, as_of=figures.at, csrf=_CSRF, own=_OWN if own else "")
+    place = flask.url_for("console.overview")  # and no query: the page is also another address's
+    answer = page("overview.html", shown=shown, as_of=figures.at, place=place, csrf=_CSRF, own=_OWN if own else "")
     return answer.get_data(as_text=True)
 
 

@@ -166,8 +166,9 @@ class ConsoleQuery:
         """Raise Conflict (``changed``) when the form's hidden field ``seen`` is not this: somebody acted meanwhile.
 
         ``seen`` is what two people may change of the thing, as text, read under its lock; ``said`` is told.
+        A form that leaves the field out saw nothing, and is refused too.
         """
-        if self.form.get("seen", seen) != seen:
+        if self.form.get("seen") != seen:
             raise Conflict(said, code="changed")
 
 

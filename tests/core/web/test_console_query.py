@@ -75,6 +75,13 @@ def test_the_second_of_two_people_is_told():
     assert told.value.code == "changed"
 
 
+@pytest.mark.parametrize("seen", ["open|3", ""])
+def test_a_form_that_leaves_out_what_was_seen_is_refused_and_not_believed(seen):
+    with pytest.raises(Conflict, match="somebody changed it") as told:
+        form(name="x").expect(seen, "somebody changed it")
+    assert told.value.code == "changed"
+
+
 @dataclass
 class Row:
     id: int

@@ -130,6 +130,30 @@ def test_figures_are_kept_a_minute_and_say_as_of_when_they_are(browser, people, 
     assert people_shown(otto.get("b/acme/").text) == "4"
 
 
+def test_addresses_with_any_query_fill_nothing_and_what_was_counted_stays(browser, people, clock, asked):
+    otto, ana = browser("otto"), browser("ana")
+    clock.advance(seconds=1)
+    otto.get("b/acme/")
+    ana.get("b/acme/")
+    asked.clear()
+    for nth in range(70):
+        shown = ana.get(f"b/acme/?junk={nth}&lang=en").text
+    assert "junk" not in shown and f'href="{ROOT}b/acme/?lang=zh"' in shown
+    assert people_shown(otto.get("b/acme/").text) == "3"
+    assert not [sql for sql in asked if "contact" in sql or "orders" in sql], "nothing is counted again"
+    assert "junk" not in otto.get("b/acme/").text
+
+
+def test_many_people_at_once_push_out_no_figures(browser, people, clock, asked, monkeypatch):
+    monkeypatch.setattr("scrm_console.kept._MOST", 3)
+    visitors = [browser(name, language) for name in ("otto", "ana", "mia") for language in ("en", "zh")]
+    clock.advance(seconds=1)
+    visitors[0].get("b/acme/")
+    asked.clear()
+    assert {people_shown(visitor.get("b/acme/").text) for visitor in visitors} == {"3"}
+    assert not [sql for sql in asked if "contact" in sql or "orders" in sql], "nothing is counted again"
+
+
 def test_who_wrote_something_sees_it_at_the_next_look_and_so_does_who_asks(browser, people, brands, clock):
     acme, _ = brands
     otto, ana = browser("otto"), browser("ana")
