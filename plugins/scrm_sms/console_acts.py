@@ -26,8 +26,8 @@ _NAME = re.compile(r"[^\w.-]+")
 
 
 def _plans(plugin: SmsConsole, query: ConsoleQuery) -> Plans:
-    """The plans as the page showed them."""
-    return Plans(plugin.brand, plugin.settings, seen=_whole(query, "version") if "version" in query.form else None)
+    """The plans as the page showed them; raises Invalid for a form that does not say which version that was."""
+    return Plans(plugin.brand, plugin.settings, seen=query.whole("version"))
 
 
 def _code(query: ConsoleQuery) -> str:
@@ -111,7 +111,7 @@ def _landing(plugin: SmsConsole, query: ConsoleQuery) -> Any:
         actor=query.actor,
         starts_at=instant_of(_text(query, "starts_at"), "starts_at", zone),
         ends_at=instant_of(_text(query, "ends_at"), "ends_at", zone),
-        seen=_whole(query, "version"),
+        seen=query.whole("version"),
         **words,
     )
 
@@ -180,11 +180,11 @@ def _cancel(plugin: SmsConsole, query: ConsoleQuery) -> Any:
 
 
 def _resume(plugin: SmsConsole, query: ConsoleQuery) -> Any:
-    return plugin.plans.control.resume(_code(query), actor=query.actor)
+    return _plans(plugin, query).control.resume(_code(query), actor=query.actor)
 
 
 def _release(plugin: SmsConsole, query: ConsoleQuery) -> Any:
-    return plugin.plans.control.release(_code(query), actor=query.actor)
+    return _plans(plugin, query).control.release(_code(query), actor=query.actor)
 
 
 def import_pack(plugin: SmsConsole, query: ConsoleQuery) -> str:

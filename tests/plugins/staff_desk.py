@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -60,10 +60,49 @@ class Browser:
         return answer
 
 
-def desks(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Browser]:
-    """A function that gives the browser of somebody of :data:`ROLES` who is signed in."""
+class Desk:
+    """Somebody at the page of one thing that is taken through steps; its forms carry the version that was seen."""
+
+    page: ClassVar[str]
+
+    def __init__(self, browser: Browser, code: str = "MAY") -> None:
+        self.browser, self.code = browser, code
+        self.text = ""
+
+    def look(self, step: str = "") -> str:
+        answer = self.browser.get(self.page, id=self.code, **({"step": step} if step else {}))
+        assert answer.status_code == 200, answer.text
+        self.text = answer.text
+        return self.text
+
+    def version(self, step: str = "") -> str:
+        """The version in the first form of the page; empty where there is none."""
+        found = re.search(r'name="version" value="(\d+)"', self.look(step))
+        return found[1] if found else ""
+
+    def act(self, act: str, *, step: str = "", version: str = "", expect: int = 303, **form: Any) -> Any:
+        """Press the button of this act, on the page as it is now or as it was at a version."""
+        seen = version or self.version(step)
+        if seen:
+            form["version"] = seen
+        answer = self.browser.post(f"{self.page}?id={self.code}&step={step}", act=act, **form)
+        assert answer.status_code == expect, answer.text[:3_000]
+        self.text = answer.text
+        return answer
+
+    def now(self) -> str:
+        """The step that the page shows by itself."""
+        found = re.search(r'data-step="([\w-]+)"', self.look())
+        assert found is not None
+        return found[1]
+
+
+def desks(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, **more: dict[str, str]
+) -> Callable[..., Browser]:
+    """A function that gives the browser of somebody of :data:`ROLES`, or of ``more`` people, who is signed in."""
     monkeypatch.setattr("scrm_core.users.passwords._METHOD", "scrypt:1024:8:1")
-    for name, roles in ROLES.items():
+    for name, roles in {**ROLES, **more}.items():
         installation.users.create(name, WORD)
         for brand, role in roles.items():
             installation.users.set_role(name, brand, role)

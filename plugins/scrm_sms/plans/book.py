@@ -32,7 +32,7 @@ class Book:
     """The plans of one brand as steps move them; use it inside ``with brand:``.
 
     ``seen`` is the version of the plan that the caller has before their eyes:
-    a step of one that was changed since raises Conflict (``plan_changed``).
+    whatever moves on one that was changed since raises Conflict (``plan_changed``).
     """
 
     def __init__(self, brand: Brand, settings: Mapping[str, Any], seen: int | None = None) -> None:

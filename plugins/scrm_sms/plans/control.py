@@ -16,7 +16,7 @@ from .book import OWNER, Book, PlanView
 from .paths import path_problems
 from .standing import cancel_standing, pause_standing, resume_standing, standing_run
 from .steps import ENDED, RUNNING, Path, Schedule, content_of
-from .store import Done, PlanRow, clean_actor, move, note, plan_row, plan_rows, steps_of
+from .store import Done, PlanRow, clean_actor, expect_seen, move, note, plan_row, plan_rows, steps_of
 
 WHOLE = 10_000
 log = logging.getLogger("scrm.plugin.sms")
@@ -179,17 +179,20 @@ class Control:
     def resume(self, code: str, *, actor: str) -> PlanView:
         """Go on after a pause; a canary that was halted is waited for and judged once more.
 
-        Raises Conflict while the path has problems: it would lead to an empty page.
+        Raises Conflict while the path has problems: it would lead to an empty
+        page; and when somebody changed the plan since the caller saw it.
         """
         actor = clean_actor(actor)
         if self._is_rescuing(code, "paused"):
             plan = plan_row(code)
+            expect_seen(plan, self.book.seen)
             self._check_path(code, steps_of(plan))
             move(plan, self.brand.now())
             resume_standing(self.brand, code)
             note(plan, actor, "resume", {}, self.brand.now())
             return self.book.view(code)
         plan, done, run = self.book.running(code)
+        expect_seen(plan, self.book.seen)
         self._check_path(code, done)
         since = self.brand.now() if plan.phase == "canary" else None
         move(plan, self.brand.now(), seen="", canary_from=since)
@@ -200,9 +203,20 @@ class Control:
 
     @transactional
     def release(self, code: str, *, actor: str) -> PlanView:
-        """Let everything go, whatever the canary said: a person takes that on themselves."""
+        """Let everything go, whatever the canary said: a person takes that on themselves.
+
+        Raises Conflict when somebody changed or halted the plan since the
+        caller saw it: nobody undoes a halt that they have not seen.
+        """
         actor = clean_actor(actor)
         plan, done, run = self.book.running(code)
+        expect_seen(plan, self.book.seen)
+        if self.book.seen is not None and run.state == "paused" and plan.seen != _seen(run):
+            # The core or a gateway paused the run, and the job has not raised the plan's version for it yet.
+            raise Conflict(
+                f"plan {code!r} was halted meanwhile ({run.reason}); its history tells it within a minute",
+                code="plan_changed",
+            )
         if plan.phase != "canary":
             raise Conflict(f"plan {code!r} is released already", code="plan_state")
         self._check_path(code, done)

@@ -48,8 +48,9 @@ class PlanLine:
 class Plans:
     """A brand's SMS plans; use it inside ``with brand:``. Every method that changes a plan names who acts.
 
-    With ``seen`` a step of a plan that was changed since that version is
-    refused (see :class:`.book.Book`); pausing and canceling never are.
+    With ``seen`` whatever moves a plan on that was changed since that version is
+    refused (see :class:`.book.Book`), resuming and releasing too; pausing and
+    canceling never are.
     """
 
     def __init__(self, brand: Brand, settings: Mapping[str, Any], *, seen: int | None = None) -> None:

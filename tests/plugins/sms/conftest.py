@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from sms_scene import FILE_PLUGIN, Bench, Scene, configured
+from staff_desk import Browser, desks
 
+from scrm_console import Console
 from scrm_core.clock import SystemClock
 from scrm_core.installation import Installation
 from scrm_sms import Sms
@@ -29,6 +31,19 @@ def scene(sms_installation: Callable[..., Installation]) -> Iterator[Scene]:
     brand = sms_installation().brand("acme")
     with brand:
         yield Scene(brand)
+
+
+@pytest.fixture
+def house(new_installation: Callable[..., Installation]) -> Installation:
+    """Both brands with the console; plans of more than one message take two persons, one message goes first."""
+    tables = configured(two_persons=1, canary=1, recall=0) + "[plugins.console]\n"
+    return new_installation(plugins=(Console, Sms, Bench), acme=tables, moonco=tables)
+
+
+@pytest.fixture
+def browser(house: Installation, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Browser]:
+    """A function that gives somebody's browser; pia is a second operator."""
+    return desks(house, monkeypatch, pia={"acme": "operator"})
 
 
 @pytest.fixture

@@ -4,112 +4,23 @@ from __future__ import annotations
 
 import io
 import re
-import sys
-from pathlib import Path
-from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "console"))
-
 from click.testing import CliRunner
-from console_scene import EVIL, ROLES, WORD, Browser
-from sms_scene import BODY, EVERYBODY, Bench, Scene, configured
+from plan_desk import COPY, PLAN, POLICY, ROOT, PlanDesk, made, walk
+from sms_scene import BODY, EVERYBODY, Scene
+from staff_desk import EVIL, statements
 
-from scrm_console import Console
 from scrm_core.cli.root import root
 from scrm_core.cli.session import Session
 from scrm_core.web import create_app
-from scrm_sms import Sms
 from scrm_sms.plans.steps import Arm
 
-ROOT = "b/acme/x/sms/"
-PLAN = f"{ROOT}plan"
 ROWS = "手机号,姓名\n13800000001,王\n+86 138-0000-0001,王\n13800000002,李\n021-61234567,固定\n"
 
 
-@pytest.fixture
-def house(new_installation: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    tables = configured(two_persons=1, canary=1, recall=0) + "[plugins.console]\n"
-    installation = new_installation(plugins=(Console, Sms, Bench), acme=tables, moonco=tables)
-    monkeypatch.setattr("scrm_core.users.passwords._METHOD", "scrypt:1024:8:1")
-    for name, roles in {**ROLES, "pia": {"acme": "operator"}}.items():
-        installation.users.create(name, WORD)
-        for brand, role in roles.items():
-            installation.users.set_role(name, brand, role)
-    return installation
-
-
-@pytest.fixture
-def browser(house: Any) -> Any:
-    app = create_app(house)
-    return lambda name, language="en": Browser(app, name, language)
-
-
-class Desk:
-    """Somebody at the page of one plan."""
-
-    def __init__(self, browser: Browser, code: str = "MAY") -> None:
-        self.browser, self.code = browser, code
-        self.text = ""
-
-    def look(self, step: str = "") -> str:
-        answer = self.browser.get(PLAN, id=self.code, **({"step": step} if step else {}))
-        assert answer.status_code == 200, answer.text
-        self.text = answer.text
-        return answer.text
-
-    def act(self, act: str, *, step: str = "", version: str = "", expect: int = 303, **form: Any) -> Any:
-        found = re.search(r'name="version" value="(\d+)"', self.look(step))
-        seen = version or (found[1] if found else "")
-        more = {"version": seen} if seen else {}
-        answer = self.browser.post(f"{PLAN}?id={self.code}&step={step}", act=act, **more, **form)
-        assert answer.status_code == expect, answer.text[:3_000]
-        self.text = answer.text
-        return answer
-
-    def now(self) -> str:
-        return re.search(r'data-step="([\w-]+)"', self.look())[1]
-
-
-def made(browser: Any, name: str = "otto") -> Desk:
-    person = browser(name)
-    person.get(f"{ROOT}plans")
-    answer = person.post(f"{ROOT}plans", act="create", code="MAY", name="五月")
-    assert (answer.status_code, answer.location) == (303, f"/staff/console/{PLAN}?id=MAY&done=create")
-    return Desk(person)
-
-
-COPY = {"signature": "", "arm": ["A", "B"], "body": [BODY, f"亲爱的{{name}}，请看 {{link}} {BODY[-7:]}"], "weight": ["", ""],
-        "segment": ["", ""], "template": ["", ""]}  # fmt: skip
-POLICY = {
-    "offer": "新客立减券", "hook": "coupon", "product": "纸尿裤 S", "cost": "5.00", "margin": "12", "claimants": "10",
-    "budget": "10,000", "materials": "product picture\r\nlanding copy\r\nwelcome",
-}  # fmt: skip
-
-
-def walk(house: Any, desk: Desk, upto: str = "test") -> Scene:
-    """By forms from the aim up to a step, that one excluded."""
-    scene = Scene(house.brand("acme"))
-    with scene.brand as brand:
-        scene.people(4)
-        scene.person("+8613800000009", agrees=False)
-        brand.channels.ensure("sms-may", "SMS May")
-    desk.act("goal", goal="acquire", kind="marketing", sender="recorder")
-    if upto == "audience":
-        return scene
-    desk.act("audience", segment=EVERYBODY)
-    desk.act("policy", **POLICY)
-    desk.act("pack", holdout="0")
-    desk.act("landing", step="path", title="五月", activity="新客券", starts_at="2025-01-01T00:00", ends_at="2036-12-31T00:00",
-             text="领券", welcome="欢迎", button="领取", target="https://work.weixin.qq.com/ca/x?s={state}")  # fmt: skip
-    desk.act("path", channel="sms-may")
-    desk.act("copy", **COPY)
-    return scene
-
-
 def test_a_plan_is_made_tried_approved_sent_and_halted_by_two_operators(house, browser):
-    desk, other = made(browser), Desk(browser("pia"))
+    desk, other = made(browser), PlanDesk(browser("pia"))
     scene = walk(house, desk)
     assert desk.now() == "test"
     desk.act("test", step="test")
@@ -133,7 +44,7 @@ def test_a_plan_is_made_tried_approved_sent_and_halted_by_two_operators(house, b
     assert "data-running" in inside and "<html" not in inside
     assert re.search(r'data-count="sent".*?<dd>(\d+)</dd>', inside, re.S)[1] == "1"
     assert re.search(r'data-count="queued".*?<dd>(\d+)</dd>', inside, re.S)[1] == "3"
-    stale = Desk(browser("pia"))
+    stale = PlanDesk(browser("pia"))
     answer = stale.browser.get(PLAN, id="MAY", step="sending")
     assert answer.status_code == 200
     desk.act("release", step="sending")
@@ -185,9 +96,9 @@ def test_a_file_of_numbers_becomes_a_pack_with_a_report_of_its_dropped_rows(hous
 
 
 def test_the_second_of_two_operators_is_told_and_keeps_what_they_typed(house, browser):
-    desk, other = made(browser), Desk(browser("pia"))
+    desk, other = made(browser), PlanDesk(browser("pia"))
     walk(house, desk, "audience")
-    seen = re.search(r'name="version" value="(\d+)"', other.look("audience"))[1]
+    seen = other.version("audience")
     desk.act("audience", segment="orders >= 0")
     other.act("audience", step="audience", version=seen, segment="orders >= 7 & more", expect=409)
     assert "somebody else changed plan" in other.text and "orders &gt;= 7 &amp; more</textarea>" in other.text
@@ -198,9 +109,9 @@ def test_the_second_of_two_operators_is_told_and_keeps_what_they_typed(house, br
 
 
 def test_of_two_who_write_the_landing_page_the_second_is_told(house, browser):
-    desk, other = made(browser), Desk(browser("pia"))
+    desk, other = made(browser), PlanDesk(browser("pia"))
     page = {"title": "五月", "starts_at": "2025-01-01T00:00", "ends_at": "2036-12-31T00:00", "target": "https://example.com/a"}
-    seen = re.search(r'name="version" value="(\d+)"', other.look("path"))[1]
+    seen = other.version("path")
     desk.act("landing", step="path", **page)
     other.act("landing", step="path", version=seen, expect=409, **{**page, "title": "六月"})
     assert "somebody else changed plan" in other.text and 'value="六月"' in other.text
@@ -264,10 +175,7 @@ def test_names_are_text_on_every_step_and_pages_ask_little(house, browser, langu
         scene.upto("running", approver=f"bob {EVIL}"[:99], actor=f"ann {EVIL}"[:99],
                    arms=[Arm(EVIL[:20], BODY), Arm("B", BODY)], segment=f'{EVERYBODY} or tag = "{EVIL[:20]}"')  # fmt: skip
         acme.outreach.drain()
-        database = type(acme.handle.database)
-    asked: list[str] = []
-    real = database.execute_sql
-    monkeypatch.setattr(database, "execute_sql", lambda self, sql, *more, **named: asked.append(sql) or real(self, sql, *more, **named))
+        asked = statements(acme, monkeypatch)
     otto = browser("otto", language)
     steps = ("goal", "audience", "policy", "pack", "path", "copy", "test", "approval", "schedule", "dry-run", "sending", "results")
     for step in steps:
