@@ -1,8 +1,8 @@
 """Pages and cards of the console: campaigns, one campaign with its seven steps, and what cards bring.
 
 They read, and hand what a form says to the services that routes and commands
-call too. Who acts is the user who is signed in; every form carries the version
-of the campaign that its page showed, so that the second of two is told.
+call too. Who acts is the user who is signed in; a form of a step carries the
+version of the campaign that its page showed, so that the second of two is told.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ class CardConsole:
         """What a form on the page of a campaign does: one of :data:`.console_acts.ACTS`."""
         act = query.form["act"]
         ACTS[act](self, query)
-        moved = act in ("begin", "advance", "back")
+        moved = act in ("advance", "back")
         step = {} if moved or "step" not in query.args else {"step": query.args["step"]}
         return ConsoleDone(args={"id": query.args.get("id", ""), "done": act, **step})
 

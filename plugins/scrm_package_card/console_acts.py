@@ -32,8 +32,8 @@ def by(query: ConsoleQuery) -> By:
 
 
 def _steps(plugin: CardConsole, query: ConsoleQuery) -> Steps:
-    """The steps as the page showed them."""
-    return Steps(plugin.brand, plugin.settings, seen=_whole(query, "version") if "version" in query.form else None)
+    """The steps as the page showed them; raises Invalid for a form that does not say which version that was."""
+    return Steps(plugin.brand, plugin.settings, seen=query.whole("version"))
 
 
 def _code(query: ConsoleQuery) -> str:
@@ -127,10 +127,6 @@ def _create(plugin: CardConsole, query: ConsoleQuery) -> str:
     )
     Steps(plugin.brand, plugin.settings).begin(code, by(query))
     return code
-
-
-def _begin(plugin: CardConsole, query: ConsoleQuery) -> Any:
-    return _steps(plugin, query).begin(_code(query), by(query))
 
 
 def _advance(plugin: CardConsole, query: ConsoleQuery) -> Any:
@@ -247,6 +243,8 @@ def _order(plugin: CardConsole, query: ConsoleQuery) -> Any:
 
 
 def _batch(plugin: CardConsole, query: ConsoleQuery) -> Any:
+    # What is printed rests on the proof and the arm that the page showed.
+    _steps(plugin, query).records.hold_as_seen(_code(query))
     return plugin.cards.stock.create(
         BatchIn(
             code=_text(query, "batch"),
@@ -270,6 +268,8 @@ def _own_batch(plugin: CardConsole, query: ConsoleQuery) -> str:
     return batch.code
 
 
+# Cards that came and money that was spent are facts, whatever became of the steps meanwhile; each has its key, so
+# that it is noted once. Counting a trial again changes nothing that anybody decided. They ask for no version.
 def _receive(plugin: CardConsole, query: ConsoleQuery) -> Any:
     return plugin.cards.move_stock(
         _own_batch(plugin, query),
@@ -319,7 +319,6 @@ def _launch(plugin: CardConsole, query: ConsoleQuery) -> Any:
 CREATE = _create
 ACTS: Mapping[str, Callable[[CardConsole, ConsoleQuery], Any]] = MappingProxyType(
     {
-        "begin": _begin,
         "advance": _advance,
         "back": _back,
         "goal": _goal,

@@ -156,16 +156,20 @@ class Records:
             (self.brand.now(), campaign[0]),
         ).fetchone()
         plan = self._planned(campaign, row)
-        expected = self._seen if version is None else version
-        if expected is not None and expected != plan.version - 1:
-            raise Conflict(
-                f"campaign {code!r} was changed meanwhile: you saw version {expected}, it has {plan.version - 1}; "
-                "look at it again",
-                code="moved",
-            )
+        _expect(plan, plan.version - 1, self._seen if version is None else version)
         # What this act does next stands on what it has just done.
         self._seen = None if self._seen is None else plan.version
         return plan
+
+    def hold_as_seen(self, code: str) -> None:
+        """Like :meth:`hold`, for what rests on the steps and is none of them: the version stays as it is."""
+        campaign = self._campaign(code)
+        row = execute(
+            "UPDATE package_card_step_plan SET version = version WHERE campaign_id = ? RETURNING step, version",
+            (campaign[0],),
+        ).fetchone()
+        plan = self._planned(campaign, row)
+        _expect(plan, plan.version, self._seen)
 
     def move(self, plan: Plan, step: str) -> None:
         """Move a held plan to another step; raises Conflict (code ``moved``) when it is not where it was."""
@@ -358,3 +362,11 @@ class Records:
         }
         arms = tuple(arm for arm, _ in experiment.arms)
         return Trial(trial_id, number, name, started_at, ended_at, arms, experiment.minimum, links)
+
+
+def _expect(plan: Plan, version: int, seen: int | None) -> None:
+    if seen is not None and seen != version:
+        raise Conflict(
+            f"campaign {plan.code!r} was changed meanwhile: you saw version {seen}, it has {version}; look at it again",
+            code="moved",
+        )

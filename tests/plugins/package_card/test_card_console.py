@@ -5,85 +5,24 @@ from __future__ import annotations
 import base64
 import io
 import re
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "console"))
-
+from campaign_desk import CAMPAIGN, LIST, PNG, CampaignDesk, made
 from click.testing import CliRunner
-from console_scene import EVIL, ROLES, WORD, Browser
+from staff_desk import EVIL, statements
 from steps_campaign import DESIGN, MATERIAL, Walk
 
-from scrm_console import Console
 from scrm_core.cli.root import root
 from scrm_core.cli.session import Session
 from scrm_core.db.bulk import execute
 from scrm_core.web import create_app
-from scrm_package_card import PackageCard
 from scrm_package_card.steps.records import By
-
-ON = "[plugins.console]\n[plugins.package-card]\ndepartments = [\"客服\"]\n"
-LIST, CAMPAIGN = "b/acme/x/package-card/campaigns", "b/acme/x/package-card/campaign"
-PNG = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
-
-
-@pytest.fixture
-def house(new_installation: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    installation = new_installation(plugins=(Console, PackageCard), acme=ON, moonco=ON)
-    monkeypatch.setattr("scrm_core.users.passwords._METHOD", "scrypt:1024:8:1")
-    for name, roles in {**ROLES, "pia": {"acme": "operator"}}.items():
-        installation.users.create(name, WORD)
-        for brand, role in roles.items():
-            installation.users.set_role(name, brand, role)
-    return installation
-
-
-@pytest.fixture
-def browser(house: Any) -> Any:
-    app = create_app(house)
-    return lambda name, language="en": Browser(app, name, language)
-
-
-class Desk:
-    """Somebody at the page of one campaign."""
-
-    def __init__(self, browser: Browser, code: str = "MAY") -> None:
-        self.browser, self.code = browser, code
-        self.text = ""
-
-    def look(self, step: str = "") -> str:
-        answer = self.browser.get(CAMPAIGN, id=self.code, **({"step": step} if step else {}))
-        assert answer.status_code == 200
-        self.text = answer.text
-        return answer.text
-
-    def act(self, act: str, *, step: str = "", version: str = "", expect: int = 303, **form: Any) -> Any:
-        seen = version or re.search(r'name="version" value="(\d+)"', self.look(step))[1]
-        answer = self.browser.post(f"{CAMPAIGN}?id={self.code}&step={step}", act=act, version=seen, **form)
-        assert answer.status_code == expect, answer.text[:3_000]
-        self.text = answer.text
-        return answer
-
-    def now(self) -> str:
-        return re.search(r'data-step="(\w+)"', self.look())[1]
-
-
-def made(browser: Any, name: str = "otto", **more: Any) -> Desk:
-    person = browser(name)
-    person.get(LIST)
-    answer = person.post(LIST, act="create", code="MAY", name="五月卡", source="shop", **more)
-    assert (answer.status_code, answer.location) == (303, f"/staff/console/{CAMPAIGN}?id=MAY&done=create")
-    return Desk(person)
 
 
 def test_two_operators_take_a_campaign_from_its_goal_to_its_figures(house, browser):
     desk = made(browser, first_day="2026-01-01", last_day="2026-01-30")
-    other = Desk(browser("pia"))
+    other = CampaignDesk(browser("pia"))
     desk.act("goal", primary="acquire")
     desk.act("advance", to="policy")
     desk.act("hook", kind="cash", name="红包 8.88", product="纸尿裤", price="99.00", cost="39", hook_cost="8.88")
@@ -150,9 +89,9 @@ def _steps(brand: Any) -> Any:
 
 
 def test_the_second_of_two_operators_is_told_and_keeps_what_they_typed(browser):
-    desk, other = made(browser), Desk(browser("pia"))
+    desk, other = made(browser), CampaignDesk(browser("pia"))
     desk.act("goal", primary="acquire")
-    seen = re.search(r'name="version" value="(\d+)"', other.look())[1]
+    seen = other.version()
     desk.act("advance", to="policy")
     desk.act("channels", channels="wecom")
     other.act("channels", step="policy", version=seen, channels="douyin & tmall", expect=409)
@@ -228,10 +167,7 @@ def test_names_are_text_on_every_step_and_pages_ask_little(house, browser, langu
         walk.steps.launches.set_departments("MAY", [f"客服{EVIL}"], By("Anna"))
         walk.steps.launches.set_texts("MAY", f"客服{EVIL}", By("Anna"), faq=EVIL, sop=EVIL)
         walk.cards.spending.record(walk.cards.campaign("MAY"), EVIL, 1, 100, key="k")
-        asked: list[str] = []
-        database = type(acme.handle.database)
-    real = database.execute_sql
-    monkeypatch.setattr(database, "execute_sql", lambda self, sql, *more, **named: asked.append(sql) or real(self, sql, *more, **named))
+        asked = statements(acme, monkeypatch)
     otto = browser("otto", language)
     for step in ("goal", "policy", "test", "design", "print", "launch", "monitor"):
         asked.clear()
@@ -264,7 +200,7 @@ def test_a_campaign_that_is_not_there_is_told_and_one_without_steps_is_shown(hou
 def test_a_proof_is_a_picture_or_a_pdf_of_a_size_that_can_be_kept(house, browser, content, said):
     with house.brand("acme") as acme:
         Walk(acme).begin().to("print")
-    desk = Desk(browser("otto"))
+    desk = CampaignDesk(browser("otto"))
     desk.act("proof", file=(io.BytesIO(content), "card.png" if content else ""), expect=422)
     assert said in desk.text
 
