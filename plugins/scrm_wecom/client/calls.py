@@ -9,7 +9,8 @@ no whole answer                        a call that only reads is tried again; of
 40014, 42001                           the token is fetched anew, once, and the call repeated once
 -1, 6000                               a call that only reads is tried again; else ``busy``
 45033 too many at one moment           not done: tried again after growing pauses
-45009                                  the API is left alone (:mod:`.limits`)
+45009                                  the API is left alone (:mod:`.limits`), ``gettoken`` too
+no token, unless the settings forbid   nothing was done: kind ``away``
 any other code                         an error that says what to do (:mod:`.codes`)
 =====================================  ==========================================
 """
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scrm_core.api import PluginError
 
-from .codes import AWAY, BUSY, CROWDED, RATE, SHAPE, TOKEN, UNCERTAIN, WecomError, meaning_of, refused
+from .codes import AWAY, BUSY, CONFIG, CROWDED, RATE, TOKEN, UNCERTAIN, WecomError, meaning_of, refused
 from .limits import Counter
 from .tokens import Tokens
 
@@ -100,10 +101,18 @@ class Calls:
     def _fetch_token(self) -> tuple[str, int]:
         self._counter.take("gettoken")
         who = {"corpid": self._settings["corp_id"], "corpsecret": self._settings["secret"]}
-        told = self._ask("gettoken", who, None)
+        try:
+            told = self._ask("gettoken", who, None)
+        except WecomError as error:
+            if error.kind == RATE:
+                raise self._counter.block("gettoken") from None
+            if error.kind == CONFIG:
+                raise
+            # Whatever WeCom did with this question, the call behind it was not begun.
+            raise WecomError(str(error), kind=AWAY, errcode=error.errcode) from None
         token, seconds = told.get("access_token"), told.get("expires_in")
         if not isinstance(token, str) or not 0 < len(token) <= MOST_TOKEN or type(seconds) is not int:
-            raise WecomError("gettoken: the answer has no token", kind=SHAPE)
+            raise WecomError("gettoken: the answer has no token", kind=AWAY)
         return token, seconds
 
     def _ask(self, api: str, params: Mapping[str, str], body: Mapping[str, Any] | File | None) -> dict[str, Any]:

@@ -237,6 +237,17 @@ def test_processes_together_keep_below_the_limit(calling, together):
     assert 20 <= sum(together(calling.installation, TAKE, 3)) <= 40
 
 
+def test_gettoken_too_is_left_alone_after_45009(calls, server, clock):
+    server.answers["gettoken"] = [error(45009)]
+    for _ in range(2):
+        with pytest.raises(Limited):
+            calls.read(READ)
+    clock.advance(seconds=61)
+    del server.answers["gettoken"]
+    calls.read(READ)
+    assert server.calls() == ["gettoken", "gettoken", READ]
+
+
 # Repetitions --------------------------------------------------------------------
 
 
@@ -292,6 +303,14 @@ def test_an_answer_that_is_not_wecom_s_is_no_success(calls, server, answer):
     with pytest.raises(WecomError) as raised:
         calls.act(ACT, {})
     assert raised.value.kind == "uncertain"
+
+
+@pytest.mark.parametrize("answer", [error(-1), b"<html>", {"errcode": 0}, error(99_999)])
+def test_without_a_token_nothing_was_done(calls, server, answer):
+    server.answers["gettoken"] = [answer]
+    with pytest.raises(WecomError) as raised:
+        calls.act(ACT, {})
+    assert (raised.value.kind, server.calls(ACT)) == ("away", [])
 
 
 def test_text_goes_as_it_is_and_not_as_escapes(calls, server):

@@ -171,6 +171,20 @@ def test_a_task_that_nobody_knows_of_is_never_made_again(sending, server, monkey
     assert len(server.calls(ADD)) == asked
 
 
+def test_people_wait_while_wecom_gives_no_token_and_get_it_when_the_limit_is_over(sending, server, clock):
+    server.answers["gettoken"] = [{"errcode": 45009}]
+    send(sending)
+    clock.advance(seconds=30)
+    with sending.brand as brand:
+        brand.outreach.drain()
+    assert (states(sending), server.calls()) == ({("queued", ""): 2}, ["gettoken"])
+    del server.answers["gettoken"]
+    clock.advance(seconds=31)
+    with sending.brand as brand:
+        brand.outreach.drain()
+    assert states(sending) == {("sent", ""): 2}
+
+
 def test_a_code_is_used_once_and_bad_content_is_refused(sending):
     with sending.brand:
         sends(sending).open("may", {"text": "x"}, expression="orders = 0")
