@@ -103,14 +103,19 @@ class Labels:
     def settle(self, contact_id: int) -> None:
         """Give a contact the tags of its relations; takes away only what this sync had set.
 
-        Who has been lost by everybody keeps what was known last.
+        What was taken here and WeCom has not been told of yet does not come back. Who has been lost by everybody
+        keeps what was known last.
         """
         standing = execute(
-            "SELECT tags FROM wecom_follow WHERE contact_id = ? AND state <> 'lost'", (contact_id,)
+            "SELECT f.id, f.tags, m.key FROM wecom_follow f "
+            "LEFT JOIN wecom_mark m ON m.follow_id = f.id AND m.wanted = 0 "
+            "WHERE f.contact_id = ? AND f.state <> 'lost' ORDER BY f.id",
+            (contact_id,),
         ).fetchall()
         if not standing:
             return
-        keys = {key for (tags,) in standing for key in json.loads(tags)}
+        has = {(follow_id, key) for follow_id, tags, _ in standing for key in json.loads(tags)}
+        keys = {key for _, key in has - {(follow_id, taken) for follow_id, _, taken in standing}}
         rows = fetch_in(
             "SELECT w.key, w.tag_id FROM wecom_tag w JOIN tag t ON t.id = w.tag_id "
             "WHERE t.retirement_id IS NULL AND w.key IN ({in})",
@@ -251,10 +256,16 @@ class Labels:
                 execute(
                     "DELETE FROM wecom_mark WHERE follow_id = ? AND key = ? AND wanted = ?", (follow_id, key, wanted)
                 )
+        if remove:
+            # A customer who was read before the worker heard that a tag was taken here had got it back.
+            (contact_id,) = execute("SELECT contact_id FROM wecom_follow WHERE id = ?", (follow_id,)).fetchone()
+            self.settle(contact_id)
 
-    def forget_wishes(self, follow_id: int) -> None:
-        """What was wanted for a relation that WeCom does not know, or is so already, is wanted no more."""
-        execute("DELETE FROM wecom_mark WHERE follow_id = ?", (follow_id,))
+    @staticmethod
+    def forget_wishes(follow_id: int, key: str | None = None) -> None:
+        """What was wanted for a relation that WeCom does not know is wanted no more; with ``key`` this tag alone."""
+        which, params = ("", (follow_id,)) if key is None else (" AND key = ?", (follow_id, key))
+        execute(f"DELETE FROM wecom_mark WHERE follow_id = ?{which}", params)
 
 
 def _ours(event: TagAdded | TagRemoved) -> bool:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from scrm_core.api import Veto, execute, transactional
 
 from . import tasks
-from .client.api import Api
+from .client.api import GONE, Api
 from .client.calls import log
-from .client.codes import CALL, CONFIG, DATA, Limited, WecomError
+from .client.codes import CALL, CAPACITY, CONFIG, DATA, UNKNOWN, Limited, WecomError
 from .follows import SUPPRESSED
 
 if TYPE_CHECKING:
@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 ROUND_SECONDS = 50.0
 """Less than the job's minute, so that rounds follow one another."""
+
+OF_ONE_TAG = frozenset({DATA, CALL, CAPACITY, UNKNOWN})
+"""Refusals that may be of one tag among several."""
+
+NO_FRIENDS = frozenset({*GONE, 40003, 60111})
+"""The relation is over for WeCom, or the member or the customer is not there any more."""
 
 
 @dataclass(slots=True)
@@ -125,25 +131,47 @@ class Work:
         tasks.done(task)
 
     def _push(self, task: Task) -> None:
+        """Tell WeCom of a relation's tags: one that has to wait holds up no other, and is raised behind them."""
         follow_id = int(task.ref)
-        self._make_tags(follow_id)
+        waits = self._make_tags(follow_id)
         row = execute(
             "SELECT staff, external FROM wecom_follow WHERE id = ? AND state = 'active'", (follow_id,)
         ).fetchone()
         add, remove = self.labels.wishes(follow_id) if row is not None else ([], [])
         if add or remove:
             try:
-                self.api.mark(row[0], row[1], add, remove)
+                waits = self._mark(follow_id, row, add, remove) or waits
             except WecomError as error:
-                if error.kind != DATA:
+                if error.errcode not in NO_FRIENDS:
                     raise
-                # The relation is over, or the tag is: what is so in WeCom is read, not insisted on.
+                # What is so in WeCom is read, not insisted on.
                 self._give_up(task, follow_id, row[1])
                 return
-        self._pushed(task, follow_id, add, remove)
+        if waits is not None:
+            raise waits
+        self._done(task)
 
-    def _make_tags(self, follow_id: int) -> None:
-        """Make the tags in WeCom that this relation is to have and only the brand knows."""
+    def _mark(self, follow_id: int, who: tuple[str, str], add: list[str], remove: list[str]) -> WecomError | None:
+        """Tags to a pair: in one call, or one by one where WeCom refuses one of them. Returns why one has to wait."""
+        try:
+            self.api.mark(*who, add, remove)
+        except WecomError as error:
+            if error.kind not in OF_ONE_TAG or error.errcode in NO_FRIENDS:
+                raise
+            if len(add) + len(remove) > 1:
+                alone = [([key], []) for key in add] + [([], [key]) for key in remove]
+                return next((w for w in [self._mark(follow_id, who, *each) for each in alone] if w is not None), None)
+            if error.kind != DATA:
+                return error
+            log.warning("a tag is not WeCom's any more, or not for this customer: %s", error)
+            self._refused(follow_id, who[1], *add, *remove)
+        else:
+            self._pushed(follow_id, add, remove)
+        return None
+
+    def _make_tags(self, follow_id: int) -> WecomError | None:
+        """Make the tags that this relation is to have and only the brand knows; returns why one has to wait."""
+        waits: WecomError | None = None
         for tag_id, group, name in self._unmade(follow_id):
             try:
                 made = self.api.make_tag(group, name)
@@ -152,10 +180,14 @@ class Work:
                     made = next((t for t in self.api.tags() if (t.group, t.name) == (group, name)), None)
             except WecomError as error:
                 if error.kind not in (DATA, CALL):
-                    raise
+                    waits = error
+                    if error.kind not in OF_ONE_TAG:
+                        break  # whoever cannot be asked for one cannot be asked for the next
+                    continue
                 log.warning("tag %s/%s stays the brand's alone: %s", group, name, error)
                 made = None
             self._took(tag_id, made)
+        return waits
 
     @transactional
     def _unmade(self, follow_id: int) -> list[tuple[int, str, str]]:
@@ -169,13 +201,24 @@ class Work:
             self.labels.take_made(tag_id, made)
 
     @transactional
-    def _pushed(self, task: Task, follow_id: int, add: list[str], remove: list[str]) -> None:
+    def _pushed(self, follow_id: int, add: list[str], remove: list[str]) -> None:
         self.labels.pushed(follow_id, add, remove)
+
+    @transactional
+    def _done(self, task: Task) -> None:
         tasks.done(task)
+
+    @transactional
+    def _refused(self, follow_id: int, external: str, key: str) -> None:
+        self.labels.forget_wishes(follow_id, key)
+        self._want_both(external)
 
     @transactional
     def _give_up(self, task: Task, follow_id: int, external: str) -> None:
         self.labels.forget_wishes(follow_id)
+        self._want_both(external)
+        tasks.done(task)
+
+    def _want_both(self, external: str) -> None:
         tasks.want(self.brand, tasks.TAGS)
         tasks.want(self.brand, tasks.CUSTOMER, external)
-        tasks.done(task)

@@ -164,6 +164,50 @@ def test_a_person_s_removal_is_done_there_and_a_rule_s_only_of_what_we_set(known
     assert marked(server) == [("zhangsan", [], ["et1"])]
 
 
+def test_a_tag_taken_here_stays_away_when_the_customer_is_read_before_wecom_was_told(known, server, clock):
+    server.answers[MARK] = [{"errcode": 45009}, {"errcode": 0}]
+    with known.brand as brand:
+        brand.tags.remove(contact(known), ("level", "gold"), origin="manual", actor="ann")
+    known.deliver()
+    clock.advance(seconds=1)
+    known.tell("edit_external_contact", staff="lisi")
+    work(known)
+    assert (tags(known), len(marked(server))) == (set(), 1)
+    clock.advance(seconds=61)
+    work(known)
+    assert (tags(known), len(marked(server))) == (set(), 2)
+
+
+def test_a_tag_taken_here_goes_also_when_the_customer_is_read_before_the_worker_heard_of_it(known, server, clock):
+    clock.advance(seconds=1)
+    known.tell("edit_external_contact", staff="lisi")
+    with known.brand as brand:
+        brand.tags.remove(contact(known), ("level", "gold"), origin="manual", actor="ann")
+        brand.plugins["wecom"].work()
+    known.deliver()
+    work(known)
+    assert (tags(known), marked(server)) == (set(), [("zhangsan", [], ["et1"])])
+
+
+def test_a_tag_that_wecom_refuses_does_not_hold_up_the_customer_s_others(known, server, caplog):
+    refusing = [{"errcode": 40068}]
+
+    def mark(asked):
+        return refusing[0] if "et3" in asked.body["add_tag"] else {"errcode": 0}
+
+    server.answers[MARK] = [mark]
+    with known.brand as brand:
+        brand.tags.add(contact(known), ("taste", "tea"), origin="manual", actor="ann")
+        brand.tags.add(contact(known), ("level", "silver"), origin="manual", actor="ann")
+    known.deliver()
+    work(known)
+    assert [row for row in marked(server) if row[1] == ["et2"]] == [("zhangsan", ["et2"], []), ("lisi", ["et2"], [])]
+    assert "40068" in caplog.text
+    before = len(marked(server))
+    work(known)
+    assert len(marked(server)) == before  # what was refused is told, not insisted on
+
+
 def test_an_s_level_value_that_changes_is_told_in_one_call(calling, server):
     corp(server)
     with calling.brand as brand:
@@ -364,6 +408,20 @@ def test_a_name_that_wecom_refuses_stays_the_brand_s_and_a_full_corporation_wait
         told = list(brand.plugins["wecom"].brand_warnings())
     assert any("40126" in each for each in told) is bool(waits)
     assert ("taste", "oolong", "manual") in tags(known)
+
+
+def test_one_that_cannot_be_made_is_told_and_does_not_hold_up_the_customer_s_others(known, server):
+    def make(asked):
+        return {"errcode": 40126} if asked.body["tag"] == [{"name": "bitter"}] else made()
+
+    server.answers[MAKE] = [make]
+    for name in ("bitter", "oolong", "tea"):
+        give(known, name)
+    work(known)
+    assert sorted(marked(server)) == [("lisi", ["et3", "et9"], []), ("zhangsan", ["et3", "et9"], [])]
+    with known.brand as brand:
+        (warning,) = brand.plugins["wecom"].brand_warnings()
+    assert "40126" in warning
 
 
 def test_one_that_is_taken_again_before_it_was_made_is_not_made(known, server):
