@@ -173,7 +173,7 @@ class WecomSync(BrandModel):
 
 
 class WecomStretch(BrandModel):
-    """One member's part of a sync; ``cursor`` is that of the page which comes next."""
+    """One member's part of a sync; ``cursor`` is that of the next page, ``error`` why they were passed over."""
 
     id = pw.BigAutoField()
     sync = pw.ForeignKeyField(WecomSync)
@@ -182,6 +182,7 @@ class WecomStretch(BrandModel):
     pages = pw.BigIntegerField()
     customers = pw.BigIntegerField()
     done = pw.BigIntegerField()
+    error = pw.TextField(default="")
 
     class Meta:
         table_name = "wecom_stretch"

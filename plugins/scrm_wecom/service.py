@@ -164,9 +164,7 @@ class Wecom:
         for kind, count, error in tasks.waiting():
             if error:
                 yield f"{count} tasks ({kind}) wait: {error}"
-        running = sync.latest()
-        if running is not None and running.state == "running" and running.error:
-            yield f"the full sync waits: {running.error}"
+        yield from sync.warnings()
         yield from self.link_news.warnings()
         if self.settings["archive"]:
             yield from archive.warnings()

@@ -5,18 +5,20 @@ A page is read outside any transaction and written in one, together with its
 cursor, which moves by compare-and-set: a process that dies repeats at most one
 page, and of two that work on one stretch one writes. Memory holds one page.
 Relations that no page of a finished sync showed have ended without being told.
+A member who left meanwhile is passed over and told; their relations stay as they were.
 A customer who deleted the member is still shown (dev:92114) and stays lost.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scrm_core.api import Conflict, execute, transactional
 
+from .client.calls import log
 from .client.codes import Limited, WecomError
 from .follows import SYNC, Follows
 
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 _SYNC = "id, state, started_at, finished_at, waits_until, error"
 _ENDED_AT_ONCE = 200
+_SHOWN = 5
+LEFT = frozenset({40003, 60111, 60011, 50002, 301002, 41054, 40098})
+"""A member who left, was taken out of the application's range, or is not active any more: of them alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ class SyncView:
     staff: int
     staff_done: int
     customers: int
+    skipped: int = 0
 
 
 def latest() -> SyncView | None:
@@ -53,10 +59,28 @@ def latest() -> SyncView | None:
     if row is None:
         return None
     counts = execute(
-        "SELECT count(*), coalesce(sum(done), 0), coalesce(sum(customers), 0) FROM wecom_stretch WHERE sync_id = ?",
+        "SELECT count(*), coalesce(sum(done), 0), coalesce(sum(customers), 0), count(CASE WHEN error <> '' THEN 1 END) "
+        "FROM wecom_stretch WHERE sync_id = ?",
         (row[0],),
     ).fetchone()
     return SyncView(*row, *(int(count) for count in counts))
+
+
+def warnings() -> Iterator[str]:
+    """What people should look at: a sync that cannot go on, members who were passed over by the newest."""
+    view = latest()
+    if view is None:
+        return
+    if view.state == "running" and view.error:
+        yield f"the full sync waits: {view.error}"
+    if view.skipped:
+        rows = execute(
+            "SELECT staff, error FROM wecom_stretch WHERE sync_id = ? AND error <> '' ORDER BY staff LIMIT ?",
+            (view.id, _SHOWN),
+        ).fetchall()
+        said = "; ".join(f"{staff}: {error}" for staff, error in rows)
+        more = f" and {view.skipped - len(rows)} more" if view.skipped > len(rows) else ""
+        yield f"the full sync passed members over ({said}{more}); when they have left, begin another"
 
 
 class FullSync:
@@ -132,6 +156,10 @@ class FullSync:
         try:
             page = self.api.customers(staff, cursor)
         except WecomError as exc:
+            if exc.errcode in LEFT:
+                log.warning("the full sync passes %s over: %s", staff, exc)
+                self._skip(stretch_id, cursor, str(exc))
+                return True
             self._note(view.id, str(exc), exc.until if isinstance(exc, Limited) else 0)
             return False
         self._write(view.id, stretch_id, staff, cursor, page)
@@ -141,6 +169,13 @@ class FullSync:
     def _note(self, sync_id: int, error: str, waits_until: int) -> None:
         execute(
             "UPDATE wecom_sync SET error = ?, waits_until = ? WHERE id = ?", (error[:500], waits_until, sync_id)
+        )
+
+    @transactional
+    def _skip(self, stretch_id: int, cursor: str, error: str) -> None:
+        execute(
+            "UPDATE wecom_stretch SET done = 1, error = ? WHERE id = ? AND cursor = ? AND done = 0",
+            (error[:500], stretch_id, cursor),
         )
 
     @transactional
@@ -164,7 +199,7 @@ class FullSync:
         """End relations that the sync did not see, some at a time; those that began meanwhile are not meant."""
         rows = execute(
             "SELECT f.external, f.staff FROM wecom_follow f "
-            "JOIN wecom_stretch s ON s.staff = f.staff AND s.sync_id = ? "
+            "JOIN wecom_stretch s ON s.staff = f.staff AND s.sync_id = ? AND s.error = '' "
             "WHERE f.state = 'active' AND f.seen <> ? AND f.since < ? ORDER BY f.id LIMIT ?",
             (view.id, view.id, view.started_at, _ENDED_AT_ONCE),
         ).fetchall()

@@ -66,6 +66,7 @@ def sync_view(sync: SyncView, brand: Brand) -> dict[str, Any]:
         "state": sync.state,
         "staff": sync.staff,
         "staff_done": sync.staff_done,
+        "staff_skipped": sync.skipped,
         "customers": sync.customers,
         "started_at": iso(sync.started_at, brand.zone),
         "finished_at": iso(sync.finished_at, brand.zone),

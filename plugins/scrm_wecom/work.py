@@ -159,8 +159,9 @@ class Work:
             if error.kind not in OF_ONE_TAG or error.errcode in NO_FRIENDS:
                 raise
             if len(add) + len(remove) > 1:
-                alone = [([key], []) for key in add] + [([], [key]) for key in remove]
-                return next((w for w in [self._mark(follow_id, who, *each) for each in alone] if w is not None), None)
+                found = [self._mark(follow_id, who, [key], []) for key in add]
+                found += [self._mark(follow_id, who, [], [key]) for key in remove]
+                return next((each for each in found if each is not None), None)
             if error.kind != DATA:
                 return error
             log.warning("a tag is not WeCom's any more, or not for this customer: %s", error)

@@ -109,6 +109,30 @@ def test_a_sync_waits_out_45009(calling, server, clock):
     assert sync(calling).state == "done"
 
 
+@pytest.mark.parametrize("errcode", [60111, 40003, 50002])
+def test_a_member_who_leaves_in_mid_sync_is_passed_over_and_told_and_loses_nobody(calling, server, errcode):
+    corp(server, {"lisi": [row(f"wm{n:02}", "lisi") for n in range(3)], "zhangsan": [row("wm09", "zhangsan")]})
+    sync(calling)
+    good = server.answers[PAGE][0]
+
+    def page(asked):
+        left = asked.body["userid_list"] == ["lisi"] and asked.body["cursor"] == "2"
+        return {"errcode": errcode} if left else good(asked)
+
+    server.answers[PAGE] = [page]
+    view = sync(calling)
+    assert view.state == "done"
+    assert (view.staff, view.staff_done, view.skipped) == (2, 2, 1)
+    assert calling.follows("wm02") == [("lisi", "active", "")]
+    with calling.brand as brand:
+        (warning,) = brand.plugins["wecom"].brand_warnings()
+    assert "lisi" in warning and str(errcode) in warning
+    corp(server, {"zhangsan": [row("wm09", "zhangsan")]})
+    assert sync(calling).skipped == 0
+    with calling.brand as brand:
+        assert list(brand.plugins["wecom"].brand_warnings()) == []
+
+
 def test_the_job_goes_on_with_a_sync(calling, server):
     corp(server, {"lisi": [row("wm1", "lisi")]})
     with calling.brand as brand:
