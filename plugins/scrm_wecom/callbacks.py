@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ TOLD = "callback"
 
 STATES = ("new", "done", "kept", "refused")
 _MOST_DIGITS = 11
+_CUSTOMER = re.compile(r"(?<![\w-])w[mo][A-Za-z0-9_-]{10,126}(?![\w-])")
 _FIELD = 200
 
 
@@ -191,10 +193,31 @@ def settle(callback_id: int, state: str, note: str = "") -> None:
     execute("UPDATE wecom_callback SET state = ?, note = ? WHERE id = ?", (state, note, callback_id))
 
 
-def blank(externals: Sequence[str]) -> None:
+def named_in(body: str) -> set[str]:
+    """The ids of customers anywhere in a message, such as those of a chat group that several people joined."""
+    return set(_CUSTOMER.findall(body))
+
+
+def blank(externals: Iterable[str]) -> None:
     """Take what callbacks say of these customers; that they came, and when, stays. Their keys stay: no repetition."""
     for external in externals:
         execute("UPDATE wecom_callback SET body = '', external = '' WHERE external = ?", (external,))
+
+
+def take_out(ids: Iterable[str]) -> None:
+    """Take these ids out of every callback that names them in whatever field: it reads all that are kept."""
+    for each in ids:
+        like = "".join(f"!{char}" if char in "!%_" else char for char in each)
+        rows = execute("SELECT id, body FROM wecom_callback WHERE body LIKE ? ESCAPE '!'", (f"%{like}%",)).fetchall()
+        for callback_id, body in rows:
+            cut(callback_id, body, [each])
+
+
+def cut(callback_id: int, body: str, ids: Iterable[str]) -> None:
+    """Take these ids out of one callback; whoever else it names stays."""
+    for each in ids:
+        body = re.sub(rf"(?<![\w-]){re.escape(each)}(?![\w-])", "", body)
+    execute("UPDATE wecom_callback SET body = ? WHERE id = ?", (body, callback_id))
 
 
 def forget(before: int, most: int = 1_000) -> int:

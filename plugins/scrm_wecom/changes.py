@@ -6,13 +6,14 @@ by ``scrm wecom callbacks --state kept``: nothing that WeCom tells is lost.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from scrm_core.api import Invalid, Veto
+from scrm_core.api import IdentityIn, Invalid, Veto
 
 from . import callbacks, tasks
 from .callbacks import Callback
-from .follows import CUSTOMER, STAFF, SUPPRESSED, TRANSFER, pair
+from .follows import CUSTOMER, STAFF, TRANSFER, pair
 from .link_news import EVENT
 
 if TYPE_CHECKING:
@@ -63,6 +64,19 @@ class Changes:
             callbacks.settle(found.id, "kept", "nobody here knows this kind")
         else:
             self._run(found, handler)
+        self._forget_erased(found)
+
+    def _forget_erased(self, found: Callback) -> None:
+        """Whoever was erased is not named by what WeCom still tells of them: in a list of members, by a new kind."""
+        named = []
+        for each in callbacks.named_in(found.body):
+            with suppress(Invalid):
+                named.append(IdentityIn.of("external_userid", each))
+        gone = {each.value for each in self.brand.contacts.suppressed(named)} if named else set()
+        if found.external in gone:
+            callbacks.blank([found.external])
+        elif gone:
+            callbacks.cut(found.id, found.body, gone)
 
     def _run(self, found: Callback, handler: Callable[[Callback, Mapping[str, str]], str]) -> None:
         fields = found.fields()
@@ -71,8 +85,6 @@ class Changes:
             tasks.read_anew(self.brand, found.event, found.change, found.external, fields.get("ChatId", ""))
         except Veto as veto:
             callbacks.settle(found.id, "refused", veto.code)
-            if veto.code == SUPPRESSED:
-                callbacks.blank([found.external])
         except Invalid as exc:
             callbacks.settle(found.id, "refused", str(exc)[:200])
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -210,13 +210,18 @@ class Wecom:
         """Take the person out of the callbacks and of what waits."""
         externals = externals_of(query)
         callbacks.blank(externals)
+        callbacks.take_out({*externals, *ids_of(query, ("unionid", "openid"))})
         for external in externals:
             tasks.forget(external)
 
 
 def externals_of(query: PersonQuery) -> list[str]:
     """The external user ids that a person has or had."""
-    ids = list(query.contact_ids)
-    rows = fetch_in("SELECT value FROM identity WHERE kind = 'external_userid' AND contact_id IN ({in})", ids)
-    rows += fetch_in("SELECT external FROM wecom_follow WHERE contact_id IN ({in})", ids)
-    return sorted({row[0] for row in rows})
+    rows = fetch_in("SELECT external FROM wecom_follow WHERE contact_id IN ({in})", list(query.contact_ids))
+    return sorted({*ids_of(query, ("external_userid",)), *(row[0] for row in rows)})
+
+
+def ids_of(query: PersonQuery, kinds: Sequence[str]) -> list[str]:
+    """The person's identities of these kinds."""
+    rows = fetch_in("SELECT value, kind FROM identity WHERE contact_id IN ({in})", list(query.contact_ids))
+    return [value for value, kind in rows if kind in kinds]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from wecom_scene import YAN, ZOE
+from wecom_scene import YAN, ZOE, xml
 
 from scrm_core.api import hookimpl
 from scrm_core.errors import Veto
@@ -172,6 +172,33 @@ def test_an_erased_person_leaves_nothing_and_does_not_come_back(scene, clock):
         assert not any(ZOE in kept.body or kept.external == ZOE for kept in callbacks.page())
         assert len(follows.page()) == 1
     assert [row[2:] for row in scene.kept()[2:]] == [("refused", "suppressed")] * 2
+
+
+def test_an_erased_person_is_taken_out_of_every_callback_that_names_them_and_of_those_that_come_later(scene, clock):
+    def tell_of_both() -> None:
+        seconds = scene.seconds()
+        members = "".join(f"<Item><![CDATA[{each}]]></Item>" for each in (ZOE, YAN))
+        chat = xml(CreateTime=seconds, Event="change_external_chat", ChangeType="update", ChatId="wr1", MemChangeList="@")
+        scene.post(chat.replace("<![CDATA[@]]>", members))
+        scene.post(xml(CreateTime=seconds, Event="something_new", Who=ZOE, Other=YAN))
+        scene.post(scene.event("transfer_fail", FailReason="customer_refused"))
+        scene.deliver()
+
+    def bodies() -> list[str]:
+        with scene.brand:
+            return [kept.body + kept.external for kept in callbacks.page()]
+
+    scene.tell("add_external_contact")
+    scene.tell("add_external_contact", YAN)
+    tell_of_both()
+    assert sum(ZOE in body for body in bodies()) == 4
+    with scene.brand as brand:
+        brand.privacy.erase(brand.contacts.find("external_userid", ZOE).id, actor="officer")
+    clock.advance(days=1)
+    tell_of_both()
+    assert [body for body in bodies() if ZOE in body] == []
+    assert sum(YAN in body for body in bodies()) == 5  # others stay
+    assert [row[2] for row in scene.kept()[2:5]] == [row[2] for row in scene.kept()[5:]] == ["done", "kept", "done"]
 
 
 def test_people_who_are_merged_keep_their_relations(scene):
