@@ -176,9 +176,9 @@ class Wecom:
         """
         if self.settings["secret"]:
             self._want_tags()
-        if self.settings["archive"]:
-            kept = self.settings["archive_days"] * DAY_MS
-            self.brand.outreach.forget_received(archive.CHANNEL, self.brand.now() - kept)
+        # Also of an archive that is switched off by now: what it has taken is not kept for longer by that.
+        kept = self.settings["archive_days"] * DAY_MS
+        self.brand.outreach.forget_received(archive.CHANNEL, self.brand.now() - kept)
         before, removed = self.brand.now() - self.settings["keep_callbacks_days"] * DAY_MS, 0
         while page := self._forget(before):
             removed += page

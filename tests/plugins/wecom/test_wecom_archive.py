@@ -174,6 +174,20 @@ def test_texts_go_after_their_days_and_that_they_came_stays(archive: Whole, cloc
         assert execute("SELECT text FROM message_in ORDER BY id").fetchall() == [("",), ("new",)]
 
 
+def test_switched_off_nothing_is_read_any_more_and_texts_go_when_their_days_are_over(archive: Whole, clock):
+    say(archive, "one")
+    read(archive)
+    wecom = archive.brand.plugins["wecom"]
+    wecom.wecom.settings = {**wecom.settings, "archive": False}
+    say(archive, "two")
+    for days, texts in ((89, [("one",)]), (2, [("",)])):
+        clock.advance(days=days)
+        with archive.brand:
+            wecom.work()
+            wecom.tidy()
+            assert execute("SELECT text FROM message_in").fetchall() == texts
+
+
 SOURCE = """
 def run(brand, worker):
     archive, taken = brand.plugins["wecom"].wecom.archive, 0
