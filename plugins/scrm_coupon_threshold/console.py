@@ -262,7 +262,7 @@ def _unchanged(query: ConsoleQuery) -> Batch:
     code = _plain(query.args.get("code", ""))
     lock_batch(batches.get(code).id)
     batch = batches.get(code)
-    if query.form.get("seen", version(batch)) != version(batch):
+    if query.form.get("seen") != version(batch):
         raise Conflict("somebody changed the batch since you opened the page 已有人修改了这个批次", code="changed")
     return batch
 
@@ -273,7 +273,7 @@ def _coupon(query: ConsoleQuery) -> CouponView:
     uid = _plain(query.args.get("uid", ""))
     lock_batch(claims.get(uid).batch_id)
     coupon = claims.get(uid)
-    if query.form.get("seen", coupon.state) != coupon.state:
+    if query.form.get("seen") != coupon.state:
         words = f"the coupon is {coupon.state} meanwhile 已有人处理: {STATES[coupon.state][1]}"
         raise Conflict(words, code="changed")
     return coupon

@@ -233,7 +233,7 @@ def _unchanged(query: ConsoleQuery) -> Deal:
     """The deal of a form, locked, as whoever sent the form saw it; raises Conflict when it has moved on since."""
     here = _here()
     deal = here.lock(here.deal(_plain(query.args.get("code", ""))))
-    if query.form.get("seen", version(deal)) != version(deal):
+    if query.form.get("seen") != version(deal):
         raise Conflict("the deal has moved on since you opened the page 您打开页面后，互换已有变化", code="changed")
     return deal
 

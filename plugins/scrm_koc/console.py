@@ -156,11 +156,11 @@ class Pages:
     def approve_work(self, query: ConsoleQuery) -> ConsoleDone:
         """Approve what was handed in, with its quality."""
         quality = _typed(query, "quality")
-        return _moved(query, "approve", quality=quality, digest=query.form.get("digest", ""))
+        return _moved(query, "approve", quality=quality, digest=_digest(query))
 
     def return_work(self, query: ConsoleQuery) -> ConsoleDone:
         """Return what was handed in, with the reason."""
-        return _moved(query, "return", reason=query.form.get("reason", ""), digest=query.form.get("digest", ""))
+        return _moved(query, "return", reason=query.form.get("reason", ""), digest=_digest(query))
 
     def verify_work(self, query: ConsoleQuery) -> ConsoleDone:
         """Verify what was published: fee and reward are paid."""
@@ -243,13 +243,21 @@ def _plain(text: str) -> str:
     return text
 
 
+def _digest(query: ConsoleQuery) -> str:
+    """Which submission whoever sent the form had read; the service reads none as "whatever was handed in"."""
+    digest = query.form.get("digest", "")
+    if not digest:
+        raise Conflict("the form does not say what you had read; look at the work again 请重新查看稿件", code="changed")
+    return digest
+
+
 def _moved(
     query: ConsoleQuery, action: str, *, reason: str = "", quality: int | None = None, digest: str = ""
 ) -> ConsoleDone:
     """Take a step with a piece of work as whoever sent the form saw it."""
     works = _here().works
     work = works.get(_plain(query.args.get("uid", "")))
-    if query.form.get("seen", work.state) != work.state:
+    if query.form.get("seen") != work.state:
         raise Conflict(f"the work is {work.state} meanwhile 已有人处理: {STATES[work.state][1]}", code="changed")
     works.move(work.uid, action, actor=current_actor(), reason=reason, quality=quality, digest=digest)
     return ConsoleDone(args={"uid": work.uid, "done": "moved"})

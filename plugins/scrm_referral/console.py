@@ -304,7 +304,7 @@ def _ticked(query: ConsoleQuery) -> list[str]:
 
 def _seen(query: ConsoleQuery, uid: str, state: str) -> None:
     """Tell the second of two people: what they looked at is not what there is now."""
-    if query.form.get(f"seen.{uid}", state) != state:
+    if query.form.get(f"seen.{uid}") != state:
         words = word(STATES, state, query.language)
         raise Conflict(f"{uid}: somebody dealt with it since you opened the page 已有人处理: {words}", code="changed")
 
@@ -339,7 +339,7 @@ def _unchanged(query: ConsoleQuery) -> rows.Campaign:
     code = query.args.get("code", "")
     rows.hold(campaigns.get(code).id)
     campaign = campaigns.get(code)
-    if query.form.get("seen", version(campaign)) != version(campaign):
+    if query.form.get("seen") != version(campaign):
         raise Conflict("somebody changed the campaign since you opened the page 已有人修改了这个活动", code="changed")
     return campaign
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -23,6 +24,7 @@ ROLES = {
     "nobody": {},
 }
 EVIL = """<script>alert(1)</script>"><img src=x onerror=alert(1)>{{7*7}}"""
+_HIDDEN = re.compile(r'type="hidden" name="([^"]+)" value="([^"]*)"')
 
 
 class Browser:
@@ -42,6 +44,16 @@ class Browser:
         return self._seen(
             self.client.post(self._address(path), data={"csrf": self.csrf, **form}, headers=self._headers)
         )
+
+    def press(self, path: str, act: str, **typed: Any) -> Any:
+        """Open a page and send its form with the button ``act``, as it stands but for what is typed."""
+        return self.post(path, act=act, **{**self.hidden(path, act), **typed})
+
+    def hidden(self, path: str, act: str) -> dict[str, str]:
+        """What the hidden fields of a page's form with the button ``act`` hold."""
+        forms = re.findall(r"<form.*?</form>", self.get(path).text, re.S)
+        (form,) = (each for each in forms if f'name="act" value="{act}"' in each)
+        return {name: html.unescape(text) for name, text in _HIDDEN.findall(form)}
 
     def sign_in(self, name: str, password: str = WORD, **form: Any) -> Any:
         self.get("sign-in")
@@ -108,6 +120,12 @@ def desks(
             installation.users.set_role(name, brand, role)
     app = create_app(installation)
     return lambda name="", language="en": Browser(app, name, language)
+
+
+def refusal(answer: Any) -> str:
+    """What the console tells above a page whose form was refused; or nothing."""
+    found = re.search(r"data-refused>(.*?)</p>", answer.text, re.S)
+    return found[1] if found else ""
 
 
 def statements(brand: Brand, monkeypatch: pytest.MonkeyPatch) -> list[str]:

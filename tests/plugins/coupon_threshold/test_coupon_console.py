@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from coupon_scene import OFF_30, PLUGIN, CouponScene, definition
-from staff_desk import EVIL, desks, statements
+from staff_desk import EVIL, desks, refusal, statements
 
 from scrm_console import Console
 from scrm_core.clock import ManualClock
@@ -41,11 +41,6 @@ def coupon(scene: CouponScene) -> Any:
     return scene.claim("spring", person)
 
 
-def refusal(answer: Any) -> str:
-    found = re.search(r"data-refused>(.*?)</p>", answer.text, re.S)
-    return found[1] if found else ""
-
-
 def count(text: str, name: str) -> str:
     return re.search(rf'data-count="{name}">(.*?)<', text)[1]
 
@@ -67,13 +62,26 @@ def test_a_batch_is_paused_resumed_stocked_and_stopped_and_the_second_of_two_is_
     late = otto.post(BATCH, act="stock", total="99", seen=seen)
     assert late.status_code == 409 and "somebody changed the batch" in refusal(late)
     assert 'name="total" inputmode="numeric" value="99"' in late.text
-    assert mia.post(BATCH, act="open").status_code == 303
-    assert mia.post(BATCH, act="stock", total="12").status_code == 303
+    assert mia.press(BATCH, "open").status_code == 303
+    assert mia.press(BATCH, "stock", total="12").status_code == 303
     assert "data-stock>11 / 12<" in mia.get(BATCH).text
-    assert mia.post(BATCH, act="stock", total="3").status_code == 422
-    assert mia.post(BATCH, act="stock", total="some").status_code == 422
-    assert mia.post(BATCH, act="stop").status_code == 303
-    assert mia.post(BATCH, act="open").status_code == 409 and 'value="stop"' not in mia.get(BATCH).text
+    assert mia.press(BATCH, "stock", total="3").status_code == 422
+    assert mia.press(BATCH, "stock", total="some").status_code == 422
+    old = mia.hidden(BATCH, "stop")
+    assert mia.press(BATCH, "stop").status_code == 303
+    assert mia.post(BATCH, act="open", **old).status_code == 409 and 'value="stop"' not in mia.get(BATCH).text
+
+
+def test_nothing_is_changed_by_a_form_that_does_not_say_what_its_page_showed(scene, desk, coupon):
+    mia, page = desk("mia"), f"{AT}coupon?uid={coupon.uid}"
+    mia.get(BATCH)
+    for typed in ({"act": "pause"}, {"act": "stop"}, {"act": "stock", "total": "12"}):
+        answer = mia.post(BATCH, **typed)
+        assert answer.status_code == 409 and "somebody changed the batch" in refusal(answer), typed
+    refused = mia.post(page, act="void", reason="wrong person")
+    assert refused.status_code == 409 and "meanwhile" in refusal(refused)
+    assert "data-stock>9 / 10<" in mia.get(BATCH).text and 'value="pause"' in mia.get(BATCH).text
+    assert scene.rows("SELECT state FROM coupon_threshold_coupon") == [("claimed",)]
 
 
 def test_a_coupon_is_found_by_its_code_voided_with_a_reason_and_given_again_once(scene, desk, coupon):
@@ -102,17 +110,16 @@ def test_codes_are_drawn_and_uploaded_and_a_file_with_a_bad_line_adds_nothing_un
     with scene.acme:
         scene.coupons().batches.create(definition("pool", codes="pool"))
     page, mia = f"{AT}batch?code=pool", desk("mia")
-    mia.get(page)
-    assert mia.post(page, act="draw", draw="3").status_code == 303
-    assert mia.post(page, act="draw", draw="60000").status_code == 422
+    assert mia.press(page, "draw", draw="3").status_code == 303
+    assert mia.press(page, "draw", draw="60000").status_code == 422
     bad = b"code\nSPRING000001\nx\nSPRING000002\n"
-    refused = mia.post(page, act="upload", file=(io.BytesIO(bad), "codes.csv"))
+    refused = mia.press(page, "upload", file=(io.BytesIO(bad), "codes.csv"))
     assert refused.status_code == 422 and "1 lines cannot be taken, and nothing was added: 3:" in refusal(refused)
     assert "data-stock>3 / 3<" in mia.get(page).text
-    done = mia.post(page, act="upload", partly="on", file=(io.BytesIO(bad), "codes.csv"))
+    done = mia.press(page, "upload", partly="on", file=(io.BytesIO(bad), "codes.csv"))
     assert done.location.endswith("done=uploaded&added=2&there=0&rejected=1")
     assert "data-stock>5 / 5<" in mia.get(page).text and "2 codes added" in mia.get(done.location).text
-    assert mia.post(page, act="upload").status_code == 422
+    assert mia.press(page, "upload").status_code == 422
 
 
 def test_only_roles_that_include_it_see_and_act_and_no_other_brand_sees_anything(scene, desk, coupon):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from staff_desk import EVIL, desks, statements
+from staff_desk import EVIL, desks, refusal, statements
 from swap_scene import ACME, DAY, MOONCO, Swap
 
 from scrm_console import Console
@@ -37,11 +37,6 @@ def swap(house: Installation, desk: Any, deliver: Any, clock: Any) -> Swap:
     return made
 
 
-def refusal(answer: Any) -> str:
-    found = re.search(r"data-refused>(.*?)</p>", answer.text, re.S)
-    return found[1] if found else ""
-
-
 def form(swap: Swap, **more: Any) -> dict[str, Any]:
     now, zone = swap.clock.now(), swap.a.brand.zone
     times = {"from_at": f"{from_instant(now + DAY, zone):%Y-%m-%dT%H:%M}", "until_at": f"{from_instant(now + 30 * DAY, zone):%Y-%m-%dT%H:%M}"}
@@ -64,11 +59,11 @@ def test_a_deal_is_proposed_countered_and_accepted_by_people_of_both_brands(swap
     page = f"{THERE}deal?code=spring"
     assert 'value="accept"' in luna.get(page).text
     counter = {**form(swap, act="counter", quota="50", target="https://moon.example/welcome"), "note": "fewer"}
-    assert luna.post(page, **counter).location.endswith("done=countered")
+    assert luna.press(page, **counter).location.endswith("done=countered")
     swap.settle_down()
     mine = f"{AT}deal?code=spring"
     assert "50" in mia.get(mine).text
-    assert mia.post(mine, act="accept").status_code == 303
+    assert mia.press(mine, "accept").status_code == 303
     swap.settle_down()
     assert (swap.a.state(), swap.b.state()) == ("agreed", "agreed")
     text = mia.get(mine).text
@@ -86,6 +81,19 @@ def test_the_second_of_two_is_told_and_a_proposal_is_withdrawn(swap, desk):
     assert late.status_code == 409 and "the deal has moved on" in refusal(late)
     swap.settle_down()
     assert (swap.a.state(), swap.b.state()) == ("declined", "declined")
+
+
+def test_a_deal_is_not_answered_by_a_form_that_does_not_say_what_its_page_showed(swap, desk):
+    swap.offer()
+    mia, luna = desk("mia"), desk("luna")
+    mia.get(f"{AT}deals"), luna.get(f"{THERE}deals")
+    counter = form(swap, act="counter", quota="50", target="https://moon.example/welcome")
+    for browser, page, typed in (
+        (mia, AT, {"act": "withdraw", "reason": "no longer"}), (luna, THERE, {"act": "accept"}), (luna, THERE, counter),
+    ):  # fmt: skip
+        answer = browser.post(f"{page}deal?code=spring", **typed)
+        assert answer.status_code == 409 and "the deal has moved on" in refusal(answer), typed
+    assert (swap.a.state(), swap.b.state()) == ("open", "open")
 
 
 def test_arrivals_stand_in_the_ledger_with_the_imbalance_that_stops_it(swap, desk):

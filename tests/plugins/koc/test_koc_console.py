@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from koc_scene import HONEST, ON, Scene
 from PIL import Image
-from staff_desk import EVIL, desks, statements
+from staff_desk import EVIL, desks, refusal, statements
 
 from scrm_console import Console
 from scrm_core.api import execute
@@ -63,11 +63,6 @@ def state(scene: Scene) -> str:
         return str(execute("SELECT state FROM koc_work ORDER BY id LIMIT 1").fetchone()[0])
 
 
-def refusal(answer: Any) -> str:
-    found = re.search(r"data-refused>(.*?)</p>", answer.text, re.S)
-    return found[1] if found else ""
-
-
 def test_work_is_reviewed_with_its_picture_and_the_second_of_two_is_told(scene, desk):
     mia, otto = desk("mia"), desk("otto")
     page = f"{AT}work?uid={work(scene)}"
@@ -77,10 +72,10 @@ def test_work_is_reviewed_with_its_picture_and_the_second_of_two_is_told(scene, 
     assert shown.mimetype == "image/jpeg" and shown.data[:2] == b"\xff\xd8"
     digest = re.search(r'name="digest" value="(\w+)"', text)[1]
     otto.get(page)
-    assert mia.post(page, act="approve", quality="9", digest=digest).status_code == 422
-    assert mia.post(page, act="approve", quality="", digest=digest).status_code == 422
-    assert mia.post(page, act="return", reason="", digest=digest).status_code == 422
-    assert mia.post(page, act="approve", quality="4", digest="0" * 64).status_code == 409
+    assert mia.press(page, "approve", quality="9").status_code == 422
+    assert mia.press(page, "approve", quality="").status_code == 422
+    assert mia.press(page, "return", reason="").status_code == 422
+    assert mia.press(page, "approve", quality="4", digest="0" * 64).status_code == 409
     assert state(scene) == "submitted"
     assert mia.post(page, act="approve", quality="4", digest=digest, seen="submitted").status_code == 303
     late = otto.post(page, act="return", reason="typed by otto", digest=digest, seen="submitted")
@@ -89,13 +84,24 @@ def test_work_is_reviewed_with_its_picture_and_the_second_of_two_is_told(scene, 
     assert "user:mia" in mia.get(page).text
 
 
+@pytest.mark.parametrize("missing", ["seen", "digest"])
+def test_work_is_not_reviewed_by_a_form_that_does_not_say_what_its_page_showed(scene, desk, missing):
+    mia, page = desk("mia"), f"{AT}work?uid={work(scene)}"
+    form = {name: text for name, text in mia.hidden(page, "approve").items() if name != missing}
+    for typed in ({"act": "approve", "quality": "4"}, {"act": "return", "reason": "dull"}):
+        assert mia.post(page, **{**form, **typed}).status_code == 409, typed
+    assert state(scene) == "submitted"
+    assert mia.press(page, "approve", quality="4").status_code == 303
+    refused = mia.post(page, act="violate", reason="copied", digest=mia.hidden(page, "violate")["digest"])
+    assert refused.status_code == 409 and state(scene) == "approved"
+
+
 def test_a_violation_needs_a_reason_and_takes_points_off(scene, desk):
     mia = desk("mia")
     page = f"{AT}work?uid={work(scene)}"
-    mia.get(page)
-    assert mia.post(page, act="approve", quality="4").status_code == 303
-    assert mia.post(page, act="violate", reason="").status_code == 422
-    assert mia.post(page, act="violate", reason="copied").status_code == 303
+    assert mia.press(page, "approve", quality="4").status_code == 303
+    assert mia.press(page, "violate", reason="").status_code == 422
+    assert mia.press(page, "violate", reason="copied").status_code == 303
     text = mia.get(f"{AT}person?uid={scene.uid(scene.person('ann'))}").text
     assert "violation" in text and "copied" in text
 

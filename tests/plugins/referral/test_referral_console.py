@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from referral_scene import TABLES, Scene, rung
-from staff_desk import EVIL, desks, statements
+from staff_desk import EVIL, desks, refusal, statements
 
 from scrm_console import Console
 from scrm_core.api import execute
@@ -73,27 +73,22 @@ def hold(scene: Scene) -> str:
         return str(execute("SELECT uid FROM referral_relation WHERE state = 'held'").fetchone()[0])
 
 
-def refusal(answer: Any) -> str:
-    found = re.search(r"data-refused>(.*?)</p>", answer.text, re.S)
-    return found[1] if found else ""
-
-
 def test_one_person_approves_several_and_what_needs_two_waits_for_another(scene, desk):
     mia, omar = desk("mia"), desk("omar")
     uids = rewards(scene)
     text = mia.get(f"{AT}audit").text
     assert "approved by 0 of 2 persons" in text and text.count('type="checkbox" name="uid"') == 2
-    done = mia.post(f"{AT}audit", act="approve", uid=list(uids.values()))
+    done = mia.press(f"{AT}audit", "approve", uid=list(uids.values()))
     assert (done.status_code, done.location) == (303, f"/staff/console/{AT}audit?done=approved&count=2")
     assert (state(scene, "soap"), state(scene, "robe")) == ("granted", "due")
     text = mia.get(done.location).text
     assert "2 approved" in text and "user:mia: approved" in text and "approved by 1 of 2 persons" in text
     assert "You have spoken; another person is needed" in text and 'type="checkbox" name="uid"' not in text
     # Who has spoken is refused by the service too, whatever the page offered.
-    again = mia.post(f"{AT}audit", act="approve", uid=uids["robe"])
+    again = mia.press(f"{AT}audit", "approve", uid=uids["robe"])
     assert again.status_code == 409 and "another person is needed" in refusal(again)
     assert omar.get(f"{AT}audit").text.count('type="checkbox" name="uid"') == 1
-    assert omar.post(f"{AT}audit", act="approve", uid=uids["robe"]).status_code == 303
+    assert omar.press(f"{AT}audit", "approve", uid=uids["robe"]).status_code == 303
     assert state(scene, "robe") == "granted"
 
 
@@ -111,15 +106,31 @@ def test_the_second_of_two_people_is_told_and_keeps_what_they_typed(scene, desk)
     assert state(scene, "robe") == "due"
 
 
+def test_nothing_is_decided_by_a_form_that_does_not_say_what_its_page_showed(scene, desk):
+    held, soap = hold(scene), rewards(scene)["soap"]
+    mia, page = desk("mia"), f"{AT}campaign?code=spring"
+    mia.get(f"{AT}audit")
+    for path, typed in (
+        ("audit", {"act": "approve", "uid": soap}),
+        (f"reward?uid={soap}", {"act": "refuse", "uid": soap, "reason": "a farm"}),
+        ("invitees", {"act": "approve", "uid": held, "reason": "called them"}),
+        ("campaign?code=spring", {"act": "enlarge", "quota": "9"}),
+        ("campaign?code=spring", {"act": "close"}),
+    ):
+        answer = mia.post(AT + path, **typed)
+        assert answer.status_code == 409 and "since you opened the page" in refusal(answer), (path, typed)
+    assert state(scene, "soap") == "due" and f'data-invitee="{held}"' in mia.get(f"{AT}invitees").text
+    assert "data-places>1 / 3<" in mia.get(page).text and 'value="close"' in mia.get(page).text
+
+
 def test_a_refusal_needs_a_reason_and_undoes_all_of_several(scene, desk):
     mia = desk("mia")
-    mia.get(f"{AT}audit")
     uids = list(rewards(scene).values())
-    assert mia.post(f"{AT}audit", act="refuse", uid=uids, reason=" ").status_code == 422
-    assert mia.post(f"{AT}audit", act="refuse", reason="why").status_code == 422
-    assert mia.post(f"{AT}audit", act="refuse", uid=[*uids, "nobody"], reason="why").status_code == 404
+    assert mia.press(f"{AT}audit", "refuse", uid=uids, reason=" ").status_code == 422
+    assert mia.press(f"{AT}audit", "refuse", reason="why").status_code == 422
+    assert mia.press(f"{AT}audit", "refuse", uid=[*uids, "nobody"], reason="why").status_code == 404
     assert {state(scene, "soap"), state(scene, "robe")} == {"due"}
-    assert mia.post(f"{AT}audit", act="refuse", uid=uids, reason="seen together in the shop").status_code == 303
+    assert mia.press(f"{AT}audit", "refuse", uid=uids, reason="seen together in the shop").status_code == 303
     text = mia.get(f"{AT}audit?state=refused").text
     assert text.count("Why: seen together in the shop") == 2
 
@@ -138,7 +149,7 @@ def test_a_held_friend_is_shown_with_signals_and_counts_or_not_by_a_persons_word
     assert f'data-invitee="{uid}"' in text and "<strong data-score>80</strong> / 60" in text
     assert 'data-signal="same_device"' in text and "device of the inviter" in text and "same payer" in text
     omar.get(f"{AT}invitees")
-    assert mia.post(f"{AT}invitees", act="approve", uid=uid, reason="").status_code == 422
+    assert mia.press(f"{AT}invitees", "approve", uid=uid, reason="").status_code == 422
     form = {f"seen.{uid}": "held", "uid": uid}
     done = mia.post(f"{AT}invitees?campaign=spring&state=held", act="approve", reason="called them", **form)
     assert done.location == f"/staff/console/{AT}invitees?campaign=spring&state=held&done=approved&count=1"
@@ -160,12 +171,12 @@ def test_places_budget_and_stock_are_raised_and_a_campaign_closed(scene, desk):
     assert late.status_code == 409 and 'name="quota" inputmode="numeric" value="9"' in late.text
     assert "somebody changed the campaign" in refusal(late)
     assert re.search(r"data-places>1 / 5<", mia.get(page).text)
-    assert mia.post(page, act="enlarge", quota="4").status_code == 422
-    assert mia.post(page, act="enlarge", quota="many").status_code == 422
-    assert mia.post(page, act="fund", budget="600.5").status_code == 303
-    assert mia.post(page, act="fund", budget="6,00").status_code == 422
+    assert mia.press(page, "enlarge", quota="4").status_code == 422
+    assert mia.press(page, "enlarge", quota="many").status_code == 422
+    assert mia.press(page, "fund", budget="600.5").status_code == 303
+    assert mia.press(page, "fund", budget="6,00").status_code == 422
     assert "¥0.00 / ¥600.50" in mia.get(page).text
-    assert mia.post(page, act="close").status_code == 303
+    assert mia.press(page, "close").status_code == 303
     assert "closed" in mia.get(page).text and 'value="close"' not in mia.get(page).text
 
 
@@ -174,10 +185,10 @@ def test_a_draft_is_published_and_stock_raised(house, scene, desk):
         scene.referrals.campaigns.create(scene.definition("autumn", ladder=[rung(1, "soap", 1_000, stock=1)]), actor="mia")
     mia = desk("mia")
     page = f"{AT}campaign?code=autumn"
-    assert 'value="publish"' in mia.get(page).text
-    assert mia.post(page, act="publish", confirm="on").status_code == 303
-    assert mia.post(page, act="publish").status_code == 409
-    assert mia.post(page, act="restock", invites="1", stock="4").status_code == 303
+    old = mia.hidden(page, "publish")
+    assert mia.press(page, "publish", confirm="on").status_code == 303
+    assert mia.post(page, act="publish", **old).status_code == 409
+    assert mia.press(page, "restock", invites="1", stock="4").status_code == 303
     assert "0 / 4" in mia.get(page).text
 
 
