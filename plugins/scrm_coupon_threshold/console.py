@@ -15,10 +15,10 @@ from scrm_core.api import (
     ConsoleQuery,
     ConsoleTemplate,
     Invalid,
-    NotFound,
     ReportTable,
     current_actor,
     current_brand,
+    cut_page,
     execute,
     show_minor,
 )
@@ -77,21 +77,19 @@ class Pages:
 
     def show_batches(self, query: ConsoleQuery) -> ConsoleTemplate:
         """Batches, newest first, with stock and money; a coupon is found by its code."""
-        before = _number(query, "before")
-        found = _here().batches.latest(before=before, limit=ROWS + 1)
-        older = found[ROWS - 1].id if len(found) > ROWS else None
-        return _page("console_batches.html", query, {"batches": found[:ROWS], "before": before, "older": older})
+        before = query.position("before")
+        shown, older = cut_page(_here().batches.latest(before=before, limit=ROWS + 1), ROWS)
+        return ConsoleTemplate("console_batches.html", {"batches": shown, "before": before, "older": older}, STATES)
 
     def find(self, query: ConsoleQuery) -> ConsoleDone:
         """The coupon with the code that was typed; a form, so that no code stands in an address."""
-        return ConsoleDone("coupon", {"uid": _here().claims.by_code(query.form.get("code", "")).uid})
+        return ConsoleDone("coupon", {"uid": _here().claims.by_code(query.text("code")).uid})
 
     def show_batch(self, query: ConsoleQuery) -> ConsoleTemplate:
         """One batch: its coupons by state, stock, money, and the coupons one by one."""
         here = _here()
-        batch, after = here.batches.get(query.args.get("code", "")), _number(query, "after")
-        found = here.claims.page(batch.id, after=after, limit=ROWS + 1)
-        shown = found[:ROWS]
+        batch, after = here.batches.get(query.asked("code")), query.position("after")
+        shown, older = cut_page(here.claims.page(batch.id, after=after, limit=ROWS + 1), ROWS)
         context = {
             "batch": batch,
             "standing": standing(batch),
@@ -100,10 +98,10 @@ class Pages:
             "coupons": shown,
             "names": here.brand.contacts.names(each.contact_id for each in shown),
             "after": after,
-            "older": shown[-1].id if len(found) > ROWS else None,
+            "older": older,
             "most_drawn": MOST_DRAWN,
         }
-        return _page("console_batch.html", query, context)
+        return ConsoleTemplate("console_batch.html", context, STATES)
 
     def open_batch(self, query: ConsoleQuery) -> ConsoleDone:
         """Let claims begin, or go on."""
@@ -126,12 +124,12 @@ class Pages:
     def raise_stock(self, query: ConsoleQuery) -> ConsoleDone:
         """Raise the stock to a total."""
         batch = _unchanged(query)
-        _here().batches.raise_stock(batch.code, _typed(query, "total"))
+        _here().batches.raise_stock(batch.code, query.whole("total"))
         return _done(batch, "stocked")
 
     def draw_codes(self, query: ConsoleQuery) -> ConsoleDone:
         """Draw codes until the pool has had so many ever."""
-        batch, total = _unchanged(query), _typed(query, "draw")
+        batch, total = _unchanged(query), query.whole("draw")
         if total - (batch.stock_total or 0) > MOST_DRAWN:
             words = f"draw: {MOST_DRAWN} at once; more by scrm coupon-threshold draw, which goes on where it stopped"
             raise Invalid(words, field="draw")
@@ -161,7 +159,7 @@ class Pages:
     def show_coupon(self, query: ConsoleQuery) -> ConsoleTemplate:
         """One coupon with its owner, times and what became of it."""
         here = _here()
-        coupon = here.claims.get(_plain(query.args.get("uid", "")))
+        coupon = here.claims.get(query.asked("uid"))
         context = {
             "coupon": coupon,
             "batch": here.batches.by_id(coupon.batch_id),
@@ -169,12 +167,12 @@ class Pages:
             "names": here.brand.contacts.names([coupon.contact_id]),
             "again": _again(here, coupon),
         }
-        return _page("console_coupon.html", query, context)
+        return ConsoleTemplate("console_coupon.html", context, STATES)
 
     def void_coupon(self, query: ConsoleQuery) -> ConsoleDone:
         """Void an unused coupon, with the reason."""
         here, coupon = _here(), _coupon(query)
-        here.voiding.void(coupon.uid, reason=_reason(query), actor=current_actor())
+        here.voiding.void(coupon.uid, reason=query.reason(), actor=current_actor())
         return ConsoleDone(args={"uid": coupon.uid, "done": "voided"})
 
     def give_again(self, query: ConsoleQuery) -> ConsoleDone:
@@ -185,7 +183,7 @@ class Pages:
             raise Conflict(words, code=coupon.state)
         made = here.claims.claim(
             coupon.batch, coupon.contact_id, key=f"again-{coupon.uid}", source="staff", actor=current_actor(),
-            reason=_reason(query), sku=coupon.sku,
+            reason=query.reason(), sku=coupon.sku,
         )  # fmt: skip
         return ConsoleDone(args={"uid": made.uid, "done": "given"})
 
@@ -213,39 +211,6 @@ def _here() -> Coupons:
     return coupons_of(current_brand())
 
 
-def _page(name: str, query: ConsoleQuery, context: dict[str, object]) -> ConsoleTemplate:
-    chinese = query.language == "zh"
-    return ConsoleTemplate(name, {"word": lambda state: STATES.get(state, (state, state))[chinese], **context})
-
-
-def _number(query: ConsoleQuery, name: str) -> int:
-    """A number of the address: the id of the last row of the page before."""
-    text = query.args.get(name, "")
-    if text and not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise NotFound("there is nothing at this address")
-    return int(text or 0)
-
-
-def _typed(query: ConsoleQuery, name: str) -> int:
-    text = query.form.get(name, "").strip()
-    if not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise Invalid(f"{name}: a whole number", field=name)
-    return int(text)
-
-
-def _plain(text: str) -> str:
-    if len(text) > 200 or not text.isprintable():
-        raise NotFound("there is nothing at this address")
-    return text
-
-
-def _reason(query: ConsoleQuery) -> str:
-    reason = query.form.get("reason", "").strip()
-    if not reason:
-        raise Invalid("reason: say why; it stays on record", field="reason")
-    return reason
-
-
 def _rule(batch: Batch, language: str) -> str:
     brand = current_brand()
     return describe(read_rule(batch.rule), lambda minor: show_minor(minor, brand.currency), language)
@@ -259,7 +224,7 @@ def version(batch: Batch) -> str:
 def _unchanged(query: ConsoleQuery) -> Batch:
     """The batch of a form, locked, as whoever sent the form saw it; raises Conflict when somebody changed it since."""
     batches = _here().batches
-    code = _plain(query.args.get("code", ""))
+    code = query.asked("code")
     lock_batch(batches.get(code).id)
     batch = batches.get(code)
     if query.form.get("seen") != version(batch):
@@ -270,7 +235,7 @@ def _unchanged(query: ConsoleQuery) -> Batch:
 def _coupon(query: ConsoleQuery) -> CouponView:
     """The coupon of a form, its batch locked, in the state in which whoever sent the form saw it."""
     claims = _here().claims
-    uid = _plain(query.args.get("uid", ""))
+    uid = query.asked("uid")
     lock_batch(claims.get(uid).batch_id)
     coupon = claims.get(uid)
     if query.form.get("seen") != coupon.state:
