@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, ClassVar
 
 from scrm_core.api import (
@@ -12,14 +13,11 @@ from scrm_core.api import (
     ConsolePart,
     ConsoleQuery,
     ConsoleTemplate,
-    Invalid,
-    NotFound,
     ReportTable,
     current_actor,
     current_brand,
-    exponent_of,
+    cut_page,
     folded,
-    parse_minor,
 )
 
 from .engine import checking, winners
@@ -80,16 +78,15 @@ class Pages:
 
     def show_campaigns(self, query: ConsoleQuery) -> ConsoleTemplate:
         """Campaigns, newest first, with what is left of the budget."""
-        here, before = _here(), _number(query, "before")
-        found = here.campaigns.page(before=before, limit=ROWS + 1)
-        older = found[ROWS - 1].id if len(found) > ROWS else None
-        context = {"campaigns": found[:ROWS], "now": here.brand.now(), "before": before, "older": older}
-        return _page("console_campaigns.html", query, context)
+        here, before = _here(), query.position("before")
+        shown, older = cut_page(here.campaigns.page(before=before, limit=ROWS + 1), ROWS)
+        context = {"campaigns": shown, "now": here.brand.now(), "before": before, "older": older}
+        return ConsoleTemplate("console_campaigns.html", context, STATES)
 
     def show_campaign(self, query: ConsoleQuery) -> ConsoleTemplate:
         """One campaign: its odds as published, stock and pacing, budget, and what was done to it."""
         here = _here()
-        campaign = here.campaigns.get(_plain(query.args.get("code", "")))
+        campaign = here.campaigns.get(query.asked("code"))
         told = checking.cost(campaign)
         context = {
             "campaign": campaign,
@@ -100,7 +97,7 @@ class Pages:
             "log": list(here.campaigns.log(campaign.id))[-50:],
             "version": version(campaign),
         }
-        return _page("console_campaign.html", query, context)
+        return ConsoleTemplate("console_campaign.html", context, STATES)
 
     def open_up(self, query: ConsoleQuery) -> ConsoleDone:
         """Publish a draft."""
@@ -111,7 +108,7 @@ class Pages:
     def pause_it(self, query: ConsoleQuery) -> ConsoleDone:
         """Stop a campaign for a while."""
         campaign = _unchanged(query)
-        _here().pause(campaign.code, actor=current_actor(), reason=_reason(query))
+        _here().pause(campaign.code, actor=current_actor(), reason=query.reason())
         return _done(campaign, "paused")
 
     def resume_it(self, query: ConsoleQuery) -> ConsoleDone:
@@ -123,73 +120,68 @@ class Pages:
     def stop_it(self, query: ConsoleQuery) -> ConsoleDone:
         """End a campaign now."""
         campaign = _unchanged(query)
-        _here().end(campaign.code, actor=current_actor(), reason=_reason(query))
+        _here().end(campaign.code, actor=current_actor(), reason=query.reason())
         return _done(campaign, "stopped")
 
     def add_stock(self, query: ConsoleQuery) -> ConsoleDone:
         """Add to the stock of a prize."""
         campaign = _unchanged(query)
-        prize, more = query.form.get("prize", ""), _typed(query, "more")
+        prize, more = query.chosen("prize"), query.whole("more")
         _here().campaigns.add_stock(campaign.code, prize, more, actor=current_actor())
         return _done(campaign, "stocked")
 
     def add_budget(self, query: ConsoleQuery) -> ConsoleDone:
         """Add to the budget, which is typed in major units."""
         campaign = _unchanged(query)
-        minor = parse_minor(query.form.get("budget", ""), exponent_of(current_brand().currency))
-        if minor is None:
-            raise Invalid("budget: say how much is added", field="budget")
-        _here().campaigns.add_budget(campaign.code, minor, actor=current_actor())
+        _here().campaigns.add_budget(campaign.code, query.money("budget"), actor=current_actor())
         return _done(campaign, "funded")
 
     # Held prizes ----------------------------------------------------------------------
 
     def show_held(self, query: ConsoleQuery) -> ConsoleTemplate:
         """Prizes that the signals held, oldest first, with what was seen and who has approved."""
-        here, after = _here(), _number(query, "after")
-        found = here.reviews.queue(after=after, limit=HELD + 1)
-        shown = [
+        here, after = _here(), query.position("after")
+        shown, older = cut_page(here.reviews.queue(after=after, limit=HELD + 1), HELD, key=itemgetter("id"))
+        held = [
             {**each, "mine": any(folded(name) == folded(current_actor()) for name in each["approved_by"])}
-            for each in found[:HELD]
+            for each in shown
         ]
-        older = shown[-1]["id"] if len(found) > HELD else None
-        return _page("console_held.html", query, {"held": shown, "after": after, "older": older})
+        return ConsoleTemplate("console_held.html", {"held": held, "after": after, "older": older}, STATES)
 
     def approve_held(self, query: ConsoleQuery) -> ConsoleDone:
         """Approve the prizes that were ticked."""
-        uids = _ticked(query)
+        uids = query.ticked("uid", HELD)
         for uid in uids:
-            _here().reviews.approve(uid, actor=current_actor(), reason=query.form.get("reason", ""))
+            _here().reviews.approve(uid, actor=current_actor(), reason=query.text("reason"))
         return ConsoleDone(args={"done": "approved", "count": str(len(uids))})
 
     def reject_held(self, query: ConsoleQuery) -> ConsoleDone:
         """Reject the prizes that were ticked; their players are told the reason."""
-        uids = _ticked(query)
+        uids = query.ticked("uid", HELD)
         for uid in uids:
-            _here().reviews.reject(uid, actor=current_actor(), reason=query.form.get("reason", ""))
+            _here().reviews.reject(uid, actor=current_actor(), reason=query.text("reason"))
         return ConsoleDone(args={"done": "rejected", "count": str(len(uids))})
 
     # Winners --------------------------------------------------------------------------
 
     def show_winners(self, query: ConsoleQuery) -> ConsoleTemplate:
         """Winners of a campaign, newest first, masked, with the state of the delivery."""
-        here, before = _here(), _number(query, "before")
-        campaign = here.campaigns.get(_plain(query.args.get("code", "")))
-        found = winners.before(campaign, before, limit=ROWS + 1)
-        older = found[ROWS - 1]["id"] if len(found) > ROWS else None
-        context = {"campaign": campaign, "winners": found[:ROWS], "before": before, "older": older}
-        return _page("console_winners.html", query, context)
+        here, before = _here(), query.position("before")
+        campaign = here.campaigns.get(query.asked("code"))
+        shown, older = cut_page(winners.before(campaign, before, limit=ROWS + 1), ROWS, key=itemgetter("id"))
+        context = {"campaign": campaign, "winners": shown, "before": before, "older": older}
+        return ConsoleTemplate("console_winners.html", context, STATES)
 
     def deliver_again(self, query: ConsoleQuery) -> ConsoleDone:
         """Try to give a prize again whose delivery failed; it is never given twice."""
-        state = _here().fulfilment.replay(_plain(query.form.get("uid", "")))
-        return ConsoleDone(args={"code": query.args.get("code", ""), "done": "again", "state": state})
+        state = _here().fulfilment.replay(query.chosen("uid"))
+        return ConsoleDone(args={"code": query.asked("code"), "done": "again", "state": state})
 
     def void_prize(self, query: ConsoleQuery) -> ConsoleDone:
         """Take a prize back before it was given; its player is told the reason."""
-        uid = _plain(query.form.get("uid", ""))
-        _here().fulfilment.void(uid, reason=_reason(query), actor=current_actor())
-        return ConsoleDone(args={"code": query.args.get("code", ""), "done": "voided"})
+        uid = query.chosen("uid")
+        _here().fulfilment.void(uid, reason=query.reason(), actor=current_actor())
+        return ConsoleDone(args={"code": query.asked("code"), "done": "voided"})
 
     def show_totals(self) -> ReportTable:
         """Campaigns that run, and prizes that wait for a person."""
@@ -207,46 +199,6 @@ def _here() -> Games:
     return found
 
 
-def _page(name: str, query: ConsoleQuery, context: dict[str, object]) -> ConsoleTemplate:
-    chinese = query.language == "zh"
-    return ConsoleTemplate(name, {"word": lambda state: STATES.get(state, (state, state))[chinese], **context})
-
-
-def _number(query: ConsoleQuery, name: str) -> int:
-    """A number of the address: the id of the last row of the page before."""
-    text = query.args.get(name, "")
-    if text and not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise NotFound("there is nothing at this address")
-    return int(text or 0)
-
-
-def _typed(query: ConsoleQuery, name: str) -> int:
-    text = query.form.get(name, "").strip()
-    if not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise Invalid(f"{name}: a whole number", field=name)
-    return int(text)
-
-
-def _plain(text: str) -> str:
-    if len(text) > 200 or not text.isprintable():
-        raise NotFound("there is nothing at this address")
-    return text
-
-
-def _reason(query: ConsoleQuery) -> str:
-    reason = query.form.get("reason", "").strip()
-    if not reason:
-        raise Invalid("reason: say why; it stays on record", field="reason")
-    return reason
-
-
-def _ticked(query: ConsoleQuery) -> list[str]:
-    uids = query.many.get("uid", [])
-    if not uids or len(uids) > HELD:
-        raise Invalid(f"tick at least one, and no more than {HELD}", field="uid")
-    return [_plain(uid) for uid in sorted(set(uids))]
-
-
 def version(campaign: CampaignView) -> str:
     """What two people may change of a campaign, as text: a form carries it."""
     return f"{campaign.state}|{campaign.version}"
@@ -254,7 +206,7 @@ def version(campaign: CampaignView) -> str:
 
 def _unchanged(query: ConsoleQuery) -> CampaignView:
     """The campaign of a form, held, as whoever sent the form saw it; raises Conflict when somebody changed it since."""
-    campaign = _here().campaigns.hold(_plain(query.args.get("code", "")))
+    campaign = _here().campaigns.hold(query.asked("code"))
     if query.form.get("seen") != version(campaign):
         raise Conflict("somebody changed the campaign since you opened the page 已有人修改了这个活动", code="changed")
     return campaign
