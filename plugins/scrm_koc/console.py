@@ -13,11 +13,11 @@ from scrm_core.api import (
     ConsolePart,
     ConsoleQuery,
     ConsoleTemplate,
-    Invalid,
     NotFound,
     ReportTable,
     current_actor,
     current_brand,
+    cut_page,
     execute,
     new_uid,
 )
@@ -85,19 +85,19 @@ class Pages:
 
     def show_people(self, query: ConsoleQuery) -> ConsoleTemplate:
         """KOCs, oldest first; and the fifty best candidates by their score."""
-        here, after = _here(), _number(query, "after")
-        found = here.members.page(after=after, limit=ROWS + 1)
-        shown = found[:ROWS]
+        here, after = _here(), query.position("after")
+        shown, older = cut_page(here.members.page(after=after, limit=ROWS + 1), ROWS)
         best = [] if after else here.scores.candidates(limit=MOST, members=False)
         names = here.brand.contacts.names([*(m.contact_id for m in shown), *(s.contact_id for s in best)])
-        older = shown[-1].id if len(found) > ROWS else None
-        context = {"members": shown, "candidates": best, "names": names, "after": after, "older": older}
-        return _page("console_people.html", query, context)
+        context = {
+            "members": shown, "candidates": best, "names": names, "points": points, "after": after, "older": older,
+        }  # fmt: skip
+        return ConsoleTemplate("console_people.html", context, STATES)
 
     def show_person(self, query: ConsoleQuery) -> ConsoleTemplate:
         """A person's score, every point explained, and what was taken off."""
         here = _here()
-        person = here.brand.contacts.get(_plain(query.args.get("uid", "")))
+        person = here.brand.contacts.get(query.asked("uid"))
         try:
             score, parts = here.scores.get(person.id), here.scores.explain(person.id)
         except NotFound:
@@ -110,38 +110,38 @@ class Pages:
             "member": member,
             "balance": None if member is None else here.statements.balance(member.id),
             "penalties": here.penalties.of(person.id),
+            "points": points,
             "key": query.form.get("key") or new_uid(here.brand.now()),
         }
-        return _page("console_person.html", query, context)
+        return ConsoleTemplate("console_person.html", context, STATES)
 
     def take_points(self, query: ConsoleQuery) -> ConsoleDone:
         """Take points off a score by hand, once per form."""
         here = _here()
-        person = here.brand.contacts.get(_plain(query.args.get("uid", "")))
-        off, key = _typed(query, "points"), query.form.get("key", "")
-        here.penalties.fraud(person.id, off, key=key, reason=query.form.get("reason", ""), actor=current_actor())
+        person = here.brand.contacts.get(query.asked("uid"))
+        off, key = query.whole("points"), query.chosen("key")
+        here.penalties.fraud(person.id, off, key=key, reason=query.text("reason"), actor=current_actor())
         return ConsoleDone(args={"uid": person.uid, "done": "taken"})
 
     # Work -----------------------------------------------------------------------------
 
     def show_works(self, query: ConsoleQuery) -> ConsoleTemplate:
         """Work of a state, oldest first; without one what waits for a reviewer."""
-        here, after = _here(), _number(query, "after")
+        here, after = _here(), query.position("after")
         state = query.args.get("state", "submitted")
         if state not in WORK_STATES:
             raise NotFound("there is nothing at this address")
-        found = here.works.page(state=state, after=after, limit=ROWS + 1)
-        older = found[ROWS - 1].id if len(found) > ROWS else None
-        context = {"works": found[:ROWS], "shown": state, "states": WORK_STATES, "after": after, "older": older}
-        return _page("console_works.html", query, context)
+        shown, older = cut_page(here.works.page(state=state, after=after, limit=ROWS + 1), ROWS)
+        context = {"works": shown, "shown": state, "states": WORK_STATES, "after": after, "older": older}
+        return ConsoleTemplate("console_works.html", context, STATES)
 
     def show_work(self, query: ConsoleQuery) -> ConsoleTemplate | ConsoleFile:
         """A piece of work with what was handed in and its steps; or one of its pictures."""
         here = _here()
-        work = here.works.get(_plain(query.args.get("uid", "")))
-        sha256 = query.args.get("picture", "")
+        work = here.works.get(query.asked("uid"))
+        sha256 = query.asked("picture")
         if sha256:
-            content = here.pictures.bytes_of(work.id, _plain(sha256))
+            content = here.pictures.bytes_of(work.id, sha256)
             return ConsoleFile("picture.jpg", "image/jpeg", content)
         submissions = here.works.submissions(work.id)
         context = {
@@ -151,16 +151,16 @@ class Pages:
             "steps": here.works.steps(work.id),
             "latest": submissions[-1] if submissions else None,
         }
-        return _page("console_work.html", query, context)
+        return ConsoleTemplate("console_work.html", context, STATES)
 
     def approve_work(self, query: ConsoleQuery) -> ConsoleDone:
         """Approve what was handed in, with its quality."""
-        quality = _typed(query, "quality")
+        quality = query.whole("quality")
         return _moved(query, "approve", quality=quality, digest=_digest(query))
 
     def return_work(self, query: ConsoleQuery) -> ConsoleDone:
         """Return what was handed in, with the reason."""
-        return _moved(query, "return", reason=query.form.get("reason", ""), digest=_digest(query))
+        return _moved(query, "return", reason=query.text("reason"), digest=_digest(query))
 
     def verify_work(self, query: ConsoleQuery) -> ConsoleDone:
         """Verify what was published: fee and reward are paid."""
@@ -168,23 +168,23 @@ class Pages:
 
     def violate_work(self, query: ConsoleQuery) -> ConsoleDone:
         """Find a violation, with the reason: fee and reward are taken back."""
-        return _moved(query, "violate", reason=query.form.get("reason", ""))
+        return _moved(query, "violate", reason=query.text("reason"))
 
     # Money ----------------------------------------------------------------------------
 
     def show_money(self, query: ConsoleQuery) -> ConsoleTemplate:
         """What a settlement would pay by the ledger, and the statements, newest first."""
-        here, before = _here(), _number(query, "before")
-        found = here.statements.newest(before=before, limit=ROWS + 1)
+        here, before = _here(), query.position("before")
+        shown, older = cut_page(here.statements.newest(before=before, limit=ROWS + 1), ROWS)
         waiting = [] if before else here.statements.unsettled(limit=MOST + 1)
         context = {
             "waiting": waiting[:MOST],
             "more": len(waiting) > MOST,
-            "statements": found[:ROWS],
+            "statements": shown,
             "before": before,
-            "older": found[ROWS - 1].id if len(found) > ROWS else None,
+            "older": older,
         }
-        return _page("console_money.html", query, context)
+        return ConsoleTemplate("console_money.html", context, STATES)
 
     def settle_step(self, query: ConsoleQuery) -> ConsoleDone:
         """One step of a settlement; the page says when there is more to do, and pressing again goes on."""
@@ -193,8 +193,8 @@ class Pages:
 
     def say_paid(self, query: ConsoleQuery) -> ConsoleDone:
         """Say that a statement was paid, with the reference of the payment."""
-        reference = query.form.get("reference", "")
-        _here().statements.pay(_plain(query.form.get("number", "")), reference=reference, actor=current_actor())
+        reference = query.text("reference")
+        _here().statements.pay(query.chosen("number"), reference=reference, actor=current_actor())
         return ConsoleDone(args={"done": "paid"})
 
     def show_totals(self) -> ReportTable:
@@ -216,36 +216,9 @@ def _here() -> Koc:
     return koc_of(current_brand())
 
 
-def _page(name: str, query: ConsoleQuery, context: dict[str, object]) -> ConsoleTemplate:
-    chinese = query.language == "zh"
-    words = {"word": lambda state: STATES.get(state, (state, state))[chinese], "points": points}
-    return ConsoleTemplate(name, {**words, **context})
-
-
-def _number(query: ConsoleQuery, name: str) -> int:
-    """A number of the address: the id of the last row of the page before."""
-    text = query.args.get(name, "")
-    if text and not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise NotFound("there is nothing at this address")
-    return int(text or 0)
-
-
-def _typed(query: ConsoleQuery, name: str) -> int:
-    text = query.form.get(name, "").strip()
-    if not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise Invalid(f"{name}: a whole number", field=name)
-    return int(text)
-
-
-def _plain(text: str) -> str:
-    if len(text) > 200 or not text.isprintable():
-        raise NotFound("there is nothing at this address")
-    return text
-
-
 def _digest(query: ConsoleQuery) -> str:
     """Which submission whoever sent the form had read; the service reads none as "whatever was handed in"."""
-    digest = query.form.get("digest", "")
+    digest = query.chosen("digest")
     if not digest:
         raise Conflict("the form does not say what you had read; look at the work again 请重新查看稿件", code="changed")
     return digest
@@ -256,7 +229,7 @@ def _moved(
 ) -> ConsoleDone:
     """Take a step with a piece of work as whoever sent the form saw it."""
     works = _here().works
-    work = works.get(_plain(query.args.get("uid", "")))
+    work = works.get(query.asked("uid"))
     if query.form.get("seen") != work.state:
         raise Conflict(f"the work is {work.state} meanwhile 已有人处理: {STATES[work.state][1]}", code="changed")
     works.move(work.uid, action, actor=current_actor(), reason=reason, quality=quality, digest=digest)
