@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, ClassVar
 
 from scrm_core.api import (
@@ -13,14 +12,13 @@ from scrm_core.api import (
     ConsolePart,
     ConsoleQuery,
     ConsoleTemplate,
-    Invalid,
     NotFound,
     ReportTable,
     current_actor,
     current_brand,
+    cut_page,
     execute,
     from_instant,
-    local_instant,
 )
 
 from .amending import shown
@@ -77,38 +75,34 @@ class Pages:
 
     def show_deals(self, query: ConsoleQuery) -> ConsoleTemplate:
         """Deals, newest first; partners and how they fit; a form to propose."""
-        here, before = _here(), _number(query, "before")
-        found = here.newest(before=before, limit=ROWS + 1)
+        here, before = _here(), query.position("before")
+        page, older = cut_page(here.newest(before=before, limit=ROWS + 1), ROWS)
         partners = [] if before else [(name, *_fit(here, name)) for name in here.brand.partners.names()]
         context = {
-            "deals": found[:ROWS],
+            "deals": page,
             "partners": partners,
             "kinds": KINDS,
             "units": UNITS,
             "before": before,
-            "older": found[ROWS - 1].id if len(found) > ROWS else None,
+            "older": older,
         }
-        return _page("console_deals.html", query, context)
+        return ConsoleTemplate("console_deals.html", context, STATES)
 
     def propose_deal(self, query: ConsoleQuery) -> ConsoleDone:
         """Offer a partner a deal."""
-        form = query.form
-        terms = _terms(query) | {"deal": form.get("deal", ""), "kind": form.get("kind", "")}
-        made = _here().offer(
-            _plain(form.get("partner", "")), terms, target=form.get("target", ""), words=form.get("words", ""),
-            despite=form.get("despite", ""), actor=current_actor(),
-        )  # fmt: skip
+        terms = _terms(query) | {"deal": query.text("deal"), "kind": query.chosen("kind")}
+        made = _here().offer(query.chosen("partner"), terms, **_answer(query), actor=current_actor())
         return _done(made, "proposed")
 
     def tell_profile(self, query: ConsoleQuery) -> ConsoleDone:
         """Tell a partner this brand's profile."""
-        _here().send_profile(_plain(query.form.get("partner", "")), actor=current_actor())
+        _here().send_profile(query.chosen("partner"), actor=current_actor())
         return ConsoleDone(args={"done": "told"})
 
     def show_deal(self, query: ConsoleQuery) -> ConsoleTemplate:
         """One deal: terms, ledger with its imbalance, settlement, steps."""
         here = _here()
-        deal = here.deal(_plain(query.args.get("code", "")))
+        deal = here.deal(query.asked("code"))
         zone = here.brand.zone
         context = {
             "deal": deal,
@@ -122,7 +116,7 @@ class Pages:
             "version": version(deal),
             "local": lambda instant: f"{from_instant(instant, zone):%Y-%m-%dT%H:%M}",
         }
-        return _page("console_deal.html", query, context)
+        return ConsoleTemplate("console_deal.html", context, STATES)
 
     def accept_deal(self, query: ConsoleQuery) -> ConsoleDone:
         """Accept the partner's proposal."""
@@ -138,7 +132,7 @@ class Pages:
     def withdraw_deal(self, query: ConsoleQuery) -> ConsoleDone:
         """Decline the partner's proposal, or withdraw one's own."""
         deal = _unchanged(query)
-        reason = query.form.get("reason", "")
+        reason = query.text("reason")
         return _done(_here().contracts.decline(deal.code, reason=reason, actor=current_actor()), "withdrawn")
 
     def amend_deal(self, query: ConsoleQuery) -> ConsoleDone:
@@ -149,7 +143,7 @@ class Pages:
     def sign_deal(self, query: ConsoleQuery) -> ConsoleDone:
         """Sign the statement of the partner's that was looked at."""
         deal = _unchanged(query)
-        said = query.form.get("digest", "")
+        said = query.chosen("digest")
         return _done(_here().settling.sign(deal.code, said, actor=current_actor()), "signed")
 
     def show_totals(self) -> ReportTable:
@@ -183,45 +177,15 @@ def _fit(here: Swaps, partner: str) -> tuple[Any, str]:
         return None, missing.message
 
 
-def _page(name: str, query: ConsoleQuery, context: dict[str, object]) -> ConsoleTemplate:
-    chinese = query.language == "zh"
-    return ConsoleTemplate(name, {"word": lambda state: STATES.get(state, (state, state))[chinese], **context})
-
-
-def _number(query: ConsoleQuery, name: str) -> int:
-    """A number of the address: the id of the last row of the page before."""
-    text = query.args.get(name, "")
-    if text and not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise NotFound("there is nothing at this address")
-    return int(text or 0)
-
-
-def _typed(query: ConsoleQuery, name: str) -> int:
-    text = query.form.get(name, "").strip()
-    if not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise Invalid(f"{name}: a whole number", field=name)
-    return int(text)
-
-
-def _plain(text: str) -> str:
-    if len(text) > 200 or not text.isprintable():
-        raise NotFound("there is nothing at this address")
-    return text
-
-
 def _terms(query: ConsoleQuery) -> dict[str, Any]:
     """The terms of a form but for code and kind; times are the brand's wall clock."""
-    terms: dict[str, Any] = {name: _typed(query, name) for name in ("quota", "imbalance", "window_days", "keep_days")}
-    for name in ("from_at", "until_at"):
-        try:
-            terms[name] = local_instant(datetime.fromisoformat(query.form.get(name, "")), current_brand().zone)
-        except (ValueError, OverflowError):
-            raise Invalid(f"{name}: a time such as 2026-05-01T10:00", field=name) from None
-    return terms | {"unit": query.form.get("unit", ""), "note": query.form.get("note", "")}
+    numbers = {name: query.whole(name) for name in ("quota", "imbalance", "window_days", "keep_days")}
+    times = {name: query.instant(name) for name in ("from_at", "until_at")}
+    return {**numbers, **times, "unit": query.chosen("unit"), "note": query.text("note")}
 
 
 def _answer(query: ConsoleQuery) -> dict[str, str]:
-    return {name: query.form.get(name, "") for name in ("target", "words", "despite")}
+    return {name: query.text(name) for name in ("target", "words", "despite")}
 
 
 def version(deal: Deal) -> str:
@@ -232,7 +196,7 @@ def version(deal: Deal) -> str:
 def _unchanged(query: ConsoleQuery) -> Deal:
     """The deal of a form, locked, as whoever sent the form saw it; raises Conflict when it has moved on since."""
     here = _here()
-    deal = here.lock(here.deal(_plain(query.args.get("code", ""))))
+    deal = here.lock(here.deal(query.asked("code")))
     if query.form.get("seen") != version(deal):
         raise Conflict("the deal has moved on since you opened the page 您打开页面后，互换已有变化", code="changed")
     return deal
