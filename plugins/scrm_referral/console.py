@@ -12,20 +12,18 @@ from scrm_core.api import (
     ConsolePart,
     ConsoleQuery,
     ConsoleTemplate,
-    Invalid,
-    NotFound,
     ReportTable,
     current_actor,
     current_brand,
+    cut_page,
     exponent_of,
     folded,
     format_minor,
-    parse_minor,
 )
 
 from . import campaigns as rows
 from . import relations
-from .console_words import GATES, SIGNALS, STATES, word
+from .console_words import STATES, WORDS
 from .figures import figures
 from .ladder import costs
 from .rungs import STATES as RUNG_STATES
@@ -77,9 +75,8 @@ class Pages:
     def show_rewards(self, query: ConsoleQuery) -> ConsoleTemplate:
         """Rewards that wait for staff, or of one state: who has spoken, how many must, and the highest score."""
         here = _here()
-        state, after = query.args.get("state", ""), _number(query, "after")
-        found = here.rungs.queue(state=state, after=after, limit=ROWS + 1)
-        shown = found[:ROWS]
+        state, after = query.asked("state"), query.position("after")
+        shown, older = cut_page(here.rungs.queue(state=state, after=after, limit=ROWS + 1), ROWS)
         told, inviters = here.rungs.told(shown), rows.by_ids(due.inviter_id for due in shown)
         campaigns = here.campaigns.by_ids(due.campaign_id for due in shown)
         held = relations.waiting()
@@ -101,14 +98,14 @@ class Pages:
             "states": RUNG_STATES,
             "held": sum(held.values()),
             "after": after,
-            "older": shown[-1].id if len(found) > ROWS else None,
+            "older": older,
         }
-        return _page("console_audit.html", query, context)
+        return ConsoleTemplate("console_audit.html", context, WORDS)
 
     def show_reward(self, query: ConsoleQuery) -> ConsoleTemplate:
         """One reward with the invitees behind it, the proof of each gate and every signal."""
         here = _here()
-        due = here.rungs.get(query.args.get("uid", ""))
+        due = here.rungs.get(query.asked("uid"))
         inviter, behind = rows.by_id(due.inviter_id), here.rungs.behind(due)
         said = here.rungs.reviews(due)
         campaign = here.campaigns.by_id(due.campaign_id)
@@ -123,7 +120,7 @@ class Pages:
             "steps": relations.steps_of([each.id for each in behind]),
             "names": here.brand.contacts.names([inviter.contact_id, *(each.contact_id for each in behind)]),
         }
-        return _page("console_reward.html", query, context)
+        return ConsoleTemplate("console_reward.html", context, WORDS)
 
     def approve(self, query: ConsoleQuery) -> ConsoleDone:
         """Approve the rewards that were ticked."""
@@ -137,16 +134,16 @@ class Pages:
         """A campaign's invitees of a state, those held first of all, with gates, evidence, signals and score."""
         here = _here()
         held = relations.waiting()
-        code, state = query.args.get("campaign", ""), query.args.get("state", "held")
-        inviter, after = query.args.get("inviter", ""), _number(query, "after")
+        code, state = query.asked("campaign"), query.args.get("state", "held")
+        inviter, after = query.asked("inviter"), query.position("after")
         listed = here.campaigns.page(limit=PEOPLE)
         campaign = here.campaigns.get(code) if code else next((each for each in listed if held.get(each.id)), None)
         campaign = campaign or (listed[0] if listed else None)
-        found = []
+        found: list[relations.Relation] = []
         if campaign is not None:
             person = here.brand.contacts.get(inviter).id if inviter else None
             found = relations.page(campaign.id, state=state, inviter=person, after=after, limit=ROWS + 1)
-        shown = found[:ROWS]
+        shown, older = cut_page(found, ROWS)
         inviters = rows.by_ids(each.inviter_id for each in shown)
         people = [*(each.contact_id for each in shown), *(each.contact_id for each in inviters.values())]
         ids = [each.id for each in shown]
@@ -163,9 +160,9 @@ class Pages:
             "states": _LISTED,
             "inviter": inviter,
             "after": after,
-            "older": shown[-1].id if len(found) > ROWS else None,
+            "older": older,
         }
-        return _page("console_invitees.html", query, context)
+        return ConsoleTemplate("console_invitees.html", context, WORDS)
 
     def approve_invitees(self, query: ConsoleQuery) -> ConsoleDone:
         """Let the held invitees count that were ticked."""
@@ -179,20 +176,17 @@ class Pages:
 
     def show_campaigns(self, query: ConsoleQuery) -> ConsoleTemplate:
         """Campaigns, newest first, with places, money and what waits."""
-        before = _number(query, "before")
-        found = _here().campaigns.page(before=before, limit=ROWS + 1)
-        shown = found[:ROWS]
-        older = shown[-1].id if len(found) > ROWS else None
+        before = query.position("before")
+        shown, older = cut_page(_here().campaigns.page(before=before, limit=ROWS + 1), ROWS)
         context = {"campaigns": shown, "held": relations.waiting(), "before": before, "older": older}
-        return _page("console_campaigns.html", query, context)
+        return ConsoleTemplate("console_campaigns.html", context, WORDS)
 
     def show_campaign(self, query: ConsoleQuery) -> ConsoleTemplate:
         """One campaign: places, ladder, stock, figures, and who signed up."""
         here = _here()
-        campaign = here.campaigns.get(query.args.get("code", ""))
-        after = _number(query, "after")
-        found = here.campaigns.inviters(campaign.code, after=after, limit=PEOPLE + 1)
-        shown = found[:PEOPLE]
+        campaign = here.campaigns.get(query.asked("code"))
+        after = query.position("after")
+        shown, older = cut_page(here.campaigns.inviters(campaign.code, after=after, limit=PEOPLE + 1), PEOPLE)
         made = campaign.definition
         context = {
             "campaign": campaign,
@@ -203,11 +197,11 @@ class Pages:
             "inviters": shown,
             "names": here.brand.contacts.names(each.contact_id for each in shown),
             "after": after,
-            "older": shown[-1].id if len(found) > PEOPLE else None,
+            "older": older,
             "major": lambda minor: format_minor(minor, exponent_of(here.brand.currency)),
             "version": version(campaign),
         }
-        return _page("console_campaign.html", query, context)
+        return ConsoleTemplate("console_campaign.html", context, WORDS)
 
     def open_up(self, query: ConsoleQuery) -> ConsoleDone:
         """Publish a draft."""
@@ -224,23 +218,20 @@ class Pages:
     def enlarge(self, query: ConsoleQuery) -> ConsoleDone:
         """Add places."""
         campaign = _unchanged(query)
-        _here().campaigns.enlarge(campaign.code, _typed(query, "quota"), actor=current_actor())
+        _here().campaigns.enlarge(campaign.code, query.whole("quota"), actor=current_actor())
         return _done(campaign.code, "enlarged")
 
     def fund(self, query: ConsoleQuery) -> ConsoleDone:
         """Raise the budget, which is typed in major units."""
         campaign = _unchanged(query)
-        minor = parse_minor(query.form.get("budget", ""), exponent_of(current_brand().currency))
-        if minor is None:
-            raise Invalid("budget: say how much there is from now on", field="budget")
-        _here().campaigns.fund(campaign.code, minor, actor=current_actor())
+        _here().campaigns.fund(campaign.code, query.money("budget"), actor=current_actor())
         return _done(campaign.code, "funded")
 
     def restock(self, query: ConsoleQuery) -> ConsoleDone:
         """Raise the stock of a rung."""
         campaign = _unchanged(query)
         _here().campaigns.restock(
-            campaign.code, _typed(query, "invites"), _typed(query, "stock"), actor=current_actor()
+            campaign.code, query.whole("invites"), query.whole("stock"), actor=current_actor()
         )
         return _done(campaign.code, "restocked")
 
@@ -266,66 +257,35 @@ def _here() -> Referrals:
     return referrals_of(current_brand())
 
 
-def _page(name: str, query: ConsoleQuery, context: dict[str, object]) -> ConsoleTemplate:
-    words = {
-        "state_word": lambda state: word(STATES, state, query.language),
-        "gate_word": lambda gate: word(GATES, gate, query.language),
-        "signal_word": lambda signal: word(SIGNALS, signal, query.language),
-    }
-    return ConsoleTemplate(name, {**words, **context})
-
-
-def _number(query: ConsoleQuery, name: str) -> int:
-    """A number of the address: the id of the last row of the page before."""
-    text = query.args.get(name, "")
-    if text and not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise NotFound("there is nothing at this address")
-    return int(text or 0)
-
-
-def _typed(query: ConsoleQuery, name: str) -> int:
-    text = query.form.get(name, "").strip()
-    if not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise Invalid(f"{name}: a whole number", field=name)
-    return int(text)
-
-
 def _spoken(said: list[dict[str, object]]) -> bool:
     """Whether the user is among those who have spoken: another person is needed."""
     return any(folded(str(each["actor"])) == folded(current_actor()) for each in said)
 
 
-def _ticked(query: ConsoleQuery) -> list[str]:
-    uids = query.many.get("uid", [])
-    if not uids or len(uids) > ROWS:
-        raise Invalid(f"tick at least one, and no more than {ROWS}", field="uid")
-    return sorted(set(uids))
-
-
 def _seen(query: ConsoleQuery, uid: str, state: str) -> None:
     """Tell the second of two people: what they looked at is not what there is now."""
     if query.form.get(f"seen.{uid}") != state:
-        words = word(STATES, state, query.language)
+        words = STATES[state][query.language == "zh"]
         raise Conflict(f"{uid}: somebody dealt with it since you opened the page 已有人处理: {words}", code="changed")
 
 
 def _review_rewards(query: ConsoleQuery, verdict: str) -> ConsoleDone:
-    here, uids = _here(), _ticked(query)
+    here, uids = _here(), query.ticked("uid", ROWS)
     for campaign_id in sorted({here.rungs.get(uid).campaign_id for uid in uids}):
         rows.hold(campaign_id)
     for uid in uids:
         _seen(query, uid, here.rungs.get(uid).state)
-        here.rungs.review(uid, verdict, reason=query.form.get("reason", ""), actor=current_actor())
+        here.rungs.review(uid, verdict, reason=query.text("reason"), actor=current_actor())
     return ConsoleDone(args=_back(query, ("uid", "state"), f"{verdict}d", len(uids)))
 
 
 def _review_invitees(query: ConsoleQuery, verdict: str) -> ConsoleDone:
-    here, uids = _here(), _ticked(query)
+    here, uids = _here(), query.ticked("uid", ROWS)
     for campaign_id in sorted({here.counting.get(uid).campaign_id for uid in uids}):
         rows.hold(campaign_id)
     for uid in uids:
         _seen(query, uid, here.counting.get(uid).state)
-        here.counting.review(uid, verdict, reason=query.form.get("reason", ""), actor=current_actor())
+        here.counting.review(uid, verdict, reason=query.text("reason"), actor=current_actor())
     return ConsoleDone(args=_back(query, ("campaign", "state", "inviter"), f"{verdict}d", len(uids)))
 
 
@@ -336,7 +296,7 @@ def _back(query: ConsoleQuery, kept: tuple[str, ...], done: str, count: int) -> 
 def _unchanged(query: ConsoleQuery) -> rows.Campaign:
     """The campaign of a form, held, as whoever sent the form saw it; raises Conflict when somebody changed it since."""
     campaigns = _here().campaigns
-    code = query.args.get("code", "")
+    code = query.asked("code")
     rows.hold(campaigns.get(code).id)
     campaign = campaigns.get(code)
     if query.form.get("seen") != version(campaign):

@@ -43,9 +43,4 @@ SIGNALS = {
     "low_rate": ("few become customers", "转化率过低"),
     "day_cap": ("over the day's cap", "超出当日上限"),
 }
-
-
-def word(words: dict[str, tuple[str, str]], name: str, language: str) -> str:
-    """A word in a language; what has none is shown as it is."""
-    told = words.get(name)
-    return name if told is None else told[language == "zh"]
+WORDS = {**STATES, **GATES, **SIGNALS}
