@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from typing import Any
 
 from scrm_core.api import (
@@ -25,6 +24,7 @@ from scrm_core.api import (
 )
 
 from .callbacks import TOLD, Inbox
+from .console import Pages
 from .gateway import WelcomeGateway
 from .greetings import CHANNEL, SENDER
 from .invitations import CHANNEL as INVITE_CHANNEL
@@ -36,11 +36,11 @@ from .routes import blueprint
 from .schemas import NAME, Settings
 from .sends import SENDER as GROUP_SENDER
 from .sends import GroupGateway
-from .service import Wecom
 from .ways import AcquisitionLinks, ContactWays
+from .wishes import WecomSyncWish, begin_wanted
 
 
-class WecomPlugin(Plugin):
+class WecomPlugin(Pages, Plugin):
     """Callbacks are kept as they came, once each, and do their work in the worker."""
 
     name = NAME
@@ -49,7 +49,7 @@ class WecomPlugin(Plugin):
     requires_core = ">=0.1.0.dev0,<1"
     panel = "acquire"
     Settings = Settings
-    models = MODELS
+    models = (*MODELS, WecomSyncWish)
     migrations = "migrations"
     blueprint = blueprint
     pages = pages_blueprint
@@ -71,11 +71,6 @@ class WecomPlugin(Plugin):
         "live-code.contact-ways": ("contact_ways",),
         "live-code.acquisition-links": ("acquisition_links",),
     }
-
-    @cached_property
-    def wecom(self) -> Wecom:
-        """The plugin's service for this brand."""
-        return Wecom(self.brand, self.settings)
 
     @property
     def inbox(self) -> Inbox:
@@ -133,6 +128,7 @@ class WecomPlugin(Plugin):
 
     def work(self) -> None:
         """The job: ask and tell WeCom what waits, and go on with the full sync."""
+        begin_wanted(self.wecom)
         self.log.info("%s", self.wecom.work())
 
     def tidy(self) -> None:

@@ -1,0 +1,387 @@
+"""WeCom in the console: the connection, staff, tags, group sends, moments, acquisition links, the chat archive.
+
+Each act is the function that the command, and the route where there is one, calls
+too. Nothing here asks WeCom: what needs its answer is wanted, and done by the job.
+A form about one thing holds what the thing looked like, and is refused without it.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from scrm_core.api import (
+    Column,
+    ConsoleAct,
+    ConsoleDone,
+    ConsolePart,
+    ConsoleQuery,
+    ConsoleTemplate,
+    Invalid,
+    NotFound,
+    ReportTable,
+    ScrmError,
+    cut_page,
+    execute,
+)
+
+from . import callbacks, link_news, sync, tasks, wishes
+from . import console_figures as figures
+from .archive import POINT
+from .callbacks import STATES
+from .client.limits import LINK_NAME
+from .console_words import DONE, WORDS
+from .schemas import NAME
+from .service import Wecom
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand
+
+READ, WRITE, SEND = "wecom:read", "wecom:write", "wecom:send"
+ROWS = 50
+KINDS = ("marketing", "brand", "notice")
+RETRIED = 200
+_SECRETS = ("secret", "callback_token", "callback_aes_key")
+_ARCHIVE_SECRETS = ("archive_secret", "archive_keys", "archive_bridge_token")
+_CARD = (
+    Column("staff", "Members 成员", "count"),
+    Column("active", "Friends 好友", "count"),
+    Column("alone", "Customers without a member 无跟进人", "count"),
+    Column("waiting", "Waiting for WeCom 待办", "count"),
+    Column("refused", "Callbacks refused 回调失败", "count"),
+)
+
+
+class Pages:
+    """What WeCom shows in the console: mixed into the plugin."""
+
+    brand: Brand
+    settings: dict[str, Any]
+
+    console_pages: ClassVar[dict[str, ConsolePart]] = {
+        "connection": ConsolePart(
+            "show_connection", {"en": "WeCom: connection", "zh": "企业微信接入"}, READ,
+            acts={"sync": ConsoleAct("act_sync", WRITE), "stop": ConsoleAct("act_stop", WRITE)},
+        ),
+        "progress": ConsolePart("show_progress", {"en": "Full sync", "zh": "全量同步"}, READ, menu=False),
+        "callbacks": ConsolePart("show_callbacks", {"en": "WeCom: callbacks", "zh": "企业微信回调"}, READ, menu=False),
+        "staff": ConsolePart("show_staff", {"en": "WeCom: staff", "zh": "企业微信成员"}, READ),
+        "member": ConsolePart("show_member", {"en": "WeCom: a member", "zh": "成员的客户"}, READ, menu=False),
+        "alone": ConsolePart("show_alone", {"en": "WeCom: without a member", "zh": "无跟进人的客户"}, READ, menu=False),
+        "tags": ConsolePart(
+            "show_tags", {"en": "WeCom: tags", "zh": "企业微信标签"}, READ,
+            acts={"retry": ConsoleAct("act_retry", WRITE), "retry-all": ConsoleAct("act_retry_all", WRITE)},
+        ),
+        "sends": ConsolePart(
+            "show_sends", {"en": "WeCom: group sends", "zh": "企业群发"}, READ,
+            acts={"open": ConsoleAct("act_open", SEND)},
+        ),
+        "send": ConsolePart(
+            "show_send", {"en": "WeCom: a group send", "zh": "企业群发详情"}, READ,
+            acts={"start": ConsoleAct("act_start", SEND), "cancel": ConsoleAct("act_cancel", SEND)}, menu=False,
+        ),
+        "reach": ConsolePart("show_reach", {"en": "Reach", "zh": "触达人数"}, READ, menu=False),
+        "moments": ConsolePart(
+            "show_moments", {"en": "WeCom: moments", "zh": "客户朋友圈"}, READ,
+            acts={"post": ConsoleAct("act_post", SEND)},
+        ),
+        "links": ConsolePart(
+            "show_links", {"en": "WeCom: acquisition links", "zh": "获客链接"}, READ,
+            acts={name: ConsoleAct(f"act_{name}", WRITE) for name in ("make", "pause", "resume", "delete")},
+        ),
+        "archive": ConsolePart("show_archive", {"en": "WeCom: chat archive", "zh": "会话存档"}, READ),
+    }  # fmt: skip
+    console_cards: ClassVar[dict[str, ConsolePart]] = {
+        "wecom": ConsolePart("show_card", {"en": "WeCom", "zh": "企业微信"}, "reports:read"),
+    }
+
+    @cached_property
+    def wecom(self) -> Wecom:
+        """The plugin's service for this brand."""
+        return Wecom(self.brand, self.settings)
+
+    def show_card(self) -> ReportTable:
+        """Members, friends, and what needs a look."""
+        told = figures.staff_totals()
+        told["waiting"] = sum(count for _, count, _ in tasks.waiting())
+        told["refused"] = figures.callback_counts()["refused"]
+        return ReportTable(_CARD, [{column.name: told[column.name] for column in _CARD}])
+
+    # Connection -----------------------------------------------------------------------
+
+    def show_connection(self, query: ConsoleQuery) -> ConsoleTemplate:
+        """Whether both directions work: secrets, token, limits, callbacks, and the full sync."""
+        base, now = self.brand.installation.config.base_url.rstrip("/"), self.brand.now()
+        context = {
+            "corp": self.settings["corp_id"], "api": self.settings["api"],
+            "callback": f"{base}/p/{self.brand.id}/{NAME}/callback",
+            "secrets": {name: bool(self.settings[name]) for name in _SECRETS},
+            "token": figures.token_state(self.settings, now), "apis": figures.busy_apis(now),
+            "limits": (self.settings["calls_per_minute"], self.settings["calls_per_hour"]),
+            "last": figures.last_callback(), "counts": figures.callback_counts(), "kinds": figures.callback_kinds(),
+            "warnings": list(self.wecom.warnings()), "stopped": self.brand.outreach.stopped(),
+            **self._progress(),
+        }  # fmt: skip
+        return _page("connection", query, context)
+
+    def show_progress(self, query: ConsoleQuery) -> ConsoleTemplate:
+        """How far the full sync is, asked for again while it runs."""
+        return _page("progress", query, self._progress())
+
+    def _progress(self) -> dict[str, Any]:
+        found, wanted = sync.latest(), wishes.wish()
+        return {"sync": found, "wish": wanted, "seen": _sync_seen(), "may_ask": bool(self.settings["secret"])}
+
+    def act_sync(self, query: ConsoleQuery) -> ConsoleDone:
+        """Have a full sync begun."""
+        _unchanged(query, _sync_seen(), "the full sync is not as the page showed it; look at it and act again")
+        wishes.want_sync(self.wecom, actor=query.actor)
+        return ConsoleDone(args={"done": "sync"})
+
+    def act_stop(self, query: ConsoleQuery) -> ConsoleDone:
+        """End the sync that runs, or want none any more."""
+        _unchanged(query, _sync_seen(), "the full sync is not as the page showed it; look at it and act again")
+        if not wishes.take_back():
+            self.wecom.full_sync.stop()
+        return ConsoleDone(args={"done": "stop"})
+
+    def show_callbacks(self, query: ConsoleQuery) -> ConsoleTemplate:
+        """Callbacks of a state, oldest first, without what they say."""
+        state, after = query.asked("state"), query.position("after")
+        if state not in ("", *STATES):
+            raise NotFound("there is nothing at this address")
+        shown, more = cut_page(callbacks.page(state=state, after=after, limit=ROWS + 1), ROWS)
+        context = {"callbacks": shown, "state": state, "states": STATES, "counts": figures.callback_counts()}
+        return _page("callbacks", query, {**context, "after": after, "more": more})
+
+    # Staff ----------------------------------------------------------------------------
+
+    def show_staff(self, query: ConsoleQuery) -> ConsoleTemplate:
+        """Members with their customers, those with most first."""
+        start = query.position("from")
+        shown, more = cut_page(figures.members(start, ROWS + 1), ROWS, lambda _: start + ROWS)
+        context = {"members": shown, "totals": figures.staff_totals(), "sync": sync.latest()}
+        return _page("staff", query, {**context, "start": start, "more": more})
+
+    def show_member(self, query: ConsoleQuery) -> ConsoleTemplate:
+        """The customers of one member, oldest first."""
+        staff, after = query.asked("staff"), query.position("after")
+        shown, more = cut_page(figures.of_member(staff, after, ROWS + 1), ROWS)
+        if not staff or (not shown and not after):
+            raise NotFound("no member of staff of this name has customers")
+        names = self.brand.contacts.names(each.told["contact"] for each in shown)
+        return _page("member", query, {"staff": staff, "follows": shown, "names": names, "after": after, "more": more})
+
+    def show_alone(self, query: ConsoleQuery) -> ConsoleTemplate:
+        """Customers whom no member has any more."""
+        after = query.position("after")
+        shown, more = cut_page(figures.alone(after, ROWS + 1), ROWS)
+        names = self.brand.contacts.names(each.told["contact"] for each in shown)
+        return _page("alone", query, {"people": shown, "names": names, "after": after, "more": more})
+
+    # Tags -----------------------------------------------------------------------------
+
+    def show_tags(self, query: ConsoleQuery) -> ConsoleTemplate:
+        """What is told to WeCom and waits, what it refused, and which tag is which."""
+        state, after, behind = query.asked("state"), query.position("after"), query.position("behind")
+        if state not in ("", "refused"):
+            raise NotFound("there is nothing at this address")
+        waiting, refused = figures.push_counts()
+        pushes, more = cut_page(figures.pushes(behind, ROWS + 1, refused=state == "refused"), ROWS)
+        tags, older = cut_page(figures.tag_map(after, ROWS + 1), ROWS)
+        context = {
+            "pushes": pushes, "more": more, "tags": tags, "older": older, "waiting": waiting, "refused": refused,
+            "state": state, "after": after, "behind": behind, "unmade": figures.unmade_tags(),
+            "makes": self.settings["create_tags"],
+            "names": self.brand.contacts.names(each.told["contact"] for each in pushes),
+        }  # fmt: skip
+        return _page("tags", query, context)
+
+    def act_retry(self, query: ConsoleQuery) -> ConsoleDone:
+        """Tell WeCom the tags of one relation again, at once."""
+        follow = query.chosen("follow")
+        error = figures.push_error(follow)
+        if error is None:
+            raise NotFound("the tags of this relation do not wait any more")
+        _unchanged(query, error, "it was tried again meanwhile; look at it and act again")
+        tasks.want(self.brand, tasks.PUSH, follow)
+        return ConsoleDone(args={"done": "retry"})
+
+    def act_retry_all(self, query: ConsoleQuery) -> ConsoleDone:
+        """Tell WeCom again everything that it refused, the oldest first."""
+        for follow in figures.refused_pushes(RETRIED):
+            tasks.want(self.brand, tasks.PUSH, follow)
+        return ConsoleDone(args={"done": "retry"})
+
+    # Group sends ----------------------------------------------------------------------
+
+    def show_sends(self, query: ConsoleQuery) -> ConsoleTemplate:
+        """Group sends, the newest first, and a form for another one."""
+        before = query.position("before")
+        shown, older = cut_page(figures.sends(before, ROWS + 1), ROWS)
+        context = {
+            "sends": shown, "before": before, "older": older, "kinds": KINDS, "quota": self.settings["group_quota"],
+            "segments": self.brand.segments.list()[:ROWS],
+        }  # fmt: skip
+        return _page("sends", query, context)
+
+    def show_reach(self, query: ConsoleQuery) -> ConsoleTemplate:
+        """Whom a send would reach, while its segment is typed."""
+        expression, outcome, problem = query.args.get("segment", "").strip(), None, ""
+        try:
+            outcome = self.wecom.sends.preview(expression, "marketing") if expression else None
+        except ScrmError as error:
+            if error.status >= 500:
+                raise
+            problem = error.message
+        return _page("reach", query, {"outcome": outcome, "problem": problem})
+
+    def act_open(self, query: ConsoleQuery) -> ConsoleDone:
+        """Make a draft."""
+        code = query.text("code")
+        self.wecom.sends.open(
+            code, {"text": query.text("text")}, expression=query.text("segment"), kind=_kind(query), actor=query.actor
+        )
+        return ConsoleDone("send", {"code": code, "done": "open"})
+
+    def show_send(self, query: ConsoleQuery) -> ConsoleTemplate:
+        """One send: what it says, to whom, and what became of its messages."""
+        send = self.wecom.sends.get(query.asked("code"))
+        context = {
+            "send": send, "figures": figures.send_figures([send.run.id])[send.run.id], "seen": send.run.state,
+            "counts": sorted(self.brand.outreach.counts(send.run.id).items()),
+            "text": send.content.get("text", {}).get("content", ""), "more": send.content.get("attachments", []),
+        }  # fmt: skip
+        return _page("send", query, context)
+
+    def act_start(self, query: ConsoleQuery) -> ConsoleDone:
+        """Let a draft go."""
+        code = self._same_send(query)
+        _confirmed(query)
+        self.wecom.sends.start(code)
+        return ConsoleDone(args={"code": code, "done": "start"})
+
+    def act_cancel(self, query: ConsoleQuery) -> ConsoleDone:
+        """End a send: what the staff has already cannot be taken back."""
+        code = self._same_send(query)
+        self.brand.outreach.cancel(self.wecom.sends.get(code).run.id, query.reason())
+        return ConsoleDone(args={"code": code, "done": "cancel"})
+
+    def _same_send(self, query: ConsoleQuery) -> str:
+        code = query.asked("code")
+        execute("UPDATE wecom_send SET actor = actor WHERE code = ?", (code,))  # who acts second waits for the first
+        _unchanged(query, self.wecom.sends.get(code).run.state, "the send is not as the page showed it; look again")
+        return code
+
+    # Moments --------------------------------------------------------------------------
+
+    def show_moments(self, query: ConsoleQuery) -> ConsoleTemplate:
+        """Moments, the newest first, and a form for another one."""
+        before, today = query.position("before"), self.brand.day(self.brand.now())
+        shown, older = cut_page(figures.moments(before, ROWS + 1), ROWS)
+        context = {"moments": shown, "posted": figures.moments_on(today), "most": self.settings["moments_per_day"]}
+        return _page("moments", query, {**context, "before": before, "older": older})
+
+    def act_post(self, query: ConsoleQuery) -> ConsoleDone:
+        """Have a moment made for the staff."""
+        _confirmed(query)
+        self.wecom.moments.post(
+            query.text("code"), {"text": query.text("text")}, tags=query.lines("tags"), staff=query.lines("staff"),
+            actor=query.actor,
+        )  # fmt: skip
+        return ConsoleDone(args={"done": "post"})
+
+    # Acquisition links ----------------------------------------------------------------
+
+    def show_links(self, query: ConsoleQuery) -> ConsoleTemplate:
+        """Links with whom they brought, and what is left of what was bought."""
+        after, links = query.position("after"), self.wecom.links
+        shown, more = cut_page(links.page(after=after, limit=ROWS + 1), ROWS)
+        context = {
+            "links": shown, "brought": link_news.brought([each.id for each in shown]), "quota": link_news.quota(),
+            "door": links.door, "after": after, "more": more, "longest": LINK_NAME.most,
+            "staff": [each["staff"] for each in figures.members(0, 20)],
+            "channels": [each.code for each in self.brand.channels.page(limit=200)],
+        }  # fmt: skip
+        return _page("links", query, context)
+
+    def act_make(self, query: ConsoleQuery) -> ConsoleDone:
+        """Have a link made."""
+        self.wecom.links.create(
+            query.text("code"), name=query.text("name"), staff=query.lines("staff"),
+            departments=[_department(each) for each in query.lines("departments")], channel=query.text("channel"),
+            skip_verify="verify" not in query.form, actor=query.actor,
+        )  # fmt: skip
+        return ConsoleDone(args={"done": "make"})
+
+    def act_pause(self, query: ConsoleQuery) -> ConsoleDone:
+        """Hand a link out no more."""
+        self.wecom.links.pause(self._same_link(query), paused=True, actor=query.actor)
+        return ConsoleDone(args={"done": "pause"})
+
+    def act_resume(self, query: ConsoleQuery) -> ConsoleDone:
+        """Hand a link out again."""
+        self.wecom.links.pause(self._same_link(query), paused=False, actor=query.actor)
+        return ConsoleDone(args={"done": "resume"})
+
+    def act_delete(self, query: ConsoleQuery) -> ConsoleDone:
+        """Have a link deleted in WeCom, for ever."""
+        code = self._same_link(query)
+        _confirmed(query)
+        self.wecom.links.delete(code, actor=query.actor)
+        return ConsoleDone(args={"done": "delete"})
+
+    def _same_link(self, query: ConsoleQuery) -> str:
+        code = query.chosen("code")
+        execute("UPDATE wecom_link SET actor = actor WHERE code = ?", (code,))  # who acts second waits for the first
+        found = self.wecom.links.get(code)
+        _unchanged(query, f"{found.state}/{int(found.paused)}", "somebody changed this link meanwhile; look again")
+        return code
+
+    # Chat archive ---------------------------------------------------------------------
+
+    def show_archive(self, query: ConsoleQuery) -> ConsoleTemplate:
+        """Whether and how far the chat archive is read, and what could not be."""
+        context = {
+            "on": self.settings["archive"], "bridge": self.settings["archive_bridge"],
+            "fetchers": [name for name, _ in self.brand.extensions(POINT)], "days": self.settings["archive_days"],
+            "secrets": {name: bool(self.settings[name]) for name in _ARCHIVE_SECRETS},
+            "state": figures.archive_state(), "now": self.brand.now(),
+        }  # fmt: skip
+        return _page("archive", query, context)
+
+
+def _page(name: str, query: ConsoleQuery, context: dict[str, Any]) -> ConsoleTemplate:
+    zh = query.language == "zh"
+    told = {act: words[zh] for act, words in DONE.items()}
+    return ConsoleTemplate(f"wecom_console/{name}.html", {"told": told, **context}, WORDS)
+
+
+def _sync_seen() -> str:
+    """What two people may change of the full sync."""
+    found = sync.latest()
+    return f"{'wanted' if wishes.wish() else ''}/{found.id if found else 0}/{found.state if found else ''}"
+
+
+def _unchanged(query: ConsoleQuery, seen: str, said: str) -> None:
+    if "seen" not in query.form:
+        raise Invalid("seen: the form does not say what its page showed", field="seen")
+    query.expect(seen, said)
+
+
+def _confirmed(query: ConsoleQuery) -> None:
+    if "confirm" not in query.form:
+        raise Invalid("confirm: tick that you mean it; it cannot be taken back", field="confirm")
+
+
+def _kind(query: ConsoleQuery) -> str:
+    kind = query.text("kind") or KINDS[0]
+    if kind not in KINDS:
+        raise Invalid(f"kind: one of {', '.join(KINDS)}", field="kind")
+    return kind
+
+
+def _department(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise Invalid(f"departments: {text[:40]!r} is no number of a department", field="departments")
+    return int(text)
