@@ -8,6 +8,8 @@ import time
 import pytest
 from grounds import Api, Grounds, Process, free_port, until
 
+from scrm_core.worker import EXIT_HUNG
+
 SEEN = '''
 import peewee as pw
 from scrm_core.api import BrandModel, Job, Plugin, Sender, hookimpl
@@ -147,6 +149,19 @@ def test_a_plugin_that_leaks_memory_has_its_worker_recycled_and_no_event_is_lost
     worker = limited_worker(there)
     until(lambda: seen(there, "leaky") == seen(there, "calm") == events(there), "the next one does not go on")
     assert worker.stop() == 0
+
+
+def test_a_plugin_that_hangs_costs_a_worker_and_its_own_event_and_the_others_see_every_event_once(grounds):
+    hangs = "if event.lead.endswith(':2'): import threading; threading.Event().wait()"
+    there = grounds(plugins={"hangs": counting("hangs", hangs), "calm": counting("calm")})
+    leads(there, 5)
+    assert limited_worker(there, handler_ms=1_000).popen.wait(60) == EXIT_HUNG
+    worker = there.worker()
+    until(lambda: len(seen(there, "hangs")) == 4 and seen(there, "calm") == events(there), "the next one does not go on")
+    ((event, error),) = there.rows("SELECT event_id, error FROM parked WHERE plugin = 'hangs'")
+    assert {event, *seen(there, "hangs")} == set(events(there)) and "did not return" in error
+    assert {state for (state,) in there.rows("SELECT state FROM plugin_cursor")} == {"active"}
+    assert worker.running and worker.stop() == 0
 
 
 JOB = (

@@ -14,12 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
-from grounds import Api, free_port
+from grounds import Api, free_port, until
 from storm import TOKEN, Gateway, tables
+from test_bad_plugins import counting, events, seen
 from test_half_done import HERALD
 
 from scrm_core.api import Job, Plugin, hookimpl
-from scrm_core.clock import ManualClock, to_instant
+from scrm_core.clock import ManualClock, SystemClock, to_instant
 from scrm_core.db.bulk import execute
 from scrm_core.delivery import Delivery, parked_events
 from scrm_core.jobs import due_jobs, run_job
@@ -143,6 +144,61 @@ def test_an_hour_forward_an_hour_back_and_both_changes_of_the_clocks_lose_and_do
         )
         sent = [address for name, address in Clockwork.sent if name == brand.id]
         assert len(sent) == len(set(sent)) == 80
+
+
+# The wall clock of a process that finds this on its path: the machine's, and what the file says beside it.
+WALL_CLOCK = """
+import time
+from pathlib import Path
+
+file, time_ns = Path({file!r}), time.time_ns
+time.time_ns = lambda: time_ns() + int(file.read_text()) * 1_000_000
+time.time = lambda: time.time_ns() / 1e9
+"""
+
+
+def test_running_processes_whose_clock_jumps_an_hour_and_back_hand_out_and_send_everything_once(grounds, tmp_path):
+    shift, path = tmp_path / "shift", tmp_path / "path"
+    path.mkdir()
+    (path / "sitecustomize.py").write_text(WALL_CLOCK.format(file=str(shift)))
+    wrap = ["env", f"PYTHONPATH={path}"]
+
+    def jump(by: int) -> None:
+        (tmp_path / "next").write_text(str(by))
+        (tmp_path / "next").replace(shift)
+
+    jump(0)
+    gateway, port = Gateway(), free_port()
+    base = f"http://127.0.0.1:{port}"
+    try:
+        there = grounds(tables(base, gateway.url), {"herald": HERALD, "calm": counting("calm")})
+        web = there.scrm("web", "run", "--no-worker", "--workers", "1", "--port", str(port), wrap=wrap)
+        worker = there.scrm("worker", "worker", wrap=wrap)
+        there.answering(base, web)
+        api = Api([base], there.key())
+        for number, by in enumerate((0, HOUR, 0, -HOUR, 0), 1):
+            jump(by)
+            body = {"source": "form", "key": str(number), "phone": f"138{number:08d}"}
+            assert api.call("POST", "/leads", body)[0] == 201
+            clock = ManualClock(SystemClock().now() + by)
+            with there.open(clock).brand("acme") as brand:
+                run = brand.outreach.open_run(f"r{number}", owner="herald", channel="sms", kind="notice", sender="kannel")
+                brand.outreach.queue_addresses(run.id, [(f"+86136{n:08d}", None) for n in range(3)])
+                brand.outreach.release(run.id, 10_000)
+                brand.outreach.start(run.id)
+            until(lambda: len(seen(there, "calm")) == number, f"nothing is handed out at {by}")
+            until(lambda: len(gateway.taken) == 3 * number, f"nothing is sent at {by}")
+            told = there.one("SELECT max(recorded_at) FROM event WHERE type = 'lead.captured' AND data LIKE ?", f'%form:{number}%')
+            assert abs(told - clock.now()) < HOUR // 2  # the processes do have that clock
+        until(lambda: there.rows("SELECT DISTINCT state FROM message") == [("delivered",)], "receipts are not heard")
+        assert seen(there, "calm") == events(there) and len(events(there)) == 5
+        assert len({(to, text) for _, to, text in gateway.taken}) == len(gateway.taken) == 15
+        assert there.rows("SELECT plugin, event_id, error FROM parked") == []
+        assert there.one("SELECT count(*) FROM job_run WHERE attempts > 1") == 0
+        assert worker.running and worker.stop() == 0
+        assert web.running and web.stop() == 0
+    finally:
+        gateway.close()
 
 
 SECRET = b"two installations share these by"
