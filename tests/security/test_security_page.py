@@ -41,6 +41,8 @@ def test_every_test_of_this_room_stands_on_the_page():
         # Tests of the tests' own tools, or further cases of a row.
         "test_the_reader_of_the_document_sees_an_operation_that_states_no_scope",
         "test_a_public_address_is",
+        "test_every_form_and_every_page_with_an_id_is_listed_here",
+        "test_whose_page_it_is_sees_it",
         "test_a_brand_calls_into_networks_that_the_project_names_and_into_no_other",
         "test_networks_that_are_none_are_refused",
         "test_what_a_route_tells_of_hostile_names_is_json_that_no_browser_takes_for_a_page",
