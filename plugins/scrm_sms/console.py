@@ -143,7 +143,7 @@ class SmsConsole:
             "void": [step for step in dependents(chosen) if step in shown] if chosen in STEPS else [],
             "fixed": row.state == RUNNING or row.state in ENDED,
             "ended": row.state in ENDED,
-            "history": self.plans.history(row.code)[: -_MOST_HISTORY - 1 : -1],
+            "history": self.plans.history(row.code, last=_MOST_HISTORY)[::-1],
             "typed": lambda act, name, default="": _typed(query, act, name, default),
             "amount": lambda value: format_minor(value, exponent_of(self.brand.currency)),
             "price": lambda milli: self._price(milli),

@@ -22,7 +22,8 @@ REASONS: dict[str, dict[str, str]] = {
         "do_not_contact": "请勿打扰", "holdout": "对照组保留", "suppressed": "已退订或屏蔽", "cap": "超出频次上限",
         "duplicate": "重复号码", "same_person": "同一客户的另一号码", "landline": "固定电话", "virtual": "虚拟号",
         "empty": "号码为空", "masked": "号码已脱敏", "lost_digits": "号码被表格截断", "several": "一格多个号码",
-        "foreign": "境外号码", "invalid": "号码无效", "unreadable": "该行无法读取", "erased": "已删除的用户",
+        "foreign": "境外号码", "invalid": "号码无效", "unreadable": "该行无法读取",
+        "erased": "已删除的用户", "…": "其他原因",
     },
     "en": {
         "no_consent": "never agreed", "no_address": "no number", "not_mobile": "not a mobile number",
@@ -31,7 +32,7 @@ REASONS: dict[str, dict[str, str]] = {
         "same_person": "another number of the same person", "landline": "a landline", "virtual": "a virtual number",
         "empty": "no number in the row", "masked": "masked", "lost_digits": "cut by a spreadsheet",
         "several": "several numbers in a cell", "foreign": "from another country", "invalid": "no phone number",
-        "unreadable": "cannot be read", "erased": "erased, must not come back",
+        "unreadable": "cannot be read", "erased": "erased, must not come back", "…": "other reasons",
     },
 }  # fmt: skip
 

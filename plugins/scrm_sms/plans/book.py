@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, NotFound, RunView, transactional
 
+from .counting import counted, was_sent
 from .steps import ENDED, RUNNING, Pack, content_of, dependents, missing, next_step, to_data
 from .store import Done, PlanRow, drop_steps, expect_seen, move, note, plan_row, put_step, steps_of
 
@@ -20,7 +21,7 @@ CHANNEL = "sms"
 
 @dataclass(frozen=True, slots=True)
 class PlanView:
-    """A plan as it is shown: its row, the steps that are done, its run and the run's messages by (state, reason)."""
+    """A plan as it is shown: its row, the steps that are done, its run and the run's messages (:func:`.counted`)."""
 
     row: PlanRow
     steps: dict[str, Done]
@@ -45,7 +46,7 @@ class Book:
         plan = plan_row(code)
         done = steps_of(plan)
         run = self.run_of(plan, done)
-        return PlanView(plan, done, run, self.brand.outreach.counts(run.id) if run is not None and count else {})
+        return PlanView(plan, done, run, counted(run.id) if run is not None and count else {})
 
     def run_of(self, plan: PlanRow, done: Mapping[str, Done]) -> RunView | None:
         """The run that holds the plan's messages, or None before there is one."""
@@ -150,8 +151,7 @@ class Book:
         First ended, then counted: no worker can claim a message in between.
         """
         run = self.brand.outreach.run(OWNER, content_of(done, Pack).run)
-        states = {state for state, _ in self.brand.outreach.counts(run.id)}
-        if states - {"blocked", "canceled"}:
+        if was_sent(run.id):
             raise Conflict(
                 f"plan {plan.code!r} has sent messages: it can be paused or canceled, and no more be changed",
                 code="plan_sending",

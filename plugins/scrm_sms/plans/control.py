@@ -13,6 +13,7 @@ from scrm_core.api import Conflict, RunView, ScrmError, execute, transactional
 
 from ..results.adds import added, clicks_since
 from .book import OWNER, Book, PlanView
+from .counting import counted
 from .paths import path_problems
 from .standing import cancel_standing, pause_standing, resume_standing, standing_run
 from .steps import ENDED, RUNNING, Path, Schedule, content_of
@@ -102,7 +103,7 @@ class Control:
             "unknown": seen.unknown, "no_receipt": seen.silent,
         }  # fmt: skip
         if seen.last_at is None:
-            blocked = {why: n for (state, why), n in self.brand.outreach.counts(run.id).items() if state == "blocked"}
+            blocked = {why: n for (state, why), n in counted(run.id).items() if state == "blocked"}
             self._halt(plan, run, "the canary reached nobody: all of it was kept back", {**numbers, "blocked": blocked})
             return
         if now < max(seen.last_at, plan.canary_from or 0) + self.settings["canary_wait_minutes"] * 60_000:
@@ -149,7 +150,7 @@ class Control:
     def _numbers(self, run: RunView) -> dict[str, int]:
         return {
             f"{state} ({reason})" if reason else state: count
-            for (state, reason), count in sorted(self.brand.outreach.counts(run.id).items())
+            for (state, reason), count in sorted(counted(run.id).items())
         }
 
     # What people decide ------------------------------------------------------

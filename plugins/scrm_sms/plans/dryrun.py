@@ -13,6 +13,7 @@ from ..copywriting.segments import size_of
 from ..copywriting.template import LINK
 from ..gateways.numbers import masked
 from .book import CHANNEL, Book
+from .counting import counted
 from .hours import opening_text
 from .launching import Launching
 from .packing import Packing
@@ -95,7 +96,7 @@ def dry_run(book: Book, code: str, sample: int) -> DryRun:
 def _of_queued(book: Book, goal: Goal, run_id: int) -> QueueOutcome:
     """What the queued messages of a run would become, beside those kept back when they were queued."""
     kept: dict[str, int] = {}
-    for (state, reason), count in book.brand.outreach.counts(run_id).items():
+    for (state, reason), count in counted(run_id).items():
         if state == "blocked":
             kept[reason] = kept.get(reason, 0) + count
     now = book.brand.outreach.preview_addresses(CHANNEL, goal.kind, _queued(run_id))

@@ -108,9 +108,9 @@ class Plans:
             for plan in plans
         ]  # fmt: skip
 
-    def history(self, code: str) -> list[Entry]:
-        """Who did what to a plan and what was decided by which numbers, oldest first."""
-        return history_of(plan_row(code))
+    def history(self, code: str, *, last: int | None = None) -> list[Entry]:
+        """Who did what to a plan and what was decided by which numbers, oldest first; its ``last`` lines when given."""
+        return history_of(plan_row(code), last)
 
     def dry_run(self, code: str, *, sample: int = 5) -> DryRun:
         """Who would get what, why not, and at what cost, as of now; writes nothing."""

@@ -167,9 +167,11 @@ def note(plan: PlanRow, actor: str, action: str, detail: dict[str, Any], now: in
     )
 
 
-def history_of(plan: PlanRow) -> list[Entry]:
-    """The plan's history, oldest first."""
-    rows = execute(
-        "SELECT at, actor, action, detail FROM sms_plan_history WHERE plan_id = ? ORDER BY id", (plan.id,)
-    ).fetchall()
+def history_of(plan: PlanRow, last: int | None = None) -> list[Entry]:
+    """The plan's history, oldest first; its ``last`` lines alone when given."""
+    found = "SELECT at, actor, action, detail FROM sms_plan_history WHERE plan_id = ? ORDER BY id"
+    if last is None:
+        rows = execute(found, (plan.id,)).fetchall()
+    else:
+        rows = execute(f"{found} DESC LIMIT ?", (plan.id, last)).fetchall()[::-1]
     return [Entry(at, actor, action, PlanHistory.detail.python_value(detail)) for at, actor, action, detail in rows]

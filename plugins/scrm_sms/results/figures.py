@@ -134,7 +134,8 @@ class Counting:
     def _messages(self) -> None:
         sql = (
             f"SELECT {self._arm} AS grp, m.state, CASE WHEN m.state = 'failed' THEN m.code "
-            "WHEN m.state IN ('blocked', 'expired', 'canceled') THEN m.reason ELSE '' END AS why, "
+            "WHEN m.sent_at IS NULL AND m.state IN ('blocked', 'expired', 'canceled') THEN m.reason "
+            "ELSE '' END AS why, "
             "CASE WHEN m.sent_at IS NULL THEN 0 ELSE 1 END AS gone, count(*), sum(m.parts) "
             f"FROM message m{self._contact} WHERE m.run_id IN (?, ?) AND {{cut}} "
             "GROUP BY grp, m.state, why, gone"
