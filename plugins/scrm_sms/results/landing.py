@@ -223,6 +223,8 @@ def move_end(brand: Brand, plan_code: str, ends_at: int, *, actor: str) -> Landi
         raise Invalid("the activity ends after it begins", field="ends_at")
     now = brand.now()
     execute("UPDATE sms_landing SET ends_at = ?, updated_at = ? WHERE plan_id = ?", (ends_at, now, plan.id))
+    # Whoever has the page before their eyes with the earlier end is told, and does not write it back.
+    move(plan, now)
     note(plan, actor, "landing end", {"was": page.ends_at, "ends_at": ends_at}, now)
     moved = _of_plan(plan)
     assert moved is not None

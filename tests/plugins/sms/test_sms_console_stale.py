@@ -7,6 +7,7 @@ from plan_desk import PLAN, PlanDesk
 from sms_scene import Scene
 
 from scrm_core.web import create_app
+from scrm_sms.results import landing
 
 
 @pytest.fixture
@@ -107,3 +108,20 @@ def test_a_program_that_names_the_version_it_saw_undoes_no_halt_either(sending, 
     assert (answer.status_code, answer.json["code"]) == (409, "plan_changed")
     assert drained(sending) == 1
     assert client.post(path, json={"version": seen + 1}, headers=head).status_code == 200
+
+
+def test_a_landing_page_that_was_opened_before_its_end_was_moved_does_not_move_it_back(house, browser):
+    scene = Scene(house.brand("acme"))
+    with scene.brand:
+        scene.plans.create("MAY", actor="ann")
+        scene.page("MAY")
+    desk, other = PlanDesk(browser("otto")), PlanDesk(browser("pia"))
+    seen = desk.version("path")
+    with scene.brand as brand:
+        landing.move_end(brand, "MAY", brand.now() + 60_000, actor="pia")
+        soon = landing.get("MAY").ends_at
+    page = {"title": "五月", "starts_at": "2025-01-01T00:00", "ends_at": "2036-12-31T00:00", "target": "https://example.com/a"}
+    desk.act("landing", step="path", version=seen, expect=409, **page)
+    with scene.brand:
+        assert landing.get("MAY").ends_at == soon
+    other.act("landing", step="path", **page)
