@@ -9,6 +9,7 @@ from steps_campaign import one_database
 
 from scrm_core.api import OrderPaid
 from scrm_core.db.bulk import execute
+from scrm_core.db.router import brand_db
 from scrm_core.errors import Conflict, Invalid, NotFound
 from scrm_package_card import PackageCard
 from scrm_package_card.service import ShipmentIn
@@ -413,3 +414,11 @@ def test_a_dry_run_of_a_file_tells_what_would_happen_and_writes_nothing(shop):
     assert everything(shop) == before
     assert ship(shop, *rows, code="FILE") == outcome
     assert everything(shop) != before
+
+
+def test_names_of_indexes_begin_with_the_plugins(shop) -> None:
+    with shop.brand as brand:
+        tables = [model._meta.table_name for model in brand.plugins["package-card"].models]
+        made = {each.name: each for table in tables for each in brand_db.get_indexes(table)}
+    assert [name for name in sorted(made) if not name.startswith(("package_card_", "sqlite_autoindex"))] == []
+    assert made["package_card_batch_code"].unique and "WHERE" in made["package_card_step_trial_live"].sql

@@ -14,6 +14,7 @@ from sms_scene import BODY, POLICY, Scene
 
 from scrm_core.api import SendResult
 from scrm_core.db.bulk import execute
+from scrm_core.db.router import brand_db
 from scrm_core.errors import Conflict, Invalid
 from scrm_core.installation import Installation
 from scrm_core.web import create_app
@@ -326,3 +327,11 @@ def test_clear_numbers_are_not_kept_as_the_answer_of_an_idempotency_key(new_inst
     assert phone in client.post(url, json={}, headers=headers).text
     with installation.brand("acme"):
         assert phone not in str(execute("SELECT * FROM idempotency").fetchall())
+
+
+def test_names_of_indexes_begin_with_the_plugins(scene: Scene) -> None:
+    with scene.brand as brand:
+        tables = [model._meta.table_name for model in brand.plugins["sms"].models]
+        made = {each.name: each for table in tables for each in brand_db.get_indexes(table)}
+    assert [name for name in sorted(made) if not name.startswith(("sms_", "sqlite_autoindex"))] == []
+    assert made["sms_number_address_pack_id"].unique and not made["sms_plan_state"].unique
