@@ -128,10 +128,12 @@ class Media:
         return sum(self._cached(digest, MESSAGE, WARM_MS) is None and bool(self._upload(api, digest, MESSAGE))
                    for digest in sorted(digests))  # fmt: skip
 
-    def forget(self, content: Mapping[str, Any], scene: str = MESSAGE) -> None:
-        """WeCom does not know an id of this message any more: all of them are made anew."""
-        for _, place, inside in _named(content):
+    def forget(self, content: Mapping[str, Any], scene: str = MESSAGE) -> bool:
+        """WeCom does not know an id of this message any more: all of them are made anew; False when none is ours."""
+        named = _named(content)
+        for _, place, inside in named:
             self._drop(inside[place], scene)
+        return bool(named)
 
     @transactional
     def _drop(self, digest: str, scene: str) -> None:

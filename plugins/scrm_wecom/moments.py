@@ -1,8 +1,10 @@
 """Customer moments (客户朋友圈): a task that WeCom makes for staff, a few a day, made once.
 
 A post counts for its day in the brand's zone by one conditional statement, so
-that of two who post the last one of a day one is told. The job makes the task
-outside any transaction. What nobody can know is ``unknown`` and never made
+that of two who post the last one of a day one is told. One that is made on a later
+day counts on that day, when customers see it, and waits while the day is full; one
+that failed takes nobody's place. What was not made within two days is over. The job
+makes the task outside any transaction. What nobody can know is ``unknown`` and never made
 again: staff would publish it twice.
 """
 
@@ -11,13 +13,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, transactional
+from scrm_core.api import Conflict, Invalid, NotFound, clean_text, day_start, execute, transactional
 
 from .client.codes import AWAY, BUSY, CROWDED, LATER, UNCERTAIN, Limited, WecomError
 from .content import checked
-from .media import MOMENT, Media, certainly_unsent
+from .media import GONE, MOMENT, Media, certainly_unsent
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -26,8 +29,13 @@ if TYPE_CHECKING:
 
 TEXT_BYTES, TEXT_CHARS, IMAGES = 4_000, 2_000, 9
 SOON_MS, LEASE_MS, ROUND = 60_000, 120_000, 10
+WAIT_MS = 2 * 86_400_000
+"""News of the day before yesterday is not published any more."""
+
 JOB_MS = 86_400_000
 """WeCom forgets a job after a day (dev:95094)."""
+
+AGAIN = "its files were uploaded anew"
 
 _COLUMNS = "id, code, content, tags, staff, state, note, jobid, moment_id, day, actor, at"
 
@@ -80,14 +88,18 @@ class Moments:
         )  # fmt: skip
         if not code or not made.rowcount:
             raise Conflict(f"a moment is called {code!r} already", code="moment_exists")
+        if not self._take_place(day):
+            raise Conflict(f"{self._per_day} moments a day are posted at most; post it tomorrow", code="moments_a_day")
+        return self.get(code)
+
+    def _take_place(self, day: int) -> bool:
+        """One of the places of a day; False when it has none left."""
         taken = execute(
             "INSERT INTO wecom_moment_day (day, posts) SELECT CAST(? AS BIGINT), 1 WHERE CAST(? AS BIGINT) > 0 "
             "ON CONFLICT (day) DO UPDATE SET posts = wecom_moment_day.posts + 1 WHERE wecom_moment_day.posts < ?",
             (day, self._per_day, self._per_day),
         )
-        if not taken.rowcount:
-            raise Conflict(f"{self._per_day} moments a day are posted at most; post it tomorrow", code="moments_a_day")
-        return self.get(code)
+        return bool(taken.rowcount)
 
     def _key(self, tag: str) -> str:
         group, slash, name = tag.partition("/")
@@ -127,60 +139,99 @@ class Moments:
 
     @transactional
     def _give_up(self) -> None:
-        """Calls whose process died: nobody knows."""
+        """What nobody wants any more, and calls whose process died: nobody knows of those."""
+        execute(
+            "UPDATE wecom_moment SET state = 'failed', next_at = NULL, "
+            "note = substr('not made within two days. ' || note, 1, 500) WHERE state = 'waiting' AND at <= ?",
+            (self.brand.now() - WAIT_MS,),
+        )
         execute(
             "UPDATE wecom_moment SET state = 'unknown', note = 'interrupted', next_at = NULL "
             "WHERE state = 'making' AND next_at <= ?",
             (self.brand.now(),),
         )
 
-    def _make(self, api: Api, moment: Moment) -> int:
+    def _make(self, api: Api, moment: Moment, *, again: bool = False) -> int:
         media = Media(self.brand)
         try:
             ready = media.ready(api, moment.content, MOMENT)
         except WecomError as error:
             if certainly_unsent(error):
-                later = error.until if isinstance(error, Limited) else self.brand.now() + SOON_MS
-                self._move(moment, "waiting", "waiting", note=str(error), next_at=later)
+                self._move(moment, "waiting", "waiting", note=str(error), next_at=self._later(error))
             else:
                 self._move(moment, "waiting", "failed", note=str(error))
             return 0
-        if not self._move(moment, "waiting", "making", next_at=self.brand.now() + LEASE_MS):
+        if not self._begin(moment):
             return 0
         try:
             jobid = api.moment(ready, moment.staff, moment.tags)
         except WecomError as error:
-            later = error.until if isinstance(error, Limited) else self.brand.now() + SOON_MS
             if isinstance(error, Limited) or error.kind in (AWAY, CROWDED, LATER):
-                self._move(moment, "making", "waiting", note=str(error), next_at=later)
+                self._move(moment, "making", "waiting", note=str(error), next_at=self._later(error))
+            elif error.errcode == GONE and media.forget(moment.content, MOMENT) and not again:
+                self._move(moment, "making", "waiting", note=AGAIN, next_at=self.brand.now())
+                return self._make(api, self.get(moment.code), again=True)
             else:
                 state = "unknown" if error.kind in (UNCERTAIN, BUSY) else "failed"
                 self._move(moment, "making", state, note=str(error))
             return 0
-        return self._move(moment, "making", "asked", jobid=jobid, next_at=self.brand.now() + SOON_MS)
+        return self._move(
+            moment, "making", "asked", jobid=jobid, note=_kept(moment), next_at=self.brand.now() + SOON_MS
+        )
+
+    def _later(self, error: WecomError) -> int:
+        return error.until if isinstance(error, Limited) else self.brand.now() + SOON_MS
+
+    @transactional
+    def _begin(self, moment: Moment) -> int:
+        """Claim a moment for the call, on a place of today; 0 when somebody else has it, or today has none left."""
+        now = self.brand.now()
+        today = self.brand.day(now)
+        begun = self._move(moment, "waiting", "making", note=_kept(moment), next_at=now + LEASE_MS, day=today)
+        if not begun or today == moment.day or self._take_place(today):
+            return begun
+        tomorrow = day_start(date.fromordinal(today + 1), self.brand.zone)
+        self._move(moment, "making", "waiting", note="today has all its moments", next_at=tomorrow, day=moment.day)
+        return 0
 
     def _ask(self, api: Api, moment: Moment) -> int:
         now = self.brand.now()
+        over = now - moment.at > WAIT_MS + JOB_MS
         try:
             done, errcode, moment_id = api.moment_result(moment.jobid)
         except WecomError as error:
-            over = now - moment.at > JOB_MS
             return self._move(moment, "asked", "unknown" if over else "asked", note=str(error),
                               next_at=None if over else now + SOON_MS)  # fmt: skip
+        if not done and over:
+            return self._move(moment, "asked", "unknown", note="WeCom told of no end")
         if not done:
-            return self._move(moment, "asked", "asked", next_at=now + SOON_MS)
+            return self._move(moment, "asked", "asked", note=_kept(moment), next_at=now + SOON_MS)
+        if errcode == GONE and moment.note != AGAIN and Media(self.brand).forget(moment.content, MOMENT):
+            return self._move(moment, "asked", "waiting", note=AGAIN, next_at=now)
         if errcode:
             return self._move(moment, "asked", "failed", note=f"WeCom made no task of it ({errcode})")
         return self._move(moment, "asked", "made", moment_id=moment_id)
 
     @transactional
-    def _move(self, moment: Moment, old: str, new: str, *, next_at: int | None = None, **more: str) -> int:
+    def _move(self, moment: Moment, old: str, new: str, *, next_at: int | None = None, **more: Any) -> int:
         columns = {"state": new, "next_at": next_at, "note": "", **more}
         names = ", ".join(f"{name} = ?" for name in columns)
         changed = execute(
             f"UPDATE wecom_moment SET {names} WHERE id = ? AND state = ?", (*columns.values(), moment.id, old)
         )
+        if changed.rowcount and new == "failed":
+            # Nobody will see it: its place is free.
+            execute(
+                "UPDATE wecom_moment_day SET posts = posts - 1 WHERE posts > 0 AND day = "
+                "(SELECT day FROM wecom_moment WHERE id = ?)",
+                (moment.id,),
+            )
         return int(changed.rowcount)
+
+
+def _kept(moment: Moment) -> str:
+    """That a moment's files were uploaded anew is remembered until it has its end: they are not a second time."""
+    return AGAIN if moment.note == AGAIN else ""
 
 
 def moment_content(content: Any) -> dict[str, Any]:

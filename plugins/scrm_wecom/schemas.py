@@ -115,7 +115,7 @@ class SendSettings(Schema):
     invite_over = text(
         "name of the SMS sender that invitations with acquisition links go by, such as kannel; empty: none", ""
     )
-    moments_per_day = whole("moments a day at most, in the brand's zone; 0 is never", 3, 0, 100)
+    moments_per_day = whole("moments a day at most, of the brand's day on which each is made; 0 is never", 3, 0, 100)
 
 
 class MomentBody(Schema):

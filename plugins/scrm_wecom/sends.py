@@ -234,25 +234,33 @@ class GroupGateway:
 
     def _task(self, content: Mapping[str, Any], group: Sequence[OutMessage]) -> dict[str, SendResult]:
         media = Media(self.brand)
-        try:
-            ready = media.ready(self.api, content)
-        except WecomError as error:
-            late = certainly_unsent(error)
-            result = SendResult.retry(str(error), code=str(error.errcode), after_s=60) if late else _result_of(
-                error, self.brand.now()
-            )
+        made = self._make(media, content, group)
+        if isinstance(made, WecomError) and made.errcode == GONE and media.forget(content):
+            made = self._make(media, content, group)  # once more, with files that are uploaded anew
+        if isinstance(made, SendResult | WecomError):
+            result = made if isinstance(made, SendResult) else _result_of(made, self.brand.now())
             return {each.uid: result for each in group}
-        try:
-            msgid, failed = self.api.group_send([each.address for each in group], ready)
-        except WecomError as error:
-            if error.errcode == GONE:
-                media.forget(content)
-            result = _result_of(error, self.brand.now())
-            return {each.uid: result for each in group}
+        msgid, failed = made
         self._note(msgid, len(group) - len(failed))
         refused = SendResult.refused("fail_list", "WeCom cannot reach this customer")
         accepted = SendResult.accepted(msgid)
         return {each.uid: refused if each.address in failed else accepted for each in group}
+
+    def _make(
+        self, media: Media, content: Mapping[str, Any], group: Sequence[OutMessage]
+    ) -> tuple[str, frozenset[str]] | SendResult | WecomError:
+        """WeCom's task and whom it cannot reach; else a result for files that are not there, or WeCom's refusal."""
+        try:
+            ready = media.ready(self.api, content)
+        except WecomError as error:
+            late = certainly_unsent(error) and not isinstance(error, Limited)
+            return SendResult.retry(str(error), code=str(error.errcode), after_s=60) if late else _result_of(
+                error, self.brand.now()
+            )
+        try:
+            return self.api.group_send([each.address for each in group], ready)
+        except WecomError as error:
+            return error
 
     @transactional
     def _note(self, msgid: str, customers: int) -> None:
@@ -273,7 +281,8 @@ def _result_of(error: WecomError, now: int) -> SendResult:
         return SendResult.retry(said, code=code, after_s=10)
     if error.kind in (UNCERTAIN, "busy"):
         return SendResult.unknown(said, code=code)
-    return SendResult.refused(code, said, halt=error.kind == CONFIG)
+    # A medium that is not there is not there for the others either.
+    return SendResult.refused(code, said, halt=error.kind == CONFIG or error.errcode == GONE)
 
 
 def _run(code: str) -> str:

@@ -101,6 +101,49 @@ def test_a_group_send_takes_files_and_the_same_text_stays_one_task(whole: Whole)
     assert (media_id in whole.simulator.corp(CORP).media, bool(msgid), failed) == (True, True, frozenset())
 
 
+def test_a_group_send_whose_file_wecom_forgot_uploads_it_anew_and_goes(whole: Whole, clock):
+    clock.set(1_767_236_400_000)  # 11:00 in Shanghai
+    digest = keep(whole)
+    whole.act("add", userid="staff001", person="p805")
+    with whole.brand as brand:
+        brand.consent.record(whole.contact("p805").id, "marketing_wecom", granted=True, source="test")
+        wecom = brand.plugins["wecom"].wecom
+        wecom.media.ready(wecom.api, checked(picture(digest)))
+        whole.simulator.corp(CORP).media.clear()
+        wecom.sends.open("may", picture(digest), expression="orders = 0", actor="ann")
+        wecom.sends.start("may")
+        brand.outreach.drain()
+        assert brand.outreach.counts(wecom.sends.get("may").run.id) == {("sent", ""): 1}
+    assert len(uploads(whole)) == 1
+
+
+def test_an_id_that_wecom_never_knew_pauses_the_send(whole: Whole, clock):
+    clock.set(1_767_236_400_000)
+    whole.act("add", userid="staff001", person="p805")
+    with whole.brand as brand:
+        brand.consent.record(whole.contact("p805").id, "marketing_wecom", granted=True, source="test")
+        sends = brand.plugins["wecom"].wecom.sends
+        content = {"attachments": [{"msgtype": "image", "image": {"media_id": "nosuch"}}]}
+        sends.open("may", content, expression="orders = 0", actor="ann")
+        sends.start("may")
+        brand.outreach.drain()
+        run = sends.get("may").run
+        assert (run.state, "40007" in run.reason) == ("paused", True)
+    assert [each.errcode for each in whole.simulator.calls if each.api.endswith("add_msg_template")] == [40007]
+
+
+def test_a_moment_whose_file_wecom_forgot_uploads_it_anew(whole: Whole):
+    digest = keep(whole)
+    with whole.brand as brand:
+        wecom = brand.plugins["wecom"].wecom
+        wecom.moments.post("may", picture(digest), actor="ann")
+        wecom.moments.run(wecom.api)
+        whole.simulator.corp(CORP).media.clear()
+        wecom.moments.post("june", picture(digest), actor="ann")
+        wecom.moments.run(wecom.api)
+        assert wecom.moments.get("june").state == "asked"
+
+
 @pytest.mark.parametrize(
     ("data", "kind"),
     [(b"", "image"), (b"GIF89a.....", "image"), (PNG, "video"), (b"x" * 7, "song"), (b"x" * (20 * 2**20 + 1), "file")],

@@ -10,6 +10,7 @@ from wecom_scene import CORP, Scene
 from scrm_core.db.bulk import execute
 from scrm_core.errors import Conflict, Invalid
 from scrm_wecom import WecomPlugin
+from scrm_wecom.media import Media
 from scrm_wecom.moments import moment_content
 
 ADD, RESULT, TAGS = (
@@ -166,6 +167,82 @@ def test_a_task_that_wecom_could_not_make_failed(posting, server, clock):
     with posting.brand:
         found = moments(posting).get("a")
     assert (found.state, found.note) == ("failed", "WeCom made no task of it (41048)")
+
+
+def test_a_job_that_lacked_the_media_is_asked_for_once_more(posting, server, clock):
+    server.answers["media/upload_attachment"] = [{"errcode": 0, "media_id": "md"}]
+    server.answers[RESULT] = [{"errcode": 0, "status": 3, "result": {"errcode": 40007}}]
+    with posting.brand as brand:
+        file = Media(brand).put(b"\x89PNG\r\n\x1a\n", kind="image", name="a.png").digest
+        moments(posting).post("a", {"attachments": [{"msgtype": "image", "image": {"file": file}}]})
+    for expected in ("asked", "waiting", "asked", "failed"):
+        work(posting)
+        clock.advance(seconds=61)
+        assert state(posting)[0] == expected
+    assert (len(server.calls(ADD)), len(server.calls("media/upload_attachment"))) == (2, 2)
+
+
+def test_a_moment_counts_on_the_day_that_it_is_made(posting, server, clock):
+    clock.set(1_767_280_800_000)  # 23:20 in Shanghai
+    server.answers[ADD] = [{"errcode": 45009}]
+    for code in ("a", "b", "c"):
+        post(posting, code)
+    work(posting)
+    clock.advance(hours=1)
+    server.answers[ADD] = [{"errcode": 0, "jobid": "j1"}]
+    work(posting)
+    assert [state(posting, code)[0] for code in "abc"] == ["asked"] * 3
+    with pytest.raises(Conflict, match="3 moments a day"):
+        post(posting, "d")  # those of yesterday are seen today
+
+
+def test_a_moment_that_finds_its_day_full_waits_for_the_next_one(posting, server, clock):
+    clock.set(1_767_280_800_000)
+    server.answers[ADD] = [{"errcode": 45009}, {"errcode": 0, "jobid": "j1"}]
+    post(posting, "late")
+    work(posting)
+    clock.advance(hours=1)
+    for code in ("a", "b", "c"):
+        post(posting, code)
+    work(posting)
+    assert (state(posting, "late")[0], state(posting, "c")[0]) == ("waiting", "asked")
+    clock.advance(hours=23)
+    work(posting)
+    assert state(posting, "late")[0] == "waiting"
+    clock.advance(hours=1)
+    work(posting)
+    assert state(posting, "late")[0] == "asked"
+
+
+def test_one_that_failed_takes_nobody_s_place(posting, server):
+    server.answers[ADD] = [{"errcode": 41072}]
+    for code in ("a", "b", "c"):
+        post(posting, code)
+    work(posting)
+    post(posting, "d")
+
+
+def test_a_moment_that_could_not_be_made_within_two_days_is_over(posting, server, clock):
+    post(posting, "a")
+    with posting.brand as brand:
+        brand.outreach.stop("wrong price", actor="ann")
+    for hours, expected in ((47, "waiting"), (2, "failed")):
+        clock.advance(hours=hours)
+        work(posting)
+        assert state(posting)[0] == expected
+    with posting.brand as brand:
+        brand.outreach.go_on(actor="ann")
+    work(posting)
+    assert server.calls(ADD) == []
+
+
+def test_a_job_that_never_ends_is_not_asked_about_for_ever(posting, server, clock):
+    server.answers[RESULT] = [{"errcode": 0, "status": 1}]
+    post(posting, "a")
+    work(posting)
+    clock.advance(days=3, seconds=1)
+    work(posting)
+    assert state(posting)[0] == "unknown"
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ class Asked:
         self.method, self.api = method, parts.path.removeprefix("/cgi-bin/")
         self.query = dict(parse_qsl(parts.query, keep_blank_values=True))
         self.raw = body
-        self.body = json.loads(body) if body else None
+        self.body = json.loads(body) if body.startswith((b"{", b"[")) else None
 
     @property
     def token(self) -> str:
