@@ -102,7 +102,7 @@ class LinkNews:
         """
         links = execute(
             "SELECT id, link_id, cursor FROM wecom_link WHERE state IN ('live', 'broken') "
-            "AND (read_at IS NULL OR read_at <= ? OR cursor <> '') ORDER BY read_at, id LIMIT ?",
+            "AND (read_at IS NULL OR read_at <= ? OR cursor <> '') ORDER BY coalesce(read_at, 0), id LIMIT ?",
             (self.brand.now() - DAY_MS, PAGES),
         ).fetchall()
         self._read_quota(api)

@@ -252,6 +252,21 @@ def test_whom_a_link_brought_is_read_a_page_at_a_time_and_goes_on_where_it_was_c
     assert len(server.calls(CUSTOMERS)) == 4
 
 
+def test_a_link_that_was_never_read_comes_before_one_that_was(calling: Scene, server, clock, monkeypatch):
+    server.answers[MAKE] = [{"errcode": 0, "link": MADE["link"] | {"link_id": f"l{n}", "url": f"{URL}{n}"}} for n in (1, 2)]
+    server.answers[CUSTOMERS] = [{"errcode": 0, "customer_list": []}]
+    monkeypatch.setattr(link_news, "PAGES", 1)
+    with calling.brand:
+        offered(calling).make("a", ["zhangsan"], "x")
+    work(calling)
+    clock.advance(seconds=86_401)
+    with calling.brand:
+        offered(calling).make("b", ["zhangsan"], "x")
+    work(calling)
+    work(calling)
+    assert [each.body["link_id"] for each in server.asked if each.api == CUSTOMERS] == ["l1", "l2", "l1"]
+
+
 def test_who_came_by_a_link_and_was_not_told_is_read_from_wecom(whole: Whole, clock):
     link_id = made(whole)
     whole.simulator.outbox.drop(1)
