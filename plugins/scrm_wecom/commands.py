@@ -27,7 +27,16 @@ from .schemas import AUDIENCES, NAME
 from .service import Wecom
 from .simulator.commands import add_commands as add_simulator_commands
 from .sync import SyncView
-from .views import callback_view, file_view, follow_view, moment_view, outcome_view, send_view, sync_view, welcome_view
+from .views import (
+    callback_view,
+    file_view,
+    follow_views,
+    moment_view,
+    outcome_view,
+    send_views,
+    sync_view,
+    welcome_view,
+)
 
 CALLBACK = ["id", "received_at", "event", "change", "external", "state", "note"]
 WELCOME = ["channel", "audience", "text", "attachments", "at"]
@@ -84,7 +93,7 @@ def follow_list(session: CommandSession, brand_id: str, contact: str, as_json: b
     with session.brand(brand_id) as brand:
         brand.plugin(NAME)
         found = follows.of_contact(find_contact(brand, contact).id)
-        views = [follow_view(follow, brand) for follow in found]
+        views = follow_views(found, brand)
     session.show(FOLLOW, [[view[name] for name in FOLLOW] for view in views], as_json=as_json)
 
 
@@ -231,7 +240,7 @@ def send_start(session: CommandSession, brand_id: str, code: str) -> None:
 def send_list(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """Group sends with what became of their messages, the newest first."""
     with session.brand(brand_id) as brand:
-        views = [send_view(each, brand) for each in _of(brand).sends.all()]
+        views = send_views(_of(brand).sends.all(), brand)
     rows = [[each["code"], each["kind"], each["state"], each["messages"], each["reason"]] for each in views]
     session.show(["code", "kind", "state", "messages", "reason"], rows, as_json=as_json)
 

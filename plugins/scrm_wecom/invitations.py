@@ -123,9 +123,8 @@ class Invitations:
         rows = execute(
             f"SELECT code, link, text, channel, expression, actor, at FROM wecom_invite {which}", params
         ).fetchall()
-        return [
-            Invitation(code, *rest, run=self.brand.outreach.run(NAME, f"{RUN}{code}")) for code, *rest in rows
-        ]
+        runs = self.brand.outreach.runs_of(NAME, [f"{RUN}{row[0]}" for row in rows])
+        return [Invitation(*row, runs[f"{RUN}{row[0]}"]) for row in rows]
 
     def write(self, batch: MessageBatch) -> list[Rendered | Skipped]:
         """The text of each message with a link of its own, in the claim; who is in WeCom needs no invitation."""

@@ -9,7 +9,7 @@ from scrm_core.api import Brand, CommandSession, actor_option, json_option, of_b
 from . import link_news
 from .schemas import NAME
 from .service import Wecom
-from .views import invite_view, link_view, outcome_view, quota_view
+from .views import invite_views, link_view, outcome_view, quota_view
 
 LINK = ["code", "name", "state", "customers", "spoke", "address", "note"]
 INVITE = ["code", "link", "state", "messages", "reason"]
@@ -149,5 +149,5 @@ def invite_start(session: CommandSession, brand_id: str, code: str) -> None:
 def invite_list(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """Invitations with what became of their messages, the newest first."""
     with session.brand(brand_id) as brand:
-        views = [invite_view(each, brand) for each in _of(brand).invitations.page()]
+        views = invite_views(_of(brand).invitations.page(), brand)
     session.show(INVITE, [[view[name] for name in INVITE] for view in views], as_json=as_json)

@@ -20,13 +20,13 @@ from .service import Wecom
 from .views import (
     callback_view,
     file_view,
-    follow_view,
-    invite_view,
+    follow_views,
+    invite_views,
     link_view,
     moment_view,
     outcome_view,
     quota_view,
-    send_view,
+    send_views,
     sync_view,
     welcome_view,
 )
@@ -63,9 +63,9 @@ def follow_list() -> Any:
     brand, limit, uid = current_brand(), query_number("limit", 50), flask.request.args.get("contact")
     if uid is not None:
         found = follows.of_contact(brand.contacts.get(uid).id)
-        return flask.jsonify({"follows": [follow_view(f, brand) for f in found], "next": None})
+        return flask.jsonify({"follows": follow_views(found, brand), "next": None})
     found = follows.page(after=query_number("after", 0), limit=limit)
-    return flask.jsonify({"follows": [follow_view(f, brand) for f in found], "next": next_after(found, limit)})
+    return flask.jsonify({"follows": follow_views(found, brand), "next": next_after(found, limit)})
 
 
 @blueprint.get("/sync")
@@ -106,8 +106,7 @@ def welcome_remove() -> Any:
 @permission(READ)
 def send_list() -> Any:
     """Group sends, the newest first, with what became of their messages."""
-    brand = current_brand()
-    return flask.jsonify({"sends": [send_view(each, brand) for each in _sends().all()]})
+    return flask.jsonify({"sends": send_views(_sends().all(), current_brand())})
 
 
 @blueprint.post("/sends")
@@ -124,7 +123,7 @@ def send_start() -> Any:
     """Let a draft go."""
     body = load_body(StartBody(), flask.request.get_json())
     _sends().start(body["code"])
-    return flask.jsonify(send_view(_sends().get(body["code"]), current_brand()))
+    return flask.jsonify(send_views([_sends().get(body["code"])], current_brand())[0])
 
 
 @blueprint.get("/moments")
@@ -190,8 +189,7 @@ def media_list() -> Any:
 @permission(READ)
 def invite_list() -> Any:
     """Invitations, the newest first, with what became of their messages."""
-    brand = current_brand()
-    return flask.jsonify({"invitations": [invite_view(each, brand) for each in _wecom().invitations.page()]})
+    return flask.jsonify({"invitations": invite_views(_wecom().invitations.page(), current_brand())})
 
 
 @blueprint.post("/invitations")
@@ -208,7 +206,7 @@ def invite_start() -> Any:
     """Let a draft go."""
     body = load_body(StartBody(), flask.request.get_json())
     _wecom().invitations.start(body["code"])
-    return flask.jsonify(invite_view(_wecom().invitations.get(body["code"]), current_brand()))
+    return flask.jsonify(invite_views([_wecom().invitations.get(body["code"])], current_brand())[0])
 
 
 def _wecom() -> Wecom:

@@ -122,10 +122,8 @@ class GroupSends:
 
     def _those(self, which: str, params: tuple[str, ...] = ()) -> list[GroupSend]:
         rows = execute(f"SELECT code, content, expression, actor, at FROM wecom_send {which}", params).fetchall()
-        return [
-            GroupSend(code, json.loads(content), *rest, self.brand.outreach.run(NAME, _run(code)))
-            for code, content, *rest in rows
-        ]
+        runs = self.brand.outreach.runs_of(NAME, [_run(row[0]) for row in rows])
+        return [GroupSend(code, json.loads(content), *rest, runs[_run(code)]) for code, content, *rest in rows]
 
     def write(self, batch: MessageBatch) -> list[Rendered]:
         """The text of each message, in the claim."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import iso, mask
@@ -35,11 +36,16 @@ def callback_view(callback: Callback, brand: Brand) -> dict[str, Any]:
     }
 
 
-def follow_view(follow: Follow, brand: Brand) -> dict[str, Any]:
-    """A relation; the customer is named by the contact's uid."""
+def follow_views(follows: Sequence[Follow], brand: Brand) -> list[dict[str, Any]]:
+    """Relations; each customer is named by the contact's uid."""
+    people = brand.contacts.names([each.contact_id for each in follows])
+    return [_follow_view(each, people[each.contact_id][0], brand) for each in follows]
+
+
+def _follow_view(follow: Follow, contact: str, brand: Brand) -> dict[str, Any]:
     return {
         "id": follow.id,
-        "contact": brand.contacts.get_by_id(follow.contact_id).uid,
+        "contact": contact,
         "staff": follow.staff,
         "state": follow.state,
         "source": follow.source,
@@ -80,24 +86,28 @@ def outcome_view(outcome: QueueOutcome) -> dict[str, Any]:
     return {"queued": outcome.queued, "blocked": outcome.blocked}
 
 
-def send_view(send: GroupSend, brand: Brand) -> dict[str, Any]:
-    """A group send with what became of its messages."""
-    return {
-        "code": send.code,
-        "kind": send.run.kind,
-        "state": send.run.state,
-        "reason": send.run.reason,
-        "expression": send.expression,
-        "content": send.content,
-        "actor": send.actor,
-        "at": iso(send.at, brand.zone),
-        "messages": _messages(send.run.id, brand),
-    }
+def send_views(sends: Sequence[GroupSend], brand: Brand) -> list[dict[str, Any]]:
+    """Group sends with what became of their messages."""
+    counts = brand.outreach.counts_of([each.run.id for each in sends])
+    return [
+        {
+            "code": send.code,
+            "kind": send.run.kind,
+            "state": send.run.state,
+            "reason": send.run.reason,
+            "expression": send.expression,
+            "content": send.content,
+            "actor": send.actor,
+            "at": iso(send.at, brand.zone),
+            "messages": _messages(counts.get(send.run.id, {})),
+        }
+        for send in sends
+    ]
 
 
-def _messages(run_id: int, brand: Brand) -> dict[str, int]:
+def _messages(counts: Mapping[tuple[str, str], int]) -> dict[str, int]:
     messages: dict[str, int] = {}
-    for (state, reason), count in sorted(brand.outreach.counts(run_id).items()):
+    for (state, reason), count in sorted(counts.items()):
         name = f"{state}: {reason}" if state == "blocked" and reason else state
         messages[name] = messages.get(name, 0) + count
     return messages
@@ -141,21 +151,25 @@ def quota_view(quota: Quota | None, brand: Brand) -> dict[str, Any] | None:
     return {"total": quota.total, "balance": quota.balance, "at": iso(quota.at or None, brand.zone)}
 
 
-def invite_view(invitation: Invitation, brand: Brand) -> dict[str, Any]:
-    """An invitation with what became of its messages."""
-    return {
-        "code": invitation.code,
-        "link": invitation.link,
-        "text": invitation.text,
-        "channel": invitation.channel,
-        "kind": invitation.run.kind,
-        "state": invitation.run.state,
-        "reason": invitation.run.reason,
-        "expression": invitation.expression,
-        "actor": invitation.actor,
-        "at": iso(invitation.at, brand.zone),
-        "messages": _messages(invitation.run.id, brand),
-    }
+def invite_views(invitations: Sequence[Invitation], brand: Brand) -> list[dict[str, Any]]:
+    """Invitations with what became of their messages."""
+    counts = brand.outreach.counts_of([each.run.id for each in invitations])
+    return [
+        {
+            "code": invitation.code,
+            "link": invitation.link,
+            "text": invitation.text,
+            "channel": invitation.channel,
+            "kind": invitation.run.kind,
+            "state": invitation.run.state,
+            "reason": invitation.run.reason,
+            "expression": invitation.expression,
+            "actor": invitation.actor,
+            "at": iso(invitation.at, brand.zone),
+            "messages": _messages(counts.get(invitation.run.id, {})),
+        }
+        for invitation in invitations
+    ]
 
 
 def moment_view(moment: Moment, brand: Brand) -> dict[str, Any]:

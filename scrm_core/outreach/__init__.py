@@ -110,6 +110,10 @@ class Outreach:
         """The run of an owner; raises NotFound."""
         return runs.get_run(owner, code)
 
+    def runs_of(self, owner: str, codes: Iterable[str]) -> dict[str, RunView]:
+        """The runs of an owner by their codes, in few statements however many they are; unknown codes are missing."""
+        return runs.runs_of(owner, codes)
+
     def queue_segment(self, run_id: int, expression: str, *, holdout: int = 0) -> QueueOutcome:
         """Queue a message for every contact of a segment; returns what the run then holds.
 
@@ -204,10 +208,11 @@ class Outreach:
 
     def counts(self, run_id: int) -> dict[tuple[str, str], int]:
         """Messages of a run by (state, reason)."""
-        rows = execute(
-            "SELECT state, reason, count(*) FROM message WHERE run_id = ? GROUP BY state, reason", (run_id,)
-        ).fetchall()
-        return {(state, reason): count for state, reason, count in rows}
+        return runs.counts_of([run_id]).get(run_id, {})
+
+    def counts_of(self, run_ids: Iterable[int]) -> dict[int, dict[tuple[str, str], int]]:
+        """The same of several runs, in few statements however many they are; runs without messages are missing."""
+        return runs.counts_of(run_ids)
 
     # Messages ----------------------------------------------------------------
 

@@ -59,6 +59,26 @@ def runs_by_id(run_ids: Iterable[int]) -> dict[int, RunView]:
     return {row[0]: view_of(row) for row in rows}
 
 
+def runs_of(owner: str, codes: Iterable[str]) -> dict[str, RunView]:
+    """The runs of an owner by their codes."""
+    rows = fetch_in(
+        f"SELECT {COLUMNS} FROM outreach_run WHERE owner = ? AND code IN ({{in}})", sorted(set(codes)), (owner,)
+    )
+    return {view.code: view for view in map(view_of, rows)}
+
+
+def counts_of(run_ids: Iterable[int]) -> dict[int, dict[tuple[str, str], int]]:
+    """Messages of each run by (state, reason); a run without messages is missing."""
+    rows = fetch_in(
+        "SELECT run_id, state, reason, count(*) FROM message WHERE run_id IN ({in}) GROUP BY run_id, state, reason",
+        sorted(set(run_ids)),
+    )
+    found: dict[int, dict[tuple[str, str], int]] = {}
+    for run_id, state, reason, count in rows:
+        found.setdefault(run_id, {})[state, reason] = count
+    return found
+
+
 def page(*, before: int | None, limit: int) -> list[RunView]:
     """Runs, newest first."""
     if not 1 <= limit <= LIMITS.page_rows:

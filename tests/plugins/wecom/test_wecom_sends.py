@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from staff_desk import statements
 from wecom_scene import CORP, YAN, ZOE, Scene
 
+from scrm_core.db.bulk import execute
 from scrm_core.errors import Conflict, Invalid
 from scrm_wecom import WecomPlugin
 
@@ -216,3 +218,33 @@ def test_routes_and_commands_make_and_start_sends(scrm_app, server, tmp_path):
     app.command("wecom", "send", "start", "acme", "b")
     assert [each["code"] for each in client.get("plugins/wecom/sends").json["sends"]] == ["b", "a"]
     assert "running" in app.command("wecom", "send", "list", "acme")
+
+
+def test_lists_ask_as_many_queries_for_many_rows_as_for_one(scrm_app, monkeypatch):
+    app = scrm_app(WecomPlugin, settings={"corp_id": CORP, "moments_per_day": 100, "invite_over": "sms"})
+    client = app.brand.client("wecom:read")
+    with app.brand as brand:
+        asked = statements(brand, monkeypatch)
+        wecom = brand.plugins["wecom"].wecom
+        monkeypatch.setattr(brand.outreach, "sender", lambda name, channel: None)
+        brand.channels.create("spring")
+        execute(
+            "INSERT INTO wecom_link (code, name, staff, departments, skip_verify, state_told, state, paused, note, link_id, "
+            "url, actor, at, asked_at, cursor) VALUES ('l', 'l', '[]', '[]', 1, 'l', 'live', 0, '', 'l', 'https://x.cn', '', 1, 1, '')"
+        )
+
+    def cost(begin: int, end: int) -> list[int]:
+        for number in range(begin, end):
+            with app.brand as brand:
+                wecom.sends.open(f"s{number}", {"text": "x"}, expression="orders = 0")
+                wecom.moments.post(f"m{number}", {"text": "x"})
+                wecom.invitations.open(f"i{number}", link="l", text="hi {link}", channel="spring", expression="orders = 0")
+                wecom.follows.added(f"wmcustomer{number:022d}", "lisi", brand.now())
+        found = []
+        for path, name in (("sends", "sends"), ("moments", "moments"), ("invitations", "invitations"), ("follows", "follows")):
+            asked.clear()
+            assert len(client.get(f"plugins/wecom/{path}").json[name]) == end
+            found.append(len(asked))
+        return found
+
+    assert cost(0, 1) == cost(1, 12)
