@@ -162,6 +162,11 @@ class Campaigns:
             raise NotFound(f"no campaign {code!r}")
         return found[0]
 
+    def held(self, code: str) -> Campaign:
+        """The campaign with this code, which nobody else changes until the transaction ends; raises NotFound."""
+        hold(self.get(code).id)
+        return self.get(code)
+
     def by_id(self, campaign_id: int) -> Campaign:
         """The campaign with this id."""
         return self._rows("WHERE id = ?", (campaign_id,))[0]
@@ -260,8 +265,7 @@ class Campaigns:
         What the leaver's invitees have earned so far stays; nothing more becomes due unless the
         campaign counts on after leaving (``count_after_leaving``).
         """
-        campaign = self.get(code)
-        hold(campaign.id)
+        campaign = self.held(code)
         mine = of_person(campaign.id, standing(contact_id))
         if not mine:
             raise NotFound("this person has not signed up")
@@ -286,8 +290,7 @@ class Campaigns:
     def enlarge(self, code: str, quota: int, *, actor: str) -> list[Inviter]:
         """Raise the number of places; returns who came off the wait-list. Raises Invalid for fewer places."""
         named(actor)
-        campaign = self.get(code)
-        hold(campaign.id)
+        campaign = self.held(code)
         if campaign.quota is None or not _whole(quota, campaign.quota):
             words = "is no limit" if campaign.quota is None else f"are {campaign.quota}"
             raise Invalid(f"quota: places are only added; there {words}", field="quota")
@@ -298,8 +301,7 @@ class Campaigns:
     def fund(self, code: str, budget_minor: int, *, actor: str) -> Campaign:
         """Raise the budget, in minor units; what waits for money is granted by the job. Raises Invalid for less."""
         named(actor)
-        campaign = self.get(code)
-        hold(campaign.id)
+        campaign = self.held(code)
         if campaign.budget_minor is None or not _whole(budget_minor, campaign.budget_minor):
             words = "no limit" if campaign.budget_minor is None else f"{campaign.budget_minor}"
             raise Invalid(f"budget_minor: a budget is only raised; it is {words}", field="budget_minor")
@@ -310,8 +312,7 @@ class Campaigns:
     def restock(self, code: str, invites: int, stock: int, *, actor: str) -> dict[int, tuple[int, int]]:
         """Raise the stock of the rung for ``invites``; answers :meth:`stocks`. Raises Invalid for less."""
         named(actor)
-        campaign = self.get(code)
-        hold(campaign.id)
+        campaign = self.held(code)
         there = self.stocks(campaign).get(invites)
         if there is None:
             raise Invalid(f"invites: no rung for {invites} has a stock", field="invites")

@@ -12,6 +12,7 @@ from scrm_core.api import (
     ConsolePart,
     ConsoleQuery,
     ConsoleTemplate,
+    Invalid,
     ReportTable,
     current_actor,
     current_brand,
@@ -137,6 +138,10 @@ class Pages:
         code, state = query.asked("campaign"), query.args.get("state", "held")
         inviter, after = query.asked("inviter"), query.position("after")
         listed = here.campaigns.page(limit=PEOPLE)
+        # Also older ones that somebody waits for: nothing else leads to them.
+        known = {each.id for each in listed}
+        waited = sorted(each for each, count in held.items() if count and each not in known)[:PEOPLE]
+        listed = [*listed, *here.campaigns.by_ids(waited).values()]
         campaign = here.campaigns.get(code) if code else next((each for each in listed if held.get(each.id)), None)
         campaign = campaign or (listed[0] if listed else None)
         found: list[relations.Relation] = []
@@ -218,21 +223,23 @@ class Pages:
     def enlarge(self, query: ConsoleQuery) -> ConsoleDone:
         """Add places."""
         campaign = _unchanged(query)
-        _here().campaigns.enlarge(campaign.code, query.whole("quota"), actor=current_actor())
+        places = _raised("quota", query.whole("quota"), campaign.quota)
+        _here().campaigns.enlarge(campaign.code, places, actor=current_actor())
         return _done(campaign.code, "enlarged")
 
     def fund(self, query: ConsoleQuery) -> ConsoleDone:
         """Raise the budget, which is typed in major units."""
         campaign = _unchanged(query)
-        _here().campaigns.fund(campaign.code, query.money("budget"), actor=current_actor())
+        budget = _raised("budget", query.money("budget"), campaign.budget_minor)
+        _here().campaigns.fund(campaign.code, budget, actor=current_actor())
         return _done(campaign.code, "funded")
 
     def restock(self, query: ConsoleQuery) -> ConsoleDone:
         """Raise the stock of a rung."""
-        campaign = _unchanged(query)
-        _here().campaigns.restock(
-            campaign.code, query.whole("invites"), query.whole("stock"), actor=current_actor()
-        )
+        campaign, invites = _unchanged(query), query.whole("invites")
+        there = _here().campaigns.stocks(campaign).get(invites, (None, 0))[0]
+        stock = _raised("stock", query.whole("stock"), there)
+        _here().campaigns.restock(campaign.code, invites, stock, actor=current_actor())
         return _done(campaign.code, "restocked")
 
     # The card -------------------------------------------------------------------------
@@ -255,6 +262,13 @@ class Pages:
 
 def _here() -> Referrals:
     return referrals_of(current_brand())
+
+
+def _raised(field: str, typed: int, there: int | None) -> int:
+    """What was typed, unless there is just as much already: the page would say that there is more."""
+    if typed == there:
+        raise Invalid(f"{field}: it is only raised, and this is what there is already 与当前数值相同", field=field)
+    return typed
 
 
 def _spoken(said: list[dict[str, object]]) -> bool:
@@ -295,10 +309,7 @@ def _back(query: ConsoleQuery, kept: tuple[str, ...], done: str, count: int) -> 
 
 def _unchanged(query: ConsoleQuery) -> rows.Campaign:
     """The campaign of a form, held, as whoever sent the form saw it; raises Conflict when somebody changed it since."""
-    campaigns = _here().campaigns
-    code = query.asked("code")
-    rows.hold(campaigns.get(code).id)
-    campaign = campaigns.get(code)
+    campaign = _here().campaigns.held(query.asked("code"))
     if query.form.get("seen") != version(campaign):
         raise Conflict("somebody changed the campaign since you opened the page 已有人修改了这个活动", code="changed")
     return campaign

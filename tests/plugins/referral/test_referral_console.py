@@ -159,6 +159,15 @@ def test_a_held_friend_is_shown_with_signals_and_counts_or_not_by_a_persons_word
     assert "user:mia: approved · called them" in text and text.count("data-invitee=") == 3
 
 
+def test_held_friends_of_a_campaign_that_is_not_among_the_newest_are_found(scene, desk, monkeypatch):
+    monkeypatch.setattr("scrm_referral.console.PEOPLE", 1)
+    uid = hold(scene)
+    with scene.brand:
+        scene.referrals.campaigns.create(scene.definition("autumn"), actor="mia")
+    text = desk("mia").get(f"{AT}invitees").text
+    assert f'data-invitee="{uid}"' in text and text.count("campaign=spring") and text.count("campaign=autumn")
+
+
 def test_places_budget_and_stock_are_raised_and_a_campaign_closed(scene, desk):
     mia, omar = desk("mia"), desk("omar")
     page = f"{AT}campaign?code=spring"
@@ -171,7 +180,13 @@ def test_places_budget_and_stock_are_raised_and_a_campaign_closed(scene, desk):
     assert late.status_code == 409 and 'name="quota" inputmode="numeric" value="9"' in late.text
     assert "somebody changed the campaign" in refusal(late)
     assert re.search(r"data-places>1 / 5<", mia.get(page).text)
-    assert mia.press(page, "enlarge", quota="4").status_code == 422
+    for act, typed, told in (
+        ("enlarge", {"quota": "4"}, "places are only added"),
+        ("enlarge", {"quota": "5"}, "what there is already"),
+        ("fund", {"budget": "500"}, "what there is already"),
+    ):
+        less = mia.press(page, act, **typed)
+        assert less.status_code == 422 and told in refusal(less), typed
     assert mia.press(page, "enlarge", quota="many").status_code == 422
     assert mia.press(page, "fund", budget="600.5").status_code == 303
     assert mia.press(page, "fund", budget="6,00").status_code == 422
@@ -190,6 +205,7 @@ def test_a_draft_is_published_and_stock_raised(house, scene, desk):
     assert mia.post(page, act="publish", **old).status_code == 409
     assert mia.press(page, "restock", invites="1", stock="4").status_code == 303
     assert "0 / 4" in mia.get(page).text
+    assert mia.press(page, "restock", invites="1", stock="4").status_code == 422
 
 
 def test_only_roles_that_include_it_see_and_act_and_no_other_brand_sees_anything(scene, desk):

@@ -9,6 +9,7 @@ from scrm_core.clock import iso
 from scrm_core.db.bulk import execute
 from scrm_core.errors import Conflict, Invalid
 from scrm_core.installation import Installation
+from scrm_referral import campaigns
 
 
 def test_whoever_comes_after_the_last_place_waits_in_order_and_moves_up(scene: Scene) -> None:
@@ -172,3 +173,18 @@ def test_each_rung_is_paid_once_when_four_processes_settle_and_approve(open_hous
             "GROUP BY g.invites ORDER BY g.invites"
         ).fetchall()
         assert [tuple(row) for row in persons] == [(5, 1), (10, 2)]
+
+
+def test_places_and_budget_are_not_lowered_by_who_waited_for_another(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.campaign(quota=3, budget_minor=50_000)
+    real = campaigns.hold
+
+    def meanwhile(campaign_id: int) -> None:
+        execute("UPDATE referral_campaign SET quota = 9, budget_minor = 90000 WHERE id = ?", (campaign_id,))
+        real(campaign_id)
+
+    monkeypatch.setattr(campaigns, "hold", meanwhile)
+    with pytest.raises(Invalid, match="there are 9"):
+        scene.referrals.campaigns.enlarge("spring", 5, actor="mia")
+    with pytest.raises(Invalid, match="it is 90000"):
+        scene.referrals.campaigns.fund("spring", 60_000, actor="mia")
