@@ -123,16 +123,21 @@ class Pages:
 
     def raise_stock(self, query: ConsoleQuery) -> ConsoleDone:
         """Raise the stock to a total."""
-        batch = _unchanged(query)
-        _here().batches.raise_stock(batch.code, query.whole("total"))
+        batch, total = _unchanged(query), query.whole("total")
+        if total == batch.stock_total:
+            raise Invalid(f"total: stock is only added; there are {total} already", field="total")
+        _here().batches.raise_stock(batch.code, total)
         return _done(batch, "stocked")
 
     def draw_codes(self, query: ConsoleQuery) -> ConsoleDone:
         """Draw codes until the pool has had so many ever."""
         batch, total = _unchanged(query), query.whole("draw")
-        if total - (batch.stock_total or 0) > MOST_DRAWN:
+        there = batch.stock_total or 0
+        if total - there > MOST_DRAWN:
             words = f"draw: {MOST_DRAWN} at once; more by scrm coupon-threshold draw, which goes on where it stopped"
             raise Invalid(words, field="draw")
+        if total <= there:
+            raise Invalid(f"draw: there were {there} already; say how many there are to be", field="draw")
         _here().pools.draw(batch.code, total)
         return _done(batch, "stocked")
 

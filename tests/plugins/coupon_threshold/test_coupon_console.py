@@ -65,7 +65,9 @@ def test_a_batch_is_paused_resumed_stocked_and_stopped_and_the_second_of_two_is_
     assert mia.press(BATCH, "open").status_code == 303
     assert mia.press(BATCH, "stock", total="12").status_code == 303
     assert "data-stock>11 / 12<" in mia.get(BATCH).text
-    assert mia.press(BATCH, "stock", total="3").status_code == 422
+    for total in ("3", "12"):
+        less = mia.press(BATCH, "stock", total=total)
+        assert less.status_code == 422 and "there are 12 already" in refusal(less), total
     assert mia.press(BATCH, "stock", total="some").status_code == 422
     old = mia.hidden(BATCH, "stop")
     assert mia.press(BATCH, "stop").status_code == 303
@@ -112,6 +114,8 @@ def test_codes_are_drawn_and_uploaded_and_a_file_with_a_bad_line_adds_nothing_un
     page, mia = f"{AT}batch?code=pool", desk("mia")
     assert mia.press(page, "draw", draw="3").status_code == 303
     assert mia.press(page, "draw", draw="60000").status_code == 422
+    same = mia.press(page, "draw", draw="3")
+    assert same.status_code == 422 and "there were 3 already" in refusal(same)
     bad = b"code\nSPRING000001\nx\nSPRING000002\n"
     refused = mia.press(page, "upload", file=(io.BytesIO(bad), "codes.csv"))
     assert refused.status_code == 422 and "1 lines cannot be taken, and nothing was added: 3:" in refusal(refused)
