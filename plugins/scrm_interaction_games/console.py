@@ -13,6 +13,7 @@ from scrm_core.api import (
     ConsolePart,
     ConsoleQuery,
     ConsoleTemplate,
+    Invalid,
     ReportTable,
     current_actor,
     current_brand,
@@ -174,13 +175,12 @@ class Pages:
 
     def deliver_again(self, query: ConsoleQuery) -> ConsoleDone:
         """Try to give a prize again whose delivery failed; it is never given twice."""
-        state = _here().fulfilment.replay(query.chosen("uid"))
+        state = _here().fulfilment.replay(_winner(query))
         return ConsoleDone(args={"code": query.asked("code"), "done": "again", "state": state})
 
     def void_prize(self, query: ConsoleQuery) -> ConsoleDone:
         """Take a prize back before it was given; its player is told the reason."""
-        uid = query.chosen("uid")
-        _here().fulfilment.void(uid, reason=query.reason(), actor=current_actor())
+        _here().fulfilment.void(_winner(query), reason=query.reason(), actor=current_actor())
         return ConsoleDone(args={"code": query.asked("code"), "done": "voided"})
 
     def show_totals(self) -> ReportTable:
@@ -210,6 +210,13 @@ def _unchanged(query: ConsoleQuery) -> CampaignView:
     if query.form.get("seen") != version(campaign):
         raise Conflict("somebody changed the campaign since you opened the page 已有人修改了这个活动", code="changed")
     return campaign
+
+
+def _winner(query: ConsoleQuery) -> str:
+    uid = query.chosen("uid")
+    if not uid:
+        raise Invalid("uid: choose a winner 请选择中奖人", field="uid")
+    return uid
 
 
 def _done(campaign: CampaignView, what: str) -> ConsoleDone:

@@ -13,6 +13,7 @@ from scrm_core.api import (
     ConsolePart,
     ConsoleQuery,
     ConsoleTemplate,
+    Invalid,
     NotFound,
     ReportTable,
     current_actor,
@@ -193,8 +194,10 @@ class Pages:
 
     def say_paid(self, query: ConsoleQuery) -> ConsoleDone:
         """Say that a statement was paid, with the reference of the payment."""
-        reference = query.text("reference")
-        _here().statements.pay(query.chosen("number"), reference=reference, actor=current_actor())
+        number = query.chosen("number")
+        if not number:
+            raise Invalid("number: choose a statement 请选择结算单", field="number")
+        _here().statements.pay(number, reference=query.text("reference"), actor=current_actor())
         return ConsoleDone(args={"done": "paid"})
 
     def show_totals(self) -> ReportTable:

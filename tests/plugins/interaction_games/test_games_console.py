@@ -141,6 +141,9 @@ def test_winners_are_masked_and_a_failed_delivery_is_tried_again(scene, desk):
     text = mia.get(page).text
     uids = re.findall(r'data-winner="(\w+)"', text)
     assert text.count("delivery failed") == 2 and "+861391" not in text
+    for act in ("again", "void"):
+        none = mia.post(page, act=act, reason="typed")
+        assert none.status_code == 422 and "choose a winner" in refusal(none) and 'value="typed"' in none.text
     assert mia.post(page, act="again", uid=uids[0]).status_code == 303
     assert mia.post(page, act="void", uid=uids[1], reason="").status_code == 422
     assert mia.post(page, act="void", uid=uids[1], reason="moved away").status_code == 303

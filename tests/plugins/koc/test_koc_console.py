@@ -135,6 +135,8 @@ def test_money_is_previewed_settled_and_paid(scene, desk):
     text = mia.get(f"{AT}money").text
     number = re.search(r'data-statement="(\w+)"', text)[1]
     otto.get(f"{AT}money")
+    none = mia.post(f"{AT}money", act="paid", reference="typed")
+    assert none.status_code == 422 and "choose a statement" in refusal(none) and 'value="typed"' in none.text
     assert mia.post(f"{AT}money", act="paid", number=number, reference="").status_code == 422
     assert mia.post(f"{AT}money", act="paid", number=number, reference="B-1").status_code == 303
     late = otto.post(f"{AT}money", act="paid", number=number, reference="B-2")
