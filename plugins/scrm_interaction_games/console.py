@@ -23,6 +23,7 @@ from scrm_core.api import (
 
 from .engine import checking, winners
 from .engine.definition import CampaignView
+from .engine.registry import games
 from .engine.standing import standing
 from .schemas import NAME
 
@@ -45,6 +46,13 @@ STATES = {
     "granted": ("delivered", "已发放"),
     "failed": ("delivery failed", "发放失败"),
     "void": ("taken back", "已取消"),
+    "created": ("created", "已创建"),
+    "published": ("published", "已发布"),
+    "resumed": ("resumed", "已恢复"),
+    "ended": ("ended", "已结束"),
+    "lengthened": ("lengthened", "已延期"),
+    "stock added": ("stock added", "已增加库存"),
+    "budget added": ("budget added", "已增加预算"),
 }
 
 
@@ -82,7 +90,7 @@ class Pages:
         here, before = _here(), query.position("before")
         shown, older = cut_page(here.campaigns.page(before=before, limit=ROWS + 1), ROWS)
         context = {"campaigns": shown, "now": here.brand.now(), "before": before, "older": older}
-        return ConsoleTemplate("console_campaigns.html", context, STATES)
+        return ConsoleTemplate("console_campaigns.html", context, _words(here))
 
     def show_campaign(self, query: ConsoleQuery) -> ConsoleTemplate:
         """One campaign: its odds as published, stock and pacing, budget, and what was done to it."""
@@ -98,7 +106,7 @@ class Pages:
             "log": list(here.campaigns.log(campaign.id))[-50:],
             "version": version(campaign),
         }
-        return ConsoleTemplate("console_campaign.html", context, STATES)
+        return ConsoleTemplate("console_campaign.html", context, _words(here))
 
     def open_up(self, query: ConsoleQuery) -> ConsoleDone:
         """Publish a draft."""
@@ -210,6 +218,11 @@ def _unchanged(query: ConsoleQuery) -> CampaignView:
     if query.form.get("seen") != version(campaign):
         raise Conflict("somebody changed the campaign since you opened the page 已有人修改了这个活动", code="changed")
     return campaign
+
+
+def _words(here: Games) -> dict[str, tuple[str, str]]:
+    """Words for states and acts, and what the games are called, also those of other plugins."""
+    return STATES | {kind: (game.title["en"], game.title["zh"]) for kind, game in games(here.brand).items()}
 
 
 def _winner(query: ConsoleQuery) -> str:

@@ -54,6 +54,22 @@ STATES = {
     "violation": ("violation", "违规"),
     "fraud": ("by a person's word", "人工扣分"),
 }
+PARTS = {
+    "money": ("net money", "净消费额"),
+    "orders": ("orders", "有效订单"),
+    "answers": ("right answers", "正确解答"),
+    "tags": ("expert tags", "达人标签"),
+    "pieces": ("approved pieces", "通过稿件"),
+    "quality": ("quality of pieces", "稿件质量"),
+    "followers": ("own followers", "粉丝数"),
+    "visitors": ("people who opened the link", "链接访客"),
+    "sales": ("conversion", "转化率"),
+    "referrals": ("friends brought", "带来好友"),
+    "acts": ("acts in games and check-ins", "互动与签到"),
+    "tenure": ("days since they came", "加入天数"),
+    "penalty": ("penalties", "扣分"),
+}
+"""The parts of a score, as ``measures.PARTS`` names them."""
 
 
 class Pages:
@@ -114,7 +130,7 @@ class Pages:
             "points": points,
             "key": query.form.get("key") or new_uid(here.brand.now()),
         }
-        return ConsoleTemplate("console_person.html", context, STATES)
+        return ConsoleTemplate("console_person.html", context, STATES | PARTS)
 
     def take_points(self, query: ConsoleQuery) -> ConsoleDone:
         """Take points off a score by hand, once per form."""

@@ -43,4 +43,14 @@ SIGNALS = {
     "low_rate": ("few become customers", "转化率过低"),
     "day_cap": ("over the day's cap", "超出当日上限"),
 }
-WORDS = {**STATES, **GATES, **SIGNALS}
+REASONS = {
+    "score": ("score too high", "风险分过高"),
+    "self": ("invited themselves", "自邀"),
+    "circle": ("invited each other", "互邀"),
+    "twice": ("invited twice", "重复邀请"),
+    "not_new": ("not new", "非新客"),
+    "merged": ("proof gone with a merge", "合并后失去凭证"),
+    "order closed": ("order closed", "订单已关闭"),
+    "observation": ("being observed", "观察期内"),
+}
+WORDS = {**STATES, **GATES, **REASONS, **SIGNALS}

@@ -51,7 +51,7 @@ def test_a_batch_shows_its_coupons_by_state_and_what_they_may_still_cost(scene, 
         scene.coupons().voiding.void(coupon.uid, reason="wrong person")
     text = desk("mia").get(BATCH).text
     assert (count(text, "claimed"), count(text, "void"), count(text, "used")) == ("1", "1", "0")
-    assert "data-stock>8 / 10<" in text and "data-exposed>¥30.00<" in text and "data-given>¥0.00<" in text
+    assert "at any time" in text and "data-stock>8 / 10<" in text and "data-exposed>¥30.00<" in text and "data-given>¥0.00<" in text
 
 
 def test_a_batch_is_paused_resumed_stocked_and_stopped_and_the_second_of_two_is_told(scene, desk, coupon):

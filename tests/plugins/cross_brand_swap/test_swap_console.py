@@ -129,6 +129,8 @@ def test_what_partners_write_runs_nowhere(swap, desk):
     for browser, page in ((desk("mia", "zh"), AT), (desk("luna"), THERE)):
         text = browser.get(f"{page}deal?code=spring").text
         assert "&lt;script&gt;alert(1)" in text and "<script>alert" not in text and "<img src=x" not in text
+    assert "我方 · 发起 ·" in desk("mia", "zh").get(f"{AT}deal?code=spring").text
+    assert "伙伴 · 发起" in desk("luna", "zh").get(f"{THERE}deal?code=spring").text
     for path in ("deal?code=%0a", "deals?before=x", "deal"):
         assert desk("mia").get(AT + path).status_code in (400, 404), path
 

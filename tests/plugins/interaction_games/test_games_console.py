@@ -61,7 +61,9 @@ def test_a_campaign_shows_its_odds_stock_and_budget(scene, desk):
     text = desk("mia").get(PAGE).text
     row = re.search(r'data-prize="tea">(.*?)</tr>', text, re.S)[1]
     assert re.findall(r"<td[^>]*>(.*?)</td>", row)[:5] == ["25 %", "25 %", "¥20.00", "3 / 5", "2 / –"]
-    assert "data-left>¥460.00<" in text
+    assert "data-left>¥460.00<" in text and "Lucky wheel" in text
+    chinese = desk("mia", "zh").get(PAGE).text
+    assert "大转盘" in chinese and "已发布 ·" in chinese and "已创建 ·" in chinese
 
 
 def test_evenly_released_stock_is_shown_against_its_plan(house, scene, desk):

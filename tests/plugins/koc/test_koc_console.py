@@ -120,8 +120,11 @@ def test_a_score_is_explained_part_by_part(scene, desk):
     scene.order("N1", "ann", 10_000, "2026-01-04T10:00")
     with scene.brand:
         scene.koc.scores.run()
-    text = desk("mia").get(f"{AT}person?uid={scene.uid(scene.person('ann'))}").text
+    page = f"{AT}person?uid={scene.uid(scene.person('ann'))}"
+    text = desk("mia").get(page).text
     assert text.count("data-part=") >= 6 and "data-score>" in text
+    chinese = desk("mia", "zh").get(page).text
+    assert "净消费额" in chinese and not re.search(r'data-part="\w+"><th scope="row">[A-Za-z]', chinese)
 
 
 def test_money_is_previewed_settled_and_paid(scene, desk):
