@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS / "e2e"), str(TESTS / "plugins" / "wechat_login")]
+sys.path[:0] = [str(TESTS / "e2e"), str(TESTS / "plugins" / "wechat_login"), str(TESTS / "plugins")]
 
 from doors import InHouse  # noqa: E402
 from PIL import Image  # noqa: E402
