@@ -20,7 +20,10 @@ from scrm_core.values import strictjson
 from scrm_core.values.identities import normalise
 from scrm_core.values.masking import MASKS, mask, scrub
 from scrm_core.values.text import csv_cell, csv_value
+from scrm_sms.copywriting.checks import check_copy
 from scrm_sms.copywriting.replies import normalise_reply
+from scrm_sms.copywriting.rules import CopyRules
+from scrm_sms.copywriting.template import Copy, Renderer, Variable
 from scrm_sms.packs.numbers import NumberRules, read_number
 
 LENGTH = 50_000
@@ -28,8 +31,11 @@ SECONDS = 1.0
 PIECES = [
     "a", "1", " ", "-a", "a-", "a_", '"', "\\", "(", "()", "[]", "1,", "a.", "+1", "\t", '="', "市", "区", "a ", "1-", "{a",
     "{{", "<a", "[", "cookie ", "token", "token=", "secret ", "bearer ", "/a", "not ", "((", "%", "=", "138", "https://",
-    "转", "x1", "1 (", "'",
+    "转", "x1", "1 (", "'", "} {", "{name}", "a.cn", "【",
 ]  # fmt: skip
+NAME = (Variable("name", 20),)
+RULES = CopyRules()
+FILLED = Renderer(Copy("notice", "示例旗舰店", "您好{name}"), NAME, RULES)
 READERS: dict[str, Callable[[str], Any]] = {
     "the log's mask": scrub,
     "masks": lambda text: [mask(kind, text) for kind in MASKS],
@@ -43,11 +49,21 @@ READERS: dict[str, Callable[[str], Any]] = {
     "JSON": lambda text: strictjson.loads(text.encode()),
     "JSON within a text": lambda text: strictjson.loads(f'{{"a": "{text}"}}'.encode()),
     "replies of people": normalise_reply,
+    "copies of messages": lambda text: check_copy(Copy("marketing", "示例旗舰店", text), NAME, RULES),
+    "copies of messages, as long as they may be": lambda text: check_copy(
+        Copy("marketing", "示例旗舰店", text[:1_990]), NAME, RULES
+    ),
+    "signatures of messages": lambda text: check_copy(Copy("notice", text, "您好"), NAME, RULES),
+    "values in a copy": lambda text: FILLED.render({"name": text}),
     "numbers of packs": lambda text: read_number(text[:500], NumberRules("CN")),
 }
 
 
-@pytest.mark.parametrize("reader", READERS)
+# Slow in proportion to the length: their neighbour, as long as a copy may be, is tried each time.
+SLOW = {"copies of messages", "signatures of messages", "values in a copy"}
+
+
+@pytest.mark.parametrize("reader", [pytest.param(each, marks=[pytest.mark.wide] * (each in SLOW)) for each in READERS])
 def test_a_long_text_costs_no_more_than_its_length(reader):
     for piece in PIECES:
         for ending in ("", "!"):
