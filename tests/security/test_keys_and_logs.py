@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 from described_routes import operations
-from shop_scene import Shop
+from shop_scene import Shop, bundled
+from signing import sign_in
+from staff_desk import ROOT as STAFF
+from staff_desk import desks
+from test_hostile_names_on_pages import places
 
 from scrm_core import logs
 from scrm_core.db.bulk import execute
@@ -69,6 +73,15 @@ def secrets_of(shop: Shop, installation) -> list[str]:
     return [*phones, *(phone.removeprefix("+86") for phone in phones), *keys, *sessions, "s3cret-of-wechat-x"]
 
 
+def break_down(folder: Path) -> None:
+    """Nearly every table is gone: each route and page fails in its own way, with the caller's values in hand."""
+    with sqlite3.connect(folder / "data" / "acme.db") as file:
+        file.execute("PRAGMA foreign_keys = OFF")
+        for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            if not name.startswith(("sqlite", "api_key", "meta", "migration", "identity", "consumer_s", "plugin_c")):
+                file.execute(f'DROP TABLE "{name}"')
+
+
 def test_no_log_line_and_no_answer_of_a_broken_server_holds_a_phone_or_a_secret(shop, tmp_path, log):
     folder = shop.copied(tmp_path / "shop")
     with shop.opened(folder) as installation:
@@ -77,12 +90,7 @@ def test_no_log_line_and_no_answer_of_a_broken_server_holds_a_phone_or_a_secret(
         assert len(hidden) > 15
         phone = hidden[0]
         answers = []
-        # Every table of the plugins is gone: each route fails in its own way, with the caller's values in hand.
-        with sqlite3.connect(folder / "data" / "acme.db") as file:
-            file.execute("PRAGMA foreign_keys = OFF")
-            for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-                if not name.startswith(("sqlite", "api_key", "meta", "migration", "identity", "consumer_s", "plugin_c")):
-                    file.execute(f'DROP TABLE "{name}"')
+        break_down(folder)
         headers = {"Authorization": f"Bearer {shop.keys['acme']}", "Cookie": "scrm_session=" + "x" * 40}
         for operation in operations():
             body = {} if operation.method == "GET" else {"json": {"contact": phone, "phone": phone, "name": phone}}
@@ -97,3 +105,33 @@ def test_no_log_line_and_no_answer_of_a_broken_server_holds_a_phone_or_a_secret(
         if status >= 500:
             assert phone not in text and "Traceback" not in text and "sqlite" not in text.lower(), operation
             assert str(tmp_path) not in text and "no such table" not in text, operation
+
+
+def test_no_log_line_and_no_page_of_a_broken_server_holds_a_phone_or_a_secret(shop, tmp_path, log, monkeypatch):
+    folder = shop.copied(tmp_path / "shop")
+    with shop.opened(folder) as installation:
+        mia = desks(installation, monkeypatch)("mia", "zh")
+        client, hidden = create_app(installation).test_client(), secrets_of(shop, installation)
+        people = places(installation)
+        with installation.brand("acme") as brand:
+            anna = brand.contacts.get(shop.people["安娜"].uid).id
+        sign_in(client, brand, anna)
+        parts = [f"x/{name}/{page}" for name, cls in bundled().items() for page in cls.console_pages]
+        desk = [*parts, "", "contacts", "orders", "segments", "rewards", "links", "events", "jobs", "audit", "reports"]
+        break_down(folder)
+        phone = hidden[0]
+        headers = {"Accept": "text/html"}
+        answers = {
+            path: client.get(f"{path}{'&' if '?' in path else '?'}phone={phone.replace('+', '%2B')}", headers=headers)
+            for path in people
+        }
+        answers |= {path: mia.get(f"b/acme/{path}") for path in desk}
+        answers |= {f"{STAFF} POST": mia.post("b/acme/contacts", q=phone)}
+    failed = {path: answer for path, answer in answers.items() if answer.status_code >= 500}
+    assert len([path for path in failed if path.startswith("/p/")]) > 20 and len(failed) > 30
+    for path, answer in failed.items():
+        for word in (*hidden, "Traceback", "no such table", "sqlite", str(tmp_path)):
+            assert word not in answer.text, (path, word)
+    written = log.getvalue()
+    assert "Traceback" in written
+    assert [secret for secret in hidden if secret in written] == []
