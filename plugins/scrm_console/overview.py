@@ -101,8 +101,9 @@ def _figures(brand: Brand) -> dict[str, Any]:
         "funnel": figures.funnel(),
         "goals": goals,
         "channels": channels[:_SHOWN_CHANNELS],
+        "contributions": brand.reports.contributions(),
+        "window": brand.config.attribution_days,
         "plans": {each.name: each for each in goals.channels},
-        "pages": {plugin.name: _page_of(plugin) for plugin in brand.plugins.values()},
         "panels": _panels(brand, figures.metrics()),
         "plugins": health,
         "off": plugins_off(),
@@ -120,6 +121,7 @@ def _inside(visit: StaffVisit, figures: dict[str, Any]) -> Any:
         **{**figures, "series": [(each, by_day(each, text)) for each in figures["series"]]},
         funnel_table=funnel_table(figures["funnel"], text),
         sees=lambda name: visit.allows(name),
+        pages={plugin.name: _page_of(plugin, visit) for plugin in current_brand().plugins.values()},
         in_panel={name: [each for each in found if panel[each.plugin] == name] for name in PANELS},
         cards=[each for each in found if not panel[each.plugin]],
     )
@@ -139,9 +141,10 @@ def funnel_table(steps: Iterable[Any], text: dict[str, Any]) -> ReportTable:
     return ReportTable(columns, rows, Chart("funnel", "step", ("people",)))
 
 
-def _page_of(plugin: Plugin) -> str:
-    """The first page of a plugin that stands in the menu: where one acts."""
-    return next((name for name, part in plugin.console_pages.items() if part.menu), "")
+def _page_of(plugin: Plugin, visit: StaffVisit) -> str:
+    """The first page of a plugin that stands in the menu of who looks: where one acts."""
+    parts = plugin.console_pages.items()
+    return next((name for name, part in parts if part.menu and visit.allows(part.permission)), "")
 
 
 def _panels(brand: Brand, sums: dict[tuple[str, str], int]) -> list[Panel]:

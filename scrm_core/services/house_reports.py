@@ -12,6 +12,7 @@ from ..clock import day_start
 from ..db.bulk import execute, fetch_in
 from ..rfm import TOP
 from ..shown import Chart, Column, ReportTable
+from .contributions import contributions
 
 if TYPE_CHECKING:
     from ..brands import Brand
@@ -107,6 +108,26 @@ def channel_table(brand: Brand) -> ReportTable:
         for each in channels(brand)
     ]  # fmt: skip
     return ReportTable(columns, rows, Chart("bars", "channel", ("contacts", "before")))
+
+
+def contribution_table(brand: Brand) -> ReportTable:
+    """Plugins ranked: the orders put down to each in four weeks; off is not zero."""
+    columns = (
+        Column("plugin", "Plugin 插件"), Column("state", "State 状态"), Column("buyers", "Buyers 买家", "count"),
+        Column("orders", "Orders 订单", "count"), Column("links", "By links 链接", "count"),
+        Column("messages", "By messages 消息", "count"), Column("rewards", "By rewards 奖励", "count"),
+        Column("revenue", "Net revenue 净销售额", "money"),
+    )  # fmt: skip
+    rows = [
+        {
+            "plugin": each.plugin or "(no plugin 无插件)",
+            "state": ("on 开启" if each.on else "off 关闭") if each.plugin else "",
+            "buyers": each.buyers, "orders": each.orders, "links": each.links, "messages": each.messages,
+            "rewards": each.rewards, "revenue": each.revenue,
+        }
+        for each in contributions(brand)
+    ]  # fmt: skip
+    return ReportTable(columns, rows, Chart("bars", "plugin", ("revenue",)))
 
 
 def goal_table(brand: Brand) -> ReportTable:
@@ -208,6 +229,7 @@ def rfm_map(brand: Brand) -> ReportTable:
 HOUSE: dict[str, tuple[str, Callable[[Brand], ReportTable]]] = {
     "goals": ("Goals of this month 本月目标", goal_table),
     "channels": ("Channels ranked 渠道排名", channel_table),
+    "contributions": ("Plugins ranked 插件贡献排名", contribution_table),
     "buyer-cohorts": ("Buyers by month of first order 首购月份复购", buyer_cohorts),
     "contact-cohorts": ("Contacts by month of arrival 新增月份购买", contact_cohorts),
     "rfm-map": ("RFM map RFM 热力图", rfm_map),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import NotFound
 from ..shown import ReportTable
+from .contributions import Contribution, contributions
 from .house_reports import HOUSE, ChannelFigures, channels
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ class Reports:
     def channels(self) -> list[ChannelFigures]:
         """Channels ranked by whom they brought in four weeks, as figures: what the report ``channels`` shows."""
         return channels(self._brand)
+
+    def contributions(self) -> list[Contribution]:
+        """Plugins ranked by the orders put down to them in four weeks, as figures: what the report shows."""
+        return contributions(self._brand)
 
     def run(self, name: str) -> ReportTable:
         """The report's table; raises NotFound for a name that no enabled plugin offers."""

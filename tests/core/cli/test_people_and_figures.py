@@ -174,7 +174,7 @@ def test_rfm_counts_zero_orders_only_where_the_brand_says_so(cli_with, write):
 
 def test_reports_are_those_of_the_plugins_that_are_on(cli_with):
     cli = cli_with(acme="[plugins.package-card]\n")
-    of_the_core = ["goals", "channels", "buyer-cohorts", "contact-cohorts", "rfm-map"]
+    of_the_core = ["goals", "channels", "contributions", "buyer-cohorts", "contact-cohorts", "rfm-map"]
     assert [row["name"] for row in cli.json("report", "acme")] == [*of_the_core, "package-card"]
     assert [row["name"] for row in cli.json("report", "moonco")] == of_the_core
     cli("package-card", "create", "acme", "C1", "--source", "shop")

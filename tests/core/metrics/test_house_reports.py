@@ -119,5 +119,5 @@ def test_a_brand_without_people_has_every_report_and_no_figures(other):
         for info in other.reports.list():
             table = other.reports.run(info.name)
             assert info.plugin == "core" and all(not row.get("people") for row in table.rows), info.name
-        with pytest.raises(NotFound, match="it has: goals, channels, buyer-cohorts, contact-cohorts, rfm-map"):
+        with pytest.raises(NotFound, match="it has: goals, channels, contributions, buyer-cohorts, contact-cohorts, rfm-map"):
             other.reports.run("nothing")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from console_scene import ROLES, ROOT, SWITCHED_ON, WORD, TeaRoom, at, lead
+from console_scene import ROLES, ROOT, SWITCHED_ON, WORD, TeaRoom, at, lead, sell
 
 from scrm_console import Console
 from scrm_core.api import IdentityIn, LeadIn, Metric, MetricsQuery, MetricValue, Plugin, hookimpl
@@ -13,7 +13,7 @@ from scrm_core.delivery import Delivery
 from scrm_core.services.house_reports import ChannelFigures
 
 GOALS = "[plugins.scans]\n[goals]\ncontacts = 100\nmembers = 2\n[goals.channels.cards]\ncontacts = 100\n"
-REPORTS = ("goals", "channels", "buyer-cohorts", "contact-cohorts", "rfm-map")
+REPORTS = ("goals", "channels", "contributions", "buyer-cohorts", "contact-cohorts", "rfm-map")
 
 
 class Scans(Plugin):
@@ -87,6 +87,32 @@ def test_goals_stand_beside_what_came_and_channels_beside_their_plan(browser, pe
     }  # fmt: skip
     assert "data-goal" not in browser("luna").get("b/moonco/").text
     assert "has no [goals]" in browser("luna").get("b/moonco/").text
+
+
+def brought(text):
+    """Of each plugin that has figures: the cells of its row; of others what stands beside the name."""
+    section = re.search(r'aria-labelledby="brought">.*?</section>', text, re.S)[0]
+    rows = {name: re.findall(r'<td class="number">([^<]*)', row) for name, row in re.findall(r'<tr data-contribution="([\w-]*)">(.*?)</tr>', section, re.S)}
+    return rows, dict(re.findall(r'<li data-contribution="([\w-]+)">(.*?)</li>', section, re.S)), section
+
+
+def test_plugins_are_ranked_by_what_they_brought_with_their_pages_and_one_that_is_off_is_never_zero(browser, people, brands, clock):
+    acme, _ = brands
+    with acme:
+        acme.rewards.grant("stamp", people["bo"].id, grant_key="s1")
+    clock.advance(hours=1)
+    sell(acme, "+8613800138001", "N5", "2025-12-31T20:30", 123_400)
+    rows, off, section = brought(browser("otto").get("b/acme/").text)
+    assert list(rows) == ["tea-room", "scans", ""]
+    assert rows["tea-room"] == ["¥1234.00", "1", "1", "0", "0", "1"] and rows["scans"][:2] == ["¥0.00", "0"]
+    assert rows[""][:2] == ["¥80.00", "3"], "what no plugin brought; all together are all"
+    assert f'href="{ROOT}b/acme/x/tea-room/cups"' in section
+    assert ">off<" in off["package-card"] and "settings/package-card" in off["package-card"] and "0" not in off["package-card"]
+    assert browser("otto").get("b/acme/reports/contributions.csv").text.splitlines()[1].startswith("tea-room,on 开启,1,1,0,0,1,1234.00")
+    elsewhere, off, _ = brought(browser("luna").get("b/moonco/").text)
+    assert "tea-room" not in elsewhere and ">off<" in off["scans"] and elsewhere[""][:2] == ["$7777.00", "1"]
+    seen = brought(browser("ana").get("b/acme/").text)[2]
+    assert "/x/tea-room/" not in seen and "settings/" not in seen, "a link leads where one may go"
 
 
 def test_what_needs_a_person_is_told_with_the_page_where_it_is_mended(browser, people, brands, clock, monkeypatch):
