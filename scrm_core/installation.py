@@ -23,7 +23,7 @@ from .clock import Clock, SystemClock
 from .config import ProjectConfig, load_brand, load_project, plugin_settings
 from .db import leaving_none_open
 from .db.bulk import execute
-from .db.faults import is_fault
+from .db.faults import is_fault, passes
 from .db.migrations import CORE_MIGRATIONS, migrate, pending
 from .db.sealing import SEAL
 from .errors import Busy, ConfigError, NotFound, PluginError, ScrmError
@@ -294,9 +294,21 @@ class Installation:
             for name, plugin in brand.plugins.items()
             if (directory := type(plugin).migrations_path()) is not None
         ]
-        if not self.engine.exists(brand_id):
+        if not self.has_tables(brand_id):
             return [f"{owner}/{file.stem}" for owner, folder in owners for file in sorted(folder.glob("[0-9]*.py"))]
         return [f"{owner}/{name}" for owner, folder in owners for name in pending(brand.handle, owner, folder)]
+
+    def has_tables(self, brand_id: str) -> bool:
+        """Whether anything was ever migrated for a brand; asked of the database without entering it.
+
+        Raises Busy (``database_away``), with the driver's words, where a later try may reach the server.
+        """
+        try:
+            return bool(self.engine.exists(brand_id))
+        except (peewee.OperationalError, peewee.InterfaceError) as exc:
+            if not passes(exc):
+                raise
+            raise Busy(f"the database is away, try again: {exc}", code="database_away") from exc
 
     def close(self) -> None:
         """Close this thread's database connections."""

@@ -26,8 +26,7 @@ from urllib.parse import urlsplit
 import peewee
 
 from .config import load_project
-from .db.faults import translate
-from .db.sealing import MOVED
+from .db.faults import passes, translate
 from .errors import Busy, ConfigError, ScrmError
 from .lifeline import end_with_parent
 from .limits import LIMITS
@@ -39,9 +38,6 @@ if TYPE_CHECKING:
 POSTGRES_THREADS = 4
 DATABASE_PATIENCE = 60.0
 """Seconds for which ``scrm run`` waits for a database that is away when it starts, looking every second."""
-
-# What a server says that is there and will not have us: waiting mends nothing.
-_REFUSED = ("authentication", "does not exist", "pg_hba", "permission denied", "wrong ssl", "certificate")
 
 
 class NotReady(ScrmError):
@@ -196,12 +192,10 @@ def prepare(
 
 def _passes(installation: Installation, exc: Exception) -> bool:
     """Whether a database may be there later without anybody's doing: it is locked, or its server is away."""
+    if not installation.config.sqlite:
+        return passes(exc)
     found = exc if isinstance(exc, Busy) else translate(exc)
-    if not isinstance(found, Busy) or MOVED in str(exc):
-        return False
-    if installation.config.sqlite:
-        return found.code == "database_busy"
-    return not any(word in str(exc) for word in _REFUSED)
+    return isinstance(found, Busy) and found.code == "database_busy"
 
 
 def run(

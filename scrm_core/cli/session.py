@@ -81,7 +81,7 @@ class Session:
 
     def _know(self, brand_id: str) -> None:
         self.installation.brand_file(brand_id)
-        if not self.installation.engine.exists(brand_id):
+        if not self.installation.has_tables(brand_id):
             raise Failure(f"brand {brand_id!r} has no tables yet; run: scrm migrate")
 
     def show(self, headings: Sequence[str], rows: Iterable[Sequence[Any]], *, as_json: bool = False) -> None:

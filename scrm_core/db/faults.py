@@ -20,6 +20,9 @@ _AWAY = (
     "the database system is",
 )
 
+# What a server says that is there, and will say again.
+_REFUSED = ("authentication", "does not exist", "pg_hba", "permission denied", "wrong ssl", "certificate")
+
 _LOCK_TIMEOUT = "55P03"
 
 
@@ -54,6 +57,12 @@ def is_transient(exc: BaseException) -> bool:
 def is_fault(exc: BaseException) -> bool:
     """True when the database is at fault (locked, away, full, contended), not the work asked of it."""
     return isinstance(exc, Busy) or is_transient(exc) or translate(exc) is not None
+
+
+def passes(exc: BaseException) -> bool:
+    """True for a fault of a server that may be over later without anybody's doing: away or contended, not refusing."""
+    found = exc if isinstance(exc, Busy) else translate(exc)
+    return isinstance(found, Busy) and not any(word in str(exc) for word in (MOVED, *_REFUSED))
 
 
 def translate(exc: BaseException) -> ScrmError | None:

@@ -24,6 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from grounds import PATIENCE, Api, Grounds, Process, pause, until
 
+from scrm_core.cli.codes import TRY_AGAIN
 from scrm_core.clock import ManualClock, SystemClock
 from scrm_core.errors import Busy
 from scrm_core.services.contacts import IdentityIn, LeadIn
@@ -323,8 +324,7 @@ class Storm:
                     name, "import", "orders", "acme", str(file), "--source", "mall"
                 )
                 code = self.importer.popen.wait(180)
-                told = any(word in self.importer.said for word in ("busy", "away", "connection failed"))
-                assert code in (0, -9) or told, self.importer.said
+                assert code in (0, -9, TRY_AGAIN), self.importer.said
                 if code not in (0, -9):
                     pause(0.5)
             self.asked.files[str(file)] = sum(int(row["paid_minor"]) for row in rows)

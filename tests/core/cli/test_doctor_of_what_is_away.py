@@ -1,10 +1,14 @@
-"""``scrm doctor`` when the database or Redis is away, and when a person has stopped what is sent."""
+"""``scrm doctor`` and other commands when the database or Redis is away; when a person has stopped what is sent."""
 
 from __future__ import annotations
 
+import socket
+import threading
+from contextlib import closing
+
 import pytest
 
-from scrm_core.cli.codes import REFUSED
+from scrm_core.cli.codes import REFUSED, TRY_AGAIN
 
 pytestmark = pytest.mark.usefixtures("doctor_of_data")
 
@@ -32,6 +36,30 @@ def test_a_database_that_is_away_is_a_finding_of_each_brand_and_the_rest_is_told
         assert "database_url" in remedy
     assert of(findings, "disk")
     assert "hush" not in str(findings)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_command_says_that_it_may_work_later_when_the_server_is_away_or_breaks_off(cli):
+    with closing(socket.create_server(("127.0.0.1", 0))) as door:
+
+        def hang_up():
+            for _ in range(2):  # to a wish for encryption, and to a greeting
+                with closing(door.accept()[0]) as line:
+                    line.recv(1_024)
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        for place in (NOBODY, f"127.0.0.1:{door.getsockname()[1]}"):
+            with_line(cli, "database_url", f"postgresql://someone:hush@{place}/shop")
+            said = cli("imports", "acme", code=TRY_AGAIN).output
+            assert "the database is away" in said and "hush" not in said
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_a_command_that_the_server_refuses_does_not_promise_to_work_later(cli):
+    url = next(line for line in (cli.folder / "scrm.toml").read_text("utf-8").splitlines() if "database_url" in line)
+    with_line(cli, "database_url", url.partition('"')[2].rstrip('"').rpartition("/")[0] + "/no_such_database")
+    said = cli("imports", "acme", code=REFUSED).output
+    assert "does not exist" in said
 
 
 def test_a_redis_that_is_away_is_a_warning_for_events_go_on_without_it(cli):
