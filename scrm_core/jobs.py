@@ -47,8 +47,9 @@ RETENTION_SECONDS = 3_600
 FILES_JOB = "sent-files"
 # Asked for when somebody sends a file in; this often for what was missed or left by workers that died.
 FILES_SECONDS = 300
-FILES_MOST_SECONDS = 600
-# Of each hour: jobs of a worker follow one another, and a hundred brands have their turn.
+# Jobs of a worker follow one another, and a hundred brands have their turn: files go on in pieces of time.
+FILES_MOST_SECONDS = 60
+# Of each hour.
 RETENTION_MOST_SECONDS = 60
 # A little longer than a run may take: a run is never claimed again while it goes on.
 JOB_LEASE_MS = LIMITS.job_ms + 60_000
@@ -118,7 +119,8 @@ class Jobs:
     def ask(self, plugin: str, job: str, *, actor: str = "operator") -> bool:
         """Have a job run at the workers' next look, within a minute; False where somebody has asked already.
 
-        Raises NotFound for a job that no enabled plugin has.
+        A run that has begun is no answer to whoever asks now. A job that asks for more time names no actor, and is
+        not in the audit log. Raises NotFound for a job that no enabled plugin has.
         """
         if (plugin, job) not in {(each[0], each[1]) for each in _jobs(self._brand)}:
             raise NotFound(f"brand {self._brand.id!r} has no job {plugin}/{job}")
@@ -128,12 +130,13 @@ class Jobs:
         ).fetchone()
         asked = execute(
             "INSERT INTO job_request (plugin, job, at, actor) VALUES (?, ?, ?, ?) ON CONFLICT (plugin, job) "
-            # One whose every attempt died is asked for anew.
-            "DO UPDATE SET at = excluded.at, actor = excluded.actor WHERE job_request.at < ?",
+            # One whose every attempt died is asked for anew, and one whose run goes on and may be past what is asked.
+            "DO UPDATE SET at = excluded.at, actor = excluded.actor WHERE job_request.at < ? OR EXISTS (SELECT 1 FROM "
+            "job_run r WHERE r.plugin = job_request.plugin AND r.job = job_request.job AND r.slot = job_request.at)",
             # Its slot is one of its own, also when the regular one began this very millisecond.
             (plugin, job, max(now, newest + 1), actor, now - JOB_ATTEMPTS * JOB_LEASE_MS),
         )
-        if asked.rowcount:
+        if asked.rowcount and actor:
             audit.record(self._brand, actor, "job.ask", f"job:{plugin}/{job}")
         return bool(asked.rowcount)
 

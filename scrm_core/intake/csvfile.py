@@ -57,13 +57,14 @@ class CsvFile:
 
     ``digest`` is the SHA-256 of the whole file in hex. Raises Invalid when the
     file cannot be opened and Malformed when it is not a CSV file or its header
-    is unusable. Use it as a context manager.
+    is unusable. Use it as a context manager. ``name`` is what people call it,
+    where that is not the name of the file.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.name = Path(path).name
+    def __init__(self, path: str | Path, name: str = "") -> None:
+        self.name = name or Path(path).name
         try:
-            self.encoding, self.digest = _inspect(Path(path))
+            self.encoding, self.digest = _inspect(Path(path), self.name)
             raw = open(path, "rb")  # noqa: SIM115 (closed by close)
         except OSError as error:
             raise Invalid(f"{self.name} cannot be read: {error.strerror}", code="file") from None
@@ -242,7 +243,7 @@ class _Lines:
                 yield Reject(start + offset, "", f"stands inside a quote opened on line {start}")
 
 
-def _inspect(path: Path) -> tuple[str, str]:
+def _inspect(path: Path, name: str) -> tuple[str, str]:
     """The encoding and SHA-256 of a file; Malformed when its first bytes say it is not CSV."""
     digest = hashlib.sha256()
     utf8 = codecs.getincrementaldecoder("utf-8")()
@@ -250,10 +251,10 @@ def _inspect(path: Path) -> tuple[str, str]:
     with open(path, "rb") as file:
         chunk = file.read(_CHUNK)
         if not chunk:
-            raise Malformed(f"{path.name} is empty; a header line is expected", code="csv_empty")
+            raise Malformed(f"{name} is empty; a header line is expected", code="csv_empty")
         for magic, what in _MAGIC.items():
             if chunk.startswith(magic):
-                raise Malformed(f"{path.name} is {what}", code="csv_binary")
+                raise Malformed(f"{name} is {what}", code="csv_binary")
         if chunk.startswith(b"\xef\xbb\xbf"):
             encoding = "utf-8-sig"
         undecided = encoding == "utf-8"

@@ -17,7 +17,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,6 +62,25 @@ class ImportReport:
     unchanged: int
     rejected: int
 
+
+@dataclass(slots=True)
+class Trial:
+    """How far a dry run has come, for another one to go on behind it; ``refused`` are the first ``most`` rejects."""
+
+    most: int
+    position: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    refused: list[Reject] = field(default_factory=list)
+
+    def report(self) -> ImportReport:
+        """What became of the rows so far."""
+        return _report(self.position, Counter(self.counts))
+
+
+class Paused(Exception):
+    """The caller wanted no further batch: the next run goes on behind the last one."""
+
+
 LARGE_IMPORT = 5_000
 """Rows from which on the database's statistics are refreshed after an import."""
 
@@ -77,6 +96,10 @@ def run_import(
     backfill: bool = False,
     rejects: str | Path | None = None,
     progress: Progress | None = None,
+    name: str = "",
+    own: str = "",
+    trial: Trial | None = None,
+    pause: Callable[[], bool] | None = None,
 ) -> ImportReport:
     """Import a CSV file of ``kind`` (a key of ``SCHEMAS``) into a brand and say what became of its rows.
 
@@ -85,12 +108,17 @@ def run_import(
     ``rejects`` is a file to be written with line, column and reason of each
     refused row. Raises Invalid or Malformed when the file as a whole cannot be
     read or lacks a column, Conflict when another process imports it right now.
+
+    ``name`` is what people call the file. ``own`` names one import among those
+    of equal files: when it is done already its report is given once more.
+    ``trial`` is where a dry run begins, and is told how far it comes. ``pause``
+    is asked between batches; when it says yes, Paused is raised.
     """
     if mapping.kind != kind:
         raise Invalid(f"the mapping is for {mapping.kind}, not for {kind}", field="kind", code="mapping")
     if rejects is not None and os.path.exists(rejects) and os.path.samefile(rejects, path):
         raise Invalid("the rejects would overwrite the imported file; name another", field="rejects", code="file")
-    with CsvFile(path) as file:
+    with CsvFile(path, name) as file:
         binding = Binding(
             mapping,
             file.header,
@@ -99,16 +127,20 @@ def run_import(
             exponent=exponent_of(brand.currency),
             source=source,
         )
-        job = _Import(brand, binding, file, source or mapping.source or "import", dry_run, backfill)
+        job = _Import(brand, binding, file, source or mapping.source or "import", dry_run, backfill, own)
         with brand:
-            return job.run(rejects, progress)
+            return job.run(rejects, progress, trial or Trial(0), pause)
+
+
+Batch = tuple[ImportProgress, Counter[str], list[Reject]]
+"""Where an import stands behind a batch, what became of all rows so far, and those refused in this one."""
 
 
 class _Import:
     """One run over one file."""
 
     def __init__(
-        self, brand: Brand, binding: Binding, file: CsvFile, source: str, dry_run: bool, backfill: bool
+        self, brand: Brand, binding: Binding, file: CsvFile, source: str, dry_run: bool, backfill: bool, own: str
     ) -> None:
         self.brand = brand
         self.binding = binding
@@ -116,37 +148,43 @@ class _Import:
         self.source = source
         self.dry_run = dry_run
         self.backfill = backfill
+        self.own = own
         self.kind = binding.mapping.kind
         self.write = WRITERS[self.kind]
 
-    def run(self, rejects: str | Path | None, progress: Progress | None) -> ImportReport:
-        state = (
-            ImportProgress(0, 0)
-            if self.dry_run
-            else begin_import(
-                self.brand, self.kind, self.source, self._digest(), name=self.file.name, size=self.file.size
-            )
-        )
-        counts = Counter(state.counts)
+    def run(
+        self, rejects: str | Path | None, progress: Progress | None, trial: Trial, pause: Callable[[], bool] | None
+    ) -> ImportReport:
+        state = ImportProgress(0, trial.position, trial.counts) if self.dry_run else self._begin()
+        counts, done = Counter(state.counts), state.done
         records = self._records(state.position)
         with RejectsFile(rejects, counts["rejects_bytes"]) as out:
-            done = False
             while not done:
                 batch = list(islice(records, LIMITS.import_batch))
                 done = len(batch) < LIMITS.import_batch
-                state, counts = self._batch(batch, state, counts, out, done)
+                state, counts, refused = self._batch(batch, state, counts, out, done)
                 out.settle(counts["rejects_bytes"])
+                trial.position, trial.counts = state.position, dict(counts)
+                trial.refused += refused[: trial.most - len(trial.refused)]
                 if progress is not None:
                     progress(state.position, self.file.consumed, self.file.size)
+                if pause is not None and not done and pause():
+                    raise Paused
         if state.position >= LARGE_IMPORT and not self.dry_run:
             refresh_statistics()
-        return ImportReport(
-            state.position, counts["created"], counts["updated"], counts["unchanged"], counts["rejected"]
-        )
+        return _report(state.position, counts)
+
+    def _begin(self) -> ImportProgress:
+        return begin_import(
+            self.brand, self.kind, self.source, self._digest(),
+            name=self.file.name, size=self.file.size, once=self.own != "",
+        )  # fmt: skip
 
     def _digest(self) -> str:
         """Identifies the file and all that decides what its rows mean."""
-        parts = (self.file.digest, repr(self.binding.mapping), self.source, str(self.backfill))
+        parts = [self.file.digest, repr(self.binding.mapping), self.source, str(self.backfill)]
+        if self.own:
+            parts.append(self.own)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def _records(self, position: int) -> Iterator[CheckedRow | Reject]:
@@ -163,7 +201,7 @@ class _Import:
         counts: Counter[str],
         out: RejectsFile,
         done: bool,
-    ) -> tuple[ImportProgress, Counter[str]]:
+    ) -> Batch:
         if not self.dry_run:
             return self._commit(batch, state, counts, out, done)
         try:
@@ -181,14 +219,14 @@ class _Import:
         counts: Counter[str],
         out: RejectsFile,
         done: bool,
-    ) -> tuple[ImportProgress, Counter[str]]:
-        new, counts = self._apply(batch, state, counts, out)
+    ) -> Batch:
+        new, counts, refused = self._apply(batch, state, counts, out)
         consumed = min(self.file.consumed, self.file.size)
-        return advance_import(self.brand, state, new.position, counts, done=done, consumed=consumed), counts
+        return advance_import(self.brand, state, new.position, counts, done=done, consumed=consumed), counts, refused
 
     def _apply(
         self, batch: list[CheckedRow | Reject], state: ImportProgress, counts: Counter[str], out: RejectsFile
-    ) -> tuple[ImportProgress, Counter[str]]:
+    ) -> Batch:
         """Write a batch and its rejects; may run again after a deadlock, so it changes no argument."""
         counts = counts.copy()
         rows = [record for record in batch if type(record) is tuple]
@@ -206,7 +244,11 @@ class _Import:
         if refused and not self.dry_run:
             before = counts["rejected"] - len(refused)
             keep_rejected(state.run_id, [(each.line, each.column, each.reason) for each in refused], before)
-        return ImportProgress(state.run_id, state.position + len(batch)), counts
+        return ImportProgress(state.run_id, state.position + len(batch)), counts, refused
+
+
+def _report(rows: int, counts: Counter[str]) -> ImportReport:
+    return ImportReport(rows, counts["created"], counts["updated"], counts["unchanged"], counts["rejected"])
 
 
 class _Undo(Exception):

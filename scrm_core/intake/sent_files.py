@@ -1,40 +1,33 @@
 """Files that people send in from a page: kept in pieces, tried whole, then imported by a worker.
 
-The import is :func:`.importer.run_import`, as by command: a file is tried first
-and changes nothing, somebody starts it, and a worker that dies leaves it to
-another one, which goes on behind the last committed batch. The pieces lie in
-the brand's database, so that any machine can read them, and go when the file
-was read, or a day later.
+A file is tried first and changes nothing, and somebody starts it; workers read
+it as :mod:`.sent_reading` says. The pieces lie in the brand's database, so that
+any machine can read them, and go when the file was read, or a day later.
 """
 
 from __future__ import annotations
 
 import base64
-import csv
 import json
 import re
-import tempfile
 import time
-from dataclasses import asdict, dataclass
-from itertools import islice
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..db import transactional
 from ..db.bulk import execute
-from ..errors import Conflict, Invalid, NotFound, ScrmError
+from ..errors import Conflict, Invalid, NotFound
 from ..limits import LIMITS
 from ..services import audit
 from ..services.survivors import begin_writing
-from ..values.masking import scrub
 from ..values.money import exponent_of
 from ..values.text import clean_text
 from .binding import Binding
 from .csvfile import CsvFile
-from .importer import ImportReport, run_import
-from .mapping import Mapping, load_mapping, plain_mapping
+from .importer import Paused
 from .platforms import PLATFORMS
 from .schemas import SCHEMAS
+from .sent_reading import HELD_MS, Reading, a_folder, mapping_of, written
 
 if TYPE_CHECKING:
     from ..brands import Brand
@@ -42,9 +35,9 @@ if TYPE_CHECKING:
 JOB = "sent-files"
 PIECE_BYTES = 900_000
 """The largest piece: with its form it is a body within ``LIMITS.body_bytes``."""
-SHOWN_REJECTS = 200
 _KEPT_MS, _LISTED_MS = 86_400_000, 30 * 86_400_000
 _ODD = re.compile(r"[^\w.() -]+")
+_NOT_NEXT = "this is not the next piece of the file; send it anew"
 _VIEW = (
     "SELECT id, name, kind, mapping, source, backfill, size, consumed, actor, state, counts, error, created_at, "
     "updated_at FROM import_file "
@@ -74,10 +67,6 @@ class SentFile:
     error: str
     created_at: int
     updated_at: int
-
-
-class _Later(Exception):
-    """The time of this run is over: the next one goes on."""
 
 
 def mappings(kind: str) -> tuple[str, ...]:
@@ -141,7 +130,7 @@ class SentFiles:
             raise NotFound("no such file")
         (known,) = execute("SELECT count(*) FROM import_file_part WHERE file_id = ?", (file_id,)).fetchone()
         if view.state != "coming" or known != nth:
-            raise Conflict("this is not the next piece of the file; send it anew", code="import_piece")
+            raise Conflict(_NOT_NEXT, code="import_piece")
         self._keep(file_id, nth, piece)
         if last:
             self._complete(self.get(file_id))
@@ -152,20 +141,23 @@ class SentFiles:
         if len(piece) > PIECE_BYTES:
             raise Invalid(f"a piece has at most {PIECE_BYTES:,} bytes", field="file", code="file_size")
         grown = execute(
-            "UPDATE import_file SET size = size + ?, updated_at = ? WHERE id = ? AND size + ? <= ?",
+            "UPDATE import_file SET size = size + ?, updated_at = ? "
+            "WHERE id = ? AND state = 'coming' AND size + ? <= ?",
             (len(piece), self._brand.now(), file_id, len(piece), LIMITS.upload_bytes),
         )
         if grown.rowcount != 1:
+            if self.get(file_id).state != "coming":  # forgotten at this moment
+                raise Conflict(_NOT_NEXT, code="import_piece")
             raise Invalid(f"a file has at most {LIMITS.upload_bytes:,} bytes", field="file", code="file_size")
         text = base64.b64encode(piece).decode()
         execute("INSERT INTO import_file_part (file_id, nth, data) VALUES (?, ?, ?)", (file_id, nth, text))
 
     def _complete(self, view: SentFile) -> None:
         """The file is whole: what can never be read is refused now, the rest is tried by a worker."""
-        with tempfile.TemporaryDirectory() as folder, CsvFile(self._written(view, folder)) as file:
+        with a_folder() as folder, CsvFile(written(view.id, folder) or folder, view.name) as file:
             brand = self._brand
             Binding(
-                _mapping(view), file.header, zone=brand.zone, region=brand.config.phone_region,
+                mapping_of(view), file.header, zone=brand.zone, region=brand.config.phone_region,
                 exponent=exponent_of(brand.currency), source=view.source or None,
             )  # fmt: skip
         self._set(view.id, "coming", "checking")
@@ -190,9 +182,19 @@ class SentFiles:
 
     @transactional
     def forget(self, file_id: int, *, actor: str) -> None:
-        """Forget a file that is not being imported, with all its pieces; raises Conflict (``import_file_state``)."""
+        """Forget a file with all its pieces; raises Conflict (``import_file_state``) while it is being imported.
+
+        One that was started, and that nothing happened to for ten minutes, is forgotten too: what came in stays.
+        """
         begin_writing()
-        if self.get(file_id).state in ("waiting", "running"):
+        now = self._brand.now()
+        self.get(file_id)
+        ended = execute(
+            "UPDATE import_file SET state = 'failed', reader = '' WHERE id = ? "
+            "AND (state NOT IN ('waiting', 'running') OR (updated_at < ? AND held_until < ?))",
+            (file_id, now - HELD_MS, now),
+        )
+        if ended.rowcount != 1:
             raise Conflict("the file is being imported", code="import_file_state")
         execute("DELETE FROM import_file_part WHERE file_id = ?", (file_id,))
         execute("DELETE FROM import_file WHERE id = ?", (file_id,))
@@ -212,94 +214,48 @@ class SentFiles:
     # What workers do ---------------------------------------------------------
 
     def work(self, *, seconds: float) -> int:
-        """The job: try and import what waits, oldest first, for so long; returns how many files it was done with."""
-        until, done, seen = time.monotonic() + seconds, 0, 0
+        """The job: try and import what waits, oldest first, for so long; returns how many files it was done with.
+
+        What is left when the time is over is asked for anew. A file that has failed before comes behind the others.
+        """
+        until, done, seen = time.monotonic() + seconds, 0, [0]
         # One by one: what is sent in meanwhile is found too.
         while row := execute(
-            f"{_VIEW}WHERE id > ? AND state IN ('checking', 'waiting', 'running') ORDER BY id LIMIT 1", (seen,)
+            f"{_VIEW}WHERE id NOT IN ({', '.join('?' * len(seen))}) AND state IN ('checking', 'waiting', 'running') "
+            "ORDER BY failures, id LIMIT 1",
+            seen,
         ).fetchone():
-            seen = row[0]
+            if len(seen) > 1 and time.monotonic() > until:
+                self._ask("")
+                break
+            seen.append(row[0])
+            reading = Reading(self._brand, _view(row))
             try:
-                done += self._read(_view(row), until)
-            except _Later:
+                done += reading.claim() and reading.read(lambda: time.monotonic() > until)
+            except Paused:
+                self._ask("")
                 break
         return done
 
+    @transactional
     def forget_old(self) -> None:
         """The job: pieces that nobody started within a day, and files of which all has been said for a month."""
+        begin_writing()
         now = self._brand.now()
-        old = "SELECT id FROM import_file WHERE state NOT IN ('waiting', 'running') AND updated_at < ?"
-        execute(f"DELETE FROM import_file_part WHERE file_id IN ({old})", (now - _KEPT_MS,))
+        # The row is taken first: whoever starts the file at this moment, or adds to it, finds it ended.
         execute(
             "UPDATE import_file SET state = 'failed', error = 'nobody started it' "
-            "WHERE state IN ('coming', 'checking', 'checked') AND updated_at < ?",
+            "WHERE state IN ('coming', 'checked') AND updated_at < ?",
             (now - _KEPT_MS,),
         )
+        over = "SELECT id FROM import_file WHERE state IN ('done', 'failed')"
+        execute(f"DELETE FROM import_file_part WHERE file_id IN ({over})")
         execute("DELETE FROM import_file WHERE state IN ('done', 'failed') AND updated_at < ?", (now - _LISTED_MS,))
-
-    def _read(self, view: SentFile, until: float) -> bool:
-        dry = view.state == "checking"
-
-        def progress(rows: int, consumed: int, size: int) -> None:
-            execute(
-                "UPDATE import_file SET consumed = ?, updated_at = ? WHERE id = ?",
-                (min(consumed, size), self._brand.now(), view.id),
-            )
-            if time.monotonic() > until:
-                raise _Later
-
-        with tempfile.TemporaryDirectory() as folder:
-            path, rejects = self._written(view, folder), Path(folder, "rejects.csv")
-            if not dry:
-                execute("UPDATE import_file SET state = 'running' WHERE id = ? AND state = 'waiting'", (view.id,))
-            try:
-                report = run_import(
-                    self._brand, view.kind, path, _mapping(view), source=view.source or None, dry_run=dry,
-                    backfill=view.backfill, rejects=rejects if dry else None, progress=progress,
-                )  # fmt: skip
-            except Conflict as error:
-                if error.code == "import_running":
-                    return False  # another worker has it
-                return self._failed(view, error)
-            except ScrmError as error:
-                return self._failed(view, error)
-            self._told(view, report, _first(rejects) if dry else [])
-        return True
-
-    @transactional
-    def _told(self, view: SentFile, report: ImportReport, rejects: list[list[Any]]) -> None:
-        counts = json.dumps({**asdict(report), "rejects": rejects}, ensure_ascii=False)
-        before, after = ("checking", "checked") if view.state == "checking" else ("running", "done")
-        execute(
-            "UPDATE import_file SET state = ?, counts = ?, consumed = size, updated_at = ? WHERE id = ? AND state = ?",
-            (after, counts, self._brand.now(), view.id, before),
-        )
-        if after == "done":
-            execute("DELETE FROM import_file_part WHERE file_id = ?", (view.id,))
-
-    @transactional
-    def _failed(self, view: SentFile, error: ScrmError) -> bool:
-        execute(
-            "UPDATE import_file SET state = 'failed', error = ?, updated_at = ? WHERE id = ?",
-            (scrub(error.message)[: LIMITS.text], self._brand.now(), view.id),
-        )
-        execute("DELETE FROM import_file_part WHERE file_id = ?", (view.id,))
-        return True
-
-    def _written(self, view: SentFile, folder: str) -> Path:
-        path = Path(folder, view.name)
-        with path.open("wb") as file:
-            (count,) = execute("SELECT count(*) FROM import_file_part WHERE file_id = ?", (view.id,)).fetchone()
-            for nth in range(count):
-                (data,) = execute(
-                    "SELECT data FROM import_file_part WHERE file_id = ? AND nth = ?", (view.id, nth)
-                ).fetchone()
-                file.write(base64.b64decode(data))
-        return path
 
     def _set(self, file_id: int, before: str, after: str) -> None:
         moved = execute(
-            "UPDATE import_file SET state = ?, consumed = 0, updated_at = ? WHERE id = ? AND state = ?",
+            "UPDATE import_file SET state = ?, consumed = 0, failures = 0, error = '', updated_at = ? "
+            "WHERE id = ? AND state = ?",
             (after, self._brand.now(), file_id, before),
         )
         if moved.rowcount != 1:
@@ -309,22 +265,10 @@ class SentFiles:
         return self._brand.jobs.ask("core", JOB, actor=actor)
 
 
-def _mapping(view: SentFile) -> Mapping:
-    return load_mapping(view.mapping, view.kind) if view.mapping else plain_mapping(view.kind)
-
-
 def _safe(name: str) -> str:
     """A file's name without a folder, of harmless characters, for people."""
     plain = _ODD.sub("_", re.split(r"[/\\]", name)[-1]).strip(" .")[-80:].lstrip(" .")
     return plain or "file.csv"
-
-
-def _first(rejects: Path) -> list[list[Any]]:
-    with rejects.open(encoding="utf-8", newline="") as file:
-        rows = csv.reader(file)
-        next(rows, None)
-        shown = islice(rows, SHOWN_REJECTS)
-        return [[int(line), scrub(column), scrub(reason)] for line, column, reason in shown]
 
 
 def _view(row: tuple[Any, ...]) -> SentFile:

@@ -130,6 +130,9 @@ class ImportFile(BrandModel):
     error = pw.TextField()
     created_at = InstantField()
     updated_at = InstantField()
+    reader = pw.TextField(default="")
+    held_until = InstantField(default=0)
+    failures = pw.BigIntegerField(default=0)
 
     class Meta:
         table_name = "import_file"

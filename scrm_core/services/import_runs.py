@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ImportProgress:
-    """An import that is under way: ``position`` counts the rows committed, ``counts`` what became of them."""
+    """An import that is under way or ``done``: ``position`` counts committed rows, ``counts`` what became of them."""
 
     run_id: int
     position: int
     counts: dict[str, int] = field(default_factory=dict)
+    done: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +113,9 @@ def _view(row: Sequence[Any]) -> ImportView:
 
 @transactional
 def begin_import(
-    brand: Brand, kind: str, source: str, digest: str, *, name: str = "", size: int = 0
+    brand: Brand, kind: str, source: str, digest: str, *, name: str = "", size: int = 0, once: bool = False
 ) -> ImportProgress:
-    """The unfinished import of this very file, or a new one at position 0.
+    """The unfinished import of this very file, or a new one at position 0; with ``once`` also one that is done.
 
     ``digest`` identifies the file and everything else that decides what its
     rows mean; with another digest the import is another one. ``name`` and ``size``
@@ -122,6 +123,13 @@ def begin_import(
     """
     begin_writing()
     now = brand.now()
+    over = execute(
+        "SELECT id, position, counts FROM import_run "
+        "WHERE kind = ? AND source = ? AND digest = ? AND state = 'done' ORDER BY id DESC LIMIT 1",
+        (kind, source, digest),
+    ).fetchone() if once else None  # fmt: skip
+    if over is not None:
+        return ImportProgress(over[0], over[1], json.loads(over[2]), done=True)
     execute(
         "INSERT INTO import_run (kind, source, digest, state, position, counts, started_at, updated_at, name, size) "
         "VALUES (?, ?, ?, 'running', 0, '{}', ?, ?, ?, ?) ON CONFLICT DO NOTHING",

@@ -9,10 +9,12 @@ import zipfile
 import pytest
 from console_scene import EVIL, ROOT
 
-from scrm_core.intake import sent_files
+from scrm_core.errors import StorageFull
+from scrm_core.intake import sent_reading
 from scrm_core.jobs import due_jobs, run_job
 from scrm_core.services import audit
 
+IMPORT_JOB = "sent-files"
 HEADER = "source,number,status,paid_minor,paid_at\n"
 GOOD = "".join(f"shop,F{nth},completed,100,2025-12-30T10:00:00+08:00\n" for nth in range(7))
 FILE = (HEADER + GOOD + "shop,=cmd(),nonsense,100,\nshop,F9,completed,+8613800138000,\n").encode()
@@ -31,7 +33,7 @@ def place(answer):
 
 def work(brand):
     with brand:
-        return [run_job(brand, each) for each in due_jobs(brand) if each.job == sent_files.JOB]
+        return [run_job(brand, each) for each in due_jobs(brand) if each.job == IMPORT_JOB]
 
 
 def counts(text):
@@ -83,7 +85,7 @@ def test_an_import_that_was_broken_off_goes_on_behind_what_was_committed_and_wri
     page = place(send(otto))
     work(acme)
     otto.post(f"{page}/start")
-    real, seen = sent_files.run_import, []
+    real, seen = sent_reading.run_import, []
 
     def killed(*args, progress, **named):
         def twice(*told):
@@ -94,16 +96,39 @@ def test_an_import_that_was_broken_off_goes_on_behind_what_was_committed_and_wri
 
         return real(*args, progress=twice, **named)
 
-    monkeypatch.setattr(sent_files, "run_import", killed)
+    monkeypatch.setattr(sent_reading, "run_import", killed)
     work(acme)
     assert len(orders(acme)) == 4 and "<progress" in seen[-1] and "data-running" in seen[-1]
-    monkeypatch.setattr(sent_files, "run_import", real)
+    monkeypatch.setattr(sent_reading, "run_import", real)
     clock.advance(seconds=660)
     assert "Nothing has happened for a while" in otto.get(page).text
     assert otto.post(f"{page}/go-on").status_code == 303
     work(acme)
     text = otto.get(page).text
     assert state(text) == "done" and counts(text)["created"] == 7 and len(orders(acme)) == 7
+
+
+def test_a_started_file_that_fails_is_shown_with_the_reason_and_forgotten_where_nothing_happens_to_it(browser, brands, monkeypatch, clock):
+    acme, _ = brands
+    otto = browser("otto")
+    page = place(send(otto))
+    work(acme)
+    otto.post(f"{page}/start")
+
+    def fails(*args, **named):
+        raise StorageFull("no room for +8613800138000")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sent_reading, "run_import", fails)
+        work(acme)
+    text = otto.get(page).text
+    assert state(text) == "running" and "it is tried again: StorageFull: no room for" in text and "13800138000" not in text
+    assert f'action="{ROOT}{page}/forget"' not in text and 'formaction' not in text
+    assert otto.post(f"{page}/forget").status_code == 409
+    clock.advance(seconds=660)
+    assert f'formaction="{ROOT}{page}/forget"' in otto.get(page).text
+    assert otto.post(f"{page}/forget").status_code == 303
+    assert otto.get(page).status_code == 404 and orders(acme) == []
 
 
 def test_what_is_no_csv_file_or_lacks_columns_is_refused_at_once_and_what_was_chosen_stays(browser, brands):
