@@ -62,17 +62,19 @@ class Asks:
         return self.codes.address(code) if mode == "passive" else ""
 
 
-def take_add(contact_id: int, channel: str, at: int) -> None:
-    """Somebody added: what asked them last within thirty days before had its effect.
+def take_add(contact_id: int, channel: str, staff: str, at: int) -> None:
+    """Somebody came: what asked them last within thirty days before had its effect.
 
-    A link does so by its own code alone; who accepts a request by phone comes by no code.
+    A link does so by its own code alone. Who accepts a request by phone comes by no code and adds the
+    member of ``staff`` who sent it: a form that they fill in, which names nobody, accepts nothing.
     """
     execute(
         "UPDATE live_code_ask SET added_at = ? WHERE added_at IS NULL AND id = (SELECT id FROM live_code_ask "
-        "WHERE contact_id = ? AND at <= ? AND at > ? AND (mode = 'active' OR code_id = ("
-        "SELECT d.id FROM live_code_code d JOIN channel c ON c.id = d.channel_id WHERE c.code = ?)) "
+        "WHERE contact_id = ? AND at <= ? AND at > ? AND ((mode = 'active' AND staff = ?) "
+        "OR (mode = 'passive' AND code_id = ("
+        "SELECT d.id FROM live_code_code d JOIN channel c ON c.id = d.channel_id WHERE c.code = ?))) "
         "ORDER BY at DESC, id DESC LIMIT 1)",
-        (at, contact_id, at, at - WINDOW_MS, channel),
+        (at, contact_id, at, at - WINDOW_MS, staff, channel),
     )
 
 

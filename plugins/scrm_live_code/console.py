@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 
 from scrm_core.api import (
     Column,
-    Conflict,
     ConsoleAct,
     ConsoleDone,
     ConsoleFile,
@@ -24,18 +23,21 @@ from scrm_core.api import (
     ReportTable,
     code_file,
     current_brand,
+    cut_page,
     execute,
 )
 
 from .codes import Code
-from .personas import KINDS
+from .console_words import WORDS
+from .personas import KINDS, Persona
 from .planner import plan
 from .reception_report import BOTH, GROUPS, reception_report, survival_report
 from .service import EXTRA, LiveCodes, live_codes_of
+from .staff import Staff
 from .views import full_code_view
 
 READ, WRITE = "live-code:read", "live-code:write"
-ROWS = 50
+ROWS, PERSONAS, CHOICES = 50, 20, 200
 _TODAY = (
     Column("staff", "Staff 员工"),
     Column("taken", "Adds today 今日接待", "count"),
@@ -47,7 +49,10 @@ class Pages:
     """What live codes show in the console: mixed into the plugin."""
 
     console_pages: ClassVar[dict[str, ConsolePart]] = {
-        "codes": ConsolePart("show_codes", {"en": "Live codes", "zh": "渠道活码"}, READ),
+        "codes": ConsolePart(
+            "show_codes", {"en": "Live codes", "zh": "渠道活码"}, READ,
+            acts={name: ConsoleAct(f"act_{name}", WRITE) for name in ("create", "staff", "leave")},
+        ),
         "code": ConsolePart(
             "show_code", {"en": "A live code", "zh": "活码详情"}, READ,
             acts={
@@ -70,24 +75,24 @@ class Pages:
 
     def show_codes(self, query: ConsoleQuery) -> ConsoleTemplate:
         """Codes, today's load of each member of staff beside their cap, and the planner."""
-        here, after = _here(), _number(query, "after")
-        found = here.codes.page(after=after, limit=ROWS + 1)
+        here, after = _here(), query.position("after")
+        codes, older = cut_page(here.codes.page(after=after, limit=ROWS + 1), ROWS)
         planned, refused = None, ""
         if query.args.get("peak"):
             try:
-                planned = plan(_number(query, "peak"), here.settings["per_account"])
+                planned = plan(query.position("peak"), here.settings["per_account"])
             except Invalid as problem:
                 refused = problem.message
         context = {
-            "codes": found[:ROWS], "older": found[ROWS - 1].id if len(found) > ROWS else None, "after": after,
-            "now": here.brand.now(), "staff": _today(here), "planned": planned, "wrong": refused,
+            "codes": codes, "older": older, "after": after, "now": here.brand.now(), "staff": _today(here),
+            "planned": planned, "wrong": refused, "per_account": here.settings["per_account"],
         }  # fmt: skip
-        return _page("console_codes.html", query, context)
+        return ConsoleTemplate("console_codes.html", context, WORDS)
 
     def show_code(self, query: ConsoleQuery) -> ConsoleTemplate | ConsoleFile:
         """One code: what is behind it, its forms, and its QR code and poster as files."""
         here = _here()
-        code = here.codes.get(query.args.get("channel", ""))
+        code = here.codes.get(query.asked("channel"))
         if query.args.get("picture") == "poster":
             return ConsoleFile("live-code-poster.png", "image/png", here.poster(code.channel))
         if query.args.get("picture") == "qr":
@@ -95,34 +100,39 @@ class Pages:
             return ConsoleFile("live-code-qr.png", "image/png", picture)
         context = {
             "code": code, "view": full_code_view(code, here), "seen": _seen(here, code), "now": here.brand.now(),
-            "staff": [each for each in here.staff.page(limit=200) if each.left_at is None],
-            "poster": code.ends_at is not None and code.ends_at > here.brand.now(),
-            "first": _day(here, code.starts_at), "last": _day(here, None if code.ends_at is None else code.ends_at - 1),
+            "staff": _choices(here), "poster": code.ends_at is not None and code.ends_at > here.brand.now(),
+            "first": _day(here, code.starts_at), "last": _day(here, code.ends_at and code.ends_at - 1),
         }  # fmt: skip
-        return _page("console_code.html", query, context)
+        return ConsoleTemplate("console_code.html", context, WORDS)
 
     def show_reception(self, query: ConsoleQuery) -> ConsoleTemplate:
         """Times of each step, survival, and who waits for too long."""
         here, by = _here(), query.args.get("by", "staff")
         if by not in (*GROUPS, BOTH):
             raise NotFound("there is nothing at this address")
+        after, gone = query.position("after"), query.position("gone")
+        steps = reception_report(here.reception, by=by, after=after, limit=ROWS + 1).rows
+        kept = survival_report(here.brand, by=by, after=gone, limit=ROWS + 1).rows
+        # These rows have no ids: a page begins behind so many of them.
+        steps, later = cut_page(steps, ROWS, lambda _: after + ROWS)
+        kept, later_kept = cut_page(kept, ROWS, lambda _: gone + ROWS)
         context = {
-            "by": by, "who": list(GROUPS) if by == BOTH else [by],
-            "steps": reception_report(here.reception, by=by).rows,
-            "kept": survival_report(here.brand, by=by).rows,
+            "by": by, "who": list(GROUPS) if by == BOTH else [by], "after": after, "gone": gone,
+            "steps": steps, "later": later, "kept": kept, "later_kept": later_kept,
             "overdue": here.reception.overdue(), "limits": here.reception.limits,
         }  # fmt: skip
-        return _page("console_reception.html", query, context)
+        return ConsoleTemplate("console_reception.html", context, WORDS)
 
     def show_personas(self, query: ConsoleQuery) -> ConsoleTemplate:
         """Personas with their checklists, staff and funnels."""
-        here = _here()
-        figures = {row["persona"]: row for row in here.personas.funnel().rows}
+        here, after = _here(), query.position("after")
+        found, older = cut_page(here.personas.page(after=after, limit=PERSONAS + 1), PERSONAS)
         context = {
-            "personas": here.personas.all(), "figures": figures, "items": here.personas.items, "kinds": KINDS,
-            "staff": [each for each in here.staff.page(limit=200) if each.left_at is None],
+            "personas": found, "figures": {row["persona"]: row for row in here.personas.funnel(found).rows},
+            "seen": {each.code: _seen_persona(each) for each in found}, "items": here.personas.items, "kinds": KINDS,
+            "staff": _choices(here), "after": after, "older": older,
         }  # fmt: skip
-        return _page("console_personas.html", query, context)
+        return ConsoleTemplate("console_personas.html", context, WORDS)
 
     def show_today(self) -> ReportTable:
         """Today's load of each member of staff beside their cap."""
@@ -132,80 +142,103 @@ class Pages:
 
     # Acts -----------------------------------------------------------------------------
 
+    def act_create(self, query: ConsoleQuery) -> ConsoleDone:
+        """Make the code of a channel."""
+        code = _here().codes.create(query.text("channel"), title=query.text("title"), actor=query.actor)
+        return _done(code)
+
+    def act_staff(self, query: ConsoleQuery) -> ConsoleDone:
+        """Write a member of staff down, or anew."""
+        _here().staff.put(
+            query.text("userid"), name=query.text("name"), address=query.text("address"),
+            daily_cap=query.whole("daily_cap", empty=None), actor=query.actor,
+        )  # fmt: skip
+        return ConsoleDone("codes", {"done": "1"})
+
+    def act_leave(self, query: ConsoleQuery) -> ConsoleDone:
+        """A member of staff receives nobody from now on."""
+        _here().staff.leave(query.chosen("userid"), actor=query.actor)
+        return ConsoleDone("codes", {"done": "1"})
+
     def act_seat(self, query: ConsoleQuery) -> ConsoleDone:
         """Seat a member of staff, or change their role and hours."""
-        here, code, form = _fresh(query)
+        here, code = _fresh(query)
         here.codes.seat(
-            code.channel, form.get("staff", ""), role=form.get("role", ""), hours=form.get("hours", ""),
+            code.channel, query.chosen("staff"), role=query.chosen("role"), hours=query.text("hours"),
             actor=query.actor,
         )  # fmt: skip
         return _done(code)
 
     def act_unseat(self, query: ConsoleQuery) -> ConsoleDone:
         """Let a member of staff receive people of the code no more."""
-        here, code, form = _fresh(query)
-        here.codes.unseat(code.channel, form.get("staff", ""), actor=query.actor)
+        here, code = _fresh(query)
+        here.codes.unseat(code.channel, query.chosen("staff"), actor=query.actor)
         return _done(code)
 
     def act_activity(self, query: ConsoleQuery) -> ConsoleDone:
         """Change what people come for: the printed code stays."""
-        here, code, form = _fresh(query)
+        here, code = _fresh(query)
         here.codes.set_activity(
-            code.channel, title=form.get("title", ""), first_day=_date(form, "first"), last_day=_date(form, "last"),
+            code.channel, title=query.text("title"), first_day=query.day("first"), last_day=query.day("last"),
             actor=query.actor,
         )  # fmt: skip
         return _done(code)
 
     def act_publish(self, query: ConsoleQuery) -> ConsoleDone:
         """Receive people from now on."""
-        here, code, _ = _fresh(query)
+        here, code = _fresh(query)
         here.codes.publish(code.channel, actor=query.actor)
         return _done(code)
 
     def act_pause(self, query: ConsoleQuery) -> ConsoleDone:
         """Receive nobody until it is published again."""
-        here, code, form = _fresh(query)
-        here.codes.pause(code.channel, note=form.get("note", ""), actor=query.actor)
+        here, code = _fresh(query)
+        here.codes.pause(code.channel, note=query.text("note"), actor=query.actor)
         return _done(code)
 
     def act_peak(self, query: ConsoleQuery) -> ConsoleDone:
         """Keep a code's peak day, and say whether enough accounts are assigned."""
-        here, code, form = _fresh(query)
-        text = form.get("peak", "")
-        peak = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-        made = here.planner.expect(code.channel, peak, actor=query.actor)
-        return ConsoleDone("code", {"channel": code.channel, "peak": str(peak), "accounts": str(made.accounts)})
+        here, code = _fresh(query)
+        made = here.planner.expect(code.channel, query.whole("peak"), actor=query.actor)
+        return ConsoleDone("code", {"channel": code.channel, "peak": str(made.peak), "accounts": str(made.accounts)})
 
     def act_entry(self, query: ConsoleQuery) -> ConsoleDone:
         """Say where a code is met and who shares it."""
-        here, code, form = _fresh(query)
-        told = {name: form.get(name, "") for name in ("place", "store", "sharer_role", "sharer")}
+        here, code = _fresh(query)
+        told = {name: query.text(name) for name in ("place", "store", "sharer_role", "sharer")}
         here.entries.put(code.channel, **told, actor=query.actor)
         return _done(code)
 
     def act_way(self, query: ConsoleQuery) -> ConsoleDone:
         """Have a contact way made."""
-        here, code, _ = _fresh(query)
+        here, code = _fresh(query)
         here.ways.want(code.channel, actor=query.actor)
         return _done(code)
 
     def act_link(self, query: ConsoleQuery) -> ConsoleDone:
         """Have an acquisition link made."""
-        here, code, _ = _fresh(query)
+        here, code = _fresh(query)
         here.links.want(code.channel, actor=query.actor)
         return _done(code)
 
     def act_save(self, query: ConsoleQuery) -> ConsoleDone:
-        """Write a persona down with its checklist."""
-        here, form = _here(), query.form
-        profile = {item: form.get(f"item-{item}", "") for item in here.personas.items}
-        told = {name: form.get(name, "") for name in ("name", "kind")}
-        here.personas.put(form.get("code", ""), **told, profile=profile, actor=query.actor)
+        """Write a persona down with its checklist: a new one, or (where the form says what it looked like) anew."""
+        personas, code, new = _here().personas, query.text("code"), "seen" not in query.form
+        if not new:
+            # Who acts second waits for the first.
+            execute("UPDATE live_code_persona SET actor = actor WHERE code = ?", (code,))
+            found = personas.get(code)
+            told = f"{found.actor} changed this persona meanwhile; look at it and act again"
+            query.expect(_seen_persona(found), told)
+        profile = {item: query.text(f"item-{item}") for item in personas.items}
+        personas.put(
+            code, name=query.text("name"), kind=query.text("kind"), profile=profile, new=new, actor=query.actor
+        )
         return ConsoleDone("personas", {"done": "1"})
 
     def act_cast(self, query: ConsoleQuery) -> ConsoleDone:
         """Let a member of staff be a persona."""
-        _here().personas.cast(query.form.get("code", ""), query.form.get("staff", ""), actor=query.actor)
+        _here().personas.cast(query.chosen("code"), query.chosen("staff"), actor=query.actor)
         return ConsoleDone("personas", {"done": "1"})
 
 
@@ -213,16 +246,9 @@ def _here() -> LiveCodes:
     return live_codes_of(current_brand())
 
 
-def _page(name: str, query: ConsoleQuery, context: dict[str, Any]) -> ConsoleTemplate:
-    zh = query.language == "zh"
-    return ConsoleTemplate(name, {"t": lambda en, chinese: chinese if zh else en, **context})
-
-
-def _number(query: ConsoleQuery, name: str) -> int:
-    text = query.args.get(name, "")
-    if text and not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise NotFound("there is nothing at this address")
-    return int(text or 0)
+def _choices(here: LiveCodes) -> list[Staff]:
+    """Staff who may be chosen of a list; the userid of any other may be typed."""
+    return [each for each in here.staff.page(limit=CHOICES) if each.left_at is None]
 
 
 def _today(here: LiveCodes) -> list[dict[str, Any]]:
@@ -230,7 +256,7 @@ def _today(here: LiveCodes) -> list[dict[str, Any]]:
     rows = execute(
         "SELECT s.userid, s.name, coalesce(l.taken, 0) AS taken, s.daily_cap FROM live_code_staff s "
         "LEFT JOIN live_code_load l ON l.staff_id = s.id AND l.day = ? WHERE s.left_at IS NULL "
-        "ORDER BY taken DESC, s.id LIMIT 200",
+        f"ORDER BY taken DESC, s.id LIMIT {CHOICES}",
         (here.brand.day(here.brand.now()),),
     ).fetchall()
     return [{"userid": row[0], "name": row[1] or row[0], "taken": row[2], "cap": row[3]} for row in rows]
@@ -240,32 +266,31 @@ def _day(here: LiveCodes, at: int | None) -> str:
     return "" if at is None else date.fromordinal(here.brand.day(at)).isoformat()
 
 
-def _date(form: Any, name: str) -> date:
-    try:
-        return date.fromisoformat(form.get(name, ""))
-    except ValueError:
-        raise Invalid("a day is written YYYY-MM-DD", field=name) from None
+def _mark(look: object) -> str:
+    return hashlib.sha256(repr(look).encode()).hexdigest()[:16]
 
 
 def _seen(here: LiveCodes, code: Code) -> str:
     """What a code looks like, in short."""
-    look = (code, here.codes.seats(code), here.entries.of(code))
-    return hashlib.sha256(repr(look).encode()).hexdigest()[:16]
+    return _mark((code, here.codes.seats(code), here.entries.of(code)))
 
 
-def _fresh(query: ConsoleQuery) -> tuple[LiveCodes, Code, Any]:
+def _seen_persona(persona: Persona) -> str:
+    """What of a persona its form changes, in short."""
+    return _mark((persona.name, persona.kind, persona.profile))
+
+
+def _fresh(query: ConsoleQuery) -> tuple[LiveCodes, Code]:
     """The code of a page, held until the act is done.
 
     Raises Conflict (``changed``) where somebody changed it after the form was shown.
     """
-    here = _here()
-    channel = query.args.get("channel", "")
+    here, channel = _here(), query.asked("channel")
     found = here.codes.get(channel)
     execute("UPDATE live_code_code SET actor = actor WHERE id = ?", (found.id,))  # who acts second waits for the first
     code = here.codes.get(channel)
-    if query.form.get("seen", "") != _seen(here, code):
-        raise Conflict(f"{code.actor} changed this code meanwhile; look at it and act again", code="changed")
-    return here, code, query.form
+    query.expect(_seen(here, code), f"{code.actor} changed this code meanwhile; look at it and act again")
+    return here, code
 
 
 def _done(code: Code) -> ConsoleDone:

@@ -100,6 +100,12 @@ class Desk:
             (staff_id, day),
         )
 
+    def uncount(self, staff_id: int, day: int) -> None:
+        """Take back what :meth:`count` counted."""
+        execute(
+            "UPDATE live_code_load SET taken = taken - 1 WHERE staff_id = ? AND day = ? AND taken > 0", (staff_id, day)
+        )
+
     def _candidates(
         self, code: Code, visitor: str, contact_id: int | None, day: int, now: int
     ) -> list[_Candidate]:

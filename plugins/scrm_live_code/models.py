@@ -162,6 +162,7 @@ class LiveCodeAdd(BrandModel):
     tagged_at = InstantField(null=True)
     ordered_at = InstantField(null=True)
     muted_at = InstantField(null=True)
+    handed_at = InstantField(null=True)
     ended_at = InstantField(null=True)
     ended_by = pw.TextField(default="")
     persona = pw.ForeignKeyField(LiveCodePersona, null=True)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import (
     Column,
+    Conflict,
     Invalid,
     NotFound,
     ReportTable,
@@ -22,6 +23,8 @@ from scrm_core.api import (
     clean_text,
     compare_arms,
     execute,
+    fetch_in,
+    page_size,
     transactional,
     wilson,
 )
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 
 KINDS = ("wecom", "personal")
 PRINCIPLES = ("aspiration", "conflict", "truth")
-MOST_PERSONAS, MOST_PEOPLE = 100, 10_000_000
+MOST_PERSONAS, MOST_STAFF, MOST_PEOPLE = 100, 200, 10_000_000
 _CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}\Z")
 COLUMNS = (
     Column("persona", "Persona 人设"),
@@ -57,7 +60,10 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """A persona; ``profile`` is (item, text) of its checklist in order, with an empty text for what is missing."""
+    """A persona; ``profile`` is (item, text) of its checklist in order, with an empty text for what is missing.
+
+    ``staff`` are the first ``MOST_STAFF`` of its members.
+    """
 
     id: int
     code: str
@@ -65,6 +71,7 @@ class Persona:
     kind: str
     profile: tuple[tuple[str, str], ...]
     staff: tuple[str, ...]
+    actor: str
 
     @property
     def texts(self) -> dict[str, str]:
@@ -88,11 +95,13 @@ class Personas:
 
     @transactional
     def put(
-        self, code: str, *, name: str, kind: str = "wecom", profile: Mapping[str, str] | None = None, actor: str
-    ) -> Persona:
+        self, code: str, *, name: str, kind: str = "wecom", profile: Mapping[str, str] | None = None,
+        new: bool = False, actor: str,
+    ) -> Persona:  # fmt: skip
         """Write a persona down, or anew; ``profile`` are items of the checklist, which replace those of before.
 
-        None leaves the profile as it is. Raises Invalid.
+        None leaves the profile as it is. Raises Invalid, and where a ``new`` one is meant
+        Conflict (``persona_exists``) for the code of another.
         """
         if not _CODE.match(code):
             raise Invalid("a persona's code has 1 to 40 small letters, digits, - and _", field="code")
@@ -101,15 +110,24 @@ class Personas:
         name = clean_text(name, field="name", max_length=100)
         if not name:
             raise Invalid("a persona has a name", field="name")
-        if len(self.all()) >= MOST_PERSONAS and self._find(code) is None:
+        known, count = execute(
+            "SELECT sum(CASE WHEN code = ? THEN 1 ELSE 0 END), count(*) FROM live_code_persona", (code,)
+        ).fetchone()
+        if not known and count >= MOST_PERSONAS:
             raise Invalid(f"a brand has at most {MOST_PERSONAS} personas", field="code")
         told = None if profile is None else self._profile(profile)
-        execute(
+        anew = (
+            "DO NOTHING" if new
+            else "DO UPDATE SET name = excluded.name, kind = excluded.kind, actor = excluded.actor"
+            + ("" if told is None else ", profile = excluded.profile")
+        )  # fmt: skip
+        written = execute(
             "INSERT INTO live_code_persona (code, name, kind, profile, actor) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT (code) DO UPDATE SET name = excluded.name, kind = excluded.kind, actor = excluded.actor"
-            + ("" if told is None else ", profile = excluded.profile"),
+            f"ON CONFLICT (code) {anew}",
             (code, name, kind, told or "{}", clean_text(actor, field="actor", max_length=100)),
         )
+        if not written.rowcount:
+            raise Conflict(f"a persona {code!r} exists; change that one, or choose another code", code="persona_exists")
         return self.get(code)
 
     def _profile(self, profile: Mapping[str, str]) -> str:
@@ -155,52 +173,62 @@ class Personas:
 
     def get(self, code: str) -> Persona:
         """The persona of this code; raises NotFound."""
-        found = self._find(code)
-        if found is None:
+        found = self._read("code = ?", (code,))
+        if not found:
             raise NotFound(f"no persona {code!r}")
-        return found
-
-    def _find(self, code: str) -> Persona | None:
-        return next((each for each in self.all() if each.code == code), None)
+        return found[0]
 
     def all(self) -> list[Persona]:
         """Every persona, oldest first; at most ``MOST_PERSONAS``."""
+        return self.page(limit=MOST_PERSONAS)
+
+    def page(self, *, after: int = 0, limit: int = 50) -> list[Persona]:
+        """Personas with ids above ``after``, oldest first."""
+        return self._read("id > ? ORDER BY id LIMIT ?", (after, page_size(limit, MOST_PERSONAS)))
+
+    def _read(self, condition: str, values: tuple[Any, ...]) -> list[Persona]:
+        rows = execute(
+            f"SELECT id, code, name, kind, profile, actor FROM live_code_persona WHERE {condition}", values
+        ).fetchall()
         staff: dict[int, list[str]] = {}
-        for persona_id, userid in execute(
-            "SELECT persona_id, userid FROM live_code_staff "
-            "WHERE persona_id IS NOT NULL AND left_at IS NULL ORDER BY id"
-        ).fetchall():
+        for persona_id, userid in fetch_in(
+            "SELECT persona_id, userid FROM (SELECT persona_id, userid, id, row_number() OVER (PARTITION BY persona_id "
+            "ORDER BY id) AS nth FROM live_code_staff WHERE left_at IS NULL AND persona_id IN ({in})) t "
+            f"WHERE nth <= {MOST_STAFF} ORDER BY id",
+            [row[0] for row in rows],
+        ):
             staff.setdefault(persona_id, []).append(userid)
-        rows = execute("SELECT id, code, name, kind, profile FROM live_code_persona ORDER BY id").fetchall()
         return [self._persona(row, staff.get(row[0], [])) for row in rows]
 
     def _persona(self, row: tuple[Any, ...], staff: list[str]) -> Persona:
-        row_id, code, name, kind, profile = row
+        row_id, code, name, kind, profile, actor = row
         texts = json.loads(profile)
         items = tuple((item, texts.get(item, "")) for item in self.items)
-        return Persona(row_id, code, name, kind, items, tuple(staff))
+        return Persona(row_id, code, name, kind, items, tuple(staff), actor)
 
     # Figures ------------------------------------------------------------------
 
-    def funnel(self) -> ReportTable:
-        """A row per persona: people exposed, added, who wrote back, who ordered first, and the add rate's interval.
+    def funnel(self, of: Sequence[Persona] | None = None) -> ReportTable:
+        """A row per persona (``of``, else all): exposed, added, wrote back, ordered first, and the add rate's interval.
 
         Exposed are people who were sent to its staff by a code's page, and those told by
         :meth:`exposed`. A rate is None where more were added than were exposed: then exposures are missing.
         """
-        found = self.all()
-        figures = self._figures()
+        found = self.all() if of is None else of
+        figures = self._figures([each.id for each in found])
         return ReportTable(COLUMNS, [self._row(each, *figures.get(each.id, (0, 0, 0, 0))) for each in found])
 
     @staticmethod
-    def _figures() -> dict[int, tuple[int, int, int, int]]:
-        rows = execute(
+    def _figures(ids: list[int]) -> dict[int, tuple[int, int, int, int]]:
+        rows = fetch_in(
             "SELECT p.id, (SELECT count(*) FROM live_code_place s WHERE s.persona_id = p.id) "
             "+ (SELECT coalesce(sum(e.people), 0) FROM live_code_exposure e WHERE e.persona_id = p.id), "
             "count(DISTINCT a.contact_id), count(DISTINCT CASE WHEN a.spoke_at IS NOT NULL THEN a.contact_id END), "
             "count(DISTINCT CASE WHEN a.ordered_at IS NOT NULL THEN a.contact_id END) "
-            "FROM live_code_persona p LEFT JOIN live_code_add a ON a.persona_id = p.id GROUP BY p.id"
-        ).fetchall()
+            "FROM live_code_persona p LEFT JOIN live_code_add a ON a.persona_id = p.id "
+            "WHERE p.id IN ({in}) GROUP BY p.id",
+            ids,
+        )
         return {row[0]: (int(row[1]), row[2], row[3], row[4]) for row in rows}
 
     def _row(self, persona: Persona, exposed: int, added: int, replied: int, ordered: int) -> dict[str, Any]:

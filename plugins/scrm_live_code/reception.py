@@ -29,10 +29,13 @@ from scrm_core.api import (
     transactional,
 )
 
+from .adds import take_transfer
 from .schemas import STEPS
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
+
+    from .desk import Desk
 
 Told = MessageReceived | MessageStatus | TagAdded | OrderPaid | PluginEvent
 DAY_MS = 86_400_000
@@ -62,8 +65,9 @@ class Overdue:
 class Reception:
     """The reception of one brand's adds; use it inside ``with brand:``."""
 
-    def __init__(self, brand: Brand, settings: Mapping[str, Any]) -> None:
+    def __init__(self, brand: Brand, desk: Desk, settings: Mapping[str, Any]) -> None:
         self.brand = brand
+        self.desk = desk
         self.limits = {step: int(settings[f"{step}_seconds"]) for step in LIMITED}
 
     # What happened ------------------------------------------------------------
@@ -73,7 +77,9 @@ class Reception:
         step, staff, by = _meant(event)
         contact_id = self.brand.contacts.present(event.contact_id) if step else None
         if contact_id is not None:
-            self._note(contact_id, step, event.at, staff, by)
+            noted = self._note(contact_id, step, event.at, staff, by)
+            if noted and step == "handed":
+                take_transfer(self.desk, contact_id, event.at)
 
     @transactional
     def tell(self, contact: str, step: str, *, staff: str = "", at: int | None = None) -> int:
@@ -158,7 +164,7 @@ def _meant(event: Told) -> tuple[str, str, str]:
         case PluginEvent(name="lost"):
             by = str(event.fields.get("by", "customer"))
             if by == "transfer":  # handed over to a colleague (继承): the relation goes on
-                return nothing
+                return "handed", str(event.fields.get("staff", "")), ""
             # Nobody is left: it is over with whoever the person was handed over from, too.
             return "ended", "" if event.fields.get("left") == 0 else str(event.fields.get("staff", "")), by
     return nothing

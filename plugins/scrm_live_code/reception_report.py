@@ -40,6 +40,7 @@ SURVIVAL = (
     Column("by_customer", "Deleted or blocked by the customer 客户删除或拉黑", "count"),
     Column("muted", "Muted 免打扰", "count"),
     Column("by_staff", "Deleted by staff 员工删除", "count"),
+    Column("unknown", "Gone, nobody knows by whom 已流失（原因不明）", "count"),
     Column("rate", "30-day survival 30 天留存率", "rate"),
     Column("low", "95 % from 区间下限", "rate"),
     Column("high", "95 % to 区间上限", "rate"),
@@ -62,8 +63,17 @@ def _days(days: int) -> int:
     return days
 
 
-def reception_report(reception: Reception, *, by: str = BOTH, days: int = DAYS) -> ReportTable:
+def _cut(after: int, limit: int | None) -> str:
+    """Some of the rows as SQL: ``limit`` behind the first ``after``, or all of them."""
+    return "" if limit is None else f" LIMIT {int(limit)} OFFSET {int(after)}"
+
+
+def reception_report(
+    reception: Reception, *, by: str = BOTH, days: int = DAYS, after: int = 0, limit: int | None = None
+) -> ReportTable:
     """How long each step took for people added in the last ``days``: a row per step and channel and staff (``by``).
+
+    ``limit`` rows behind the first ``after``; None: all.
 
     ``rate`` is ``within / (within + missed)``: who waits and may still be in time is in neither, nor who
     left before the limit. Percentiles are nearest ranks: the n-th of N with n = p N / 100, rounded up. Raises Invalid.
@@ -89,7 +99,7 @@ def reception_report(reception: Reception, *, by: str = BOTH, days: int = DAYS) 
         "max(CASE WHEN place = (n * 9 + 9) / 10 THEN took END) / 1000, sum(CASE WHEN took <= most THEN 1 ELSE 0 END), "
         "sum(CASE WHEN coalesce(took, waited) > most THEN 1 ELSE 0 END), "
         "sum(CASE WHEN took IS NULL AND ended_at IS NULL THEN 1 ELSE 0 END) "
-        f"FROM ranked GROUP BY {keys}, step ORDER BY {keys}, step",
+        f"FROM ranked GROUP BY {keys}, step ORDER BY {keys}, step{_cut(after, limit)}",
         values,
     ).fetchall()
     columns = (*who, *(column for column in RECEPTION))
@@ -102,12 +112,15 @@ def reception_report(reception: Reception, *, by: str = BOTH, days: int = DAYS) 
     return ReportTable(columns, made)
 
 
-def survival_report(brand: Brand, *, by: str = BOTH, days: int = 365) -> ReportTable:
+def survival_report(
+    brand: Brand, *, by: str = BOTH, days: int = 365, after: int = 0, limit: int | None = None
+) -> ReportTable:
     """Of who was added thirty days ago or before (and at most ``days`` ago): who was there for thirty days on end.
 
     Not there is who deleted, blocked or muted within thirty days, or was deleted by
-    the staff; a person counts once, by what came first. Who was added
-    later is ``not_yet`` and counts in nothing else, also when they have left. Raises Invalid.
+    the staff, or was found gone by a sync, which cannot tell by whom; a person counts
+    once, by what came first. Who was added later is ``not_yet`` and counts in nothing
+    else, also when they have left. Raises Invalid.
     """
     selected, keys, who = _who(by)
     now, span = brand.now(), SURVIVAL_DAYS * DAY_MS
@@ -116,18 +129,19 @@ def survival_report(brand: Brand, *, by: str = BOTH, days: int = 365) -> ReportT
     rows = execute(
         f"WITH them AS (SELECT {selected}, a.at, a.ended_at, a.ended_by, a.muted_at, CASE WHEN a.at <= ? THEN 1 ELSE 0 "
         f"END AS ripe {_FROM}WHERE a.at > ?), judged AS (SELECT them.*, CASE WHEN {muted} THEN 'muted' "
-        f"WHEN {gone} AND ended_by = 'staff' THEN 'staff' WHEN {gone} THEN 'customer' ELSE '' END AS fate FROM them) "
+        f"WHEN {gone} THEN CASE WHEN ended_by IN ('customer', 'staff') THEN ended_by ELSE 'unknown' END "
+        "ELSE '' END AS fate FROM them) "
         f"SELECT {keys}, sum(ripe), "
         + ", ".join(f"sum(CASE WHEN ripe = 1 AND fate = '{fate}' THEN 1 ELSE 0 END)" for fate in _FATES)
-        + f", sum(1 - ripe) FROM judged GROUP BY {keys} ORDER BY {keys}",
-        (now - span, now - _days(days) * DAY_MS, span, span, span),
+        + f", sum(1 - ripe) FROM judged GROUP BY {keys} ORDER BY {keys}{_cut(after, limit)}",
+        (now - span, now - _days(days) * DAY_MS, span, span),
     ).fetchall()
     columns = (*who, *SURVIVAL)
     names = [column.name for column in columns if column.name not in ("rate", "low", "high")]
     return ReportTable(columns, [_with_rate(dict(zip(names, row, strict=True))) for row in rows])
 
 
-_FATES = ("", "customer", "muted", "staff")
+_FATES = ("", "customer", "muted", "staff", "unknown")
 
 
 def _with_rate(row: dict[str, Any]) -> dict[str, Any]:

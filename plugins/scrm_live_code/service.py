@@ -69,7 +69,7 @@ class LiveCodes:
     @cached_property
     def reception(self) -> Reception:
         """How fast who was added is received."""
-        return Reception(self.brand, self.settings)
+        return Reception(self.brand, self.desk, self.settings)
 
     @cached_property
     def ways(self) -> Ways:

@@ -98,9 +98,10 @@ class Ways:
 
     @transactional
     def want(self, channel: str, *, actor: str) -> Way:
-        """Have a contact way made for a code; the job makes it. One that was made stays as it is.
+        """Have a contact way made for a code; the job makes it. One that was made, or is being made, stays as it is.
 
-        Raises NotFound, and Conflict: ``no_contact_ways`` where no plugin offers them, for
+        Of one that was being made and of which nothing was heard for ten minutes nobody knows: who
+        asks again has looked. Raises NotFound, and Conflict: ``no_contact_ways`` where no plugin offers them, for
         a link ``no_activity`` while no activity runs.
         """
         code = self.codes.get(channel)
@@ -111,13 +112,15 @@ class Ways:
             raise Conflict(
                 f"no enabled plugin that makes {NAMES[self.kind]}s is set up; wecom is one", code="no_contact_ways"
             )
+        now = self.brand.now()
+        # A worker that is making it has claimed the row: pressing again must not let another one claim it.
         execute(
             "INSERT INTO live_code_way (code_id, kind, maker, config_id, qr, users, state, note, actor, at) "
             "VALUES (?, ?, ?, '', '', '[]', 'wanted', '', ?, ?) "
             "ON CONFLICT (code_id, kind) DO UPDATE SET state = 'wanted', maker = excluded.maker, note = '', "
             "actor = excluded.actor, at = excluded.at "
-            "WHERE live_code_way.state <> 'made'",
-            (code.id, self.kind, offered[0], clean_text(actor, field="actor", max_length=100), self.brand.now()),
+            "WHERE live_code_way.state = 'failed' OR (live_code_way.state = 'making' AND live_code_way.at <= ?)",
+            (code.id, self.kind, offered[0], clean_text(actor, field="actor", max_length=100), now, now - STUCK_MS),
         )
         made = self.of(code)
         assert made is not None

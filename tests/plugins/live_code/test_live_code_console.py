@@ -11,6 +11,7 @@ from live_scene import Scene, scanned
 from staff_desk import EVIL, desks, statements
 
 from scrm_console import Console
+from scrm_core.services.contacts import IdentityIn, LeadIn
 from scrm_live_code import LiveCodePlugin
 
 AT = "b/acme/x/live-code/"
@@ -138,6 +139,70 @@ def test_personas_are_written_with_their_checklist_and_cast(scene: Scene, desk):
     with scene.brand:
         made = scene.here.personas.get("dad")
         assert (made.kind, made.done, made.staff) == ("personal", 1, ("ben",))
+
+
+def test_a_new_persona_with_the_code_of_another_is_refused_and_a_changed_one_is_told(scene: Scene, desk):
+    mia, omar = desk("mia"), desk("omar")
+    page = f"{AT}personas"
+    mia.get(page)
+    answer = mia.post(page, act="save", code="mei", name="新人", kind="wecom")
+    assert (answer.status_code, "a persona &#39;mei&#39; exists" in refusal(answer)) == (409, True)
+    first, second = mia.get(page).text, omar.get(page).text
+    form = {"act": "save", "code": "mei", "name": "小美", "kind": "personal", "item-truth": "两个孩子的妈妈"}
+    assert mia.post(page, seen=seen(first), **form).status_code == 303
+    answer = omar.post(page, seen=seen(second), **{**form, "name": "老王"})
+    assert answer.status_code == 409 and "user:mia changed this persona meanwhile" in refusal(answer)
+    with scene.brand:
+        found = scene.here.personas.get("mei")
+        assert (found.name, found.kind, found.texts["truth"]) == ("小美", "personal", "两个孩子的妈妈")
+
+
+def test_lists_of_a_house_with_many_staff_and_personas_are_turned_in_as_many_statements_as_short_ones(scene: Scene, desk, monkeypatch):
+    mia = desk("mia")
+    pages = (f"{AT}reception?by=both", f"{AT}personas", f"{AT}codes", CODE)
+
+    def asked() -> list[int]:
+        counts = []
+        for page in pages:
+            mia.get(page)
+            found = statements(scene.brand, monkeypatch)
+            mia.get(page)
+            counts.append(len(found))
+            monkeypatch.undo()
+        return counts
+
+    few = asked()
+    userids = [f"s{n:03}" for n in range(120)]
+    scene.staff(*userids)
+    with scene.brand as brand:
+        brand.contacts.capture_leads([
+            LeadIn(source="shop", reference=each, identities=(IdentityIn.of("buyer", each, "shop"),), at=brand.now(),
+                   state="poster-01", fields={"staff": each})
+            for each in userids
+        ])  # fmt: skip
+        for n, userid in enumerate(userids[:45]):
+            scene.here.personas.put(f"p{n:02}", name=f"P{n}", actor="lin")
+            scene.here.personas.cast(f"p{n:02}", userid, actor="lin")
+    scene.deliver()
+    assert asked() == few
+
+    def turned(page: str, mark: str) -> list[int]:
+        """Rows of each page of a list, as somebody who goes on turning sees them."""
+        counts, text = [], mia.get(page).text
+        while True:
+            counts.append(len(re.findall(mark, text)))
+            part = text[text.rindex(mark) :]
+            following = re.search(r'rel="next" href="([^"]+)"', part)
+            if following is None or len(counts) > 20:
+                return counts
+            text = mia.get(AT + following[1].replace("&amp;", "&")).text
+
+    # 121 members with three steps each, of whom ann is one already; 46 personas.
+    assert turned(f"{AT}reception?by=staff", "data-kept") == [50, 50, 21]
+    assert turned(f"{AT}personas", "data-persona=") == [20, 20, 6]
+    assert len(re.findall("data-step=", mia.get(f"{AT}reception").text)) == 50
+    assert len(re.findall("data-step=", mia.get(f"{AT}reception?after=350").text)) == 13
+    assert mia.get(f"{AT}reception?after=-1").status_code == 404
 
 
 def test_analysts_act_on_nothing_and_another_brand_sees_nothing(scene: Scene, desk):

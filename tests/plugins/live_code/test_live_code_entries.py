@@ -73,13 +73,14 @@ def test_requests_by_phone_and_links_are_reported_apart_and_count_once(scene: Sc
             ask("poster-01", people[0], "active", staff="eve", actor="lin")
     clock.advance(seconds=60)
     with scene.brand as brand:
-        # Who accepts a request comes by no code; somebody who was sent the link and came another way did not use it.
-        for name, state in (("p0", ""), ("p4", "poster-01"), ("p5", "")):
+        # Who accepts a request comes by no code and adds whoever asked: a form filled in, or the add of a colleague, is
+        # none. Somebody who was sent the link and came another way did not use it.
+        for name, state, staff in (("p0", "", "ann"), ("p1", "", ""), ("p2", "", "ben"), ("p4", "poster-01", ""), ("p5", "", "ann")):
             for _ in range(2):
                 brand.contacts.capture_lead(
                     LeadIn(
                         source="shop", reference=name, identities=(IdentityIn.of("buyer", name, "shop"),),
-                        at=clock.now(), state=state,
+                        at=clock.now(), state=state, fields={"staff": staff} if staff else {},
                     )
                 )  # fmt: skip
     scene.deliver()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from live_scene import Scene
 
-from scrm_core.api import MessageReceived, MessageStatus, OrderPaid, PluginEvent, TagAdded
+from scrm_core.api import MessageReceived, MessageStatus, OrderPaid, PluginEvent, TagAdded, from_instant
 from scrm_core.db.bulk import execute
 from scrm_core.errors import Invalid, NotFound
 from scrm_live_code.reception_report import reception_report, survival_report
@@ -132,6 +132,40 @@ def test_survival_counts_those_of_thirty_days_ago_and_who_came_later_is_not_yet(
     names = ("channel", "staff", "added", "kept", "by_customer", "muted", "by_staff", "rate", "not_yet")
     assert [row[name] for name in names] == ["poster-01", "ann", 8, 4, 2, 1, 1, 0.5, 1]
     assert row["low"] == pytest.approx(0.2152, abs=1e-4) and row["high"] == pytest.approx(0.7848, abs=1e-4)
+
+
+def test_who_was_gone_at_a_sync_is_lost_and_nobody_is_said_to_have_ended_it(shop: Scene, clock):
+    start = clock.now()
+    people = [shop.lead(f"p{n}", "poster-01", staff="ann") for n in range(3)]
+    for person, by in zip(people, ("sync", "customer"), strict=False):
+        step(shop, person, "lost", start + DAY * 1_000, by=by)
+    clock.advance(seconds=30 * DAY)
+    with shop.brand as brand:
+        (row,) = survival_report(brand, by="staff").rows
+    names = ("added", "kept", "by_customer", "by_staff", "unknown", "rate")
+    assert [row[name] for name in names] == [3, 1, 1, 0, 1, 1 / 3]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_hand_over_told_in_any_order_and_days_late_is_no_second_add(scenes, clock, late):
+    scene, other = scenes()
+    for each in (scene, other):
+        each.staff("ann", "ben")
+        each.code(ann="", ben="")
+        person, start = each.lead("one", "poster-01", staff="ann"), clock.now()
+        if late:
+            clock.set(from_instant(start + 2 * DAY * 1_000))
+            each.lead("one", "poster-01", staff="ben", nth=2)
+        # A colleague takes over: both are told with the instant at which it took effect, or a day and more apart.
+        step(each, person, "lost", start + (2 * DAY if late else 0) * 1_000, by="transfer", left=0 if not late else 1)
+        if not late:
+            clock.set(from_instant(start + 2 * DAY * 1_000))
+            each.lead("one", "poster-01", staff="ben", nth=2)
+        assert (each.row()["adds"], each.row()["people"]) == (1, 1)
+        clock.set(from_instant(start + 20 * DAY * 1_000))
+        each.lead("one", "poster-01", staff="ben", nth=3)  # who comes weeks later has come again
+        assert each.row()["adds"] == 2
+        clock.set(from_instant(start))
 
 
 def test_what_no_plugin_tells_is_told_by_hand_in_its_own_brand_alone(scenes, clock):

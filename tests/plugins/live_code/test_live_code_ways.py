@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +31,7 @@ class Messenger(Plugin):
     in_use = True
     fault: ScrmError | None = None
     asked: list[tuple[str, ...]]
+    meanwhile: Callable[[], object] | None = None
 
     def ways(self) -> Messenger:
         self.asked = getattr(self, "asked", [])
@@ -38,6 +39,8 @@ class Messenger(Plugin):
 
     def make(self, state: str, users: Any, remark: str) -> tuple[str, str]:
         self.asked.append(("make", *users))
+        if self.meanwhile is not None:
+            self.meanwhile()
         if self.fault is not None:
             raise self.fault
         return "way-1", "https://messenger.example/way-1.png"
@@ -97,6 +100,40 @@ def test_what_was_not_done_is_asked_again_and_what_nobody_knows_waits_for_a_pers
     assert tick(offered) == "made no such member"
     messenger.fault = None
     assert (tick(offered), messenger.asked[-1]) == ("made", ("way-1", "ann"))
+
+
+def test_who_presses_again_while_it_is_made_does_not_have_a_second_one_made(offered: Scene, clock):
+    messenger = offered.brand.plugins["messenger"]
+
+    def press_again() -> None:
+        """Somebody presses again, and another worker's turn comes, before the messenger has answered."""
+        messenger.meanwhile = None
+        assert offered.here.ways.want("poster-01", actor="kim").state == "making"
+        offered.brand.plugins["live-code"].keep_ways()
+
+    messenger.meanwhile = press_again
+    assert [tick(offered), tick(offered)] == ["made"] * 2
+    assert messenger.asked == [("make", "ann", "ben")]
+
+
+def test_what_nobody_knows_is_made_again_when_somebody_looked_and_asks(offered: Scene, clock):
+    messenger = offered.brand.plugins["messenger"]
+
+    def die() -> None:
+        raise KeyboardInterrupt  # as the end of a process: nothing is kept of what came of it
+
+    messenger.meanwhile = die
+    with pytest.raises(KeyboardInterrupt):
+        tick(offered)
+    messenger.meanwhile = None
+    clock.advance(seconds=599)
+    with offered.brand:
+        assert offered.here.ways.want("poster-01", actor="lin").state == "making"
+    clock.advance(seconds=1)
+    with offered.brand as brand:
+        assert "nobody knows" in next(iter(brand.plugins["live-code"].brand_warnings()))
+        assert offered.here.ways.want("poster-01", actor="lin").state == "wanted"
+    assert (tick(offered), len(messenger.asked)) == ("made", 2)
 
 
 def test_the_page_leads_to_the_contact_way_while_somebody_has_room(offered: Scene):

@@ -1,0 +1,35 @@
+"""Words of the console's pages that stand for what is written down: states, roles, steps, items of a profile."""
+
+from __future__ import annotations
+
+WORDS: dict[str, tuple[str, str]] = {
+    "open": ("open", "接待中"),
+    "paused": ("paused", "已暂停"),
+    "draft": ("draft", "草稿"),
+    "idle": ("live, no activity now", "已上线，活动未进行"),
+    "main": ("main", "主接待"),
+    "backup": ("backup", "备用"),
+    "wanted": ("asked for", "待生成"),
+    "making": ("being made", "生成中"),
+    "made": ("made", "已生成"),
+    "failed": ("failed", "生成失败"),
+    "": ("–", "–"),
+    "offline": ("offline", "线下"),
+    "online": ("online", "线上"),
+    "owner": ("owner", "老板"),
+    "core": ("core team", "核心团队"),
+    "staff": ("staff", "员工"),
+    "customer": ("customer", "客户"),
+    "channel": ("channel", "渠道"),
+    "approve": ("approval", "通过"),
+    "reply": ("first reply", "首次回复"),
+    "tag": ("first tag", "首次打标"),
+    "wecom": ("WeCom account", "企业微信"),
+    "personal": ("personal WeChat", "个人微信"),
+    "aspiration": ("Aspiration", "向往"),
+    "conflict": ("Conflict", "冲突"),
+    "truth": ("Truth", "真实"),
+    "look": ("Look", "形象"),
+    "story": ("Story", "故事"),
+    "moments": ("Moments", "朋友圈"),
+}
