@@ -118,7 +118,8 @@ class LiveCodePlugin(Pages, Plugin):
         return survival_report(self.brand)
 
     def pause_ended(self) -> None:
-        """The job: pause codes whose activity is over."""
+        """The job: pause codes whose activity is over, and forget networks of past days."""
+        self.live_codes.desk.forget_networks()
         paused = self.live_codes.codes.pause_ended()
         if paused:
             self.log.info("%s codes paused: their activity is over", paused)

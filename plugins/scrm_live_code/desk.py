@@ -2,6 +2,10 @@
 
 The limit of a day is one conditional UPDATE of the day's row, so that no number
 of processes sends a member of staff more people than their cap.
+
+A browser without cookies is a new visitor each time. So that one person cannot take
+every place of a day, browsers of one network at which nobody is signed in have a
+share of it (``per_network``), over all codes.
 """
 
 from __future__ import annotations
@@ -44,19 +48,22 @@ class _Candidate:
 class Desk:
     """Sends the people of one brand to its staff; use it inside ``with brand:``."""
 
-    def __init__(self, brand: Brand) -> None:
+    def __init__(self, brand: Brand, per_network: int) -> None:
         self.brand = brand
+        self.per_network = per_network
 
     def host_of(self, code: Code, visitor: str, contact_id: int | None = None) -> Host | None:
         """Whom this person was sent to by this code, while that member of staff still sits there; or None."""
         return self._known(code, visitor, contact_id, here=True)
 
     @transactional
-    def take(self, code: Code, visitor: str, contact_id: int | None = None) -> Host:
+    def take(self, code: Code, visitor: str, contact_id: int | None = None, *, network: str = "") -> Host:
         """Send somebody to a member of staff: whoever has them already, else one on duty who has room today.
 
-        ``visitor`` stands for the browser. Raises Conflict: ``not_open`` while the
-        code receives nobody, ``all_busy`` when neither staff nor backups have room.
+        ``visitor`` stands for the browser, ``network`` for where it is (empty: not known, and
+        bounded by nothing). Raises Conflict: ``not_open`` while the code receives nobody,
+        ``network_busy`` for a browser that nobody is signed in at, of a network that took its share
+        of today, ``all_busy`` when neither staff nor backups have room; no place is taken then.
         """
         now = self.brand.now()
         if not code.is_open(now):
@@ -76,6 +83,8 @@ class Desk:
                 (known.staff_id, known.staff_id, place),
             )
             return known
+        if network and contact_id is None:
+            self._share(network, day)
         for each in self._candidates(code, visitor, contact_id, day, now):
             if self._has_room(each.host.staff_id, day):
                 execute(
@@ -84,6 +93,25 @@ class Desk:
                 )
                 return each.host
         raise Conflict("everybody who receives people is busy; try again later", code="all_busy")
+
+    def _share(self, network: str, day: int) -> None:
+        """Take one of a network's places of a day; given back where the transaction ends without a member of staff."""
+        execute(
+            "INSERT INTO live_code_network (network, day, taken) VALUES (?, ?, 0) "
+            "ON CONFLICT (network, day) DO NOTHING",
+            (network, day),
+        )
+        done = execute(
+            "UPDATE live_code_network SET taken = taken + 1 WHERE network = ? AND day = ? AND taken < ?",
+            (network, day, self.per_network),
+        )
+        if not done.rowcount:
+            raise Conflict("too many browsers of this network were sent to staff today", code="network_busy")
+
+    @transactional
+    def forget_networks(self) -> None:
+        """Forget which networks people came from before yesterday."""
+        execute("DELETE FROM live_code_network WHERE day < ?", (self.brand.day(self.brand.now()) - 1,))
 
     def on_duty(self, code: Code) -> list[str]:
         """Who of a code is on duty and has room today: main staff, else backups, those who took fewest first."""

@@ -112,6 +112,19 @@ class LiveCodeLoad(BrandModel):
         indexes = ((("staff", "day"), True),)
 
 
+class LiveCodeNetwork(BrandModel):
+    """How many places browsers of a network (a keyed hash) took on a day; kept for two days."""
+
+    id = pw.BigAutoField()
+    network = pw.TextField()
+    day = pw.BigIntegerField()
+    taken = pw.BigIntegerField(constraints=[pw.Check("taken >= 0")])
+
+    class Meta:
+        table_name = "live_code_network"
+        indexes = ((("network", "day"), True), (("day",), False))
+
+
 class LiveCodePlace(BrandModel):
     """Who was sent to whom by a code: a browser (a keyed hash), and the contact where one was signed in."""
 
@@ -212,5 +225,6 @@ class LiveCodeExposure(BrandModel):
 
 MODELS = (
     LiveCodePersona, LiveCodeExposure, LiveCodeStaff,
-    LiveCode, LiveCodeAsk, LiveCodeSeat, LiveCodeLoad, LiveCodePlace, LiveCodePeak, LiveCodeAdd, LiveCodeWay,
+    LiveCode, LiveCodeAsk, LiveCodeSeat, LiveCodeLoad, LiveCodeNetwork, LiveCodePlace, LiveCodePeak, LiveCodeAdd,
+    LiveCodeWay,
 )  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any
 import flask
 
 from scrm_core.api import (
+    Conflict,
     Invalid,
     code_picture,
     consumer,
@@ -21,6 +22,8 @@ from scrm_core.api import (
     consumer_refusals,
     current_brand,
     device,
+    need_consumer,
+    network,
 )
 
 from .codes import Code
@@ -48,6 +51,10 @@ consumer_refusals(
     pages,
     {
         "not_open": {"zh": "活动未开放", "en": "The activity is not open"},
+        "network_busy": {
+            "zh": "本网络今日人数过多，请切换到手机流量后再试",
+            "en": "Too many people of this network today; please try again over mobile data",
+        },
         "all_busy": {"zh": "顾问暂时繁忙，请稍后再试", "en": "All consultants are busy; please try again later"},
     },
 )
@@ -95,7 +102,12 @@ def take(link: str) -> Any:
     """Be sent to a member of staff."""
     who = _who()
     here = live_codes_of(current_brand())
-    host = here.desk.take(here.codes.of_link(link), *who)
+    try:
+        host = here.desk.take(here.codes.of_link(link), *who, network=network())
+    except Conflict as refusal:
+        if refusal.code == "network_busy" and here.brand.config.consumer.code_sender:
+            need_consumer()  # who signs in is a person, and has a place of their own
+        raise
     return consumer_answer({"name": host.name}, f"/p/{here.brand.id}/{NAME}/c/{link}")
 
 

@@ -49,6 +49,12 @@ class Settings(_Strict):
         load_default=100,
         metadata={"description": "people a day that an account takes, where none has a number of its own"},
     )
+    per_network = fields.Integer(
+        strict=True,
+        validate=validate.Range(1, MOST_CAP),
+        load_default=30,
+        metadata={"description": "places a day for browsers of one network (/24, IPv6 /48) without a sign-in"},
+    )
     approve_seconds = _seconds(600, "within which who asks to be added is approved")
     reply_seconds = _seconds(1_800, "within which who was added is written to, after the automatic welcome")
     tag_seconds = _seconds(86_400, "within which who was added has a tag beyond those of the channel")

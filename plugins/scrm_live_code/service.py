@@ -44,7 +44,7 @@ class LiveCodes:
     @cached_property
     def desk(self) -> Desk:
         """Who receives whom."""
-        return Desk(self.brand)
+        return Desk(self.brand, self.settings["per_network"])
 
     @cached_property
     def planner(self) -> Planner:

@@ -60,8 +60,10 @@ class Scene:
             self.here.codes.publish(channel, actor="lin")
             return f"/l/{made.link}"
 
-    def browser(self) -> FlaskClient:
-        return self.app.test_client()
+    def browser(self, address: str = "127.0.0.1") -> FlaskClient:
+        client = self.app.test_client()
+        client.environ_base["REMOTE_ADDR"] = address
+        return client
 
     def open(self, browser: FlaskClient, path: str) -> TestResponse:
         """Scan a printed code: the short link, and the page that it leads to."""

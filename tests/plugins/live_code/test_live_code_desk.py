@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from live_scene import Scene
+from signing import sign_in
 
 from scrm_core.db.bulk import execute
 
@@ -103,6 +104,52 @@ def test_opening_the_page_takes_no_place(scene: Scene):
     for _ in range(3):
         scene.open(scene.browser(), path)
     assert (scene.taken(), scene.scan(path)) == ({}, "ann")
+
+
+def test_browsers_without_cookies_of_one_network_take_no_more_than_its_share_of_a_day(scenes, clock):
+    scene, other = scenes()
+    scene.staff("ann", cap=0)
+    path = scene.code(ann="")
+    assert scene.scan(path) == "all_busy"  # who was given no place has used none
+    scene.staff("ann", cap=60)
+    assert [scene.scan(path, scene.browser(f"203.0.113.{n}")) for n in range(31)] == ["ann"] * 30 + ["network_busy"]
+    assert scene.scan(path, scene.browser("198.51.100.1")) == "ann"
+    assert scene.scan(path, scene.browser("2001:db8:1:2::1")) == "ann"
+    # A person who is known is no crowd of browsers, and whoever has a place keeps it.
+    member = scene.lead("one", "poster-01")
+    signed = scene.browser("203.0.113.9")
+    sign_in(signed, scene.brand, member)
+    assert scene.scan(path, signed) == "ann"
+    assert scene.taken() == {"ann": 33}
+    clock.advance(hours=16)  # midnight in Shanghai
+    assert scene.scan(path, scene.browser("203.0.113.1")) == "ann"
+    with scene.brand as brand:
+        brand.plugins["live-code"].pause_ended()
+        assert execute("SELECT count(*) FROM live_code_network WHERE day < ?", (brand.day(clock.now()),)).fetchone()[0] == 3
+        clock.advance(days=1)
+        brand.plugins["live-code"].pause_ended()
+        assert execute("SELECT count(*) FROM live_code_network").fetchone()[0] == 1
+    assert other.taken() == {}
+
+
+def test_where_people_can_sign_in_a_crowd_is_asked_to(scenes):
+    scene, _ = scenes("per_network = 1\n", before='\n[consumer]\ncode_sender = "console"\n')
+    scene.staff("ann")
+    path = scene.code(ann="")
+    assert scene.scan(path) == "ann"
+    assert scene.scan(path) == "sign_in_needed"
+
+
+def test_the_share_of_a_network_holds_under_four_processes(scene: Scene, together):
+    scene.staff("ann", "ben", cap=50)
+    scene.code(ann="", ben="")
+    rush = RUSH.replace('f"{worker}-{number}"', 'f"{worker}-{number}", network="crowd"').replace("range(40)", "range(20)")
+    total: dict[str, int] = {}
+    for answer in together(scene.installation, rush, 4):
+        for word, count in answer.items():
+            total[word] = total.get(word, 0) + count
+    assert (total["ann"] + total["ben"], total["network_busy"]) == (30, 50)
+    assert sum(scene.taken().values()) == 30
 
 
 def test_a_cap_holds_under_four_processes(scene: Scene, together):
