@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from scrm_core.api import (
-    Brand,
     CommandSession,
     Invalid,
     actor_option,
@@ -23,8 +22,8 @@ from . import callbacks, follows, sync
 from .client.limits import MEDIA_SIZES
 from .link_commands import invite, link
 from .report import wecom_report
-from .schemas import AUDIENCES, NAME
-from .service import Wecom
+from .schemas import AUDIENCES, KINDS, NAME
+from .service import wecom_of
 from .simulator.commands import add_commands as add_simulator_commands
 from .sync import SyncView
 from .views import (
@@ -40,13 +39,8 @@ from .views import (
 
 CALLBACK = ["id", "received_at", "event", "change", "external", "state", "note"]
 WELCOME = ["channel", "audience", "text", "attachments", "at"]
-KINDS = ("marketing", "brand", "notice")
 MOST_SECONDS = 86_400.0
 FOLLOW = ["contact", "staff", "state", "source", "since", "lost_at", "lost_by"]
-
-
-def _of(brand: Brand) -> Wecom:
-    return Wecom(brand, brand.plugin(NAME).settings)
 
 
 @click.group(name=NAME)
@@ -105,7 +99,7 @@ def follow_list(session: CommandSession, brand_id: str, contact: str, as_json: b
 def sync_command(session: CommandSession, brand_id: str, stop: bool, show: bool, as_json: bool) -> None:
     """Take every customer of every member 全量同步; goes on where an earlier one stopped, and the job does so too."""
     with session.brand(brand_id) as brand:
-        wecom = _of(brand)
+        wecom = wecom_of(brand)
         if stop:
             wecom.full_sync.stop()
         elif not show:
@@ -125,7 +119,7 @@ def _progress(view: SyncView) -> None:
 def work(session: CommandSession, brand_id: str) -> None:
     """Do now what the job does every minute: ask and tell WeCom what waits."""
     with session.brand(brand_id) as brand:
-        told = _of(brand).work()
+        told = wecom_of(brand).work()
     click.echo(told)
 
 
@@ -140,7 +134,7 @@ def welcome() -> None:
 def welcome_list(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """Every welcome, the general ones first."""
     with session.brand(brand_id) as brand:
-        views = [welcome_view(each, brand) for each in _of(brand).greetings.all()]
+        views = [welcome_view(each, brand) for each in wecom_of(brand).greetings.all()]
     rows = [
         [each["channel"], each["audience"], *_said(each["content"]), each["at"]] if not as_json
         else [each["channel"], each["audience"], each["content"].get("text", {}).get("content", ""),
@@ -166,7 +160,7 @@ def welcome_set(
     """Say what is in FILE, a JSON object with text and attachments."""
     content = _content_of(file)
     with session.brand(brand_id) as brand:
-        _of(brand).greetings.put(content, channel=channel, audience=audience or "", actor=actor)
+        wecom_of(brand).greetings.put(content, channel=channel, audience=audience or "", actor=actor)
     click.echo("set")
 
 
@@ -184,7 +178,7 @@ def _content_of(file: Path) -> Any:
 def welcome_remove(session: CommandSession, brand_id: str, channel: str, audience: str | None) -> None:
     """Say it no more."""
     with session.brand(brand_id) as brand:
-        _of(brand).greetings.remove(channel, audience or "")
+        wecom_of(brand).greetings.remove(channel, audience or "")
     click.echo("removed")
 
 
@@ -201,7 +195,7 @@ def send() -> None:
 def send_preview(session: CommandSession, brand_id: str, expression: str, kind: str, as_json: bool) -> None:
     """Whom a send to the segment EXPRESSION would reach now, and why others not; nothing is written."""
     with session.brand(brand_id) as brand:
-        outcome = _of(brand).sends.preview(expression, kind)
+        outcome = wecom_of(brand).sends.preview(expression, kind)
     session.show_record(outcome_view(outcome), as_json=as_json)
 
 
@@ -220,7 +214,7 @@ def send_open(
     """Make a draft of what FILE says (as of `welcome set`); `send start` lets it go."""
     content = _content_of(file)
     with session.brand(brand_id) as brand:
-        outcome = _of(brand).sends.open(code, content, expression=expression, kind=kind, actor=actor)
+        outcome = wecom_of(brand).sends.open(code, content, expression=expression, kind=kind, actor=actor)
     session.show_record(outcome_view(outcome), as_json=as_json)
 
 
@@ -230,7 +224,7 @@ def send_open(
 def send_start(session: CommandSession, brand_id: str, code: str) -> None:
     """Let a draft go: WeCom then asks the staff to confirm."""
     with session.brand(brand_id) as brand:
-        _of(brand).sends.start(code)
+        wecom_of(brand).sends.start(code)
     click.echo("started")
 
 
@@ -240,7 +234,7 @@ def send_start(session: CommandSession, brand_id: str, code: str) -> None:
 def send_list(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """Group sends with what became of their messages, the newest first."""
     with session.brand(brand_id) as brand:
-        views = send_views(_of(brand).sends.all(), brand)
+        views = send_views(wecom_of(brand).sends.all(), brand)
     rows = [[each["code"], each["kind"], each["state"], each["messages"], each["reason"]] for each in views]
     session.show(["code", "kind", "state", "messages", "reason"], rows, as_json=as_json)
 
@@ -260,7 +254,7 @@ def media_put(session: CommandSession, brand_id: str, file: Path, kind: str, act
     if file.stat().st_size > MEDIA_SIZES[kind].most:
         raise Invalid(f"{file} is larger than {MEDIA_SIZES[kind].most} bytes", field="file")
     with session.brand(brand_id) as brand:
-        kept = _of(brand).media.put(file.read_bytes(), kind=kind, name=file.name, actor=actor)
+        kept = wecom_of(brand).media.put(file.read_bytes(), kind=kind, name=file.name, actor=actor)
     click.echo(kept.digest)
 
 
@@ -271,7 +265,7 @@ def media_put(session: CommandSession, brand_id: str, file: Path, kind: str, act
 def media_list(session: CommandSession, brand_id: str, after: int, limit: int, as_json: bool) -> None:
     """Files, oldest first."""
     with session.brand(brand_id) as brand:
-        found = _of(brand).media.page(after=after, limit=limit)
+        found = wecom_of(brand).media.page(after=after, limit=limit)
         views = [file_view(each, brand) for each in found]
     headings = ["file", "kind", "name", "size", "at"]
     session.show(headings, [[view[name] for name in headings] for view in views], as_json=as_json)
@@ -298,7 +292,7 @@ def moment_post(
     """Have a moment made of what FILE says (as of `welcome set`); a few a day."""
     content = _content_of(file)
     with session.brand(brand_id) as brand:
-        _of(brand).moments.post(code, content, tags=tags, staff=staff, actor=actor)
+        wecom_of(brand).moments.post(code, content, tags=tags, staff=staff, actor=actor)
     click.echo("waits for the job")
 
 
@@ -308,7 +302,7 @@ def moment_post(
 def moment_list(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """Moments and what became of them, the newest first."""
     with session.brand(brand_id) as brand:
-        views = [moment_view(each, brand) for each in _of(brand).moments.all()]
+        views = [moment_view(each, brand) for each in wecom_of(brand).moments.all()]
     headings = ["code", "state", "note", "moment_id", "at"]
     session.show(headings, [[view[name] for name in headings] for view in views], as_json=as_json)
 

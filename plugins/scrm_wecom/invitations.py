@@ -18,7 +18,6 @@ from scrm_core.api import (
     Conflict,
     Invalid,
     MessageBatch,
-    NotFound,
     OutMessage,
     QueueOutcome,
     Rendered,
@@ -30,6 +29,7 @@ from scrm_core.api import (
     transactional,
 )
 
+from .drafts import Drafts
 from .link_news import quota
 from .schemas import NAME
 
@@ -63,11 +63,13 @@ class Invitation:
     run: RunView
 
 
-class Invitations:
+class Invitations(Drafts[Invitation]):
     """The invitations of one brand."""
 
+    what, mark, channel, sender = "invitation", RUN, CHANNEL, SENDER
+
     def __init__(self, brand: Brand, settings: Mapping[str, Any], links: Links) -> None:
-        self.brand = brand
+        super().__init__(brand)
         self.links = links
         self._over = settings["invite_over"]
 
@@ -98,33 +100,18 @@ class Invitations:
         )  # fmt: skip
         if not made.rowcount:
             raise Conflict(f"an invitation is called {code!r} already", code="invite_exists")
-        run = self.brand.outreach.open_run(f"{RUN}{code}", owner=NAME, channel=CHANNEL, kind=kind, sender=SENDER)
-        return self.brand.outreach.queue_segment(run.id, expression)
-
-    @transactional
-    def start(self, code: str) -> RunView:
-        """Let a draft go. Raises NotFound, and Conflict (``run_state``) for one that goes or is over."""
-        run = self.get(code).run
-        self.brand.outreach.release(run.id, 10_000)
-        return self.brand.outreach.start(run.id)
-
-    def get(self, code: str) -> Invitation:
-        """The invitation of this code; raises NotFound."""
-        found = self._those("WHERE code = ?", (code,))
-        if not found:
-            raise NotFound(f"no invitation {code!r}")
-        return found[0]
+        return self._queue(code, kind, expression)
 
     def page(self, limit: int = 50) -> list[Invitation]:
         """The newest invitations."""
         return self._those("ORDER BY id DESC LIMIT ?", (limit,))
 
-    def _those(self, which: str, params: tuple[Any, ...]) -> list[Invitation]:
+    def _those(self, which: str, params: tuple[Any, ...] = ()) -> list[Invitation]:
         rows = execute(
             f"SELECT code, link, text, channel, expression, actor, at FROM wecom_invite {which}", params
         ).fetchall()
-        runs = self.brand.outreach.runs_of(NAME, [f"{RUN}{row[0]}" for row in rows])
-        return [Invitation(*row, runs[f"{RUN}{row[0]}"]) for row in rows]
+        runs = self._runs([row[0] for row in rows])
+        return [Invitation(*row, run) for row, run in zip(rows, runs, strict=True)]
 
     def write(self, batch: MessageBatch) -> list[Rendered | Skipped]:
         """The text of each message with a link of its own, in the claim; who is in WeCom needs no invitation."""

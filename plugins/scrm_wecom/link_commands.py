@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import click
 
-from scrm_core.api import Brand, CommandSession, actor_option, json_option, of_brand, paged
+from scrm_core.api import CommandSession, actor_option, json_option, of_brand, paged
 
 from . import link_news
-from .schemas import NAME
-from .service import Wecom
+from .schemas import KINDS, NAME
+from .service import wecom_of
 from .views import invite_views, link_view, outcome_view, quota_view
 
 LINK = ["code", "name", "state", "customers", "spoke", "address", "note"]
 INVITE = ["code", "link", "state", "messages", "reason"]
-KINDS = ("marketing", "brand", "notice")
-
-
-def _of(brand: Brand) -> Wecom:
-    return Wecom(brand, brand.plugin(NAME).settings)
 
 
 @click.group("link")
@@ -40,7 +35,7 @@ def link_create(
 ) -> None:  # fmt: skip
     """Have a link made, called NAME in WeCom; the job makes it."""
     with session.brand(brand_id) as brand:
-        _of(brand).links.create(
+        wecom_of(brand).links.create(
             code, name=name, staff=staff, departments=departments, channel=channel, skip_verify=not verify, actor=actor
         )
     click.echo("waits for the job")
@@ -53,7 +48,7 @@ def link_create(
 def link_list(session: CommandSession, brand_id: str, after: int, limit: int, as_json: bool) -> None:
     """Links with whom they brought, oldest first."""
     with session.brand(brand_id) as brand:
-        links = _of(brand).links
+        links = wecom_of(brand).links
         found = links.page(after=after, limit=limit)
         brought = link_news.brought([each.id for each in found])
         views = [link_view(each, brought.get(each.id, (0, 0)), links.door(each.code), brand) for each in found]
@@ -80,7 +75,7 @@ def link_quota(session: CommandSession, brand_id: str, as_json: bool) -> None:
 def link_pause(session: CommandSession, brand_id: str, code: str, actor: str) -> None:
     """Hand a link out no more: the brand's own address and invitations stop; WeCom's address works until `delete`."""
     with session.brand(brand_id) as brand:
-        _of(brand).links.pause(code, paused=True, actor=actor)
+        wecom_of(brand).links.pause(code, paused=True, actor=actor)
     click.echo("paused")
 
 
@@ -91,7 +86,7 @@ def link_pause(session: CommandSession, brand_id: str, code: str, actor: str) ->
 def link_resume(session: CommandSession, brand_id: str, code: str, actor: str) -> None:
     """Hand a paused link out again."""
     with session.brand(brand_id) as brand:
-        _of(brand).links.pause(code, paused=False, actor=actor)
+        wecom_of(brand).links.pause(code, paused=False, actor=actor)
     click.echo("resumed")
 
 
@@ -102,7 +97,7 @@ def link_resume(session: CommandSession, brand_id: str, code: str, actor: str) -
 def link_delete(session: CommandSession, brand_id: str, code: str, actor: str) -> None:
     """Delete a link in WeCom for ever."""
     with session.brand(brand_id) as brand:
-        found = _of(brand).links.delete(code, actor=actor)
+        found = wecom_of(brand).links.delete(code, actor=actor)
     click.echo(found.state)
 
 
@@ -127,7 +122,7 @@ def invite_open(
 ) -> None:  # fmt: skip
     """Make a draft that says TEXT, which has {link} once; `invite start` lets it go."""
     with session.brand(brand_id) as brand:
-        outcome = _of(brand).invitations.open(
+        outcome = wecom_of(brand).invitations.open(
             code, link=link, text=text, channel=channel, expression=expression, kind=kind, actor=actor
         )
     session.show_record(outcome_view(outcome), as_json=as_json)
@@ -139,7 +134,7 @@ def invite_open(
 def invite_start(session: CommandSession, brand_id: str, code: str) -> None:
     """Let a draft go."""
     with session.brand(brand_id) as brand:
-        _of(brand).invitations.start(code)
+        wecom_of(brand).invitations.start(code)
     click.echo("started")
 
 
@@ -149,5 +144,5 @@ def invite_start(session: CommandSession, brand_id: str, code: str) -> None:
 def invite_list(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """Invitations with what became of their messages, the newest first."""
     with session.brand(brand_id) as brand:
-        views = invite_views(_of(brand).invitations.page(), brand)
+        views = invite_views(wecom_of(brand).invitations.page(), brand)
     session.show(INVITE, [[view[name] for name in INVITE] for view in views], as_json=as_json)

@@ -12,11 +12,9 @@ from . import callbacks, follows, link_news, sync
 from .greetings import Greetings
 from .links import AcquisitionLink
 from .media import Media
-from .moments import Moments
 from .report import wecom_report
-from .schemas import NAME, InviteBody, LinkBody, LinkPauseBody, MomentBody, SendBody, StartBody, WelcomeBody
-from .sends import GroupSends
-from .service import Wecom
+from .schemas import InviteBody, LinkBody, LinkPauseBody, MomentBody, SendBody, StartBody, WelcomeBody
+from .service import Wecom, wecom_of
 from .views import (
     callback_view,
     file_view,
@@ -106,7 +104,7 @@ def welcome_remove() -> Any:
 @permission(READ)
 def send_list() -> Any:
     """Group sends, the newest first, with what became of their messages."""
-    return flask.jsonify({"sends": send_views(_sends().all(), current_brand())})
+    return flask.jsonify({"sends": send_views(_wecom().sends.all(), current_brand())})
 
 
 @blueprint.post("/sends")
@@ -114,7 +112,7 @@ def send_list() -> Any:
 def send_open() -> Any:
     """Make a group send as a draft; the answer counts whom it would reach, and why others not."""
     body = load_body(SendBody(), flask.request.get_json())
-    return flask.jsonify(outcome_view(_sends().open(**body, actor=current_actor()))), 201
+    return flask.jsonify(outcome_view(_wecom().sends.open(**body, actor=current_actor()))), 201
 
 
 @blueprint.post("/sends/start")
@@ -122,8 +120,8 @@ def send_open() -> Any:
 def send_start() -> Any:
     """Let a draft go."""
     body = load_body(StartBody(), flask.request.get_json())
-    _sends().start(body["code"])
-    return flask.jsonify(send_views([_sends().get(body["code"])], current_brand())[0])
+    _wecom().sends.start(body["code"])
+    return flask.jsonify(send_views([_wecom().sends.get(body["code"])], current_brand())[0])
 
 
 @blueprint.get("/moments")
@@ -131,7 +129,7 @@ def send_start() -> Any:
 def moment_list() -> Any:
     """Moments, the newest first."""
     brand = current_brand()
-    return flask.jsonify({"moments": [moment_view(each, brand) for each in _moments().all()]})
+    return flask.jsonify({"moments": [moment_view(each, brand) for each in _wecom().moments.all()]})
 
 
 @blueprint.post("/moments")
@@ -139,7 +137,7 @@ def moment_list() -> Any:
 def moment_post() -> Any:
     """Have a moment made by staff."""
     body = load_body(MomentBody(), flask.request.get_json())
-    return flask.jsonify(moment_view(_moments().post(**body, actor=current_actor()), current_brand())), 201
+    return flask.jsonify(moment_view(_wecom().moments.post(**body, actor=current_actor()), current_brand())), 201
 
 
 @blueprint.get("/links")
@@ -210,20 +208,9 @@ def invite_start() -> Any:
 
 
 def _wecom() -> Wecom:
-    brand = current_brand()
-    return Wecom(brand, brand.plugins[NAME].settings)
+    return wecom_of(current_brand())
 
 
 def _link_views(found: list[AcquisitionLink]) -> list[dict[str, Any]]:
     brought, links, brand = link_news.brought([each.id for each in found]), _wecom().links, current_brand()
     return [link_view(each, brought.get(each.id, (0, 0)), links.door(each.code), brand) for each in found]
-
-
-def _moments() -> Moments:
-    brand = current_brand()
-    return Moments(brand, brand.plugins[NAME].settings["moments_per_day"])
-
-
-def _sends() -> GroupSends:
-    brand = current_brand()
-    return GroupSends(brand, brand.plugins[NAME].settings)

@@ -13,6 +13,9 @@ from .client.limits import GROUP_QUOTAS, PER_HOUR, PER_MINUTE
 NAME = "wecom"
 AUDIENCES = ("new", "known", "buyer", "member")
 """Whom a welcome may be for: who came for the first time, is known, has bought, is a member."""
+KINDS = ("marketing", "brand", "notice")
+"""What a group send or an invitation may be for."""
+
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _AES_KEY = re.compile(r"[A-Za-z0-9]{43}\Z")
 _TOKEN = re.compile(r"[A-Za-z0-9]{3,32}\Z")
@@ -141,7 +144,7 @@ class SendBody(Schema):
     code = fields.String(required=True, validate=validate.Length(1, 100))
     content = fields.Dict(required=True)
     expression = fields.String(required=True)
-    kind = fields.String(load_default="marketing", validate=validate.OneOf(["marketing", "brand", "notice"]))
+    kind = fields.String(load_default="marketing", validate=validate.OneOf(KINDS))
 
 
 class ArchiveSettings(Schema):
@@ -205,7 +208,7 @@ class InviteBody(Schema):
     text = fields.String(required=True, validate=validate.Length(1, 500))
     channel = fields.String(required=True, validate=validate.Length(1, 200))
     expression = fields.String(required=True)
-    kind = fields.String(load_default="marketing", validate=validate.OneOf(["marketing", "brand", "notice"]))
+    kind = fields.String(load_default="marketing", validate=validate.OneOf(KINDS))
 
 
 class StartBody(Schema):

@@ -20,7 +20,6 @@ from scrm_core.api import (
     Conflict,
     MessageBatch,
     MessageDraft,
-    NotFound,
     OutMessage,
     QueueOutcome,
     Rendered,
@@ -35,9 +34,9 @@ from scrm_core.api import (
 from .client.codes import AWAY, CONFIG, CROWDED, LATER, UNCERTAIN, Limited, WecomError
 from .client.limits import GROUP_QUOTAS
 from .content import checked, text_of
+from .drafts import Drafts
 from .greetings import CHANNEL
 from .media import GONE, Media, certainly_unsent
-from .schemas import NAME
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand, RunView
@@ -67,11 +66,13 @@ class GroupSend:
     run: RunView
 
 
-class GroupSends:
+class GroupSends(Drafts[GroupSend]):
     """The group sends of one brand."""
 
+    what, mark, channel, sender = "group send", "send-", CHANNEL, SENDER
+
     def __init__(self, brand: Brand, settings: Mapping[str, Any]) -> None:
-        self.brand = brand
+        super().__init__(brand)
         self._quota = GROUP_QUOTAS[settings["group_quota"]]
 
     # Making -------------------------------------------------------------------
@@ -99,35 +100,20 @@ class GroupSends:
         )
         if not made.rowcount:
             raise Conflict(f"a group send is called {code!r} already", code="send_exists")
-        run = self.brand.outreach.open_run(_run(code), owner=NAME, channel=CHANNEL, kind=kind, sender=SENDER)
-        return self.brand.outreach.queue_segment(run.id, expression)
-
-    @transactional
-    def start(self, code: str) -> RunView:
-        """Let a draft go. Raises NotFound, and Conflict (``run_state``) for one that goes or is over."""
-        run = self.get(code).run
-        self.brand.outreach.release(run.id, 10_000)
-        return self.brand.outreach.start(run.id)
-
-    def get(self, code: str) -> GroupSend:
-        """The send of this code; raises NotFound."""
-        found = self._those("WHERE code = ?", (code,))
-        if not found:
-            raise NotFound(f"no group send {code!r}")
-        return found[0]
+        return self._queue(code, kind, expression)
 
     def all(self) -> list[GroupSend]:
         """Every send, the newest first."""
         return self._those("ORDER BY id DESC")
 
-    def _those(self, which: str, params: tuple[str, ...] = ()) -> list[GroupSend]:
+    def _those(self, which: str, params: tuple[Any, ...] = ()) -> list[GroupSend]:
         rows = execute(f"SELECT code, content, expression, actor, at FROM wecom_send {which}", params).fetchall()
-        runs = self.brand.outreach.runs_of(NAME, [_run(row[0]) for row in rows])
-        return [GroupSend(code, json.loads(content), *rest, runs[_run(code)]) for code, content, *rest in rows]
+        runs = self._runs([row[0] for row in rows])
+        return [GroupSend(row[0], json.loads(row[1]), *row[2:], run) for row, run in zip(rows, runs, strict=True)]
 
     def write(self, batch: MessageBatch) -> list[Rendered]:
         """The text of each message, in the claim."""
-        send = self.get(batch.run.code.removeprefix("send-"))
+        send = self.get(batch.run.code.removeprefix(self.mark))
         params = {"content": json.dumps(send.content, ensure_ascii=False)}
         return [Rendered(text_of(send.content), params=params) for _ in batch.recipients]
 
@@ -281,7 +267,3 @@ def _result_of(error: WecomError, now: int) -> SendResult:
         return SendResult.unknown(said, code=code)
     # A medium that is not there is not there for the others either.
     return SendResult.refused(code, said, halt=error.kind == CONFIG or error.errcode == GONE)
-
-
-def _run(code: str) -> str:
-    return f"send-{code}"

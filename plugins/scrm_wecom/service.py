@@ -24,6 +24,7 @@ from .links import Links
 from .media import Media
 from .moments import Moments
 from .people import People
+from .schemas import NAME
 from .sends import GroupSends
 from .sync import FullSync
 from .work import ROUND_SECONDS, Work
@@ -213,6 +214,11 @@ class Wecom:
         callbacks.take_out({*externals, *ids_of(query, ("unionid", "openid"))})
         for external in externals:
             tasks.forget(external)
+
+
+def wecom_of(brand: Brand) -> Wecom:
+    """The plugin's service in a brand; raises NotFound where the plugin is switched off."""
+    return Wecom(brand, brand.plugin(NAME).settings)
 
 
 def externals_of(query: PersonQuery) -> list[str]:

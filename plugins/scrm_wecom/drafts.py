@@ -1,0 +1,55 @@
+"""Drafts of messages (草稿), which group sends and invitations are: a run of outreach that a person lets go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from scrm_core.api import NotFound, transactional
+
+from .schemas import NAME
+
+if TYPE_CHECKING:
+    from scrm_core.api import Brand, QueueOutcome, RunView
+
+
+D = TypeVar("D")
+
+
+class Drafts(Generic[D]):
+    """Drafts of one brand; ``what`` is the word for one, ``mark`` begins the codes of their runs."""
+
+    what = mark = channel = sender = ""
+
+    def __init__(self, brand: Brand) -> None:
+        self.brand = brand
+
+    def _queue(self, code: str, kind: str, expression: str) -> QueueOutcome:
+        """Open the run of a new draft and queue its people."""
+        run = self.brand.outreach.open_run(
+            f"{self.mark}{code}", owner=NAME, channel=self.channel, kind=kind, sender=self.sender
+        )
+        return self.brand.outreach.queue_segment(run.id, expression)
+
+    @transactional
+    def start(self, code: str) -> RunView:
+        """Let a draft go. Raises NotFound, and Conflict (``run_state``) for one that goes or is over."""
+        self.get(code)
+        (run,) = self._runs([code])
+        self.brand.outreach.release(run.id, 10_000)
+        return self.brand.outreach.start(run.id)
+
+    def get(self, code: str) -> D:
+        """The draft, or what became of it, under this code; raises NotFound."""
+        found = self._those("WHERE code = ?", (code,))
+        if not found:
+            raise NotFound(f"no {self.what} {code!r}")
+        return found[0]
+
+    def _those(self, which: str, params: tuple[Any, ...] = ()) -> list[D]:
+        raise NotImplementedError
+
+    def _runs(self, codes: Sequence[str]) -> list[RunView]:
+        """The run of each code, in their order."""
+        found = self.brand.outreach.runs_of(NAME, [f"{self.mark}{code}" for code in codes])
+        return [found[f"{self.mark}{code}"] for code in codes]
