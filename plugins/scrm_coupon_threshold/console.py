@@ -232,8 +232,7 @@ def _unchanged(query: ConsoleQuery) -> Batch:
     code = query.asked("code")
     lock_batch(batches.get(code).id)
     batch = batches.get(code)
-    if query.form.get("seen") != version(batch):
-        raise Conflict("somebody changed the batch since you opened the page 已有人修改了这个批次", code="changed")
+    query.expect(version(batch), "somebody changed the batch since you opened the page 已有人修改了这个批次")
     return batch
 
 
@@ -243,9 +242,7 @@ def _coupon(query: ConsoleQuery) -> CouponView:
     uid = query.asked("uid")
     lock_batch(claims.get(uid).batch_id)
     coupon = claims.get(uid)
-    if query.form.get("seen") != coupon.state:
-        words = f"the coupon is {coupon.state} meanwhile 已有人处理: {STATES[coupon.state][1]}"
-        raise Conflict(words, code="changed")
+    query.expect(coupon.state, f"the coupon is {coupon.state} meanwhile 已有人处理: {STATES[coupon.state][1]}")
     return coupon
 
 

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from scrm_core.api import (
     Column,
-    Conflict,
     ConsoleAct,
     ConsoleDone,
     ConsolePart,
@@ -215,8 +214,7 @@ def _unchanged(query: ConsoleQuery) -> Deal:
     """The deal of a form, locked, as whoever sent the form saw it; raises Conflict when it has moved on since."""
     here = _here()
     deal = here.lock(here.deal(query.asked("code")))
-    if query.form.get("seen") != version(deal):
-        raise Conflict("the deal has moved on since you opened the page 您打开页面后，互换已有变化", code="changed")
+    query.expect(version(deal), "the deal has moved on since you opened the page 您打开页面后，互换已有变化")
     return deal
 
 

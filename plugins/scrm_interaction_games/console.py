@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from scrm_core.api import (
     Column,
-    Conflict,
     ConsoleAct,
     ConsoleDone,
     ConsolePart,
@@ -215,8 +214,7 @@ def version(campaign: CampaignView) -> str:
 def _unchanged(query: ConsoleQuery) -> CampaignView:
     """The campaign of a form, held, as whoever sent the form saw it; raises Conflict when somebody changed it since."""
     campaign = _here().campaigns.hold(query.asked("code"))
-    if query.form.get("seen") != version(campaign):
-        raise Conflict("somebody changed the campaign since you opened the page 已有人修改了这个活动", code="changed")
+    query.expect(version(campaign), "somebody changed the campaign since you opened the page 已有人修改了这个活动")
     return campaign
 
 

@@ -249,7 +249,6 @@ def _moved(
     """Take a step with a piece of work as whoever sent the form saw it."""
     works = _here().works
     work = works.get(query.asked("uid"))
-    if query.form.get("seen") != work.state:
-        raise Conflict(f"the work is {work.state} meanwhile 已有人处理: {STATES[work.state][1]}", code="changed")
+    query.expect(work.state, f"the work is {work.state} meanwhile 已有人处理: {STATES[work.state][1]}")
     works.move(work.uid, action, actor=current_actor(), reason=reason, quality=quality, digest=digest)
     return ConsoleDone(args={"uid": work.uid, "done": "moved"})

@@ -310,8 +310,7 @@ def _back(query: ConsoleQuery, kept: tuple[str, ...], done: str, count: int) -> 
 def _unchanged(query: ConsoleQuery) -> rows.Campaign:
     """The campaign of a form, held, as whoever sent the form saw it; raises Conflict when somebody changed it since."""
     campaign = _here().campaigns.held(query.asked("code"))
-    if query.form.get("seen") != version(campaign):
-        raise Conflict("somebody changed the campaign since you opened the page 已有人修改了这个活动", code="changed")
+    query.expect(version(campaign), "somebody changed the campaign since you opened the page 已有人修改了这个活动")
     return campaign
 
 
