@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from phones import PHONE
 from served import Premises, make, serving
-from test_console_in_a_browser import WORD, Desk
+from test_console_in_a_browser import WORD, desks_at
 
 from scrm_core.services.consent import ConsentIn
 from scrm_core.services.contacts import IdentityIn, LeadIn
@@ -78,15 +78,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Premises]:
 
 @pytest.fixture
 def desks(browser: Any, shop: Premises) -> Iterator[Any]:
-    made: list[Desk] = []
-
-    def make_one(**options: Any) -> Desk:
-        made.append(Desk(browser, shop.base, **options))
-        return made[-1]
-
-    yield make_one
-    for each in made:
-        each.close()
+    yield from desks_at(browser, shop.base)
 
 
 def fill(page: Any, **values: str) -> None:

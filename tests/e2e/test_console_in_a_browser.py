@@ -166,17 +166,22 @@ class Desk:
         assert [url for url in self.asked if not url.startswith((f"{self.base}/staff/console", "data:"))] == []
 
 
-@pytest.fixture
-def desks(browser: Any, shop: Premises) -> Iterator[Any]:
+def desks_at(browser: Any, base: str) -> Iterator[Any]:
+    """A function that makes desks at a served console; all are closed at the end."""
     made: list[Desk] = []
 
     def make_one(**options: Any) -> Desk:
-        made.append(Desk(browser, shop.base, **options))
+        made.append(Desk(browser, base, **options))
         return made[-1]
 
     yield make_one
     for each in made:
         each.close()
+
+
+@pytest.fixture
+def desks(browser: Any, shop: Premises) -> Iterator[Any]:
+    yield from desks_at(browser, shop.base)
 
 
 def phone(desks: Any, **options: Any) -> Desk:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from phones import PHONE
 from served import Premises, make, serving
-from test_console_in_a_browser import EVIL, WORD, Desk
+from test_console_in_a_browser import EVIL, WORD, desks_at
 
 from scrm_core.clock import MS_PER_DAY, iso
 from scrm_core.delivery import Delivery
@@ -80,15 +80,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Premises]:
 
 @pytest.fixture
 def desks(browser: Any, office: Premises) -> Iterator[Any]:
-    made: list[Desk] = []
-
-    def make_one(**options: Any) -> Desk:
-        made.append(Desk(browser, office.base, **options))
-        return made[-1]
-
-    yield make_one
-    for each in made:
-        each.close()
+    yield from desks_at(browser, office.base)
 
 
 def test_two_people_work_through_the_audit_queue_at_a_desk_and_with_a_phone(office, desks):

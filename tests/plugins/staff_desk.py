@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import pytest
@@ -137,3 +137,27 @@ def statements(brand: Brand, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         database, "execute_sql", lambda self, sql, *more, **named: found.append(sql) or real(self, sql, *more, **named)
     )
     return found
+
+
+def asks_the_same(browser: Browser, asked: list[str], pages: Sequence[str], fill: Callable[[int], None]) -> None:
+    """Each page asks as many queries, two to thirty, with ``fill(300)`` as with ``fill(10)``; ``asked`` notes them."""
+    counts: dict[str, set[int]] = {}
+    for count in (10, 300):
+        fill(count)
+        for page in pages:
+            browser.get(page)
+            asked.clear()
+            assert browser.get(page).status_code == 200, page
+            counts.setdefault(page, set()).add(len(asked))
+            assert 2 <= len(asked) <= 30, (page, asked)
+    assert {page: len(each) for page, each in counts.items()} == dict.fromkeys(pages, 1), counts
+
+
+def turned(browser: Browser, folder: str, page: str, mark: str) -> tuple[list[str], list[str]]:
+    """What stands on the first page of a list and on the next, by the attribute that marks each; none is on both."""
+    text = browser.get(folder + page).text
+    following = re.search(r'rel="next" href="([^"]+)"', text)
+    assert following is not None
+    first, second = (re.findall(rf'{mark}="([^"]+)"', each) for each in (text, browser.get(folder + html.unescape(following[1])).text))
+    assert not set(first) & set(second)
+    return first, second

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from coupon_scene import OFF_30, PLUGIN, CouponScene, definition
-from staff_desk import EVIL, desks, refusal, statements
+from staff_desk import EVIL, asks_the_same, desks, refusal, statements, turned
 
 from scrm_console import Console
 from scrm_core.clock import ManualClock
@@ -162,24 +162,17 @@ def test_pages_ask_as_many_queries_with_three_hundred_rows_as_with_ten(scene, de
     scene.open("spring", rule=OFF_30)
     asked, mia = statements(scene.acme, monkeypatch), desk("mia")
     pages = (f"{AT}batches", BATCH, "b/acme/")
-    counts: dict[str, set[int]] = {}
-    for nth in (10, 300):
+
+    def fill(nth: int) -> None:
         with scene.acme, scene.acme.transaction():
             made = len(scene.rows("SELECT id FROM coupon_threshold_coupon"))
             for one in range(made, nth):
                 scene.coupons().batches.create(definition(f"b{one}"))
                 scene.claim("spring", scene.person())
-        for page in pages:
-            mia.get(page)
-            asked.clear()
-            assert mia.get(page).status_code == 200
-            counts.setdefault(page, set()).add(len(asked))
-            assert 2 <= len(asked) <= 30, page
-    assert {page: len(each) for page, each in counts.items()} == dict.fromkeys(pages, 1), counts
-    text = mia.get(BATCH).text
-    assert text.count("data-coupon=") == 30
-    following = mia.get(AT + re.search(r'rel="next" href="([^"]+)"', text)[1].replace("&amp;", "&")).text
-    assert not set(re.findall(r'data-coupon="(\w+)"', text)) & set(re.findall(r'data-coupon="(\w+)"', following))
+
+    asks_the_same(mia, asked, pages, fill)
+    first, _ = turned(mia, AT, "batch?code=spring", "data-coupon")
+    assert len(first) == 30
 
 
 def test_a_coupon_is_found_by_its_code_by_call_too_and_a_batch_tells_how_it_stands(scene, coupon):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from games_scene import SETTINGS, Prizes, Scene
-from staff_desk import EVIL, desks, refusal, statements
+from staff_desk import EVIL, asks_the_same, desks, refusal, statements, turned
 
 from scrm_console import Console
 from scrm_core.api import execute
@@ -187,8 +187,8 @@ def test_pages_ask_as_many_queries_with_three_hundred_rows_as_with_ten(scene, de
         scene.campaign("wheel", [tea, scene.none(3)], chances={"start": 1})
     asked, mia = statements(scene.brand, monkeypatch), desk("mia")
     pages = (f"{AT}campaigns", PAGE, f"{AT}held", f"{AT}winners?code=c2", "b/acme/")
-    counts: dict[str, set[int]] = {}
-    for count in (10, 300):
+
+    def fill(count: int) -> None:
         with scene.brand, scene.brand.transaction():
             (made,) = execute("SELECT count(*) FROM interaction_games_draw").fetchone()
             for nth in range(made, count):
@@ -196,14 +196,7 @@ def test_pages_ask_as_many_queries_with_three_hundred_rows_as_with_ten(scene, de
                 if nth % 10 == 0:
                     scene.campaign("wheel", [scene.prize("tea", item="tea", weight=1), scene.none(3)], publish=False)
             execute("UPDATE interaction_games_draw SET state = CASE WHEN id / 2 * 2 = id THEN 'held' ELSE 'granted' END")
-        for page in pages:
-            mia.get(page)
-            asked.clear()
-            assert mia.get(page).status_code == 200
-            counts.setdefault(page, set()).add(len(asked))
-            assert 2 <= len(asked) <= 30, page
-    assert {page: len(each) for page, each in counts.items()} == dict.fromkeys(pages, 1), counts
-    text = mia.get(f"{AT}held").text
-    assert text.count("data-held=") == 20
-    following = mia.get(AT + re.search(r'rel="next" href="([^"]+)"', text)[1].replace("&amp;", "&")).text
-    assert not set(re.findall(r'data-held="(\w+)"', text)) & set(re.findall(r'data-held="(\w+)"', following))
+
+    asks_the_same(mia, asked, pages, fill)
+    first, _ = turned(mia, AT, "held", "data-held")
+    assert len(first) == 20

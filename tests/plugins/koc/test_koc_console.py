@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from koc_scene import HONEST, ON, Scene
 from PIL import Image
-from staff_desk import EVIL, desks, refusal, statements
+from staff_desk import EVIL, asks_the_same, desks, refusal, statements, turned
 
 from scrm_console import Console
 from scrm_core.api import execute
@@ -177,8 +177,8 @@ def test_what_people_and_tasks_are_called_runs_nowhere(scene, desk):
 def test_pages_ask_as_many_queries_with_three_hundred_rows_as_with_ten(scene, desk, monkeypatch):
     asked, mia = statements(scene.brand, monkeypatch), desk("mia")
     pages = (f"{AT}people", f"{AT}works", f"{AT}money", "b/acme/")
-    counts: dict[str, set[int]] = {}
-    for count in (10, 300):
+
+    def fill(count: int) -> None:
         with scene.brand, scene.brand.transaction():
             (made,) = execute("SELECT count(*) FROM koc_member").fetchone()
             for nth in range(made, count):
@@ -186,14 +186,7 @@ def test_pages_ask_as_many_queries_with_three_hundred_rows_as_with_ten(scene, de
                 scene.koc.ledger.adjust(f"P{nth}", 100, key=f"k{nth}", reason="thanks", actor="lin")
                 scene.invite(f"P{nth}")
             execute("UPDATE koc_work SET state = 'submitted'")
-        for page in pages:
-            mia.get(page)
-            asked.clear()
-            assert mia.get(page).status_code == 200
-            counts.setdefault(page, set()).add(len(asked))
-            assert 2 <= len(asked) <= 30, page
-    assert {page: len(each) for page, each in counts.items()} == dict.fromkeys(pages, 1), counts
-    text = mia.get(f"{AT}works").text
-    assert text.count("data-work=") == 30
-    following = mia.get(AT + re.search(r'rel="next" href="([^"]+)"', text)[1].replace("&amp;", "&")).text
-    assert not set(re.findall(r'data-work="(\w+)"', text)) & set(re.findall(r'data-work="(\w+)"', following))
+
+    asks_the_same(mia, asked, pages, fill)
+    first, _ = turned(mia, AT, "works", "data-work")
+    assert len(first) == 30

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from referral_scene import TABLES, Scene, rung
-from staff_desk import EVIL, desks, refusal, statements
+from staff_desk import EVIL, asks_the_same, desks, refusal, statements, turned
 
 from scrm_console import Console
 from scrm_core.api import execute
@@ -28,10 +28,7 @@ def house(new_installation: Callable[..., Installation]) -> Installation:
 
 @pytest.fixture
 def desk(house: Installation, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    made = desks(house, monkeypatch)
-    house.users.create("omar", "correct horse battery")
-    house.users.set_role("omar", "acme", "operator")
-    return made
+    return desks(house, monkeypatch, omar={"acme": "operator"})
 
 
 @pytest.fixture
@@ -265,22 +262,12 @@ def test_pages_ask_as_many_queries_with_three_hundred_rows_as_with_ten(house, sc
             if nth < 300 and nth % 10 == 0:
                 scene.referrals.campaigns.create(scene.definition(f"more-{nth}"), actor="mia")
 
-    asked = statements(scene.brand, monkeypatch)
-    mia = desk("mia")
-    pages = ("audit", "invitees?campaign=spring", "invitees", "campaigns", "campaign?code=spring", "")
-    counts: dict[str, set[int]] = {}
-    for count in (10, 300):
+    def fill_all(count: int) -> None:
         with scene.brand, scene.brand.transaction():
             fill(count)
-        for page in pages:
-            mia.get(AT + page if page else "b/acme/")
-            asked.clear()
-            assert mia.get(AT + page if page else "b/acme/").status_code == 200, page
-            counts.setdefault(page, set()).add(len(asked))
-            assert 2 <= len(asked) <= 30, (page, asked)
-    assert {page: len(each) for page, each in counts.items()} == dict.fromkeys(pages, 1), counts
-    text = mia.get(f"{AT}audit").text
-    assert text.count("data-reward=") == 20
-    following = mia.get(AT + re.search(r'rel="next" href="([^"]+)"', text)[1].replace("&amp;", "&")).text
-    assert following.count("data-reward=") == 20
-    assert not set(re.findall(r'data-reward="(\w+)"', text)) & set(re.findall(r'data-reward="(\w+)"', following))
+
+    asked, mia = statements(scene.brand, monkeypatch), desk("mia")
+    pages = ("audit", "invitees?campaign=spring", "invitees", "campaigns", "campaign?code=spring")
+    asks_the_same(mia, asked, [*(AT + page for page in pages), "b/acme/"], fill_all)
+    first, second = turned(mia, AT, "audit", "data-reward")
+    assert len(first) == len(second) == 20
