@@ -20,7 +20,11 @@ ASKED = {
     "sms/count?segment=orders+%3E+0": "",
     "sms/preview?body=x&id={}": "SELECT code FROM sms_plan",
     "sms/progress?id={}": "SELECT code FROM sms_plan",
+    "wecom/progress": "",
+    "wecom/reach?segment=orders+%3E+0": "",
 }
+NEEDS_MORE = {"wecom/member", "wecom/send"}
+"""Nobody in the story has customers in WeCom or sends by it; the plugin's own tests look at these pages."""
 MOST_OF_A_KIND = 2
 """Pages that differ by an id or by what is asked alone."""
 
@@ -69,8 +73,9 @@ def pages(shop, tmp_path_factory) -> Iterator[list[Seen]]:
 def test_every_page_of_the_console_that_is_led_to_is_shown(pages):
     assert {page.path: page.status for page in pages if page.status not in (200, 302, 303)} == {}
     shown = {urlsplit(page.path).path for page in pages}
-    brought = {f"{ROOT}b/acme/x/{name}/{page}" for name, cls in bundled().items() for page in cls.console_pages}
-    assert brought and sorted(brought - shown) == []
+    brought = {f"{name}/{page}" for name, cls in bundled().items() for page in cls.console_pages}
+    unseen = {page for page in brought if f"{ROOT}b/acme/x/{page}" not in shown}
+    assert (unseen ^ NEEDS_MORE) == set()
 
 
 def test_no_page_of_the_console_runs_or_draws_what_somebody_is_called(pages):
