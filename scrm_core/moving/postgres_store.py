@@ -15,7 +15,6 @@ from ..errors import Busy, Conflict
 from ..limits import LIMITS
 from .store import Row
 
-_FETCH = 5_000
 _FOREIGN = """
 SELECT child.relname, parent.relname FROM pg_constraint c
 JOIN pg_class child ON child.oid = c.conrelid JOIN pg_class parent ON parent.oid = c.confrelid
@@ -84,10 +83,13 @@ class PostgresStore:
         wanted = sql.SQL(", ").join(
             sql.SQL("{}::int" if column in flags else "{}").format(sql.Identifier(column)) for column in columns
         )
-        with self.raw.cursor(name="rows") as cursor:
-            cursor.itersize = _FETCH
-            cursor.execute(sql.SQL("SELECT {} FROM {}").format(wanted, sql.Identifier(table)))
-            yield from cursor
+        wanted = sql.SQL("SELECT {} FROM {}").format(wanted, sql.Identifier(table))
+        with self.raw.cursor() as cursor:
+            described = cursor.execute(sql.SQL("{} LIMIT 0").format(wanted)).description or ()
+            # Row by row, as wide as they are; a cursor would hand them out by the thousand.
+            with cursor.copy(sql.SQL("COPY ({}) TO STDOUT").format(wanted)) as copy:
+                copy.set_types([column.type_code for column in described])
+                yield from copy.rows()
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         done = self.raw.execute(sql.replace("?", "%s"), params)  # type: ignore[arg-type]

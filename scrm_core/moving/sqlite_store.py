@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from ..errors import Busy, Conflict
 from ..limits import LIMITS
 from .store import Row
 
-_CHUNK = 1_000
 _OPERATIONS = ("INSERT", "UPDATE", "DELETE")
 
 
@@ -65,9 +63,7 @@ class SqliteStore:
 
     def fill(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
         sql = f'INSERT INTO "{table}" ({_names(columns)}) VALUES ({", ".join("?" * len(columns))})'
-        waiting = iter(rows)
-        while chunk := list(islice(waiting, _CHUNK)):
-            self.raw.executemany(sql, chunk)
+        self.raw.executemany(sql, rows)  # row by row: a piece of a file is a million characters
 
     def settle(self) -> None:
         for sql in self._triggers:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from moving_scene import Mailer, seen
 
@@ -37,6 +39,22 @@ def test_every_row_arrives_and_the_other_brand_stays(scene):
     # The figures by hand: 8 leads, 1 merged away; 1 order with 1 refund; 1 of 3 coupons claimed.
     assert [len(after[name]) for name in ("contact", "contact_merge", "orders", "refund")] == [8, 1, 1, 1]
     assert [(row["stock_left"], row["issued"]) for row in after["coupon_threshold_batch"]] == [(2, 1)]
+
+
+def test_rows_as_wide_as_pieces_of_files_are_moved_a_few_at_a_time(scene):
+    brand = scene.installation.brand("acme")
+    with brand:
+        name = brand.sent_files.begin("wide.csv", "orders", b"x" * 400_000, actor="otto", more=True)
+        for nth in range(1, 40):
+            brand.sent_files.add(name, nth, b"x" * 400_000, actor="otto", last=False)
+    tracemalloc.start()
+    try:
+        copied = moving.move(scene.installation, "acme", scene.there)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert {each.table: each.rows for each in copied.tables}["import_file_part"] == 40
+    assert peak < 12_000_000, "16 MB lie in the pieces, as 21 MB of text"
 
 
 def test_it_goes_on_there_with_its_keys_people_limits_and_numbers(scene):
