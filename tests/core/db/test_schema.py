@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 import peewee
+import psycopg
 import pytest
 
 from scrm_core import limits
@@ -117,6 +118,34 @@ def test_money_cannot_become_a_fraction_in_sqlite(brand, engine):
             "INSERT INTO orders (uid, source, number, platform, matched_by, status, paid_minor, items, valid, "
             "digest, created_at, updated_at) VALUES ('o', 's', '1', '', '', 'paid', '19.99', 0, 1, 'd', 1, 1)"
         )
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_orders_are_read_while_the_indexes_of_lists_are_built(brand, engine, postgres_url, monkeypatch):
+    indexes = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema() ORDER BY indexname"
+    with brand:
+        schema, before = brand.handle.schema, execute(indexes).fetchall()
+        for name in ("touch_link", "link_channel", "reward_kind", "reward_issuer", "contact_name"):
+            execute(f"DROP INDEX {name}")
+        execute("DROP INDEX orders_paid")
+        execute("CREATE INDEX orders_paid ON orders (paid_at)")
+        execute("DELETE FROM migration_core WHERE name = '0009_lists'")
+    database = type(brand.handle.database)
+    real, built = database.execute_sql, []
+    reader = psycopg.connect(postgres_url, autocommit=True, options="-c lock_timeout=1000")
+
+    def reads(self, sql, *more, **named):
+        if "CREATE INDEX" in sql:
+            reader.execute(f'SELECT count(*) FROM "{schema}".orders')
+            built.append(sql)
+        return real(self, sql, *more, **named)
+
+    with monkeypatch.context() as patch, reader:
+        patch.setattr(database, "execute_sql", reads)
+        assert migrate(brand.handle, "core", CORE_MIGRATIONS) == ["0009_lists"]
+    assert len(built) == 6
+    with brand:
+        assert execute(indexes).fetchall() == before
 
 
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
