@@ -100,6 +100,7 @@ class TeaRoom(Plugin):
     }
     console_cards = {
         "today": ConsolePart("today", {"en": "Today", "zh": "今天"}, "reports:read"),
+        "leaves": ConsolePart("leaves", {"en": "Leaves", "zh": "茶叶"}, "reports:read"),
         "broken": ConsolePart("broken", {"en": "Broken card", "zh": "坏卡片"}, "reports:read"),
     }
 
@@ -168,6 +169,11 @@ class TeaRoom(Plugin):
 
     def today(self) -> ReportTable:
         return ReportTable((Column("poured", "Poured", "count"),), [{"poured": 1_234}])
+
+    def leaves(self) -> ReportTable:
+        """A card with a chart, of one row: which is drawn and not shown as figures."""
+        columns = (Column("leaf", "Leaf"), Column("cups", "Cups", "count"))
+        return ReportTable(columns, [{"leaf": EVIL, "cups": 40}], Chart("bars", "leaf", ("cups",)))
 
     def drawn(self) -> ConsoleTemplate:
         return ConsoleTemplate("nowhere.html", {})

@@ -115,6 +115,19 @@ def test_the_table_behind_is_a_file_in_which_no_cell_is_a_formula(browser, peopl
     assert card.text == "\ufeffPoured\r\n1234\r\n"
 
 
+def test_a_card_of_a_plugin_is_drawn_with_the_table_behind_it_and_its_file(browser, people):
+    for place in ("b/acme/", "b/acme/?lang=zh"):
+        text = browser("otto").get(place).text
+        (card,) = [each for each in re.findall(r'<section [^>]*data-card="tea-room">.*?</section>', text, re.S) if "leaves" in each]
+        (picture,) = re.findall(r'<svg class="bars".*?</figure>', card, re.S)
+        assert 'id="card-tea-room-leaves-t"' in picture and ">40</text>" in picture and "onerror=alert(1)&gt;" in picture
+        assert '<details><summary>' in card and '<td class="number">40</td>' in card and "<dl" not in card
+        assert 'href="/staff/console/b/acme/card/tea-room/leaves.csv"' in card
+        ids = re.findall(r'\bid="([^"]+)"', text)
+        assert len(ids) == len(set(ids)), "each chart is named by its own title"
+    assert browser("ana").get("b/acme/card/tea-room/leaves.csv").text.endswith(",40\r\n")
+
+
 def test_a_file_needs_the_permission_of_its_page_and_a_table_to_be_of(browser, people):
     assert browser("ana").get("b/acme/x/tea-room/pot.csv", kind="bars").status_code == 403
     assert browser("otto").get("b/moonco/x/tea-room/pot.csv", kind="bars").status_code == 404
