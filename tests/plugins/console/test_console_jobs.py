@@ -61,6 +61,26 @@ def test_a_run_that_failed_says_why_without_phones_and_is_shown_as_text(browser,
     assert EVIL not in text and "<script>alert" not in text
 
 
+def test_a_job_that_failed_for_good_needs_a_person_until_it_works_again(browser, brands, clock):
+    acme, moonco = brands
+    lead(moonco, "Luna", "+12025550143", "2025-12-30T09:00")
+    otto = browser("otto")
+    tries = []
+    while ("tea-room", "boil") in run_due(acme):
+        tries.append(1)
+        clock.advance(seconds=61)
+    assert len(tries) == 3, "no worker tries it again"
+    run_due(moonco)
+    alert = re.search(r'<li data-alert="failed">(.*?)</li>', otto.get("b/acme/").text, re.S)[1]
+    assert "tea-room boil" in alert and f'href="{ROOT}b/acme/jobs"' in alert
+    assert 'data-alert="failed"' not in browser("luna").get("b/moonco/").text
+    lead(acme, "Ada", "+8613800138000", "2025-12-30T09:00")
+    clock.advance(hours=1)
+    run_due(acme)
+    clock.advance(seconds=61)
+    assert 'data-alert="failed"' not in otto.get("b/acme/").text
+
+
 def test_who_may_not_ask_for_jobs_sees_none(browser, brands):
     for name in ("cleo", "ana"):
         visitor = browser(name)
