@@ -13,7 +13,7 @@ from .cli.options import actor_option, of_brand, paged
 from .cli.output import json_option
 from .cli.people import find_contact
 from .cli.session import Session as CommandSession
-from .clock import day_start, from_instant, iso, local_instant, to_instant
+from .clock import day_start, from_instant, iso, local_instant, month_starts, to_instant
 from .consumers import Consumer, SignInNeeded, VerifiedIdentity
 from .db import BrandModel, InstantField, JSONField, MinorField, buffered, transactional
 from .db.bulk import execute, fetch_in, insert_model_rows, insert_rows
@@ -103,7 +103,7 @@ from .services.membership import MembershipView
 from .services.order_types import LineIn, OrderFilter, OrderIn, OrderView, RefundIn
 from .services.products import ProductIn, ProductView
 from .services.resolving import IdentityIn
-from .services.rewards import RewardFilter, RewardView, RewardWanted
+from .services.rewards import REWARD_COLUMNS, RewardFilter, RewardView, RewardWanted
 from .services.survivors import SAME_PEOPLE, standing
 from .services.tag_types import GroupInfo, TagInfo, TagView
 from .shown import (
@@ -149,6 +149,7 @@ __all__ = [
     "IMPORT_PIECE_BYTES",
     "MOST_UPLOAD_BYTES",
     "PANELS",
+    "REWARD_COLUMNS",
     "SAME_PEOPLE",
     "Brand",
     "BrandModel",
@@ -316,6 +317,7 @@ __all__ = [
     "load_body",
     "local_instant",
     "mask",
+    "month_starts",
     "need_consumer",
     "network",
     "new_uid",

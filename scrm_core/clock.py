@@ -91,3 +91,9 @@ def iso(instant: int | None, zone: ZoneInfo | None = None) -> str | None:
         return None
     moment = from_instant(instant, zone)
     return moment.isoformat(timespec="milliseconds" if instant % 1000 else "seconds")
+
+
+def month_starts(last: date, count: int) -> list[date]:
+    """The first days of ``count`` months, the last one that of ``last``'s, and of the one behind it."""
+    whole = last.year * 12 + last.month - 1
+    return [date(each // 12, each % 12 + 1, 1) for each in range(whole - count + 1, whole + 2)]

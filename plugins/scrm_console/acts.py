@@ -6,14 +6,14 @@ import csv
 import io
 import json
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from flask import Response, request
 
-from scrm_core.api import Invalid, current_actor, current_brand, day_start, permission, query_number
+from scrm_core.api import Invalid, current_actor, current_brand, cut_page, permission, query_number
 
 from .frame import attachment, page, pages
+from .orders import midnight
 
 ROWS = 50
 COLUMNS = ("at", "actor", "action", "target", "detail")
@@ -40,15 +40,15 @@ def audit() -> Response:
     except Invalid as error:
         wrong = error.field or ""
     before = query_number("before", 0)
-    found = current_brand().audit.page(**asked, before=before or None, limit=ROWS + 1)
+    found, older = cut_page(current_brand().audit.page(**asked, before=before or None, limit=ROWS + 1), ROWS)
     return page(
         "audit.html",
         422 if wrong else 200,
-        acts=[_act(each) for each in found[:ROWS]],
+        acts=[_act(each) for each in found],
         given=given,
         wrong=wrong,
         before=before,
-        older=found[ROWS - 1].id if len(found) > ROWS else None,
+        older=older,
     )
 
 
@@ -71,11 +71,7 @@ def _asked(given: dict[str, str]) -> dict[str, Any]:
     asked: dict[str, Any] = {name: given[name] for name in ("actor", "action", "target") if given[name]}
     for name, field, days in (("since", "from", 0), ("until", "to", 1)):
         if given[field]:
-            try:
-                day = date.fromisoformat(given[field]).toordinal() + days
-                asked[name] = day_start(day, current_brand().zone)
-            except (ValueError, OverflowError):
-                raise Invalid("a day is written like 2026-01-31", field=field) from None
+            asked[name] = midnight(given[field], days, field)
     return asked
 
 

@@ -8,7 +8,7 @@ from itertools import groupby
 import flask
 from flask import Response, request
 
-from scrm_core.api import Invalid, current_actor, current_brand, permission, query_number, scrub, staff_visit
+from scrm_core.api import Invalid, current_actor, current_brand, cut_page, permission, query_number, scrub, staff_visit
 
 from .frame import page, pages
 
@@ -22,7 +22,7 @@ def events() -> Response:
     brand = current_brand()
     parked = sorted(brand.events.parked(), key=lambda each: (each.plugin, each.event_id))
     before = query_number("before", 0)
-    log = brand.events.newest(ROWS + 1, before=before or None)
+    log, older = cut_page(brand.events.newest(ROWS + 1, before=before or None), ROWS, lambda row: row.position.event_id)
     return page(
         "events.html",
         parked=[(name, list(each)) for name, each in groupby(parked, key=lambda each: each.plugin)],
@@ -30,8 +30,8 @@ def events() -> Response:
         discarded=query_number("discarded", 0) if "discarded" in request.args else None,
         scrub=scrub,
         may_retry=staff_visit().allows("events:write"),
-        log=[(each, _short(scrub(json.dumps(each.data, ensure_ascii=False)))) for each in log[:ROWS]],
-        older=log[ROWS - 1].position.event_id if len(log) > ROWS else None,
+        log=[(each, _short(scrub(json.dumps(each.data, ensure_ascii=False)))) for each in log],
+        older=older,
         before=before,
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 import flask
 from flask import Response, request
 
-from scrm_core.api import current_actor, current_brand, permission, query_number, staff_visit
+from scrm_core.api import current_actor, current_brand, cut_page, permission, query_number, staff_visit
 
 from .frame import fragment, page, pages
 
@@ -18,13 +18,13 @@ ROWS = 50
 @permission("jobs:read")
 def jobs() -> Response:
     before = query_number("before", 0)
-    found = current_brand().jobs.runs(before=before or None, limit=ROWS + 1)
+    runs, older = cut_page(current_brand().jobs.runs(before=before or None, limit=ROWS + 1), ROWS)
     return page(
         "jobs.html",
         **_jobs(),
-        runs=found[:ROWS],
+        runs=runs,
         before=before,
-        older=found[ROWS - 1].id if len(found) > ROWS else None,
+        older=older,
         done=request.args.get("done", ""),
     )
 

@@ -15,6 +15,7 @@ from scrm_core.api import (
     code_file,
     current_actor,
     current_brand,
+    cut_page,
     day_start,
     fetch_in,
     permission,
@@ -144,7 +145,7 @@ def _shown(status: int = 200, **context: Any) -> Response:
         found = brand.links.newest(channel=channel or None, before=before or None, limit=ROWS + 1)
     except NotFound:
         missing = True
-    rows = found[:ROWS]
+    rows, older = cut_page(found, ROWS)
     nothing: dict[str, str] = {}
     return page(
         "links.html",
@@ -154,7 +155,7 @@ def _shown(status: int = 200, **context: Any) -> Response:
         of_channel=channel,
         missing=missing,
         before=before,
-        older=rows[-1].id if len(found) > ROWS else None,
+        older=older,
         channels=brand.channels.page(limit=CHANNELS),
         best=_best(),
         days=DAYS,

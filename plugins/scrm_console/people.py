@@ -18,6 +18,7 @@ from scrm_core.api import (
     ContactView,
     Invalid,
     current_brand,
+    cut_page,
     execute,
     fetch_in,
     mask,
@@ -133,13 +134,13 @@ def _rows(where: str, params: tuple[Any, ...], before: int) -> list[Row]:
 
 def _list(rows: list[Row], status: int = 200, **context: Any) -> Response:
     brand, visit = current_brand(), staff_visit()
-    older = rows[ROWS - 1].id if len(rows) > ROWS else None
+    shown_rows, older = cut_page(rows, ROWS)
     filters = visit.allows("segments:read")
     shown: dict[str, Any] = {"expression": "", "count": None, "problem": "", "q": "", "more_named": False, **context}
     return page(
         "contacts.html",
         status,
-        rows=rows[:ROWS],
+        rows=shown_rows,
         older=older,
         filters=filters,
         segments=brand.segments.list() if filters else [],

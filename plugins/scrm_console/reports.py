@@ -18,6 +18,7 @@ from scrm_core.api import (
     current_brand,
     day_start,
     execute,
+    month_starts,
     permission,
 )
 
@@ -126,8 +127,7 @@ def _bounds(brand: Brand, period: str) -> list[int]:
     today = date.fromordinal(brand.day(brand.now()))
     count = PERIODS[period]
     if period == "months":
-        whole = today.year * 12 + today.month - 1
-        return [date(each // 12, each % 12 + 1, 1).toordinal() for each in range(whole - count + 1, whole + 2)]
+        return [first.toordinal() for first in month_starts(today, count)]
     step = 7 if period == "weeks" else 1
     last = today.toordinal() - (today.weekday() if step == 7 else 0) + step
     return [last - step * back for back in range(count, -1, -1)]

@@ -10,6 +10,7 @@ import flask
 from flask import Response, request
 
 from scrm_core.api import (
+    REWARD_COLUMNS,
     Conflict,
     Invalid,
     NotFound,
@@ -17,6 +18,7 @@ from scrm_core.api import (
     Veto,
     current_actor,
     current_brand,
+    cut_page,
     permission,
     query_number,
     staff_visit,
@@ -27,9 +29,6 @@ from .people import names_of, one_meant
 
 ROWS = 50
 STATES = ("given", "reversed", "reversal")
-COLUMNS = (
-    "at", "uid", "kind", "item", "contact", "quantity", "cost", "issuer", "reason", "actor", "reverses", "reversed_by",
-)  # fmt: skip
 _FILTERS = ("kind", "issuer", "state", "contact")
 _LONGEST = 200
 
@@ -79,7 +78,7 @@ def rewards_file() -> Response:
     """The rows of the filter as a file: a POST, since the export itself is an act that is noted."""
     brand, text = current_brand(), io.StringIO()
     lines = csv.writer(text)
-    lines.writerow(COLUMNS)
+    lines.writerow(REWARD_COLUMNS)
     lines.writerows(brand.rewards.export(by=current_actor(), matching=_matching(_given())))
     return attachment(text.getvalue(), f"rewards-{brand.id}.csv")
 
@@ -104,7 +103,7 @@ def _shown(given: dict[str, str], status: int = 200, **context: Any) -> Response
         found = brand.rewards.newest(matching=_matching(given), before=before or None, limit=ROWS + 1)
     except (Invalid, NotFound) as error:
         missing, status = error.code, error.status
-    rows = found[:ROWS]
+    rows, older = cut_page(found, ROWS)
     kinds = brand.rewards.kinds()
     return page(
         "rewards.html",
@@ -114,7 +113,7 @@ def _shown(given: dict[str, str], status: int = 200, **context: Any) -> Response
         given=given,
         missing=missing,
         before=before,
-        older=rows[-1].id if len(found) > ROWS else None,
+        older=older,
         kinds=sorted(kinds),
         issuers=sorted(name for name, plugin in brand.plugins.items() if plugin.reward_kinds),
         states=STATES,

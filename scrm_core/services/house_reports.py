@@ -8,7 +8,7 @@ from datetime import date
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
-from ..clock import day_start
+from ..clock import day_start, month_starts
 from ..db.bulk import execute, fetch_in
 from ..rfm import TOP
 from ..shown import Chart, Column, ReportTable
@@ -27,7 +27,7 @@ _MOST_CHANNELS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelFigures:
+class ChannelRank:
     """What came by a channel in a period of :data:`DAYS` days: new contacts, and what people of it bought.
 
     ``before`` are the new contacts of the period before, ``week`` those of the last seven whole days and
@@ -56,7 +56,7 @@ class ChannelFigures:
         return expected >= 14 and self.week < expected - 3 * sqrt(expected) and self.week * 2 <= expected
 
 
-def channels(brand: Brand) -> list[ChannelFigures]:
+def channels(brand: Brand) -> list[ChannelRank]:
     """Channels ranked by the new contacts of the last :data:`DAYS` days, the first 50 of them."""
     today = brand.day(brand.now())
     starts = {back: day_start(today - back, brand.zone) for back in (0, 7, DAYS - 1, DAYS, 2 * DAYS - 1)}
@@ -89,7 +89,7 @@ def channels(brand: Brand) -> list[ChannelFigures]:
     for key in ranked:
         code, name, kind = named.get(key, ("", "", ""))
         now, before, week, usual = counted.get(key, (0, 0, 0, 0))
-        found.append(ChannelFigures(code, name, kind, now, before, *bought.get(key, (0, 0)), week, usual))
+        found.append(ChannelRank(code, name, kind, now, before, *bought.get(key, (0, 0)), week, usual))
     return found
 
 
@@ -150,12 +150,6 @@ def goal_table(brand: Brand) -> ReportTable:
     return ReportTable(columns, rows, Chart("bars", "goal", ("share",)))
 
 
-def _months(last: date, count: int) -> list[date]:
-    """The first days of ``count`` months, the last one that of ``last``'s, and of the one behind it."""
-    whole = last.year * 12 + last.month - 1
-    return [date(each // 12, each % 12 + 1, 1) for each in range(whole - count + 1, whole + 2)]
-
-
 def _bucket(column: str, bounds: Sequence[int]) -> tuple[str, list[int]]:
     """SQL of the place of a column's value between bounds: 0 from the first to below the second."""
     whens = " ".join(f"WHEN {column} < ? THEN {place}" for place in range(len(bounds) - 1))
@@ -197,13 +191,13 @@ def _cohorts(column: str, bounds: Sequence[int], months: list[date]) -> ReportTa
 
 def buyer_cohorts(brand: Brand) -> ReportTable:
     """Of those who first bought in a month, the share who bought in it and in each month behind it."""
-    months = _months(date.fromordinal(brand.day(brand.now())), COHORTS)
+    months = month_starts(date.fromordinal(brand.day(brand.now())), COHORTS)
     return _cohorts("c.first_day", [each.toordinal() for each in months], months)
 
 
 def contact_cohorts(brand: Brand) -> ReportTable:
     """Of those who came in a month, the share who bought in it and in each month behind it."""
-    months = _months(date.fromordinal(brand.day(brand.now())), COHORTS)
+    months = month_starts(date.fromordinal(brand.day(brand.now())), COHORTS)
     return _cohorts("c.lead_at", [day_start(each.toordinal(), brand.zone) for each in months], months)
 
 

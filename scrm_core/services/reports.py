@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import NotFound
 from ..shown import ReportTable
 from .contributions import Contribution, contributions
-from .house_reports import HOUSE, ChannelFigures, channels
+from .house_reports import HOUSE, ChannelRank, channels
 
 if TYPE_CHECKING:
     from ..brands import Brand
@@ -37,7 +37,7 @@ class Reports:
             for name, report in plugin.reports.items()
         ]
 
-    def channels(self) -> list[ChannelFigures]:
+    def channels(self) -> list[ChannelRank]:
         """Channels ranked by whom they brought in four weeks, as figures: what the report ``channels`` shows."""
         return channels(self._brand)
 

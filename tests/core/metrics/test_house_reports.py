@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from scrm_core.api import IdentityIn, LeadIn, LineIn, NotFound, OrderIn, local_instant
-from scrm_core.services.house_reports import ChannelFigures, channels
+from scrm_core.services.house_reports import ChannelRank, channels
 
 
 def at(brand, text):
@@ -90,7 +90,7 @@ def test_channels_are_ranked_by_whom_they_brought_and_show_what_these_bought(tol
     ],
 )  # fmt: skip
 def test_a_channel_has_fallen_when_chance_and_half_of_it_are_both_passed(usual, week, fallen):
-    assert ChannelFigures("c", "", "", 0, 0, 0, 0, week, usual).fallen is fallen
+    assert ChannelRank("c", "", "", 0, 0, 0, 0, week, usual).fallen is fallen
 
 
 def test_weeks_for_the_alarm_are_whole_days_and_today_is_in_none(brand, clock):

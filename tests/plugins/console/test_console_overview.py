@@ -10,7 +10,7 @@ from console_scene import ROLES, ROOT, SWITCHED_ON, WORD, TeaRoom, at, lead, sel
 from scrm_console import Console
 from scrm_core.api import IdentityIn, LeadIn, Metric, MetricsQuery, MetricValue, Plugin, hookimpl
 from scrm_core.delivery import Delivery
-from scrm_core.services.house_reports import ChannelFigures
+from scrm_core.services.house_reports import ChannelRank
 
 GOALS = "[plugins.scans]\n[goals]\ncontacts = 100\nmembers = 2\n[goals.channels.cards]\ncontacts = 100\n"
 REPORTS = ("goals", "channels", "contributions", "buyer-cohorts", "contact-cohorts", "rfm-map")
@@ -122,7 +122,7 @@ def test_what_needs_a_person_is_told_with_the_page_where_it_is_mended(browser, p
         Delivery(acme).drain()
         acme.events.pause("tea-room", "to look", actor="test")
         acme.outreach.stop("wrong price", actor="test")
-    fallen = ChannelFigures("cards", "Cards", "", 1, 90, 0, 0, 2, 63)
+    fallen = ChannelRank("cards", "Cards", "", 1, 90, 0, 0, 2, 63)
     monkeypatch.setattr(type(acme.reports), "channels", lambda self: [fallen])
     clock.advance(seconds=120)
     text = browser("otto").get("b/acme/").text
