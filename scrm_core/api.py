@@ -119,6 +119,7 @@ from .shown import (
 from .stats import ComparedArm, Interval, ShareTest, compare_arms, sample_ratio, sample_size, wilson
 from .values import surfaces
 from .values.identities import is_mobile, is_virtual_mobile, normalise_phone
+from .values.instants import read_instant
 from .values.masking import mask, scrub
 from .values.money import exponent_of, format_minor, parse_minor, show_minor
 from .values.paging import cut_page, next_after, page_size
@@ -332,6 +333,7 @@ __all__ = [
     "permission",
     "prepared_by",
     "query_number",
+    "read_instant",
     "safe_target",
     "sample_ratio",
     "sample_size",

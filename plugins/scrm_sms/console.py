@@ -7,6 +7,7 @@ the version of the plan that its page showed, so that the second of two is told.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +19,16 @@ from scrm_core.api import (
     ConsolePart,
     ConsoleQuery,
     ConsoleTemplate,
-    NotFound,
     ReportTable,
     ScrmError,
+    cut_page,
     exponent_of,
     format_minor,
     from_instant,
 )
 
 from .console_acts import ACTS, CREATE, import_pack
-from .console_words import REASONS, STATES, STEP_WORDS, WORDS
+from .console_words import REASONS, STEP_WORDS, WORDS
 from .copywriting.template import KINDS
 from .packs.service import Packs
 from .plans.book import CHANNEL, PlanView
@@ -48,7 +49,6 @@ _MOST_HISTORY = 20
 _MEASURES = ("clicked", "added", "converted")
 VIEWS = ("dry-run", "sending", "results")
 _STAYING = {"landing": "path", "end": "path", "test": "test"}
-_WHOLE = 2**53
 
 PAGES = {
     "plans": ConsolePart(
@@ -110,12 +110,9 @@ class SmsConsole:
 
     def console_plans(self, query: ConsoleQuery) -> ConsoleTemplate:
         """Plans, newest first."""
-        before = _number(query.args.get("before", ""))
-        page = self.plans.page(before=before, limit=PAGE + 1)
-        older = page[PAGE - 1].row.id if len(page) > PAGE else None
-        return ConsoleTemplate(
-            "sms_console/plans.html", {**_words(query), "plans": page[:PAGE], "older": older, "before": before}
-        )
+        before = query.position("before")
+        plans, older = cut_page(self.plans.page(before=before, limit=PAGE + 1), PAGE, lambda each: each.row.id)
+        return _template("plans", query, {"plans": plans, "older": older, "before": before})
 
     def console_create(self, query: ConsoleQuery) -> ConsoleDone:
         """Make a plan."""
@@ -123,17 +120,17 @@ class SmsConsole:
 
     def console_plan(self, query: ConsoleQuery) -> ConsoleTemplate:
         """One plan at one of its steps, its dry run, its sending or its results."""
-        view = self.plans.book.view(query.args.get("id", ""), count=False)
+        view = self.plans.book.view(query.asked("id"), count=False)
         row = view.row
         chosen = query.args.get("step", "")
         if chosen not in (*STEPS, *VIEWS):
             chosen = row.state if row.state in STEPS else "sending"
         shown = {step: view.steps[step] for step in STEPS if step in view.steps}
         context = {
-            **_words(query),
             "plan": row,
             "done": shown,
-            "told": query.args.get("done", ""),
+            "acts": ("create", *ACTS),
+            "deeds": STEP_WORDS,
             "content": {step: shown[step].content if step in shown else None for step in STEPS},
             "run": view.run,
             "chosen": chosen,
@@ -144,26 +141,25 @@ class SmsConsole:
             "fixed": row.state == RUNNING or row.state in ENDED,
             "ended": row.state in ENDED,
             "history": self.plans.history(row.code, last=_MOST_HISTORY)[::-1],
-            "typed": lambda act, name, default="": _typed(query, act, name, default),
             "amount": lambda value: format_minor(value, exponent_of(self.brand.currency)),
             "price": lambda milli: self._price(milli),
             **getattr(self, f"_of_{chosen.replace('-', '_')}")(view, query),
         }
-        return ConsoleTemplate("sms_console/plan.html", context)
+        return _template("plan", query, context)
 
     def console_act(self, query: ConsoleQuery) -> ConsoleDone:
         """What a form on the page of a plan does: one of :data:`.console_acts.ACTS`."""
         act = query.form["act"]
         ACTS[act][1](self, query)
-        code, step = query.args.get("id", ""), query.args.get("step", "")
+        code, step = query.asked("id"), query.args.get("step", "")
         # The step that comes next is shown, except where the same page has more to do or to tell.
         there = _STAYING.get(act) or (step if step in VIEWS else "")
         return ConsoleDone(args={"id": code, "done": act, **({"step": there} if there else {})})
 
     def console_progress(self, query: ConsoleQuery) -> ConsoleTemplate:
         """How far a plan is, asked for again while it is being sent."""
-        view = self.plans.get(query.args.get("id", ""))
-        return ConsoleTemplate("sms_console/progress.html", {**_words(query), **_progress(view)})
+        view = self.plans.get(query.asked("id"))
+        return _template("progress", query, _progress(view))
 
     def console_count(self, query: ConsoleQuery) -> ConsoleTemplate:
         """How many people an expression means, while it is typed."""
@@ -175,21 +171,19 @@ class SmsConsole:
             if error.status >= 500:
                 raise
             problem = error.message
-        return ConsoleTemplate("sms_console/count.html", {**_words(query), "count": count, "problem": problem})
+        return _template("count", query, {"count": count, "problem": problem})
 
     def console_preview(self, query: ConsoleQuery) -> ConsoleTemplate:
         """A text at its longest, while it is typed: parts, price, and what is wrong with it."""
         body = " ".join(query.args.get("body", "").split())
-        found = self.plans.wordings.preview(query.args.get("id", ""), Arm("A", body)) if body else None
-        return ConsoleTemplate("sms_console/preview.html", {**_words(query), "found": found, "price": self._price})
+        found = self.plans.wordings.preview(query.asked("id"), Arm("A", body)) if body else None
+        return _template("preview", query, {"found": found, "price": self._price})
 
     def console_packs(self, query: ConsoleQuery) -> ConsoleTemplate:
         """Number packs, newest first."""
-        before = _number(query.args.get("before", ""))
-        page = Packs(self.brand, self.settings).list(after=before, limit=PAGE + 1)
-        older = page[PAGE - 1].id if len(page) > PAGE else None
-        shown = {"packs": page[:PAGE], "older": older, "before": before}
-        return ConsoleTemplate("sms_console/packs.html", {**_words(query), **shown})
+        before = query.position("before")
+        packs, older = cut_page(Packs(self.brand, self.settings).list(after=before or None, limit=PAGE + 1), PAGE)
+        return _template("packs", query, {"packs": packs, "older": older, "before": before})
 
     def console_import(self, query: ConsoleQuery) -> ConsoleDone:
         """Read an uploaded file into a pack."""
@@ -198,12 +192,10 @@ class SmsConsole:
     def console_pack(self, query: ConsoleQuery) -> ConsoleTemplate:
         """One pack with the rows that were dropped, by line."""
         packs = Packs(self.brand, self.settings)
-        pack = packs.get(query.args.get("id", ""))
-        after = _number(query.args.get("after", "")) or 0
-        rows = packs.dropped(pack.code, after, _LISTED + 1)
-        more = rows[_LISTED - 1].line if len(rows) > _LISTED else None
-        shown = {"pack": pack, "rows": rows[:_LISTED], "more": more}
-        return ConsoleTemplate("sms_console/pack.html", {**_words(query), **shown})
+        pack = packs.get(query.asked("id"))
+        found = packs.dropped(pack.code, query.position("after"), _LISTED + 1)
+        rows, more = cut_page(found, _LISTED, lambda each: each.line)
+        return _template("pack", query, {"pack": pack, "rows": rows, "more": more})
 
     # What each step shows ------------------------------------------------------
 
@@ -227,7 +219,7 @@ class SmsConsole:
     def _of_path(self, view: PlanView, query: ConsoleQuery) -> dict[str, Any]:
         page = landing.get(view.row.code)
         return {
-            "page": page,
+            "landing": page,
             "page_url": "" if page is None else landing.public_url(self.brand, page),
             "problems": landing.problems(self.brand, view.row.code, self.brand.now()),
             "channels": [each.code for each in self.brand.channels.page(limit=200)],
@@ -309,27 +301,10 @@ def _progress(view: PlanView) -> dict[str, Any]:
     }
 
 
-def _words(query: ConsoleQuery) -> dict[str, Any]:
-    reasons, states = REASONS[query.language], STATES[query.language]
-    return {
-        "t": WORDS[query.language],
-        "step_words": STEP_WORDS[query.language],
-        "reason": lambda code: reasons.get(code, code),
-        "state_word": lambda code: states.get(code, code),
+def _template(name: str, query: ConsoleQuery, context: Mapping[str, Any]) -> ConsoleTemplate:
+    rights = {
         "may": query.allows(WRITE),
         "may_send": query.allows("sms:send"),
         "may_approve": query.allows("sms:approve"),
     }
-
-
-def _typed(query: ConsoleQuery, act: str, name: str, default: Any) -> Any:
-    """What was typed into this form, when it is the one that was refused, else what is there."""
-    return query.form.get(name, "") if query.form.get("act") == act else default
-
-
-def _number(text: str) -> int | None:
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and int(text) < _WHOLE):
-        raise NotFound("there is no such page")
-    return int(text)
+    return ConsoleTemplate(f"sms_console/{name}.html", {**rights, "reason_words": REASONS, **context}, WORDS)

@@ -38,6 +38,20 @@ def parse_instant(value: object, zone: ZoneInfo) -> int:
     return _read(value, zone)
 
 
+def read_instant(text: str, zone: ZoneInfo, field: str) -> int:
+    """The instant of a time as people type it, in an option or a form; raises Invalid naming the field.
+
+    What :func:`parse_instant` takes as text, with white space around it: without an offset it is wall-clock time in
+    ``zone``, and its year is one that can be written again.
+    """
+    try:
+        return parse_instant(text.strip(), zone)
+    except Invalid:
+        raise Invalid(
+            f"{field}: {text[:40]!r} is not a time such as 2026-03-01T09:30 or 2026-03-01", field=field
+        ) from None
+
+
 @lru_cache(maxsize=4096)
 def _day_start(value: str, zone: ZoneInfo) -> int:
     return _read(value, zone)

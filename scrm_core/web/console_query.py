@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import TypeVar, overload
 
 from werkzeug.datastructures import FileStorage
 
 from ..brands import current_brand
-from ..clock import local_instant, to_instant
 from ..errors import Conflict, Invalid, NotFound, ScrmError
+from ..values.instants import read_instant
 from ..values.money import exponent_of, parse_minor
 
 E = TypeVar("E")
@@ -152,13 +152,17 @@ class ConsoleQuery:
 
     def instant(self, name: str) -> int:
         """An instant, written as the brand's wall clock shows it unless it names an offset."""
-        text = self.text(name)
-        try:
-            moment = datetime.fromisoformat(text)
-            zone = current_brand().zone
-            return local_instant(moment, zone) if moment.tzinfo is None else to_instant(moment)
-        except (ValueError, OverflowError):
-            raise Invalid(f"{name}: {text[:40]!r} is not a time such as 2026-03-01T09:30", field=name) from None
+        return read_instant(self.text(name), current_brand().zone, name)
+
+    # A page with several forms --------------------------------------------------------
+
+    def typed(self, act: str, name: str, default: object = "", **same: str) -> object:
+        """What a field of a form shows: ``default``, or what was typed where it is the form whose act was refused.
+
+        ``same`` are hidden fields that tell it from other forms of this act.
+        """
+        mine = self.form.get("act") == act and all(self.form.get(key) == value for key, value in same.items())
+        return self.form.get(name, "") if mine else default
 
     # Two people at once ---------------------------------------------------------------
 

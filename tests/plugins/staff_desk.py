@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -70,6 +71,13 @@ class Browser:
         found = re.search(r'name="csrf" value="(\w+)"', answer.get_data().decode("utf-8", "replace"))
         self.csrf = found[1] if found else self.csrf
         return answer
+
+
+def unsaid(templates: Path, words: Mapping[str, tuple[str, str]]) -> set[str]:
+    """Keys that templates say by ``word("...")`` and that have no words."""
+    said = {key for file in templates.rglob("*.html") for key in re.findall(r'word\("([^"]+)"\)', file.read_text("utf-8"))}
+    assert len(said) > 20
+    return said - words.keys()
 
 
 class Desk:

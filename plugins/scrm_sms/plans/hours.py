@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from scrm_core.api import Invalid, from_instant, iso, local_instant, to_instant
+from scrm_core.api import Invalid, from_instant, iso, read_instant
 
 from .book import CHANNEL
 
@@ -25,7 +25,7 @@ def start_instant(brand: Brand, text: str, kind: str) -> int:
     other zones still wait for their own morning.
     """
     now = brand.now()
-    at = now if text.strip() == "now" else _read(text, brand)
+    at = now if text.strip() == "now" else read_instant(text, brand.zone, "at")
     if at < now:
         raise Invalid(f"{iso(at, brand.zone)} lies in the past: it is {iso(now, brand.zone)}", field="at")
     if at > now + MOST_DAYS * DAY_MS:
@@ -50,14 +50,6 @@ def opening_text(brand: Brand, kind: str) -> str:
 def _quiet(brand: Brand, kind: str) -> tuple[int, int] | None:
     policy = brand.config.outreach
     return policy.of(CHANNEL).quiet if kind in policy.opt_in else None
-
-
-def _read(text: str, brand: Brand) -> int:
-    try:
-        moment = datetime.fromisoformat(text.strip())
-        return local_instant(moment, brand.zone) if moment.tzinfo is None else to_instant(moment)
-    except (ValueError, OverflowError):
-        raise Invalid(f"{text[:40]!r} is not a time such as 2026-03-01T10:00", field="at") from None
 
 
 def _within(moment: datetime, quiet: tuple[int, int]) -> bool:

@@ -21,13 +21,14 @@ from scrm_core.api import (
     json_option,
     load_body,
     of_brand,
+    read_instant,
 )
 
 from . import export, landing
 from .arms import MEASURES
 from .requests import RequestIn
 from .routes import landing_record
-from .schemas import RequestBody, instant_of, request_of
+from .schemas import RequestBody, request_of
 from .service import Results
 
 NAME = "sms"
@@ -99,8 +100,8 @@ def set_landing(
             actor=actor,
             title=title,
             target=target,
-            starts_at=instant_of(starts_at, "from", brand.zone),
-            ends_at=instant_of(ends_at, "until", brand.zone),
+            starts_at=read_instant(starts_at, brand.zone, "from"),
+            ends_at=read_instant(ends_at, brand.zone, "until"),
             activity=activity,
             text=text,
             welcome=welcome,
@@ -137,7 +138,7 @@ def move_end(
     """Let the activity end at another TIME, also while the plan is being sent."""
     with session.brand(brand_id) as brand:
         _results(brand)
-        page = landing.move_end(brand, code, instant_of(ends_at, "until", brand.zone), actor=actor)
+        page = landing.move_end(brand, code, read_instant(ends_at, brand.zone, "until"), actor=actor)
         record = landing_record(brand, page)
     session.show_record(record, as_json=as_json)
 

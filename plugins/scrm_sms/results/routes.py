@@ -16,11 +16,12 @@ from scrm_core.api import (
     iso,
     load_body,
     permission,
+    read_instant,
 )
 
 from . import export, landing
 from .pages import render
-from .schemas import EndBody, ExportBody, LandingBody, RequestsBody, instant_of, request_of
+from .schemas import EndBody, ExportBody, LandingBody, RequestsBody, request_of
 from .service import Results
 
 NAME = "sms"
@@ -95,7 +96,7 @@ def write_landing(code: str) -> Any:
     """Write the landing page of a plan; the same again changes nothing."""
     brand, body = current_brand(), load_body(LandingBody(), flask.request.get_json())
     for name in ("starts_at", "ends_at"):
-        body[name] = instant_of(body[name], name, brand.zone)
+        body[name] = read_instant(body[name], brand.zone, name)
     body["actor"] = _actor(body)
     body["seen"] = body.pop("version")
     return flask.jsonify(landing_record(brand, landing.set_landing(brand, code, **body)))
@@ -105,7 +106,7 @@ def write_landing(code: str) -> Any:
 def move_end(code: str) -> Any:
     """Let the activity of a plan end at another time."""
     brand, body = current_brand(), load_body(EndBody(), flask.request.get_json())
-    ends_at = instant_of(body["ends_at"], "ends_at", brand.zone)
+    ends_at = read_instant(body["ends_at"], brand.zone, "ends_at")
     return flask.jsonify(landing_record(brand, landing.move_end(brand, code, ends_at, actor=_actor(body))))
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from marshmallow import RAISE, Schema, fields, validate
 
-from scrm_core.api import Invalid, local_instant, to_instant
+from scrm_core.api import read_instant
 
 from .requests import ANSWERS, RequestIn
 
@@ -102,24 +101,13 @@ class ExportBody(_Strict):
     limit = fields.Integer(strict=True, load_default=MOST_ROWS, validate=validate.Range(1, 10_000))
 
 
-def instant_of(text: str, field: str, zone: ZoneInfo) -> int:
-    """The instant of a time as people write it; without offset it is wall clock in ``zone``. Raises Invalid."""
-    try:
-        moment = datetime.fromisoformat(text.strip())
-        return local_instant(moment, zone) if moment.tzinfo is None else to_instant(moment)
-    except (ValueError, OverflowError):
-        raise Invalid(
-            f"{field}: {text[:40]!r} is not a time such as 2026-03-01T09:30 or 2026-03-01", field=field
-        ) from None
-
-
 def request_of(row: dict[str, Any], zone: ZoneInfo) -> RequestIn:
     """A loaded :class:`RequestBody`; raises Invalid for a time that is none."""
     decided = row["decided_at"].strip()
     return RequestIn(
         row["phone"],
-        instant_of(row["at"], "at", zone),
+        read_instant(row["at"], zone, "at"),
         row["staff"],
         row["result"],
-        instant_of(decided, "decided_at", zone) if decided else None,
+        read_instant(decided, zone, "decided_at") if decided else None,
     )

@@ -26,6 +26,13 @@ def test_what_is_typed_is_read_in_the_brands_money_days_and_clock(brand):
     assert form(a="one, two\r\n\r\n三，四、").lines("a") == ["one", "two", "三", "四"]
 
 
+def test_a_field_shows_what_was_typed_into_the_form_that_was_refused_and_into_no_other():
+    refused = form(act="texts", department="shop", faq="new & long")
+    assert refused.typed("texts", "faq", "old", department="shop") == "new & long"
+    assert refused.typed("texts", "faq", "old", department="store") == refused.typed("back", "faq", "old") == "old"
+    assert (refused.typed("texts", "sop", "old"), form().typed("texts", "faq")) == ("", "")
+
+
 @pytest.mark.parametrize("name", ["whole", "money", "percent", "day"])
 def test_an_empty_field_is_what_the_page_says_or_refused_by_its_name(brand, name):
     with brand:
@@ -37,7 +44,7 @@ def test_an_empty_field_is_what_the_page_says_or_refused_by_its_name(brand, name
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("whole", "1.5"), ("whole", "１２"), ("whole", "9" * 16), ("money", "1.234"), ("percent", "many"), ("day", "1 March"), ("instant", "")],
+    [("whole", "1.5"), ("whole", "１２"), ("whole", "9" * 16), ("money", "1.234"), ("percent", "many"), ("day", "1 March"), ("instant", ""), ("instant", "9999-12-31T23:59-12:00")],
 )
 def test_what_is_none_of_its_kind_is_refused_by_its_name(brand, name, text):
     with brand, pytest.raises(Invalid) as refused:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 import re
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from plan_desk import COPY, PLAN, POLICY, ROOT, PlanDesk, made, walk
 from sms_scene import BODY, EVERYBODY, Scene
-from staff_desk import EVIL, statements
+from staff_desk import EVIL, statements, unsaid
 
+import scrm_sms
 from scrm_core.cli.root import root
 from scrm_core.cli.session import Session
 from scrm_core.web import create_app
+from scrm_sms.console_words import WORDS
 from scrm_sms.plans.steps import Arm
 
 ROWS = "手机号,姓名\n13800000001,王\n+86 138-0000-0001,王\n13800000002,李\n021-61234567,固定\n"
@@ -211,3 +214,16 @@ def test_programs_are_told_of_a_change_and_see_the_copy_tests(house, browser):
     told = CliRunner().invoke(root, ["sms", "plan", "tests", "acme", "MAY"], obj=session)
     assert told.exit_code == 0 and told.output.count("delivered") >= 2, told.output
     assert client.post(f"{api}/back", json={"step": "policy", "version": version}, headers=head).status_code == 200
+
+
+def test_an_end_that_no_calendar_holds_is_refused_and_the_page_is_still_shown(browser):
+    desk = made(browser)
+    page = {"title": "五月", "starts_at": "2025-01-01T00:00", "target": "https://example.com/a"}
+    desk.act("landing", step="path", ends_at="9999-12-31T23:59-12:00", expect=422, **page)
+    desk.act("landing", step="path", ends_at="2036-12-31T00:00", **page)
+    assert "2036-12-31T00:00" in desk.look("path")
+
+
+def test_every_word_of_the_pages_is_there_in_both_languages():
+    assert unsaid(Path(scrm_sms.__file__).parent / "templates", WORDS) == set()
+    assert all(english and chinese for english, chinese in WORDS.values())
