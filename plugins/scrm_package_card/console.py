@@ -7,6 +7,7 @@ version of the campaign that its page showed, so that the second of two is told.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,8 @@ from scrm_core.api import (
     ConsoleQuery,
     ConsoleTemplate,
     Invalid,
-    NotFound,
     ReportTable,
+    cut_page,
     exponent_of,
     format_minor,
     new_uid,
@@ -28,7 +29,7 @@ from scrm_core.api import (
 
 from .charts import VIEWS, chart, svg
 from .console_acts import ACTS, APPROVING, CREATE
-from .console_words import STEP_WORDS, WORDS, said
+from .console_words import WORDS, said
 from .report import figures
 from .service import PackageCards
 from .steps.catalogue import APPROVAL, DESIGN, GOALS, HOOKS, MATERIALS, ORDER, PILOT, PRODUCTION, PROOF
@@ -51,7 +52,6 @@ PAGE = 20
 _ON_CARD = 3
 _HISTORY = 15
 _LISTED = 50
-_WHOLE = 2**53
 
 PAGES = {
     "campaigns": ConsolePart(
@@ -104,18 +104,17 @@ class CardConsole:
 
     def console_campaigns(self, query: ConsoleQuery) -> ConsoleTemplate:
         """Campaigns, newest first, with where they stand and what they brought."""
-        before = _number(query.args.get("before", ""))
-        page = self.cards.newest(before=before, limit=PAGE + 1)
-        shown = page[:PAGE]
+        before = query.position("before")
+        shown, older = cut_page(self.cards.newest(before=before or None, limit=PAGE + 1), PAGE)
         rows = dict(zip([each.code for each in shown], figures(self.cards, of=shown), strict=True))
-        return ConsoleTemplate(
+        return _template(
             "campaigns.html",
+            query,
             {
-                **_words(query),
                 "campaigns": shown,
                 "figures": rows,
                 "standing": Steps(self.brand, self.settings).records.steps_of([each.id for each in shown]),
-                "older": shown[-1].id if len(page) > PAGE else None,
+                "older": older,
                 "before": before,
                 "whole": _whole,
             },
@@ -128,22 +127,23 @@ class CardConsole:
 
     def console_campaign(self, query: ConsoleQuery) -> ConsoleTemplate | ConsoleFile:
         """One campaign at one of its steps; its chart, its proofs and its QR codes as files."""
-        code = query.args.get("id", "")
+        code = query.asked("id")
         campaign = self.cards.campaign(code)
         file = self._file(campaign, query)
         if file is not None:
             return file
         steps = Steps(self.brand, self.settings)
         if campaign.id not in steps.records.steps_of([campaign.id]):
-            return ConsoleTemplate("without_steps.html", {**_words(query), "campaign": campaign, "views": VIEWS})
+            return _template("without_steps.html", query, {"campaign": campaign, "views": VIEWS})
         state = steps.records.state(steps.records.plan(code))
         status = steps.standing(state)
         chosen = query.args.get("step", "")
         step = chosen if chosen in ORDER else status.step
-        return ConsoleTemplate(
+        return _template(
             "campaign.html",
+            query,
             {
-                **_words(query),
+                "acts": ("create", *ACTS),
                 "campaign": campaign,
                 "status": status,
                 "step": next(each for each in status.steps if each.step == step),
@@ -158,7 +158,6 @@ class CardConsole:
                 "pairs": lambda names: [(name, name) for name in names],
                 "whole": _whole,
                 "amount": lambda minor: format_minor(minor, exponent_of(self.brand.currency)),
-                "typed": lambda act, name, default="", **same: _typed(query, act, name, default, same),
                 **getattr(self, f"_of_{step}")(campaign, steps, state),
             },
         )
@@ -169,7 +168,7 @@ class CardConsole:
         ACTS[act](self, query)
         moved = act in ("advance", "back")
         step = {} if moved or "step" not in query.args else {"step": query.args["step"]}
-        return ConsoleDone(args={"id": query.args.get("id", ""), "done": act, **step})
+        return ConsoleDone(args={"id": query.asked("id"), "done": act, **step})
 
     # What each step shows ------------------------------------------------------
 
@@ -262,32 +261,11 @@ class CardConsole:
         return None
 
 
-def _words(query: ConsoleQuery) -> dict[str, Any]:
-    return {
-        "t": WORDS[query.language],
-        "step_words": STEP_WORDS[query.language],
-        "done": query.args.get("done", ""),
-        "may": query.allows(WRITE),
-        "may_approve": query.allows(APPROVE),
-    }
-
-
-def _typed(query: ConsoleQuery, act: str, name: str, default: Any, same: dict[str, str]) -> Any:
-    """What was typed into this form, when it is the one that was refused, else what is there."""
-    form = query.form
-    if form.get("act") == act and all(form.get(key) == value for key, value in same.items()):
-        return form.get(name, "")
-    return default
+def _template(name: str, query: ConsoleQuery, context: Mapping[str, Any]) -> ConsoleTemplate:
+    rights = {"may": query.allows(WRITE), "may_approve": query.allows(APPROVE)}
+    return ConsoleTemplate(name, {**rights, **context}, WORDS)
 
 
 def _whole(minor: float | None) -> int | None:
     """Minor units to the whole one, for people."""
     return None if minor is None else round(minor)
-
-
-def _number(text: str) -> int | None:
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and int(text) < _WHOLE):
-        raise NotFound("there is no such page")
-    return int(text)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import ConsoleQuery, Invalid, exponent_of, parse_minor
+from scrm_core.api import ConsoleQuery, Invalid
 
-from .schemas import instant
 from .steps.design import ITEMS
 from .steps.fit import FitIn
 from .steps.machine import Steps
@@ -22,7 +20,6 @@ from .stock.batches import BatchIn
 if TYPE_CHECKING:
     from .console import CardConsole
 
-_MOST_DIGITS = 15
 _PERSON = "user:"
 
 
@@ -36,185 +33,116 @@ def _steps(plugin: CardConsole, query: ConsoleQuery) -> Steps:
     return Steps(plugin.brand, plugin.settings, seen=query.whole("version"))
 
 
-def _code(query: ConsoleQuery) -> str:
-    return query.args.get("id", "")
-
-
-def _text(query: ConsoleQuery, name: str) -> str:
-    # Browsers send line ends as CR LF; a text has one character for each.
-    return query.form.get(name, "").replace("\r\n", "\n").strip()
-
-
-def _whole(query: ConsoleQuery, name: str, default: int | None = None) -> int:
-    found = _whole_or_none(query, name)
-    if found is None and default is not None:
-        return default
-    if found is None:
-        raise Invalid(f"{name}: a whole number is expected", field=name)
-    return found
-
-
-def _whole_or_none(query: ConsoleQuery, name: str) -> int | None:
-    text = _text(query, name)
-    if not text:
-        return None
-    digits = text.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS):
-        raise Invalid(f"{name}: {text[:40]!r} is no whole number", field=name)
-    return int(text)
-
-
-def _money(plugin: CardConsole, query: ConsoleQuery, name: str) -> int:
-    found = _money_or_none(plugin, query, name)
-    if found is None:
-        raise Invalid(f"{name}: an amount is expected", field=name)
-    return found
-
-
-def _money_or_none(plugin: CardConsole, query: ConsoleQuery, name: str) -> int | None:
-    try:
-        return parse_minor(_text(query, name), exponent_of(plugin.brand.currency))
-    except Invalid as error:
-        raise Invalid(f"{name}: {error.message}", field=name) from None
-
-
-def _share_or_none(query: ConsoleQuery, name: str) -> int | None:
-    """Per cent as people write them, in hundredths of a percent: 5.25 is 525."""
-    text = _text(query, name)
-    if not text:
-        return None
-    try:
-        found = parse_minor(text.rstrip("%％ "))
-    except Invalid:
-        found = None
-    if found is None:
-        raise Invalid(f"{name}: {text[:40]!r} is no share in per cent such as 5.5", field=name)
-    return found
-
-
 def _day(query: ConsoleQuery, name: str) -> int | None:
-    text = _text(query, name)
-    if not text:
-        return None
-    try:
-        return date.fromisoformat(text).toordinal()
-    except ValueError:
-        raise Invalid(f"{name}: {text[:40]!r} is no day such as 2026-03-01", field=name) from None
-
-
-def _listed(query: ConsoleQuery, name: str) -> list[str]:
-    """One a line, or parted by commas of either width."""
-    text = _text(query, name)
-    for comma in "，、,":
-        text = text.replace(comma, "\n")
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    day = query.day(name, empty=None)
+    return None if day is None else day.toordinal()
 
 
 # Acts ------------------------------------------------------------------------
 
 
 def _create(plugin: CardConsole, query: ConsoleQuery) -> str:
-    code = _text(query, "code")
+    code = query.text("code")
     plugin.cards.create_campaign(
         code,
-        source=_text(query, "source"),
-        name=_text(query, "name"),
+        source=query.text("source"),
+        name=query.text("name"),
         automatic=False,
         first_day=_day(query, "first_day"),
         last_day=_day(query, "last_day"),
-        recall_days=_whole_or_none(query, "recall_days"),
-        contribution_days=_whole_or_none(query, "contribution_days"),
+        recall_days=query.whole("recall_days", empty=None),
+        contribution_days=query.whole("contribution_days", empty=None),
     )
     Steps(plugin.brand, plugin.settings).begin(code, by(query))
     return code
 
 
 def _advance(plugin: CardConsole, query: ConsoleQuery) -> Any:
-    return _steps(plugin, query).advance(_code(query), _text(query, "to"), by(query))
+    return _steps(plugin, query).advance(query.asked("id"), query.text("to"), by(query))
 
 
 def _back(plugin: CardConsole, query: ConsoleQuery) -> Any:
-    return _steps(plugin, query).back(_code(query), _text(query, "to"), by(query), reason=_text(query, "reason"))
+    return _steps(plugin, query).back(query.asked("id"), query.text("to"), by(query), reason=query.text("reason"))
 
 
 def _goal(plugin: CardConsole, query: ConsoleQuery) -> Any:
-    return _steps(plugin, query).set_goal(_code(query), _text(query, "primary"), by(query))
+    return _steps(plugin, query).set_goal(query.asked("id"), query.text("primary"), by(query))
 
 
 def _hook(plugin: CardConsole, query: ConsoleQuery) -> Any:
     hook = HookIn(
-        kind=_text(query, "kind"),
-        name=_text(query, "name"),
-        product=_text(query, "product"),
-        price_minor=_money(plugin, query, "price"),
-        cost_minor=_money(plugin, query, "cost"),
-        hook_minor=_money(plugin, query, "hook_cost"),
-        share=_share_or_none(query, "share"),
-        share_reason=_text(query, "share_reason"),
+        kind=query.text("kind"),
+        name=query.text("name"),
+        product=query.text("product"),
+        price_minor=query.money("price"),
+        cost_minor=query.money("cost"),
+        hook_minor=query.money("hook_cost"),
+        share=query.percent("share", empty=None),
+        share_reason=query.text("share_reason"),
     )
-    return _steps(plugin, query).policy.set_hook(_code(query), hook, by(query))
+    return _steps(plugin, query).policy.set_hook(query.asked("id"), hook, by(query))
 
 
 def _channels(plugin: CardConsole, query: ConsoleQuery) -> Any:
-    return _steps(plugin, query).policy.set_channels(_code(query), _listed(query, "channels"), by(query))
+    return _steps(plugin, query).policy.set_channels(query.asked("id"), query.lines("channels"), by(query))
 
 
 def _material(plugin: CardConsole, query: ConsoleQuery) -> Any:
-    given = {name.removeprefix("item-"): _text(query, name) for name in query.form if name.startswith("item-")}
+    given = {name.removeprefix("item-"): query.text(name) for name in query.form if name.startswith("item-")}
     values = {item: text for item, text in given.items() if text}
     if not values:
         raise Invalid("value: nothing was entered", field="value")
-    return _steps(plugin, query).policy.set_materials(_code(query), _text(query, "channel"), values, by(query))
+    return _steps(plugin, query).policy.set_materials(query.asked("id"), query.text("channel"), values, by(query))
 
 
 def _fit(plugin: CardConsole, query: ConsoleQuery) -> Any:
     facts = FitIn(
-        _money_or_none(plugin, query, "order_value"),
-        _share_or_none(query, "repurchase"),
-        _whole_or_none(query, "loyalty"),
-        _whole_or_none(query, "brand_strength"),
+        query.money("order_value", empty=None),
+        query.percent("repurchase", empty=None),
+        query.whole("loyalty", empty=None),
+        query.whole("brand_strength", empty=None),
     )
-    return _steps(plugin, query).fit.set_facts(_code(query), facts, by(query))
+    return _steps(plugin, query).fit.set_facts(query.asked("id"), facts, by(query))
 
 
 def _trial(plugin: CardConsole, query: ConsoleQuery) -> Any:
-    arms = _listed(query, "arms")
+    arms = query.lines("arms")
     if len(set(arms)) != len(arms):
         raise Invalid("arms: each arm is named once", field="arms")
     return _steps(plugin, query).trials.start(
-        _code(query),
+        query.asked("id"),
         equal_weights(arms),
         by(query),
-        minimum=_whole_or_none(query, "minimum"),
-        base=_share_or_none(query, "base"),
-        lift=_share_or_none(query, "lift"),
+        minimum=query.whole("minimum", empty=None),
+        base=query.percent("base", empty=None),
+        lift=query.percent("lift", empty=None),
     )
 
 
 def _trial_link(plugin: CardConsole, query: ConsoleQuery) -> Any:
-    arm, channel, target = (_text(query, name) for name in ("arm", "channel", "target"))
-    return _steps(plugin, query).trials.add_link(_code(query), arm, channel, target, by(query))
+    arm, channel, target = (query.text(name) for name in ("arm", "channel", "target"))
+    return _steps(plugin, query).trials.add_link(query.asked("id"), arm, channel, target, by(query))
 
 
 def _count(plugin: CardConsole, query: ConsoleQuery) -> Any:
-    return Steps(plugin.brand, plugin.settings).trials.result(_code(query))
+    return Steps(plugin.brand, plugin.settings).trials.result(query.asked("id"))
 
 
 def _winner(plugin: CardConsole, query: ConsoleQuery) -> Any:
     trials = _steps(plugin, query).trials
-    return trials.decide(_code(query), _text(query, "arm"), by(query), reason=_text(query, "reason"))
+    return trials.decide(query.asked("id"), query.text("arm"), by(query), reason=query.text("reason"))
 
 
 def _design(plugin: CardConsole, query: ConsoleQuery) -> Any:
     items: dict[str, Any] = {
-        item: _text(query, item) for item in ITEMS if item not in ("size", "colours") and _text(query, item)
+        item: query.text(item) for item in ITEMS if item not in ("size", "colours") and query.text(item)
     }
-    sides = {side: _text(query, side) for side in ("width_mm", "height_mm", "bleed_mm")}
+    sides = {side: query.text(side) for side in ("width_mm", "height_mm", "bleed_mm")}
     if any(sides.values()):
         items["size"] = {side: _millimetres(side, text) for side, text in sides.items() if text}
-    if _text(query, "colours"):
-        items["colours"] = _listed(query, "colours")
-    return _steps(plugin, query).design.set_items(_code(query), items, by(query))
+    if query.text("colours"):
+        items["colours"] = query.lines("colours")
+    return _steps(plugin, query).design.set_items(query.asked("id"), items, by(query))
 
 
 def _millimetres(side: str, text: str) -> float:
@@ -230,40 +158,40 @@ def _proof(plugin: CardConsole, query: ConsoleQuery) -> Any:
         raise Invalid("file: choose the proof, a PNG, a JPEG or a PDF", field="file")
     content = file.stream.read(MOST_BYTES + 1)
     name = file.filename.replace("\\", "/").rpartition("/")[2]
-    return _steps(plugin, query).proofs.make(_code(query), name, by(query), content=content)
+    return _steps(plugin, query).proofs.make(query.asked("id"), name, by(query), content=content)
 
 
 def _approve(plugin: CardConsole, query: ConsoleQuery) -> Any:
-    return _steps(plugin, query).proofs.approve(_code(query), _whole(query, "number"), by(query))
+    return _steps(plugin, query).proofs.approve(query.asked("id"), query.whole("number"), by(query))
 
 
 def _order(plugin: CardConsole, query: ConsoleQuery) -> Any:
     proofs = _steps(plugin, query).proofs
-    return proofs.order(_code(query), _whole(query, "quantity"), by(query), printer=_text(query, "printer"))
+    return proofs.order(query.asked("id"), query.whole("quantity"), by(query), printer=query.text("printer"))
 
 
 def _batch(plugin: CardConsole, query: ConsoleQuery) -> Any:
     # What is printed rests on the proof and the arm that the page showed.
-    _steps(plugin, query).records.hold_as_seen(_code(query))
+    _steps(plugin, query).records.hold_as_seen(query.asked("id"))
     return plugin.cards.stock.create(
         BatchIn(
-            code=_text(query, "batch"),
-            campaign=_code(query),
-            kind=_text(query, "kind"),
-            printed=_whole(query, "printed"),
-            unit_cost_minor=_money(plugin, query, "unit_cost"),
-            arm=_text(query, "arm"),
-            channel=_text(query, "channel"),
+            code=query.text("batch"),
+            campaign=query.asked("id"),
+            kind=query.text("kind"),
+            printed=query.whole("printed"),
+            unit_cost_minor=query.money("unit_cost"),
+            arm=query.text("arm"),
+            channel=query.text("channel"),
             unique="unique" in query.form,
-            target=_text(query, "target"),
+            target=query.text("target"),
         )
     )
 
 
 def _own_batch(plugin: CardConsole, query: ConsoleQuery) -> str:
     """The batch that a form names, which is one of this campaign."""
-    batch = plugin.cards.stock.batch(_text(query, "batch"))
-    if batch.campaign != _code(query):
+    batch = plugin.cards.stock.batch(query.text("batch"))
+    if batch.campaign != query.asked("id"):
         raise Invalid(f"batch: {batch.code!r} belongs to campaign {batch.campaign!r}", field="batch")
     return batch.code
 
@@ -273,47 +201,47 @@ def _own_batch(plugin: CardConsole, query: ConsoleQuery) -> str:
 def _receive(plugin: CardConsole, query: ConsoleQuery) -> Any:
     return plugin.cards.move_stock(
         _own_batch(plugin, query),
-        _text(query, "kind") or "received",
-        _whole(query, "quantity"),
-        key=_text(query, "key"),
-        reason=_text(query, "reason"),
+        query.text("kind") or "received",
+        query.whole("quantity"),
+        key=query.text("key"),
+        reason=query.text("reason"),
         actor=by(query).name,
-        at=instant(_text(query, "at"), plugin.brand.zone, "at") if _text(query, "at") else None,
+        at=query.instant("at") if query.text("at") else None,
     )
 
 
 def _spend(plugin: CardConsole, query: ConsoleQuery) -> Any:
     return plugin.cards.spending.record(
-        plugin.cards.campaign(_code(query)),
-        _text(query, "what"),
-        _whole(query, "quantity"),
-        _money(plugin, query, "unit"),
-        key=_text(query, "key"),
+        plugin.cards.campaign(query.asked("id")),
+        query.text("what"),
+        query.whole("quantity"),
+        query.money("unit"),
+        key=query.text("key"),
         actor=by(query).name,
     )
 
 
 def _departments(plugin: CardConsole, query: ConsoleQuery) -> Any:
-    return _steps(plugin, query).launches.set_departments(_code(query), _listed(query, "departments"), by(query))
+    return _steps(plugin, query).launches.set_departments(query.asked("id"), query.lines("departments"), by(query))
 
 
 def _texts(plugin: CardConsole, query: ConsoleQuery) -> Any:
-    faq, sop = _text(query, "faq"), _text(query, "sop")
+    faq, sop = query.text("faq"), query.text("sop")
     launches = _steps(plugin, query).launches
-    return launches.set_texts(_code(query), _text(query, "department"), by(query), faq=faq, sop=sop)
+    return launches.set_texts(query.asked("id"), query.text("department"), by(query), faq=faq, sop=sop)
 
 
 def _arrival(plugin: CardConsole, query: ConsoleQuery) -> Any:
-    return _steps(plugin, query).launches.confirm_arrival(_code(query), by(query))
+    return _steps(plugin, query).launches.confirm_arrival(query.asked("id"), by(query))
 
 
 def _acknowledge(plugin: CardConsole, query: ConsoleQuery) -> Any:
-    return _steps(plugin, query).launches.acknowledge(_code(query), _text(query, "department"), by(query))
+    return _steps(plugin, query).launches.acknowledge(query.asked("id"), query.text("department"), by(query))
 
 
 def _launch(plugin: CardConsole, query: ConsoleQuery) -> Any:
-    automatic = _text(query, "shipping") != "warehouse"
-    return _steps(plugin, query).launches.launch(_code(query), by(query), automatic=automatic, day=_day(query, "day"))
+    automatic, day = query.text("shipping") != "warehouse", _day(query, "day")
+    return _steps(plugin, query).launches.launch(query.asked("id"), by(query), automatic=automatic, day=day)
 
 
 CREATE = _create

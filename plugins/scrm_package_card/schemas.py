@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
-from scrm_core.api import Invalid, local_instant, to_instant
+from scrm_core.api import read_instant
 
 from .claims import SERIAL_CHARS
 from .service import CODE, Campaign
@@ -177,22 +177,10 @@ def shipment(row: dict[str, Any], zone: ZoneInfo) -> ShipmentIn:
     return ShipmentIn(
         row["serial"].strip(),
         row["order_number"].strip(),
-        instant(row["shipped_at"], zone, "shipped_at"),
+        read_instant(row["shipped_at"], zone, "shipped_at"),
         row["batch"].strip(),
-        instant(row["signed_at"], zone, "signed_at") if row["signed_at"].strip() else None,
+        read_instant(row["signed_at"], zone, "signed_at") if row["signed_at"].strip() else None,
     )
-
-
-def instant(text: str, zone: ZoneInfo, field: str) -> int:
-    """The instant that a text names, by the brand's wall clock unless it has an offset; raises Invalid."""
-    text = text.strip()
-    try:
-        moment = datetime.fromisoformat(text)
-        return local_instant(moment, zone) if moment.tzinfo is None else to_instant(moment)
-    except (ValueError, OverflowError):
-        raise Invalid(
-            f"{field}: {text[:60]!r} is not a time such as 2026-03-01T09:30 or 2026-03-01", field=field
-        ) from None
 
 
 def outcome_view(outcome: ShipOutcome) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import flask
 
-from scrm_core.api import Invalid, current_brand, iso, load_body, permission
+from scrm_core.api import Invalid, current_brand, iso, load_body, permission, read_instant
 
 from ..claims import NAME
-from ..schemas import BatchBody, MoveBody, SpendBody, instant
+from ..schemas import BatchBody, MoveBody, SpendBody
 from ..service import PackageCards
 from .batches import BatchIn
 from .cards import cards_of
@@ -98,7 +98,7 @@ def move(code: str) -> Any:
     """Record that cards were received, damaged or counted differently."""
     body = load_body(MoveBody(), flask.request.get_json())
     cards = cards_here()
-    body["at"] = instant(body["at"], cards.brand.zone, "at") if body["at"] else None
+    body["at"] = read_instant(body["at"], cards.brand.zone, "at") if body["at"] else None
     return flask.jsonify(batch_view(cards.move_stock(code, **body))), 201
 
 

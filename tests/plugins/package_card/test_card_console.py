@@ -5,18 +5,21 @@ from __future__ import annotations
 import base64
 import io
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from campaign_desk import CAMPAIGN, LIST, PNG, CampaignDesk, made
 from click.testing import CliRunner
-from staff_desk import EVIL, statements
+from staff_desk import EVIL, statements, unsaid
 from steps_campaign import DESIGN, MATERIAL, Walk
 
+import scrm_package_card
 from scrm_core.cli.root import root
 from scrm_core.cli.session import Session
 from scrm_core.db.bulk import execute
 from scrm_core.web import create_app
+from scrm_package_card.console_words import WORDS
 from scrm_package_card.steps.records import By
 
 
@@ -236,3 +239,8 @@ def test_programs_and_commands_do_what_the_page_does(house, tmp_path):
         session.close()
         assert told.exit_code == 0, told.output
     assert "<svg" in out.read_text("utf-8")
+
+
+def test_every_word_of_the_pages_is_there_in_both_languages():
+    assert unsaid(Path(scrm_package_card.__file__).parent / "templates", WORDS) == set()
+    assert all(english and chinese for english, chinese in WORDS.values())
