@@ -1,15 +1,18 @@
 """What is dear to work out and the same for many is kept a minute, in each process, and says as of when it is.
 
-Whoever writes something in the console sees it at the next look, in whichever process: their browser says when they
-last wrote, and what was kept before that is worked out anew.
+Whoever writes something in the console sees it at the next look, in whichever process: their browser names what they
+last wrote, and what a process had kept, or begun to work out, before it met that name is worked out anew. No clock is
+compared: the name is given before the commit, and machines differ.
 """
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -26,15 +29,22 @@ _MOST = 64
 """How many values of a brand are kept; the one that nobody looked at for longest goes first."""
 
 _WROTE = "scrm_console_wrote"
+_MOST_MET = 1_000
 _LOCK = threading.Lock()
+_turns = count(1)
+_met: dict[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Something worked out at an instant, of something else that is kept, or of nothing."""
+    """Something worked out at an instant, of something else that is kept, or of nothing.
+
+    Of two, the one that was begun later has the higher turn.
+    """
 
     at: int
     value: Any
+    turn: int
     of: Kept | None = None
 
 
@@ -42,20 +52,21 @@ _kept: WeakKeyDictionary[Brand, OrderedDict[Hashable, Kept]] = WeakKeyDictionary
 
 
 def kept(brand: Brand, key: Hashable, make: Callable[[], Any], *, of: Kept | None = None) -> Kept:
-    """What ``make`` gives, at most a minute old and not older than what this user wrote; inside ``with brand:``.
+    """What ``make`` gives, at most a minute old and begun behind what this user wrote; inside ``with brand:``.
 
     ``of`` is what it is made of: when that is another one, it is made anew. ``key`` has nothing in it that who asks
     may choose freely, or they would push out what is kept for others.
     """
-    now = brand.now()
+    now, wrote = brand.now(), _wrote()
     with _LOCK:
         # A brand whose file was changed is another one, and begins with nothing.
         mine = _kept.setdefault(brand, OrderedDict())
         found = mine.get(key)
         if found is not None:
             mine.move_to_end(key)
-    if found is None or found.of is not of or not max(now - KEPT_MS, _wrote()) < found.at <= now:
-        found = Kept(now, make(), of)
+    if found is None or found.of is not of or found.turn < wrote or not now - KEPT_MS < found.at <= now:
+        turn = next(_turns)
+        found = Kept(now, make(), turn, of)
         with _LOCK:
             mine[key] = found
             mine.move_to_end(key)
@@ -65,9 +76,14 @@ def kept(brand: Brand, key: Hashable, make: Callable[[], Any], *, of: Kept | Non
 
 
 def _wrote() -> int:
-    """When this browser last wrote something here; a cookie that says anything else costs its sender time alone."""
-    text = request.cookies.get(_WROTE, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+    """The turn at which this process met what this browser last wrote; a made-up name costs its sender time alone."""
+    name = request.cookies.get(_WROTE, "")[:40]
+    if not name:
+        return 0
+    with _LOCK:
+        if len(_met) >= _MOST_MET and name not in _met:
+            _met.clear()  # who is met once more waits for figures once more
+        return _met.setdefault(name, next(_turns))
 
 
 @pages.after_app_request
@@ -78,7 +94,7 @@ def remember(answer: Response) -> Response:
         if visit.brand is not None:
             answer.set_cookie(
                 _WROTE,
-                str(visit.brand.now()),
+                secrets.token_hex(8),
                 max_age=KEPT_MS // 1_000,
                 path=visit.root,
                 httponly=True,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from threading import Thread
 
 import pytest
 from console_scene import ROLES, ROOT, SWITCHED_ON, WORD, TeaRoom, at, lead, sell
+from flask import Response
 
 from scrm_console import Console
 from scrm_core.api import IdentityIn, LeadIn, Metric, MetricsQuery, MetricValue, Plugin, hookimpl
@@ -195,6 +197,30 @@ def test_who_wrote_something_sees_it_at_the_next_look_and_so_does_who_asks(brows
     ana.get("b/acme/")
     assert ana.post("b/acme/refresh").location == f"{ROOT}b/acme/"
     assert people_shown(ana.get("b/acme/").text) == "5"
+
+
+def test_who_wrote_is_not_shown_what_somebody_looked_at_before_the_commit(browser, people, clock, monkeypatch):
+    otto, ana = browser("otto"), browser("ana")
+    ana.get("b/acme/")
+    otto.get("b/acme/")
+    clock.advance(seconds=61)
+    real, looked = Response.set_cookie, []
+
+    def meanwhile(answer, name, *args, **named):
+        real(answer, name, *args, **named)
+        if not looked:
+            clock.advance(seconds=1)
+            look = Thread(target=lambda: looked.append(ana.get("b/acme/").text))
+            look.start()
+            look.join()
+            clock.advance(seconds=1)
+
+    monkeypatch.setattr(Response, "set_cookie", meanwhile)
+    assert otto.post("b/acme/plugins/pause", plugin="tea-room").status_code == 303
+    assert 'data-alert="paused"' not in looked[0]
+    assert 'data-alert="paused"' in otto.get("b/acme/").text
+    asked_again = otto.get("b/acme/").text
+    assert 'data-alert="paused"' in asked_again and 'data-alert="paused"' in ana.get("b/acme/").text
 
 
 def test_what_is_kept_for_one_role_is_not_shown_to_another(browser, people, clock):
