@@ -301,6 +301,7 @@ def test_a_send_made_and_started_on_the_page_waits_for_the_staff_at_wecom(synced
     synced.work()
     text = mia.get(f"{AT}sends").text
     assert [held(text, name) for name in ("all", "waits", "staff", "sent")] == ["10", "0", "10", "0"]
+    assert "all handed to the staff" in text
     (task,) = synced.noted("add_msg_template")
     for staff in task["senders"]:
         synced.act("confirm", msgid=task["msgid"], userid=staff)
