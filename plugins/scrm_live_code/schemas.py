@@ -52,7 +52,7 @@ class Settings(_Strict):
     per_network = fields.Integer(
         strict=True,
         validate=validate.Range(1, MOST_CAP),
-        load_default=30,
+        load_default=100,
         metadata={"description": "places a day for browsers of one network (/24, IPv6 /48) without a sign-in"},
     )
     approve_seconds = _seconds(600, "within which who asks to be added is approved")

@@ -107,7 +107,7 @@ def test_opening_the_page_takes_no_place(scene: Scene):
 
 
 def test_browsers_without_cookies_of_one_network_take_no_more_than_its_share_of_a_day(scenes, clock):
-    scene, other = scenes()
+    scene, other = scenes("per_network = 30\n")
     scene.staff("ann", cap=0)
     path = scene.code(ann="")
     assert scene.scan(path) == "all_busy"  # who was given no place has used none
@@ -141,15 +141,15 @@ def test_where_people_can_sign_in_a_crowd_is_asked_to(scenes):
 
 
 def test_the_share_of_a_network_holds_under_four_processes(scene: Scene, together):
-    scene.staff("ann", "ben", cap=50)
+    scene.staff("ann", "ben", cap=80)
     scene.code(ann="", ben="")
-    rush = RUSH.replace('f"{worker}-{number}"', 'f"{worker}-{number}", network="crowd"').replace("range(40)", "range(20)")
+    rush = RUSH.replace('f"{worker}-{number}"', 'f"{worker}-{number}", network="crowd"')
     total: dict[str, int] = {}
     for answer in together(scene.installation, rush, 4):
         for word, count in answer.items():
             total[word] = total.get(word, 0) + count
-    assert (total["ann"] + total["ben"], total["network_busy"]) == (30, 50)
-    assert sum(scene.taken().values()) == 30
+    assert (total["ann"] + total["ben"], total["network_busy"]) == (100, 60)
+    assert sum(scene.taken().values()) == 100
 
 
 def test_a_cap_holds_under_four_processes(scene: Scene, together):
