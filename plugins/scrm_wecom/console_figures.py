@@ -90,7 +90,7 @@ _LISTED = "(SELECT max(sync_id) FROM wecom_stretch)"
 def members(offset: int, limit: int) -> list[dict[str, Any]]:
     """Members of staff with their customers, those with most first.
 
-    ``left``: the newest sync did not list them, and they had customers before it.
+    ``left``: the newest sync did not list them or passed them over, and they had customers before it.
     """
     rows = execute(
         "SELECT p.staff, coalesce(f.active, 0) AS active, coalesce(f.half, 0), coalesce(f.lost, 0), "
@@ -100,7 +100,7 @@ def members(offset: int, limit: int) -> list[dict[str, Any]]:
         "sum(CASE WHEN state = 'half' THEN 1 ELSE 0 END) AS half, "
         "sum(CASE WHEN state = 'lost' THEN 1 ELSE 0 END) AS lost, "
         "min(since) AS began FROM wecom_follow GROUP BY staff) f ON f.staff = p.staff "
-        f"LEFT JOIN wecom_stretch s ON s.staff = p.staff AND s.sync_id = {_LISTED} "
+        f"LEFT JOIN wecom_stretch s ON s.staff = p.staff AND s.sync_id = {_LISTED} AND s.error = '' "
         "ORDER BY active DESC, p.staff LIMIT ? OFFSET ?",
         (limit, offset),
     ).fetchall()
@@ -118,7 +118,7 @@ def staff_totals() -> dict[str, int]:
     (left,) = execute(
         "SELECT count(*) FROM wecom_follow f WHERE f.state = 'active' "
         "AND f.since < (SELECT max(started_at) FROM wecom_sync) "
-        f"AND f.staff NOT IN (SELECT staff FROM wecom_stretch WHERE sync_id = {_LISTED}) "
+        f"AND f.staff NOT IN (SELECT staff FROM wecom_stretch WHERE sync_id = {_LISTED} AND error = '') "
         "AND EXISTS (SELECT 1 FROM wecom_stretch)"
     ).fetchone()
     (alone,) = execute(

@@ -203,6 +203,10 @@ def test_staff_are_listed_with_their_customers_who_left_and_customers_nobody_has
     assert sorted(re.findall(r'data-member="(\w+)"', text)) == ["gone", "staff001", "staff002", "staff003"]
     assert (held(text, "left"), held(text, "alone"), text.count("data-gone")) == ("1", "1", 1)
     assert mia.get(f"{AT}alone").text.count("../../contacts/") == 1
+    # Whom the sync passed over has left too.
+    with synced.brand:
+        execute("UPDATE wecom_stretch SET error = 'no such member' WHERE staff = 'staff002'")
+    assert mia.get(f"{AT}staff").text.count("data-gone") == 2
     member = mia.get(f"{AT}member", staff=staff).text
     assert "by the customer" in member and mia.get(f"{AT}member", staff="stranger").status_code == 404
 
