@@ -184,7 +184,8 @@ def _batch(plugin: CardConsole, query: ConsoleQuery) -> Any:
             channel=query.text("channel"),
             unique="unique" in query.form,
             target=query.text("target"),
-        )
+        ),
+        at_once=True,
     )
 
 

@@ -15,6 +15,8 @@ SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}\Z")
 ARM = re.compile(r"[A-Za-z0-9_-]{0,40}\Z")
 MOST_CARDS = 100_000_000
 MOST_UNIQUE = 1_000_000
+# A request is one transaction, and others wait for it.
+MOST_AT_ONCE = 100_000
 MOST_MINOR = 10**12
 MOST_TEXT = 200
 MOST_PAGE = 1_000

@@ -77,7 +77,7 @@ def create_batch() -> Any:
     stock = cards_here().stock
     if dry_run:
         return flask.jsonify({**asdict(stock.preview(BatchIn(**body))), "dry_run": True})
-    return flask.jsonify(batch_view(stock.create(BatchIn(**body)))), 201
+    return flask.jsonify(batch_view(stock.create(BatchIn(**body), at_once=True))), 201
 
 
 @permission(READ)

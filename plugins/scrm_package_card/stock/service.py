@@ -15,6 +15,7 @@ from scrm_core.api import Conflict, NotFound, execute, transactional
 from ..steps.gate import require_approved_proof
 from . import cards
 from .batches import (
+    MOST_AT_ONCE,
     MOST_CARDS,
     OWNER,
     Batch,
@@ -94,15 +95,22 @@ class Stock:
     # Printing ----------------------------------------------------------------
 
     @transactional
-    def create(self, wanted: BatchIn) -> Batch:
+    def create(self, wanted: BatchIn, *, at_once: bool = False) -> Batch:
         """Enter a batch that is to be printed, with its links; the same one again changes nothing.
 
         From then on the campaign ships from stock only. Unique cards get a
         serial and a link each. Raises NotFound for an unknown campaign, Invalid
         for values that make no sense, Conflict when the SKU belongs to another
         batch, and what the campaign's steps say when its proof is not approved.
+        ``at_once`` is for callers inside a request, which very many unique cards must not hold.
         """
         check_batch(wanted)
+        if at_once and wanted.unique and wanted.printed > MOST_AT_ONCE:
+            raise Conflict(
+                f"{wanted.printed:,} unique cards are more than {MOST_AT_ONCE:,}; enter them with: "
+                "scrm package-card batch",
+                code="batch_large",
+            )
         campaign_id = self._campaign_id(wanted.campaign)
         known = execute(_BATCH + "WHERE b.code = ?", (wanted.code,)).fetchone()
         if known is not None:

@@ -70,3 +70,14 @@ def test_a_form_without_its_version_is_refused(printing, browser, act):
     assert answer.status_code == 422 and "version" in answer.text
     with printing.brand:
         assert printing.steps.status("MAY").step == "print" and printing.cards.stock.batches("MAY") == []
+
+
+def test_a_batch_of_very_many_unique_cards_is_not_made_within_one_request(printing, browser):
+    desk = CampaignDesk(browser("otto"))
+    desk.act("order", step="print", quantity="500", printer="快印")
+    unique = {**BATCH, "unique": "1", "channel": "wecom", "target": "https://example.com/add"}
+    desk.act("batch", step="print", expect=409, **{**unique, "printed": "100001"})
+    assert "scrm package-card batch" in desk.text
+    desk.act("batch", step="print", **{**unique, "printed": "3"})
+    with printing.brand:
+        assert [each.printed for each in printing.cards.stock.batches("MAY")] == [3]
