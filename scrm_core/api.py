@@ -98,7 +98,7 @@ from .services.contacts import ContactView, IdentityView, MergeView, TouchView
 from .services.experiments import ExperimentView
 from .services.groups import GroupView, StayView
 from .services.leads import LeadIn
-from .services.links import LinkView, safe_target
+from .services.links import LinkView
 from .services.membership import MembershipView
 from .services.order_types import LineIn, OrderFilter, OrderIn, OrderView, RefundIn
 from .services.products import ProductIn, ProductView
@@ -125,6 +125,7 @@ from .values.money import exponent_of, format_minor, parse_minor, show_minor
 from .values.paging import cut_page, next_after, page_size
 from .values.posters import Poster, code_file, code_picture, draw_poster
 from .values.shares import allocate
+from .values.targets import safe_target
 from .values.text import clean_text, csv_cell, folded
 from .values.uids import new_uid
 from .web.asking import query_number

@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
 
 from .config_fields import flag, number, text
+from .config_problems import explain
 from .consumer_config import ConsumerConfig, ConsumerTable, consumer_config
 from .errors import ConfigError, NotFound
 from .goals_config import GoalsConfig, GoalsTable, goals_of
@@ -348,7 +349,7 @@ def plugin_settings(
     try:
         loaded: dict[str, Any] = instance.load(raw)
     except ValidationError as exc:
-        problems.extend(_explain(where, table, exc.messages, raw, instance))
+        problems.extend(explain(where, table, exc.messages, raw, instance))
     if problems:
         raise ConfigError("\n".join(problems), problems=tuple(problems))
     return loaded
@@ -379,7 +380,7 @@ def _checked(path: Path, raw: dict[str, Any], schema: Schema, environ: Mapping[s
     try:
         loaded = schema.load(resolved)
     except ValidationError as exc:
-        problems.extend(_explain(path, "", exc.messages, resolved, schema))
+        problems.extend(explain(path, "", exc.messages, resolved, schema))
     if problems:
         raise ConfigError("\n".join(problems), problems=tuple(problems))
     for name, value in schema.fields.items():
@@ -403,60 +404,3 @@ def _resolve(raw: Any, environ: Mapping[str, str], path: Path, table: str, probl
             return ""
         return environ[variable]
     return raw
-
-
-def _explain(path: Path, table: str, messages: Any, raw: Any, schema: Schema) -> list[str]:
-    """One line per error: file, table, key, what was found, what is allowed."""
-    problems = []
-    for key, message in messages.items():
-        nested = schema.fields.get(key)
-        found = raw.get(key) if isinstance(raw, dict) else None
-        if isinstance(message, dict) and isinstance(nested, fields.Nested):
-            inner = f"{table}.{key}".lstrip(".")
-            problems.extend(_explain(path, inner, message, found, nested.schema))
-            continue
-        below = nested.value_field if isinstance(nested, fields.Dict) else None
-        if isinstance(below, fields.Nested) and isinstance(found, dict):
-            # [table.NAME]: each table is explained by its own schema, which knows what is secret.
-            for name, words in message.items():
-                inner = f"{table}.{key}.{name}".lstrip(".")
-                inside = words.get("value", words) if isinstance(words, dict) else {"_schema": words}
-                problems.extend(_explain(path, inner, inside, found.get(name), below.schema))
-            continue
-        if not table and key == "plugins" and isinstance(found, dict):
-            problems += [
-                f"{path}: [plugins] {name}: found {found.get(name)!r}; must be a table of its own: [plugins.{name}]"
-                for name in message
-            ]
-            continue
-        where = f"{path}: [{table}] {key}" if table else f"{path}: {key}"
-        secret = nested is not None and nested.metadata.get("secret")
-        shown = "" if found is None else f"found {'(secret)' if secret else repr(found)}; "
-        for words in _flat(message):
-            if words == "Unknown field.":
-                near = difflib.get_close_matches(str(key), list(schema.fields), n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                words = f"unknown key; allowed are {', '.join(sorted(schema.fields)) or 'none'}{hint}"
-            problems.append(f"{where}: {shown}{_PLAIN.get(words, words)}")
-    return problems
-
-
-# What marshmallow says, in words of the file that is to be mended.
-_PLAIN = {
-    "Missing data for required field.": "is required; add it",
-    "Not a valid integer.": "must be a whole number, without quotation marks",
-    "Not a valid number.": "must be a number, without quotation marks",
-    "Not a valid string.": "must be a text, in quotation marks",
-    "Not a valid boolean.": "must be true or false",
-    "Not a valid list.": "must be a list, in square brackets",
-    "Not a valid mapping type.": "must be a table",
-    "Invalid input type.": "must be a table",
-}
-
-
-def _flat(message: Any) -> list[str]:
-    if isinstance(message, dict):
-        return [f"{key}: {words}" for key, value in message.items() for words in _flat(value)]
-    if isinstance(message, list):
-        return [text for value in message for text in _flat(value)]
-    return [str(message)]

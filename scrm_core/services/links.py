@@ -7,13 +7,11 @@ is never taken from the request, so a link cannot be bent to another place.
 from __future__ import annotations
 
 import json
-import re
 import secrets
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit, urlunsplit
 
 from .. import eventlog
 from ..clock import MS_PER_DAY
@@ -24,6 +22,7 @@ from ..limits import LIMITS
 from ..models import Link
 from ..models import Visit as VisitRow
 from ..values.paging import page_size
+from ..values.targets import is_safe, safe_target
 from ..values.text import clean_text
 from . import audit
 from .survivors import begin_writing, survivor
@@ -42,11 +41,7 @@ _VIEW = (
     "SELECT l.id, l.code, c.code, l.target, l.variant, l.owner, l.campaign, l.created_at, l.expires_at, "
     "l.disabled_at FROM link l JOIN channel c ON c.id = l.channel_id "
 )
-# A stored target has only characters that are safe in a header, and a host without user names right after the scheme.
-_SAFE_TARGET = re.compile(r"https?://(?=[A-Za-z0-9\[])[A-Za-z0-9._:\[\]-]+(?:[/?#][!-\[\]-~]*)?\Z")
-_ENCODED_CONTROL = re.compile(r"%(?:[01][0-9a-f]|7f)", re.IGNORECASE)
-_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9_-]{0,62})?(?:\.[a-z0-9](?:[a-z0-9_-]{0,62})?)*\.?\Z")
-_V6 = re.compile(r"[0-9a-f:.]{2,45}\Z")
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +134,7 @@ def _opening(row: tuple[Any, ...], asker: Asker, at: int) -> Opening:
     code, link_id, target, expires_at, disabled_at, channel, variant, owner, campaign = row
     if disabled_at is not None or (expires_at is not None and expires_at <= at):
         raise Gone("this link has ended")
-    if _SAFE_TARGET.match(target) is None or _ENCODED_CONTROL.search(target):
+    if not is_safe(target):
         raise Gone("this link leads nowhere safe")
     visitor = clean_text(asker.visitor, field="visitor", max_length=LIMITS.name)
     data = {
@@ -399,61 +394,3 @@ def _in_order(made: Sequence[LinkView], variants: Sequence[str]) -> list[LinkVie
 def new_code() -> str:
     """An unguessable code: five random bits a character."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(LIMITS.link_code_chars))
-
-
-def safe_target(target: object) -> str:
-    """The address to redirect to, as ASCII; raises Invalid with field ``target``.
-
-    Refused: anything but http and https, an address without host, user names in
-    it (``https://shop.example@evil.example``), backslashes, white space and
-    control characters, also percent-encoded ones. A host in other letters is
-    stored in its ASCII form (punycode), so that look-alikes are seen.
-    """
-    text = clean_text(target, field="target")
-    if "\\" in text or any(char.isspace() for char in text):
-        raise _bad("white space and backslashes are not allowed in an address")
-    if _ENCODED_CONTROL.search(text):
-        raise _bad("encoded control characters are not allowed in an address")
-    try:
-        parts = urlsplit(text)
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise _bad(f"not an address: {error}") from None
-    if parts.scheme not in ("http", "https") or not text[len(parts.scheme) :].startswith("://"):
-        raise _bad("an address begins with http:// or https://")
-    if "@" in parts.netloc:
-        raise _bad("user names are not allowed in an address")
-    place = _ascii_host(host)
-    if port is not None:
-        place += f":{port}"
-    ascii_parts = (
-        parts.scheme,
-        place,
-        quote(parts.path, safe="/%:=&~+!$,;'()*-._@"),
-        quote(parts.query, safe="/%:=&?~+!$,;'()*[]-._@"),
-        quote(parts.fragment, safe="/%:=&?~+!$,;'()*-._@"),
-    )
-    result = urlunsplit(ascii_parts)
-    if len(result) > LIMITS.text or _SAFE_TARGET.match(result) is None:
-        raise _bad(f"not an address of at most {LIMITS.text} characters")
-    return result
-
-
-def _ascii_host(host: str | None) -> str:
-    if not host:
-        raise _bad("the address has no host")
-    if ":" in host:
-        if not _V6.match(host):
-            raise _bad(f"not a host: {host!r}")
-        return f"[{host}]"
-    try:
-        name = host.encode("idna").decode("ascii").lower()
-    except UnicodeError:
-        raise _bad(f"not a host: {host!r}") from None
-    if not _HOST.match(name):
-        raise _bad(f"not a host: {host!r}")
-    return name
-
-
-def _bad(message: str) -> Invalid:
-    return Invalid(message, field="target", code="target")

@@ -15,10 +15,10 @@ import pytest
 from scrm_core.errors import ScrmError
 from scrm_core.intake.csvfile import normalise_header
 from scrm_core.segmentlang import SegmentError, parse
-from scrm_core.services.links import safe_target
 from scrm_core.values import strictjson
 from scrm_core.values.identities import normalise
 from scrm_core.values.masking import MASKS, mask, scrub
+from scrm_core.values.targets import safe_target
 from scrm_core.values.text import csv_cell, csv_value
 from scrm_sms.copywriting.checks import check_copy
 from scrm_sms.copywriting.replies import normalise_reply
