@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from scrm_core.api import CommandSession, actor_option, json_option, of_brand, paged
+from scrm_core.api import CommandSession, Conflict, actor_option, json_option, of_brand, paged
 
 from .commands_people import COMMANDS
 from .planner import plan
@@ -87,17 +87,24 @@ def staff_list(session: CommandSession, brand_id: str, after: int, limit: int, a
 @click.option("--title", required=True, help="What the code is called.")
 @click.option("--kind", default="", help="Kind of the channel, where it is made.")
 @click.option("--tag", "tags", multiple=True, metavar="GROUP/TAG", help="Tag of everybody who comes; may be repeated.")
+@click.option("--if-none", is_flag=True, help="Where the channel has a code, leave that one as it is.")
 @actor_option
 @json_option
 def create(
-    session: CommandSession, brand_id: str, channel: str, title: str, kind: str, tags: tuple[str, ...], actor: str,
-    as_json: bool,
+    session: CommandSession, brand_id: str, channel: str, title: str, kind: str, tags: tuple[str, ...], if_none: bool,
+    actor: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Make the code of a channel, one to one; prints the address that is printed."""
     with session.brand(brand_id) as brand:
         here = live_codes_of(brand)
         pairs = [(one, two) for one, _, two in (tag.partition("/") for tag in tags)]
-        view = code_view(here.codes.create(channel, title=title, kind=kind, tags=pairs, actor=actor), here)
+        try:
+            made = here.codes.create(channel, title=title, kind=kind, tags=pairs, actor=actor)
+        except Conflict as refusal:
+            if not if_none or refusal.code != "code_exists":
+                raise
+            made = here.codes.get(channel)
+        view = code_view(made, here)
     session.show_record(view, as_json=as_json)
 
 

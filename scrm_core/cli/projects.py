@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..project import NewBrand
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-DEMO_CAMPAIGN = "SPRING97"
+DEMO_CAMPAIGN, DEMO_CODE = "SPRING97", "store-door"
 
 # What differs between the two demo brands is their plugins: one switched on, the other not.
 _DEMO_BRAND = """
@@ -38,6 +38,16 @@ membership = true
 [plugins.interaction-games]
 
 [plugins.sms]
+
+[plugins.live-code]
+
+[plugins.wecom]
+enabled = false                       # true: adds come through `scrm wecom simulate`, whose corporation this is
+corp_id = "wwdemo000000000001"
+secret = "demo-secret-0001"
+callback_token = "demoToken0001"
+callback_aes_key = "demoEncodingAESKey0000000000000000000000001"
+api = "http://127.0.0.1:18767"
 
 [plugins.tag-rules]
 enabled = false                       # installed, with settings, but off: true switches it on
@@ -95,10 +105,32 @@ def demo_steps(examples: Path) -> list[list[str]]:
         ["import", "orders", "demo", *orders],
         ["import", "orders", "quiet", *orders],
         ["import", "leads", "demo", *scans],
+        *_live_code_steps(examples),
         ["worker", "--once"],
         *(step for code in _COUPONS for step in _coupon_steps(code, campaigns)),
         *(step for code, file in _GAMES.items() for step in _game_steps(code, campaigns / f"{file}.toml")),
     ]
+
+
+def _live_code_steps(examples: Path) -> list[list[str]]:
+    """A code at a shop's door, whose staff take turns, and people who added by it."""
+    rota = {"staff001": "1-5 09:00-18:00", "staff002": "6,7 10:00-18:00"}
+    told = [("staff001", "Ann", "100"), ("staff002", "Ben", "50"), ("staff003", "Zoe", "30")]
+    adds = [str(examples / "live-code-adds.csv"), "--map", str(examples / "live-code-adds.toml")]
+    return [
+        *(["live-code", "staff", "put", "demo", userid, "--name", name, "--daily-cap", cap, "--address",
+           f"https://work.weixin.qq.com/ca/demo-{name.lower()}", "--as", "demo"] for userid, name, cap in told),
+        ["live-code", "create", "demo", DEMO_CODE, "--title", "Store door", "--kind", "poster", "--if-none",
+         "--as", "demo"],
+        *(["live-code", "seat", "demo", DEMO_CODE, userid, "--hours", hours, "--as", "demo"]
+          for userid, hours in rota.items()),
+        ["live-code", "seat", "demo", DEMO_CODE, "staff003", "--role", "backup", "--as", "demo"],
+        ["live-code", "activity", "demo", DEMO_CODE, "--title", "A gift for new friends", "--first", "1997-01-01",
+         "--last", "2099-12-31", "--as", "demo"],
+        ["live-code", "publish", "demo", DEMO_CODE, "--as", "demo"],
+        ["live-code", "entry", "demo", DEMO_CODE, "--place", "offline", "--store", "S-017", "--as", "demo"],
+        ["import", "leads", "demo", *adds],
+    ]  # fmt: skip
 
 
 def _coupon_steps(code: str, folder: Path) -> list[list[str]]:

@@ -86,6 +86,13 @@ def test_the_commands_of_the_readme_do_what_it_says(readme_commands):
     assert readme_commands("README.md") == 5
 
 
+def test_the_commands_of_live_codes_show_the_demo_s_and_bring_an_add_from_the_simulated_wecom(demo, readme_commands):
+    try:
+        assert readme_commands("docs/live-code.md") == 2
+    finally:
+        shell("kill $(cat data/wecom.pid) 2> /dev/null", demo.folder)
+
+
 def test_the_chinese_readme_gives_the_same_commands():
     english, chinese = (
         [b for b in docs_pages.blocks((ROOT / name).read_text("utf-8")) if b.act == "demo"]

@@ -74,6 +74,8 @@ def test_commands_do_the_same(scene: Scene, tmp_path):
 
     run("staff", "put", "acme", "ann", "--name", "Ann", "--as", "lin")
     run("create", "acme", "door", "--title", "Door", "--as", "lin")
+    run("create", "acme", "door", "--title", "Gate", "--as", "lin", fails=True)
+    assert "Door" in run("create", "acme", "door", "--title", "Gate", "--if-none", "--as", "lin")
     run("seat", "acme", "door", "ann", "--hours", "1-5 08:00-20:00", "--as", "lin")
     run("publish", "acme", "door", "--as", "lin", fails=True)
     run("activity", "acme", "door", "--title", "新年", "--first", "2026-01-01", "--last", "2026-01-31", "--as", "lin")
