@@ -477,7 +477,7 @@ def test_pages_ask_no_more_of_the_database_when_there_is_more_to_show(synced, de
         mood = brand.tags.define("mood", EVIL[:20], plan="test")
         for (contact,) in execute("SELECT DISTINCT contact_id FROM wecom_follow").fetchall():
             brand.tags.add(contact, mood, actor="mia")
-        execute("UPDATE wecom_follow SET staff = 'staff001' WHERE staff LIKE 'new%'")
+        execute("UPDATE wecom_follow SET staff = 'staff001' WHERE staff LIKE ?", ("new%",))
     synced.deliver()
     many = cost()
     assert many == few and max(few.values()) < 40, (few, many)
