@@ -130,11 +130,12 @@ class Reading:
 
     def _run(self, pause: Callable[[], bool]) -> ImportReport:
         view = self._view
+        # A database may give the id of a file that was forgotten to another one: the moment tells the two apart.
         with a_folder() as folder:
             return run_import(
                 self._brand, view.kind, self._written(folder), mapping_of(view), source=view.source or None,
                 dry_run=self._dry, backfill=view.backfill, progress=self._progress, name=view.name,
-                own=f"sent:{view.id}", trial=self._trial, pause=pause,
+                own=f"sent:{view.id}:{view.created_at}", trial=self._trial, pause=pause,
             )  # fmt: skip
 
     def _written(self, folder: Path) -> Path:

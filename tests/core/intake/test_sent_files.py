@@ -248,6 +248,17 @@ def test_a_batch_that_is_written_makes_up_for_the_failures_before_it(files, send
     assert figures(files.get(file_id)) == ("done", 12, 12, 0, 0, 0)
 
 
+def test_a_file_that_was_forgotten_and_is_sent_in_once_more_is_imported_once_more(brand, files, send, clock):
+    file_id = started(files, send())
+    files.work(seconds=60)
+    files.forget(file_id, actor="otto")
+    clock.advance(seconds=1)
+    again = started(files, send())
+    files.work(seconds=60)
+    assert figures(files.get(again)) == ("done", 5, 0, 0, 5, 0)
+    assert [each.rows for each in brand.imports.newest()] == [5, 5]
+
+
 def test_a_started_file_that_nothing_happened_to_for_a_while_is_forgotten_and_what_came_in_stays(brand, files, send, writing, clock):
     file_id = started(files, send())
     writing(lambda batch: trouble(Busy("busy"))(batch) if "F2" in batch else None)
