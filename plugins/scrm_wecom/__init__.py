@@ -37,7 +37,7 @@ from .schemas import NAME, Settings
 from .sends import SENDER as GROUP_SENDER
 from .sends import GroupGateway
 from .ways import AcquisitionLinks, ContactWays
-from .wishes import WecomSyncWish, begin_wanted
+from .wishes import WecomSyncWish
 
 
 class WecomPlugin(Pages, Plugin):
@@ -128,7 +128,6 @@ class WecomPlugin(Pages, Plugin):
 
     def work(self) -> None:
         """The job: ask and tell WeCom what waits, and go on with the full sync."""
-        begin_wanted(self.wecom)
         self.log.info("%s", self.wecom.work())
 
     def tidy(self) -> None:

@@ -18,7 +18,7 @@ from scrm_core.api import (
     paged,
 )
 
-from . import callbacks, follows, sync
+from . import callbacks, follows, sync, tasks, wishes
 from .client.limits import MEDIA_SIZES
 from .link_commands import invite, link
 from .report import wecom_report
@@ -32,12 +32,15 @@ from .views import (
     follow_views,
     moment_view,
     outcome_view,
+    push_view,
     send_views,
+    sync_state_view,
     sync_view,
     welcome_view,
 )
 
 CALLBACK = ["id", "received_at", "event", "change", "external", "state", "note"]
+PUSH = ["follow", "due_at", "attempts", "error"]
 WELCOME = ["channel", "audience", "text", "attachments", "at"]
 MOST_SECONDS = 86_400.0
 FOLLOW = ["contact", "staff", "state", "source", "since", "lost_at", "lost_by"]
@@ -93,7 +96,7 @@ def follow_list(session: CommandSession, brand_id: str, contact: str, as_json: b
 
 @group.command("sync")
 @of_brand
-@click.option("--stop", is_flag=True, help="End the sync that runs, unfinished.")
+@click.option("--stop", is_flag=True, help="End the sync that runs, unfinished, or want none any more.")
 @click.option("--show", is_flag=True, help="Only say how far it is.")
 @json_option
 def sync_command(session: CommandSession, brand_id: str, stop: bool, show: bool, as_json: bool) -> None:
@@ -101,13 +104,56 @@ def sync_command(session: CommandSession, brand_id: str, stop: bool, show: bool,
     with session.brand(brand_id) as brand:
         wecom = wecom_of(brand)
         if stop:
-            wecom.full_sync.stop()
+            wishes.stop_sync(wecom)
         elif not show:
             wecom.full_sync.begin()
             wecom.full_sync.run(MOST_SECONDS, _progress)
         found = sync.latest()
         view = {"state": "none"} if found is None else sync_view(found, brand)
     session.show_record(view, as_json=as_json)
+
+
+@group.command("want-sync")
+@of_brand
+@actor_option
+@json_option
+def want_sync(session: CommandSession, brand_id: str, actor: str, as_json: bool) -> None:
+    """Have the job begin a full sync, as the page does; `sync --stop` takes it back."""
+    with session.brand(brand_id) as brand:
+        wishes.want_sync(wecom_of(brand), actor=actor)
+        view = sync_state_view(brand)
+    session.show_record(view["wanted"], as_json=as_json)
+
+
+@group.group("tags")
+def tags() -> None:
+    """Tags that wait to be told to WeCom 标签推送."""
+
+
+@tags.command("waiting")
+@of_brand
+@paged
+@json_option
+def tag_waiting(session: CommandSession, brand_id: str, after: int, limit: int, as_json: bool) -> None:
+    """Relations whose tags wait, oldest first, with why not yet."""
+    with session.brand(brand_id) as brand:
+        brand.plugin(NAME)
+        found = tasks.pushes(after, limit)
+        views = [push_view(each, brand) for each in found]
+    session.show(PUSH, [[view[name] for name in PUSH] for view in views], as_json=as_json)
+    if len(found) == limit:
+        click.echo(f"more: --after {found[-1].id}", err=True)
+
+
+@tags.command("retry")
+@of_brand
+@click.argument("follow", type=click.IntRange(1), required=False)
+def tag_retry(session: CommandSession, brand_id: str, follow: int | None) -> None:
+    """Tell WeCom tags again at once: of the relation FOLLOW, or of those that it refused, 200 at a time."""
+    with session.brand(brand_id) as brand:
+        brand.plugin(NAME)
+        retried = tasks.retry(brand, None if follow is None else str(follow))
+    click.echo(f"{retried} relations are told again")
 
 
 def _progress(view: SyncView) -> None:

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 READ, WRITE, SEND = "wecom:read", "wecom:write", "wecom:send"
 ROWS = 50
 KINDS = ("marketing", "brand", "notice")
-RETRIED = 200
 _SECRETS = ("secret", "callback_token", "callback_aes_key")
 _ARCHIVE_SECRETS = ("archive_secret", "archive_keys", "archive_bridge_token")
 _CARD = (
@@ -141,8 +140,7 @@ class Pages:
     def act_stop(self, query: ConsoleQuery) -> ConsoleDone:
         """End the sync that runs, or want none any more."""
         _unchanged(query, _sync_seen(), "the full sync is not as the page showed it; look at it and act again")
-        if not wishes.take_back():
-            self.wecom.full_sync.stop()
+        wishes.stop_sync(self.wecom)
         return ConsoleDone(args={"done": "stop"})
 
     def show_callbacks(self, query: ConsoleQuery) -> ConsoleTemplate:
@@ -200,17 +198,15 @@ class Pages:
     def act_retry(self, query: ConsoleQuery) -> ConsoleDone:
         """Tell WeCom the tags of one relation again, at once."""
         follow = query.chosen("follow")
-        error = figures.push_error(follow)
-        if error is None:
-            raise NotFound("the tags of this relation do not wait any more")
-        _unchanged(query, error, "it was tried again meanwhile; look at it and act again")
-        tasks.want(self.brand, tasks.PUSH, follow)
+        error = tasks.push_error(follow)
+        if error is not None:
+            _unchanged(query, error, "it was tried again meanwhile; look at it and act again")
+        tasks.retry(self.brand, follow)
         return ConsoleDone(args={"done": "retry"})
 
     def act_retry_all(self, query: ConsoleQuery) -> ConsoleDone:
         """Tell WeCom again everything that it refused, the oldest first."""
-        for follow in figures.refused_pushes(RETRIED):
-            tasks.want(self.brand, tasks.PUSH, follow)
+        tasks.retry(self.brand)
         return ConsoleDone(args={"done": "retry"})
 
     # Group sends ----------------------------------------------------------------------

@@ -205,20 +205,6 @@ def pushes(after: int, limit: int, *, refused: bool) -> list[Row]:
     return found
 
 
-def push_error(follow: str) -> str | None:
-    """Why the tags of a relation were refused; empty: they were not, None: they do not wait any more."""
-    row = execute("SELECT error FROM wecom_task WHERE kind = 'push' AND ref = ?", (follow,)).fetchone()
-    return None if row is None else str(row[0])
-
-
-def refused_pushes(limit: int) -> list[str]:
-    """Relations whose tags WeCom refused."""
-    rows = execute(
-        "SELECT ref FROM wecom_task WHERE kind = 'push' AND error <> '' ORDER BY id LIMIT ?", (limit,)
-    ).fetchall()
-    return [row[0] for row in rows]
-
-
 def _brand_tags(keys: Sequence[str]) -> dict[str, str]:
     ids = [int(key.removeprefix(UNMADE)) for key in keys if key.startswith(UNMADE)]
     rows = fetch_in(

@@ -8,12 +8,12 @@ import flask
 
 from scrm_core.api import current_actor, current_brand, load_body, next_after, permission, query_number
 
-from . import callbacks, follows, link_news, sync
+from . import callbacks, follows, link_news, tasks, wishes
 from .greetings import Greetings
 from .links import AcquisitionLink
 from .media import Media
 from .report import wecom_report
-from .schemas import InviteBody, LinkBody, LinkPauseBody, MomentBody, SendBody, StartBody, WelcomeBody
+from .schemas import InviteBody, LinkBody, LinkPauseBody, MomentBody, SendBody, StartBody, TagRetryBody, WelcomeBody
 from .service import Wecom, wecom_of
 from .views import (
     callback_view,
@@ -23,9 +23,10 @@ from .views import (
     link_view,
     moment_view,
     outcome_view,
+    push_view,
     quota_view,
     send_views,
-    sync_view,
+    sync_state_view,
     welcome_view,
 )
 
@@ -69,9 +70,42 @@ def follow_list() -> Any:
 @blueprint.get("/sync")
 @permission(READ)
 def sync_state() -> Any:
-    """How far the newest full sync is; ``sync`` is null where none was begun."""
-    found = sync.latest()
-    return flask.jsonify({"sync": None if found is None else sync_view(found, current_brand())})
+    """How far the newest full sync is, and which is ``wanted`` and has not begun; null where there is none."""
+    return flask.jsonify(sync_state_view(current_brand()))
+
+
+@blueprint.post("/sync")
+@permission(WRITE)
+def sync_want() -> Any:
+    """Have the job begin a full sync, within a minute."""
+    wishes.want_sync(_wecom(), actor=current_actor())
+    return flask.jsonify(sync_state_view(current_brand())), 202
+
+
+@blueprint.delete("/sync")
+@permission(WRITE)
+def sync_stop() -> Any:
+    """Want no sync any more, or end the one that runs, unfinished."""
+    wishes.stop_sync(_wecom())
+    return flask.jsonify(sync_state_view(current_brand()))
+
+
+@blueprint.get("/tags/waiting")
+@permission(READ)
+def tag_waiting() -> Any:
+    """Relations whose tags wait to be told to WeCom, oldest first, with why not yet (``error``)."""
+    limit = query_number("limit", 50)
+    found = tasks.pushes(query_number("after", 0), limit)
+    views = [push_view(each, current_brand()) for each in found]
+    return flask.jsonify({"waiting": views, "next": next_after(found, limit)})
+
+
+@blueprint.post("/tags/retry")
+@permission(WRITE)
+def tag_retry() -> Any:
+    """Tell WeCom tags again at once: of one relation (``follow``), or of those that it refused, 200 at a time."""
+    follow = load_body(TagRetryBody(), flask.request.get_json())["follow"]
+    return flask.jsonify({"retried": tasks.retry(current_brand(), None if follow is None else str(follow))})
 
 
 @blueprint.get("/welcomes")

@@ -220,6 +220,15 @@ class StartBody(Schema):
     code = fields.String(required=True, validate=validate.Length(1, 100))
 
 
+class TagRetryBody(Schema):
+    """Which relation's tags are told again (``follow``: its id); null: all that WeCom refused."""
+
+    class Meta:
+        unknown = RAISE
+
+    follow = fields.Integer(strict=True, load_default=None, allow_none=True, validate=validate.Range(1, 2**63 - 1))
+
+
 class WelcomeBody(Schema):
     """What people hear: text and attachments as WeCom takes them."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, PersonQuery, fetch_in, iso, transactional
 
-from . import archive, callbacks, sync, tasks
+from . import archive, callbacks, sync, tasks, wishes
 from .archive import Archive
 from .callbacks import Inbox
 from .changes import Changes
@@ -120,10 +120,14 @@ class Wecom:
         return FullSync(self.brand, self.api, self.people, self.labels)
 
     def work(self) -> str:
-        """What the job does every minute: tasks that wait, then the sync that runs. Returns what came of it."""
+        """What the job does every minute: begin the sync that is wanted, do tasks, go on with the sync, and so on.
+
+        Returns what came of it.
+        """
         if not self.settings["secret"]:
             read = f"; {self.archive.run()} archived messages" if self.settings["archive"] else ""
             return f"no secret: nothing is asked of WeCom{read}"
+        wishes.begin_wanted(self)
         openids_of = self.settings["corp_id"] if self.settings["openids"] else ""
         done = Work(self.brand, self.api, self.people, self.labels, openids_of).run()
         running = sync.latest()
@@ -138,7 +142,8 @@ class Wecom:
             heard = self._ask_sends()
         if self.settings["archive"]:
             heard += self.archive.run()
-        return f"{done.done} tasks done, {done.put_off} put off, {heard} messages settled {done.error}".strip()
+        why = done.error or done.refused
+        return f"{done.done} tasks done, {done.put_off} put off, {heard} messages settled {why}".strip()
 
     def _warm_media(self) -> None:
         """A welcome has 20 seconds: its files are uploaded before."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scrm_core.api import execute, transactional
+from scrm_core.api import NotFound, execute, transactional
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -22,6 +22,9 @@ CHAT_MS = 2_000
 """WeCom writes a chat group a moment after it tells of it (dev:92277)."""
 
 CUSTOMER, CHAT, TAGS, PUSH = "customer", "chat", "tags", "push"
+RETRIED = 200
+"""How many refused relations one retry takes."""
+
 LEASE_MS = 120_000
 PATIENT_MS = 600_000
 """How long a task waits that only people can help: a permission, a secret."""
@@ -93,6 +96,51 @@ def put_off(brand: Brand, task: Task, error: str, until: int | None = None) -> N
     execute(
         "UPDATE wecom_task SET due_at = ?, lease_until = 0, error = ? WHERE id = ?", (due, error[:500], task.id)
     )
+
+
+def push_error(follow: str) -> str | None:
+    """Why the tags of a relation were refused; empty: they were not, None: they do not wait any more."""
+    row = execute("SELECT error FROM wecom_task WHERE kind = 'push' AND ref = ?", (follow,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A relation (``follow``) whose tags wait to be told to WeCom; ``error`` is why it refused them."""
+
+    id: int
+    follow: int
+    due_at: int
+    attempts: int
+    error: str
+
+
+def pushes(after: int, limit: int) -> list[Push]:
+    """Relations whose tags wait, oldest first."""
+    rows = execute(
+        "SELECT id, ref, due_at, attempts, error FROM wecom_task WHERE kind = 'push' AND id > ? ORDER BY id LIMIT ?",
+        (after, limit),
+    ).fetchall()
+    return [Push(row[0], int(row[1]), *row[2:]) for row in rows]
+
+
+@transactional
+def retry(brand: Brand, follow: str | None = None) -> int:
+    """Tell WeCom tags again at once: of a relation, or of those that it refused, the oldest first; returns of how many.
+
+    Raises NotFound for a relation whose tags do not wait.
+    """
+    if follow is not None:
+        if push_error(follow) is None:
+            raise NotFound("the tags of this relation do not wait any more")
+        want(brand, PUSH, follow)
+        return 1
+    rows = execute(
+        "SELECT ref FROM wecom_task WHERE kind = 'push' AND error <> '' ORDER BY id LIMIT ?", (RETRIED,)
+    ).fetchall()
+    for (refused,) in rows:
+        want(brand, PUSH, refused)
+    return len(rows)
 
 
 def forget(external: str) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import iso, mask
 
+from . import sync, wishes
+
 if TYPE_CHECKING:
     from scrm_core.api import Brand, QueueOutcome
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from .moments import Moment
     from .sends import GroupSend
     from .sync import SyncView
+    from .tasks import Push
 
 
 def callback_view(callback: Callback, brand: Brand) -> dict[str, Any]:
@@ -66,19 +69,39 @@ def welcome_view(welcome: Welcome, brand: Brand) -> dict[str, Any]:
     }
 
 
-def sync_view(sync: SyncView, brand: Brand) -> dict[str, Any]:
+def sync_view(view: SyncView, brand: Brand) -> dict[str, Any]:
     """How far a full sync is."""
     return {
-        "state": sync.state,
-        "staff": sync.staff,
-        "staff_done": sync.staff_done,
-        "staff_skipped": sync.skipped,
-        "customers": sync.customers,
-        "started_at": iso(sync.started_at, brand.zone),
-        "finished_at": iso(sync.finished_at, brand.zone),
-        "waits_until": iso(sync.waits_until or None, brand.zone),
-        "error": sync.error,
+        "state": view.state,
+        "staff": view.staff,
+        "staff_done": view.staff_done,
+        "staff_skipped": view.skipped,
+        "customers": view.customers,
+        "started_at": iso(view.started_at, brand.zone),
+        "finished_at": iso(view.finished_at, brand.zone),
+        "waits_until": iso(view.waits_until or None, brand.zone),
+        "error": view.error,
     }
+
+
+def sync_state_view(brand: Brand) -> dict[str, Any]:
+    """The newest full sync, and the one that is wanted and has not begun; null where there is none."""
+    found, wanted = sync.latest(), wishes.wish()
+    return {
+        "sync": None if found is None else sync_view(found, brand),
+        "wanted": None if wanted is None else {
+            "actor": wanted.actor, "at": iso(wanted.at, brand.zone), "next_try": iso(wanted.due_at, brand.zone),
+            "error": wanted.error,
+        },
+    }  # fmt: skip
+
+
+def push_view(push: Push, brand: Brand) -> dict[str, Any]:
+    """A relation whose tags wait to be told to WeCom, and why."""
+    return {
+        "id": push.id, "follow": push.follow, "due_at": iso(push.due_at, brand.zone), "attempts": push.attempts,
+        "error": push.error,
+    }  # fmt: skip
 
 
 def outcome_view(outcome: QueueOutcome) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A full sync that somebody asked for on a page: kept as a row, begun by the job.
+"""A full sync that somebody asked for on a page, by the API or a command: kept as a row, begun by the job.
 
 To begin one WeCom is asked for members and tags, which no page does while a
 transaction is open. The job begins it with the function that the command calls
@@ -71,6 +71,13 @@ def want_sync(wecom: Wecom, *, actor: str) -> None:
 def take_back() -> bool:
     """Want no sync any more; False when none was wanted."""
     return bool(execute("DELETE FROM wecom_sync_wish WHERE id = 1").rowcount)
+
+
+@transactional
+def stop_sync(wecom: Wecom) -> None:
+    """Want no sync any more, or end the one that runs, unfinished. Raises Conflict (``no_sync``): neither."""
+    if not take_back():
+        wecom.full_sync.stop()
 
 
 def begin_wanted(wecom: Wecom) -> None:

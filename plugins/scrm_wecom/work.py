@@ -11,7 +11,7 @@ from scrm_core.api import Veto, execute, transactional
 from . import tasks
 from .client.api import GONE, Api
 from .client.calls import log
-from .client.codes import CALL, CAPACITY, CONFIG, DATA, UNKNOWN, Limited, WecomError
+from .client.codes import CALL, CAPACITY, CONFIG, DATA, OF_ONE, UNKNOWN, Limited, WecomError
 from .follows import SUPPRESSED
 
 if TYPE_CHECKING:
@@ -34,11 +34,12 @@ NO_FRIENDS = frozenset({*GONE, 40003, 60111})
 
 @dataclass(slots=True)
 class Round:
-    """What one round did; ``error`` is what ended it early."""
+    """What one round did; ``error`` is what ended it early, ``refused`` why something waits for people."""
 
     done: int = 0
     put_off: int = 0
     error: str = ""
+    refused: str = ""
 
 
 class Work:
@@ -53,9 +54,18 @@ class Work:
         self._openids_of = openids_of
 
     def run(self, seconds: float = ROUND_SECONDS) -> Round:
-        """Do tasks until none is due, the time is over, or nothing can be asked of WeCom now."""
+        """Do tasks until none is due, the time is over, or nothing can be asked of WeCom now.
+
+        A permission that is missing for one API or one member holds up what needs it, and nothing else.
+        """
         round_, until = Round(), time.monotonic() + seconds
         self._settle(until)
+        with self.api.calls.asking_once():
+            self._work(round_, until)
+        self._settle(until)
+        return round_
+
+    def _work(self, round_: Round, until: float) -> None:
         while time.monotonic() < until and (task := tasks.claim(self.brand)) is not None:
             try:
                 self._do(task)
@@ -70,11 +80,12 @@ class Work:
                 round_.put_off += 1
                 patient = exc.kind == CONFIG
                 tasks.put_off(self.brand, task, str(exc), self.brand.now() + tasks.PATIENT_MS if patient else None)
-                if patient:
+                if patient and exc.errcode not in OF_ONE:
+                    # A wrong secret, say: asking on gets the machine's address banned.
                     round_.error = str(exc)
                     break
-        self._settle(until)
-        return round_
+                if patient:
+                    round_.refused = str(exc)
 
     def _settle(self, until: float) -> None:
         """Give people what changed in the catalogue of tags: the next round goes on where this one stops."""

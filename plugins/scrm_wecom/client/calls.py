@@ -21,12 +21,13 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scrm_core.api import PluginError
 
-from .codes import AWAY, BUSY, CONFIG, CROWDED, RATE, TOKEN, UNCERTAIN, WecomError, meaning_of, refused
+from .codes import AWAY, BUSY, CONFIG, CROWDED, NO_API, RATE, TOKEN, UNCERTAIN, WecomError, meaning_of, refused
 from .limits import Counter
 from .tokens import Tokens
 
@@ -65,6 +66,16 @@ class Calls:
         self._places = threading.BoundedSemaphore(settings["at_once"])
         self._lock = threading.Lock()
         self._client: Any = None
+        self._closed: set[str] | None = None
+
+    @contextmanager
+    def asking_once(self) -> Iterator[None]:
+        """Inside, an API that the application may not use (48002) is asked once; then it is refused without a call."""
+        self._closed = set()
+        try:
+            yield
+        finally:
+            self._closed = None
 
     def read(self, api: str, params: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None) -> Any:
         """The answer of a call that changes nothing there; with ``body`` a POST. Raises WecomError, Limited."""
@@ -79,7 +90,9 @@ class Calls:
         return self._call(api, params, File(name, data), safe=True)
 
     def _call(self, api: str, params: Mapping[str, str], body: Mapping[str, Any] | File | None, *, safe: bool) -> Any:
-        renewed = False
+        renewed, closed = False, self._closed
+        if closed is not None and api in closed:
+            raise refused(api, NO_API)
         for attempt in range(TRIES + 2):
             token = self._tokens.get()
             self._counter.take(api)
@@ -93,6 +106,8 @@ class Calls:
                 again = error.kind in (AWAY, CROWDED) or (safe and error.kind in (BUSY, UNCERTAIN))
                 if error.kind == RATE:
                     raise self._counter.block(api) from None
+                if error.errcode == NO_API and closed is not None:
+                    closed.add(api)
                 if not again or attempt - renewed >= TRIES:
                     raise
                 self._pause(PAUSES[attempt - renewed])

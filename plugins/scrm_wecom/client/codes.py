@@ -96,6 +96,10 @@ CODES: Mapping[int, Meaning] = {
 }  # fmt: skip
 """Every code that the plugin meets. Others are ``unknown``, told with their number and never retried."""
 
+NO_API = 48002
+OF_ONE = frozenset({NO_API, 40098, 41054, 50002, 60011, 60030, 84074, 301002})
+"""Of kind config, but of one API or one member: anything else may be asked for."""
+
 _BY_RANGE = (
     (range(90500, 90512), Meaning(DATA, "the chat group cannot be handed over", "look at the group in WeCom")),
     (range(301_042, 301_061), Meaning(CONFIG, "the chat archive refuses", "look at its settings in WeCom's console")),
