@@ -15,6 +15,7 @@ from scrm_core.api import (
     ConsoleQuery,
     NotFound,
     Plugin,
+    PluginError,
     ReportTable,
     ScrmError,
     StaffVisit,
@@ -78,6 +79,14 @@ def _card(kind: str, plugin: Plugin, name: str, part: ConsolePart, shown: Any) -
     if kind == "x" and request.query_string:
         csv += f"?{request.query_string.decode()}"
     return Card(plugin.name, part.title[staff_visit().language], shown, f"{kind}-{plugin.name}-{name}", csv)
+
+
+def summary_of(name: str) -> str:
+    """What an installed plugin is, in its own words; where it cannot be used, why."""
+    try:
+        return current_brand().installation.loader.load(name).summary
+    except PluginError as error:
+        return str(error)
 
 
 def plugins_off() -> list[str]:
@@ -178,7 +187,7 @@ def plugins() -> Response:
     return page(
         "plugins.html",
         plugins=current_brand().events.plugins(),
-        off=plugins_off(),
+        off=[(name, summary_of(name)) for name in plugins_off()],
         may_set=staff_visit().allows("settings:read"),
         may_pause=staff_visit().allows("events:write"),
         done=request.args.get("done", ""),

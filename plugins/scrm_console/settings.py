@@ -20,6 +20,7 @@ from scrm_core.api import (
 )
 
 from .frame import page, pages
+from .parts import summary_of
 
 # Switched off here, nobody could switch it on again here.
 _OWN = "console"
@@ -105,6 +106,7 @@ def _shown(
         "settings.html",
         422 if status == 200 and problems else status,
         plugin=plugin,
+        summary=summary_of(plugin),
         form=form,
         typed=typed,
         enabled=enabled,

@@ -144,6 +144,16 @@ def test_a_plugin_is_switched_off_and_on_and_keeps_its_settings_and_the_console_
     assert otto.get("b/acme/settings/none").status_code == otto.get("b/acme/settings/..%2f..").status_code == 404
 
 
+def test_a_plugin_that_is_off_says_what_it_is_and_its_form_begins_with_what_it_needs(browser, file):
+    otto = browser("otto")
+    (row,) = re.findall(r'data-plugin="wecom">(.*?)</tr>', otto.get("b/acme/plugins").text, re.S)
+    form = otto.get("b/acme/settings/wecom").text
+    for shown in (row, form):
+        assert "WeCom 企业微信:" in shown
+    first, second, *_ = re.findall(r'<div class="setting" id="f-(\w+)"', form)
+    assert (first, second) == ("corp_id", "archive"), "what is required, then the others in the schema's order"
+
+
 def test_settings_are_for_those_whose_role_includes_them_and_shown_as_text(browser, file):
     for name in ("cleo", "ana"):
         visitor = browser(name)
