@@ -382,7 +382,7 @@ WORDS: dict[str, dict[str, Any]] = {
         "role": "Role",
         "signed_in_at": "Last signed in",
         "disabled": "disabled",
-        "plugins_note": "Behind its name a plugin is switched on and set, with a preview; what is set stands in the brand's file.",
+        "plugins_note": "Open one to switch it on or set it, with a preview; the brand's file is changed.",
         "settings": "Settings",
         "problem": "That did not work",
         "back": "Back",

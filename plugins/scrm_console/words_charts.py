@@ -63,6 +63,7 @@ CHARTS: dict[str, dict[str, Any]] = {
         "rep": {
             "note": "每张图表都附有表格和 CSV 文件。",
             "of_core": "品牌",
+            "notes": {"rfm-map": "最近 365 天内下过单的客户；其他日期用 scrm rfm BRAND --as-of 查看。"},
             "titles": {
                 "goals": "本月目标",
                 "channels": "渠道排名",
@@ -136,6 +137,7 @@ CHARTS: dict[str, dict[str, Any]] = {
         "rep": {
             "note": "Each chart comes with its table and a CSV file.",
             "of_core": "brand",
+            "notes": {"rfm-map": "Buyers of the last 365 days; scrm rfm BRAND --as-of shows other days."},
             "titles": {
                 "goals": "Goals of this month",
                 "channels": "Channels ranked",

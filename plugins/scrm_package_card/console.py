@@ -134,7 +134,9 @@ class CardConsole:
             return file
         steps = Steps(self.brand, self.settings)
         if campaign.id not in steps.records.steps_of([campaign.id]):
-            return _template("without_steps.html", query, {"campaign": campaign, "views": VIEWS})
+            (row,) = figures(self.cards, of=[campaign])
+            values = {"campaign": campaign, "views": VIEWS, "figures": row, "whole": _whole}
+            return _template("without_steps.html", query, values)
         state = steps.records.state(steps.records.plan(code))
         status = steps.standing(state)
         chosen = query.args.get("step", "")

@@ -248,6 +248,8 @@ def test_every_report_is_listed_drawn_and_given_as_a_file(browser, people):
         assert ana.get(f"b/acme/reports/{name}.csv").status_code == 200
     assert ana.get("b/acme/reports/leads.csv").text.splitlines()[-2:] == ["2025-12-30,2", "2025-12-31,0"]
     assert 'class="number h9">' in ana.get("b/acme/reports/rfm-map").text
+    for brand in ("acme", "moonco"):  # an empty one says no less of whom it is
+        assert "Buyers of the last 365 days" in browser("mia").get(f"b/{brand}/reports/rfm-map").text
     assert ana.get("b/acme/reports/nothing").status_code == ana.get("b/acme/reports/nothing.csv").status_code == 404
     assert browser("cleo").get("b/acme/reports").status_code == 403
 

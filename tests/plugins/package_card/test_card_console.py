@@ -191,7 +191,8 @@ def test_a_campaign_that_is_not_there_is_told_and_one_without_steps_is_shown(hou
         assert otto.get(path).status_code == 404
     with house.brand("acme") as acme:
         acme.plugins["package-card"].cards.create_campaign("OLD", source="shop")
-    assert "without the seven steps" in otto.get(CAMPAIGN, id="OLD").text
+    old = otto.get(CAMPAIGN, id="OLD").text
+    assert "without the seven steps" in old and "<dd data-recall>–</dd>" in old and "<dd data-per-card>–</dd>" in old
     assert otto.get(CAMPAIGN, id="OLD", qr="nothere").status_code == 404
     assert otto.get(CAMPAIGN, id="OLD", chart="moon").status_code == 422
 
