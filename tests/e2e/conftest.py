@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from demo_commands import commands_given
 from mall import Mall, opened
 from phones import Phone, chromium_path
 from served import SCRM, environment, free_port, serving
@@ -51,6 +52,13 @@ def demo(demo_project, tmp_path_factory) -> Iterator[Demo]:
     project.write_text(project.read_text("utf-8").replace("http://127.0.0.1:8000", made.url), "utf-8")
     with serving(folder, made.url):
         yield made
+
+
+@pytest.fixture
+def readme_commands(demo: Demo) -> Iterator[Callable[[str], int]]:
+    """A function that gives every demo command of a page to the served demo, each brand file as it was afterwards."""
+    with commands_given(demo) as give:
+        yield give
 
 
 @pytest.fixture(scope="session")

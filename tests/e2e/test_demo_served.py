@@ -14,20 +14,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "docs"))
 
 import docs_pages  # noqa: E402
+from demo_commands import shell  # noqa: E402
 
 SCRM = [sys.executable, "-m", "scrm_core.cli"]
-
-
-def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["bash", "-c", command],
-        cwd=folder,
-        env=docs_pages.environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def test_the_start_page_shows_both_brands_and_the_figures_of_the_one_with_the_plugin(demo, page):
@@ -62,35 +51,8 @@ def test_the_start_page_is_readable_on_a_phone(demo, page):
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
 
 
-@pytest.fixture
-def readme_commands(demo):
-    """A function that gives every demo command of a page to the served demo, each brand file as it was afterwards."""
-    kept = {path: path.read_bytes() for path in (demo.folder / "brands").glob("*.toml")}
-
-    def give(name: str) -> int:
-        found = [b for b in docs_pages.blocks((ROOT / name).read_text("utf-8")) if b.act == "demo"]
-        for block in found:
-            for command, shown in docs_pages.commands(block.text):
-                command = command.replace("http://127.0.0.1:8000", demo.url)
-                done = shell(command.replace("curl ", "curl -sS "), demo.folder)
-                assert done.returncode == 0, done.stderr
-                assert docs_pages.matches(shown, done.stdout), f"{command}\n{done.stdout}{done.stderr}"
-        return len(found)
-
-    yield give
-    for path, content in kept.items():
-        path.write_bytes(content)
-
-
 def test_the_commands_of_the_readme_do_what_it_says(readme_commands):
     assert readme_commands("README.md") == 5
-
-
-def test_the_commands_of_live_codes_show_the_demo_s_and_bring_an_add_from_the_simulated_wecom(demo, readme_commands):
-    try:
-        assert readme_commands("docs/live-code.md") == 2
-    finally:
-        shell("kill $(cat data/wecom.pid) 2> /dev/null", demo.folder)
 
 
 def test_the_chinese_readme_gives_the_same_commands():
