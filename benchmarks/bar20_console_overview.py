@@ -110,7 +110,7 @@ def main() -> None:
         report("20 the overview, milliseconds", min(pairs.ours) / REQUESTS * 1_000, at_most=10)
 
         def anew() -> None:
-            kept._kept.clear()
+            kept._shelves.clear()
             brand = installation.brand("shop")
             with brand:
                 from scrm_console.overview import _figures

@@ -48,31 +48,51 @@ class Kept:
     of: Kept | None = None
 
 
-_kept: WeakKeyDictionary[Brand, OrderedDict[Hashable, Kept]] = WeakKeyDictionary()
+class _Shelf:
+    """What is kept of a brand; who works something out has ``maker``, and who wants it too waits for them."""
+
+    def __init__(self) -> None:
+        self.values: OrderedDict[Hashable, Kept] = OrderedDict()
+        self.maker = threading.RLock()
+
+
+_shelves: WeakKeyDictionary[Brand, _Shelf] = WeakKeyDictionary()
 
 
 def kept(brand: Brand, key: Hashable, make: Callable[[], Any], *, of: Kept | None = None) -> Kept:
     """What ``make`` gives, at most a minute old and begun behind what this user wrote; inside ``with brand:``.
 
-    ``of`` is what it is made of: when that is another one, it is made anew. ``key`` has nothing in it that who asks
-    may choose freely, or they would push out what is kept for others.
+    Several who want it at once have it worked out once. ``of`` is what it is made of: when that is another one, it
+    is made anew. ``key`` has nothing in it that who asks may choose freely, or they would push out what is kept for
+    others.
     """
-    now, wrote = brand.now(), _wrote()
+    wrote = _wrote()
     with _LOCK:
         # A brand whose file was changed is another one, and begins with nothing.
-        mine = _kept.setdefault(brand, OrderedDict())
-        found = mine.get(key)
-        if found is not None:
-            mine.move_to_end(key)
-    if found is None or found.of is not of or found.turn < wrote or not now - KEPT_MS < found.at <= now:
-        turn = next(_turns)
-        found = Kept(now, make(), turn, of)
-        with _LOCK:
-            mine[key] = found
-            mine.move_to_end(key)
-            if len(mine) > _MOST:
-                mine.popitem(last=False)
+        shelf = _shelves.setdefault(brand, _Shelf())
+    found = _fresh(brand, shelf, key, of, wrote)
+    if found is None:
+        with shelf.maker:
+            found = _fresh(brand, shelf, key, of, wrote)
+            if found is None:
+                now, turn = brand.now(), next(_turns)
+                found = Kept(now, make(), turn, of)
+                with _LOCK:
+                    shelf.values[key] = found
+                    shelf.values.move_to_end(key)
+                    if len(shelf.values) > _MOST:
+                        shelf.values.popitem(last=False)
     return found
+
+
+def _fresh(brand: Brand, shelf: _Shelf, key: Hashable, of: Kept | None, wrote: int) -> Kept | None:
+    now = brand.now()
+    with _LOCK:
+        found = shelf.values.get(key)
+        if found is None or found.of is not of or found.turn < wrote or not now - KEPT_MS < found.at <= now:
+            return None
+        shelf.values.move_to_end(key)
+        return found
 
 
 def _wrote() -> int:

@@ -37,6 +37,7 @@ STATES = ("new", "done", "kept", "refused")
 _MOST_DIGITS = 11
 _CUSTOMER = re.compile(r"(?<![\w-])w[mo][A-Za-z0-9_-]{10,126}(?![\w-])")
 _FIELD = 200
+_AT_ONCE = 200
 
 
 class TooLong(Unreadable):
@@ -208,15 +209,21 @@ def take_out(ids: Iterable[str]) -> None:
     """Take these ids out of every callback that names them in whatever field: it reads all that are kept."""
     for each in ids:
         like = "".join(f"!{char}" if char in "!%_" else char for char in each)
-        rows = execute("SELECT id, body FROM wecom_callback WHERE body LIKE ? ESCAPE '!'", (f"%{like}%",)).fetchall()
-        for callback_id, body in rows:
-            cut(callback_id, body, [each])
+        after = 0
+        while rows := execute(
+            "SELECT id, body FROM wecom_callback WHERE id > ? AND body LIKE ? ESCAPE '!' ORDER BY id LIMIT ?",
+            (after, f"%{like}%", _AT_ONCE),
+        ).fetchall():
+            for callback_id, body in rows:
+                cut(callback_id, body, [each])
+            after = rows[-1][0]
 
 
 def cut(callback_id: int, body: str, ids: Iterable[str]) -> None:
     """Take these ids out of one callback; whoever else it names stays."""
     for each in ids:
-        body = re.sub(rf"(?<![\w-]){re.escape(each)}(?![\w-])", "", body)
+        # An id that somebody imported may be any word: the names of elements, and CDATA, are none of a person's.
+        body = re.sub(rf"(?<![\w<-])(?<!</){re.escape(each)}(?![\w\[-])", "", body)
     execute("UPDATE wecom_callback SET body = ? WHERE id = ?", (body, callback_id))
 
 

@@ -296,7 +296,7 @@ class Pages:
         context = {
             "links": shown, "brought": link_news.brought([each.id for each in shown]), "quota": link_news.quota(),
             "door": links.door, "after": after, "more": more, "longest": LINK_NAME.most,
-            "staff": [each["staff"] for each in figures.members(0, 20) if not each["left"]],
+            "staff": figures.listed(20),
             "channels": [each.code for each in self.brand.channels.page(limit=200)],
         }  # fmt: skip
         return _page("links", query, context)

@@ -87,6 +87,14 @@ def callback_kinds() -> list[dict[str, Any]]:
 _LISTED = "(SELECT max(sync_id) FROM wecom_stretch)"
 
 
+def listed(limit: int) -> list[str]:
+    """Members of staff whom the newest sync listed, by their ids."""
+    rows = execute(
+        f"SELECT staff FROM wecom_stretch WHERE sync_id = {_LISTED} AND error = '' ORDER BY staff LIMIT ?", (limit,)
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
 def members(offset: int, limit: int) -> list[dict[str, Any]]:
     """Members of staff with their customers, those with most first.
 

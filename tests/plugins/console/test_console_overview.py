@@ -9,7 +9,7 @@ import pytest
 from console_scene import ROLES, ROOT, SWITCHED_ON, WORD, TeaRoom, at, lead, sell
 from flask import Response
 
-from scrm_console import Console
+from scrm_console import Console, overview
 from scrm_core.api import IdentityIn, LeadIn, Metric, MetricsQuery, MetricValue, Plugin, hookimpl
 from scrm_core.delivery import Delivery
 from scrm_core.services.house_reports import ChannelRank
@@ -180,6 +180,25 @@ def test_many_people_at_once_push_out_no_figures(browser, people, clock, asked, 
     asked.clear()
     assert {people_shown(visitor.get("b/acme/").text) for visitor in visitors} == {"3"}
     assert not [sql for sql in asked if "contact" in sql or "orders" in sql], "nothing is counted again"
+
+
+def test_two_who_look_at_once_have_the_figures_worked_out_once(browser, people, clock, monkeypatch):
+    otto, ana = browser("otto"), browser("ana")
+    clock.advance(seconds=1)
+    real, worked_out, shown = overview._figures, [], []
+    second = Thread(target=lambda: shown.append(ana.get("b/acme/").text))
+
+    def slow(brand):
+        worked_out.append(brand.id)
+        if len(worked_out) == 1:
+            second.start()
+            second.join(0.3)  # it waits for these figures, and has none of its own
+        return real(brand)
+
+    monkeypatch.setattr(overview, "_figures", slow)
+    assert people_shown(otto.get("b/acme/").text) == "3"
+    second.join()
+    assert people_shown(shown[0]) == "3" and worked_out == ["acme"]
 
 
 def test_who_wrote_something_sees_it_at_the_next_look_and_so_does_who_asks(browser, people, brands, clock):

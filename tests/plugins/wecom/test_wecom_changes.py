@@ -7,7 +7,7 @@ import itertools
 import pytest
 from wecom_scene import YAN, ZOE, xml
 
-from scrm_core.api import hookimpl
+from scrm_core.api import IdentityIn, LeadIn, hookimpl
 from scrm_core.errors import Veto
 from scrm_core.plugin import Plugin
 from scrm_core.testing import assert_plugin_ok
@@ -199,6 +199,16 @@ def test_an_erased_person_is_taken_out_of_every_callback_that_names_them_and_of_
     assert [body for body in bodies() if ZOE in body] == []
     assert sum(YAN in body for body in bodies()) == 5  # others stay
     assert [row[2] for row in scene.kept()[2:5]] == [row[2] for row in scene.kept()[5:]] == ["done", "kept", "done"]
+
+
+@pytest.mark.parametrize("word", ["Event", "CDATA", "xml"])
+def test_an_erased_person_whose_imported_id_is_a_word_of_callbacks_takes_none_of_their_words_along(scene, word):
+    scene.tell("add_external_contact", YAN)
+    with scene.brand as brand:
+        before = callbacks.page()
+        lead = LeadIn("file", (IdentityIn.of("unionid", word),), brand.now(), reference="1")
+        brand.privacy.erase(brand.contacts.capture_lead(lead).contact_id, actor="officer")
+        assert callbacks.page() == before and YAN in before[0].body
 
 
 def test_people_who_are_merged_keep_their_relations(scene):
