@@ -8,13 +8,12 @@ have done to claim it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from marshmallow import fields, validate
 
-from scrm_core.api import Invalid, clean_text, load_body, local_instant, to_instant
+from scrm_core.api import Invalid, clean_text, load_body, read_instant
 
 from ..gates.definition import Gate, gate_view, read_gate
 from ..rules import Rule
@@ -262,14 +261,4 @@ def _ordered(since: int | None, until: int | None, field: str, problem: str) -> 
 
 def instant_of(given: str | None, zone: ZoneInfo, field: str) -> int | None:
     """The instant of an ISO text, without an offset the brand's wall clock; None for None; raises Invalid."""
-    if given is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(given.strip())
-        return local_instant(moment, zone) if moment.tzinfo is None else to_instant(moment)
-    except (ValueError, OverflowError):
-        raise Invalid(
-            f"{field}: {given[:60]!r} is not a time such as 2026-03-01T09:30 or 2026-03-01", field=field
-        ) from None
-
-
+    return None if given is None else read_instant(given, zone, field)

@@ -18,6 +18,7 @@ from scrm_core.api import (
     load_body,
     permission,
     query_number,
+    read_instant,
 )
 
 from . import pages  # noqa: F401 - adds the claim page of welfare campaigns to the plugin's pages
@@ -32,7 +33,6 @@ from .schemas import (
     DecisionBody,
     ReasonBody,
     WelfareBody,
-    instant,
 )
 from .service import Awards
 from .terms import WelfareIn
@@ -74,7 +74,7 @@ def award_in(brand: Brand, body: dict[str, Any]) -> AwardIn:
 
 def welfare_in(brand: Brand, body: dict[str, Any]) -> WelfareIn:
     """A loaded :class:`WelfareBody` as what the service takes."""
-    times = {name: instant(body[name], brand.zone, name) for name in ("starts_at", "ends_at")}
+    times = {name: read_instant(body[name], brand.zone, name) for name in ("starts_at", "ends_at")}
     return WelfareIn(**(body | times))
 
 

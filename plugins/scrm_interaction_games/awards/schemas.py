@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
-
-from scrm_core.api import Invalid, local_instant, to_instant
 
 from .modes import MODES
 
@@ -184,12 +180,3 @@ class ActivationBody(_Strict):
     template = _text(1, 60, required=True)
     group = _text(1, 200, required=True)
     day = fields.Date(required=True)
-
-
-def instant(text: str, zone: ZoneInfo, field: str) -> int:
-    """The instant that a text names, by the brand's wall clock unless it has an offset; raises Invalid."""
-    try:
-        moment = datetime.fromisoformat(text.strip())
-        return local_instant(moment, zone) if moment.tzinfo is None else to_instant(moment)
-    except (ValueError, OverflowError):
-        raise Invalid(f"{field}: {text[:60]!r} is not a time such as 2026-03-01T09:30", field=field) from None
