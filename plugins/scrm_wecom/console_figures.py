@@ -10,6 +10,7 @@ from typing import Any
 
 from scrm_core.api import execute, fetch_in
 
+from . import tasks
 from .client.limits import HOUR_MS, MINUTE_MS
 from .labels import UNMADE
 from .schemas import NAME
@@ -190,26 +191,20 @@ def push_counts() -> tuple[int, int]:
 
 def pushes(after: int, limit: int, *, refused: bool) -> list[Row]:
     """Relations whose tags wait to be told to WeCom, oldest first: which tags, and why not yet."""
-    only = " AND error <> ''" if refused else ""
-    tasks = execute(
-        f"SELECT id, ref, due_at, attempts, error FROM wecom_task WHERE kind = 'push' AND id > ?{only} "
-        "ORDER BY id LIMIT ?",
-        (after, limit),
-    ).fetchall()
-    follows = [int(ref) for _, ref, *_ in tasks]
+    waiting = tasks.pushes(after, limit, refused=refused)
+    follows = [each.follow for each in waiting]
     known = fetch_in("SELECT id, staff, contact_id FROM wecom_follow WHERE id IN ({in})", follows)
     pairs = {row[0]: row[1:] for row in known}
     marks = sorted(fetch_in("SELECT follow_id, key, wanted FROM wecom_mark WHERE follow_id IN ({in})", follows))
     keys = sorted({key for _, key, _ in marks})
     names = _brand_tags(keys) | _corp_tags(keys)
     found = []
-    for task_id, ref, due_at, attempts, error in tasks:
-        follow = int(ref)
-        staff, contact = pairs.get(follow, ("", None))
-        tags = [(names.get(key, key), bool(wanted)) for owner, key, wanted in marks if owner == follow]
-        told = {"follow": follow, "staff": staff, "contact": contact, "tags": tags, "due_at": due_at,
-                "attempts": attempts, "error": error}  # fmt: skip
-        found.append(Row(task_id, told))
+    for each in waiting:
+        staff, contact = pairs.get(each.follow, ("", None))
+        tags = [(names.get(key, key), bool(wanted)) for owner, key, wanted in marks if owner == each.follow]
+        told = {"follow": each.follow, "staff": staff, "contact": contact, "tags": tags, "due_at": each.due_at,
+                "attempts": each.attempts, "error": each.error}  # fmt: skip
+        found.append(Row(each.id, told))
     return found
 
 

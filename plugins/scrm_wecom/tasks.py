@@ -115,10 +115,12 @@ class Push:
     error: str
 
 
-def pushes(after: int, limit: int) -> list[Push]:
-    """Relations whose tags wait, oldest first."""
+def pushes(after: int, limit: int, *, refused: bool = False) -> list[Push]:
+    """Relations whose tags wait, or those that WeCom refused alone, oldest first."""
+    only = " AND error <> ''" if refused else ""
     rows = execute(
-        "SELECT id, ref, due_at, attempts, error FROM wecom_task WHERE kind = 'push' AND id > ? ORDER BY id LIMIT ?",
+        f"SELECT id, ref, due_at, attempts, error FROM wecom_task WHERE kind = 'push' AND id > ?{only} "
+        "ORDER BY id LIMIT ?",
         (after, limit),
     ).fetchall()
     return [Push(row[0], int(row[1]), *row[2:]) for row in rows]
