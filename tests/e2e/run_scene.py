@@ -105,10 +105,13 @@ def command(pid: int) -> str:
 
 
 def gone(pids: dict[int, str]) -> bool:
-    """True when none of the processes runs any more; one that took an id anew does not count."""
+    """True when none of the processes runs any more; one that took an id anew does not count.
+
+    One without a command had ended already when it was met.
+    """
     deadline = time.monotonic() + PATIENCE
     never = selectors.DefaultSelector()
-    while any(command(pid) == words for pid, words in pids.items()):
+    while any(words and command(pid) == words for pid, words in pids.items()):
         if time.monotonic() > deadline:
             return False
         never.select(0.02)
