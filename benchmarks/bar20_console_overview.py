@@ -1,12 +1,15 @@
 """Bar 20: the console's overview of a brand with 100,000 contacts, beside an empty page that Flask renders.
 
 The yardstick is a bare Flask view that renders an empty template. Ours finds out who asks and what they may see, and
-shows what was worked out within the last minute. What the working out costs, once a minute in each process, is told
-in a row of its own: beside an empty render, and without a limit that means anything.
+shows what was worked out within the last minute. Both are measured twice: as a browser gets them from a server of one
+process, and in this process, without what is no part of a page. What the working out costs, once a minute in each
+process, is told in a row of its own: beside an empty render, and without a limit that means anything.
 """
 
 from __future__ import annotations
 
+import itertools
+import statistics
 import sys
 import tempfile
 from collections.abc import Callable
@@ -15,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import flask
+import http_load
+from bar08_serve_intake import HELLO, free_port, served
 from brand_scene import open_brands
 from jinja2 import DictLoader
 from measure import paired, report, size
@@ -26,6 +31,12 @@ from scrm_core.web import create_app
 CONTACTS, REQUESTS = size(100_000, 300), size(300, 20)
 DAY_MS = 86_400_000
 WORD = "correct horse battery"
+PAGE = "/staff/console/b/shop/"
+SECONDS, TURNS, CLIENTS = size(1.0, 0.5), size(9, 2), 4
+EMPTY = HELLO.replace("import Flask", "import Flask, render_template").replace(
+    'lambda: "hello")', 'lambda: render_template("empty.html"))\n    app.jinja_loader = DictLoader({"empty.html": ""})'
+)
+EMPTY = "from jinja2 import DictLoader\n" + EMPTY
 
 
 def looker(app: Any, path: str, cookies: str = "") -> Callable[[], None]:
@@ -89,6 +100,27 @@ def signed_in(app: Any) -> str:
     return "; ".join(f"{name}={morsel.value}" for name, morsel in found.items())
 
 
+def from_servers(folder: Path, cookies: str) -> float:
+    """How much longer ours takes than the yardstick, each asked by a few browsers at once; the middle of the turns."""
+    ours, bare = free_port(), free_port()
+    (folder / "empty.py").write_text(EMPTY)
+    run = [sys.executable, "-m", "scrm_core.cli", "run", "--port", str(ours), "--workers", "1"]
+    mine = itertools.repeat(
+        f"GET {PAGE} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/html\r\nCookie: {cookies}\r\n\r\n".encode()
+    )
+    theirs = itertools.repeat(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    ratios = []
+    with served(run, ours, folder), served([sys.executable, "empty.py", str(bare), "1"], bare, folder):
+        for turn in range(TURNS + 1):
+            page = http_load.run(ours, mine, clients=CLIENTS, seconds=SECONDS, status=b"200")
+            base = http_load.run(bare, theirs, clients=CLIENTS, seconds=SECONDS, status=b"200")
+            if page.refused or base.refused:
+                raise SystemExit(f"an answer was no page: {(page.refused + base.refused)[0][:500]!r}")
+            if turn:  # the first one only warms up
+                ratios.append(base.rate / page.rate)
+    return statistics.median(ratios)
+
+
 def main() -> None:
     """Print the rows."""
     from scrm_console import kept
@@ -103,10 +135,12 @@ def main() -> None:
         bare = flask.Flask("yardstick")
         bare.jinja_loader = DictLoader({"empty.html": ""})  # type: ignore[assignment]
         bare.add_url_rule("/", "empty", lambda: flask.render_template("empty.html"))
-        ours, empty = looker(app, "/staff/console/b/shop/", cookies), looker(bare, "/")
+        ours, empty = looker(app, PAGE, cookies), looker(bare, "/")
+        ratio = from_servers(Path(folder) / "shop", cookies)
+        report("20 the overview from the server / an empty Flask render", ratio, at_most=3)
         ours(), empty()
         pairs = paired(ours, empty)
-        report("20 the overview / an empty Flask render", pairs.time, at_most=3)
+        report("20 the overview in process / an empty Flask render", pairs.time, at_most=3)
         report("20 the overview, milliseconds", min(pairs.ours) / REQUESTS * 1_000, at_most=10)
 
         def anew() -> None:

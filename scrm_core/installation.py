@@ -59,7 +59,7 @@ def _told(brand: Brand, method: str) -> list[tuple[str, str]]:
     return found
 
 
-def _signature(path: Path) -> tuple[int, int, int] | None:
+def _signature(path: str | Path) -> tuple[int, int, int] | None:
     try:
         stat = os.stat(path)
     except OSError:
@@ -98,6 +98,7 @@ class Installation:
         engine: Any = None,
     ) -> None:
         self.config = config
+        self._brands_dir = str(config.brands_dir)
         self.clock: Clock = clock or SystemClock()
         self.loader = Loader(config.plugins_dir, plugins)
         self.engine = engine if engine is not None else engine_of(config)
@@ -131,10 +132,10 @@ class Installation:
         slot = self._slots.get(brand_id)
         if slot is None and not _plain_name(brand_id):
             raise NotFound(f"no brand {brand_id!r}")
-        path = self.config.brands_dir / f"{brand_id}.toml"
-        signature = _signature(path)
+        # Each request comes here, often twice: joining text takes a tenth of the time of making a Path.
+        signature = _signature(f"{self._brands_dir}/{brand_id}.toml")
         if slot is None or slot.stale(signature):
-            slot = self._refresh(brand_id, path, signature)
+            slot = self._refresh(brand_id, self.config.brands_dir / f"{brand_id}.toml", signature)
         if slot.brand is None:
             raise slot.problem or ConfigError(f"brand {brand_id!r} cannot be used")
         return slot.brand

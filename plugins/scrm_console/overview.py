@@ -31,7 +31,7 @@ from .parts import card_parts, cards, plugins_off, takes_query
 
 _SHOWN_CHANNELS = 12
 # What stands for the form's token and for cards of one user in a page that is kept; nobody else can write them.
-_CSRF, _OWN = secrets.token_hex(16), secrets.token_hex(16)
+_CSRF, _OWN = secrets.token_hex(16).encode(), secrets.token_hex(16).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +71,17 @@ def overview() -> Response:
     key = (visit.language, user.name, tuple(sorted(user.roles.items())))
     written = kept(brand, key, lambda: _written(visit, figures), of=figures).value
     if _OWN in written:
-        written = written.replace(_OWN, inside("overview_cards.html", csrf=visit.csrf, cards=cards(visit, own=True)))
-    return Response(written.replace(_CSRF, visit.csrf), content_type="text/html; charset=utf-8")
+        theirs = inside("overview_cards.html", csrf=visit.csrf, cards=cards(visit, own=True))
+        written = written.replace(_OWN, theirs.encode())
+    return Response(written.replace(_CSRF, visit.csrf.encode()), content_type="text/html; charset=utf-8")
 
 
-def _written(visit: StaffVisit, figures: Kept) -> str:
+def _written(visit: StaffVisit, figures: Kept) -> bytes:
     shown = _inside(visit, figures.value)
     own = any(takes_query(plugin, part) for plugin, part in card_parts(visit))
     place = flask.url_for("console.overview")  # and no query: the page is also another address's
-    answer = page("overview.html", shown=shown, as_of=figures.at, place=place, csrf=_CSRF, own=_OWN if own else "")
-    return answer.get_data(as_text=True)
+    marks = {"csrf": _CSRF.decode(), "own": _OWN.decode() if own else ""}
+    return page("overview.html", shown=shown, as_of=figures.at, place=place, **marks).get_data()
 
 
 @pages.post("/b/<brand>/refresh")

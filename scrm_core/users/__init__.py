@@ -260,17 +260,18 @@ class Users:
         """Who the session with this secret belongs to; None for one that is unknown or over."""
         now, digest = self.now(), _digest(secret)
         with self._entered():
-            row = execute(
-                "SELECT a.id, a.name, s.seen_at FROM account_session s JOIN account a ON a.id = s.account_id "
+            rows = execute(
+                "SELECT a.id, a.name, s.seen_at, r.brand, r.role FROM account_session s "
+                "JOIN account a ON a.id = s.account_id LEFT JOIN account_role r ON r.account_id = a.id "
                 "WHERE s.digest = ? AND s.expires_at > ? AND s.seen_at > ? AND a.disabled_at IS NULL",
                 (digest, now, now - LIMITS.session_idle_hours * _HOUR),
-            ).fetchone()
-            if row is None:
+            ).fetchall()
+            if not rows:
                 return None
-            if now - row[2] >= _SEEN_MS:
+            user_id, name, seen_at = rows[0][:3]
+            if now - seen_at >= _SEEN_MS:
                 execute("UPDATE account_session SET seen_at = ? WHERE digest = ?", (now, digest))
-            roles = execute("SELECT brand, role FROM account_role WHERE account_id = ?", (row[0],)).fetchall()
-        return SignedIn(row[0], row[1], dict(roles))
+        return SignedIn(user_id, name, {brand: role for *_, brand, role in rows if brand is not None})
 
     def sign_out(self, secret: str) -> None:
         """End one session."""

@@ -23,21 +23,26 @@ PAGE_POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
-_WITH_FORMS = (plugin_pages.ENDPOINT, staff_pages.ENDPOINT)
 _YEAR = 365 * 86_400
 
 
 class ScrmFlask(Flask):
-    """Flask behind the API and the short links: what these do not answer comes here."""
+    """Flask behind the API, the short links and the pages for staff: what these do not answer comes here."""
 
     request_class = StrictRequest
     json_provider_class = CompactJSON
 
     def __init__(
-        self, *args: Any, api: Api, links: shortlinks.ShortLinks, counters: health.Counters, **kwargs: Any
+        self,
+        *args: Any,
+        api: Api,
+        links: shortlinks.ShortLinks,
+        staff: staff_pages.StaffPages,
+        counters: health.Counters,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self._api, self._links, self._counters = api, links, counters
+        self._api, self._links, self._staff, self._counters = api, links, staff, counters
 
     def get_send_file_max_age(self, filename: str | None) -> int | None:
         # The addresses of the consumer frame's files change with what they hold.
@@ -48,8 +53,13 @@ class ScrmFlask(Flask):
         request_id = problems.name_request(environ.get("HTTP_X_REQUEST_ID", ""))
         answered = self._api.answer(environ) or self._links.answer(environ)
         if answered is None:
-            answer: Iterable[bytes] = super().wsgi_app(environ, start_response)
-            return answer
+            page = self._staff.answer(environ)
+            if page is None:
+                answer: Iterable[bytes] = super().wsgi_app(environ, start_response)
+                return answer
+            _dress(page, plugin_pages.POLICY)
+            self._counters.count(staff_pages.RULE, environ["REQUEST_METHOD"], page.status_code, start)
+            return page(environ, start_response)
         self._counters.count(answered.rule, environ["REQUEST_METHOD"], answered.status, start)
         start_response(answered.status_line, [*answered.headers, ("X-Request-Id", request_id)])
         return [answered.body]
@@ -91,6 +101,7 @@ def create_app(installation: Installation, *, spool: VisitSpool | None = None) -
         static_url_path="/static",
         api=Api(installation, ROUTES),
         links=shortlinks.ShortLinks(installation, spool),
+        staff=staff_pages.StaffPages(installation),
         counters=counters,
     )
     app.config.update(
@@ -105,7 +116,6 @@ def create_app(installation: Installation, *, spool: VisitSpool | None = None) -
     app.after_request(_finish(counters))
     mounts.install(app, installation, f"{ROOT}<brand>/{PLUGINS}/<plugin>/<path:rest>")
     plugin_pages.install(app, installation)
-    staff_pages.install(app, installation)
     openapi.install(app)
     shortlinks.install(app)
     partners.install(app, installation)
@@ -116,16 +126,21 @@ def create_app(installation: Installation, *, spool: VisitSpool | None = None) -
 
 def _finish(counters: health.Counters) -> Callable[[Response], Response]:
     def finish(response: Response) -> Response:
-        headers = response.headers
-        headers["X-Request-Id"] = problems.request_id()
-        headers["X-Content-Type-Options"] = "nosniff"
-        if response.mimetype == "text/html":
-            headers["Content-Security-Policy"] = plugin_pages.POLICY if request.endpoint in _WITH_FORMS else PAGE_POLICY
-            headers["Referrer-Policy"] = "no-referrer"
-        elif "Cache-Control" not in headers:
-            headers["Cache-Control"] = "no-store"
+        _dress(response, plugin_pages.POLICY if request.endpoint == plugin_pages.ENDPOINT else PAGE_POLICY)
         route = request.url_rule.rule if request.url_rule is not None else "none"
         counters.count(route, request.method, response.status_code, request.environ["scrm.start"])
         return response
 
     return finish
+
+
+def _dress(response: Response, policy: str) -> None:
+    """Put on what every answer of Flask carries."""
+    headers = response.headers
+    headers["X-Request-Id"] = problems.request_id()
+    headers["X-Content-Type-Options"] = "nosniff"
+    if response.mimetype == "text/html":
+        headers["Content-Security-Policy"] = policy
+        headers["Referrer-Policy"] = "no-referrer"
+    elif "Cache-Control" not in headers:
+        headers["Cache-Control"] = "no-store"

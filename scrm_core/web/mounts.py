@@ -211,7 +211,7 @@ def _serve(installation: Installation, mounts: Mounts, path_brand: str, name: st
         mounted = mounts.of(type(plugin))
         root = f"/api/v1/{brand.id}/plugins/{name}"
         environ, body = request.environ, request.get_data()
-        with acting(key.actor), mounted.request_context(below(environ, root, rest, body)) as context:
+        with acting(key.actor), mounted.request_context(below(environ, root, encoded(rest), body)) as context:
             if context.request.routing_exception is not None:
                 raise context.request.routing_exception
             permit(key, permission_of(mounted, context.request.endpoint) or "")
@@ -240,11 +240,16 @@ def _serve(installation: Installation, mounts: Mounts, path_brand: str, name: st
 
 
 def below(environ: dict[str, Any], root: str, rest: str, body: bytes) -> dict[str, Any]:
-    """The WSGI environment as the plugin's application sees it."""
+    """The WSGI environment as the plugin's application sees it; ``rest`` is written as paths are there."""
     inner = {key: value for key, value in environ.items() if key != "werkzeug.request"}
     inner.pop("HTTP_TRANSFER_ENCODING", None)
     inner["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + root
-    inner["PATH_INFO"] = "/" + rest.encode().decode("latin-1")
+    inner["PATH_INFO"] = f"/{rest}"
     inner["CONTENT_LENGTH"] = str(len(body))
     inner["wsgi.input"] = io.BytesIO(body)
     return inner
+
+
+def encoded(path: str) -> str:
+    """A path that was decoded, as a WSGI environment holds it."""
+    return path.encode().decode("latin-1")

@@ -21,7 +21,7 @@ from . import consumer
 from .bodies import too_large
 from .consumer_pages import CorePages
 from .dispatch import NOTHING_HERE
-from .mounts import ErrorAnswer, Mounts, below, guarded, pages_of
+from .mounts import ErrorAnswer, Mounts, below, encoded, guarded, pages_of
 from .shortlinks import refusal_page
 
 # Like the core's pages, and forms may be sent back to us.
@@ -73,7 +73,7 @@ def _nothing_here(installation: Installation, mounts: Mounts, brand_id: str, nam
     except NotFound:
         return None
     path = "/".join(part for part in (name, rest) if part)
-    environ = below(request.environ, f"/p/{brand.id}", path, b"")
+    environ = below(request.environ, f"/p/{brand.id}", encoded(path), b"")
     owner: type[Any] = CorePages
     with brand, mounts.of(owner).request_context(environ):
         visit = consumer.begin(brand, core=True)
@@ -100,7 +100,7 @@ def _answer(brand: Brand, mounted: Flask, name: str, rest: str) -> Response:
     if "\0" in rest:
         raise NotFound(NOTHING_HERE)  # PostgreSQL has no text that holds one
     body = request.get_data()
-    with mounted.request_context(below(request.environ, f"/p/{brand.id}/{name}", rest, body)) as context:
+    with mounted.request_context(below(request.environ, f"/p/{brand.id}/{name}", encoded(rest), body)) as context:
         if context.request.routing_exception is not None:
             raise context.request.routing_exception
         visit = consumer.begin(brand, core=name == consumer.CORE)

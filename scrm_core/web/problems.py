@@ -121,10 +121,13 @@ def refusal(error: BaseException) -> Refusal:
 def install(app: Flask) -> None:
     """Answer every error of a Flask application in the one shape."""
     app.register_error_handler(HTTPException, _answer_http)
-    app.register_error_handler(Exception, _answer)
+    app.register_error_handler(Exception, answer)
 
 
-def _answer(error: Exception) -> Response:
+def answer(error: Exception) -> Response:
+    """The answer that an error of any kind stands for, those of Flask too."""
+    if isinstance(error, HTTPException):
+        return _answer_http(error)
     status, headers, text = refusal(error)
     return Response(text, status, headers)
 

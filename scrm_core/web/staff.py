@@ -155,12 +155,15 @@ class StaffVisit:
 
     def demand_genuine(self) -> None:
         """Raise Forbidden for a POST that is not from a form of this browser's pages, Malformed for a NUL character."""
+        looks = self.request.method in ("GET", "HEAD")
+        if looks and not self.request.query_string:
+            return
         given = [*self.request.args.items(multi=True)]
         if self.request.method == "POST":
             given += self.request.form.items(multi=True)
         if any("\0" in part for pair in given for part in pair):
             raise Malformed("text holds no NUL characters")
-        if self.request.method in ("GET", "HEAD"):
+        if looks:
             return
         elsewhere = self.request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none")
         if elsewhere or not self._carries(self.csrf):
@@ -228,16 +231,19 @@ class StaffVisit:
     @cached_property
     def language(self) -> str:
         """``zh`` or ``en``: what the address asks for, else what the browser chose before, else what it prefers."""
-        for wanted in (self.request.args.get("lang", ""), self.request.cookies.get(LANGUAGE, "")):
+        asked = self.request.args.get("lang", "") if self.request.query_string else ""
+        for wanted in (asked, self.request.cookies.get(LANGUAGE, "")):
             if wanted in _LANGUAGES:
                 return wanted
+        if "HTTP_ACCEPT_LANGUAGE" not in self.request.environ:
+            return "en"
         return self.request.accept_languages.best_match(_LANGUAGES, "en")
 
     # Answering ---------------------------------------------------------------
 
     def finish(self, response: Response) -> Response:
         """Give the browser what it has to keep; nothing of a page for staff stays in a cache."""
-        if self.request.args.get("lang") in _LANGUAGES:
+        if self.request.query_string and self.request.args.get("lang") in _LANGUAGES:
             self._keep(response, LANGUAGE, self.language, _KEPT_SECONDS)
         if self._session:
             self._keep(response, SESSION, self._session, None)
@@ -267,7 +273,8 @@ class StaffVisit:
 
 
 def _token(secret: str) -> str:
-    return hmac.digest(secret.encode(), b"csrf", hashlib.sha256).hex()
+    # Each page asks for it; BLAKE2 is made to be keyed, and takes a quarter of the time of an HMAC.
+    return hashlib.blake2b(b"csrf", key=secret.encode(), digest_size=32).hexdigest()
 
 
 def begin(installation: Installation, plugin: str, root: str) -> StaffVisit:

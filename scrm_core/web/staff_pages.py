@@ -14,32 +14,43 @@ on, which holds what was typed (``StaffVisit.kept``).
 
 What is refused, also before a view runs, goes to the blueprint's own
 ``app_errorhandler`` for :class:`~scrm_core.errors.ScrmError`, where it has one.
+
+The plugin's application is asked straight from the WSGI environment, as the API
+is: Flask in front of it would match the address a second time and make a second
+request, which was a third of what a page that is kept costs.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from typing import Any
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import flask
 import werkzeug.exceptions
-from flask import Flask, Response, request
+from flask import Flask, Response
 from werkzeug.routing import RequestRedirect
 
 from ..brands import Brand, acting
-from ..errors import NotFound, PluginError, Unauthorized
+from ..errors import NotFound, PluginError, ScrmError, Unauthorized
 from ..installation import Installation
 from ..plugin import Plugin
 from ..users.roles import STAFF_PERMISSIONS
-from . import staff
-from .dispatch import NOTHING_HERE
+from . import problems, staff
+from .bodies import read_body
+from .dispatch import NOTHING_HERE, Environ
 from .mounts import ErrorAnswer, Mounts, application, below, guarded, permission_of, route_in_words
 
 log = logging.getLogger("scrm.web")
 
-ENDPOINT = "staff_page"
+RULE = f"{staff.ROOT}<plugin>/<path:rest>"
+"""What the counters of requests call all pages for staff."""
+
 SIGN_IN = "sign_in"
+_METHODS = ["GET", "HEAD", "POST"]
 
 
 def staff_pages_of(cls: type[Plugin]) -> Flask:
@@ -90,55 +101,81 @@ def _sign_in(cls: type[Plugin]) -> str:
     return f"{cls.staff_pages.name}.{SIGN_IN}"
 
 
-def install(app: Flask, installation: Installation) -> None:
-    """Add the route; raises PluginError for an enabled plugin with a page for staff that does not say for whom."""
-    mounts = Mounts(staff_pages_of)
-    for brand in installation.brands():
-        for plugin in brand.plugins.values():
-            if plugin.staff_pages is not None:
-                mounts.of(type(plugin))
+class StaffPages:
+    """Answers what is asked below ``/staff/``.
 
-    def staff_page(plugin: str, rest: str = "") -> Response:
-        found = next((brand.plugins[plugin] for brand in installation.brands() if plugin in brand.plugins), None)
-        if found is None or found.staff_pages is None:
-            raise NotFound(NOTHING_HERE)
-        cls = type(found)
-        return guarded(plugin, lambda: _serve(installation, cls, mounts.of(cls), rest))
+    Raises PluginError for an enabled plugin with a page that does not say for whom it is.
+    """
 
-    for rule in ("", "/", "/<path:rest>"):
-        app.add_url_rule(
-            f"{staff.ROOT}<plugin>{rule}",
-            ENDPOINT,
-            staff_page,
-            methods=["GET", "POST"],
-            provide_automatic_options=False,
-            strict_slashes=True,
-        )
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self._mounts = Mounts(staff_pages_of)
+        self._had: dict[str, str] = {}  # plugin -> a brand that had it, to be asked first
+        for brand in installation.brands():
+            for plugin in brand.plugins.values():
+                if plugin.staff_pages is not None:
+                    self._mounts.of(type(plugin))
 
-
-def _serve(installation: Installation, cls: type[Plugin], mounted: Flask, rest: str) -> Response:
-    body = request.get_data()
-    prefix = "" if request.script_root else urlsplit(installation.config.base_url).path.rstrip("/")
-    root = f"{prefix}{staff.ROOT}{cls.name}"
-    with mounted.request_context(below(request.environ, root, rest, body)) as context:
-        if (context.request.endpoint or "").endswith(".static"):
-            return mounted.full_dispatch_request()
-        visit = staff.begin(installation, cls.name, f"{context.request.script_root}/")
+    def answer(self, environ: Environ) -> Response | None:
+        """The answer, whatever happens; None for what cannot be the address of a page for staff."""
+        path: str = environ["PATH_INFO"]
+        name, _, rest = path[len(staff.ROOT) :].partition("/") if path.startswith(staff.ROOT) else ("", "", "")
+        if not name or rest.startswith("/"):
+            return None
         try:
-            response = _answer(installation, cls, mounted, visit)
+            if environ["REQUEST_METHOD"] not in _METHODS:
+                raise werkzeug.exceptions.MethodNotAllowed(_METHODS)
+            house = self._house(name)
+            return guarded(name, lambda: _serve(house, environ, rest))
+        except Exception as error:  # noqa: BLE001 - what a plugin's page has no words for is told as everywhere
+            return problems.answer(error)
+
+    def _house(self, name: str) -> _House:
+        """The plugin's application, by a brand that has it switched on as its file says now; raises NotFound."""
+        for brand in chain(self._last(name), self._installation.brands()):
+            plugin = brand.plugins.get(name)
+            if plugin is not None and plugin.staff_pages is not None:
+                self._had[name] = brand.id
+                return _House(self._installation, type(plugin), self._mounts.of(type(plugin)), brand)
+        raise NotFound(NOTHING_HERE)
+
+    def _last(self, name: str) -> Iterator[Brand]:
+        with contextlib.suppress(KeyError, ScrmError):  # gone or broken since
+            yield self._installation.brand(self._had[name])
+
+
+class _House(NamedTuple):
+    """Where a page is asked for: the plugin's application, and one of the brands that have it."""
+
+    installation: Installation
+    cls: type[Plugin]
+    app: Flask
+    brand: Brand
+
+
+def _serve(house: _House, environ: Environ, rest: str) -> Response:
+    body = read_body(environ)
+    prefix = "" if environ.get("SCRIPT_NAME") else urlsplit(house.installation.config.base_url).path.rstrip("/")
+    root = f"{prefix}{staff.ROOT}{house.cls.name}"
+    with house.app.request_context(below(environ, root, rest, body)) as context:
+        if (context.request.endpoint or "").endswith(".static"):
+            return house.app.full_dispatch_request()
+        visit = staff.begin(house.installation, house.cls.name, f"{context.request.script_root}/")
+        try:
+            response = _answer(house, visit)
         except ErrorAnswer as error:
             response = error.response
         except Exception as error:  # noqa: BLE001  a plugin's view may raise anything: its page says that it failed
-            response = _refused(cls, mounted, error)
+            response = _refused(house, error)
         return visit.finish(response)
 
 
-def _refused(cls: type[Plugin], mounted: Flask, error: Exception) -> Response:
+def _refused(house: _House, error: Exception) -> Response:
     """An error as the plugin's own page tells it; raises it again where the plugin has none for it."""
     try:
-        guarded(cls.name, lambda: _raise(error))
+        guarded(house.cls.name, lambda: _raise(error))
     except Exception as told:
-        response: Response = mounted.make_response(mounted.handle_user_exception(told))
+        response: Response = house.app.make_response(house.app.handle_user_exception(told))
         if response.status_code >= 500:
             log.error("%s: %s", type(told).__name__, told, exc_info=error)
         return response
@@ -149,8 +186,8 @@ def _raise(error: Exception) -> Response:
     raise error
 
 
-def _answer(installation: Installation, cls: type[Plugin], mounted: Flask, visit: staff.StaffVisit) -> Response:
-    asked = visit.request
+def _answer(house: _House, visit: staff.StaffVisit) -> Response:
+    asked, mounted = visit.request, house.app
     # A redirect to the address with a slash would say which host the caller named: nothing is there instead.
     nowhere = (werkzeug.exceptions.NotFound, RequestRedirect)
     if isinstance(asked.routing_exception, nowhere) or "\0" in asked.path:
@@ -160,7 +197,7 @@ def _answer(installation: Installation, cls: type[Plugin], mounted: Flask, visit
     endpoint, arguments = asked.endpoint or "", dict(asked.view_args or {})
     for_whom = getattr(mounted.view_functions[endpoint], "scrm_staff", "")
     if visit.user is None and for_whom != "visitors":
-        return _to_sign_in(cls, mounted, visit)
+        return _to_sign_in(house, visit)
     visit.demand_genuine()
     if visit.user is None:
         return mounted.full_dispatch_request()
@@ -169,7 +206,7 @@ def _answer(installation: Installation, cls: type[Plugin], mounted: Flask, visit
     with acting(visit.user.actor):
         if brand_id is None:
             return mounted.full_dispatch_request()
-        brand = visit.brand = _brand(installation, cls, visit, brand_id)
+        brand = visit.brand = _brand(house, visit, brand_id)
         permission = permission_of(mounted, endpoint)
         if permission is not None:
             visit.demand(permission)
@@ -183,27 +220,27 @@ def _answer(installation: Installation, cls: type[Plugin], mounted: Flask, visit
                 return response
 
 
-def _brand(installation: Installation, cls: type[Plugin], visit: staff.StaffVisit, brand_id: str) -> Brand:
+def _brand(house: _House, visit: staff.StaffVisit, brand_id: str) -> Brand:
     """The brand of the address; another's, one without this plugin and one that never was are answered alike."""
     assert visit.user is not None
     if brand_id in visit.user.roles:
         try:
-            brand = installation.brand(brand_id)
+            brand = house.brand if house.brand.id == brand_id else house.installation.brand(brand_id)
         except NotFound:
             raise NotFound(NOTHING_HERE) from None
-        if cls.name in brand.plugins:
+        if house.cls.name in brand.plugins:
             return brand
     raise NotFound(NOTHING_HERE)
 
 
-def _to_sign_in(cls: type[Plugin], mounted: Flask, visit: staff.StaffVisit) -> Response:
+def _to_sign_in(house: _House, visit: staff.StaffVisit) -> Response:
     if "text/html" not in visit.request.headers.get("Accept", "text/html"):
         raise Unauthorized("sign in first", code="sign_in_needed")
     visit.unsent = visit.request.method == "POST"
     if visit.kept is not None:
         # The page to sign in on, here and now: nothing else would still hold what was typed.
-        return mounted.make_response((mounted.view_functions[_sign_in(cls)](), 401))
+        return house.app.make_response((house.app.view_functions[_sign_in(house.cls)](), 401))
     back = visit.place if visit.request.method == "GET" else visit.safe_next(visit.request.form.get("back", ""))
-    address = flask.url_for(_sign_in(cls))
+    address = flask.url_for(_sign_in(house.cls))
     query = f"?{urlencode({'next': back})}" if back != visit.root else ""
     return flask.redirect(address + query, 303)  # type: ignore[return-value]

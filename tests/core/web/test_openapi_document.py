@@ -77,8 +77,6 @@ def test_beside_the_table_there_are_only_the_few_public_addresses(client):
     assert rules == public | {
         "/api/v1/<brand>/plugins/<plugin>/<path:rest>",
         "/p/<brand>/<plugin>/<path:rest>",
-        # Pages for users who are signed in.
-        *("/staff/<plugin>", "/staff/<plugin>/", "/staff/<plugin>/<path:rest>"),
         # Addresses that lead nowhere, said in the customer's language.
         *("/p/<brand>", "/p/<brand>/", "/p/<brand>/<plugin>", "/p/<brand>/<plugin>/"),
     }
