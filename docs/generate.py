@@ -289,13 +289,14 @@ def built_in_mappings() -> str:
 
 def row_fields() -> str:
     """The fields of each kind of row."""
+    from scrm_core.intake.mapping import NESTED
     from scrm_core.intake.schemas import SCHEMAS
 
     parts = []
     for kind, schema in SCHEMAS.items():
         names = schema._declared_fields.items()
         required = ", ".join(f"`{n}`" for n, f in names if f.required) or "none by itself"
-        optional = ", ".join(f"`{n}`" for n, f in names if not f.required and n not in ("lines", "attributes"))
+        optional = ", ".join(f"`{n}`" for n, f in names if not f.required and n not in NESTED)
         parts.append(f"**{kind}**: {prose(schema.__doc__ or '')}\n\nRequired: {required}. Optional: {optional}.\n")
     return "\n".join(parts)
 

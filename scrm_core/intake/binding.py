@@ -226,6 +226,8 @@ class Binding:
     def _reader(self, name: str, field: fields.Field[Any]) -> Reader:
         if name == "status":
             return self._status_reader()
+        if name == "consents":
+            return _consents
         if name.endswith("_minor"):
             return _minor_units if self.mapping.money == "minor" else self._major_units
         if isinstance(field, Instant):
@@ -342,6 +344,17 @@ def _whole_number(cell: str) -> int | None:
     if len(cell) <= 15 and cell.isascii() and cell.isdigit():
         return int(cell)
     return parse_minor(undo_spreadsheet(cell).removesuffix(".0"), 0)
+
+
+def _consents(cell: str) -> list[dict[str, str]]:
+    found = []
+    for part in (csv_value(cell) if cell[0] == "'" else cell).replace("；", ";").split(";"):
+        if part.strip():
+            purpose, at, version = (each.strip() for each in part.partition("@"))
+            if at and not version:
+                raise Invalid(f"{part.strip()[:40]!r} names no version behind @")
+            found.append({"purpose": purpose, "text_version": version})
+    return found
 
 
 def _flag(cell: str) -> bool:

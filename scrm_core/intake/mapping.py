@@ -39,7 +39,9 @@ A mapping is a TOML file. Every key is optional except ``kind``::
     [fields]                       # only for leads: further texts kept with the lead
     serial = "card number"
 
-The fields of a kind are those of its schema in :mod:`scrm_core.intake.schemas`.
+The fields of a kind are those of its schema in :mod:`scrm_core.intake.schemas`. The cell of a lead's ``consents`` holds
+the purposes agreed to with ``;`` between them, each with the version of the words that were shown where it is known:
+``marketing_wecom; marketing_sms@2025-03``.
 Without a mapping each column is called as its field, and amounts are minor
 units. An order file by lines needs no ``paid_minor`` in ``[columns]``: the sum
 over the lines is what the buyer paid.
@@ -61,6 +63,9 @@ from scrm_core.intake.platforms import PLATFORMS
 from scrm_core.intake.schemas import SCHEMAS, STATUSES, LineSchema
 
 LINE_FIELDS = tuple(LineSchema._declared_fields)
+NESTED = ("lines", "attributes", "further")
+"""Fields of schemas that no single column holds."""
+
 DETAILS = {"products": "attributes", "leads": "fields"}
 """Kinds with a table of free names, and how it is called."""
 
@@ -183,8 +188,7 @@ def _fields(kind: str) -> tuple[str, ...]:
     schema = SCHEMAS.get(kind)
     if schema is None:
         raise Invalid(f"unknown kind {kind!r}; known are {', '.join(SCHEMAS)}", field="kind", code="kind")
-    nested = ("lines", "attributes", "further", "consents")
-    return tuple(name for name in schema._declared_fields if name not in nested)
+    return tuple(name for name in schema._declared_fields if name not in NESTED)
 
 
 def _extended(table: dict[str, Any], where: str) -> dict[str, Any]:

@@ -306,6 +306,25 @@ def test_texts_of_the_mapping_stay_with_the_lead(brand, write):
     assert lead["fields"] == {"serial": "A-1"}
 
 
+def test_consents_of_a_lead_are_read_from_a_column_with_the_words_that_were_shown(brand, write):
+    path = write(
+        "phone,consents\n13800138000,marketing_wecom; marketing_sms@2025-03\n13800138001,\n13800138002,marketing_sms@\n"
+    )
+    assert run_import(brand, "leads", path, plain_mapping("leads")) == ImportReport(3, 2, 0, 0, 1)
+    with brand:
+        person = brand.contacts.find("phone", "+8613800138000").id
+        history = brand.consent.history(person)
+        assert [(each.purpose, each.granted, each.text_version) for each in history] == [
+            ("marketing_wecom", True, ""),
+            ("marketing_sms", True, "2025-03"),
+        ]
+        assert brand.consent.history(brand.contacts.find("phone", "+8613800138001").id) == []
+    mapping = parse_mapping({"kind": "leads", "columns": {"phone": "手机", "consents": "同意"}}, "m")
+    run_import(brand, "leads", write("手机,同意\n13800138004,marketing_sms\n"), mapping)
+    with brand:
+        assert brand.consent.state(brand.contacts.find("phone", "+8613800138004").id, "marketing_sms")
+
+
 def test_contacts_are_created_completed_and_left_alone(brand, write):
     path = write(
         "phone,unionid,name\n"
