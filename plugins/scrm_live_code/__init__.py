@@ -65,7 +65,7 @@ class LiveCodePlugin(Pages, Plugin):
         """The plugin's service for this brand."""
         return LiveCodes(self.brand, self.settings)
 
-    @hookimpl
+    @hookimpl(backfill=True)
     def on_lead(self, event: LeadCaptured) -> None:
         take_lead(self.brand, self.live_codes.desk, event)
 

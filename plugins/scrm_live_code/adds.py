@@ -1,5 +1,8 @@
 """Adds (添加): who came by a code, once per lead, whoever told it; the channel's tags are given by the core, once.
 
+An add that nobody told of and that is found later, as history, counts on its own day; one from before the
+code was made is none of the code's.
+
 Who is handed over to a colleague (继承) has not come again: the colleague's add is none, whichever of
 the two is told first.
 """
@@ -21,7 +24,7 @@ HAND_OVER_MS = 7 * 86_400_000
 """How long after the transfer the colleague's add may begin; WeCom itself takes a day to carry one out."""
 
 SLACK_MS = 60_000
-"""How long before it: each is told with an instant of its own."""
+"""How long before it: each is told with an instant of its own. So with a code and its first add."""
 
 
 def take_lead(brand: Brand, desk: Desk, event: LeadCaptured) -> bool:
@@ -32,9 +35,10 @@ def take_lead(brand: Brand, desk: Desk, event: LeadCaptured) -> bool:
     if not event.channel:
         return False
     row = execute(
-        "SELECT d.id FROM live_code_code d JOIN channel c ON c.id = d.channel_id WHERE c.code = ?", (event.channel,)
+        "SELECT d.id, d.created_at FROM live_code_code d JOIN channel c ON c.id = d.channel_id WHERE c.code = ?",
+        (event.channel,),
     ).fetchone()
-    if row is None or contact_id is None:
+    if row is None or contact_id is None or (event.backfill and event.at < row[1] - SLACK_MS):
         return False
     staff = execute("SELECT id, persona_id FROM live_code_staff WHERE userid = ?", (userid,)).fetchone()
     if staff is not None and _handed_over(contact_id, row[0], staff[0], event.at):

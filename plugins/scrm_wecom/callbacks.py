@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import Forbidden, Invalid, execute, page_size, transactional
 
 from . import tasks
-from .crypto import Crypt, Unreadable, read_xml
+from .crypto import Crypt, Unreadable, WrongReceiver, read_xml
 from .schemas import NAME
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ class Inbox:
 
     def __init__(self, brand: Brand, settings: dict[str, Any]) -> None:
         self.brand = brand
+        self._corp = settings["corp_id"]
         self._window = settings["callback_window_seconds"]
         self._crypt = Crypt(settings["callback_token"], settings["callback_aes_key"], settings["corp_id"])
 
@@ -128,12 +129,18 @@ class Inbox:
 
     @transactional
     def keep(self, message: bytes) -> bool:
-        """Keep a decrypted message and tell the worker; False when the same one is there already."""
+        """Keep a decrypted message and tell the worker; False when the same one is there already.
+
+        Raises Unreadable, and WrongReceiver for one that names another corporation.
+        """
         try:
             body = message.decode()
         except UnicodeDecodeError:
             raise Unreadable("the message is no UTF-8") from None
         every = fields_of(read_xml(message))
+        # The same corporation as behind the message; an application's own callbacks name no other (dev:90238).
+        if any(path == "ToUserName" and text not in ("", self._corp) for path, text in every):
+            raise WrongReceiver("the message is addressed to another corporation")
         fields = first_of(every)
         now = self.brand.now()
         row = execute(

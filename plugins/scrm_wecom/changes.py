@@ -130,6 +130,8 @@ class Changes:
         external, staff = _pair(fields)
         if pair(external, staff) is not None:
             return ""  # also of a customer who deleted the member: the member may go on writing remarks
+        if self.follows.asks:
+            return "the add before it was not told: WeCom is asked when it was"
         self.follows.added(external, staff, found.at, source=fields.get("State", ""))
         return "the add before it was not told"
 
@@ -145,7 +147,6 @@ class Changes:
     def _transfer_failed(self, found: Callback, fields: Mapping[str, str]) -> str:
         _pair(fields)
         return fields.get("FailReason", "")[:200]
-
 
     # Groups and tags ----------------------------------------------------------
 

@@ -18,14 +18,14 @@ from scrm_core.api import (
     paged,
 )
 
-from . import callbacks, follows, sync, tasks, wishes
+from . import callbacks, follows, tasks
 from .client.limits import MEDIA_SIZES
 from .link_commands import invite, link
 from .report import wecom_report
 from .schemas import AUDIENCES, KINDS, NAME
 from .service import wecom_of
 from .simulator.commands import add_commands as add_simulator_commands
-from .sync import SyncView
+from .sync_commands import sync_command, want_sync
 from .views import (
     callback_view,
     file_view,
@@ -34,15 +34,12 @@ from .views import (
     outcome_view,
     push_view,
     send_views,
-    sync_state_view,
-    sync_view,
     welcome_view,
 )
 
 CALLBACK = ["id", "received_at", "event", "change", "external", "state", "note"]
 PUSH = ["follow", "due_at", "attempts", "error"]
 WELCOME = ["channel", "audience", "text", "attachments", "at"]
-MOST_SECONDS = 86_400.0
 FOLLOW = ["contact", "staff", "state", "source", "since", "lost_at", "lost_by"]
 
 
@@ -94,37 +91,6 @@ def follow_list(session: CommandSession, brand_id: str, contact: str, as_json: b
     session.show(FOLLOW, [[view[name] for name in FOLLOW] for view in views], as_json=as_json)
 
 
-@group.command("sync")
-@of_brand
-@click.option("--stop", is_flag=True, help="End the sync that runs, unfinished, or want none any more.")
-@click.option("--show", is_flag=True, help="Only say how far it is.")
-@json_option
-def sync_command(session: CommandSession, brand_id: str, stop: bool, show: bool, as_json: bool) -> None:
-    """Take every customer of every member 全量同步; goes on where an earlier one stopped, and the job does so too."""
-    with session.brand(brand_id) as brand:
-        wecom = wecom_of(brand)
-        if stop:
-            wishes.stop_sync(wecom)
-        elif not show:
-            wecom.full_sync.begin()
-            wecom.full_sync.run(MOST_SECONDS, _progress)
-        found = sync.latest()
-        view = {"state": "none"} if found is None else sync_view(found, brand)
-    session.show_record(view, as_json=as_json)
-
-
-@group.command("want-sync")
-@of_brand
-@actor_option
-@json_option
-def want_sync(session: CommandSession, brand_id: str, actor: str, as_json: bool) -> None:
-    """Have the job begin a full sync, as the page does; `sync --stop` takes it back."""
-    with session.brand(brand_id) as brand:
-        wishes.want_sync(wecom_of(brand), actor=actor)
-        view = sync_state_view(brand)
-    session.show_record(view["wanted"], as_json=as_json)
-
-
 @group.group("tags")
 def tags() -> None:
     """Tags that wait to be told to WeCom 标签推送."""
@@ -154,10 +120,6 @@ def tag_retry(session: CommandSession, brand_id: str, follow: int | None) -> Non
         brand.plugin(NAME)
         retried = tasks.retry(brand, None if follow is None else str(follow))
     click.echo(f"{retried} relations are told again")
-
-
-def _progress(view: SyncView) -> None:
-    click.echo(f"{view.staff_done} of {view.staff} members, {view.customers} customers", err=True)
 
 
 @group.command("work")
@@ -353,6 +315,8 @@ def moment_list(session: CommandSession, brand_id: str, as_json: bool) -> None:
     session.show(headings, [[view[name] for name in headings] for view in views], as_json=as_json)
 
 
+group.add_command(sync_command)
+group.add_command(want_sync)
 group.add_command(link)
 group.add_command(invite)
 add_simulator_commands(group)

@@ -5,6 +5,10 @@ staff, and is lost (流失) when none is left. Callbacks may be late, twice or i
 any order, and the full sync reads the same facts: whoever comes first writes,
 and the others change nothing. Adding back after a half add (免验证) is the same
 acquisition; adding again after a loss is another one, with a lead of its own.
+
+Whom a colleague handed over (继承) has not come: that is no lead. WeCom says it with
+the customer (``add_way``), its callbacks do not; so an add of somebody whom another
+member has or had waits for what WeCom tells, where it can be asked.
 """
 
 from __future__ import annotations
@@ -20,11 +24,20 @@ if TYPE_CHECKING:
     from scrm_core.api import Brand
 
 CUSTOMER, STAFF, TRANSFER, SYNC = "customer", "staff", "transfer", "sync"
-TRANSFER_MS = 86_400_000
-"""How long after a transfer (继承) the new member's add counts as a part of it."""
+TRANSFER_MS = 7 * 86_400_000
+"""How long after a transfer (继承) a colleague's add counts as a part of it, where WeCom does not say how they came."""
+
+SLACK_MS = 60_000
+"""How far two instants of one thing may lie apart: WeCom tells each with a second of its own."""
+
+NEWS_MS = 86_400_000
+"""A relation that began before this and of which no callback told is history: nobody is rewarded for it now."""
+
+NO_WAY, ASSIGNED = 0, 202
+"""Values of ``add_way``: WeCom does not know, and handed over by an administrator."""
 
 SUPPRESSED = "suppressed"
-_COLUMNS = "id, contact_id, external, staff, state, source, since, lost_at, lost_by"
+_COLUMNS = "id, contact_id, external, staff, state, source, since, lost_at, lost_by, unsure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +53,17 @@ class Follow:
     since: int | None
     lost_at: int | None
     lost_by: str
+    unsure: int
+
+
+def began(createtime: int, now: int) -> int:
+    """WeCom's ``createtime`` (seconds) as an instant that is not in the future; ``now`` where there is none."""
+    return min(createtime * 1_000, now) if createtime > 0 else now
+
+
+def is_history(at: int, now: int) -> bool:
+    """Whether an add that WeCom shows and nobody told of is too old to be news."""
+    return now - at > NEWS_MS
 
 
 def pair(external: str, staff: str) -> Follow | None:
@@ -64,31 +88,33 @@ def page(*, after: int = 0, limit: int = 50) -> list[Follow]:
 class Follows:
     """Changes of relations in one brand, in the open transaction."""
 
-    def __init__(self, brand: Brand) -> None:
+    def __init__(self, brand: Brand, asks: bool = False) -> None:
+        """``asks``: WeCom can be asked how a customer came; the job reads each who adds."""
         self.brand = brand
+        self.asks = asks
 
     def added(
-        self, external: str, staff: str, at: int, *, source: str = "", half: bool = False, history: bool = False
-    ) -> Follow | None:
+        self, external: str, staff: str, at: int, *, source: str = "", half: bool = False, history: bool = False,
+        way: int | None = None,
+    ) -> Follow | None:  # fmt: skip
         """Staff and customer are friends since ``at``; None when that was known, or is over by now.
 
-        A lead is captured for it unless the customer was handed over by a colleague.
-        ``history`` marks what a sync found: plugins that reward do not. Raises Veto
-        (``suppressed``) for an erased person.
+        A lead is captured for it unless the customer was handed over by a colleague: ``way`` is WeCom's ``add_way``,
+        None where it was not told. ``history`` marks what a sync found: plugins that reward do not. Raises
+        Veto (``suppressed``) for an erased person.
         """
         state = "half" if half else "active"
         known = pair(external, staff)
         if known is None:
-            handed_over = self._handed_over(external, at)
-            contact_id = self._came(external, staff, at, source, history, lead=not handed_over, half=half)
-            row = execute(
-                "INSERT INTO wecom_follow (contact_id, external, staff, state, source, since, lost_by) "
-                "VALUES (?, ?, ?, ?, ?, ?, '') ON CONFLICT (external, staff) DO NOTHING RETURNING id",
-                (contact_id, external, staff, state, source, at),
-            ).fetchone()
-            return self._told(external, staff, at, again=False, history=history) if row is not None else None
+            return self._first(external, staff, at, source, state, history, way)
         if known.state == "lost":
-            return self._added_again(known, at, source, state, history)
+            return self._added_again(known, at, source, state, history, way)
+        if known.unsure and way is not None:
+            self._settle(known, way)
+        if way is not None and known.state == "active" and known.since is not None and at > known.since + SLACK_MS:
+            # WeCom shows a later beginning than the one that is known: its end was not told.
+            self.lost(external, staff, at - 1, SYNC)
+            return self.added(external, staff, at, source=source, half=half, history=history, way=way)
         if state == "active" and known.state == "half":
             self._approved(known, at)
         execute(
@@ -101,30 +127,89 @@ class Follows:
         )
         return None
 
+    def shown(self, external: str, staff: str) -> None:
+        """WeCom shows a relation that a sync had missed, say between two pages: it has not ended, and is no lead."""
+        execute(
+            "UPDATE wecom_follow SET state = 'active', lost_at = NULL, lost_by = '' "
+            "WHERE external = ? AND staff = ? AND state = 'lost' AND lost_by = 'sync' AND since IS NOT NULL",
+            (external, staff),
+        )
+
+    def settle(self, external: str) -> None:
+        """WeCom does not tell how a customer came, or not now: what is known decides whether their adds are leads."""
+        rows = execute("SELECT staff FROM wecom_follow WHERE external = ? AND unsure = 1", (external,)).fetchall()
+        for (staff,) in rows:
+            known = pair(external, staff)
+            if known is not None:
+                self._settle(known, NO_WAY)
+
+    def _first(
+        self, external: str, staff: str, at: int, source: str, state: str, history: bool, way: int | None
+    ) -> Follow | None:
+        lead = self._is_lead(external, staff, at, state, way)
+        # The row comes first: of two who tell one add at one moment, each with its own second, one has it counted.
+        row = execute(
+            "INSERT INTO wecom_follow (contact_id, external, staff, state, source, since, lost_by, unsure) "
+            "VALUES (?, ?, ?, ?, ?, ?, '', ?) ON CONFLICT (external, staff) DO NOTHING RETURNING id",
+            (self._person(external, at), external, staff, state, source, at, int(lead is None)),
+        ).fetchone()
+        if row is None:
+            return None
+        if lead:
+            self._capture(external, staff, at, source, history, half=state == "half")
+        return self.told(external, staff, at, history=history)
+
+    def _is_lead(self, external: str, staff: str, at: int, state: str, way: int | None) -> bool | None:
+        """Whether an add is a lead; None: WeCom is to be asked whether a colleague handed the customer over."""
+        if way is not None and way != NO_WAY:
+            return way != ASSIGNED
+        if state == "half":
+            return True  # the customer came by themselves, and nobody has answered yet
+        if way is None and self.asks and _elsewhere(external, staff):
+            return None
+        return not _handed_over(external, staff, at)
+
+    def _settle(self, known: Follow, way: int) -> None:
+        """It is known now how somebody came: a lead that waited for it is captured, or is none."""
+        if known.since is None:
+            return
+        lead = self._is_lead(known.external, known.staff, known.since, "active", way)
+        done = execute("UPDATE wecom_follow SET unsure = 0 WHERE id = ? AND unsure = 1", (known.id,))
+        if done.rowcount and lead:
+            self._capture(known.external, known.staff, known.since, known.source, False)
+
     def _approved(self, known: Follow, at: int) -> None:
         """The member of staff added back whoever had added them without being asked (免验证)."""
         done = execute("UPDATE wecom_follow SET state = 'active' WHERE id = ? AND state = 'half'", (known.id,))
         if done.rowcount:
             self.brand.emit(NAME, "approved", known.contact_id, {"staff": known.staff}, at=at)
 
-    def _added_again(self, known: Follow, at: int, source: str, state: str, history: bool) -> Follow | None:
+    def _added_again(
+        self, known: Follow, at: int, source: str, state: str, history: bool, way: int | None
+    ) -> Follow | None:
         assert known.lost_at is not None
         if known.since is not None and at <= known.lost_at:
             return None  # what began then is over, and known
+        lead = self._is_lead(known.external, known.staff, at, state, way)
         if at <= known.lost_at:
             # Its end was told before its beginning: they came, and are gone.
-            self._came(known.external, known.staff, at, source, history, lead=True)
-            execute("UPDATE wecom_follow SET since = ?, source = ? WHERE id = ?", (at, source, known.id))
+            came = execute(
+                "UPDATE wecom_follow SET since = ?, source = ?, unsure = ? WHERE id = ? AND since IS NULL",
+                (at, source, int(lead is None), known.id),
+            )
+            if came.rowcount and lead:
+                self._capture(known.external, known.staff, at, source, history)
             return None
-        self._came(known.external, known.staff, at, source, history, lead=True, half=state == "half")
         changed = execute(
-            "UPDATE wecom_follow SET state = ?, since = ?, source = ?, lost_at = NULL, lost_by = '', "
+            "UPDATE wecom_follow SET state = ?, since = ?, source = ?, lost_at = NULL, lost_by = '', unsure = ?, "
             "welcomed_at = NULL WHERE id = ? AND state = 'lost' AND lost_at = ?",
-            (state, at, source, known.id, known.lost_at),
+            (state, at, source, int(lead is None), known.id, known.lost_at),
         )
         if not changed.rowcount:
             return None
-        return self._told(known.external, known.staff, at, again=True, history=history)
+        if lead:
+            self._capture(known.external, known.staff, at, source, history, half=state == "half")
+        return self.told(known.external, known.staff, at, again=True, history=history)
 
     def lost(self, external: str, staff: str, at: int, by: str) -> bool:
         """The relation ended at ``at``; False when that was known, or it began anew since.
@@ -141,6 +226,8 @@ class Follows:
             )
             changed = made.rowcount
         else:
+            if known.unsure:
+                self._settle(known, NO_WAY)  # what ended may not be there to be asked about
             contact_id = known.contact_id
             changed = execute(
                 "UPDATE wecom_follow SET state = 'lost', lost_at = ?, lost_by = ? "
@@ -155,7 +242,8 @@ class Follows:
         self.brand.emit(NAME, "lost", contact_id, {"staff": staff, "by": by, "left": left}, at=at)
         return True
 
-    def _told(self, external: str, staff: str, at: int, *, again: bool, history: bool) -> Follow:
+    def told(self, external: str, staff: str, at: int, *, again: bool = False, history: bool = False) -> Follow:
+        """Let plugins hear of a relation that began, unless it is history; returns it."""
         made = pair(external, staff)
         assert made is not None
         if not history:
@@ -163,40 +251,52 @@ class Follows:
             self.brand.emit(NAME, "added", made.contact_id, fields, at=at)
         return made
 
-    def _came(
-        self, external: str, staff: str, at: int, source: str, history: bool, *, lead: bool, half: bool = False
-    ) -> int:
-        """The customer's contact; with ``lead`` they come as a lead, once per pair and beginning."""
-        if lead:
-            wanted = LeadIn(
-                source=NAME,
-                reference=f"{staff}/{external}/{at // 1_000}",
-                identities=(IdentityIn.of("external_userid", external),),
-                at=at,
-                state=source,
-                fields={"staff": staff, **({"approved": "no"} if half else {})},
-                backfill=history,
-            )
-            try:
-                return self.brand.contacts.capture_lead(wanted).contact_id
-            except Veto as veto:
-                if veto.code == SUPPRESSED:
-                    raise
-                # A guard keeps the lead out; that they are friends is a fact all the same.
-        return self._person(external, at)
+    def _capture(
+        self, external: str, staff: str, at: int, source: str, history: bool, *, half: bool = False
+    ) -> None:
+        """The customer comes as a lead, once per pair and beginning."""
+        wanted = LeadIn(
+            source=NAME,
+            reference=reference_of(external, staff, at),
+            identities=(IdentityIn.of("external_userid", external),),
+            at=at,
+            state=source,
+            fields={"staff": staff, **({"approved": "no"} if half else {})},
+            backfill=history,
+        )
+        try:
+            self.brand.contacts.capture_lead(wanted)
+        except Veto as veto:
+            if veto.code == SUPPRESSED:
+                raise
+            # A guard keeps the lead out; that they are friends is a fact all the same.
 
     def _person(self, external: str, at: int) -> int:
         return self.brand.contacts.resolve(
             (IdentityIn.of("external_userid", external),), at=at, origin=NAME
         ).contact_id
 
-    def _handed_over(self, external: str, at: int) -> bool:
-        row = execute(
-            "SELECT 1 FROM wecom_follow WHERE external = ? AND lost_by = 'transfer' "
-            "AND lost_at BETWEEN ? AND ? LIMIT 1",
-            (external, at - TRANSFER_MS, at),
-        ).fetchone()
-        return row is not None
+
+def reference_of(external: str, staff: str, at: int) -> str:
+    """The name of the lead of a pair's beginning: WeCom tells its second."""
+    return f"{staff}/{external}/{at // 1_000}"
+
+
+def _elsewhere(external: str, staff: str) -> bool:
+    """Whether another member has or had the customer, so that they may have been handed over."""
+    row = execute("SELECT 1 FROM wecom_follow WHERE external = ? AND staff <> ? LIMIT 1", (external, staff)).fetchone()
+    return row is not None
+
+
+def _handed_over(external: str, staff: str, at: int) -> bool:
+    """Whether a colleague's hand-over that nobody else has taken yet lies shortly before an add."""
+    row = execute(
+        "SELECT 1 FROM wecom_follow f WHERE f.external = ? AND f.staff <> ? AND f.lost_by = 'transfer' "
+        "AND f.lost_at BETWEEN ? AND ? AND NOT EXISTS (SELECT 1 FROM wecom_follow t WHERE t.external = f.external "
+        "AND t.staff <> f.staff AND t.staff <> ? AND t.since BETWEEN f.lost_at - ? AND ?) LIMIT 1",
+        (external, staff, at - TRANSFER_MS, at + SLACK_MS, staff, SLACK_MS, at),
+    ).fetchone()
+    return row is not None
 
 
 def counts() -> list[tuple[str, int, int, int, int, int]]:

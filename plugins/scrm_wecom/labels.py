@@ -89,6 +89,15 @@ class Labels:
             execute("DELETE FROM wecom_settling WHERE id = ?", (settling,))
         return True
 
+    def place(self) -> int:
+        """How far WeCom was told tags; ask for it before WeCom is asked for a customer's."""
+        return int(execute("SELECT coalesce(max(told), 0) FROM wecom_follow WHERE told > 0").fetchone()[0])
+
+    def told_since(self, follow_id: int, place: int) -> bool:
+        """Whether WeCom was told tags of this relation behind ``place``: what it had answered before is stale."""
+        row = execute("SELECT 1 FROM wecom_follow WHERE id = ? AND told > ?", (follow_id, place)).fetchone()
+        return row is not None
+
     def note(self, follow_id: int, tags: Sequence[str]) -> bool:
         """A relation has exactly these tags of the corporation in WeCom; True when that is news."""
         text = _listed(tags)
@@ -244,7 +253,9 @@ class Labels:
         """WeCom took these: no callback tells of them, so our own copy is changed here (dev:96361)."""
         has, ours = _of(follow_id, "tags"), _of(follow_id, "pushed")
         execute(
-            "UPDATE wecom_follow SET tags = ?, pushed = ? WHERE id = ?",
+            # Two who take one number have both been heard by WeCom before anybody can read it.
+            "UPDATE wecom_follow SET tags = ?, pushed = ?, "
+            "told = (SELECT coalesce(max(told), 0) + 1 FROM wecom_follow WHERE told > 0) WHERE id = ?",
             (
                 _listed([*(k for k in has if k not in remove), *add]),
                 _listed([*(k for k in ours if k not in remove), *add]),

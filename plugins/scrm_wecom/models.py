@@ -41,6 +41,8 @@ class WecomFollow(BrandModel):
     that came from here (JSON). ``welcomed_at`` is when the beginning was greeted,
     ``seen`` the full sync that saw it last. ``link`` is the acquisition link that it
     came through (0: none that is known), ``spoke`` 1 once WeCom told that the customer wrote.
+    ``unsure`` is 1 while the add waits for what WeCom says of it: a lead, or a hand-over; ``told`` is the number of
+    the last time that WeCom was told its tags, see :meth:`.labels.Labels.place`.
     """
 
     id = pw.BigAutoField()
@@ -58,6 +60,8 @@ class WecomFollow(BrandModel):
     seen = pw.BigIntegerField(default=0)
     link = pw.BigIntegerField(default=0)
     spoke = pw.BigIntegerField(default=0)
+    unsure = pw.BigIntegerField(default=0)
+    told = pw.BigIntegerField(default=0)
 
     class Meta:
         table_name = "wecom_follow"

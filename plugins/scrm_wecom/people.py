@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from scrm_core.api import IdentityIn, Invalid, LeadIn, ScrmError, Veto, execute, fetch_in, insert_rows
 
 from . import tasks
-from .follows import SUPPRESSED, Follows, pair
+from .follows import ASSIGNED, SLACK_MS, SUPPRESSED, Follows, began, is_history, pair, reference_of
 from .labels import Labels
 from .models import WecomFollow
 from .schemas import NAME
@@ -18,12 +19,13 @@ from .schemas import NAME
 if TYPE_CHECKING:
     from scrm_core.api import Brand
 
-    from .client.answers import Chat, Customer
-
-NEWS_MS = 86_400_000
-"""A relation that began before this and of which no callback told is history: nobody is rewarded for it now."""
+    from .client.answers import Chat, Customer, FollowInfo
 
 _COLUMNS = ("contact_id", "external", "staff", "state", "source", "since", "lost_by", "tags", "pushed", "seen")
+
+
+class Raced(Exception):
+    """Somebody else has written a relation of the page at this very moment: the page is to be written anew."""
 
 
 def identities_of(customer: Customer, openid: str = "", corp: str = "") -> tuple[IdentityIn, ...]:
@@ -47,37 +49,60 @@ class People:
         self.follows = follows
         self.labels = labels
 
-    def take(self, customer: Customer, openid: str = "", corp: str = "") -> None:
-        """A customer with everybody who has them. Raises Veto (``suppressed``) for an erased person."""
+    def take(self, customer: Customer, place: int, openid: str = "", corp: str = "") -> None:
+        """A customer with everybody who has them. Raises Veto (``suppressed``) for an erased person.
+
+        ``place`` is that of :meth:`.labels.Labels.place` before WeCom was asked.
+        """
         now = self.brand.now()
         person = self.brand.contacts.resolve(
             identities_of(customer, openid, corp), at=now, origin=NAME, name=customer.name
         )
         for info in customer.follows:
-            at = min(info.since * 1_000, now) if info.since > 0 else now
-            self.follows.added(customer.external, info.staff, at, source=info.state, history=now - at > NEWS_MS)
+            self._shown(customer.external, info, now)
             known = pair(customer.external, info.staff)
             if known is not None and known.state != "lost":
-                self.labels.note(known.id, info.tags)
+                self._note(known.id, customer.external, info.tags, place)
                 if self.labels.unknown(info.tags):
                     tasks.want(self.brand, tasks.TAGS)
+        self.follows.settle(customer.external)
         self.labels.settle(person.contact_id)
 
-    def take_page(self, staff: str, customers: Sequence[Customer], sync_id: int) -> None:
-        """A page of a member's customers, as history: leads, relations and tags in few statements."""
+    def _shown(self, external: str, info: FollowInfo, now: int) -> None:
+        """WeCom shows that a member has a customer: news, an add that nobody told of, or what is known."""
+        known = pair(external, info.staff)
+        if known is not None and info.since <= 0:
+            return  # without its beginning nothing can be told from what is known
+        if known is not None and known.state == "lost":
+            self.follows.shown(external, info.staff)
+        at = began(info.since, now)
+        self.follows.added(
+            external, info.staff, at, source=info.state, history=is_history(at, now), way=info.add_way
+        )
+
+    def _note(self, follow_id: int, external: str, tags: Sequence[str], place: int) -> None:
+        """A relation's tags as WeCom told them, unless it was told others meanwhile: then it is asked once more."""
+        if self.labels.told_since(follow_id, place):
+            tasks.want(self.brand, tasks.CUSTOMER, external)
+        else:
+            self.labels.note(follow_id, tags)
+
+    def take_page(self, staff: str, customers: Sequence[Customer], sync_id: int, place: int) -> None:
+        """A page of a member's customers: leads, relations and tags in few statements; ``place`` as in :meth:`take`.
+
+        Who came within a day is news, as their callback would have been; older ones are history. Raises Raced.
+        """
         now = self.brand.now()
         by_id = {customer.external: customer for customer in customers}
         known = {
             row[0]: row[1:]
             for row in fetch_in(
-                "SELECT external, id, state, lost_at, contact_id, tags FROM wecom_follow "
-                "WHERE staff = ? AND external IN ({in})",
+                "SELECT external, state, since, unsure FROM wecom_follow WHERE staff = ? AND external IN ({in})",
                 sorted(by_id),
                 (staff,),
             )
         }
-        new = [customer for external, customer in by_id.items() if external not in known]
-        self._capture(staff, new, now)
+        self._capture(staff, [customer for external, customer in by_id.items() if external not in known], now)
         standing = [by_id[external] for external in by_id if external in known]
         if standing:
             self.brand.contacts.resolve_many(
@@ -86,33 +111,51 @@ class People:
             )  # fmt: skip
         for customer in standing:
             (info,) = customer.follows
-            since = min(info.since * 1_000, now)
-            if known[customer.external][1] == "half":
-                self.follows.added(customer.external, staff, since or now, source=info.state, history=True)
-            elif known[customer.external][1] == "lost" and since > known[customer.external][2]:
-                self.follows.added(customer.external, staff, since, source=info.state, history=True)
-        self._mark(staff, by_id, sync_id)
+            state, since, unsure = known[customer.external]
+            if state != "active" or unsure or began(info.since, now) > since + SLACK_MS:
+                self._shown(customer.external, replace(info, staff=staff), now)
+        self._mark(staff, by_id, sync_id, place)
 
     def _capture(self, staff: str, customers: Sequence[Customer], now: int) -> None:
-        if not customers:
-            return
+        """Customers whom the member was not known to have; who was handed over by a colleague is no lead."""
+        came = [customer for customer in customers if customer.follows[0].add_way != ASSIGNED]
         leads = []
-        for customer in customers:
+        for customer in came:
             (info,) = customer.follows
-            at = min(info.since * 1_000, now) if info.since > 0 else now
+            at = began(info.since, now)
             leads.append(
                 LeadIn(
-                    source=NAME, reference=f"{staff}/{customer.external}/{at // 1_000}",
+                    source=NAME, reference=reference_of(customer.external, staff, at),
                     identities=identities_of(customer), at=at, state=info.state, name=customer.name,
-                    fields={"staff": staff}, backfill=True,
+                    fields={"staff": staff}, backfill=is_history(at, now),
                 )
             )  # fmt: skip
         rows = []
-        for customer, lead, answer in zip(customers, leads, self.brand.contacts.capture_leads(leads), strict=True):
+        for customer, lead, answer in zip(came, leads, self.brand.contacts.capture_leads(leads), strict=True):
             contact_id = self._contact_of(customer, lead, answer)
             if contact_id is not None:
                 rows.append((contact_id, customer.external, staff, "active", lead.state, lead.at, "", "[]", "[]", 0))
-        insert_rows(WecomFollow, _COLUMNS, rows, on_conflict="ON CONFLICT (external, staff) DO NOTHING")
+        rows += self._handed_over(staff, [each for each in customers if each.follows[0].add_way == ASSIGNED], now)
+        made = insert_rows(WecomFollow, _COLUMNS, rows, on_conflict="ON CONFLICT (external, staff) DO NOTHING")
+        if made < len(rows):
+            raise Raced
+        for _, external, _, _, _, at, *_ in rows:
+            if not is_history(at, now):
+                self.follows.told(external, staff, at)
+
+    def _handed_over(self, staff: str, customers: Sequence[Customer], now: int) -> list[tuple[object, ...]]:
+        if not customers:
+            return []
+        people = self.brand.contacts.resolve_many(
+            [identities_of(customer) for customer in customers], at=[now] * len(customers), origin=NAME,
+            names=[customer.name for customer in customers],
+        )  # fmt: skip
+        return [
+            (person.contact_id, customer.external, staff, "active", customer.follows[0].state,
+             began(customer.follows[0].since, now), "", "[]", "[]", 0)
+            for customer, person in zip(customers, people, strict=True)
+            if person is not None
+        ]  # fmt: skip
 
     def _contact_of(self, customer: Customer, lead: LeadIn, answer: object) -> int | None:
         if not isinstance(answer, ScrmError):
@@ -121,7 +164,7 @@ class People:
             return self.brand.contacts.resolve(lead.identities, at=lead.at, origin=NAME, name=lead.name).contact_id
         return None
 
-    def _mark(self, staff: str, by_id: dict[str, Customer], sync_id: int) -> None:
+    def _mark(self, staff: str, by_id: dict[str, Customer], sync_id: int, place: int) -> None:
         """Note that the sync saw these relations, and their tags."""
         rows = fetch_in(
             "SELECT id, external, contact_id, tags FROM wecom_follow "
@@ -135,7 +178,7 @@ class People:
             keys.update(wanted)
             execute("UPDATE wecom_follow SET seen = ? WHERE id = ?", (sync_id, follow_id))
             if sorted(set(wanted)) != json.loads(tags):
-                self.labels.note(follow_id, wanted)
+                self._note(follow_id, external, wanted, place)
                 self.labels.settle(contact_id)
         if self.labels.unknown(keys):
             tasks.want(self.brand, tasks.TAGS)

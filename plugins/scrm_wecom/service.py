@@ -50,7 +50,7 @@ class Wecom:
     @cached_property
     def follows(self) -> Follows:
         """Who has whom."""
-        return Follows(self.brand)
+        return Follows(self.brand, asks=bool(self.settings["secret"]))
 
     @cached_property
     def labels(self) -> Labels:

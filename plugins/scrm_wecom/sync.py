@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,8 @@ from scrm_core.api import Conflict, execute, transactional
 
 from .client.calls import log
 from .client.codes import Limited, WecomError
-from .follows import SYNC, Follows
+from .follows import SYNC
+from .people import Raced
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 _SYNC = "id, state, started_at, finished_at, waits_until, error"
 _ENDED_AT_ONCE = 200
+_TRIES = 5
 _SHOWN = 5
 LEFT = frozenset({40003, 60111, 60011, 50002, 301002, 41054, 40098})
 """A member who left, was taken out of the application's range, or is not active any more: of them alone."""
@@ -92,19 +95,23 @@ class FullSync:
         self.people = people
         self.labels = labels
 
-    def begin(self) -> SyncView:
-        """Begin a sync, or find the one that runs: the members and the tags are read first. Raises WecomError."""
+    def begin(self, still_wanted: Callable[[], bool] | None = None) -> SyncView | None:
+        """Begin a sync, or find the one that runs: the members and the tags are read first. Raises WecomError.
+
+        ``still_wanted`` is asked in the transaction that begins it: where it says no nothing is begun.
+        """
         running = latest()
-        if running is not None and running.state == "running":
-            return running
-        tags, staff = self.api.tags(), self.api.staff()
-        self._open(tags, staff)
-        begun = latest()
-        assert begun is not None
-        return begun
+        if running is None or running.state != "running":
+            tags, staff = self.api.tags(), self.api.staff()
+            self._open(tags, staff, still_wanted)
+        elif still_wanted is not None:
+            still_wanted()
+        return latest()
 
     @transactional
-    def _open(self, tags: list[CorpTag], staff: list[str]) -> None:
+    def _open(self, tags: list[CorpTag], staff: list[str], still_wanted: Callable[[], bool] | None) -> None:
+        if still_wanted is not None and not still_wanted():
+            return
         self.labels.take_catalogue(tags)
         made = execute(
             "INSERT INTO wecom_sync (state, started_at, waits_until, error) VALUES ('running', ?, 0, '') "
@@ -153,6 +160,7 @@ class FullSync:
 
     def _turn(self, view: SyncView, stretch_id: int, staff: str, cursor: str) -> bool:
         """One page; False when WeCom cannot be asked now."""
+        place = self.labels.place()
         try:
             page = self.api.customers(staff, cursor)
         except WecomError as exc:
@@ -162,8 +170,12 @@ class FullSync:
                 return True
             self._note(view.id, str(exc), exc.until if isinstance(exc, Limited) else 0)
             return False
-        self._write(view.id, stretch_id, staff, cursor, page)
-        return True
+        for _ in range(_TRIES):
+            with suppress(Raced):
+                self._write(view.id, stretch_id, staff, cursor, page, place)
+                return True
+        self._note(view.id, "others write the same relations at this moment", 0)
+        return False
 
     @transactional
     def _note(self, sync_id: int, error: str, waits_until: int) -> None:
@@ -179,14 +191,16 @@ class FullSync:
         )
 
     @transactional
-    def _write(self, sync_id: int, stretch_id: int, staff: str, cursor: str, page: CustomerPage) -> None:
+    def _write(
+        self, sync_id: int, stretch_id: int, staff: str, cursor: str, page: CustomerPage, place: int
+    ) -> None:
         mine = execute(
             "UPDATE wecom_stretch SET cursor = ?, pages = pages + 1, customers = customers + ?, done = ? "
             "WHERE id = ? AND cursor = ? AND done = 0",
             (page.cursor, len(page.customers), int(not page.cursor), stretch_id, cursor),
         )
         if mine.rowcount:  # else another process wrote this page
-            self.people.take_page(staff, page.customers, sync_id)
+            self.people.take_page(staff, page.customers, sync_id, place)
             execute("UPDATE wecom_sync SET error = '', waits_until = 0 WHERE id = ? AND error <> ''", (sync_id,))
 
     def _finish(self, view: SyncView) -> None:
@@ -203,9 +217,8 @@ class FullSync:
             "WHERE f.state = 'active' AND f.seen <> ? AND f.since < ? ORDER BY f.id LIMIT ?",
             (view.id, view.id, view.started_at, _ENDED_AT_ONCE),
         ).fetchall()
-        follows = Follows(self.brand)
         for external, staff in rows:
-            follows.lost(external, staff, self.brand.now(), SYNC)
+            self.people.follows.lost(external, staff, self.brand.now(), SYNC)
         return len(rows)
 
     @transactional

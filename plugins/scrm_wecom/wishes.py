@@ -75,22 +75,27 @@ def take_back() -> bool:
 
 @transactional
 def stop_sync(wecom: Wecom) -> None:
-    """Want no sync any more, or end the one that runs, unfinished. Raises Conflict (``no_sync``): neither."""
-    if not take_back():
+    """Want no sync any more, and end the one that runs, unfinished. Raises Conflict (``no_sync``): neither."""
+    taken = take_back()
+    try:
         wecom.full_sync.stop()
+    except Conflict:
+        if not taken:
+            raise
 
 
 def begin_wanted(wecom: Wecom) -> None:
-    """Begin the sync that is wanted, if one is due; the job runs it. Use it outside transactions."""
+    """Begin the sync that is wanted, if one is due; the job runs it. Use it outside transactions.
+
+    Of a wish that is taken back meanwhile nothing comes: it is fulfilled in the transaction that begins the sync.
+    """
     wanted = wish()
     if wanted is None or wanted.due_at > wecom.brand.now() or not wecom.settings["secret"]:
         return
     try:
-        wecom.full_sync.begin()
+        wecom.full_sync.begin(take_back)
     except WecomError as error:
         _put_off(wecom, error)
-    else:
-        take_back()
 
 
 @transactional

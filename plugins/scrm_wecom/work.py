@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,8 @@ class Work:
                     continue
                 round_.put_off += 1
                 patient = exc.kind == CONFIG
+                if patient:
+                    self._settle_adds(task)
                 tasks.put_off(self.brand, task, str(exc), self.brand.now() + tasks.PATIENT_MS if patient else None)
                 if patient and exc.errcode not in OF_ONE:
                     # A wrong secret, say: asking on gets the machine's address banned.
@@ -96,12 +99,21 @@ class Work:
     def _drop(self, task: Task, error: WecomError) -> None:
         """What a task is about is not there any more: asking again would get the same answer for ever."""
         log.warning("task %s is dropped: %s", task.kind, error)
+        self._settle_adds(task)
         tasks.done(task)
+
+    @transactional
+    def _settle_adds(self, task: Task) -> None:
+        """WeCom does not tell of a customer, or only once people have helped: no lead waits for that."""
+        if task.kind == tasks.CUSTOMER:
+            with suppress(Veto):  # an erased person's are none
+                self.people.follows.settle(task.ref)
 
     def _do(self, task: Task) -> None:
         if task.kind == tasks.CUSTOMER:
+            place = self.labels.place()
             customer = self.api.customer(task.ref)
-            self._take_customer(task, customer, "" if customer is None else self._openid(customer))
+            self._take_customer(task, customer, place, "" if customer is None else self._openid(customer))
         elif task.kind == tasks.TAGS:
             self._take_tags(task, self.api.tags())
         elif task.kind == tasks.CHAT:
@@ -121,10 +133,12 @@ class Work:
         return "" if known is not None else self.api.openid(customer.external)
 
     @transactional
-    def _take_customer(self, task: Task, customer: Customer | None, openid: str) -> None:
+    def _take_customer(self, task: Task, customer: Customer | None, place: int, openid: str) -> None:
         try:
-            if customer is not None:
-                self.people.take(customer, openid, self._openids_of)
+            if customer is None:
+                self.people.follows.settle(task.ref)
+            else:
+                self.people.take(customer, place, openid, self._openids_of)
         except Veto as veto:
             if veto.code != SUPPRESSED:
                 raise

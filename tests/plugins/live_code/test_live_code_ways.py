@@ -292,3 +292,54 @@ def test_through_an_acquisition_link_of_wecom_an_add_belongs_to_the_code_and_a_h
     clock.advance(seconds=120)
     whole.simulator.act(CORP, "accept", {"userid": "staff001", "person": "p700"})
     assert work() == (1, 1)
+
+
+def test_an_add_whose_callback_was_lost_is_counted_once_on_its_day_when_a_full_sync_finds_it(whole, clock):
+    corp = whole.simulator.corp(CORP)
+    whole.staff("staff001", "staff002")
+    with whole.brand as brand:
+        # Customers from before the code: the channel is older than it, and its State stood on another code.
+        brand.channels.create("poster-01")
+        old = brand.plugins["wecom"].wecom.api.contact_way(["staff001"], "poster-01", "old")[0]
+        brand.plugins["wecom"].wecom.greetings.put({"text": "欢迎"})
+    whole.simulator.outbox.drop(1)
+    whole.simulator.act(CORP, "scan", {"config_id": old, "person": "p500"})
+    clock.advance(days=1)
+    whole.code(staff001="")
+    with whole.brand:
+        whole.here.ways.want("poster-01", actor="lin")
+    tick(whole)
+    with whole.brand:
+        way = whole.here.ways.of(whole.here.codes.get("poster-01")).config_id
+    day = whole.brand.day(clock.now())
+    whole.simulator.outbox.hold()
+    for person in ("p501", "p502"):
+        whole.simulator.act(CORP, "scan", {"config_id": way, "person": person})
+    clock.advance(days=3)
+
+    def sync() -> None:
+        with whole.brand as brand:
+            full = brand.plugins["wecom"].wecom.full_sync
+            full.begin()
+            assert full.run(60).state == "done"
+        whole.deliver()
+
+    def adds() -> list[tuple[int, int]]:
+        with whole.brand:
+            return [tuple(row) for row in execute("SELECT day, count(*) FROM live_code_add GROUP BY day").fetchall()]
+
+    for _ in range(2):
+        sync()
+        assert (adds(), whole.taken(), whole.row()["adds"]) == ([(day, 2)], {"staff001": 2}, 2)
+    # WeCom tells of it at last, twice.
+    whole.simulator.outbox.release(copies=2)
+    whole.deliver()
+    sync()
+    with whole.brand as brand:
+        brand.plugins["wecom"].work()
+        whole.deliver()
+        brand.outreach.drain()
+    assert (adds(), whole.taken()) == ([(day, 2)], {"staff001": 2})
+    assert [each for each in corp.effects if each["what"] == "welcome"] == []
+    with whole.brand:
+        assert execute("SELECT count(*) FROM event WHERE type = 'lead.captured'").fetchone()[0] == 3

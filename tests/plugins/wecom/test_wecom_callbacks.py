@@ -83,6 +83,15 @@ def test_a_wrong_token_key_or_corporation_is_refused_and_leaves_nothing(scene, c
     assert scene.kept() == []
 
 
+def test_a_message_whose_inside_is_addressed_to_another_corporation_is_refused_and_leaves_nothing(scene):
+    """What stands behind the message is this corporation; WeCom writes the same one into it."""
+    other = scene.event("add_external_contact").replace(CORP, "wwanother")
+    twice = other.replace("<xml>", f"<xml><ToUserName>{CORP}</ToUserName>")
+    answers = [scene.post(plain) for plain in (other, twice)]
+    assert [(each.status_code, b"another corporation" in each.data) for each in answers] == [(403, True)] * 2
+    assert scene.kept() == []
+
+
 @pytest.mark.parametrize("seconds", [-301, 301, -86_400])
 def test_a_callback_from_another_time_is_a_replay_and_refused(scene, seconds):
     answer = scene.post(scene.event("add_external_contact"), timestamp=str(scene.seconds() + seconds))

@@ -8,6 +8,7 @@ import pytest
 from wecom_scene import YAN, ZOE, xml
 
 from scrm_core.api import IdentityIn, LeadIn, hookimpl
+from scrm_core.db.bulk import execute
 from scrm_core.errors import Veto
 from scrm_core.plugin import Plugin
 from scrm_core.testing import assert_plugin_ok
@@ -72,6 +73,91 @@ def test_a_transfer_is_no_loss_and_no_new_lead(scene, clock):
     scene.tell("add_external_contact", staff="lisi")
     assert scene.follows() == [("zhangsan", "lost", "transfer"), ("lisi", "active", "")]
     assert scene.leads() == [("spring", "zhangsan", True)]
+
+
+@pytest.mark.parametrize("days", [2, pytest.param(6, marks=pytest.mark.wide)])
+def test_a_transfer_that_is_carried_out_days_later_is_no_new_lead_and_takes_one_colleague_alone(scene, clock, days):
+    scene.tell("add_external_contact", State="spring")
+    scene.tell("del_external_contact", Source="DELETE_BY_TRANSFER")
+    clock.advance(days=days)
+    scene.tell("add_external_contact", staff="lisi")
+    assert scene.leads() == [("spring", "zhangsan", True)]
+    scene.tell("add_external_contact", staff="wang", State="autumn")  # whom the customer has added by themselves
+    assert scene.leads()[1:] == [("autumn", "wang", False)]
+
+
+def handed_over(server, *ways: tuple[str, int, int]) -> None:
+    """What WeCom says of Zoe: members with when they got her and how."""
+    follows = [{"userid": staff, "createtime": since, "add_way": way, "state": ""} for staff, since, way in ways]
+    server.answers["externalcontact/get"] = [
+        {"errcode": 0, "external_contact": {"external_userid": ZOE, "name": "Zoe"}, "follow_user": follows}
+    ]
+
+
+def work(scene) -> None:
+    with scene.brand as brand:
+        brand.plugins["wecom"].work()
+    scene.deliver()
+
+
+@pytest.mark.parametrize("told", ["never", "before", "after", "weeks before"])
+def test_whom_wecom_says_was_handed_over_is_no_lead_whenever_the_hand_over_is_told(calling, server, clock, told):
+    calling.tell("add_external_contact", State="spring")
+    came = calling.seconds()
+    handed_over(server, ("zhangsan", came, 1))
+    work(calling)
+    gone = {"Source": "DELETE_BY_TRANSFER"}
+    if "before" in told:
+        calling.tell("del_external_contact", **gone)
+    clock.advance(days=40 if told == "weeks before" else 3)
+    over = calling.seconds()
+    calling.tell("add_external_contact", staff="lisi", WelcomeCode="W1")
+    assert calling.follows()[-1] == ("lisi", "active", "")  # they are friends at once: a welcome has 20 seconds
+    if told == "after":
+        calling.tell("del_external_contact", **gone)
+    handed_over(server, ("lisi", over, 202))
+    work(calling)
+    assert calling.leads() == [("spring", "zhangsan", True)]
+    calling.tell("add_external_contact", staff="wang", State="autumn")
+    handed_over(server, ("lisi", over, 202), ("wang", over, 1))
+    assert len(calling.leads()) == 1
+    work(calling)
+    work(calling)
+    assert calling.leads()[1:] == [("autumn", "wang", False)]
+    with calling.brand as brand:
+        (lead,) = execute("SELECT at FROM event WHERE type = 'lead.captured' ORDER BY id DESC LIMIT 1").fetchone()
+    assert lead == brand.now()
+
+
+@pytest.mark.parametrize("answer", [{"errcode": 84061}, {"errcode": 48002}, {"errcode": 40096}])
+def test_a_second_member_s_add_that_wecom_does_not_tell_of_is_a_lead(calling, server, answer):
+    calling.tell("add_external_contact", State="a")
+    calling.tell("add_external_contact", staff="lisi", State="b")
+    assert len(calling.leads()) == 1
+    server.answers["externalcontact/get"] = [answer]
+    work(calling)
+    work(calling)
+    assert calling.leads() == [("a", "zhangsan", True), ("b", "lisi", False)]
+
+
+def test_who_adds_a_second_member_and_leaves_before_wecom_was_asked_is_a_lead(calling, server, clock):
+    calling.tell("add_external_contact", State="a")
+    calling.tell("add_external_contact", staff="lisi", State="b")
+    clock.advance(seconds=5)
+    calling.tell("del_follow_user", staff="lisi")
+    assert calling.leads() == [("a", "zhangsan", True), ("b", "lisi", False)]
+
+
+def test_an_edit_of_somebody_unknown_has_wecom_asked_when_they_came(calling, server, clock):
+    came = calling.seconds() - 400 * 86_400
+    calling.tell("edit_external_contact", State="spring")
+    assert (calling.follows(), calling.leads()) == ([], [])
+    handed_over(server, ("zhangsan", came, 1))
+    work(calling)
+    assert calling.follows() == [("zhangsan", "active", "")]
+    with calling.brand:
+        rows = execute("SELECT at, backfill FROM event WHERE type = 'lead.captured'").fetchall()
+    assert rows == [(came * 1_000, 1)]
 
 
 def test_who_adds_again_is_a_lead_again_and_nobody_new(scene, clock):

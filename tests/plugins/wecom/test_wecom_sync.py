@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from wecom_scene import YAN, ZOE
+from wecom_scene import YAN, ZOE, xml
 
 from scrm_core.db.bulk import execute
 
@@ -34,7 +34,9 @@ def row(external: str, staff: str, since: int = 1_700_000_000, **more) -> dict:
     contact = {"external_userid": external, "name": f"N-{external[-2:]}", "type": 1}
     if "unionid" in more:
         contact["unionid"] = more.pop("unionid")
-    follow = {"userid": staff, "createtime": since, "state": more.pop("state", ""), "tag_id": more.pop("tags", [])}
+    follow = {
+        "userid": staff, "createtime": since, "state": more.pop("state", ""), "tag_id": more.pop("tags", []), **more,
+    }  # fmt: skip
     return {"external_contact": contact, "follow_info": follow}
 
 
@@ -65,6 +67,61 @@ def test_every_customer_of_every_member_is_taken_with_names_tags_and_channels(ca
         assert execute("SELECT count(*) FROM wecom_follow WHERE state = 'active'").fetchone() == (6,)
     assert len(calling.leads()) == 6
     assert calling.said("added") == []  # history: nobody is rewarded for it
+
+
+def test_an_add_of_the_last_day_that_was_not_told_is_told_by_the_sync_once(calling, server, clock):
+    came = calling.seconds() - 3_600
+    corp(server, {"zhangsan": [row(ZOE, "zhangsan", since=came, state="spring"), row(YAN, "zhangsan", since=came - 86_400)]})
+    told = {"Event": "change_external_contact", "ChangeType": "add_external_contact", "UserID": "zhangsan"}
+    add = xml(CreateTime=came + 1, **told, ExternalUserID=ZOE, State="spring", WelcomeCode="W1")
+    sync(calling)
+    assert calling.said("added") == [{"staff": "zhangsan", "state": "spring", "half": 0, "again": 0}]
+    with calling.brand:
+        rows = execute("SELECT at, backfill FROM event WHERE type = 'lead.captured' ORDER BY at").fetchall()
+    assert rows == [((came - 86_400) * 1_000, 1), (came * 1_000, 0)]  # older ones are history: nobody is rewarded now
+    for _ in range(2):  # it is told at last, with a second of its own, and again; and another sync runs
+        assert calling.post(add).status_code == 200
+        calling.deliver()
+        sync(calling)
+    assert (len(calling.leads()), len(calling.said("added"))) == (2, 1)
+    with calling.brand:
+        assert execute("SELECT count(*) FROM message").fetchone() == (0,)
+
+
+def test_who_left_and_added_anew_unheard_is_a_lead_again_by_the_time_that_wecom_tells(calling, server, clock):
+    calling.tell("add_external_contact", State="spring")
+    clock.advance(days=3)
+    anew = calling.seconds() - 60
+    corp(server, {"zhangsan": [row(ZOE, "zhangsan", since=anew, state="autumn")]})
+    for _ in range(2):
+        sync(calling)
+    assert calling.leads() == [("spring", "zhangsan", True), ("autumn", "zhangsan", False)]
+    assert calling.follows() == [("zhangsan", "active", "")]
+    assert [(each["staff"], each["by"]) for each in calling.said("lost")] == [("zhangsan", "sync")]
+    assert [each["again"] for each in calling.said("added")] == [0, 1]
+
+
+def test_who_was_missed_by_a_page_and_is_shown_by_the_next_sync_is_had_again_and_no_lead(calling, server, clock):
+    calling.tell("add_external_contact")
+    clock.advance(days=1)
+    came = calling.seconds() - 86_400
+    corp(server, {"zhangsan": [row(YAN, "zhangsan", since=came)]})
+    sync(calling)
+    assert calling.follows() == [("zhangsan", "lost", "sync")]
+    clock.advance(days=1)
+    corp(server, {"zhangsan": [row(YAN, "zhangsan", since=came), row(ZOE, "zhangsan", since=came)]})
+    sync(calling)
+    assert calling.follows() == [("zhangsan", "active", "")]
+    assert len(calling.leads()) == 2
+
+
+def test_a_customer_whom_a_colleague_handed_over_is_no_lead_of_a_sync(calling, server):
+    corp(server, {"zhangsan": [row(ZOE, "zhangsan", state="spring")], "lisi": [row(ZOE, "lisi", add_way=202), row(YAN, "lisi", add_way=202)]})
+    for _ in range(2):
+        sync(calling)
+    assert calling.leads() == [("spring", "zhangsan", True)]
+    assert sorted(calling.follows()) == [("lisi", "active", ""), ("zhangsan", "active", "")]
+    assert calling.follows(YAN) == [("lisi", "active", "")]
 
 
 def test_a_second_sync_changes_nothing(calling, server):
@@ -191,6 +248,37 @@ def test_processes_that_work_on_one_sync_take_each_customer_once(calling, server
         assert execute("SELECT count(*) FROM wecom_sync").fetchone() == (1,)
         assert execute("SELECT sum(customers) FROM wecom_stretch").fetchone()[0] == 27
     assert len(calling.leads()) == 27
+
+
+RACE = """
+from scrm_core.api import transactional
+
+
+def run(brand, worker):
+    wecom = brand.plugins["wecom"].wecom
+    if worker == 0:
+        return wecom.full_sync.run(60.0).state
+
+    @transactional
+    def told(external, state):
+        wecom.follows.added(external, "lisi", (1_700_000_000 + worker) * 1_000, source=state)
+
+    for n in range(24):
+        told(f"wm{n:02}", "spring")
+    return "done"
+"""
+
+
+def test_processes_that_tell_an_add_with_a_second_of_their_own_while_a_sync_finds_it_have_it_counted_once(
+    calling, server, together
+):
+    corp(server, {"lisi": [row(f"wm{n:02}", "lisi", state="spring") for n in range(24)]})
+    with calling.brand as brand:
+        brand.plugins["wecom"].wecom.full_sync.begin()
+    assert together(calling.installation, RACE, 3) == ["done"] * 3
+    with calling.brand:
+        leads = execute("SELECT contact_id, count(*) FROM event WHERE type = 'lead.captured' GROUP BY contact_id").fetchall()
+    assert (len(leads), {count for _, count in leads}) == (24, {1})
 
 
 def test_the_command_shows_progress_and_stops(calling, server, capsys):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from wecom_scene import YAN, ZOE
 
 from scrm_core.db import brand_db
 from scrm_core.db.bulk import execute
 from scrm_wecom import labels
+from scrm_wecom.work import Work
 
 GET, LIST, MARK, CHAT = (
     "externalcontact/get", "externalcontact/get_corp_tag_list", "externalcontact/mark_tag", "externalcontact/groupchat/get",
@@ -462,3 +465,67 @@ def test_a_change_of_the_catalogue_reaches_everybody_a_page_at_a_time(known, ser
     assert [tags(known, each) for each in everybody] == [{("level", "platinum", "synced")}] * 5
     with known.brand:
         assert execute("SELECT count(*) FROM wecom_settling").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("by", ["page", "customer"])
+@pytest.mark.parametrize("wanted", [True, False])
+def test_tags_read_before_wecom_was_told_and_written_behind_it_bring_nothing_back(known, server, clock, by, wanted):
+    """Gold is taken, or tea given, while an answer of before is under way; it is asked once more instead of believed."""
+    api = "externalcontact/batch/get_by_user" if by == "page" else GET
+    now = {ZOE: {"zhangsan": ["et1"], "lisi": []}}
+
+    def mark(asked):
+        has = now[ZOE][asked.body["userid"]]
+        now[ZOE][asked.body["userid"]] = [k for k in (*has, *asked.body["add_tag"]) if k not in asked.body["remove_tag"]]
+        return {"errcode": 0}
+
+    def answer() -> dict:
+        contact = {"external_userid": ZOE, "name": "Zoe"}
+        if by == "page":
+            follow = {"userid": "zhangsan", "createtime": 1_767_225_600, "tag_id": now[ZOE]["zhangsan"]}
+            return {"errcode": 0, "external_contact_list": [{"external_contact": contact, "follow_info": follow}]}
+        follows = [
+            {"userid": staff, "createtime": 1_767_225_600, "tags": [{"tag_id": key, "type": 1} for key in keys]}
+            for staff, keys in now[ZOE].items()
+        ]
+        return {"errcode": 0, "external_contact": contact, "follow_user": follows}
+
+    late: list[int] = []
+
+    def asked_for(asked):
+        told = answer()
+        if not late:
+            late.append(1)
+            change_and_tell()
+        return told
+
+    def change_and_tell() -> None:
+        with known.brand as brand:
+            if wanted:
+                brand.tags.add(contact(known), ("taste", "tea"), origin="manual", actor="ann")
+            else:
+                brand.tags.remove(contact(known), ("level", "gold"), origin="manual", actor="ann")
+        known.deliver()
+        with known.brand as brand:
+            wecom = brand.plugins["wecom"].wecom
+            Work(brand, wecom.api, wecom.people, wecom.labels).run()  # tags alone: the page is the other process's
+
+    customers(server, now)
+    server.answers |= {MARK: [mark], "externalcontact/get_follow_user_list": [{"errcode": 0, "follow_user": ["zhangsan"]}]}
+    server.answers[api] = [asked_for]
+    with known.brand as brand:
+        wecom = brand.plugins["wecom"].wecom
+        if by == "page":
+            wecom.full_sync.begin()
+            wecom.full_sync.run(60)
+        else:
+            brand.plugins["wecom"].inbox.keep(known.event("edit_external_contact").encode())
+    known.deliver()
+    work(known)
+    assert late
+    with known.brand:
+        rows = execute("SELECT staff, tags FROM wecom_follow ORDER BY staff").fetchall()
+    told = {staff: sorted(keys) for staff, keys in now[ZOE].items()}
+    assert {row[0]: json.loads(row[1]) for row in rows} == told
+    given = {("level", "gold", "synced"), ("taste", "tea", "manual")} if wanted else set()
+    assert tags(known) == given

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from test_wecom_sync import corp, row
+from test_wecom_sync import PAGE, STAFF, corp, row
 from wecom_scene import CORP, ZOE, Scene
 from wecom_server import WecomServer
 
 from scrm_core.api import execute
-from scrm_wecom import WecomPlugin, sync
+from scrm_wecom import WecomPlugin, sync, sync_commands
 
 GET, MARK, MOMENT, GROUP = (
     "externalcontact/get", "externalcontact/mark_tag", "externalcontact/add_moment_task", "externalcontact/groupchat/get",
@@ -150,6 +150,58 @@ def test_a_sync_is_wanted_and_taken_back_by_the_api_and_a_command_and_begun_by_t
     assert api.delete(at).json["sync"]["state"] == "stopped"
     reader = app.brand.client("wecom:read")
     assert (reader.post(at, {}).status_code, reader.delete(at).status_code) == (403, 403)
+
+
+def test_a_sync_that_is_taken_back_while_wecom_is_asked_for_the_members_does_not_begin(app, server):
+    api, at = app.brand.client("wecom:write", "wecom:read"), "plugins/wecom/sync"
+    taken: list[int] = []
+
+    def staff(asked):
+        if not taken:
+            taken.append(api.delete(at).status_code)
+        return {"errcode": 0, "follow_user": ["lisi"]}
+
+    server.answers[STAFF] = [staff]
+    app.command("wecom", "want-sync", "acme", "--as", "ann")
+    app.command("wecom", "work", "acme")
+    assert (taken, api.get(at).json) == ([200], {"sync": None, "wanted": None})
+    app.command("wecom", "want-sync", "acme", "--as", "ann")
+    app.command("wecom", "work", "acme")
+    told = api.get(at).json
+    assert (told["sync"]["state"], told["wanted"]) == ("done", None)
+    app.command("wecom", "work", "acme")
+    assert api.get(at).json["sync"]["started_at"] == told["sync"]["started_at"]
+
+
+@pytest.mark.parametrize("api", [STAFF, PAGE])
+def test_the_sync_command_waits_out_a_short_45009_and_says_until_when(app, server, monkeypatch, api):
+    good, waited = server.answers[api][0], []
+    server.answers[api] = [{"errcode": 45009}, {"errcode": 45009}, good]
+
+    def pause(seconds: float) -> None:
+        waited.append(seconds)
+        app.clock.advance(seconds=seconds)
+
+    monkeypatch.setattr(sync_commands, "pause", pause)
+    told = app.command("wecom", "sync", "acme")
+    assert waited == [60.0, 240.0]  # of the ten minutes that it waits in all
+    assert "45009); goes on at 2026-01-01T08:01:00+08:00 (Ctrl-C: the job goes on by itself)" in told
+    assert "done" in told
+    assert app.brand.client("wecom:read").get("plugins/wecom/sync").json["wanted"] is None
+
+
+@pytest.mark.parametrize("api", [STAFF, PAGE])
+def test_the_sync_command_leaves_a_longer_hindrance_to_the_job_with_exit_code_75(app, server, monkeypatch, api):
+    good = server.answers[api][0]
+    server.answers[api] = [{"errcode": 45009}]
+    monkeypatch.setattr(sync_commands, "pause", lambda seconds: app.clock.advance(seconds=seconds))
+    with pytest.raises(AssertionError, match="exit 75") as ended:
+        app.command("wecom", "sync", "acme")
+    assert "what was read is kept, and the job goes on by itself" in str(ended.value)
+    server.answers[api] = [good]
+    app.clock.advance(seconds=16 * 60)
+    app.command("wecom", "work", "acme")
+    assert app.brand.client("wecom:read").get("plugins/wecom/sync").json["sync"]["state"] == "done"
 
 
 def test_tags_that_wecom_refused_are_told_again_by_the_api_and_a_command(app, server):
