@@ -82,7 +82,7 @@ def reception_report(
     now = reception.brand.now()
     steps, values = [], []
     for step, (done, begun) in LIMITED.items():
-        limit = reception.limits[step] * 1_000
+        most = reception.limits[step] * 1_000
         steps.append(
             f"SELECT {selected}, CAST(? AS TEXT) AS step, "
             # What was done before the step began (a tag set by hand before the approval) took no time.
@@ -90,7 +90,7 @@ def reception_report(
             f"coalesce(a.ended_at, ?) - a.{begun} AS waited, a.ended_at, CAST(? AS BIGINT) AS most "
             f"{_FROM}WHERE a.at > ? AND a.{begun} IS NOT NULL"
         )
-        values += [step, now, limit, now - _days(days) * DAY_MS]
+        values += [step, now, most, now - _days(days) * DAY_MS]
     rows = execute(
         f"WITH each_step AS ({' UNION ALL '.join(steps)}), ranked AS (SELECT each_step.*, "
         f"count(took) OVER (PARTITION BY {keys}, step) AS n, row_number() OVER (PARTITION BY {keys}, step, "

@@ -151,7 +151,11 @@ class Ways:
         code = self.codes.get(way.channel)
         offered = self._offered(way.maker)
         users = self.desk.on_duty(code)[:MOST_USERS]
-        if offered is None or not code.is_open(self.brand.now()) or not users or set(users) == set(way.users):
+        if offered is None or not code.is_open(self.brand.now()) or not users:
+            return False
+        if set(users) == set(way.users):
+            if way.state == "made" and way.note:
+                self._keep(way, "made")  # what was refused is wanted no more
             return False
         if way.state == "wanted":
             return self._make(way, code, offered[1], users)

@@ -115,16 +115,17 @@ class Changes:
         greeted = self._greet(found, fields)
         return greeted or ("" if made is not None else "known")
 
-    def _greet(self, found: Callback, fields: Mapping[str, str]) -> str:
+    def _greet(self, found: Callback, fields: Mapping[str, str], *, agreed: bool = False) -> str:
         """Greet who brought a code; returns why not, which stays with the callback."""
         follow = pair(*_pair(fields))
         code = fields.get("WelcomeCode", "")
         if not code or follow is None or follow.state == "lost":
             return ""
-        return self.greetings.greet(follow, code, found.at)
+        greet = self.greetings.greet_agreed if agreed else self.greetings.greet
+        return greet(follow, code, found.at)
 
     def _agreed(self, found: Callback, fields: Mapping[str, str]) -> str:
-        return self._greet(found, fields)
+        return self._greet(found, fields, agreed=True)
 
     def _edited(self, found: Callback, fields: Mapping[str, str]) -> str:
         external, staff = _pair(fields)

@@ -33,6 +33,9 @@ WINDOW_MS = 20_000
 SPARE_MS = 1_500
 """A code that is so near its end is not used: the call takes a moment, and clocks differ."""
 
+NOT_AGREED = "41053"
+"""A message's code where WeCom refused it because the customer has not agreed to the chat archive."""
+
 NEW, KNOWN, BUYER, MEMBER = AUDIENCES
 _MOST_RUNS = 20
 
@@ -127,6 +130,16 @@ class Greetings:
             return "greeted already"
         self._queue(follow, code, content, at + WINDOW_MS - SPARE_MS)
         return ""
+
+    def greet_agreed(self, follow: Follow, code: str, at: int) -> str:
+        """As :meth:`greet` for who has agreed to the chat archive; what was refused for want of that goes now."""
+        execute(
+            "UPDATE wecom_follow SET welcomed_at = NULL WHERE id = ? AND EXISTS ("
+            "SELECT 1 FROM message m JOIN outreach_run r ON r.id = m.run_id WHERE r.owner = ? AND r.sender = ? "
+            "AND m.address = ? AND m.code = ? AND m.expires_at = wecom_follow.welcomed_at + ?)",
+            (follow.id, NAME, SENDER, follow.external, NOT_AGREED, WINDOW_MS - SPARE_MS),
+        )
+        return self.greet(follow, code, at)
 
     def _content(self, follow: Follow) -> dict[str, Any] | None:
         channel = self.brand.channels.resolve_state(follow.source).channel_code if follow.source else ""

@@ -31,7 +31,7 @@ from scrm_core.api import (
     transactional,
 )
 
-from .client.codes import AWAY, CONFIG, CROWDED, LATER, UNCERTAIN, Limited, WecomError
+from .client.codes import AWAY, CONFIG, CROWDED, DATA, LATER, NO_API, OF_ONE, UNCERTAIN, Limited, WecomError
 from .client.limits import GROUP_QUOTAS
 from .content import checked, text_of
 from .drafts import Drafts
@@ -156,22 +156,31 @@ class GroupSends(Drafts[GroupSend]):
         ).fetchall()
         for msgid, made_at in rows:
             try:
-                results = [
-                    (external, status)
-                    for staff, confirmed in api.group_send_staff(msgid)
-                    if confirmed
-                    for external, status in api.group_send_results(msgid, staff)
-                ]
+                results, untold = self._results(api, msgid)
             except WecomError as error:
-                if isinstance(error, Limited) or error.kind == CONFIG:
+                if _of_everything(error):
                     raise
                 self._asked(msgid, made_at, LATER_MS if error.kind == LATER else ASK_MS, str(error))
                 continue
-            changed += self._settle(msgid, made_at, results)
+            changed += self._settle(msgid, made_at, results, untold)
         return changed
 
+    @staticmethod
+    def _results(api: Api, msgid: str) -> tuple[list[tuple[str, int]], str]:
+        """What became of the parts of those who confirmed, and why of one nothing is told: a member who left, say."""
+        results: list[tuple[str, int]] = []
+        untold = ""
+        for staff, confirmed in api.group_send_staff(msgid):
+            try:
+                results += api.group_send_results(msgid, staff) if confirmed else []
+            except WecomError as error:
+                if error.kind != DATA and (error.kind != CONFIG or _of_everything(error)):
+                    raise
+                untold = str(error)
+        return results, untold
+
     @transactional
-    def _settle(self, msgid: str, made_at: int, results: Sequence[tuple[str, int]]) -> int:
+    def _settle(self, msgid: str, made_at: int, results: Sequence[tuple[str, int]], untold: str) -> int:
         changed = 0
         for external, status in results:
             uid = self.brand.outreach.find(msgid, external)
@@ -180,7 +189,7 @@ class GroupSends(Drafts[GroupSend]):
                 continue
             code = "" if status == SENT else f"status_{status}"
             changed += self.brand.outreach.receipt(uid, state, code=code, reason=_REASONS.get(status, ""), ref=msgid)
-        self._asked(msgid, made_at, ASK_MS if changed else LATER_MS, "")
+        self._asked(msgid, made_at, ASK_MS if changed else LATER_MS, untold)
         return changed
 
     @transactional
@@ -192,6 +201,13 @@ class GroupSends(Drafts[GroupSend]):
         ).fetchone()
         again = None if waits is None or now - made_at > ASK_FOR_MS else now + after_ms
         execute("UPDATE wecom_errand SET next_at = ?, error = ? WHERE msgid = ?", (again, error[:500], msgid))
+
+
+def _of_everything(error: WecomError) -> bool:
+    """Whether an error holds up every other question too: a limit, a secret, an API that may not be used."""
+    return isinstance(error, Limited) or (
+        error.kind == CONFIG and (error.errcode == NO_API or error.errcode not in OF_ONE)
+    )
 
 
 _REASONS = {NO_FRIEND: "no friend any more", OVER_QUOTA: "WeCom's quota for the customer is used up"}

@@ -12,7 +12,21 @@ from scrm_core.api import Veto, execute, transactional
 from . import tasks
 from .client.api import GONE, Api
 from .client.calls import log
-from .client.codes import CALL, CAPACITY, CONFIG, DATA, OF_ONE, UNKNOWN, Limited, WecomError
+from .client.codes import (
+    AWAY,
+    BUSY,
+    CALL,
+    CAPACITY,
+    CONFIG,
+    CROWDED,
+    DATA,
+    LATER,
+    OF_ONE,
+    UNCERTAIN,
+    UNKNOWN,
+    Limited,
+    WecomError,
+)
 from .follows import SUPPRESSED
 
 if TYPE_CHECKING:
@@ -28,6 +42,9 @@ ROUND_SECONDS = 50.0
 
 OF_ONE_TAG = frozenset({DATA, CALL, CAPACITY, UNKNOWN})
 """Refusals that may be of one tag among several."""
+
+PASSING = frozenset({AWAY, BUSY, CROWDED, LATER, UNCERTAIN})
+"""What is over in a while without anybody's help."""
 
 NO_FRIENDS = frozenset({*GONE, 40003, 60111})
 """The relation is over for WeCom, or the member or the customer is not there any more."""
@@ -80,7 +97,7 @@ class Work:
                     continue
                 round_.put_off += 1
                 patient = exc.kind == CONFIG
-                if patient:
+                if exc.kind not in PASSING:
                     self._settle_adds(task)
                 tasks.put_off(self.brand, task, str(exc), self.brand.now() + tasks.PATIENT_MS if patient else None)
                 if patient and exc.errcode not in OF_ONE:

@@ -102,6 +102,21 @@ def test_what_was_not_done_is_asked_again_and_what_nobody_knows_waits_for_a_pers
     assert (tick(offered), messenger.asked[-1]) == ("made", ("way-1", "ann"))
 
 
+def test_what_was_refused_is_told_no_more_once_those_on_duty_are_who_answers(offered: Scene):
+    assert tick(offered) == "made"
+    messenger = offered.brand.plugins["messenger"]
+    messenger.fault = Conflict("no such member")
+    offered.staff("cid")
+    with offered.brand:
+        offered.here.codes.seat("poster-01", "cid", actor="lin")
+    assert tick(offered) == "made no such member"
+    with offered.brand as brand:
+        offered.here.codes.unseat("poster-01", "cid", actor="lin")
+    assert tick(offered) == "made"
+    with offered.brand as brand:
+        assert list(brand.plugins["live-code"].brand_warnings()) == []
+
+
 def test_who_presses_again_while_it_is_made_does_not_have_a_second_one_made(offered: Scene, clock):
     messenger = offered.brand.plugins["messenger"]
 

@@ -129,7 +129,7 @@ def test_whom_wecom_says_was_handed_over_is_no_lead_whenever_the_hand_over_is_to
     assert lead == brand.now()
 
 
-@pytest.mark.parametrize("answer", [{"errcode": 84061}, {"errcode": 48002}, {"errcode": 40096}])
+@pytest.mark.parametrize("answer", [{"errcode": 84061}, {"errcode": 48002}, {"errcode": 40096}, {"errcode": 99999}])
 def test_a_second_member_s_add_that_wecom_does_not_tell_of_is_a_lead(calling, server, answer):
     calling.tell("add_external_contact", State="a")
     calling.tell("add_external_contact", staff="lisi", State="b")

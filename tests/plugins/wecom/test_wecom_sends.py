@@ -98,6 +98,27 @@ def test_only_what_staff_confirm_was_sent(sending, server, clock):
     assert len(server.calls(TASKS)) == before  # everybody's message has its end
 
 
+@pytest.mark.parametrize("errcode", [60011, 60111, pytest.param(48002, marks=pytest.mark.wide)])
+def test_a_member_of_whom_wecom_tells_nothing_keeps_back_neither_other_members_nor_other_sends(sending, server, clock, errcode):
+    send(sending, "may")
+    send(sending, "june")
+    server.answers[TASKS] = [
+        {"errcode": 0, "task_list": [{"userid": who, "status": 2} for who in ("gone", "zhangsan")]}
+    ]
+
+    def results(asked):
+        if asked.body["userid"] == "gone":
+            return {"errcode": errcode}
+        rows = [{"external_userid": who, "userid": "zhangsan", "status": 1} for who in (ZOE, YAN)]
+        return {"errcode": 0, "send_list": rows}
+
+    server.answers[RESULTS] = [results]
+    clock.advance(hours=1)
+    work(sending)
+    told = {("sent", ""): 2} if errcode == 48002 else {("delivered", ""): 2}  # the API itself: nothing is known
+    assert (states(sending), states(sending, "june")) == (told, told)
+
+
 def test_whom_wecom_cannot_reach_failed_and_whose_quota_is_used_up_too(sending, server, clock):
     server.answers[ADD] = [{"errcode": 0, "msgid": "m1", "fail_list": [YAN]}]
     send(sending)

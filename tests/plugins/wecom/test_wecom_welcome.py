@@ -67,6 +67,22 @@ def test_a_callback_that_repeats_greets_once(calling, server):
     assert said(server) == [("C1", "hello")]
 
 
+def test_a_welcome_that_had_to_wait_for_the_consent_to_the_archive_goes_once_when_it_is_given(calling, server, clock):
+    put(calling, "hello")
+    server.answers[SEND] = [{"errcode": 41053}, {"errcode": 0}]
+    for external, code in ((ZOE, "C1"), (YAN, "C2")):
+        calling.tell("add_external_contact", external, WelcomeCode=code)
+        send(calling)
+    assert [row[::2] for row in sent(calling)] == [("failed", "41053"), ("delivered", "")]
+    clock.advance(seconds=300)
+    for external in (ZOE, YAN):  # Yan was greeted
+        for _ in range(2):
+            calling.tell("msg_audit_approved", external, WelcomeCode=f"A{external[2]}")
+            clock.advance(seconds=1)
+            send(calling)
+    assert said(server) == [("C1", "hello"), ("C2", "hello"), ("AZ", "hello")]
+
+
 def test_a_half_add_and_the_add_behind_it_are_greeted_once(calling, server, clock):
     put(calling, "hello")
     calling.tell("add_half_external_contact", WelcomeCode="C1")
