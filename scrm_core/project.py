@@ -120,17 +120,22 @@ def brand_id_for(folder: Path) -> str:
 
 
 def make_project(
-    folder: Path, brands: list[NewBrand], *, demo: bool = False, more: Mapping[str, str] | None = None
+    folder: Path,
+    brands: list[NewBrand],
+    *,
+    demo: bool = False,
+    about: str = "",
+    more: Mapping[str, str] | None = None,
 ) -> list[Path]:
     """Write the files of a project that are missing; returns those written.
 
-    ``more`` are texts of further files by their path in ``plugins``. A project that
-    is complete is left alone. Raises Conflict when the folder
+    ``about`` is what else its README says, ``more`` are texts of further files by their
+    path in ``plugins``. A project that is complete is left alone. Raises Conflict when the folder
     holds other things, Invalid when it cannot be written.
     """
     wanted = {
         Path(".gitignore"): _IGNORED,
-        Path("README.md"): _READ_ME.format(name=folder.resolve().name),
+        Path("README.md"): _READ_ME.format(name=folder.resolve().name) + about,
         **{Path("brands") / f"{brand.id}.toml": brand.text() for brand in brands},
         **{Path(PLUGINS) / path: text for path, text in (more or {}).items()},
         # The last one: a folder with scrm.toml is a whole project.

@@ -54,9 +54,11 @@ class ApiClient:
 class Visitor:
     """A browser on the brand's pages for customers; paths are below ``/p/BRAND/``."""
 
-    def __init__(self, shop: Shop) -> None:
+    def __init__(self, shop: Shop, session: str = "") -> None:
         self._shop = shop
         self._client: FlaskClient = shop.app.web.test_client()
+        if session:
+            self._client.set_cookie("scrm_session", session, domain="localhost", path=f"/p/{shop.id}/")
 
     def get(self, path: str, **query: Any) -> TestResponse:
         return self._client.get(self._path(path), query_string=query, headers={"Accept": "text/html"})

@@ -30,7 +30,12 @@ def rows(name: str) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     ("generator", "inputs", "outputs"),
     [
-        ("make_card_scans.py", ["cdnow_sample_orders.csv"], ["card-scans.csv"]),
+        ("make_card_scans.py", ["cdnow_sample_orders.csv"], ["card-scans.csv", "card-scans-later.csv"]),
+        (
+            "make_arrivals.py",
+            ["make_card_scans.py", "card-scans.csv", "card-scans-later.csv"],
+            ["arrivals.csv", "store-orders.csv", "friends.csv"],
+        ),
         ("make_orders.py", [], ["orders-generated.csv", "refunds-generated.csv", "products-generated.csv"]),
     ],
 )
@@ -115,9 +120,36 @@ def test_the_card_scans_give_the_figures_of_the_report():
     assert round(Decimal(sum(within)) / shipped, 2) == Decimal("187.67")
 
 
+def test_the_later_scans_are_of_the_first_order_of_the_last_quarter_of_whose_number_ends_in_3_or_7():
+    first = {}
+    for order in sorted(rows("cdnow_sample_orders.csv"), key=lambda row: (row["date"], row["order_id"])):
+        if order["date"] >= "1998-04-01":
+            first.setdefault(order["customer_id"], order)
+    found = {scan["serial"]: scan["scanned_at"] for scan in rows("card-scans-later.csv")}
+    assert found == {
+        f"AGAIN-{order['order_id']}": f"{date.fromisoformat(order['date']) + timedelta(days=3)}T12:00:00"
+        for customer, order in first.items()
+        if customer[-1] in "37" and order["date"] <= "1998-06-26"
+    }
+    assert len(found) == 58
+
+
+def test_what_is_invented_ends_on_the_day_before_the_newest_real_order_and_friends_come_by_members():
+    arrivals = {row["phone"]: row for row in rows("arrivals.csv")}
+    friends, bought = rows("friends.csv"), rows("store-orders.csv")
+    came = {**{phone: row["arrived_at"] for phone, row in arrivals.items()}, **{f["phone"]: f["arrived_at"] for f in friends}}
+    assert (len(arrivals), len(friends), len(came)) == (420, 14, 434)
+    assert all("1997-07-01" <= at[:10] <= "1998-06-29" for at in came.values())
+    assert all(came[row["phone"]] < row["paid_at"] < "1998-06-30" for row in bought)
+    assert all(arrivals[row["inviter"]]["member"] and row["inviter"] in arrivals for row in friends)
+    assert {row["channel"] for row in arrivals.values()} == {"newsletter", "record-fair", "shop-window"}
+
+
 def test_generated_phones_are_valid_and_fictional():
     scans = [scan["phone"] for scan in rows("card-scans.csv")]
     assert len(set(scans)) == 235
+    scans += [row["phone"] for name in ("card-scans-later", "arrivals", "friends") for row in rows(f"{name}.csv")]
+    assert len(set(scans)) == len(scans) == 235 + 58 + 420 + 14
     for phone in scans:
         assert phonenumbers.is_valid_number(phonenumbers.parse(phone))
         assert phone[5:10] == "55501"
@@ -152,6 +184,9 @@ def test_generated_lines_and_refunds_fit_their_products_and_orders():
     [
         ("cdnow_sample_orders.csv", "cdnow.toml", "orders", 6_919),
         ("card-scans.csv", "card-scans.toml", "leads", 235),
+        ("card-scans-later.csv", "card-scans.toml", "leads", 58),
+        ("arrivals.csv", "arrivals.toml", "leads", 420),
+        ("store-orders.csv", "store-orders.toml", "orders", 502),
         ("orders-generated.csv", "generated-orders.toml", "orders", None),
         ("refunds-generated.csv", "generated-refunds.toml", "refunds", None),
         ("products-generated.csv", "generated-products.toml", "products", None),
