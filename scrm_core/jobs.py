@@ -23,7 +23,7 @@ from .db.bulk import execute
 from .delivery import describe, ended, worker_name
 from .errors import NotFound
 from .limits import LIMITS
-from .services import audit
+from .services import audit, contributions
 from .values.masking import scrub
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ FILES_JOB = "sent-files"
 FILES_SECONDS = 300
 # Jobs of a worker follow one another, and a hundred brands have their turn: files go on in pieces of time.
 FILES_MOST_SECONDS = 60
+CONTRIBUTIONS_JOB = "contributions"
 # Of each hour.
 RETENTION_MOST_SECONDS = 60
 # A little longer than a run may take: a run is never claimed again while it goes on.
@@ -291,6 +292,7 @@ def _jobs(brand: Brand) -> Iterator[tuple[str, str, int, Callable[[], object]]]:
     yield CORE, FORGET_JOB, FORGET_SECONDS, lambda: _forget_answers(brand)
     yield CORE, SILENT_JOB, SILENT_SECONDS, brand.outreach.give_up_silent
     yield CORE, RETENTION_JOB, RETENTION_SECONDS, lambda: brand.retention.run(seconds=RETENTION_MOST_SECONDS)
+    yield CORE, CONTRIBUTIONS_JOB, contributions.EVERY_SECONDS, lambda: contributions.keep(brand)
     yield CORE, FILES_JOB, FILES_SECONDS, lambda: brand.sent_files.work(seconds=FILES_MOST_SECONDS)
     for name, plugin in brand.plugins.items():
         for job in plugin.jobs:

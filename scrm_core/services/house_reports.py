@@ -8,7 +8,7 @@ from datetime import date
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
-from ..clock import day_start, month_starts
+from ..clock import day_start, from_instant, month_starts
 from ..db.bulk import execute, fetch_in
 from ..rfm import TOP
 from ..shown import Chart, Column, ReportTable
@@ -111,12 +111,12 @@ def channel_table(brand: Brand) -> ReportTable:
 
 
 def contribution_table(brand: Brand) -> ReportTable:
-    """Plugins ranked: the orders put down to each in four weeks; off is not zero."""
+    """Plugins ranked: the orders put down to each in four weeks, as of when; off is not zero."""
     columns = (
         Column("plugin", "Plugin 插件"), Column("state", "State 状态"), Column("buyers", "Buyers 买家", "count"),
         Column("orders", "Orders 订单", "count"), Column("links", "By links 链接", "count"),
         Column("messages", "By messages 消息", "count"), Column("rewards", "By rewards 奖励", "count"),
-        Column("revenue", "Net revenue 净销售额", "money"),
+        Column("revenue", "Net revenue 净销售额", "money"), Column("as_of", "As of 截至"),
     )  # fmt: skip
     rows = [
         {
@@ -124,6 +124,7 @@ def contribution_table(brand: Brand) -> ReportTable:
             "state": ("on 开启" if each.on else "off 关闭") if each.plugin else "",
             "buyers": each.buyers, "orders": each.orders, "links": each.links, "messages": each.messages,
             "rewards": each.rewards, "revenue": each.revenue,
+            "as_of": f"{from_instant(each.as_of, brand.zone):%Y-%m-%d %H:%M}",
         }
         for each in contributions(brand)
     ]  # fmt: skip

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 from outreach_scene import RECORDERS, Mailer, Recorder
 
 from scrm_core.api import IdentityIn, LeadIn, LineIn, OrderIn, Plugin, RewardOrder
+from scrm_core.jobs import due_jobs, run_job
+from scrm_core.services import contributions
+from scrm_core.services.order_types import RefundIn
 
 
 class Gifts(Plugin):
@@ -193,3 +198,98 @@ def test_the_report_says_off_leaves_its_figures_out_and_draws_what_was_brought(s
     assert rows["gifts"] == ("on 开启", 1, 700) and rows["draws"] == ("off 关闭", None, None)
     assert rows["(no plugin 无插件)"] == ("", 0, 0)
     assert (table.chart.kind, table.chart.y) == ("bars", ("revenue",))
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """Three orders of these days are many."""
+    monkeypatch.setattr("scrm_core.services.contributions.LIVE", 2)
+
+
+def three_gifts_and_orders(brand, clock, first=1):
+    """Three people who were given something and paid 100, 200 and 300."""
+    people = [Person(brand, nth).given() for nth in range(first, first + 3)]
+    clock.advance(hours=1)
+    for paid, person in enumerate(people, 1):
+        person.buys(100 * paid)
+    return people
+
+
+def counts(brand, clock):
+    """The job, whose next turn has come."""
+    clock.advance(seconds=600)
+    (due,) = [each for each in due_jobs(brand) if each.job == "contributions"]
+    assert run_job(brand, due)
+
+
+def test_of_many_orders_the_last_count_is_told_with_its_instant_and_the_next_one_has_what_happened_since(
+    shops, large, clock
+):
+    acme, moonco = shops
+    with acme:
+        first, _, third = three_gifts_and_orders(acme, clock)
+        counts(acme, clock)
+        counted_at = clock.now()
+        assert figures(acme)["gifts"] == (3, 3, 0, 0, 3, 600)
+        # A refund, a late order of before, a reward taken back, a merge and an erasure.
+        clock.advance(seconds=60)
+        acme.orders.refund(RefundIn("t", "N1", "R1", 40, clock.now()))
+        clock.advance(hours=-1, seconds=30)
+        Person(acme, 4).buys(5_000)
+        clock.advance(hours=1)
+        acme.rewards.reverse("g2", reason="by mistake")
+        assert figures(acme)["gifts"] == (3, 3, 0, 0, 3, 600)
+        assert {each.as_of for each in ranked(acme)} == {counted_at}
+        (row, *_) = acme.reports.run("contributions").rows
+        assert row["as_of"] == f"{datetime.fromtimestamp(counted_at / 1000, acme.zone):%Y-%m-%d %H:%M}"
+        counts(acme, clock)
+        assert figures(acme)["gifts"] == (2, 2, 0, 0, 2, 360)
+        assert figures(acme)[""] == (None, 2, None, None, None, 5_200)
+        acme.contacts.merge(first.id, third.id, actor="t", reason="one person")
+        counts(acme, clock)
+        assert figures(acme)["gifts"] == (1, 2, 0, 0, 2, 360)
+        acme.privacy.erase(first.id, actor="t")
+        counts(acme, clock)
+        assert figures(acme)["gifts"] == (1, 2, 0, 0, 2, 360), "what an erased person paid stays counted"
+    assert figures(moonco)["gifts"] == (0, 0, 0, 0, 0, 0)
+
+
+def test_a_count_that_grew_old_or_knew_another_window_is_not_told(shops, large, clock):
+    acme, _ = shops
+    with acme:
+        three_gifts_and_orders(acme, clock)
+        counts(acme, clock)
+        acme.orders.refund(RefundIn("t", "N1", "R1", 40, clock.now()))
+        clock.advance(seconds=1_800)
+        assert figures(acme)["gifts"][-1] == 600
+        clock.advance(ms=1)
+        assert figures(acme)["gifts"][-1] == 560, "no worker has counted for three turns"
+        counts(acme, clock)
+        acme.orders.refund(RefundIn("t", "N2", "R2", 50, clock.now()))
+        assert figures(acme)["gifts"][-1] == 560
+    path = acme.installation.config.brands_dir / "acme.toml"
+    path.write_text(path.read_text("utf-8") + "[attribution]\nwindow_days = 7\n", "utf-8")
+    assert figures(acme.installation.brand("acme"))["gifts"][-1] == 510
+
+
+def test_few_orders_are_counted_when_asked_for_and_the_job_keeps_none(shops, clock):
+    acme, _ = shops
+    with acme:
+        three_gifts_and_orders(acme, clock)
+        counts(acme, clock)
+        acme.orders.refund(RefundIn("t", "N1", "R1", 40, clock.now()))
+        clock.advance(seconds=1)
+        assert figures(acme)["gifts"][-1] == 560
+        assert {each.as_of for each in ranked(acme)} == {clock.now()}
+
+
+def test_of_two_that_count_at_once_the_later_count_stays(shops, large, clock):
+    acme, _ = shops
+    with acme:
+        three_gifts_and_orders(acme, clock)
+        early = contributions._counted(acme)
+        clock.advance(seconds=1)
+        acme.orders.refund(RefundIn("t", "N1", "R1", 40, clock.now()))
+        contributions.keep(acme)
+        contributions._write(contributions._known(acme), acme.config.attribution_days, early)
+        assert figures(acme)["gifts"][-1] == 560
