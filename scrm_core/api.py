@@ -16,7 +16,7 @@ from .cli.session import Session as CommandSession
 from .clock import day_start, from_instant, iso, local_instant, month_starts, to_instant
 from .consumers import Consumer, SignInNeeded, VerifiedIdentity
 from .db import BrandModel, InstantField, JSONField, MinorField, buffered, transactional
-from .db.bulk import execute, fetch_in, insert_model_rows, insert_rows
+from .db.bulk import execute, fetch_in, insert_model_rows, insert_returning, insert_rows
 from .db.faults import is_fault
 from .errors import (
     ConfigError,
@@ -310,6 +310,7 @@ __all__ = [
     "hookimpl",
     "import_mappings",
     "insert_model_rows",
+    "insert_returning",
     "insert_rows",
     "is_fault",
     "is_mobile",

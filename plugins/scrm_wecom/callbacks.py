@@ -10,21 +10,20 @@ who add in one second.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scrm_core.api import Forbidden, Invalid, execute, page_size, transactional
+from scrm_core.api import Forbidden, Invalid, execute, fetch_in, insert_returning, insert_rows, page_size
 
 from . import tasks
-from .crypto import Crypt, Unreadable, WrongReceiver, read_xml
+from .crypto import Crypt, Unreadable, WrongReceiver, first_of, read_fields
+from .models import WecomCallback, WecomNamed
 from .schemas import NAME
 
 if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
-
     from scrm_core.api import Brand
 
 BODY_BYTES = 64 * 1024
@@ -36,8 +35,11 @@ TOLD = "callback"
 STATES = ("new", "done", "kept", "refused")
 _MOST_DIGITS = 11
 _CUSTOMER = re.compile(r"(?<![\w-])w[mo][A-Za-z0-9_-]{10,126}(?![\w-])")
+_PERSON = re.compile(rf"{_CUSTOMER.pattern}|(?<![\w-])o[A-Za-z0-9_-]{{27}}(?![\w-])")
+"""An external user id, or the unionid or openid of a WeChat user."""
 _FIELD = 200
 _AT_ONCE = 200
+_KEPT = ("key", "event", "change", "external", "body", "state", "note", "at", "received_at")
 
 
 class TooLong(Unreadable):
@@ -69,30 +71,30 @@ class Callback:
 
     def fields(self) -> dict[str, str]:
         """The text of each element; of several of one name the first."""
-        return {} if not self.body else first_of(fields_of(read_xml(self.body.encode())))
+        return {} if not self.body else first_of(read_fields(self.body.encode()))
 
 
-def fields_of(root: Element) -> list[tuple[str, str]]:
-    """Every element with its path below the root and its text, in order; containers have none."""
-    found: list[tuple[str, str]] = []
-    waiting = [(child.tag, child) for child in reversed(root)]
-    while waiting:
-        path, element = waiting.pop()
-        if len(element):
-            waiting += [(f"{path}/{child.tag}", child) for child in reversed(element)]
-        else:
-            found.append((path, (element.text or "").strip()))
-    return found
+def key_of(fields: Sequence[tuple[str, str]], seconds: int) -> str:
+    """What tells one callback from another: a hash of all its fields in their order, behind its time.
+
+    Those of one moment stand side by side in the index: without the time each goes to a page of its own, which is
+    half of what keeping many costs.
+    """
+    # No text of XML has a NUL.
+    text = "\0".join(chain.from_iterable(fields))
+    return f"{seconds}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
-def first_of(fields: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """The first text of each path."""
-    return dict(reversed(fields))
+class Told(NamedTuple):
+    """A decrypted message that was read: its row and what it names besides."""
 
-
-def key_of(fields: Sequence[tuple[str, str]]) -> str:
-    """What tells one callback from another: a hash of all its fields in their order."""
-    return hashlib.sha256(json.dumps(fields, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
+    key: str
+    event: str
+    change: str
+    external: str
+    body: str
+    at: int
+    chat: str
 
 
 class Inbox:
@@ -112,69 +114,88 @@ class Inbox:
         return message
 
     def receive(self, signature: str, timestamp: str, nonce: str, body: bytes) -> bool:
-        """Keep a callback; False when it is there already. Raises TooLong, Unreadable, BadSignature and the like."""
+        """Keep a callback; False when it is there already. Raises what :meth:`opened` raises.
+
+        Those of several threads that come at one moment are kept together.
+        """
+        return self.brand.group_many(self.keep_many, self.opened(signature, timestamp, nonce, body))
+
+    def opened(self, signature: str, timestamp: str, nonce: str, body: bytes) -> Told:
+        """A callback checked, decrypted and read, without the database. Raises TooLong, Unreadable and the like."""
         if len(body) > BODY_BYTES:
             raise TooLong(f"a callback has at most {BODY_BYTES} bytes")
-        encrypted = read_xml(body).findtext("Encrypt") or ""
-        message = self._crypt.open(signature, timestamp, nonce, encrypted.strip())
+        message = self._crypt.open(signature, timestamp, nonce, first_of(read_fields(body)).get("Encrypt", ""))
         self._in_time(timestamp)
-        return self.keep(message)
+        return self._read(message)
 
     def _in_time(self, timestamp: str) -> None:
         """Looked at behind the signature, which covers it."""
-        if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= _MOST_DIGITS):
+        seconds = _time_of(timestamp)
+        if seconds is None:
             raise Stale("timestamp is no time in seconds")
-        if abs(self.brand.now() // 1_000 - int(timestamp)) > self._window:
+        if abs(self.brand.now() // 1_000 - seconds) > self._window:
             raise Stale(f"the callback's time is more than {self._window} s from ours; is this machine's clock right?")
 
-    @transactional
     def keep(self, message: bytes) -> bool:
-        """Keep a decrypted message and tell the worker; False when the same one is there already.
+        """Keep a decrypted message; False when it is there already.
 
         Raises Unreadable, and WrongReceiver for one that names another corporation.
         """
+        return self.brand.group_many(self.keep_many, self._read(message))
+
+    def _read(self, message: bytes) -> Told:
         try:
             body = message.decode()
         except UnicodeDecodeError:
             raise Unreadable("the message is no UTF-8") from None
-        every = fields_of(read_xml(message))
+        every = read_fields(message)
         # The same corporation as behind the message; an application's own callbacks name no other (dev:90238).
         if any(path == "ToUserName" and text not in ("", self._corp) for path, text in every):
             raise WrongReceiver("the message is addressed to another corporation")
         fields = first_of(every)
+        seconds, now = _time_of(fields.get("CreateTime", "")), self.brand.now()
+        return Told(
+            key_of(every, seconds or 0),
+            (fields.get("Event") or fields.get("MsgType", ""))[:_FIELD],
+            fields.get("ChangeType", "")[:_FIELD],
+            fields.get("ExternalUserID", "")[:_FIELD],
+            body,
+            now if seconds is None else min(seconds * 1_000, now),  # WeCom's time is never in the future
+            fields.get("ChatId", ""),
+        )
+
+    def keep_many(self, told: Sequence[Told]) -> list[bool]:
+        """Keep messages and tell the worker, in the open transaction; False for each that was there already."""
         now = self.brand.now()
-        row = execute(
-            "INSERT INTO wecom_callback (key, event, change, external, body, state, note, at, received_at) "
-            "VALUES (?, ?, ?, ?, ?, 'new', '', ?, ?) ON CONFLICT (key) DO NOTHING RETURNING id",
-            (
-                key_of(every),
-                (fields.get("Event") or fields.get("MsgType", ""))[:_FIELD],
-                fields.get("ChangeType", "")[:_FIELD],
-                fields.get("ExternalUserID", "")[:_FIELD],
-                body,
-                _instant(fields.get("CreateTime", ""), now),
-                now,
-            ),
-        ).fetchone()
-        if row is None:
-            # Two edits of one customer in one second are the same text: that they are two would be lost.
-            self._read_anew(key_of(every), fields)
-            return False
-        self.brand.emit(NAME, TOLD, None, {"callback": row[0]})
-        return True
+        rows = [(t.key, t.event, t.change, t.external, t.body, "new", "", t.at, now) for t in told]
+        made = insert_returning(
+            WecomCallback, _KEPT, rows, returning=("id", "key"), on_conflict="ON CONFLICT (key) DO NOTHING"
+        )
+        self.brand.emit_many(NAME, TOLD, [(None, {"callback": row[0]}, now) for row in sorted(made)])
+        new, answers, again = {row[1] for row in made}, [], {}
+        for each in told:
+            answers.append(each.key in new)
+            if each.key in new:
+                new.remove(each.key)  # the same one once more in these
+            else:
+                again[each.key] = each
+        if again:
+            self._read_anew(again)
+        return answers
 
-    def _read_anew(self, key: str, fields: Mapping[str, str]) -> None:
-        (event, change, external) = execute(
-            "SELECT event, change, external FROM wecom_callback WHERE key = ?", (key,)
-        ).fetchone()
-        tasks.read_anew(self.brand, event, change, external, fields.get("ChatId", ""))
+    def _read_anew(self, again: Mapping[str, Told]) -> None:
+        """Two edits of one customer in one second are the same text: that they are two would be lost."""
+        known = fetch_in("SELECT key, external FROM wecom_callback WHERE key IN ({in})", sorted(again))
+        wishes = (
+            tasks.asks(told.event, told.change, external, told.chat)
+            for told, external in ((again[key], external) for key, external in known)
+        )
+        tasks.want_many(self.brand, [wish for wish in wishes if wish is not None])
 
 
-def _instant(seconds: str, now: int) -> int:
-    """``CreateTime`` as an instant; ours where it is none, and never in the future."""
-    if not (seconds.isascii() and seconds.isdigit() and len(seconds) <= _MOST_DIGITS):
-        return now
-    return min(int(seconds) * 1_000, now)
+def _time_of(text: str) -> int | None:
+    """A time in seconds; None for a text that is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 
 _COLUMNS = "id, event, change, external, state, note, at, received_at, body"
@@ -191,7 +212,9 @@ def page(*, state: str = "", after: int = 0, limit: int = 50) -> list[Callback]:
     if state not in ("", *STATES):
         raise Invalid(f"state is one of {', '.join(STATES)}", field="state")
     page_size(limit, 200)
-    where, params = ("", [after, limit]) if not state else (" AND state = ?", [after, state, limit])
+    # The index of those that are not done is found by these words.
+    where = "" if not state else " AND state = ?" if state == "done" else " AND state <> 'done' AND state = ?"
+    params = [after, state, limit] if state else [after, limit]
     rows = execute(f"SELECT {_COLUMNS} FROM wecom_callback WHERE id > ?{where} ORDER BY id LIMIT ?", params).fetchall()
     return [Callback(*row) for row in rows]
 
@@ -206,24 +229,64 @@ def named_in(body: str) -> set[str]:
     return set(_CUSTOMER.findall(body))
 
 
-def blank(externals: Iterable[str]) -> None:
+def note_named(callback_id: int, external: str, body: str, without: Collection[str] = ()) -> None:
+    """Note whom a callback names besides the customer whom it is about, so that they are found there."""
+    names = set(_PERSON.findall(body)) - {external, *without}
+    insert_rows(WecomNamed, ("callback_id", "external"), [(callback_id, name) for name in sorted(names)])
+
+
+def about(externals: Sequence[str], columns: str) -> list[tuple[Any, ...]]:
+    """Columns of the callbacks about these customers, in no order: those that wait stand in another index."""
+    return [
+        *fetch_in(
+            f"SELECT {columns} FROM wecom_callback WHERE external <> '' AND state <> 'new' AND external IN ({{in}})",
+            externals,
+        ),
+        *fetch_in(
+            f"SELECT {columns} FROM wecom_callback WHERE state <> 'done' AND state = 'new' AND external IN ({{in}})",
+            externals,
+        ),
+    ]
+
+
+def blank(externals: Sequence[str]) -> None:
     """Take what callbacks say of these customers; that they came, and when, stays. Their keys stay: no repetition."""
-    for external in externals:
-        execute("UPDATE wecom_callback SET body = '', external = '' WHERE external = ?", (external,))
+    for (callback_id,) in about(externals, "id"):
+        execute("DELETE FROM wecom_named WHERE callback_id = ?", (callback_id,))
+        execute("UPDATE wecom_callback SET body = '', external = '' WHERE id = ?", (callback_id,))
 
 
 def take_out(ids: Iterable[str]) -> None:
-    """Take these ids out of every callback that names them in whatever field: it reads all that are kept."""
+    """Take these ids out of every callback that names them in whatever field.
+
+    The worker notes whom a callback names; what it has not met yet is read. An id that somebody imported may look
+    like none of WeCom's: it is looked for in all that is kept.
+    """
     for each in ids:
-        like = "".join(f"!{char}" if char in "!%_" else char for char in each)
-        after = 0
-        while rows := execute(
-            "SELECT id, body FROM wecom_callback WHERE id > ? AND body LIKE ? ESCAPE '!' ORDER BY id LIMIT ?",
-            (after, f"%{like}%", _AT_ONCE),
-        ).fetchall():
+        if _PERSON.fullmatch(each):
+            rows = execute(
+                "SELECT c.id, c.body FROM wecom_named n JOIN wecom_callback c ON c.id = n.callback_id "
+                "WHERE n.external = ?",
+                (each,),
+            ).fetchall()
             for callback_id, body in rows:
                 cut(callback_id, body, [each])
-            after = rows[-1][0]
+            execute("DELETE FROM wecom_named WHERE external = ?", (each,))
+            _take_out_of("state <> 'done' AND state = 'new'", each)
+        else:
+            _take_out_of("1 = 1", each)
+
+
+def _take_out_of(which: str, each: str) -> None:
+    like = "".join(f"!{char}" if char in "!%_" else char for char in each)
+    after = 0
+    while rows := execute(
+        f"SELECT id, body FROM wecom_callback WHERE {which} AND id > ? AND body LIKE ? ESCAPE '!' ORDER BY id LIMIT ?",
+        (after, f"%{like}%", _AT_ONCE),
+    ).fetchall():
+        for callback_id, body in rows:
+            cut(callback_id, body, [each])
+        after = rows[-1][0]
 
 
 def cut(callback_id: int, body: str, ids: Iterable[str]) -> None:

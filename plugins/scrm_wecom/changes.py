@@ -75,8 +75,10 @@ class Changes:
         gone = {each.value for each in self.brand.contacts.suppressed(named)} if named else set()
         if found.external in gone:
             callbacks.blank([found.external])
-        elif gone:
+            return
+        if gone:
             callbacks.cut(found.id, found.body, gone)
+        callbacks.note_named(found.id, found.external, found.body, gone)
 
     def _run(self, found: Callback, handler: Callable[[Callback, Mapping[str, str]], str]) -> None:
         fields = found.fields()

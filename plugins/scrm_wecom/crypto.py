@@ -8,7 +8,9 @@ WeCom's scheme as its documentation gives it (developer pages 90238, 90968, 1010
     signature = sha1 of token, timestamp, nonce and encrypted, sorted as strings and joined
 
 Whoever receives compares signature and receiver in constant time. Nothing of a
-message is read before its signature was right.
+message is read before its signature was right. What is flat and plain, as WeCom
+writes it, is read without a parser, a fifth of its time; whatever else comes, the
+strict parser reads or refuses.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +34,10 @@ BLOCK = 32
 PREFIX = 16
 _LENGTH = 4
 _AES_KEY = re.compile(r"[A-Za-z0-9]{43}\Z")
+_PLAIN = r"[^\x00-\x08\x0b-\x1f&<>\]\ufffe\uffff]*"
+_ELEMENT = re.compile(rf"<([A-Za-z]+)>(?:<!\[CDATA\[({_PLAIN})\]\]>|({_PLAIN}))</\1>[ \t\n]*")
+"""An element of text alone which every XML parser reads alike: no entity, no end of line that it would change."""
+_OPEN, _CLOSE = "<xml>", "</xml>"
 _NEEDS = "callbacks of WeCom need {}: pip install 'scrm[wecom]'"
 
 
@@ -147,3 +154,49 @@ def read_xml(data: bytes) -> Element:
     except (ParseError, ValueError, LookupError, RecursionError):  # LookupError: an encoding nobody knows
         raise Unreadable("the body is no XML") from None
     return root
+
+
+def read_fields(data: bytes) -> list[tuple[str, str]]:
+    """Every element of an XML document with its path below the root and its text, in order; containers have none.
+
+    Raises what :func:`read_xml` raises, and gives what its elements say.
+    """
+    found = _plain_fields(data)
+    return _fields_of(read_xml(data)) if found is None else found
+
+
+def first_of(fields: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The first text of each path."""
+    return dict(reversed(fields))
+
+
+def _plain_fields(data: bytes) -> list[tuple[str, str]] | None:
+    """What :func:`read_fields` gives; None for a document that is to be parsed."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return None
+    if not (text.startswith(_OPEN) and text.endswith(_CLOSE)):
+        return None
+    found = []
+    place, end, match = len(_OPEN), len(text) - len(_CLOSE), _ELEMENT.match
+    while place < end:
+        element = match(text, place, end)
+        if element is None:
+            return None
+        name, marked, bare = element.groups()
+        found.append((name, (bare if marked is None else marked).strip()))
+        place = element.end()
+    return found
+
+
+def _fields_of(root: Element) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    waiting = [(child.tag, child) for child in reversed(root)]
+    while waiting:
+        path, element = waiting.pop()
+        if len(element):
+            waiting += [(f"{path}/{child.tag}", child) for child in reversed(element)]
+        else:
+            found.append((path, (element.text or "").strip()))
+    return found

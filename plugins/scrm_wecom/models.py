@@ -30,6 +30,20 @@ class WecomCallback(BrandModel):
         table_name = "wecom_callback"
 
 
+class WecomNamed(BrandModel):
+    """Somebody whom a callback names besides the customer whom it is about, by their id (``external``).
+
+    It may be an external user id, a unionid or an openid. A callback that waits (state new) has no rows yet.
+    """
+
+    id = pw.BigAutoField()
+    callback = pw.ForeignKeyField(WecomCallback, on_delete="CASCADE")
+    external = pw.TextField()
+
+    class Meta:
+        table_name = "wecom_named"
+
+
 class WecomFollow(BrandModel):
     """A member of staff (``staff``, their userid) and a customer (``external``): the relation of the pair.
 
@@ -378,8 +392,8 @@ class WecomMedia(BrandModel):
 
 
 MODELS = (
-    WecomCallback, WecomFollow, WecomToken, WecomApi, WecomTask, WecomTag, WecomMark, WecomWelcome, WecomSync,
-    WecomStretch, WecomSend, WecomErrand, WecomMomentDay, WecomMoment, WecomLink, WecomLinkQuota,
+    WecomCallback, WecomNamed, WecomFollow, WecomToken, WecomApi, WecomTask, WecomTag, WecomMark, WecomWelcome,
+    WecomSync, WecomStretch, WecomSend, WecomErrand, WecomMomentDay, WecomMoment, WecomLink, WecomLinkQuota,
     WecomInvite, WecomArchive, WecomUnread, WecomSettling,
     WecomFile, WecomMedia,
 )  # fmt: skip

@@ -202,13 +202,10 @@ class Wecom:
 
     def personal(self, query: PersonQuery) -> list[dict[str, Any]]:
         """The callbacks about a person; their relations are told by the foreign key."""
-        rows = fetch_in(
-            "SELECT event, change, body, received_at FROM wecom_callback WHERE external IN ({in}) ORDER BY id",
-            externals_of(query),
-        )
+        rows = callbacks.about(externals_of(query), "id, event, change, body, received_at")
         return [
             {"event": event, "change": change, "body": body, "received_at": iso(at, self.brand.zone)}
-            for event, change, body, at in rows
+            for _, event, change, body, at in sorted(rows)
         ]
 
     @transactional

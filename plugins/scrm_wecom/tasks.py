@@ -7,10 +7,13 @@ adds nothing; wanting it while it is being done has it done once more.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scrm_core.api import NotFound, execute, transactional
+from scrm_core.api import NotFound, execute, insert_rows, transactional
+
+from .models import WecomTask
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -24,6 +27,12 @@ CHAT_MS = 2_000
 CUSTOMER, CHAT, TAGS, PUSH = "customer", "chat", "tags", "push"
 RETRIED = 200
 """How many refused relations one retry takes."""
+
+_COLUMNS = ("kind", "ref", "asked", "due_at", "lease_until", "attempts", "error")
+_AGAIN = (
+    "ON CONFLICT (kind, ref) DO UPDATE SET asked = wecom_task.asked + 1, "
+    "due_at = CASE WHEN wecom_task.due_at < excluded.due_at THEN wecom_task.due_at ELSE excluded.due_at END"
+)
 
 LEASE_MS = 120_000
 PATIENT_MS = 600_000
@@ -45,23 +54,31 @@ class Task:
 
 def want(brand: Brand, kind: str, ref: str = "", *, after_ms: int = 0) -> None:
     """Have a task done, not before ``after_ms`` from now."""
-    execute(
-        "INSERT INTO wecom_task (kind, ref, asked, due_at, lease_until, attempts, error) "
-        "VALUES (?, ?, 1, ?, 0, 0, '') ON CONFLICT (kind, ref) DO UPDATE SET asked = wecom_task.asked + 1, "
-        "due_at = CASE WHEN wecom_task.due_at < excluded.due_at THEN wecom_task.due_at ELSE excluded.due_at END",
-        (kind, ref, brand.now() + after_ms),
-    )
+    want_many(brand, [(kind, ref, after_ms)])
+
+
+def want_many(brand: Brand, wishes: Iterable[tuple[str, str, int]]) -> None:
+    """Have tasks done: of each kind, ref, and how many milliseconds from now at the earliest."""
+    now = brand.now()
+    rows = [(kind, ref, 1, now + after_ms, 0, 0, "") for kind, ref, after_ms in sorted(set(wishes))]
+    insert_rows(WecomTask, _COLUMNS, rows, on_conflict=_AGAIN)
+
+
+def asks(event: str, change: str, external: str, chat_id: str) -> tuple[str, str, int] | None:
+    """The task that reads from WeCom what a callback speaks of, as :func:`want_many` takes it; None for no such."""
+    if event == CONTACT_EVENT and change in _READ_CUSTOMER and external:
+        return CUSTOMER, external, 0
+    if event == CHAT_EVENT and change in _READ_CHAT and chat_id:
+        return CHAT, chat_id, CHAT_MS
+    # One tag changes seldom, and a list of all of them is one call: what was missed is made up for.
+    return (TAGS, "", 0) if event == TAG_EVENT else None
 
 
 def read_anew(brand: Brand, event: str, change: str, external: str, chat_id: str) -> None:
     """Have what a callback speaks of read from WeCom; callbacks are hints, and reading twice harms nothing."""
-    if event == CONTACT_EVENT and change in _READ_CUSTOMER and external:
-        want(brand, CUSTOMER, external)
-    elif event == CHAT_EVENT and change in _READ_CHAT and chat_id:
-        want(brand, CHAT, chat_id, after_ms=CHAT_MS)
-    elif event == TAG_EVENT:
-        # One tag changes seldom, and a list of all of them is one call: what was missed is made up for.
-        want(brand, TAGS)
+    wish = asks(event, change, external, chat_id)
+    if wish is not None:
+        want_many(brand, [wish])
 
 
 @transactional

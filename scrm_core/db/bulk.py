@@ -182,17 +182,15 @@ def insert_returning(
         )
         return list(cursor.fetchall())
     out: list[tuple[Any, ...]] = []
-    # One size of statement for full chunks and single rows for the rest: the prepared-statement
-    # cache then sees two texts per model instead of one per batch size.
-    chunk = min(250, _MAX_PARAMETERS // len(names))
-    full = len(data) - len(data) % chunk
-    for start in range(0, full, chunk):
+    # A few sizes of statement: the prepared-statement cache then sees four texts per model instead of one per batch
+    # size, and a lot of sixty rows is a third of the time that it takes one by one.
+    place, most = 0, min(250, _MAX_PARAMETERS // len(names))
+    for chunk in (most, *(size for size in (32, 8) if size < most), 1):
         sql = _insert_sql(model, names, tail, "sqlite", chunk)
-        flat = list(chain.from_iterable(data[start : start + chunk]))
-        out.extend(brand_db.execute_sql(sql, flat).fetchall())
-    single = _insert_sql(model, names, tail, "sqlite", 1)
-    for row in data[full:]:
-        out.extend(brand_db.execute_sql(single, row).fetchall())
+        while len(data) - place >= chunk:
+            flat = list(chain.from_iterable(data[place : place + chunk]))
+            out.extend(brand_db.execute_sql(sql, flat).fetchall())
+            place += chunk
     return out
 
 

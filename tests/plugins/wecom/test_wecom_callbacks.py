@@ -196,6 +196,53 @@ def test_processes_that_get_the_same_callbacks_at_one_moment_keep_each_once(scen
     assert len(scene.kept()) == len(scene.leads()) == len(scene.said("added")) == 40
 
 
+def test_callbacks_that_come_together_are_kept_by_few_statements_each_answered_for_itself(scene, monkeypatch):
+    customers = [f"wm{number:030}" for number in range(64)]
+    plain = {each: scene.event("add_external_contact", each) for each in customers}
+    scene.post(plain[customers[7]])
+    sent = [*customers, customers[3], customers[7]]
+    with scene.brand as brand:
+        inbox, asked = brand.plugins["wecom"].inbox, []
+        told = [inbox._read(plain[each].encode()) for each in sent]
+        database = type(brand.handle.database)
+        for name in ("execute_sql", "executemany"):
+            run = getattr(database, name)
+            monkeypatch.setattr(database, name, lambda *a, run=run: (asked.append(a[1]), run(*a))[1])
+        answers = brand.group_each(inbox.keep_many, told)
+        monkeypatch.undo()
+        kept = [each.external for each in callbacks.page(limit=200)]
+        assert execute("SELECT kind, ref FROM wecom_task ORDER BY ref").fetchall() == [
+            ("customer", customers[3]), ("customer", customers[7]),
+        ]  # fmt: skip
+    assert answers == [each != customers[7] for each in customers] + [False, False]
+    assert kept == [customers[7], *customers[:7], *customers[8:]]  # in the order in which they came
+    assert len(asked) <= 12, asked
+    scene.deliver()
+    assert len(scene.leads()) == 64 and {row[2] for row in scene.kept()} == {"done"}
+
+
+def test_callbacks_of_threads_that_come_at_one_moment_are_each_kept_once(scene):
+    import threading
+
+    messages = [scene.event("add_external_contact", f"wm{number % 24:030}").encode() for number in range(48)]
+    answers, gate = [], threading.Barrier(8)
+
+    def bring(mine: list[bytes]) -> None:
+        gate.wait(30)
+        for message in mine:
+            with scene.brand as brand:
+                answers.append(brand.plugins["wecom"].inbox.keep(message))
+
+    threads = [threading.Thread(target=bring, args=(messages[place::8],)) for place in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == [False] * 24 + [True] * 24
+    scene.deliver()
+    assert len(scene.kept()) == len(scene.leads()) == 24
+
+
 # Unknown ones -------------------------------------------------------------------
 
 
@@ -230,6 +277,34 @@ def test_the_time_of_a_callback_never_lies_in_the_future(scene):
     scene.post(xml(CreateTime="soon", ExternalUserID=YAN, **late))
     with scene.brand:
         assert {kept.at for kept in callbacks.page()} == {scene.brand.now()}
+
+
+# What is looked for -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_who_a_callback_is_about_or_names_and_its_state_are_found_by_an_index(scene, monkeypatch):
+    scene.tell("add_external_contact")
+    asked: list[tuple[str, object]] = []
+    with scene.brand as brand:
+        database = type(brand.handle.database)
+        run = database.execute_sql
+
+        def noted(self, sql, params=()):
+            asked.append((sql, params))
+            return run(self, sql, params)
+
+        monkeypatch.setattr(database, "execute_sql", noted)
+        callbacks.about([ZOE], "id")
+        callbacks.take_out([ZOE, YAN])
+        callbacks.page(state="refused")
+        monkeypatch.undo()
+        plans = {
+            sql: " ".join(row[-1] for row in execute(f"EXPLAIN QUERY PLAN {sql}", params).fetchall())
+            for sql, params in asked
+        }
+    assert len(plans) == 6
+    assert [sql for sql, plan in plans.items() if "SCAN" in plan or "USING INTEGER PRIMARY KEY (rowid>?)" in plan] == []
 
 
 # Upkeep -------------------------------------------------------------------------

@@ -287,6 +287,30 @@ def test_an_erased_person_is_taken_out_of_every_callback_that_names_them_and_of_
     assert [row[2] for row in scene.kept()[2:5]] == [row[2] for row in scene.kept()[5:]] == ["done", "kept", "done"]
 
 
+def test_whom_a_callback_names_is_taken_out_before_and_after_the_worker_met_it(scene):
+    unionid = "o" + "z" * 27
+    for word in (ZOE, unionid):
+        scene.post(xml(CreateTime=scene.seconds(), Event="something_new", Who=word, Other=YAN))
+    scene.deliver()
+    for word in (ZOE, unionid):
+        scene.post(xml(CreateTime=scene.seconds(), Event="one_more", Who=word, Other=YAN))
+    with scene.brand as brand:
+        named = execute("SELECT external FROM wecom_named").fetchall()
+        assert sorted(named) == sorted([(ZOE,), (YAN,), (unionid,), (YAN,)])
+        identities = (IdentityIn.of("external_userid", ZOE), IdentityIn.of("unionid", unionid))
+        person = brand.contacts.capture_lead(LeadIn("file", identities, brand.now(), reference="1")).contact_id
+        brand.privacy.erase(person, actor="officer")
+        bodies = [each.body for each in callbacks.page()]
+        assert [word for word in (ZOE, unionid) for body in bodies if word in body] == []
+        assert all(YAN in body for body in bodies) and len(bodies) == 4
+        assert execute("SELECT external FROM wecom_named").fetchall() == [(YAN,), (YAN,)]
+    scene.deliver()
+    with scene.brand:
+        assert execute("SELECT external FROM wecom_named").fetchall() == [(YAN,)] * 4
+        assert callbacks.forget(scene.brand.now() + 1) == 4
+        assert execute("SELECT count(*) FROM wecom_named").fetchone() == (0,)
+
+
 @pytest.mark.parametrize("word", ["Event", "CDATA", "xml"])
 def test_an_erased_person_whose_imported_id_is_a_word_of_callbacks_takes_none_of_their_words_along(scene, word):
     scene.tell("add_external_contact", YAN)

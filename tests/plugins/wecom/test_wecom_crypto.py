@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import random
 
 import pytest
 
 from scrm_core.errors import Invalid
-from scrm_wecom.crypto import BadSignature, Crypt, Unreadable, WrongReceiver, key_of, read_xml
+from scrm_wecom.crypto import BadSignature, Crypt, Unreadable, WrongReceiver, key_of, read_fields, read_xml
 
 A = Crypt("QDG6eK", "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C", "wx5823bf96d3bd56c7")
 B = Crypt("hJqcu3uJ9Tn2gXPmxx2w9kkCkCE2EPYo", "6qkdMrq68nTKduznJYO1A37W2oEgpkMUvkttRToqhUt", "ww1436e0e65a779aee")
@@ -144,3 +145,45 @@ LAUGHS = b'<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>
 def test_xml_that_is_malformed_or_has_a_dtd_is_refused(data):
     with pytest.raises(Unreadable):
         read_xml(data)
+
+
+def _parsed(data: bytes) -> object:
+    """What the strict parser finds: paths and texts of the elements without children."""
+
+    def leaves(element, path):
+        for child in element:
+            here = f"{path}/{child.tag}" if path else child.tag
+            yield from leaves(child, here) if len(child) else ((here, (child.text or "").strip()),)
+
+    try:
+        return list(leaves(read_xml(data), ""))
+    except Unreadable:
+        return Unreadable
+
+
+def _read(data: bytes) -> object:
+    try:
+        return read_fields(data)
+    except Unreadable:
+        return Unreadable
+
+
+PIECES = (
+    "<A>", "</A>", "<b>", "</b>", "<A>1</A>", "<A><![CDATA[x y]]></A>", "<b> 你好\t\n</b>", "<A/>", "<A></A>", "<![CDATA[", "]]>",
+    "]", "x", "\n", " ", "\r\n", "<A>\r</A>", "&amp;", "<A>&amp;</A>", "<b><![CDATA[a&b<c>]]></b>", "<b>]]></b>", "<!-- -->",
+    "<A a='1'>2</A>", "<L><I>1</I><I>2</I></L>", "<xml>", "</xml>", "\x00", "\x1f", "\ufffe", "\ufeff", "\x85", "\u2028", "😀",
+    "<A>\x1c</A>", "<A>a<![CDATA[b]]>c</A>", "<A><![CDATA[b]]> </A>", "<名>1</名>", "<A1>1</A1>", "<a:b>1</a:b>", "<?p x?>",
+)  # fmt: skip
+
+
+def test_what_is_read_without_a_parser_is_what_the_parser_reads():
+    draw = random.Random(19)
+    cases = [b"", b"<xml>", b"<xml></xml>", b"<xml/>", b"<xml>\xff</xml>", b"<xml><A>\xed\xa0\x80</A></xml>", LAUGHS]
+    for _ in range(4_000):
+        inside = "".join(draw.choice(PIECES) for _ in range(draw.randrange(5)))
+        whole = draw.choice(("<xml>{}</xml>", "<xml>{}</xml>", "<xml>{}</xml>", "<xml>{}</xml>\n", " <xml>{}</xml>", "<x>{}</x>"))
+        cases.append(whole.format(inside).encode("utf-8", "surrogatepass"))
+    different = [data for data in cases if _read(data) != _parsed(data)]
+    assert different == []
+    good = [data for data in cases if _parsed(data) is not Unreadable]
+    assert len(good) > 500 and len(cases) - len(good) > 500
