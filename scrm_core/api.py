@@ -107,6 +107,7 @@ from .services.rewards import REWARD_COLUMNS, RewardFilter, RewardView, RewardWa
 from .services.survivors import SAME_PEOPLE, standing
 from .services.tag_types import GroupInfo, TagInfo, TagView
 from .shown import (
+    MENU_GROUPS,
     PANELS,
     Chart,
     Column,
@@ -149,6 +150,7 @@ MOST_UPLOAD_BYTES = _LIMITS.upload_bytes
 
 __all__ = [
     "IMPORT_PIECE_BYTES",
+    "MENU_GROUPS",
     "MOST_UPLOAD_BYTES",
     "PANELS",
     "REWARD_COLUMNS",

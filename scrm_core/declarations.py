@@ -31,6 +31,7 @@ from .plugin import (
     SignIn,
 )
 from .shown import (
+    MENU_GROUPS,
     PANELS,
     ConsoleAct,
     ConsolePart,
@@ -343,6 +344,8 @@ def _check_part(place: _Place, attribute: str, name: str, part: ConsolePart) -> 
     title = part.title
     if not isinstance(title, Mapping) or not all(isinstance(title.get(each), str) and title[each] for each in _TONGUES):
         raise place.error(attribute, f'{name!r} has the title {title!r}; write {{"en": "Today", "zh": "今天"}}')
+    if part.group not in MENU_GROUPS:
+        raise place.error(attribute, f"{name!r} is in the group {part.group!r}; write one of {', '.join(MENU_GROUPS)}")
     if part.acts and attribute == "console_cards":
         raise place.error(attribute, f"{name!r} has acts, and a card only shows; declare a page and link to it")
     for word, act in part.acts.items():

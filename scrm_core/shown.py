@@ -21,6 +21,9 @@ class Column:
 PANELS = ("acquire", "repurchase", "hit", "referral", "insight")
 """The five parts of a brand's operating loop (五核心), each a panel of the console's overview."""
 
+MENU_GROUPS = ("brand", "people", "campaigns", "channels", "house")
+"""The groups of the console's menu (品牌, 客户, 活动, 渠道, 设置), in its order."""
+
 NUMBERS = ("count", "money", "rate")
 """Kinds of columns that a chart can draw."""
 
@@ -133,7 +136,10 @@ class ConsolePart:
     of a single row is shown as figures on a card), a :class:`ConsoleTemplate`
     or, on a page, a :class:`scrm_core.api.ConsoleFile`; it only reads. ``acts``
     are what forms on a page do, by the value of their button called ``act``. A
-    page without ``menu`` stands in no menu: others link to it.
+    page without ``menu`` stands in no menu: others link to it. ``group`` is where
+    in the menu a page stands, one of :data:`MENU_GROUPS`: ``brand`` (figures),
+    ``people``, ``campaigns``, where most of what plugins bring belongs,
+    ``channels`` (ways to people) or ``house`` (keeping the system).
     """
 
     method: str
@@ -141,3 +147,4 @@ class ConsolePart:
     permission: str
     acts: Mapping[str, ConsoleAct] = field(default_factory=dict)
     menu: bool = True
+    group: str = "campaigns"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 from scrm_core.api import (
+    MENU_GROUPS,
     Brand,
     NotFound,
     ReportTable,
@@ -31,27 +33,26 @@ pages = flask.Blueprint(
     "console", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
 )
 
-MENU = (
-    ("overview", "reports:read"),
-    ("reports", "reports:read"),
-    ("contacts", "contacts:read"),
-    ("segments", "segments:read"),
-    ("orders", "orders:read"),
-    ("rewards", "rewards:read"),
-    ("experiments", "reports:read"),
-    ("links", "channels:read"),
-    ("imports", "imports:read"),
-    ("events", "events:read"),
-    ("jobs", "jobs:read"),
-    ("plugins", "plugins:read"),
-    ("keys", "keys:read"),
-    ("users", "users:read"),
-    ("audit", "audit:read"),
-)
-"""Pages of the menu in its order, with the permission of each; those of plugins stand before ``_HOUSE``."""
-
-_HOUSE = "imports"
-"""The first page of the menu about the house itself, and not about its customers."""
+MENU = {
+    "brand": {"overview": "reports:read", "reports": "reports:read", "experiments": "reports:read"},
+    "people": {
+        "contacts": "contacts:read",
+        "segments": "segments:read",
+        "orders": "orders:read",
+        "rewards": "rewards:read",
+    },
+    "channels": {"links": "channels:read"},
+    "house": {
+        "imports": "imports:read",
+        "events": "events:read",
+        "jobs": "jobs:read",
+        "plugins": "plugins:read",
+        "keys": "keys:read",
+        "users": "users:read",
+        "audit": "audit:read",
+    },
+}
+"""The console's own pages of each group of the menu, with the permission of each; plugins' stand behind them."""
 
 _BELOW = {
     f"console.{view}": f"console.{page}"
@@ -81,9 +82,18 @@ class Entry:
     here: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Lines of the menu below one heading; ``here`` where the page that is shown belongs to it."""
+
+    name: str
+    entries: tuple[Entry, ...]
+    here: bool
+
+
 def home(visit: StaffVisit, brand: Brand) -> str:
     """The first page of a brand that the user may see."""
-    for name, permission in MENU:
+    for name, permission in (page for group in MENU.values() for page in group.items()):
         if visit.allows(permission, brand.id):
             return flask.url_for(f"console.{name}", brand=brand.id)
     raise NotFound("there is no page here for this role")
@@ -140,31 +150,47 @@ def fragment(template: str, **context: Any) -> Response:
     return page(template, **context)
 
 
-def _menu(visit: StaffVisit, brand: Brand) -> list[Entry]:
+def _menu(visit: StaffVisit, brand: Brand) -> list[Group]:
+    """The pages that the user may see, in their groups; a group of none is left out."""
     here = _BELOW.get(visit.request.endpoint or "", visit.request.endpoint)
-    found = []
-    for name, permission in MENU:
-        if name == _HOUSE:
-            found += _of_plugins(visit, brand)
-        if visit.allows(permission):
-            found.append(Entry(words()["menu"][name], flask.url_for(f"console.{name}"), here == f"console.{name}"))
-    return found
+    found: dict[str, list[Entry]] = {
+        group: [
+            Entry(words()["menu"][name], flask.url_for(f"console.{name}"), here == f"console.{name}")
+            for name, permission in MENU.get(group, {}).items()
+            if visit.allows(permission)
+        ]
+        for group in MENU_GROUPS
+    }
+    for group, entry in _of_plugins(visit, brand):
+        found[group].append(entry)
+    at = _group_of_plugin(visit, brand) if here == "console.part" else ""
+    return [
+        Group(group, tuple(entries), group == at or any(each.here for each in entries))
+        for group, entries in found.items()
+        if entries
+    ]
 
 
-def _of_plugins(visit: StaffVisit, brand: Brand) -> list[Entry]:
-    """The pages that the brand's plugins bring."""
+def _of_plugins(visit: StaffVisit, brand: Brand) -> Iterator[tuple[str, Entry]]:
+    """The pages that the brand's plugins bring, each with its group."""
     given = visit.request.view_args or {}
     here = (given.get("plugin"), given.get("name")) if visit.request.endpoint == "console.part" else None
-    return [
-        Entry(
-            part.title[visit.language],
-            flask.url_for("console.part", plugin=plugin.name, name=name),
-            here == (plugin.name, name),
-        )
-        for plugin in brand.plugins.values()
-        for name, part in plugin.console_pages.items()
-        if part.menu and visit.allows(part.permission)
-    ]
+    for plugin in brand.plugins.values():
+        for name, part in plugin.console_pages.items():
+            if part.menu and visit.allows(part.permission):
+                address = flask.url_for("console.part", plugin=plugin.name, name=name)
+                yield part.group, Entry(part.title[visit.language], address, here == (plugin.name, name))
+
+
+def _group_of_plugin(visit: StaffVisit, brand: Brand) -> str:
+    """The group of a plugin's page that is shown; one that stands in no menu belongs where its plugin's pages begin."""
+    given = visit.request.view_args or {}
+    plugin = brand.plugins.get(given.get("plugin", ""))
+    pages = {} if plugin is None else plugin.console_pages
+    shown = pages.get(given.get("name", ""))
+    if shown is not None and not shown.menu:
+        shown = next((each for each in pages.values() if each.menu), shown)
+    return "" if shown is None else shown.group
 
 
 def _asset(name: str) -> str:

@@ -17,6 +17,7 @@ WORDS: dict[str, dict[str, Any]] = {
         "other_lang": "en",
         "skip": "跳到内容",
         "menu_label": "菜单",
+        "groups": {"brand": "品牌", "people": "客户", "campaigns": "活动", "channels": "渠道", "house": "设置"},
         "menu": {
             "overview": "概览",
             "reports": "报表",
@@ -212,6 +213,13 @@ WORDS: dict[str, dict[str, Any]] = {
         "other_lang": "zh",
         "skip": "Skip to content",
         "menu_label": "Menu",
+        "groups": {
+            "brand": "Brand",
+            "people": "People",
+            "campaigns": "Campaigns",
+            "channels": "Channels",
+            "house": "Settings",
+        },
         "menu": {
             "overview": "Overview",
             "reports": "Reports",

@@ -50,7 +50,7 @@ class Pages:
 
     console_pages: ClassVar[dict[str, ConsolePart]] = {
         "codes": ConsolePart(
-            "show_codes", {"en": "Live codes", "zh": "渠道活码"}, READ,
+            "show_codes", {"en": "Live codes", "zh": "渠道活码"}, READ, group="channels",
             acts={name: ConsoleAct(f"act_{name}", WRITE) for name in ("create", "staff", "leave")},
         ),
         "code": ConsolePart(
@@ -61,9 +61,11 @@ class Pages:
             },
             menu=False,
         ),
-        "reception": ConsolePart("show_reception", {"en": "Live codes: reception", "zh": "活码承接"}, READ),
+        "reception": ConsolePart(
+            "show_reception", {"en": "Live codes: reception", "zh": "活码承接"}, READ, group="channels"
+        ),
         "personas": ConsolePart(
-            "show_personas", {"en": "Live codes: personas", "zh": "活码人设"}, READ,
+            "show_personas", {"en": "Live codes: personas", "zh": "活码人设"}, READ, group="channels",
             acts={"save": ConsoleAct("act_save", WRITE), "cast": ConsoleAct("act_cast", WRITE)},
         ),
     }  # fmt: skip

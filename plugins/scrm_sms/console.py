@@ -56,6 +56,7 @@ PAGES = {
         {"en": "SMS plans", "zh": "短信计划"},
         READ,
         acts={"create": ConsoleAct("console_create", WRITE)},
+        group="channels",
     ),
     "plan": ConsolePart(
         "console_plan",

@@ -59,20 +59,20 @@ class Pages:
 
     console_pages: ClassVar[dict[str, ConsolePart]] = {
         "connection": ConsolePart(
-            "show_connection", {"en": "WeCom: connection", "zh": "企业微信接入"}, READ,
+            "show_connection", {"en": "WeCom: connection", "zh": "企业微信接入"}, READ, group="channels",
             acts={"sync": ConsoleAct("act_sync", WRITE), "stop": ConsoleAct("act_stop", WRITE)},
         ),
         "progress": ConsolePart("show_progress", {"en": "Full sync", "zh": "全量同步"}, READ, menu=False),
         "callbacks": ConsolePart("show_callbacks", {"en": "WeCom: callbacks", "zh": "企业微信回调"}, READ, menu=False),
-        "staff": ConsolePart("show_staff", {"en": "WeCom: staff", "zh": "企业微信成员"}, READ),
+        "staff": ConsolePart("show_staff", {"en": "WeCom: staff", "zh": "企业微信成员"}, READ, group="channels"),
         "member": ConsolePart("show_member", {"en": "WeCom: a member", "zh": "成员的客户"}, READ, menu=False),
         "alone": ConsolePart("show_alone", {"en": "WeCom: without a member", "zh": "无跟进人的客户"}, READ, menu=False),
         "tags": ConsolePart(
-            "show_tags", {"en": "WeCom: tags", "zh": "企业微信标签"}, READ,
+            "show_tags", {"en": "WeCom: tags", "zh": "企业微信标签"}, READ, group="channels",
             acts={"retry": ConsoleAct("act_retry", WRITE), "retry-all": ConsoleAct("act_retry_all", WRITE)},
         ),
         "sends": ConsolePart(
-            "show_sends", {"en": "WeCom: group sends", "zh": "企业群发"}, READ,
+            "show_sends", {"en": "WeCom: group sends", "zh": "企业群发"}, READ, group="channels",
             acts={"open": ConsoleAct("act_open", SEND)},
         ),
         "send": ConsolePart(
@@ -81,14 +81,14 @@ class Pages:
         ),
         "reach": ConsolePart("show_reach", {"en": "Reach", "zh": "触达人数"}, READ, menu=False),
         "moments": ConsolePart(
-            "show_moments", {"en": "WeCom: moments", "zh": "客户朋友圈"}, READ,
+            "show_moments", {"en": "WeCom: moments", "zh": "客户朋友圈"}, READ, group="channels",
             acts={"post": ConsoleAct("act_post", SEND)},
         ),
         "links": ConsolePart(
-            "show_links", {"en": "WeCom: acquisition links", "zh": "获客链接"}, READ,
+            "show_links", {"en": "WeCom: acquisition links", "zh": "获客链接"}, READ, group="channels",
             acts={name: ConsoleAct(f"act_{name}", WRITE) for name in ("make", "pause", "resume", "delete")},
         ),
-        "archive": ConsolePart("show_archive", {"en": "WeCom: chat archive", "zh": "会话存档"}, READ),
+        "archive": ConsolePart("show_archive", {"en": "WeCom: chat archive", "zh": "会话存档"}, READ, group="channels"),
     }  # fmt: skip
     console_cards: ClassVar[dict[str, ConsolePart]] = {
         "wecom": ConsolePart("show_card", {"en": "WeCom", "zh": "企业微信"}, "reports:read"),

@@ -105,7 +105,7 @@ def go(page: Any, to: str) -> None:
 def test_a_package_card_campaign_from_the_first_sign_in_to_its_figures(shop, desks):
     desk, second = desks(), desks()
     page = desk.sign_in("otto", "b/acme/")
-    page.click("nav >> text=Package cards")
+    desk.choose("Package cards")
     desk.shoot("console-cards-none")
     fill(page, code="SEP", name="九月卡", source="tmall", first_day="2026-01-01", last_day="2030-12-31")
     act(page, "create")
@@ -191,7 +191,7 @@ def test_a_package_card_campaign_from_the_first_sign_in_to_its_figures(shop, des
 def test_an_sms_plan_from_the_first_sign_in_to_its_dry_run_and_a_halt_while_it_is_sent(shop, desks):
     desk, second = desks(), desks()
     page = desk.sign_in("otto", "b/acme/")
-    page.click("nav >> text=SMS plans")
+    desk.choose("SMS plans")
     page.click("main >> text=Number packs")
     fill(page, code="BUYERS")
     page.set_input_files("[name=file]", {"name": "buyers.csv", "mimeType": "text/csv", "buffer": ROWS.encode()})

@@ -139,6 +139,14 @@ class Desk:
         self.page.goto(f"{self.base}/staff/console/{path}")
         return self.page
 
+    def choose(self, line: str) -> None:
+        """Go on by a line of the menu; what is closed around it is opened first."""
+        for around in (".all", f"[data-group]:has(a:text('{line}'))"):
+            closed = self.page.locator(f"nav.side {around}:not([open]) > summary:visible")
+            if closed.count():
+                closed.click()
+        self.page.click(f"nav.side a:text('{line}')")
+
     def sign_in(self, name: str, path: str = "") -> Any:
         page = self.open(path)
         page.wait_for_url("**/sign-in*")
@@ -201,7 +209,7 @@ def test_an_owner_signs_in_looks_at_a_person_and_hands_an_event_out_again(shop, 
     assert "failed" in page.inner_text("[data-card=tea-room] >> nth=1")
     assert "off" in page.inner_text("[data-plugin=package-card]")
     desk.shoot("console-overview")
-    page.click("nav >> text=Contacts")
+    desk.choose("Contacts")
     desk.shoot("console-contacts")
     page.fill("[name=segment]", "orders >= 2")
     page.keyboard.press("Enter")
@@ -217,7 +225,7 @@ def test_an_owner_signs_in_looks_at_a_person_and_hands_an_event_out_again(shop, 
     stopped.touch()
     capture(shop.brand, 60, EVIL)
     wait(lambda: parked(shop.brand), "the plugin was not handed the event")
-    page.click("nav >> text=Events")
+    desk.choose("Events")
     assert "there is no water" in page.inner_text("[data-plugin=tea-room]")
     desk.shoot("console-events")
     stopped.unlink()
@@ -226,12 +234,12 @@ def test_an_owner_signs_in_looks_at_a_person_and_hands_an_event_out_again(shop, 
     wait(lambda: not parked(shop.brand), "the event was not handed out again")
     page.reload()
     assert "No event is parked" in page.inner_text("main")
-    page.click("nav >> text=Plugins")
+    desk.choose("Plugins")
     desk.shoot("console-plugins")
-    page.click("nav >> text=Users")
+    desk.choose("Users")
     assert "cleo" in page.inner_text("main")
     desk.shoot("console-users")
-    page.click("nav >> text=Broken")
+    desk.choose("Broken")
     assert "failed" in page.inner_text("main [role=alert]")
     page.click("header .right summary")
     page.click("text=Sign out everywhere")
@@ -376,19 +384,43 @@ def test_the_same_on_a_phone_in_chinese_and_in_the_dark(shop, desks):
     page.tap("text=Acme 母婴")
     page.wait_for_selector("[data-people]")
     hand.shoot("console-phone-overview")
-    page.tap("nav >> text=客户")
+    hand.choose("客户")
     page.wait_for_selector("table.people")
     hand.shoot("console-phone-contacts")
     page.tap("table.people a >> nth=8")
     page.wait_for_url("**/contacts/*")
     hand.shoot("console-phone-contact")
-    page.tap("nav >> text=事件")
+    hand.choose("事件")
     page.wait_for_selector("#log")
     hand.shoot("console-phone-events")
     page.tap("header .brand summary")
     page.tap("text=Moon Co")
     page.wait_for_selector("[data-people]")
     assert page.inner_text("[data-people]") == "0"
+
+
+@pytest.mark.parametrize("scripts", [True, pytest.param(False, marks=pytest.mark.wide)], ids=["scripts", "no scripts"])
+def test_the_menu_is_closed_on_a_phone_and_beside_the_page_on_a_desk(shop, desks, scripts):
+    hand = phone(desks, locale="zh-CN", java_script_enabled=scripts)
+    page = hand.sign_in("mia", "b/acme/orders")
+    assert page.is_hidden("[aria-current]") and page.inner_text(".all > summary") == "菜单 · 客户"
+    page.tap(".all > summary")
+    assert page.inner_text("[aria-current=page]") == "订单" and page.is_hidden("nav.side a >> text=插件")
+    page.tap("[data-group=house] > summary")
+    page.tap("nav.side a >> text=插件")
+    page.wait_for_url("**/plugins")
+    assert page.is_hidden("nav.side a")
+    wide = desks(java_script_enabled=scripts)
+    page = wide.sign_in("mia", "b/acme/orders")
+    assert page.is_visible("[aria-current]") and page.is_hidden(".all > summary")
+    named = page.locator("nav.side").aria_snapshot()
+    for line in ('navigation "Menu"', 'heading "People"', 'list "People"', 'link "Orders"'):
+        assert line in named, named
+    page.click("[data-group=house] > summary")
+    page.click("nav.side a >> text=Jobs")
+    page.click("[data-group=people] > summary")
+    page.click("nav.side a >> text=Segments")
+    assert page.is_visible("nav.side a >> text=Jobs") == scripts, "opened groups stay open in a tab, where a script can keep them"
 
 
 def test_a_clerk_sees_contacts_alone_and_nobody_sees_a_brand_of_others(shop, desks):
@@ -430,6 +462,8 @@ def test_the_console_is_used_by_keyboard_alone(shop, desks):
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
     assert page.url.endswith("#main")
+    page.focus("[data-group=people] summary")
+    page.keyboard.press("Enter")
     page.focus("nav.side a[href$='/contacts']")
     page.keyboard.press("Enter")
     page.wait_for_selector("table.people")

@@ -1,8 +1,14 @@
 // What the console's pages do more where a browser runs scripts; without one, buttons and reloads do the same.
 "use strict";
 
-// On a phone the menu is a line that is moved sideways: the page that is shown stands in sight.
-document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+// Groups of the menu that somebody opened stay open while they look around in this tab; the page that is shown stands in sight.
+for (const group of document.querySelectorAll("[data-group]")) {
+  const kept = `group ${group.dataset.group}`;
+  group.open ||= kept in sessionStorage;
+  // A click, also of the keyboard, comes before what it does.
+  group.querySelector("summary").addEventListener("click", () => group.open ? sessionStorage.removeItem(kept) : sessionStorage.setItem(kept, "1"));
+}
+document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest" });
 
 // [data-live]: what is typed in a form's text area is asked for at once; the answer stands in the element data-into.
 for (const form of document.querySelectorAll("[data-live]")) {

@@ -214,6 +214,11 @@ IN_THE_CLASS = {
         "Tea.console_pages: 'today' has the title {{'en': 'Today'}}; write {{\"en\": \"Today\", \"zh\": \"今天\"}}",
         {"before": PARTS},
     ),
+    "a console page in a group that the menu does not have": (
+        f'console_pages = {{"today": {PART[:-1]}, group="growth")}}\ndef today(self):\n    pass',
+        "Tea.console_pages: 'today' is in the group 'growth'; write one of brand, people, campaigns, channels, house",
+        {"before": PARTS},
+    ),
     "a console card that needs what nobody has": (
         'console_cards = {"today": ConsolePart("today", {"en": "Today", "zh": "今天"}, "tea:see")}\ndef today(self):\n    pass',
         "Tea.console_cards: 'today' needs 'tea:see', which neither `permissions` declares nor the core has; "

@@ -89,7 +89,7 @@ class TeaRoom(Plugin):
     permissions = {"tea-room:read": "see cups"}
     console_pages = {
         "cups": ConsolePart("cups", {"en": "Cups", "zh": "杯子"}, "contacts:read"),
-        "menu": ConsolePart("drawn", {"en": "Menu", "zh": "茶单"}, "tea-room:read"),
+        "menu": ConsolePart("drawn", {"en": "Menu", "zh": "茶单"}, "tea-room:read", group="people"),
         "broken": ConsolePart("broken", {"en": "Broken", "zh": "坏了"}, "tea-room:read"),
         "kettle": ConsolePart(
             "kettle", {"en": "Kettle", "zh": "水壶"}, "reports:read",
