@@ -157,7 +157,7 @@ def arguments(function: Any) -> str:
 
 SERVICES = (
     "contacts", "tags", "orders", "products", "segments", "rewards", "channels", "links", "groups", "membership",
-    "consent", "events",
+    "consent", "events", "audit",
 )  # fmt: skip
 # What the core's own rooms call: no plugin has a use for it.
 OF_THE_CORE = {

@@ -133,6 +133,8 @@ def act(plugin: str, name: str) -> Response:
         return _shown(found, name, replace(query, refused=error), error.status)
     if done is None:
         return page("part.html", 500, card=_card("x", found, name, declared, None), refused=())
+    if done.again:
+        return _shown(found, name, query)
     there = flask.url_for("console.part", plugin=plugin, name=done.page or name, **done.args)
     return flask.redirect(there, 303)  # type: ignore[return-value]
 

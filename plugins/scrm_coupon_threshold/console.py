@@ -27,6 +27,8 @@ from .batches.service import Batch
 from .batches.standing import standing
 from .claims.views import CouponView
 from .claims.voiding import lock_batch
+from .console_forms import Forms
+from .console_words import STATES
 from .requests import MANAGE, READ, WRITE
 from .rules import describe, read_rule
 from .rules.codes import shown_code
@@ -36,20 +38,9 @@ ROWS = 30
 MOST_DRAWN = 50_000
 """So many codes are drawn by one press; more by command, which shows how far it is."""
 MOST_FILE = 1_000_000
-STATES = {
-    "draft": ("draft", "草稿"),
-    "open": ("open", "进行中"),
-    "paused": ("paused", "已暂停"),
-    "closed": ("stopped", "已停止"),
-    "claimed": ("claimed", "未使用"),
-    "held": ("held by a checkout", "占用中"),
-    "used": ("used", "已核销"),
-    "expired": ("expired", "已过期"),
-    "void": ("void", "已作废"),
-}
 
 
-class Pages:
+class Pages(Forms):
     """What coupons show in the console: mixed into the plugin."""
 
     console_pages: ClassVar[dict[str, ConsolePart]] = {
@@ -63,6 +54,22 @@ class Pages:
                 "open": ConsoleAct("open_batch", WRITE), "pause": ConsoleAct("pause_batch", WRITE),
                 "stop": ConsoleAct("stop_batch", WRITE), "stock": ConsoleAct("raise_stock", WRITE),
                 "draw": ConsoleAct("draw_codes", WRITE), "upload": ConsoleAct("upload_codes", WRITE),
+            },
+            menu=False,
+        ),
+        "new": ConsolePart(
+            "show_new", {"en": "Coupons: a new batch", "zh": "新建优惠券批次"}, WRITE,
+            acts={
+                "preview": ConsoleAct("preview_batch", WRITE), "row": ConsoleAct("another_row", WRITE),
+                "create": ConsoleAct("create_batch", WRITE),
+            },
+            menu=False,
+        ),
+        "change": ConsolePart(
+            "show_change", {"en": "Coupons: change a batch", "zh": "修改优惠券批次"}, WRITE,
+            acts={
+                "preview": ConsoleAct("preview_change", WRITE), "row": ConsoleAct("another_row", WRITE),
+                "change": ConsoleAct("change_batch", WRITE),
             },
             menu=False,
         ),
@@ -106,19 +113,19 @@ class Pages:
     def open_batch(self, query: ConsoleQuery) -> ConsoleDone:
         """Let claims begin, or go on."""
         batch = _unchanged(query)
-        _here().batches.open(batch.code)
+        _here().batches.open(batch.code, actor=current_actor())
         return _done(batch, "opened")
 
     def pause_batch(self, query: ConsoleQuery) -> ConsoleDone:
         """Stop claims for now."""
         batch = _unchanged(query)
-        _here().batches.pause(batch.code)
+        _here().batches.pause(batch.code, actor=current_actor())
         return _done(batch, "paused")
 
     def stop_batch(self, query: ConsoleQuery) -> ConsoleDone:
         """Stop claims for good."""
         batch = _unchanged(query)
-        _here().batches.close(batch.code)
+        _here().batches.close(batch.code, actor=current_actor())
         return _done(batch, "stopped")
 
     def raise_stock(self, query: ConsoleQuery) -> ConsoleDone:
@@ -126,7 +133,7 @@ class Pages:
         batch, total = _unchanged(query), query.whole("total")
         if total == batch.stock_total:
             raise Invalid(f"total: stock is only added; there are {total} already", field="total")
-        _here().batches.raise_stock(batch.code, total)
+        _here().batches.raise_stock(batch.code, total, actor=current_actor())
         return _done(batch, "stocked")
 
     def draw_codes(self, query: ConsoleQuery) -> ConsoleDone:

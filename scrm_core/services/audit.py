@@ -86,6 +86,10 @@ class AuditLog:
     def __init__(self, brand: Brand) -> None:
         self._brand = brand
 
+    def note(self, actor: str, action: str, target: str = "", detail: dict[str, Any] | None = None) -> None:
+        """Note an act of a plugin's service in the transaction that does it; see :func:`record`."""
+        record(self._brand, actor, action, target, detail)
+
     def page(self, **asked: Any) -> list[AuditEntry]:
         """Acts, newest first; see :func:`page` for what may be asked."""
         return page(**asked)

@@ -92,6 +92,14 @@ class ConsoleQuery:
         """What was typed, one on a line or parted by commas of either width; empty ones are left out."""
         return [line.strip() for line in _COMMAS.split(self.text(name)) if line.strip()]
 
+    def rows(self, name: str, *told: str) -> list[int]:
+        """The numbers below 100 of the rows of a form in which something was typed.
+
+        The field ``title`` of the first row of prizes is called ``prize-0-title``. ``told`` are fields of which one at
+        least is typed into: not those that say something of themselves, such as a choice.
+        """
+        return [nth for nth in range(100) if any(self.text(f"{name}-{nth}-{field}") for field in told)]
+
     def reason(self) -> str:
         """The field ``reason``, which may not be empty."""
         found = self.text("reason")
@@ -198,10 +206,15 @@ def _unless_needed(empty: object, name: str, what: str) -> object:
 
 @dataclass(frozen=True, slots=True)
 class ConsoleDone:
-    """An act was done: the browser goes to ``page`` of the same plugin (without a name the same page) with ``args``."""
+    """An act was done: the browser goes to ``page`` of the same plugin (without a name the same page) with ``args``.
+
+    ``again``: nothing was done, and the same page is shown with the form in ``query.form``: a preview of what was
+    typed, or one more row to type into.
+    """
 
     page: str = ""
     args: Mapping[str, str] = field(default_factory=dict)
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

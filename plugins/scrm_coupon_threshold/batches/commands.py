@@ -47,6 +47,20 @@ def create(session: CommandSession, brand_id: str, file: Path, as_json: bool) ->
     session.show_record(view, as_json=as_json)
 
 
+@click.command("dry-run")
+@of_brand
+@click.argument("file", type=FILE)
+@json_option
+def dry_run(session: CommandSession, brand_id: str, file: Path, as_json: bool) -> None:
+    """What the batch of the definition in FILE (JSON) would cost at worst; writes nothing."""
+    with session.brand(brand_id) as brand:
+        found = coupons_of(brand).batches.dry_run(_definition(file))
+    notes = [] if as_json else found.pop("notes")
+    session.show_record(found if as_json else {**found, "rule": found["rule"]["en"]}, as_json=as_json)
+    for note in notes:
+        click.echo(f"note: {note['en']} {note['zh']}")
+
+
 @click.command("change")
 @_of_batch
 @click.argument("file", type=FILE)
@@ -224,7 +238,7 @@ def _shown(value: Any) -> Any:
 def add_commands(group: click.Group) -> None:
     """Put the commands of batches on the plugin's group."""
     for command in (
-        create, change, list_batches, show, show_standing, open_batch, pause, close, stock, draw, codes, printed,
-        report, gates, expiring,
+        create, dry_run, change, list_batches, show, show_standing, open_batch, pause, close, stock, draw, codes,
+        printed, report, gates, expiring,
     ):  # fmt: skip
         group.add_command(command)

@@ -8,7 +8,7 @@ from typing import Any
 import flask
 from marshmallow import fields, validate
 
-from scrm_core.api import Invalid, current_brand, load_body, permission
+from scrm_core.api import Invalid, current_actor, current_brand, load_body, permission
 
 from ..models import NAME
 from ..report import EVER, comparison_view, coupon_report, expiring, gate_comparison
@@ -65,7 +65,13 @@ def batches() -> Any:
 @permission(WRITE)
 def create_batch() -> Any:
     """Create a batch as a draft; the same one again answers the same."""
-    return flask.jsonify(_view(coupons_here().batches.create(flask.request.get_json()))), 201
+    return flask.jsonify(_view(coupons_here().batches.create(flask.request.get_json(), actor=current_actor()))), 201
+
+
+@permission(READ)
+def dry_run_batch() -> Any:
+    """What the batch of a definition would cost at worst, and what is to be known before; writes nothing."""
+    return flask.jsonify(coupons_here().batches.dry_run(flask.request.get_json()))
 
 
 @permission(READ)
@@ -83,21 +89,21 @@ def batch_standing(code: str) -> Any:
 @permission(WRITE)
 def change_batch(code: str) -> Any:
     """Change members of the definition; after the first coupon the title, brakes and a longer validity alone."""
-    return flask.jsonify(_view(coupons_here().batches.update(code, flask.request.get_json())))
+    return flask.jsonify(_view(coupons_here().batches.update(code, flask.request.get_json(), actor=current_actor())))
 
 
 @permission(WRITE)
 def move_batch(code: str) -> Any:
     """Open, pause or close a batch."""
     body = load_body(StateBody(), flask.request.get_json())
-    return flask.jsonify(_view(getattr(coupons_here().batches, STATES[body["state"]])(code)))
+    return flask.jsonify(_view(getattr(coupons_here().batches, STATES[body["state"]])(code, actor=current_actor())))
 
 
 @permission(WRITE)
 def raise_stock(code: str) -> Any:
     """Raise a batch's stock to a total; the same total again changes nothing."""
     body = load_body(StockBody(), flask.request.get_json())
-    return flask.jsonify(_view(coupons_here().batches.raise_stock(code, body["total"])))
+    return flask.jsonify(_view(coupons_here().batches.raise_stock(code, body["total"], actor=current_actor())))
 
 
 @permission(WRITE)
@@ -177,6 +183,7 @@ def add_routes(blueprint: flask.Blueprint) -> None:
     """Put the routes of batches on the plugin's blueprint."""
     blueprint.get("/batches")(batches)
     blueprint.post("/batches")(create_batch)
+    blueprint.post("/batches/dry-run")(dry_run_batch)
     blueprint.get("/batches/<code>")(batch)
     blueprint.get("/batches/<code>/standing")(batch_standing)
     blueprint.post("/batches/<code>/changes")(change_batch)

@@ -15,6 +15,7 @@ from .codes import HANDED_OUT
 from .definition import BRAKES, Definition, read_definition, read_validity
 from .validity import ABSOLUTE, Validity
 from .views import definition_view
+from .worst import worst
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -93,7 +94,7 @@ class Batches:
         self.brand = brand
 
     @transactional
-    def create(self, value: Any) -> Batch:
+    def create(self, value: Any, *, actor: str = "operator") -> Batch:
         """Create a batch as a draft from its definition (JSON); the same one again answers the first.
 
         Raises Invalid naming the field at fault, and Conflict when the code is taken by another definition.
@@ -109,13 +110,24 @@ class Batches:
         ).fetchone()
         if row is not None:
             _stock_gift(row[0], definition)
+            self.brand.audit.note(actor, "coupon_batch.create", _target(definition.code))
         batch = self.get(definition.code)
         if row is None and definition_view(batch, self.brand.zone) != self._written(definition):
             raise Conflict(f"the batch {definition.code!r} exists with another definition", code="batch_exists")
         return batch
 
+    def dry_run(self, value: Any) -> dict[str, Any]:
+        """What the batch of a definition would cost at worst, see :func:`~.worst.worst`; writes nothing.
+
+        Raises Invalid as :meth:`create` does; ``taken`` says that the code is another batch's.
+        """
+        definition = read_definition(value, self.brand.zone)
+        row = execute(f"{_SELECT} WHERE code = ?", (definition.code,)).fetchone()
+        taken = row is not None and definition_view(batch_of(row), self.brand.zone) != self._written(definition)
+        return {"code": definition.code, "taken": taken, **worst(self.brand, definition)}
+
     @transactional
-    def update(self, code: str, changes: Any) -> Batch:
+    def update(self, code: str, changes: Any, *, actor: str = "operator") -> Batch:
         """Change members of a batch's definition; what is not named stays.
 
         Everything may change until the first coupon is out, or the first cart
@@ -140,6 +152,8 @@ class Batches:
                 self._lengthen(batch, changes["validity"])
         else:
             self._rewrite(batch, definition)
+        if changed:
+            self.brand.audit.note(actor, "coupon_batch.change", _target(code), {"changed": sorted(changed)})
         return self.get(code)
 
     @staticmethod
@@ -198,7 +212,7 @@ class Batches:
             )
 
     @transactional
-    def raise_stock(self, code: str, total: int) -> Batch:
+    def raise_stock(self, code: str, total: int, *, actor: str = "operator") -> Batch:
         """Raise a batch's stock to ``total`` coupons ever; the same total again changes nothing.
 
         Raises Invalid for fewer than there are, for a code pool and for a batch without a limit.
@@ -212,6 +226,7 @@ class Batches:
         ).rowcount
         batch = self.get(code)
         if changed:
+            self.brand.audit.note(actor, "coupon_batch.stock", _target(code), {"total": total})
             return batch
         if batch.state == "closed":
             raise Conflict(f"the batch {code!r} is closed", code="closed")
@@ -221,34 +236,36 @@ class Batches:
             raise Invalid(f"total: the batch {code!r} has no stock limit", field="total")
         raise Invalid(f"total: stock is only added; there are {batch.stock_total} already", field="total")
 
-    def open(self, code: str) -> Batch:
+    def open(self, code: str, *, actor: str = "operator") -> Batch:
         """Let claims begin (draft or paused -> open); an open batch stays open. Raises Conflict for a closed one."""
         batch = self.get(code)
         if batch.codes and not batch.stock_total:
             raise Conflict(f"the batch {code!r} has no codes yet; import or draw some", code="no_codes")
-        return self._move(code, "open", ("draft", "paused"))
+        return self._move(code, "open", ("draft", "paused"), actor)
 
-    def pause(self, code: str) -> Batch:
+    def pause(self, code: str, *, actor: str = "operator") -> Batch:
         """Stop claims for now (open -> paused); coupons that are out stay good."""
-        return self._move(code, "paused", ("open",))
+        return self._move(code, "paused", ("open",), actor)
 
-    def close(self, code: str) -> Batch:
+    def close(self, code: str, *, actor: str = "operator") -> Batch:
         """Stop claims for good; coupons that are out stay good."""
-        return self._move(code, "closed", ("draft", "open", "paused"))
+        return self._move(code, "closed", ("draft", "open", "paused"), actor)
 
     @transactional
-    def _move(self, code: str, state: str, allowed: tuple[str, ...]) -> Batch:
+    def _move(self, code: str, state: str, allowed: tuple[str, ...], actor: str) -> Batch:
         now = self.brand.now()
         stamp = {"open": "opened_at = coalesce(opened_at, ?)", "closed": "closed_at = ?"}.get(state)
         values = (state, now) if stamp else (state,)
-        execute(
+        moved = execute(
             f"UPDATE coupon_threshold_batch SET state = ?, pause_reason = ''{', ' + stamp if stamp else ''} "
             f"WHERE code = ? AND state IN ({', '.join('?' * len(allowed))})",
             (*values, code, *allowed),
-        )
+        ).rowcount
         batch = self.get(code)
         if batch.state != state:
             raise Conflict(f"the batch {code!r} is {batch.state} and cannot become {state}", code=f"is_{batch.state}")
+        if moved:
+            self.brand.audit.note(actor, f"coupon_batch.{state}", _target(code))
         return batch
 
     def get(self, code: str) -> Batch:
@@ -289,6 +306,11 @@ class Batches:
             "closed_at": None, "state": "draft", "pause_reason": "", **definition.columns,
         }  # fmt: skip
         return definition_view(Batch(id=0, code=definition.code, **columns), self.brand.zone)
+
+
+def _target(code: str) -> str:
+    """A batch as the audit log names it."""
+    return f"coupon_batch:{code}"
 
 
 def batch_of(row: tuple[Any, ...]) -> Batch:
