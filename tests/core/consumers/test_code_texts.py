@@ -10,7 +10,7 @@ from consumer_scene import GATEWAYS, Shop, sent_code
 from signing import PAGE, fields
 
 from scrm_core.api import Veto, hookimpl
-from scrm_core.cli.projects import demo_brands
+from scrm_core.cli.demo import demo_brands
 from scrm_core.consumers.signature import signature_of
 from scrm_core.db.bulk import execute
 from scrm_core.values.masking import scrub

@@ -95,9 +95,10 @@ def test_each_person_gets_a_link_of_their_own_and_the_add_behind_it_is_that_link
     assert door.location == f"{inviting.simulator_url}/ca/{link.link_id}?customer_channel={codes[0]}"
     inviting.simulator.act(CORP, "click", {"link_id": link.link_id, "person": "p700", "channel": codes[0]})
     with inviting.brand as brand:  # nobody calls back here: the day's read of the link finds who came
-        brand.plugins["wecom"].wecom.api.link_customers(link.link_id)
-        customer = brand.plugins["wecom"].wecom.api.customer(inviting.external("p700"))
-        brand.plugins["wecom"].wecom.people.take(customer)
+        wecom = brand.plugins["wecom"].wecom
+        wecom.api.link_customers(link.link_id)
+        place = wecom.labels.place()
+        wecom.people.take(wecom.api.customer(inviting.external("p700")), place)
     assert inviting.contact("p700").lead_channel == "sms-may"
     assert states(inviting) == {("delivered", ""): 2}
 
