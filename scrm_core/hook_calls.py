@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pluggy
@@ -68,10 +68,12 @@ class Hooks:
                     hook=hook,
                 )
 
-    def collect(self, hook: str, query: Any) -> list[tuple[str, Any, str | None]]:
-        """Ask every plugin: (name, answer, None), or (name, None, reason) where it failed."""
+    def collect(self, hook: str, query: Any, only: Collection[str] | None = None) -> list[tuple[str, Any, str | None]]:
+        """Ask every plugin, or these ``only``: (name, answer, None), or (name, None, reason) where it failed."""
         out: list[tuple[str, Any, str | None]] = []
         for name, function, _ in self._resolved[hook]:
+            if only is not None and name not in only:
+                continue
             try:
                 out.append((name, function(query), None))
             except KeyboardInterrupt:

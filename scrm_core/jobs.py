@@ -286,8 +286,7 @@ class Queue:
 
 def _jobs(brand: Brand) -> Iterator[tuple[str, str, int, Callable[[], object]]]:
     """(plugin, job, seconds, function) of every periodic job of a brand; "core" has its own."""
-    today = brand.day(brand.now())
-    yield CORE, METRICS_JOB, METRICS_SECONDS, lambda: brand.metrics.roll_up(today - 1, today)
+    yield CORE, METRICS_JOB, METRICS_SECONDS, brand.metrics.keep_up
     yield CORE, WAITING_JOB, WAITING_SECONDS, brand.orders.match_waiting
     yield CORE, FORGET_JOB, FORGET_SECONDS, lambda: _forget_answers(brand)
     yield CORE, SILENT_JOB, SILENT_SECONDS, brand.outreach.give_up_silent

@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "segment": ("insight", "Count or list the contacts of an expression; keep expressions under a name."),
     "rfm": ("insight", "Recency, frequency and money of a brand's buyers."),
     "report": ("insight", "Reports of a brand's plugins."),
+    "recount": ("insight", "Count plugins' metrics of past days anew."),
     "plugin": ("plugins", "Plugins: what is there, make and check one, pause and resume."),
     "hooks": ("plugins", "What a plugin can react to."),
     "config": ("configuring", "What can be configured, and where; settings of plugins changed."),

@@ -2,12 +2,16 @@
 
 A rollup replaces the values of the asked days as a whole, so computing a day
 again (a late import, a refund) gives the same rows as computing it once.
+
+The job counts yesterday and today each hour. What is told late, and days in which
+nobody counted, are in the first count of each day of the brand, which goes back
+further; of a plugin that was never counted it goes back three months.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +27,11 @@ if TYPE_CHECKING:
 
 MAX_DAYS = 3_700
 """The longest span of days of one rollup or one reading: ten years."""
+
+AGAIN_DAYS = 35
+"""So many days the first count of a day takes: goals of a month add them up, and refunds and receipts are late."""
+BACK_DAYS = 92
+"""So many days are counted of a plugin that was never counted; further back by command."""
 
 _log = logging.getLogger("scrm.metrics")
 
@@ -52,8 +61,28 @@ class Metrics:
     def __init__(self, brand: Brand) -> None:
         self.brand = brand
 
-    def roll_up(self, first_day: int, last_day: int) -> Rollup:
-        """Ask every plugin that declares metrics for the days and store the answers.
+    def keep_up(self) -> Rollup:
+        """The job: count today and yesterday, and further back the days of which a plugin's values may be old.
+
+        A plugin that fails is behind from then on, and is asked again for all that it lacks.
+        """
+        today = self.brand.day(self.brand.now())
+        rows = execute("SELECT key, value FROM meta WHERE key LIKE ?", ("metrics:%",)).fetchall()
+        places = {key.partition(":")[2]: int(value) for key, value in rows}
+        spans: dict[int, set[str]] = {}
+        for name, plugin in self.brand.plugins.items():
+            if plugin.metrics:
+                spans.setdefault(_first_of(places.get(name), today), set()).add(name)
+        whole = Rollup({}, {})
+        for first, names in sorted(spans.items()):
+            done = self.roll_up(first, today, only=names)
+            whole.stored.update(done.stored)
+            whole.unavailable.update(done.unavailable)
+        _place(whole.stored, today)
+        return whole
+
+    def roll_up(self, first_day: int, last_day: int, *, only: Collection[str] | None = None) -> Rollup:
+        """Ask every plugin that declares metrics, or these ``only``, for the days and store the answers.
 
         A plugin that fails keeps the values it had and is named in
         ``unavailable``; the others are stored.
@@ -62,7 +91,7 @@ class Metrics:
         stored: dict[str, int] = {}
         unavailable: dict[str, str] = {}
         query = MetricsQuery(first_day, last_day)
-        for name, answer, error in self.brand.hooks.collect("collect_metrics", query):
+        for name, answer, error in self.brand.hooks.collect("collect_metrics", query, only):
             if not self.brand.plugins[name].metrics:
                 continue
             if error is not None:
@@ -131,6 +160,23 @@ class Metrics:
             params.append(dimension)
         rows = execute(f"{sql} ORDER BY day, dimension", params).fetchall()
         return [DayValue(*row) for row in rows]
+
+
+def _first_of(place: int | None, today: int) -> int:
+    """The first day to count of a plugin whose newest count was on day ``place``, which was not over then."""
+    if place is not None and place >= today:  # also behind it, by a clock that was put back
+        return today - 1
+    furthest = today - BACK_DAYS + 1
+    return furthest if place is None else max(furthest, min(place, today - AGAIN_DAYS + 1))
+
+
+@transactional
+def _place(names: Iterable[str], today: int) -> None:
+    for name in sorted(names):
+        execute(
+            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (f"metrics:{name}", str(today)),
+        )
 
 
 def _problem(given: MetricValue, declared: dict[str, Any], query: MetricsQuery) -> str | None:

@@ -29,7 +29,7 @@ def answer(folder, *arguments):
 @pytest.mark.parametrize(
     "moment",
     [
-        "$ scrm import orders quiet",
+        pytest.param("$ scrm import orders quiet", marks=pytest.mark.wide),
         *(
             pytest.param(words, marks=pytest.mark.soak)
             for words in ("$ scrm worker --once", "$ scrm referral publish", "The last four weeks are played")

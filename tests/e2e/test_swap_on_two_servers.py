@@ -39,6 +39,7 @@ def deal(shop):
     return rows[0] if rows else {"state": "", "received": 0, "given": 0}
 
 
+@pytest.mark.wide
 def test_a_swap_between_two_servers_is_agreed_shown_counted_and_told(shops, tmp_path):
     acme, star = shops
     acme.scrm("cross-brand-swap", "profile", "acme", "star", "--as", "anna")

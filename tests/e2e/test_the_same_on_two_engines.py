@@ -92,6 +92,7 @@ def ask(port: int, key: str, method: str, path: str, body: dict | None) -> tuple
         return answer.status, json.loads(answer.read())
 
 
+@pytest.mark.wide
 def test_two_lines_of_the_project_file_are_all_that_changes(tmp_path, several, monkeypatch):
     text = DEPLOY.read_text("utf-8")
     one_machine = "".join(line for line in text.splitlines(True) if line.partition(" ")[0] not in TWO_LINES)

@@ -124,6 +124,7 @@ def test_fifty_plugins_of_which_some_misbehave_and_the_others_see_every_event_on
     assert worker.stop() == 0
 
 
+@pytest.mark.wide
 def test_a_thread_of_a_plugin_in_the_web_does_not_keep_the_server_from_stopping(grounds):
     more = (
         "\n    @hookimpl\n    def check_lead(self, draft):\n"

@@ -120,6 +120,7 @@ def end_well(cluster: Cluster, storm: Storm, kills: int) -> None:
     storm.check(kills)
 
 
+@pytest.mark.wide
 def test_workers_killed_and_cut_off_redis_and_postgresql_restarted_and_every_event_is_handled_once(cluster, seed):
     rng = random.Random(seed)
     there = cluster()

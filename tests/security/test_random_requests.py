@@ -86,6 +86,7 @@ def test_random_requests_meet_no_error_of_the_server_and_no_shape_that_is_not_de
     assert taken > 100
 
 
+@pytest.mark.wide
 def test_random_requests_that_break_the_description_are_refused_in_the_one_shape(doors, shop):
     with described(doors[1]) as schema:
         _, wrong = try_out(schema, shop.keys["acme"], GenerationMode.NEGATIVE, 1)

@@ -55,6 +55,7 @@ def test_a_thousand_messages_are_a_thousand_receipts(wired, engine):
     assert told == COUNT  # each message was told of once, though the centre reported twice
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_a_stopped_bearerbox_loses_nothing_and_doubles_nothing(wired, clock, engine):
     kannel = wired.kannel

@@ -9,6 +9,7 @@ from datetime import date
 import pytest
 
 from scrm_core.cli.codes import MISSING, REFUSED
+from scrm_core.cli.session import Session
 
 ORDERS = (
     "source,number,status,paid_minor,paid_at,buyer\n"
@@ -232,3 +233,37 @@ def test_names_from_outside_cannot_steer_the_terminal():
     assert "\x1b[31m" not in printed
     assert "\u202e" not in printed
     assert "王小明" in printed
+
+
+TWICE_A_DAY = """
+from scrm_core.api import Metric, MetricValue, Plugin, hookimpl
+
+class Scans(Plugin):
+    name, version, summary, requires_core = "scans", "1", "opened twice a day", ">=0"
+    metrics = {"opened": Metric("Opened")}
+
+    @hookimpl
+    def collect_metrics(self, query):
+        if query.first_day == 730_000:
+            raise RuntimeError("a day of which nothing is known")
+        return [MetricValue("opened", day, 2) for day in range(query.first_day, query.last_day + 1)]
+"""
+
+
+def test_metrics_of_past_days_are_counted_anew_for_the_brand_that_is_named(cli):
+    folder = cli.folder / "plugins" / "scrm_scans"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text(TWICE_A_DAY)
+    (cli.folder / "scrm.toml").write_text((cli.folder / "scrm.toml").read_text() + 'plugins_dir = "plugins"\n')
+    for brand in ("acme", "moonco"):
+        file = cli.folder / "brands" / f"{brand}.toml"
+        file.write_text(file.read_text() + "[plugins.scans]\n")
+    asked = ("recount", "acme", "--since", "1998-06-01", "--until", "1998-06-30")
+    assert cli.json(*asked) == [{"plugin": "scans", "values": 30, "problem": ""}]
+    broken = date.fromordinal(730_000).isoformat()
+    (told,) = cli.json("recount", "acme", "--since", broken, "--until", broken, code=1)
+    assert (told["values"], told["problem"]) == (None, "RuntimeError: a day of which nothing is known")
+    cli(*asked, "--plugin", "points", code=MISSING)
+    for brand, days in (("acme", 30), ("moonco", 0)):
+        with Session(cli.folder, cli.clock).brand(brand) as opened:
+            assert len(opened.metrics.read("scans", "opened", 729_000, 731_000)) == days

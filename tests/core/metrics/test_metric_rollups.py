@@ -1,5 +1,7 @@
 """Metric rollups: computing a day again replaces it, and a failing plugin harms nobody else."""
 
+from datetime import date
+
 import pytest
 
 from scrm_core.errors import Invalid, NotFound
@@ -112,3 +114,68 @@ def test_a_span_of_days_has_a_length(brand):
                 brand.metrics.roll_up(first, last)
             with pytest.raises(Invalid):
                 brand.metrics.read("scans", "opened", first, last)
+
+
+def of_scans(brand, first: int, last: int) -> list[tuple[int, int]]:
+    return [(value.day, value.value) for value in brand.metrics.read("scans", "opened", first, last)]
+
+
+@pytest.fixture
+def sound(new_installation, clock):
+    """Two brands whose one plugin answers what is in ``Scans.answers``, at noon of day 730,000."""
+    Scans.answers = []
+    clock.set((730_000 - date(1970, 1, 1).toordinal()) * 86_400_000 + 12 * 3_600_000)
+    return new_installation(plugins=(Scans,), acme="[plugins.scans]\n", moonco="[plugins.scans]\n")
+
+
+def test_days_in_which_nobody_counted_are_counted_by_the_next_run(sound, clock):
+    acme, moonco = sound.brand("acme"), sound.brand("moonco")
+    today = 730_000
+    with acme:
+        acme.metrics.keep_up()
+        clock.advance(days=60)
+        Scans.answers = [MetricValue("opened", today + n, n + 1) for n in range(61)]
+        acme.metrics.keep_up()
+        assert of_scans(acme, today, today + 60) == [(today + n, n + 1) for n in range(61)]
+    with moonco:
+        assert of_scans(moonco, today, today + 60) == []
+
+
+def test_a_plugin_that_is_new_is_counted_three_months_back(sound):
+    Scans.answers = [MetricValue("opened", 730_000 - n, 1) for n in range(92, -1, -1)]
+    with sound.brand("acme") as acme:
+        acme.metrics.keep_up()
+        assert of_scans(acme, 729_000, 730_000) == [(day, 1) for day in range(729_909, 730_001)]
+
+
+def test_what_is_told_late_of_the_last_weeks_is_counted_once_a_day(sound, clock):
+    with sound.brand("acme") as acme:
+        acme.metrics.keep_up()
+        Scans.answers = [MetricValue("opened", 729_970, 7)]
+        clock.advance(hours=1)
+        acme.metrics.keep_up()
+        assert of_scans(acme, 729_000, 730_001) == []  # of the same day: yesterday and today alone
+        clock.advance(days=1)
+        acme.metrics.keep_up()
+        assert of_scans(acme, 729_000, 730_001) == [(729_970, 7)]
+
+
+def test_a_plugin_that_failed_is_asked_again_for_all_that_it_lacks_and_the_others_are_not(sound, clock):
+    with sound.brand("acme") as acme:
+        acme.metrics.keep_up()
+        clock.advance(days=50)
+        Scans.answers = [MetricValue("opened", 730_001, 1), "boom"]
+        assert set(acme.metrics.keep_up().unavailable) == {"scans"}
+        Scans.answers.remove("boom")
+        clock.advance(hours=1)
+        assert acme.metrics.keep_up().stored == {"scans": 1}
+        assert of_scans(acme, 730_001, 730_001) == [(730_001, 1)]
+
+
+def test_a_clock_that_was_put_back_counts_its_own_two_days(sound, clock):
+    with sound.brand("acme") as acme:
+        acme.metrics.keep_up()
+        clock.advance(days=-3)
+        Scans.answers = [MetricValue("opened", day, 1) for day in range(729_994, 729_998)]
+        acme.metrics.keep_up()
+        assert of_scans(acme, 729_000, 730_000) == [(729_996, 1), (729_997, 1)]
