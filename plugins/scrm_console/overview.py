@@ -26,7 +26,7 @@ from scrm_core.api import (
 
 from .figures import DAYS, Figures, Series
 from .frame import inside, page, pages, words
-from .kept import Kept, kept
+from .kept import KEPT_MS, Kept, kept
 from .parts import card_parts, cards, plugins_off, takes_query
 
 _SHOWN_CHANNELS = 12
@@ -77,7 +77,9 @@ def overview() -> Response:
 
 
 def _written(visit: StaffVisit, figures: Kept) -> bytes:
-    shown = _inside(visit, figures.value)
+    # Plugins of a large brand are ranked by a job: its count says by itself as of when it is.
+    counted = figures.value["contributions"][0].as_of
+    shown = _inside(visit, figures.value, counted if figures.at - counted >= KEPT_MS else None)
     own = any(takes_query(plugin, part) for plugin, part in card_parts(visit))
     place = flask.url_for("console.overview")  # and no query: the page is also another address's
     marks = {"csrf": _CSRF.decode(), "own": _OWN.decode() if own else ""}
@@ -112,13 +114,14 @@ def _figures(brand: Brand) -> dict[str, Any]:
     }
 
 
-def _inside(visit: StaffVisit, figures: dict[str, Any]) -> Any:
+def _inside(visit: StaffVisit, figures: dict[str, Any], counted: int | None) -> Any:
     text = words()
     found = cards(visit, own=False)
     panel = {plugin.name: plugin.panel for plugin in current_brand().plugins.values()}
     return inside(
         "overview_inside.html",
         days=DAYS,
+        counted=counted,
         **{**figures, "series": [(each, by_day(each, text)) for each in figures["series"]]},
         funnel_table=funnel_table(figures["funnel"], text),
         sees=lambda name: visit.allows(name),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from threading import Thread
 
 import pytest
@@ -12,6 +13,7 @@ from flask import Response
 from scrm_console import Console, overview
 from scrm_core.api import IdentityIn, LeadIn, Metric, MetricsQuery, MetricValue, Plugin, hookimpl
 from scrm_core.delivery import Delivery
+from scrm_core.jobs import due_jobs, run_job
 from scrm_core.services.house_reports import ChannelRank
 
 GOALS = "[plugins.scans]\n[goals]\ncontacts = 100\nmembers = 2\n[goals.channels.cards]\ncontacts = 100\n"
@@ -115,6 +117,23 @@ def test_plugins_are_ranked_by_what_they_brought_with_their_pages_and_one_that_i
     assert "tea-room" not in elsewhere and ">off<" in off["scans"] and elsewhere[""][:2] == ["$7777.00", "1"]
     seen = brought(browser("ana").get("b/acme/").text)[2]
     assert "/x/tea-room/" not in seen and "settings/" not in seen, "a link leads where one may go"
+
+
+def test_the_plugins_of_a_large_brand_are_ranked_as_of_the_count_of_a_job_and_those_of_a_small_one_as_of_now(
+    browser, people, brands, clock, monkeypatch
+):
+    acme, _ = brands
+    assert "as of" not in brought(browser("otto").get("b/acme/").text)[2]
+    monkeypatch.setattr("scrm_core.services.contributions.LIVE", 2)
+    with acme:
+        (due,) = [each for each in due_jobs(acme) if each.job == "contributions"]
+        assert run_job(acme, due)
+    counted = datetime.fromtimestamp(clock.now() / 1000, acme.zone)
+    clock.advance(seconds=480)
+    for language, words in (("en", "as of {:%Y-%m-%d %H:%M}"), ("zh", "截至 {:%Y-%m-%d %H:%M}")):
+        text = browser("otto", language).get("b/acme/").text
+        assert words.format(counted) in brought(text)[2] and f"{counted + timedelta(minutes=8):%H:%M}" in text
+    assert "as of" not in brought(browser("luna").get("b/moonco/").text)[2]
 
 
 def test_what_needs_a_person_is_told_with_the_page_where_it_is_mended(browser, people, brands, clock, monkeypatch):
