@@ -231,7 +231,7 @@ def _bars(table: ReportTable, cell: Cell) -> Drawn:
 
 
 def _funnel(table: ReportTable, cell: Cell) -> Drawn:
-    """Bars in the middle, each with its share of the first and of the one before."""
+    """Bars in the middle, each with its share of the first and of the one before, of which it may be no part."""
     assert table.chart is not None
     chart, kinds = table.chart, {each.name: each for each in table.columns}
     column, rows = kinds[chart.y[0]], []
@@ -239,7 +239,8 @@ def _funnel(table: ReportTable, cell: Cell) -> Drawn:
     first = before = None
     for row in table.rows:
         value, text = row[column.name], cell(column.kind, row[column.name])
-        shares = [cell("rate", value / base) for base in (first, before) if base and value is not None]
+        wholes = [each for each in (first, before) if each and value is not None and value <= each]
+        shares = [cell("rate", (value or 0) / whole) for whole in wholes]
         first, before = first or value, value
         width = _share(value or 0, most)
         told = " · ".join([text, *dict.fromkeys(shares)])

@@ -25,11 +25,10 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step of the funnel: how many came so far, and their share of those of the step it is measured by."""
+    """A step of the funnel, and how many came so far."""
 
     name: str
     people: int
-    share: float | None
 
 
 class Figures:
@@ -72,7 +71,7 @@ class Figures:
     def funnel(self) -> list[Step]:
         """Visitors of links in these days; then those who arrived in them, and how far they have come by now.
 
-        Shares are of those who arrived: a visitor is a browser and no person.
+        A visitor is a browser and no person, and who buys need be no member.
         """
         start = self._start(self._first)
         (visitors,) = execute(
@@ -87,13 +86,8 @@ class Figures:
             "WHERE c.lead_at >= ? AND c.state = 'active'",
             (start,),
         ).fetchone()
-        added = int(row[0])
-        steps = [Step("visits", int(visitors), None), Step("added", added, None)]
-        names = ("members", "first_order", "repeat")
-        return steps + [
-            Step(name, int(count), int(count) / added if added else None)
-            for name, count in zip(names, row[1:], strict=True)
-        ]
+        names = ("visits", "added", "members", "first_order", "repeat")
+        return [Step(name, int(count)) for name, count in zip(names, (visitors, *row), strict=True)]
 
     def metrics(self) -> dict[tuple[str, str], int]:
         """Sums of plugins' metrics in these days, by plugin and metric; what was never counted is not there."""

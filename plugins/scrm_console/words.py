@@ -71,7 +71,10 @@ WORDS: dict[str, dict[str, Any]] = {
         "value": "数值",
         "people": "客户总数",
         "funnel": "转化漏斗",
-        "funnel_note": "最近 {} 天的链接访客，以及同期新增的客户到目前为止走到哪一步；比例以新增客户为分母。",
+        "funnel_note": (
+            "最近 {} 天的链接访客，以及同期新增的客户到目前为止走到哪一步；比例依次相对访客和上一步。"
+            "访客按浏览器计；首单客户不一定是会员，人数多于上一步时不显示该比例。"
+        ),
         "steps": {"visits": "访问", "added": "新增", "members": "入会", "first_order": "首单", "repeat": "复购"},
         "step": "步骤",
         "count": "人数",
@@ -276,8 +279,9 @@ WORDS: dict[str, dict[str, Any]] = {
         "people": "All contacts",
         "funnel": "Funnel",
         "funnel_note": (
-            "Visitors of links in the last {} days, and how far those who arrived in them have come by now; "
-            "shares are of those who arrived."
+            "Visitors of links in the last {} days, and how far those who arrived in them have come by now; shares "
+            "are of the visitors and of the step before. Visitors are browsers, and a buyer need be no member: of a "
+            "step with fewer people there is no share."
         ),
         "steps": {
             "visits": "Visit",

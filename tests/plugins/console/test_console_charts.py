@@ -59,6 +59,8 @@ def test_a_funnel_tells_each_steps_share_of_the_first_and_of_the_one_before():
     shown = drawn(table(Chart("funnel", "name", ("count",)), *counted(100, 40, 10, 0)), written)
     assert [row.bars[0].text for row in shown.rows] == ["100", "40 · 40.0%", "10 · 10.0% · 25.0%", "0 · 0.0%"]
     assert [(row.bars[0].left, row.bars[0].width) for row in shown.rows] == [(0, 100), (30, 40), (45, 10), (50, 0)]
+    more = drawn(table(Chart("funnel", "name", ("count",)), *counted(100, 20, 40)), written)
+    assert more.rows[2].bars[0].text == "40 · 40.0%", "40 are no share of 20"
     empty = drawn(table(Chart("funnel", "name", ("count",)), *counted(0, 0)), written)
     assert [row.bars[0].text for row in empty.rows] == ["0", "0"], "no share of nobody"
 
