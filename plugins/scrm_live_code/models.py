@@ -159,7 +159,8 @@ class LiveCodeAdd(BrandModel):
     """Somebody came by a code, once per lead; ``staff`` is who they added, where that was told.
 
     ``at`` is when they asked for it; the other instants are the first of their kind
-    since (see :mod:`.reception`), and ``ended_by`` who ended it.
+    since (see :mod:`.reception`), and ``ended_by`` who ended it. ``found_at`` is when an
+    add was written down that nobody had told of: its times are not known.
     """
 
     id = pw.BigAutoField()
@@ -176,6 +177,7 @@ class LiveCodeAdd(BrandModel):
     ordered_at = InstantField(null=True)
     muted_at = InstantField(null=True)
     handed_at = InstantField(null=True)
+    found_at = InstantField(null=True)
     ended_at = InstantField(null=True)
     ended_by = pw.TextField(default="")
     persona = pw.ForeignKeyField(LiveCodePersona, null=True)

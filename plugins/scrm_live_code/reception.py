@@ -123,7 +123,8 @@ class Reception:
         for step, (done, begun) in LIMITED.items():
             parts.append(
                 f"SELECT a.code_id, a.staff_id, a.contact_id, CAST(? AS TEXT) AS step, a.{begun} AS since "
-                f"FROM live_code_add a WHERE a.at >= ? AND a.{done} IS NULL AND a.ended_at IS NULL AND a.{begun} < ?"
+                f"FROM live_code_add a WHERE a.at >= ? AND a.{done} IS NULL AND a.ended_at IS NULL AND a.{begun} < ? "
+                "AND a.found_at IS NULL"
             )
             values += [step, now - ALERT_DAYS * DAY_MS, now - self.limits[step] * 1_000]
         rows = execute(

@@ -33,6 +33,7 @@ RECEPTION = (
     Column("missed", "Too late, or too late by now 超时", "count"),
     Column("rate", "Share within the limit 达标率", "rate"),
     Column("waiting", "Still waiting 等待中", "count"),
+    Column("unknown", "Found later, times not known 事后发现，时间不详", "count"),
 )
 SURVIVAL = (
     Column("added", "Added 30 days ago or before 满 30 天", "count"),
@@ -76,7 +77,8 @@ def reception_report(
     ``limit`` rows behind the first ``after``; None: all.
 
     ``rate`` is ``within / (within + missed)``: who waits and may still be in time is in neither, nor who
-    left before the limit. Percentiles are nearest ranks: the n-th of N with n = p N / 100, rounded up. Raises Invalid.
+    left before the limit. An add that nobody told of and that was found later is ``unknown`` alone. Percentiles are
+    nearest ranks: the n-th of N with n = p N / 100, rounded up. Raises Invalid.
     """
     selected, keys, who = _who(by)
     now = reception.brand.now()
@@ -86,9 +88,11 @@ def reception_report(
         steps.append(
             f"SELECT {selected}, CAST(? AS TEXT) AS step, "
             # What was done before the step began (a tag set by hand before the approval) took no time.
-            f"CASE WHEN a.{done} < a.{begun} THEN 0 ELSE a.{done} - a.{begun} END AS took, "
-            f"coalesce(a.ended_at, ?) - a.{begun} AS waited, a.ended_at, CAST(? AS BIGINT) AS most "
-            f"{_FROM}WHERE a.at > ? AND a.{begun} IS NOT NULL"
+            f"CASE WHEN a.found_at IS NOT NULL THEN NULL WHEN a.{done} < a.{begun} THEN 0 "
+            f"ELSE a.{done} - a.{begun} END AS took, "
+            f"CASE WHEN a.found_at IS NULL THEN coalesce(a.ended_at, ?) - a.{begun} END AS waited, "
+            "a.ended_at, a.found_at, CAST(? AS BIGINT) AS most "
+            f"{_FROM}WHERE a.at > ? AND (a.{begun} IS NOT NULL OR a.found_at IS NOT NULL)"
         )
         values += [step, now, most, now - _days(days) * DAY_MS]
     rows = execute(
@@ -98,7 +102,7 @@ def reception_report(
         f"SELECT {keys}, step, count(took), max(CASE WHEN place = (n + 1) / 2 THEN took END) / 1000, "
         "max(CASE WHEN place = (n * 9 + 9) / 10 THEN took END) / 1000, sum(CASE WHEN took <= most THEN 1 ELSE 0 END), "
         "sum(CASE WHEN coalesce(took, waited) > most THEN 1 ELSE 0 END), "
-        "sum(CASE WHEN took IS NULL AND ended_at IS NULL THEN 1 ELSE 0 END) "
+        "sum(CASE WHEN took IS NULL AND ended_at IS NULL AND found_at IS NULL THEN 1 ELSE 0 END), count(found_at) "
         f"FROM ranked GROUP BY {keys}, step ORDER BY {keys}, step{_cut(after, limit)}",
         values,
     ).fetchall()

@@ -111,8 +111,10 @@ class Follows:
             return self._added_again(known, at, source, state, history, way)
         if known.unsure and way is not None:
             self._settle(known, way)
-        if way is not None and known.state == "active" and known.since is not None and at > known.since + SLACK_MS:
-            # WeCom shows a later beginning than the one that is known: its end was not told.
+        if known.state == "active" and known.since is not None and at > known.since + SLACK_MS:
+            # A later beginning than the one that is known: its end was not told, or is not yet.
+            if way is None and self.asks:
+                return None  # nor may this one be any: the job asks WeCom behind each add, which tells when it began
             self.lost(external, staff, at - 1, SYNC)
             return self.added(external, staff, at, source=source, half=half, history=history, way=way)
         if state == "active" and known.state == "half":
@@ -156,7 +158,7 @@ class Follows:
         if row is None:
             return None
         if lead:
-            self._capture(external, staff, at, source, history, half=state == "half")
+            self._capture(external, staff, at, source, history, half=state == "half", found=way is not None)
         return self.told(external, staff, at, history=history)
 
     def _is_lead(self, external: str, staff: str, at: int, state: str, way: int | None) -> bool | None:
@@ -176,7 +178,7 @@ class Follows:
         lead = self._is_lead(known.external, known.staff, known.since, "active", way)
         done = execute("UPDATE wecom_follow SET unsure = 0 WHERE id = ? AND unsure = 1", (known.id,))
         if done.rowcount and lead:
-            self._capture(known.external, known.staff, known.since, known.source, False)
+            self._capture(known.external, known.staff, known.since, known.source, False, ended=_ended(known))
 
     def _approved(self, known: Follow, at: int) -> None:
         """The member of staff added back whoever had added them without being asked (免验证)."""
@@ -198,7 +200,7 @@ class Follows:
                 (at, source, int(lead is None), known.id),
             )
             if came.rowcount and lead:
-                self._capture(known.external, known.staff, at, source, history)
+                self._capture(known.external, known.staff, at, source, history, ended=_ended(known))
             return None
         changed = execute(
             "UPDATE wecom_follow SET state = ?, since = ?, source = ?, lost_at = NULL, lost_by = '', unsure = ?, "
@@ -208,7 +210,9 @@ class Follows:
         if not changed.rowcount:
             return None
         if lead:
-            self._capture(known.external, known.staff, at, source, history, half=state == "half")
+            self._capture(
+                known.external, known.staff, at, source, history, half=state == "half", found=way is not None
+            )
         return self.told(known.external, known.staff, at, again=True, history=history)
 
     def lost(self, external: str, staff: str, at: int, by: str) -> bool:
@@ -252,16 +256,21 @@ class Follows:
         return made
 
     def _capture(
-        self, external: str, staff: str, at: int, source: str, history: bool, *, half: bool = False
-    ) -> None:
-        """The customer comes as a lead, once per pair and beginning."""
+        self, external: str, staff: str, at: int, source: str, history: bool, *, half: bool = False,
+        found: bool = False, ended: tuple[int, str] | None = None,
+    ) -> None:  # fmt: skip
+        """The customer comes as a lead, once per pair and beginning; ``found`` when WeCom was asked, not told.
+
+        ``ended`` is when and by whom what began has ended, where that was told before.
+        """
+        found = found and at < self.brand.now() - SLACK_MS
         wanted = LeadIn(
             source=NAME,
             reference=reference_of(external, staff, at),
             identities=(IdentityIn.of("external_userid", external),),
             at=at,
             state=source,
-            fields={"staff": staff, **({"approved": "no"} if half else {})},
+            fields=lead_fields(staff, half=half, found=found, ended=ended),
             backfill=history,
         )
         try:
@@ -280,6 +289,24 @@ class Follows:
 def reference_of(external: str, staff: str, at: int) -> str:
     """The name of the lead of a pair's beginning: WeCom tells its second."""
     return f"{staff}/{external}/{at // 1_000}"
+
+
+def lead_fields(
+    staff: str, *, half: bool = False, found: bool = False, ended: tuple[int, str] | None = None
+) -> dict[str, str]:
+    """The fields of an add's lead: ``staff``, and ``approved`` no, ``found`` later, ``ended`` and ``ended_by``."""
+    fields = {"staff": staff}
+    if half:
+        fields["approved"] = "no"
+    if found:
+        fields["found"] = "later"
+    if ended is not None:
+        fields["ended"], fields["ended_by"] = str(ended[0]), ended[1]
+    return fields
+
+
+def _ended(known: Follow) -> tuple[int, str] | None:
+    return None if known.lost_at is None else (known.lost_at, known.lost_by)
 
 
 def _elsewhere(external: str, staff: str) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from scrm_core.api import IdentityIn, Invalid, LeadIn, ScrmError, Veto, execute, fetch_in, insert_rows
 
 from . import tasks
-from .follows import ASSIGNED, SLACK_MS, SUPPRESSED, Follows, began, is_history, pair, reference_of
+from .follows import ASSIGNED, SLACK_MS, SUPPRESSED, Follows, began, is_history, lead_fields, pair, reference_of
 from .labels import Labels
 from .models import WecomFollow
 from .schemas import NAME
@@ -127,7 +127,7 @@ class People:
                 LeadIn(
                     source=NAME, reference=reference_of(customer.external, staff, at),
                     identities=identities_of(customer), at=at, state=info.state, name=customer.name,
-                    fields={"staff": staff}, backfill=is_history(at, now),
+                    fields=lead_fields(staff, found=at < now - SLACK_MS), backfill=is_history(at, now),
                 )
             )  # fmt: skip
         rows = []

@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 from live_scene import Scene
 
-from scrm_core.api import MessageReceived, MessageStatus, OrderPaid, PluginEvent, TagAdded, from_instant
+from scrm_core.api import (
+    IdentityIn,
+    LeadIn,
+    MessageReceived,
+    MessageStatus,
+    OrderIn,
+    OrderPaid,
+    PluginEvent,
+    TagAdded,
+    from_instant,
+)
 from scrm_core.db.bulk import execute
 from scrm_core.errors import Invalid, NotFound
 from scrm_live_code.reception_report import reception_report, survival_report
@@ -187,3 +197,68 @@ def test_what_no_plugin_tells_is_told_by_hand_in_its_own_brand_alone(scenes, clo
         other.here.reception.tell(uid, "replied")
     with other.brand as brand:
         assert list(survival_report(brand).rows) == [] and other.here.reception.overdue() == []
+
+
+def captured(scene: Scene, name: str, at: int, *, backfill: bool = False, **fields: str) -> int:
+    """Somebody who added at an instant of the past comes as a lead now; their contact's id."""
+    with scene.brand as brand:
+        made = brand.contacts.capture_lead(
+            LeadIn(
+                source="shop", reference=name, identities=(IdentityIn.of("buyer", name, "shop"),), at=at,
+                state="poster-01", fields={"staff": "ann", **fields}, backfill=backfill,
+            )
+        )  # fmt: skip
+    scene.deliver()
+    return int(made.contact_id)
+
+
+@pytest.mark.parametrize("as_what", [{"found": "later"}, {"backfill": True}])
+def test_of_an_add_that_was_found_later_no_time_is_invented_and_nobody_waits(shop: Scene, clock, as_what):
+    came = clock.now()
+    day = shop.brand.day(came)
+    clock.advance(days=8)
+    person = captured(shop, "old", came, **as_what)
+    step(shop, person, "tagged", clock.now())  # what WeCom shows is noted when it is read
+    step(shop, person, "replied", clock.now())
+    assert [(each["done"], each["within"] + each["missed"], each["waiting"], each["unknown"]) for each in table(shop).values()] == [
+        (0, 0, 0, 1)
+    ] * 3
+    with shop.brand as brand:
+        assert shop.here.reception.overdue() == [] and list(shop.here.reception.warnings()) == []
+        assert execute("SELECT day, approved_at FROM live_code_add").fetchall() == [(day, None)]
+        clock.advance(days=22)
+        (row,) = survival_report(brand, by="channel").rows
+    assert (row["added"], row["kept"], row["not_yet"]) == (1, 1, 0)  # thirty days after they came
+
+
+def test_what_the_core_knows_of_the_time_before_an_add_was_found_counts(shop: Scene, clock):
+    came = clock.now()
+    buyer = (IdentityIn.of("buyer", "old", "shop"),)
+    with shop.brand as brand:
+        for name, hours, paid in (("N0", -1, 5_000), ("N1", 1, 0), ("N2", 2, 5_000), ("N3", 3, 5_000)):
+            brand.orders.upsert(OrderIn("shop", name, "completed", came + hours * 3_600_000, paid, buyer=buyer))
+    shop.deliver()
+    clock.advance(days=2)
+    captured(shop, "old", came, found="later")
+    with shop.brand:
+        assert execute("SELECT ordered_at FROM live_code_add").fetchone() == (came + 2 * 3_600_000,)
+
+
+def test_an_add_whose_end_was_told_before_it_has_that_end(shop: Scene, clock):
+    came = clock.now()
+    clock.advance(days=40)
+    gone = came + 3 * DAY * 1_000
+    person = captured(shop, "one", came, ended=str(gone), ended_by="customer")
+    step(shop, person, "ordered", gone + 1)
+    captured(shop, "two", came, ended=str(gone), ended_by="transfer")
+    with shop.brand as brand:
+        rows = execute("SELECT ended_at, ended_by, handed_at, ordered_at FROM live_code_add ORDER BY id").fetchall()
+        assert rows == [(gone, "customer", None, None), (None, "", gone, None)]
+        (row,) = survival_report(brand, by="channel").rows
+    assert (row["added"], row["kept"], row["by_customer"]) == (2, 1, 1)
+
+
+def test_a_find_from_before_the_code_was_made_is_none_of_it_however_new_it_is(shop: Scene, clock):
+    before = clock.now() - 3_600_000
+    captured(shop, "old", before, found="later")
+    assert shop.row()["adds"] == 0

@@ -15,6 +15,7 @@ from scrm_core.api import Plugin
 from scrm_core.db.bulk import execute
 from scrm_core.errors import Conflict, ScrmError, TooMany
 from scrm_live_code import LiveCodePlugin
+from scrm_live_code.views import staff_view
 from scrm_wecom import WecomPlugin
 from scrm_wecom.simulator import AppAccount, CallbackTarget, CorpAccount, Limits, Simulator, serve
 
@@ -314,7 +315,8 @@ def test_an_add_whose_callback_was_lost_is_counted_once_on_its_day_when_a_full_s
     whole.staff("staff001", "staff002")
     with whole.brand as brand:
         # Customers from before the code: the channel is older than it, and its State stood on another code.
-        brand.channels.create("poster-01")
+        brand.tags.define("source", "poster", plan="spring")
+        brand.channels.create("poster-01", tags=[("source", "poster")])
         old = brand.plugins["wecom"].wecom.api.contact_way(["staff001"], "poster-01", "old")[0]
         brand.plugins["wecom"].wecom.greetings.put({"text": "欢迎"})
     whole.simulator.outbox.drop(1)
@@ -356,5 +358,9 @@ def test_an_add_whose_callback_was_lost_is_counted_once_on_its_day_when_a_full_s
         brand.outreach.drain()
     assert (adds(), whole.taken()) == ([(day, 2)], {"staff001": 2})
     assert [each for each in corp.effects if each["what"] == "welcome"] == []
-    with whole.brand:
+    with whole.brand as brand:
         assert execute("SELECT count(*) FROM event WHERE type = 'lead.captured'").fetchone()[0] == 3
+        assert execute("SELECT count(*) FROM event WHERE type = 'tag.added'").fetchone()[0] == 3
+        # Today's places are whole, and nobody is said to have been slow about somebody of whom nobody told.
+        assert staff_view(whole.here.staff.get("staff001"), whole.here)["taken_today"] == 0
+        assert whole.here.reception.overdue() == []

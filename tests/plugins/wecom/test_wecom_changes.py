@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import pytest
 from wecom_scene import YAN, ZOE, xml
@@ -189,7 +190,48 @@ def test_add_loss_and_second_add_end_alike_in_whatever_order_they_come(scene, cl
     assert (follow.since, follow.lost_at) == (1_767_225_720_000, None)
 
 
-def test_a_loss_that_is_told_before_its_add_stays_one(scene, clock):
+def test_a_second_add_whose_loss_was_never_told_is_a_lead_and_the_first_has_ended(scene, clock):
+    scene.tell("add_half_external_contact", State="a")
+    clock.advance(days=1)
+    scene.tell("add_external_contact", State="a")  # the member adds back a day later: the same acquisition
+    assert (scene.leads(), scene.said("lost")) == ([("a", "zhangsan", True)], [])
+    clock.advance(days=1)
+    for _ in range(2):
+        scene.tell("add_external_contact", State="b")
+    assert scene.leads() == [("a", "zhangsan", True), ("b", "zhangsan", False)]
+    assert [(each["by"], each["left"]) for each in scene.said("lost")] == [("sync", 0)]
+
+
+@pytest.mark.parametrize("loss", ["never", "before WeCom was asked", "afterwards"])
+@pytest.mark.parametrize("change", ["add_external_contact", "add_half_external_contact"])
+def test_a_second_add_is_a_lead_by_what_wecom_tells_whenever_its_loss_is_told(calling, server, clock, loss, change):
+    calling.tell("add_external_contact", State="a")
+    came = calling.seconds()
+    handed_over(server, ("zhangsan", came, 1))
+    work(calling)
+    clock.advance(days=1)
+    gone = calling.event("del_follow_user")
+    clock.advance(days=1)
+    calling.tell("add_external_contact", State="a")  # told once more, of what stands
+    work(calling)
+    assert len(calling.leads()) == 1
+    calling.tell(change, State="b")
+    if loss.startswith("before"):
+        calling.post(gone)
+        calling.deliver()
+    handed_over(server, ("zhangsan", calling.seconds(), 1))
+    if change != "add_external_contact":  # WeCom shows the relation once the member has added back
+        calling.tell("add_external_contact", State="b")
+    work(calling)
+    if loss == "afterwards":
+        calling.post(gone)
+        calling.deliver()
+    assert len(calling.leads()) == 2
+    assert calling.follows() == [("zhangsan", "active", "")]
+    assert [each["left"] for each in calling.said("lost")] == [0]
+
+
+def test_a_loss_that_is_told_before_its_add_stays_one_and_the_lead_says_how_it_ended(scene, clock):
     add = scene.event("add_external_contact", State="spring")
     clock.advance(seconds=60 * 1)
     scene.tell("del_follow_user")
@@ -197,6 +239,9 @@ def test_a_loss_that_is_told_before_its_add_stays_one(scene, clock):
     scene.deliver()
     assert scene.follows() == [("zhangsan", "lost", "customer")]
     assert scene.leads() == [("spring", "zhangsan", True)]
+    with scene.brand as brand:
+        (data,) = execute("SELECT data FROM event WHERE type = 'lead.captured'").fetchone()
+    assert json.loads(data)["fields"] == {"staff": "zhangsan", "ended": str(brand.now()), "ended_by": "customer"}
 
 
 def test_an_edit_of_somebody_whose_add_was_not_told_makes_up_for_it(scene):
