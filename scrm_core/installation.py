@@ -105,6 +105,7 @@ class Installation:
         self.nudge: Callable[[str], None] | None = None
         self.users = Users(self)
         self._slots: dict[str, _Slot] = {}
+        self._applied: dict[str, list[str]] = {}  # what preparing a brand has applied and `migrate` has not told yet
         self._lock = threading.RLock()
 
     @classmethod
@@ -250,7 +251,7 @@ class Installation:
                     f"brand {brand.id!r} has moved to {moved[0]}: name that database in scrm.toml "
                     f"(database_url), or take the brand back with `scrm move {brand.id} --cancel`"
                 )
-            migrate_plugins(brand)
+            self._applied.setdefault(brand.id, []).extend(migrate_plugins(brand))
             with brand:
                 ensure_cursors(brand)
                 revalidate(brand.config.rfm_count_zero_orders)
@@ -268,6 +269,8 @@ class Installation:
     def migrate(self) -> dict[str, list[str]]:
         """Create missing databases and apply pending migrations of every brand; names per brand.
 
+        Those of plugins that opening a brand has applied are named too.
+
         Raises ConfigError or NewerSchema for a brand that cannot be migrated.
         """
         from .delivery import ensure_cursors
@@ -277,7 +280,7 @@ class Installation:
             brand = self.brand(brand_id)
             self.engine.create(brand_id)
             applied = [f"core/{m}" for m in migrate(brand.handle, "core", CORE_MIGRATIONS)]
-            applied += migrate_plugins(brand)
+            applied += [*self._applied.pop(brand_id, []), *migrate_plugins(brand)]
             with brand:
                 ensure_cursors(brand)
             done[brand_id] = applied

@@ -283,6 +283,15 @@ def test_migrate_is_done_once(cli):
     assert cli.json("migrate") == {"acme": [], "moonco": []}
 
 
+def test_migrate_says_what_was_applied_also_for_a_plugin_that_was_switched_on_since(cli, installation):
+    with (installation.config.brands_dir / "moonco.toml").open("a") as file:
+        file.write("\n[plugins.live-code]\n")
+    told = dict(line.split(": ") for line in cli("migrate").stdout.splitlines())
+    assert told["acme"] == "up to date"
+    assert "live-code/0001_codes" in told["moonco"].split(", ")
+    assert cli.json("migrate") == {"acme": [], "moonco": []}
+
+
 def test_doctor_calls_a_plugin_that_lacks_its_extra_harmless_while_no_brand_has_it_on(cli, monkeypatch):
     lacks = {"wechat-login": "signing in with WeChat needs httpx: pip install 'scrm[wechat]'"}
     monkeypatch.setattr("scrm_core.doctor.import_problems", lambda root, names: dict.fromkeys(names, "") | lacks)
