@@ -16,7 +16,7 @@ from .labels import UNMADE
 from .schemas import NAME
 from .sends import SENDER
 
-LIMITED = ("status_3", "wecom_quota", "cap")
+LIMITED = frozenset({"status_3", "veto: wecom_quota", "cap_week", "cap_7_days", "cap_30_days"})
 """Codes and reasons of messages that a limit kept back: WeCom's for a customer, and the brand's own."""
 
 

@@ -11,6 +11,7 @@ from wecom_server import WecomServer
 from wecom_whole import OTHER, SECRET, Whole
 from werkzeug.serving import make_server
 
+from scrm_console import Console
 from scrm_core.web import create_app
 from scrm_wecom import WecomPlugin
 from scrm_wecom.simulator import AppAccount, CallbackTarget, CorpAccount, Limits, Simulator, serve
@@ -75,3 +76,34 @@ def whole(new_installation, deliver, clock) -> Iterator[Whole]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@pytest.fixture
+def staffed(new_installation, deliver, clock) -> Iterator[Callable[..., Whole]]:
+    """A function that makes acme and moonco with a console and a corporation each at a simulator, which calls nobody.
+
+    ``acme`` is added to its settings, ``outreach`` is what it may send.
+    """
+    corps = [
+        CorpAccount(CORP, (AppAccount(1_000_002, SECRET),), staff=3, customers=10),
+        CorpAccount(OTHER, (AppAccount(1_000_002, "other-secret"),), staff=1, customers=2, first_person=100),
+    ]
+    simulator = Simulator(corps, now=clock.now, limits=Limits(dispatch_seconds=0))
+    with serve(simulator) as api:
+
+        def make(acme: str = "", outreach: str = 'one_to_one_per_week = "none"') -> Whole:
+            def table(corp: str, secret: str, more: str = "") -> str:
+                return (
+                    f'[outreach]\nquiet_hours = "none"\n{outreach}\n'
+                    f'[plugins.console]\n[plugins.wecom]\ncorp_id = "{corp}"\ncallback_token = "{TOKEN}"\n'
+                    f'callback_aes_key = "{AES_KEY}"\nsecret = "{secret}"\napi = "{api.url}"\n{more}'
+                )
+
+            installation = new_installation(
+                plugins=(Console, WecomPlugin), acme=table(CORP, SECRET, acme), moonco=table(OTHER, "other-secret")
+            )
+            made = Whole(installation, "acme", deliver)
+            made.simulator, made.simulator_url = simulator, api.url
+            return made
+
+        yield make

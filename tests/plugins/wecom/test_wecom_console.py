@@ -3,53 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from staff_desk import EVIL, desks, statements
 from wecom_scene import AES_KEY, CORP, TOKEN, xml
-from wecom_whole import OTHER, SECRET, Whole
+from wecom_whole import AT, EVERYBODY, SECRET, Whole, draft, held, seen
 
 from scrm_console import Console
 from scrm_core.api import execute
 from scrm_wecom import WecomPlugin, console
 from scrm_wecom.callbacks import STATES
 from scrm_wecom.console_words import DONE, WORDS
-from scrm_wecom.simulator import AppAccount, CorpAccount, Limits, Simulator, serve
 
-AT, MOON = "b/acme/x/wecom/", "b/moonco/x/wecom/"
+MOON = "b/moonco/x/wecom/"
 PAGES = ("connection", "callbacks", "staff", "alone", "tags", "sends", "moments", "links", "archive", "progress")
 TAGS = "externalcontact/get_corp_tag_list"
-EVERYBODY = "orders = 0"
-OPEN = '[outreach]\nquiet_hours = "none"\none_to_one_per_week = "none"\n'
 PEOPLE, RELATIONS = 10, 13
 """What the simulator's three members have: some customers have two of them."""
 
 
 @pytest.fixture
-def whole(new_installation, deliver, clock) -> Iterator[Whole]:
+def whole(staffed) -> Whole:
     """Acme and moonco, each with a corporation of its own at the simulator; nothing is called back."""
-    corps = [
-        CorpAccount(CORP, (AppAccount(1_000_002, SECRET),), staff=3, customers=10),
-        CorpAccount(OTHER, (AppAccount(1_000_002, "other-secret"),), staff=1, customers=2, first_person=100),
-    ]
-    simulator = Simulator(corps, now=clock.now, limits=Limits(dispatch_seconds=0))
-    with serve(simulator) as api:
-
-        def table(corp: str, secret: str) -> str:
-            return (
-                f'{OPEN}[plugins.console]\n[plugins.wecom]\ncorp_id = "{corp}"\ncallback_token = "{TOKEN}"\n'
-                f'callback_aes_key = "{AES_KEY}"\nsecret = "{secret}"\napi = "{api.url}"\n'
-            )
-
-        installation = new_installation(
-            plugins=(Console, WecomPlugin), acme=table(CORP, SECRET), moonco=table(OTHER, "other-secret")
-        )
-        made = Whole(installation, "acme", deliver)
-        made.simulator, made.simulator_url = simulator, api.url
-        yield made
+    return staffed()
 
 
 @pytest.fixture
@@ -60,23 +39,7 @@ def desk(whole, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 @pytest.fixture
 def synced(whole) -> Whole:
     """Acme with its ten customers."""
-    with whole.brand as brand:
-        brand.plugins["wecom"].wecom.full_sync.begin()
-    whole.work()
-    return whole
-
-
-def held(text: str, name: str) -> str:
-    """What stands in the element with this data attribute."""
-    found = re.search(rf"data-{name}[^>]*>(.*?)</(?:dd|td|strong|span|a|pre|p|small)>", text, re.S)
-    return re.sub(r"<[^>]+>", "", found[1]).strip() if found else ""
-
-
-def seen(text: str, inside: str = "") -> str:
-    """The hidden version of the form behind ``inside``."""
-    found = re.search(r'name="seen" value="([^"]*)"', text[text.index(inside) :])
-    assert found is not None
-    return found[1].replace("&#39;", "'").replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">").replace("&#34;", '"')
+    return whole.synced()
 
 
 def refusal(answer: Any) -> str:
@@ -278,14 +241,6 @@ def test_all_refused_pushes_are_tried_again_at_once(synced, desk):
 # Group sends ------------------------------------------------------------------
 
 
-def draft(whole: Whole, browser: Any, code: str = "may") -> Any:
-    with whole.brand as brand:
-        for (contact,) in execute("SELECT DISTINCT contact_id FROM wecom_follow").fetchall():
-            brand.consent.record(contact, "marketing_wecom", granted=True, source="test")
-    browser.get(f"{AT}sends")
-    return browser.post(f"{AT}sends", act="open", code=code, text="Hello & <b>", segment=EVERYBODY, kind="marketing")
-
-
 def test_a_send_made_and_started_on_the_page_waits_for_the_staff_at_wecom(synced, desk, clock):
     mia = desk("mia")
     assert "data-problem" in mia.get(f"{AT}reach", segment="((").text
@@ -325,16 +280,6 @@ def test_a_canceled_send_goes_to_nobody_and_says_why(synced, desk):
     synced.work()
     text = mia.get(at).text
     assert "wrong text" in text and 'value="start"' not in text and held(text, 'figure="staff"') == "0"
-
-
-def test_people_kept_back_by_wecoms_limit_are_counted_as_such(synced, desk):
-    mia = desk("mia")
-    draft(synced, mia)
-    with synced.brand:
-        execute("UPDATE message SET state = 'failed', code = 'status_3' WHERE id = (SELECT min(id) FROM message)")
-        execute("UPDATE message SET state = 'failed', code = 'status_2' WHERE id = (SELECT max(id) FROM message)")
-    text = mia.get(f"{AT}sends").text
-    assert [held(text, name) for name in ("all", "waits", "limited", "failed")] == ["10", "8", "1", "1"]
 
 
 # Moments ----------------------------------------------------------------------

@@ -1,0 +1,77 @@
+"""Group sends in the console: how many got one, and in words why the others did not."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from staff_desk import desks
+from wecom_whole import AT, Whole, draft, held
+
+from scrm_core.api import execute
+
+
+def started(whole: Whole, browser: Any, *codes: str) -> None:
+    for code in codes:
+        draft(whole, browser, code)
+        at = f"{AT}send?code={code}"
+        browser.get(at)
+        assert browser.post(at, act="start", confirm="on", seen="draft").status_code == 303
+        whole.work()
+
+
+@pytest.mark.parametrize(
+    ("acme", "outreach", "english", "chinese"),
+    [
+        ('group_quota = "1-a-day"\n', 'one_to_one_per_week = "none"', "above WeCom", "超出企业微信限额"),
+        ("", "one_to_one_per_week = 1", "had this week", "本周次数已满"),
+    ],
+)
+def test_who_is_kept_back_by_a_limit_is_counted_as_that_and_told_in_words(
+    staffed, monkeypatch, acme, outreach, english, chinese
+):
+    whole = staffed(acme, outreach).synced()
+    desk = desks(whole.installation, monkeypatch)
+    mia = desk("mia")
+    started(whole, mia, "one", "two")
+    text = mia.get(f"{AT}sends").text
+    first = text[text.index('data-send="two"') : text.index('data-send="one"')]
+    assert [held(first, name) for name in ("all", "staff", "sent", "limited", "failed")] == ["10", "0", "0", "10", "0"]
+    for language, words, nobody in (("en", english, "reached nobody"), ("zh", chinese, "未触达任何人")):
+        browser = desk("otto", language)
+        text = browser.get(f"{AT}send?code=two").text
+        told = re.sub(r"<[^>]+>", " ", text)
+        assert words in told and "veto" not in told and "cap_" not in told and "_quota" not in told
+        # A send that nobody got is no success.
+        assert nobody in told and f'badge warn">{nobody}' in text
+        assert nobody in browser.get(f"{AT}sends").text
+    one = mia.get(f"{AT}send?code=one").text
+    assert "all handed to the staff" in one and "reached nobody" not in one
+
+
+def test_a_send_of_which_some_were_kept_back_does_not_say_that_all_were_handed_over(staffed, monkeypatch):
+    whole = staffed().synced()
+    mia = desks(whole.installation, monkeypatch)("mia")
+    draft(whole, mia)
+    with whole.brand as brand:
+        (someone, *_) = brand.outreach.messages(brand.plugins["wecom"].wecom.sends.get("may").run.id)
+        brand.consent.record(someone.contact_id, "marketing_wecom", granted=False, source="test")
+    at = f"{AT}send?code=may"
+    mia.get(at)
+    mia.post(at, act="start", confirm="on", seen="draft")
+    whole.work()
+    text = mia.get(at).text
+    assert "some kept back" in text and "never agreed" in text
+    assert [held(text, f'figure="{name}"') for name in ("all", "staff", "limited", "failed")] == ["10", "9", "0", "1"]
+
+
+def test_who_is_over_wecoms_own_quota_is_counted_as_that_and_who_is_no_friend_is_not(staffed, monkeypatch):
+    whole = staffed().synced()
+    mia = desks(whole.installation, monkeypatch)("mia")
+    draft(whole, mia)
+    with whole.brand:
+        execute("UPDATE message SET state = 'failed', code = 'status_3' WHERE id = (SELECT min(id) FROM message)")
+        execute("UPDATE message SET state = 'failed', code = 'status_2' WHERE id = (SELECT max(id) FROM message)")
+    text = mia.get(f"{AT}sends").text
+    assert [held(text, name) for name in ("all", "waits", "limited", "failed")] == ["10", "8", "1", "1"]
