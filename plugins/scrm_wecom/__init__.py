@@ -30,6 +30,7 @@ from .greetings import CHANNEL, SENDER
 from .invitations import CHANNEL as INVITE_CHANNEL
 from .invitations import SENDER as INVITE_SENDER
 from .models import MODELS
+from .moments import WecomMoment, WecomMomentDay
 from .pages import pages_blueprint
 from .report import wecom_report
 from .routes import blueprint
@@ -49,7 +50,7 @@ class WecomPlugin(Pages, Plugin):
     requires_core = ">=0.1.0.dev0,<1"
     panel = "acquire"
     Settings = Settings
-    models = (*MODELS, WecomSyncWish)
+    models = (*MODELS, WecomMomentDay, WecomMoment, WecomSyncWish)
     migrations = "migrations"
     blueprint = blueprint
     pages = pages_blueprint

@@ -10,13 +10,13 @@ something else by the extension point ``wecom.welcome``.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, NotFound, clean_text, execute, transactional
+from scrm_core.api import Conflict, NotFound, clean_text, execute, iso, transactional
 
 from .content import checked, text_of
 from .media import Media
@@ -25,6 +25,7 @@ from .schemas import AUDIENCES, NAME
 if TYPE_CHECKING:
     from scrm_core.api import Brand
 
+    from .client.codes import WecomError
     from .follows import Follow
 
 CHANNEL, SENDER = "wecom", "wecom-welcome"
@@ -53,13 +54,14 @@ class WelcomeWanted:
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """A welcome: of a channel (empty: any) for an audience (empty: everybody)."""
+    """A welcome: of a channel (empty: any) for an audience (empty: everybody); ``note`` is what WeCom refuses of it."""
 
     channel: str
     audience: str
     content: dict[str, Any]
     actor: str
     at: int
+    note: str
 
 
 class Greetings:
@@ -80,7 +82,7 @@ class Greetings:
         execute(
             "INSERT INTO wecom_welcome (channel, audience, content, actor, at) VALUES (?, ?, ?, ?, ?) "
             "ON CONFLICT (channel, audience) DO UPDATE SET content = excluded.content, actor = excluded.actor, "
-            "at = excluded.at",
+            "at = excluded.at, note = ''",
             (channel, audience, json.dumps(ready, ensure_ascii=False), clean_text(actor, field="actor"),
              self.brand.now()),
         )  # fmt: skip
@@ -96,9 +98,27 @@ class Greetings:
     def all(self) -> list[Welcome]:
         """Every welcome, the general ones first."""
         rows = execute(
-            "SELECT channel, audience, content, actor, at FROM wecom_welcome ORDER BY channel, audience"
+            "SELECT channel, audience, content, actor, at, note FROM wecom_welcome ORDER BY channel, audience"
         ).fetchall()
         return [Welcome(row[0], row[1], json.loads(row[2]), *row[3:]) for row in rows]
+
+    @transactional
+    def spoiled(self, content: Mapping[str, Any], error: WecomError, *, greets: bool) -> None:
+        """WeCom does not take a file of this welcome: that stays with it until somebody sets it anew."""
+        what = "people get it without its files" if greets else "it greets nobody"
+        execute(
+            "UPDATE wecom_welcome SET note = ? WHERE content = ? AND note = ''",
+            (f"{what} since {iso(self.brand.now(), self.brand.zone)}: {error}"[:500],
+             json.dumps(content, ensure_ascii=False)),
+        )  # fmt: skip
+
+    def warnings(self) -> Iterator[str]:
+        """Welcomes that people have to set anew."""
+        for each in self.all():
+            if each.note:
+                who = f" for {each.audience}" if each.audience else ""
+                what = f"the welcome of channel {each.channel!r}" if each.channel else "the general welcome"
+                yield f"{what}{who} is not whole: {each.note}; keep its file (`scrm wecom media put`), set it anew"
 
     # To whom ------------------------------------------------------------------
 

@@ -32,6 +32,9 @@ LEAST = 6
 GONE = 40007
 """WeCom does not know the media id (any more)."""
 
+SPOILED = frozenset({GONE, 40004, 40006, 41065, 41072, 41080, 41081, 41082})
+"""What is wrong with a file or its id; a message without it is taken."""
+
 AGAIN = frozenset({AWAY, BUSY, CROWDED, LATER, RATE, UNCERTAIN})
 _MAGIC = {"image": (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"), "video": (b"ftyp",)}
 _PLACES = {"image": ("file", "media_id"), "video": ("file", "media_id"), "file": ("file", "media_id"),
@@ -177,6 +180,14 @@ def _named(content: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, str]
         if place and place in each[kind]:
             found.append((kind, place, each[kind]))
     return found
+
+
+def without_media(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A message without what WeCom has to have as media; empty where nothing of it is left."""
+    kept = [each for each in content.get("attachments", [])
+            if not set(each[each["msgtype"]]).intersection(_PLACES.get(each["msgtype"], ()))]  # fmt: skip
+    rest = {name: value for name, value in content.items() if name != "attachments"}
+    return {**rest, **({"attachments": kept} if kept else {})}
 
 
 def certainly_unsent(error: WecomError) -> bool:

@@ -163,7 +163,10 @@ class WecomMark(BrandModel):
 
 
 class WecomWelcome(BrandModel):
-    """What is said to who comes through a channel (empty: any), in the variant for an audience (empty: everybody)."""
+    """What is said to who comes through a channel (empty: any), in the variant for an audience (empty: everybody).
+
+    ``note`` is what WeCom refuses of it, empty for nothing.
+    """
 
     id = pw.BigAutoField()
     channel = pw.TextField()
@@ -171,6 +174,7 @@ class WecomWelcome(BrandModel):
     content = pw.TextField()
     actor = pw.TextField()
     at = InstantField()
+    note = pw.TextField(default="")
 
     class Meta:
         table_name = "wecom_welcome"
@@ -232,38 +236,6 @@ class WecomErrand(BrandModel):
 
     class Meta:
         table_name = "wecom_errand"
-
-
-class WecomMomentDay(BrandModel):
-    """How many moments were posted on a day of the brand's zone (``date.toordinal()``)."""
-
-    id = pw.BigAutoField()
-    day = pw.BigIntegerField()
-    posts = pw.BigIntegerField()
-
-    class Meta:
-        table_name = "wecom_moment_day"
-
-
-class WecomMoment(BrandModel):
-    """A moment (朋友圈), see :mod:`.moments`; ``next_at`` is when the job looks at it again, null when it has ended."""
-
-    id = pw.BigAutoField()
-    code = pw.TextField()
-    content = pw.TextField()
-    tags = pw.TextField()
-    staff = pw.TextField()
-    state = pw.TextField()
-    note = pw.TextField()
-    jobid = pw.TextField()
-    moment_id = pw.TextField()
-    day = pw.BigIntegerField()
-    actor = pw.TextField()
-    at = InstantField()
-    next_at = InstantField(null=True)
-
-    class Meta:
-        table_name = "wecom_moment"
 
 
 class WecomLink(BrandModel):
@@ -393,7 +365,6 @@ class WecomMedia(BrandModel):
 
 MODELS = (
     WecomCallback, WecomNamed, WecomFollow, WecomToken, WecomApi, WecomTask, WecomTag, WecomMark, WecomWelcome,
-    WecomSync, WecomStretch, WecomSend, WecomErrand, WecomMomentDay, WecomMoment, WecomLink, WecomLinkQuota,
-    WecomInvite, WecomArchive, WecomUnread, WecomSettling,
-    WecomFile, WecomMedia,
+    WecomSync, WecomStretch, WecomSend, WecomErrand, WecomLink, WecomLinkQuota, WecomInvite, WecomArchive,
+    WecomUnread, WecomSettling, WecomFile, WecomMedia,
 )  # fmt: skip

@@ -16,7 +16,19 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, clean_text, day_start, execute, transactional
+import peewee as pw
+
+from scrm_core.api import (
+    BrandModel,
+    Conflict,
+    InstantField,
+    Invalid,
+    NotFound,
+    clean_text,
+    day_start,
+    execute,
+    transactional,
+)
 
 from .client.codes import AWAY, BUSY, CROWDED, LATER, UNCERTAIN, Limited, WecomError
 from .content import checked
@@ -38,6 +50,38 @@ JOB_MS = 86_400_000
 AGAIN = "its files were uploaded anew"
 
 _COLUMNS = "id, code, content, tags, staff, state, note, jobid, moment_id, day, actor, at"
+
+
+class WecomMomentDay(BrandModel):
+    """How many moments were posted on a day of the brand's zone (``date.toordinal()``)."""
+
+    id = pw.BigAutoField()
+    day = pw.BigIntegerField()
+    posts = pw.BigIntegerField()
+
+    class Meta:
+        table_name = "wecom_moment_day"
+
+
+class WecomMoment(BrandModel):
+    """A moment (朋友圈), ``next_at`` is when the job looks at it again, null when it has ended."""
+
+    id = pw.BigAutoField()
+    code = pw.TextField()
+    content = pw.TextField()
+    tags = pw.TextField()
+    staff = pw.TextField()
+    state = pw.TextField()
+    note = pw.TextField()
+    jobid = pw.TextField()
+    moment_id = pw.TextField()
+    day = pw.BigIntegerField()
+    actor = pw.TextField()
+    at = InstantField()
+    next_at = InstantField(null=True)
+
+    class Meta:
+        table_name = "wecom_moment"
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,6 +171,7 @@ class Wecom:
             if error:
                 yield f"{count} tasks ({kind}) wait: {error}"
         yield from sync.warnings()
+        yield from self.greetings.warnings()
         yield from self.link_news.warnings()
         if self.settings["archive"]:
             yield from archive.warnings()

@@ -59,13 +59,14 @@ def _follow_view(follow: Follow, contact: str, brand: Brand) -> dict[str, Any]:
 
 
 def welcome_view(welcome: Welcome, brand: Brand) -> dict[str, Any]:
-    """A welcome as it goes to WeCom."""
+    """A welcome as it goes to WeCom; ``note`` is what WeCom refuses of it."""
     return {
         "channel": welcome.channel,
         "audience": welcome.audience,
         "content": welcome.content,
         "actor": welcome.actor,
         "at": iso(welcome.at, brand.zone),
+        "note": welcome.note,
     }
 
 

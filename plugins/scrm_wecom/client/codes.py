@@ -35,7 +35,7 @@ CODES: Mapping[int, Meaning] = {
     40003: Meaning(DATA, "no such member", "look the userid up in WeCom's console"),
     40004: Meaning(DATA, "a file is of a kind that WeCom does not take", "an image is JPEG or PNG, a video MP4"),
     40006: Meaning(DATA, "a file is too large or too small", "see docs/wecom.md"),
-    40007: Meaning(DATA, "no such media, or not any more", "nothing: it is uploaded anew"),
+    40007: Meaning(DATA, "no such media, or not any more", "name a file that is kept here: it is uploaded anew"),
     40013: Meaning(CONFIG, "no such corporation", "set `corp_id` as WeCom's console shows it (我的企业)"),
     40014: Meaning(TOKEN, "the access token is not good any more", "nothing: it is fetched anew"),
     40033: Meaning(CALL, "the request has characters that WeCom refuses", "look at the text that was sent"),

@@ -8,6 +8,7 @@ import pytest
 from wecom_scene import CORP
 from wecom_whole import Whole
 
+from scrm_core.api import execute
 from scrm_core.errors import Invalid, NotFound
 from scrm_wecom import WecomPlugin
 from scrm_wecom.content import checked
@@ -67,6 +68,46 @@ def test_a_file_that_wecom_forgot_is_uploaded_anew_and_the_welcome_still_goes(wh
         whole.work()
         clock.advance(seconds=2)
     assert (whole.welcomes(), len(uploads(whole))) == (["欢迎"], 1)
+
+
+def test_a_welcome_whose_media_id_wecom_does_not_know_goes_without_it_and_that_is_told(whole: Whole):
+    card = {"msgtype": "link", "link": {"title": "新人礼", "url": "https://crm.example.cn/s/abc"}}
+    gone = {"msgtype": "image", "image": {"media_id": "nosuch"}}
+    with whole.brand as brand:
+        brand.plugins["wecom"].wecom.greetings.put({"text": "欢迎", "attachments": [gone, card]})
+    (told,) = add(whole, "p803")
+    assert whole.welcomes() == ["欢迎"]
+    assert [(each["msgtype"], each["title"]) for each in told] == [("link", "新人礼")]
+    with whole.brand as brand:
+        headers = {"Authorization": f"Bearer {brand.keys.create('test', ('wecom:read',))[1]}"}
+    (shown,) = whole.client.get("/api/v1/acme/plugins/wecom/welcomes", headers=headers).json["welcomes"]
+    assert "40007" in shown["note"] and shown["content"]["attachments"] == [gone, card]
+    with whole.brand as brand:
+        (warning,) = brand.plugins["wecom"].brand_warnings()
+        assert "general welcome" in warning and "40007" in warning and "media put" in warning
+        # Whoever sets it anew has mended it.
+        brand.plugins["wecom"].wecom.greetings.put(picture(keep(whole)))
+        assert list(brand.plugins["wecom"].brand_warnings()) == []
+    assert add(whole, "p804")[-1][0]["msgtype"] == "image"
+
+
+def test_a_welcome_of_a_file_that_wecom_does_not_take_goes_with_its_text_alone(whole: Whole, clock):
+    welcome(whole, keep(whole))
+    whole.simulator.fault("errcode", 40004, api=UPLOAD)
+    assert add(whole, "p805") == [[]]
+    with whole.brand as brand:
+        assert any("40004" in each for each in brand.plugins["wecom"].brand_warnings())
+        assert execute("SELECT state FROM message").fetchall() == [("delivered",)]
+
+
+def test_a_welcome_that_is_nothing_but_a_lost_picture_is_told_and_fails(whole: Whole):
+    gone = {"msgtype": "image", "image": {"media_id": "nosuch"}}
+    with whole.brand as brand:
+        brand.plugins["wecom"].wecom.greetings.put({"attachments": [gone]})
+    assert add(whole, "p806") == []
+    with whole.brand as brand:
+        assert any("greets nobody" in each for each in brand.plugins["wecom"].brand_warnings())
+        assert execute("SELECT state, code FROM message").fetchall() == [("failed", "40007")]
 
 
 def test_an_upload_that_fails_sends_nothing_and_is_tried_again(whole: Whole, clock):

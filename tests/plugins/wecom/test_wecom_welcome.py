@@ -160,6 +160,30 @@ def test_a_busy_wecom_is_tried_again_within_the_20_seconds(calling, server, cloc
     assert sent(calling) == [("delivered", "", "")]
 
 
+def test_a_token_that_wecom_takes_back_twice_around_one_welcome_costs_nobody_theirs(calling, server, clock):
+    """Eight people come at one moment; the token is fetched by one of their calls at a time."""
+    put(calling, "hello")
+    server.dead = {"t1", "t2"}
+    for number in range(8):
+        calling.tell("add_external_contact", f"wmCOMES{number}", WelcomeCode=f"C{number}")
+    send(calling)
+    clock.advance(seconds=2)
+    send(calling)
+    assert {row[0] for row in sent(calling)} == {"delivered"}
+    assert server.tokens == 3
+
+
+def test_a_token_that_is_never_taken_is_not_asked_for_without_end(calling, server, clock):
+    put(calling, "hello")
+    server.answers[SEND] = [{"errcode": 40014}]
+    calling.tell("add_external_contact", WelcomeCode="C1")
+    for _ in range(9):
+        send(calling)
+        clock.advance(seconds=2)
+    assert [row[::2] for row in sent(calling)] == [("failed", "40014")]
+    assert (len(server.calls(SEND)), server.tokens) == (4, 3)
+
+
 def test_who_must_not_be_written_to_is_not_greeted_and_quiet_hours_do_not_keep_a_welcome(calling, server, clock):
     put(calling, "hello")
     with calling.brand as brand:
