@@ -124,7 +124,10 @@ class Inbox:
         """A callback checked, decrypted and read, without the database. Raises TooLong, Unreadable and the like."""
         if len(body) > BODY_BYTES:
             raise TooLong(f"a callback has at most {BODY_BYTES} bytes")
-        message = self._crypt.open(signature, timestamp, nonce, first_of(read_fields(body)).get("Encrypt", ""))
+        encrypted = first_of(read_fields(body)).get("Encrypt", "")
+        if not encrypted:
+            raise Unreadable("the body is no callback of WeCom: XML with an Encrypt that holds something")
+        message = self._crypt.open(signature, timestamp, nonce, encrypted)
         self._in_time(timestamp)
         return self._read(message)
 

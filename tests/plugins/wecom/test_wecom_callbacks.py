@@ -125,7 +125,7 @@ def test_a_signed_message_that_is_no_plain_xml_is_refused(scene, plain):
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        (b"", 400), (b"<xml/>", 403), (b"{}", 400), (b'<!DOCTYPE x [<!ENTITY a "b">]><xml>&a;</xml>', 400),
+        (b"", 400), (b"<xml/>", 400), (b"{}", 400), (b'<!DOCTYPE x [<!ENTITY a "b">]><xml>&a;</xml>', 400),
         (b"<xml>" + b"x" * 70_000 + b"</xml>", 413), (b"<xml>" + b"x" * 2_000_000, 413),
     ],
 )  # fmt: skip
@@ -136,6 +136,13 @@ def test_a_body_that_is_no_envelope_or_too_long_is_refused(scene, body, status):
 
 
 # Each once ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("body", [b"", b"hello", b"<xml><ToUserName>ww1</ToUserName></xml>", b"<xml><Encrypt></Encrypt></xml>"])
+def test_a_request_without_an_envelope_is_told_so_plainly(scene, body):
+    answer = scene.client.post("/p/acme/wecom/callback", data=body, content_type="text/plain")
+    assert (answer.status_code, answer.json["code"]) == (400, "wecom_unreadable")
+    assert answer.json["detail"] and scene.kept() == []
 
 
 def test_two_customers_who_add_in_one_second_are_two(scene):
