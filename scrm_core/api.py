@@ -119,6 +119,7 @@ from .shown import (
 )
 from .stats import ComparedArm, Interval, ShareTest, compare_arms, sample_ratio, sample_size, wilson
 from .values import surfaces
+from .values.figures import show_figure
 from .values.identities import is_mobile, is_virtual_mobile, normalise_phone
 from .values.instants import read_instant
 from .values.masking import mask, scrub
@@ -342,6 +343,7 @@ __all__ = [
     "sample_ratio",
     "sample_size",
     "scrub",
+    "show_figure",
     "show_minor",
     "staff_visit",
     "standing",

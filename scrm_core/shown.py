@@ -99,7 +99,8 @@ class ConsoleTemplate:
     ``context``, ``lang`` (``zh`` or ``en``), ``brand``, ``query`` (a
     :class:`scrm_core.api.ConsoleQuery`), ``csrf`` (the hidden field that each
     form holds) and the functions ``when``, ``money`` and ``day``, which write an
-    instant, minor units and a day number as the brand does, and ``t(en, zh)``, which
+    instant, minor units and a day number as the brand does, the filter ``figure``, which
+    writes a number with separators between thousands, and ``t(en, zh)``, which
     gives what is in the language of the page, and ``word(key)``, which does so with
     ``words``, a table of (en, zh) such as the names of states. What it shows is escaped.
     Macros that pages share are in ``scrm/page.html``; see docs/console.md.

@@ -26,7 +26,7 @@ def _cell(brand: Brand, column: Column, value: Any) -> str:
     """Amounts in major units, rates as fractions, instants as ISO 8601 in the brand's zone."""
     if value is None:
         return ""
-    if column.kind == "money" and isinstance(value, int):
+    if column.kind == "money":
         return format_minor(value, exponent_of(brand.currency))
     if column.kind == "instant":
         return str(iso(value, brand.zone))

@@ -22,6 +22,7 @@ from scrm_core.api import (
     ScrmError,
     StaffVisit,
     from_instant,
+    show_figure,
     show_minor,
     staff_visit,
 )
@@ -229,7 +230,7 @@ def cell(brand: Brand, kind: str, value: Any) -> str:
         return f"{float(value):.1%}"
     if kind == "instant":
         return when(brand, value)
-    return f"{value:,}" if kind == "count" and isinstance(value, int) else str(value)
+    return show_figure(value) if kind == "count" and isinstance(value, int) else str(value)
 
 
 def table(shown: Any) -> bool:

@@ -21,10 +21,10 @@ from scrm_core.api import (
     consumer_page,
     consumer_refusals,
     current_brand,
-    format_minor,
     from_instant,
     need_consumer,
     prepared_by,
+    show_minor,
 )
 
 from .briefs import LABEL, MARKERS
@@ -91,7 +91,7 @@ class Here:
         return self.day(due_at - 1)
 
     def money(self, minor: int) -> str:
-        return f"{format_minor(minor, self.brand.segments.catalogue().exponent)} {self.brand.currency}"
+        return show_minor(minor, self.brand.currency)
 
     def page(self, template: str, **context: Any) -> Any:
         return consumer_page(

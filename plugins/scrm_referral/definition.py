@@ -16,11 +16,11 @@ from scrm_core.api import (
     Invalid,
     RewardWanted,
     ScrmError,
-    format_minor,
     iso,
     load_body,
     local_instant,
     safe_target,
+    show_minor,
     surfaces,
     to_instant,
 )
@@ -295,5 +295,5 @@ def dry_run(brand: Brand, settings: dict[str, Any], body: Any) -> dict[str, Any]
 
 
 def money(brand: Brand, minor: int) -> str:
-    """An amount in major units with its currency."""
-    return f"{format_minor(minor, brand.segments.catalogue().exponent)} {brand.currency}"
+    """An amount as people read it."""
+    return show_minor(minor, brand.currency)

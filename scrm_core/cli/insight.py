@@ -250,10 +250,6 @@ def _shown(value: Any, column: Column, brand: Brand) -> Any:
 
 
 def _money(minor: int | float, brand: Brand) -> str:
-    """Minor units as an amount; an average keeps two more digits."""
-    from ..values.money import exponent_of, format_minor
+    from ..values.money import show_minor
 
-    exponent = exponent_of(brand.currency)
-    if isinstance(minor, int):
-        return f"{format_minor(minor, exponent)} {brand.currency}"
-    return f"{minor / 10**exponent:.{exponent + 2}f} {brand.currency}"
+    return show_minor(minor, brand.currency)

@@ -95,8 +95,10 @@ def parse_minor(text: str, exponent: int = 2) -> int | None:
     return -minor if "-" in (sign, sign2) else minor
 
 
-def format_minor(minor: int, exponent: int = 2) -> str:
-    """An amount in major units as plain text: ``-5`` minor units of CNY is ``"-0.05"``."""
+def format_minor(minor: float, exponent: int = 2) -> str:
+    """An amount in major units as plain text: ``-5`` minor units of CNY is ``"-0.05"``; a mean has two digits more."""
+    if not isinstance(minor, int):
+        return f"{minor / 10**exponent:.{exponent + 2}f}"
     digits = str(abs(minor)).rjust(exponent + 1, "0")
     sign = "-" if minor < 0 else ""
     if exponent == 0:
@@ -107,7 +109,8 @@ def format_minor(minor: int, exponent: int = 2) -> str:
 _SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "HKD": "HK$"}
 
 
-def show_minor(minor: int, currency: str) -> str:
-    """An amount as people read it, with its currency: ``¥39.90``, ``-$0.05``, ``SGD 12.00``."""
+def show_minor(minor: float, currency: str) -> str:
+    """An amount as people read it, with its currency: ``¥1,039.90``, ``-$0.05``, ``SGD 12.00``; a mean as above."""
     sign = "-" if minor < 0 else ""
-    return f"{sign}{_SIGNS.get(currency, f'{currency} ')}{format_minor(abs(minor), exponent_of(currency))}"
+    whole, point, part = format_minor(abs(minor), exponent_of(currency)).partition(".")
+    return f"{sign}{_SIGNS.get(currency, f'{currency} ')}{int(whole):,}{point}{part}"

@@ -17,6 +17,7 @@ from ..clock import from_instant
 from ..errors import PluginError, ScrmError
 from ..plugin import Plugin
 from ..shown import ConsoleAct, ConsolePart, ConsoleTemplate, ReportTable
+from ..values.figures import show_figure
 from ..values.money import show_minor
 from .console_query import FILE_NAME, FILE_TYPES, ConsoleDone, ConsoleFile, ConsoleQuery
 
@@ -123,4 +124,6 @@ def _writers(brand: Brand) -> dict[str, Callable[..., str]]:
 def _environment(cls: type[Plugin]) -> Environment:
     folder = Path(inspect.getfile(cls)).resolve().parent / "templates"
     # One loader of two folders: what is not found is told with the places that were looked at.
-    return Environment(loader=FileSystemLoader([folder, _SHARED]), autoescape=True, undefined=StrictUndefined)
+    made = Environment(loader=FileSystemLoader([folder, _SHARED]), autoescape=True, undefined=StrictUndefined)
+    made.filters["figure"] = show_figure
+    return made

@@ -19,7 +19,8 @@ from ..errors import ScrmError
 from ..installation import Installation
 from ..plugin import Plugin
 from ..shown import Column, ReportTable
-from ..values.money import exponent_of, format_minor
+from ..values.figures import show_figure
+from ..values.money import show_minor
 from .consumer_pages import OWN_PAGE
 from .mounts import routes_of
 
@@ -209,19 +210,11 @@ def _cell(brand: Brand, column: Column, value: Any) -> Cell:
     if value is None:
         return Cell("–", column.kind != "text")
     if column.kind == "money":
-        return Cell(_money(brand.currency, value), True)
+        return Cell(show_minor(value, brand.currency), True)
     if column.kind == "rate":
         return Cell(f"{value * 100:.2f} %", True)
     if column.kind == "count":
-        return Cell(f"{value:,}", True)
+        return Cell(show_figure(value), True)
     if column.kind == "instant":
         return Cell(str(iso(value, brand.zone)), False)
     return Cell(str(value), False)
-
-
-def _money(currency: str, minor: float) -> str:
-    exponent = exponent_of(currency)
-    if isinstance(minor, int):
-        return f"{format_minor(minor, exponent)} {currency}"
-    # A mean keeps two digits below the minor unit.
-    return f"{minor / 10**exponent:.{exponent + 2}f} {currency}"

@@ -34,6 +34,7 @@ from ..limits import LIMITS
 from ..places import said
 from ..plugin import Plugin
 from ..services.idempotency import StoredAnswer
+from ..values.figures import show_figure
 from .bodies import BODY_CUT, CompactJSON, StrictRequest
 from .dispatch import NOTHING_HERE, admit, bearer_brand, once, permit
 
@@ -128,6 +129,7 @@ def application(cls: type[Plugin], blueprint: Any, *, taken: frozenset[str] = fr
         TRAP_HTTP_EXCEPTIONS=True,
     )
     app.url_map.merge_slashes = False
+    app.add_template_filter(show_figure, "figure")
     if blueprint is not None:
         try:
             app.register_blueprint(blueprint, url_prefix="")

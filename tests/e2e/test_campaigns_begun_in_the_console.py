@@ -75,7 +75,7 @@ def test_a_coupon_batch_is_begun_in_the_browser_and_its_coupon_claimed(shop, des
     desk.shoot("console-coupon-refused")
     fill(page, off="30")
     press(page, "preview")
-    assert page.inner_text("[data-worst]") == "¥30000.00"
+    assert page.inner_text("[data-worst]") == "¥30,000.00"
     desk.shoot("console-coupon-preview")
     act(page, "create")
     desk.shoot("console-coupon-made")

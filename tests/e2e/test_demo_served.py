@@ -22,7 +22,7 @@ SCRM = [sys.executable, "-m", "scrm_core.cli"]
 def test_the_start_page_shows_both_brands_and_the_figures_of_the_one_with_the_plugin(demo, page):
     page.goto(demo.url + "/")
     shown = page.inner_text("#brand-demo")
-    for figure in ("3,267", "235", "7.19 %", "156", "6131.30 USD", "1.8767 USD"):
+    for figure in ("3,267", "235", "7.19 %", "156", "$6,131.30", "$1.8767"):
         assert figure in shown
     quiet = page.inner_text("#brand-quiet")
     assert "3,267" not in quiet

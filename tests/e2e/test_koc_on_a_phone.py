@@ -110,7 +110,7 @@ def test_a_koc_does_a_task_on_her_phone_and_sees_what_became_of_it(shop, phone):
     with shop.brand:
         koc.works.move(uid, "verify", actor="mia")
     page.goto(f"{shop.base}/p/acme/koc/money")
-    assert page.locator("#unsettled").inner_text() == "50.00 CNY"
+    assert page.locator("#unsettled").inner_text() == "¥50.00"
     assert page.locator("[data-entry=fee]").count() == 1
     shoot(page, "koc-money")
     # The link that was forwarded hands nobody her page.

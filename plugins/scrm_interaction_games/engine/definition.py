@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Invalid, clean_text, format_minor, load_body, local_instant, to_instant
+from scrm_core.api import Invalid, clean_text, load_body, local_instant, show_minor, to_instant
 
 from ..schemas import CampaignBody
 from .odds import PricedPrize, Promise
@@ -196,8 +196,8 @@ def phase_of(state: str, starts_at: int | None, ends_at: int, now: int) -> str:
 
 
 def money(brand: Brand, minor: int) -> str:
-    """An amount in major units with its currency, ``50000.00 CNY``."""
-    return f"{format_minor(minor, brand.segments.catalogue().exponent)} {brand.currency}"
+    """An amount as people read it, ``¥50,000.00``."""
+    return show_minor(minor, brand.currency)
 
 
 def priced(prizes: tuple[PrizeView, ...]) -> list[PricedPrize]:

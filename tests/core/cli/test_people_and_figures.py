@@ -168,7 +168,7 @@ def test_rfm_counts_zero_orders_only_where_the_brand_says_so(cli_with, write):
     }
     assert answers["acme"]["money"] == 4500
     assert answers["acme"]["as_of"] == "2026-01-31"
-    assert "45.00 CNY" in cli("rfm", "acme", "--as-of", "2026-01-31").stdout
+    assert "¥45.00" in cli("rfm", "acme", "--as-of", "2026-01-31").stdout
     assert cli.json("rfm", "acme", "--as-of", "2026-01-03")["customers"] == 1
     assert cli.json("rfm", "acme", "--as-of", "2026-01-05", "--window", "1")["customers"] == 2
 

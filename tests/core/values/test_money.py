@@ -92,15 +92,25 @@ def test_amounts_are_written_with_all_decimals():
     assert format_minor(7, 0) == "7"
 
 
+def test_a_mean_is_written_with_two_digits_more():
+    assert format_minor(187.67) == "1.8767"
+    assert format_minor(-2.5, 0) == "-2.50"
+
+
 @pytest.mark.parametrize(
     ("minor", "currency", "shown"),
     [
         (3990, "CNY", "¥39.90"),
         (-5, "USD", "-$0.05"),
         (120, "JPY", "¥120"),
-        (1234567, "HKD", "HK$12345.67"),
+        (1234567, "HKD", "HK$12,345.67"),
         (1200, "SGD", "SGD 12.00"),
         (-1500, "KWD", "-KWD 1.500"),
+        (1234567, "JPY", "¥1,234,567"),
+        (-100000, "CNY", "-¥1,000.00"),
+        (187.67, "USD", "$1.8767"),
+        (-123456.7, "CNY", "-¥1,234.5670"),
+        (12.5, "JPY", "¥12.50"),
     ],
 )
 def test_amounts_for_people_name_their_currency(minor, currency, shown):

@@ -155,7 +155,7 @@ def test_the_start_page_of_a_demo_shows_brands_plugins_and_figures(served):
     acme, moonco = page.index('id="brand-acme"'), page.index('id="brand-moonco"')
     assert acme < page.index(">card</span>") < moonco
     assert "Acme 母婴" in page
-    for shown in ("3,267", "7.19 %", "6131.30 CNY", "1.8767 CNY", "1970-01-01T08:00:00+08:00", "–"):
+    for shown in ("3,267", "7.19 %", "¥6,131.30", "¥1.8767", "1970-01-01T08:00:00+08:00", "–"):
         assert shown in page
     assert "&lt;script&gt;x&lt;/script&gt;" in page
     assert "<script>x" not in page

@@ -147,7 +147,11 @@ class TeaRoom(Plugin):
 
     def cups(self) -> ReportTable:
         columns = (Column("name", "Name"), Column("money", "Money", "money"), Column("share", "Share", "rate"))
-        rows = [{"name": EVIL, "money": 1_250, "share": 0.5}, {"name": current_brand().id, "money": None, "share": None}]
+        rows = [
+            {"name": EVIL, "money": 1_250, "share": 0.5},
+            {"name": current_brand().id, "money": None, "share": None},
+            {"name": "mean", "money": 123_456.7, "share": None},
+        ]
         return ReportTable(columns, rows)
 
     def pot(self, query: ConsoleQuery) -> ReportTable:

@@ -16,7 +16,7 @@ def kept(browser, brand: str = "acme") -> str:
 
 def test_a_form_on_a_plugins_page_acts_as_the_user_and_leads_on(browser, brands):
     otto = browser("otto")
-    assert "1970-01-01 08:00 ¥12.50 – 0001-01-01" in otto.get(KETTLE).text
+    assert "1970-01-01 08:00 ¥12.50 – 0001-01-01 12,345 – -¥12,345.67" in otto.get(KETTLE).text
     answer = otto.post(f"{KETTLE}?cup=one", act="brew", name="regulars")
     assert (answer.status_code, answer.location) == (303, f"/staff/console/{KETTLE}?cup=one&done=brewed")
     assert kept(otto) == "regulars"

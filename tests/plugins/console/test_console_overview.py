@@ -108,13 +108,13 @@ def test_plugins_are_ranked_by_what_they_brought_with_their_pages_and_one_that_i
     sell(acme, "+8613800138001", "N5", "2025-12-31T20:30", 123_400)
     rows, off, section = brought(browser("otto").get("b/acme/").text)
     assert list(rows) == ["tea-room", "scans", ""]
-    assert rows["tea-room"] == ["¥1234.00", "1", "1", "0", "0", "1"] and rows["scans"][:2] == ["¥0.00", "0"]
+    assert rows["tea-room"] == ["¥1,234.00", "1", "1", "0", "0", "1"] and rows["scans"][:2] == ["¥0.00", "0"]
     assert rows[""][:2] == ["¥80.00", "3"], "what no plugin brought; all together are all"
     assert f'href="{ROOT}b/acme/x/tea-room/cups"' in section
     assert ">off<" in off["package-card"] and "settings/package-card" in off["package-card"] and "0" not in off["package-card"]
     assert browser("otto").get("b/acme/reports/contributions.csv").text.splitlines()[1].startswith("tea-room,on 开启,1,1,0,0,1,1234.00")
     elsewhere, off, _ = brought(browser("luna").get("b/moonco/").text)
-    assert "tea-room" not in elsewhere and ">off<" in off["scans"] and elsewhere[""][:2] == ["$7777.00", "1"]
+    assert "tea-room" not in elsewhere and ">off<" in off["scans"] and elsewhere[""][:2] == ["$7,777.00", "1"]
     seen = brought(browser("ana").get("b/acme/").text)[2]
     assert "/x/tea-room/" not in seen and "settings/" not in seen, "a link leads where one may go"
 

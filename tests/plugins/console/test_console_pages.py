@@ -79,8 +79,8 @@ def test_another_brand_is_not_there_in_any_page_and_its_people_are_not_in_ours(b
     for words in ("Lunatic", people["luna"].uid, "+12025550143"):
         assert otto.post("b/acme/contacts", q=words).status_code == 200
         assert "Lunatic" not in otto.post("b/acme/contacts", q=words).text.replace('value="Lunatic"', "")
-    assert "7777.00" not in otto.get("b/acme/").text
-    assert "7777.00" in browser("luna").get("b/moonco/").text
+    assert "7,777.00" not in otto.get("b/acme/").text
+    assert "7,777.00" in browser("luna").get("b/moonco/").text
 
 
 def numbers(text):
@@ -122,6 +122,8 @@ def test_parts_of_plugins_are_drawn_escaped_and_one_that_fails_costs_itself_alon
     cups = browser("otto").get("b/acme/x/tea-room/cups")
     assert cups.status_code == 200
     assert "¥12.50" in cups.text and "50.0%" in cups.text and "<script>alert" not in cups.text
+    assert "¥1,234.5670" in cups.text
+    assert browser("otto").get("b/acme/x/tea-room/cups.csv").text.endswith("mean,1234.5670,\r\n")
     broken = browser("otto").get("b/acme/x/tea-room/broken")
     assert broken.status_code == 500 and "failed" in broken.text and "SELECT" not in broken.text
     assert browser("otto").get("b/acme/x/tea-room/menu").status_code == 500

@@ -54,7 +54,7 @@ def test_a_batch_is_tried_made_once_opened_and_claimed_and_the_audit_log_names_w
     shown = mia.press(NEW, "preview", **TYPED)
     # 1,000 coupons of 30.00: 30,000.00.
     assert shown.status_code == 200 and batches(scene) == []
-    assert (told(shown.text, "each"), told(shown.text, "most"), told(shown.text, "worst")) == ("¥30.00", "1,000", "¥30000.00")
+    assert (told(shown.text, "each"), told(shown.text, "most"), told(shown.text, "worst")) == ("¥30.00", "1,000", "¥30,000.00")
     assert 'name="min" value="300.00"' in shown.text and '<option value="first-order" selected>' in shown.text
     for _ in range(2):
         made = mia.press(NEW, "create", **TYPED)
@@ -74,10 +74,10 @@ def test_a_budget_that_claims_promise_is_the_worst_and_one_that_they_do_not_is_t
     mia = desk("mia", "zh")
     # 10,000.00 for coupons of 30.00: 333, which cost 9,990.00.
     promised = mia.press(NEW, "preview", **TYPED, budget="10000", promise="on").text
-    assert (told(promised, "most"), told(promised, "worst")) == ("333", "¥9990.00")
+    assert (told(promised, "most"), told(promised, "worst")) == ("333", "¥9,990.00")
     assert "预算只够 333 张" in promised
     plain = mia.press(NEW, "preview", **TYPED, budget="10000").text
-    assert (told(plain, "most"), told(plain, "worst")) == ("1,000", "¥10000.00") and 'data-note="unpromised"' in plain
+    assert (told(plain, "most"), told(plain, "worst")) == ("1,000", "¥10,000.00") and 'data-note="unpromised"' in plain
     endless = mia.press(NEW, "preview", **{**TYPED, "stock": ""}).text
     assert told(endless, "worst") == "没有上限" and 'data-note="unlimited"' in endless
 
@@ -135,7 +135,7 @@ def test_a_batch_is_changed_as_a_whole_before_the_first_coupon_and_by_its_title_
     assert late.status_code == 409 and "typed by otto" in late.text
     assert scene.rows("SELECT title, stock_left FROM coupon_threshold_batch") == [("五月券", 10)]
     shown = mia.press(page, "preview", **{**TYPED, "off": "50", "stock": "20"}).text
-    assert told(shown, "worst") == "¥1000.00"
+    assert told(shown, "worst") == "¥1,000.00"
     with scene.acme:
         scene.coupons().batches.open("MAY")
         scene.coupons().claims.claim("MAY", scene.person(), key="k", source="staff", actor="lin", reason="x")

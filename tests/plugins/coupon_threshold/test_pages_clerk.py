@@ -169,7 +169,7 @@ def test_amounts_are_written_with_the_brand_s_currency_in_both_languages(scene, 
     assert "满$300.00减$30.00" in scanned.text and 'placeholder="$0.00"' in scanned.text
     assert "还差$299.00可用（满$300.00）" in redeem(clerk, scanned, "1", "T-1").text
     result = clerk.get(redeem(clerk, scanned, "$1,300", "T-1").headers["Location"]).text
-    assert "$1300.00" in result and "−$30.00" in result and "$1270.00" in result
+    assert "$1,300.00" in result and "−$30.00" in result and "$1,270.00" in result
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

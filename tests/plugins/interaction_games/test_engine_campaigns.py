@@ -46,7 +46,7 @@ def test_bad_definitions_are_refused_and_the_field_is_named(scene: Scene) -> Non
     # Stock, value, quantity, limits.
     refused(scene, "prizes.0.stock", prizes=[{**TEA, "stock": -1}, NONE])
     refused(scene, "prizes.0.quantity", prizes=[{**TEA, "quantity": 0}, NONE])
-    refused(scene, "prizes.0.value_minor", "50000.00 CNY", prizes=[{**TEA, "value_minor": 5_000_001}, NONE])
+    refused(scene, "prizes.0.value_minor", "¥50,000.00", prizes=[{**TEA, "value_minor": 5_000_001}, NONE])
     refused(scene, "prizes.0.value_minor", prizes=[{**TEA, "value_minor": -1}, NONE])
     refused(scene, "prizes.0.per_person", prizes=[{**TEA, "per_person": -1}, NONE])
     refused(scene, "limits.per_day", limits={"per_day": -1})

@@ -116,7 +116,7 @@ def test_what_the_law_asks_to_tell_before_the_start_is_on_the_rules_page_by_then
     )
     text = page.get_data(as_text=True)
     for told in (
-        "妈咪包", "价值 99.00 CNY", "0.01%", "99.99%", "20", "中奖后 15 天内填写收货地址，逾期视为放弃", "2026-01-01 09:00",
+        "妈咪包", "价值 ¥99.00", "0.01%", "99.99%", "20", "中奖后 15 天内填写收货地址，逾期视为放弃", "2026-01-01 09:00",
         "扫码参与，名单次日公示，奖品快递寄出。", "Acme 母婴", "400-000-0000",
     ):  # fmt: skip
         assert told in text, told

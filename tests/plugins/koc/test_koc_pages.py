@@ -87,7 +87,7 @@ def test_a_koc_signs_in_by_her_link_and_goes_from_the_brief_to_her_pay(scenes):
         link = scene.koc.members.get("ANN").link
     assert "ANN" in page and f"http://127.0.0.1:8000/l/{link}" in page and f"/koc/w/{uid}" in page
     task = browser.get(f"/w/{uid}").text
-    assert "写下真实的使用感受" in task and "2026-01-20" in task and "50.00 CNY" in task and "data-label>广告<" in task
+    assert "写下真实的使用感受" in task and "2026-01-20" in task and "¥50.00" in task and "data-label>广告<" in task
     assert browser.post(f"/w/{uid}/accept", on=f"/w/{uid}").status_code == 303
     refused = browser.post(f"/w/{uid}/submit", on=f"/w/{uid}", text="好用 <b>https://shop.example/x</b>")
     assert "正文须醒目写明「广告」" in refused.text and 'role="alert"' in refused.text
@@ -115,14 +115,14 @@ def test_a_koc_signs_in_by_her_link_and_goes_from_the_brief_to_her_pay(scenes):
     scene.order("1", "dan", 10_000)
     scene.deliver()
     waits = browser.get("/mine").text
-    assert 'id="waiting">1<' in waits and 'id="unsettled">50.00 CNY<' in waits
+    assert 'id="waiting">1<' in waits and 'id="unsettled">¥50.00<' in waits
     scene.settle()
     with scene.brand:
         (statement,) = scene.koc.statements.page()
         scene.koc.statements.pay(statement.number, reference="T1", actor="finance")
     money = browser.get("/money").text
     # 50.00 for the piece and 10 % of 100.00.
-    assert 'id="paid">60.00 CNY<' in money and 'id="unsettled">0.00 CNY<' in money
+    assert 'id="paid">¥60.00<' in money and 'id="unsettled">¥0.00<' in money
     assert re.findall(r'data-entry="(\w+)"', money) == ["earn", "fee"]
     with scene.brand:
         actors = [step.actor for step in scene.koc.works.steps(scene.koc.works.get(uid).id)]

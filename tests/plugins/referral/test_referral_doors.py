@@ -46,7 +46,7 @@ def test_a_campaign_through_http_from_definition_to_reward(scene: Scene, house: 
     first, second = Api(house, "referral:review"), Api(house, "referral:review", "referral:read")
     body = scene.definition(ladder=[rung(1, "cup", 6_000, stock=1)], quota=1, staff=["li"], budget_minor=6_000)
     told = write("POST", "/dry-run", body)
-    assert told.status_code == 200 and told.json["ladder"][0]["total"] == "60.00 CNY"
+    assert told.status_code == 200 and told.json["ladder"][0]["total"] == "¥60.00"
     assert write("POST", "/campaigns", body).status_code == 201
     assert join("POST", "/campaigns/spring/publish").status_code == 403
     assert write("POST", "/campaigns/spring/publish").json["state"] == "open"
@@ -357,7 +357,7 @@ def test_the_command_line_runs_a_campaign(scene: Scene, house: Installation, scr
     )
     told = scrm("referral", "dry-run", "acme", str(file))
     assert told.exit_code == 0, told.output
-    assert told.output.startswith("1 qualified: 1.00 CNY in all (cumulative), 1.00 CNY each")
+    assert told.output.startswith("1 qualified: ¥1.00 in all (cumulative), ¥1.00 each")
     for args in (
         ("create", "acme", str(file), "--as", "mia"), ("publish", "acme", "spring", "--as", "mia"), ("list", "acme"),
     ):  # fmt: skip

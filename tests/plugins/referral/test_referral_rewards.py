@@ -199,7 +199,7 @@ def test_dry_run_tells_what_a_ladder_costs_per_qualified_invitee(scene: Scene) -
     ]  # fmt: skip
     assert [r["four_eyes"] for r in found["ladder"]] == [False, True]
     assert found["most_minor"] == 1_290_000
-    assert any("12900.00 CNY" in each for each in found["warnings"])  # a hundred at the top are above the budget
+    assert any("¥12,900.00" in each for each in found["warnings"])  # a hundred at the top are above the budget
     assert any("no" in each for each in found["problems"])  # nobody has made the vouchers yet
     highest = scene.referrals.dry_run(scene.definition(mode="highest"))["ladder"]
     assert [(r["invites"], r["total_minor"], r["per_qualified_minor"]) for r in highest] == [
