@@ -40,12 +40,12 @@ def take_lead(brand: Brand, desk: Desk, event: LeadCaptured) -> bool:
         "SELECT d.id, d.created_at FROM live_code_code d JOIN channel c ON c.id = d.channel_id WHERE c.code = ?",
         (event.channel,),
     ).fetchone()
-    if row is None or contact_id is None or event.at < row[1] - SLACK_MS:
+    fields, found = event.fields, event.backfill or "found" in event.fields
+    if row is None or contact_id is None or (found and event.at < row[1] - SLACK_MS):
         return False
     staff = execute("SELECT id, persona_id FROM live_code_staff WHERE userid = ?", (userid,)).fetchone()
     if staff is not None and _handed_over(contact_id, row[0], staff[0], event.at):
         return False
-    fields, found = event.fields, event.backfill or "found" in event.fields
     made = execute(
         "INSERT INTO live_code_add (lead, code_id, contact_id, staff_id, at, day, approved_at, found_at, ended_by, "
         "persona_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', ?) ON CONFLICT (lead) DO NOTHING",

@@ -262,3 +262,5 @@ def test_a_find_from_before_the_code_was_made_is_none_of_it_however_new_it_is(sh
     before = clock.now() - 3_600_000
     captured(shop, "old", before, found="later")
     assert shop.row()["adds"] == 0
+    captured(shop, "told", before)  # whoever brings in leads of the channel says themselves that they count
+    assert shop.row()["adds"] == 1
