@@ -6,12 +6,23 @@ friend" link is taken down), and is paused at the activity's end.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from scrm_core.api import Conflict, Invalid, NotFound, clean_text, day_start, execute, page_size, transactional
+from scrm_core.api import (
+    Conflict,
+    Invalid,
+    NotFound,
+    clean_text,
+    day_start,
+    execute,
+    fetch_in,
+    page_size,
+    transactional,
+)
 
 from .rota import spells
 from .schemas import NAME
@@ -111,6 +122,19 @@ class Codes:
     def of_link(self, link: str) -> Code:
         """The code whose printed address this is; raises NotFound."""
         return self._one("d.link = ?", link)
+
+    def tags_of(self, codes: Sequence[Code]) -> dict[str, list[str]]:
+        """What everybody who comes by these codes gets, as GROUP/TAG: the tags of each channel, by its code."""
+        rows = fetch_in("SELECT code, tags FROM channel WHERE code IN ({in})", sorted({each.channel for each in codes}))
+        ids = {channel: json.loads(text) if text else [] for channel, text in rows}
+        names = dict(
+            fetch_in(
+                "SELECT t.id, g.name || '/' || t.name FROM tag t JOIN tag_group g ON g.id = t.group_id "
+                "WHERE t.retirement_id IS NULL AND t.id IN ({in})",
+                sorted({tag for tags in ids.values() for tag in tags}),
+            )
+        )
+        return {channel: [names[tag] for tag in tags if tag in names] for channel, tags in ids.items()}
 
     @staticmethod
     def _one(condition: str, value: str) -> Code:

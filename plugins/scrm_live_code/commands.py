@@ -8,16 +8,16 @@ from pathlib import Path
 
 import click
 
-from scrm_core.api import CommandSession, Conflict, actor_option, json_option, of_brand, paged
+from scrm_core.api import CommandSession, Conflict, actor_option, json_option, of_brand, paged, read_instant
 
 from .commands_people import COMMANDS
 from .planner import plan
 from .schemas import NAME
 from .service import live_codes_of
-from .views import code_view, full_code_view, link_view, seat_view, staff_view, way_view
+from .views import code_view, code_views, full_code_view, link_view, seat_view, staff_view, way_view
 
 STAFF = ["userid", "name", "daily_cap", "taken_today", "left_at", "address"]
-CODE = ["channel", "title", "state", "open", "activity", "ends_at", "address"]
+CODE = ["channel", "title", "tags", "state", "open", "activity", "ends_at", "address"]
 SEAT = ["staff", "name", "role", "hours", "daily_cap"]
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -86,7 +86,8 @@ def staff_list(session: CommandSession, brand_id: str, after: int, limit: int, a
 @click.argument("channel")
 @click.option("--title", required=True, help="What the code is called.")
 @click.option("--kind", default="", help="Kind of the channel, where it is made.")
-@click.option("--tag", "tags", multiple=True, metavar="GROUP/TAG", help="Tag of everybody who comes; may be repeated.")
+@click.option("--tag", "tags", multiple=True, metavar="GROUP/TAG",
+              help="Tag of everybody who comes, made by `scrm tag define`; may be repeated.")
 @click.option("--if-none", is_flag=True, help="Where the channel has a code, leave that one as it is.")
 @actor_option
 @json_option
@@ -116,19 +117,20 @@ def code_list(session: CommandSession, brand_id: str, after: int, limit: int, as
     """Codes, oldest first."""
     with session.brand(brand_id) as brand:
         here = live_codes_of(brand)
-        views = [code_view(each, here) for each in here.codes.page(after=after, limit=limit)]
+        views = code_views(here.codes.page(after=after, limit=limit), here)
     session.show(CODE, [[view[name] for name in CODE] for view in views], as_json=as_json)
 
 
 @group.command("show")
 @of_brand
 @click.argument("channel")
+@click.option("--at", help="For this instant of the brand's zone, such as 2026-01-05T10:00; default: now.")
 @json_option
-def show(session: CommandSession, brand_id: str, channel: str, as_json: bool) -> None:
-    """A code with its staff."""
+def show(session: CommandSession, brand_id: str, channel: str, at: str | None, as_json: bool) -> None:
+    """A code with its staff, and whom somebody who scans it is sent to: now, or at another instant."""
     with session.brand(brand_id) as brand:
-        here = live_codes_of(brand)
-        view = full_code_view(here.codes.get(channel), here)
+        here, moment = live_codes_of(brand), None if at is None else read_instant(at, brand.zone, "at")
+        view = full_code_view(here.codes.get(channel), here, moment)
     session.show_record(view, as_json=as_json)
 
 

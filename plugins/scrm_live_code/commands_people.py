@@ -12,8 +12,8 @@ from scrm_core.api import (
     actor_option,
     find_contact,
     json_option,
-    local_instant,
     of_brand,
+    read_instant,
 )
 
 from .asks import MODES, ask_report
@@ -91,14 +91,14 @@ def overdue(session: CommandSession, brand_id: str, limit: int, as_json: bool) -
 @click.argument("contact")
 @click.argument("step", type=click.Choice(STEPS))
 @click.option("--staff", default="", help="Whose relation it is; default: any.")
-@click.option("--at", type=click.DateTime(["%Y-%m-%dT%H:%M:%S"]), help="When, in the brand's zone; default: now.")
+@click.option("--at", help="When, in the brand's zone, such as 2026-01-05T10:00; default: now.")
 @json_option
 def tell(
-    session: CommandSession, brand_id: str, contact: str, step: str, staff: str, at: datetime | None, as_json: bool
+    session: CommandSession, brand_id: str, contact: str, step: str, staff: str, at: str | None, as_json: bool
 ) -> None:
     """Tell a step of reception that no plugin tells: of a contact's uid or KIND=VALUE."""
     with session.brand(brand_id) as brand:
-        moment = None if at is None else local_instant(at, brand.zone)
+        moment = None if at is None else read_instant(at, brand.zone, "at")
         uid = find_contact(brand, contact).uid
         noted = live_codes_of(brand).reception.tell(uid, step, staff=staff, at=moment)
     session.show_record({"noted": noted}, as_json=as_json)

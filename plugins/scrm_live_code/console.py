@@ -25,6 +25,7 @@ from scrm_core.api import (
     current_brand,
     cut_page,
     execute,
+    read_instant,
 )
 
 from .codes import Code
@@ -87,6 +88,7 @@ class Pages:
                 refused = problem.message
         context = {
             "codes": codes, "older": older, "after": after, "now": here.brand.now(), "staff": _today(here),
+            "tags": here.codes.tags_of(codes), "known_tags": _tag_choices(here),
             "planned": planned, "wrong": refused, "per_account": here.settings["per_account"],
         }  # fmt: skip
         return ConsoleTemplate("console_codes.html", context, WORDS)
@@ -100,8 +102,13 @@ class Pages:
         if query.args.get("picture") == "qr":
             picture = code_file(here.codes.address(code), "png", extra=EXTRA)
             return ConsoleFile("live-code-qr.png", "image/png", picture)
+        try:
+            at = read_instant(query.args["at"], here.brand.zone, "at") if query.args.get("at") else None
+        except Invalid:
+            raise NotFound("there is nothing at this address") from None
         context = {
-            "code": code, "view": full_code_view(code, here), "seen": _seen(here, code), "now": here.brand.now(),
+            "code": code, "view": full_code_view(code, here, at), "at": at, "seen": _seen(here, code),
+            "now": here.brand.now(),
             "staff": _choices(here), "poster": code.ends_at is not None and code.ends_at > here.brand.now(),
             "first": _day(here, code.starts_at), "last": _day(here, code.ends_at and code.ends_at - 1),
         }  # fmt: skip
@@ -145,8 +152,13 @@ class Pages:
     # Acts -----------------------------------------------------------------------------
 
     def act_create(self, query: ConsoleQuery) -> ConsoleDone:
-        """Make the code of a channel."""
-        code = _here().codes.create(query.text("channel"), title=query.text("title"), actor=query.actor)
+        """Make the code of a channel, with the tags of everybody who comes."""
+        here, tags = _here(), query.lines("tags")
+        unknown = here.brand.tags.unknown(tags)
+        if unknown:
+            raise Invalid(f"no tag {unknown[0]}; make it first: scrm tag define", field="tags", code="no_tag")
+        pairs = [(group, tag) for group, _, tag in (each.partition("/") for each in tags)]
+        code = here.codes.create(query.text("channel"), title=query.text("title"), tags=pairs, actor=query.actor)
         return _done(code)
 
     def act_staff(self, query: ConsoleQuery) -> ConsoleDone:
@@ -251,6 +263,11 @@ def _here() -> LiveCodes:
 def _choices(here: LiveCodes) -> list[Staff]:
     """Staff who may be chosen of a list; the userid of any other may be typed."""
     return [each for each in here.staff.page(limit=CHOICES) if each.left_at is None]
+
+
+def _tag_choices(here: LiveCodes) -> list[str]:
+    """Tags that may be chosen of a list; any other that there is may be typed."""
+    return [f"{each.group}/{each.name}" for each in here.brand.tags.all()[:CHOICES]]
 
 
 def _today(here: LiveCodes) -> list[dict[str, Any]]:

@@ -113,10 +113,13 @@ class Desk:
         """Forget which networks people came from before yesterday."""
         execute("DELETE FROM live_code_network WHERE day < ?", (self.brand.day(self.brand.now()) - 1,))
 
-    def on_duty(self, code: Code) -> list[str]:
-        """Who of a code is on duty and has room today: main staff, else backups, those who took fewest first."""
-        now = self.brand.now()
-        found = self._candidates(code, "", None, self.brand.day(now), now)
+    def on_duty(self, code: Code, at: int | None = None) -> list[str]:
+        """Who of a code is on duty and has room that day: main staff, else backups, those who took fewest first.
+
+        ``at`` is an instant, now when None: of a day to come nobody has taken anything.
+        """
+        at = self.brand.now() if at is None else at
+        found = self._candidates(code, "", None, self.brand.day(at), at)
         main = [each.host.userid for each in found if each.role == MAIN]
         return main or [each.host.userid for each in found]
 

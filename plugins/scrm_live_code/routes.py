@@ -16,6 +16,7 @@ from scrm_core.api import (
     next_after,
     permission,
     query_number,
+    read_instant,
     to_instant,
 )
 
@@ -38,7 +39,7 @@ from .schemas import (
 )
 from .service import LiveCodes, live_codes_of
 from .views import (
-    code_view,
+    code_views,
     comparison_view,
     full_code_view,
     link_view,
@@ -101,7 +102,7 @@ def code_list() -> Any:
     """Codes, oldest first."""
     here, limit = _here(), query_number("limit", 50)
     found = here.codes.page(after=query_number("after", 0), limit=limit)
-    return flask.jsonify({"codes": [code_view(each, here) for each in found], "next": next_after(found, limit)})
+    return flask.jsonify({"codes": code_views(found, here), "next": next_after(found, limit)})
 
 
 @blueprint.post("/codes")
@@ -116,9 +117,10 @@ def code_create() -> Any:
 @blueprint.get("/codes/<channel>")
 @permission(READ)
 def code_show(channel: str) -> Any:
-    """A code with its staff."""
-    here = _here()
-    return flask.jsonify(full_code_view(here.codes.get(channel), here))
+    """A code with its staff, and whom a scan is sent to at the instant ``at`` (now without it)."""
+    here, at = _here(), flask.request.args.get("at")
+    moment = None if at is None else read_instant(at, here.brand.zone, "at")
+    return flask.jsonify(full_code_view(here.codes.get(channel), here, moment))
 
 
 @blueprint.put("/codes/<channel>/staff/<userid>")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scrm_core.api import ShareTest, execute, iso
@@ -30,12 +31,16 @@ def staff_view(staff: Staff, here: LiveCodes) -> dict[str, Any]:
     }
 
 
-def code_view(code: Code, here: LiveCodes) -> dict[str, Any]:
-    """A code; ``open`` says whether people are received now, ``address`` is what is printed."""
-    brand = here.brand
+def code_view(code: Code, here: LiveCodes, tags: Mapping[str, list[str]] | None = None) -> dict[str, Any]:
+    """A code; ``open`` says whether people are received now, ``address`` is what is printed.
+
+    ``tags`` are those of several codes, where they were read together.
+    """
+    brand, tags = here.brand, here.codes.tags_of([code]) if tags is None else tags
     return {
         "channel": code.channel,
         "title": code.title,
+        "tags": tags[code.channel],
         "address": here.codes.address(code),
         "state": code.state,
         "note": code.note,
@@ -48,10 +53,21 @@ def code_view(code: Code, here: LiveCodes) -> dict[str, Any]:
     }
 
 
-def full_code_view(code: Code, here: LiveCodes) -> dict[str, Any]:
-    """A code with its staff."""
-    seats = [seat_view(seat) for seat in here.codes.seats(code)]
-    told = {**code_view(code, here), **here.entries.of(code)}
+def code_views(codes: Sequence[Code], here: LiveCodes) -> list[dict[str, Any]]:
+    """Several codes, with their tags read together."""
+    tags = here.codes.tags_of(codes)
+    return [code_view(each, here, tags) for each in codes]
+
+
+def full_code_view(code: Code, here: LiveCodes, at: int | None = None) -> dict[str, Any]:
+    """A code with its staff; ``on_duty`` is whom a scan is sent to, the first of them first, while it is ``open``.
+
+    Both are told for the instant ``at``, now when None.
+    """
+    seats, at = [seat_view(seat) for seat in here.codes.seats(code)], here.brand.now() if at is None else at
+    is_open = code.is_open(at)
+    told = {**code_view(code, here), "open": is_open, "at": iso(at, here.brand.zone), **here.entries.of(code)}
+    told["on_duty"] = here.desk.on_duty(code, at) if is_open else []
     return {**told, "seats": seats, "contact_way": way_view(here.ways.of(code), here), "link": link_view(code, here)}
 
 

@@ -14,6 +14,7 @@ from ..models import Channel
 from ..values.text import clean_text
 from . import audit
 from .survivors import begin_writing
+from .tag_types import HOW_TO_DEFINE
 
 if TYPE_CHECKING:
     from ..brands import Brand
@@ -105,7 +106,7 @@ class Channels:
         else:
             tag_id = self.brand.tags.find(*tag)
         if tag_id is None:
-            raise NotFound(f"no tag {tag if isinstance(tag, int) else '/'.join(tag)} in use")
+            raise NotFound(f"no tag {tag if isinstance(tag, int) else '/'.join(tag)} in use; {HOW_TO_DEFINE}")
         return int(tag_id)
 
     def get(self, code: str) -> ChannelView:

@@ -13,7 +13,7 @@ from ..errors import Conflict, Invalid, NotFound
 from ..limits import LIMITS
 from ..values.text import clean_text
 from .survivors import begin_writing
-from .tag_types import KINDS, Coverage, GroupInfo, TagDef, TagInfo, TagRef
+from .tag_types import HOW_TO_DEFINE, KINDS, Coverage, GroupInfo, TagDef, TagInfo, TagRef
 
 if TYPE_CHECKING:
     from ..brands import Brand
@@ -153,7 +153,7 @@ class TagCatalogue:
         """The tag of a reference; NotFound when there is none."""
         found = self._defs.get(ref) or self.look_up(ref)
         if found is None:
-            raise NotFound(f"no tag {ref}" if isinstance(ref, int) else f"no tag {ref[0]}/{ref[1]}")
+            raise NotFound(f"no tag {ref}" if isinstance(ref, int) else f"no tag {ref[0]}/{ref[1]}; {HOW_TO_DEFINE}")
         return found
 
     def groups(self) -> list[GroupInfo]:

@@ -9,6 +9,9 @@ from ..errors import Invalid
 
 ORIGINS = ("synced", "manual", "auto")
 KINDS = ("business", "channel", "system")
+HOW_TO_DEFINE = "make it first: scrm tag define, or POST /tags:define"
+"""What whoever names a tag that there is not should do."""
+
 TagRef = int | tuple[str, str]
 """A tag by id, or by (group name, tag name)."""
 

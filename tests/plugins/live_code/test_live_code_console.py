@@ -211,3 +211,34 @@ def test_analysts_act_on_nothing_and_another_brand_sees_nothing(scene: Scene, de
     assert answer.status_code in (403, 404) or "name=\"act\"" not in answer.text
     assert ana.post(CODE, act="pause").status_code in (403, 404)
     assert "poster-01" not in desk("mia").get("b/moonco/x/live-code/codes").text
+
+
+def test_the_tags_of_a_code_are_chosen_where_it_is_made_and_shown_on_its_page_and_in_the_list(scene: Scene, desk):
+    mia = desk("mia")
+    with scene.brand as brand:
+        brand.tags.define("source", "poster", plan="greet them")
+        brand.tags.define("place", EVIL, kind="channel")
+    new = {"act": "create", "channel": "door", "title": "Door"}
+    mia.get(f"{AT}codes")
+    refused = mia.post(f"{AT}codes", **new, tags="source/poster, source/nothing")
+    assert refused.status_code == 422 and "source/nothing" in refusal(refused) and "source/poster, source/nothing" in refused.text
+    assert mia.post(f"{AT}codes", **new, tags=f"source/poster，place/{EVIL}").status_code == 303
+    for page in (f"{AT}codes", f"{AT}code?channel=door"):
+        text = mia.get(page).text
+        assert "source/poster, place/&lt;" in text and EVIL not in text
+    person = scene.lead("two", "door")
+    assert "poster" in scene.tags(person)
+
+
+def test_the_page_says_who_is_on_duty_now_and_at_another_time(scene: Scene, desk):
+    mia = desk("mia")
+    with scene.brand:
+        scene.here.codes.seat("poster-01", "ben", role="main", hours="6 10:00-16:00", actor="lin")
+
+    def duty(at: str = "") -> str:
+        return re.search(r"<p data-duty>(.*?)</p>", mia.get(f"{CODE}{at}").text, re.S)[1]
+
+    assert "nobody is on duty" in duty()  # Thursday 08:00
+    assert "Ben" in duty("&at=2026-01-10T12:00") and "&lt;script" in duty("&at=2026-01-05T09:00")
+    assert "receives nobody" in duty("&at=2026-02-01")
+    assert mia.get(f"{CODE}&at=soon").status_code == 404

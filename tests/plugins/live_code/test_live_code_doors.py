@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,38 @@ def test_commands_do_the_same(scene: Scene, tmp_path):
     run("seat", "acme", "door", "ann", "--remove", "--as", "lin")
     run("staff", "leave", "acme", "ann", "--as", "lin")
     assert "paused" in run("report", "acme")
+
+
+@on_sqlite
+def test_who_a_scan_would_be_sent_to_is_told_for_any_instant_of_the_brand_s_zone(scenes, clock):
+    scene, other = scenes()
+    for each in (scene, other):
+        each.staff("ann", "ben", "zoe")
+        each.code(ann="1-5 09:00-18:00", ben="6 10:00-16:00", zoe="backup")
+
+    def told(each: Scene, at: str) -> tuple[bool, list[str]]:
+        here = CliRunner().invoke(
+            group, ["show", each.brand.id, "poster-01", "--at", at, "--json"],
+            obj=Session(installation=each.installation),
+        )  # fmt: skip
+        assert here.exit_code == 0, here.output
+        found = json.loads(here.output)
+        return found["open"], found["on_duty"]
+
+    assert told(scene, "2026-01-05T09:00") == (True, ["ann"])  # a Monday
+    assert told(scene, "2026-01-05T08:59:59") == told(scene, "2026-01-05T18:00") == (True, ["zoe"])
+    assert told(scene, "2026-01-10T12:00") == (True, ["ben"])  # a Saturday in Shanghai, a Friday night in New York
+    assert told(other, "2026-01-09T23:00") == (True, ["zoe"])
+    assert told(other, "2026-01-10T12:00:00+08:00") == (True, ["zoe"])
+    assert told(scene, "2026-02-01T00:00") == (False, [])  # the activity is over
+    scene.staff("ann", cap=0)
+    assert told(scene, "2026-01-05T09:00") == (True, ["zoe"])
+    with scene.brand as brand:
+        key = brand.keys.create("read", ("live-code:read",))[1]
+    answer = scene.app.test_client().get(
+        "/api/v1/acme/plugins/live-code/codes/poster-01?at=2026-01-10T12:00", headers={"Authorization": f"Bearer {key}"}
+    )
+    assert (answer.json["open"], answer.json["on_duty"]) == (True, ["ben"])
 
 
 def test_the_readme_names_every_command():
