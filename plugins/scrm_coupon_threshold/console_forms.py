@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from scrm_core.api import (
@@ -40,6 +41,8 @@ RULES = (
 """The kinds of rules that the form offers; ``points`` are a member's own and no coupon's."""
 LIMITS = ("per_person", "per_person_day", "per_day", "per_device", "per_network_day")
 SCOPE_LISTS = ("skus", "categories", "exclude_skus", "exclude_categories")
+LISTS = (*SCOPE_LISTS, "tags", "channels", "stores", "bought")
+TIMES = ("valid_from", "valid_to", "claim_from", "claim_to")
 SCOPE_TICKS = ("exclude_special", "first_order", "automatic")
 _FIELDS = {
     "rule": "kind", "rule.kind": "kind", "rule.min_minor": "min", "rule.off_minor": "off", "rule.zhe": "rate",
@@ -202,13 +205,37 @@ def read(query: ConsoleQuery) -> dict[str, Any]:
 
 
 def _changes(query: ConsoleQuery, batch: Batch) -> dict[str, Any]:
-    """The definition of a batch with what its form changes of it."""
+    """The definition of a batch with what its form changes of it; a field that nobody touched says what it said.
+
+    Read again it might not: a SKU may hold a comma, the group of a tag a slash, a time a part of a second, or an hour
+    that comes twice when clocks are put back.
+    """
+    view, shown = definition_view(batch, current_brand().zone), typed_of(batch)
+    untouched = {name for name, text in shown.items() if text and query.text(name) == text.strip()}
+    times = {**view, "valid_from": view["validity"].get("from"), "valid_to": view["validity"].get("to")}
+    exact = {name: times[name] for name in TIMES if name in untouched}
+    form = {name: text for name, text in query.form.items() if name not in LISTS or name not in untouched}
+    typed = replace(query, form={**form, **exact})
     if not frozen(batch):
-        return {**read(query), "code": batch.code}
-    free = {"title": query.text("title"), "brakes": _brakes(query), "validity": _validity(query, batch.validity)}
+        return {**_with_stored(typed, view, untouched), "code": batch.code}
+    free = {"title": query.text("title"), "brakes": _brakes(query), "validity": _validity(typed, batch.validity)}
     if query.form.get("act") == "change":
         return free
-    return {**definition_view(batch, current_brand().zone), **free}
+    return {**view, **free}
+
+
+def _with_stored(query: ConsoleQuery, view: dict[str, Any], untouched: Collection[str]) -> dict[str, Any]:
+    """What a form without its untouched lists says, and these, and the tags of untouched tasks, as they are stored."""
+    found = read(query)
+    found["scope"] |= {name: view["scope"][name] for name in (*SCOPE_LISTS, "tags") if name in untouched}
+    found |= {name: view[name] for name in ("channels", "stores") if name in untouched}
+    if "bought" in untouched:
+        found["rule"]["skus"] = view["rule"]["skus"]
+    for place, nth in enumerate(query.rows("task", "task")):
+        if f"task-{nth}-tag" in untouched:
+            stored = view["gate"]["tasks"][nth]
+            found["gate"]["tasks"][place] |= {"group": stored["group"], "tag": stored["tag"]}
+    return found
 
 
 def _rule(query: ConsoleQuery) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -31,6 +32,40 @@ def scene(new_installation: Callable[..., Installation], clock: ManualClock) -> 
 @pytest.fixture
 def desk(scene: CouponScene, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     return desks(scene.installation, monkeypatch)
+
+
+class Filled(HTMLParser):
+    """What a browser would send of the fields of a page, untouched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fields: dict[str, str] = {}
+        self._select = self._area = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        name, value = given.get("name") or "", given.get("value") or ""
+        if tag == "input" and name and (given.get("type") != "checkbox" or "checked" in given):
+            self.fields[name] = value
+        elif tag == "select":
+            self._select = name
+        elif tag == "option" and ("selected" in given or self._select not in self.fields):
+            self.fields[self._select] = value
+        elif tag == "textarea":
+            self._area, self.fields[name] = name, ""
+
+    def handle_endtag(self, tag: str) -> None:
+        self._area = "" if tag == "textarea" else self._area
+
+    def handle_data(self, data: str) -> None:
+        if self._area:
+            self.fields[self._area] += data
+
+
+def filled(text: str) -> dict[str, str]:
+    parser = Filled()
+    parser.feed(text[text.index('<form method="post" class="stack">') :])
+    return {name: value for name, value in parser.fields.items() if name not in ("csrf", "lang", "act")}
 
 
 def told(text: str, mark: str) -> str:
@@ -145,6 +180,31 @@ def test_a_batch_is_changed_as_a_whole_before_the_first_coupon_and_by_its_title_
     assert mia.press(page, "change", title="六月券", days="9").status_code == 303
     assert scene.rows("SELECT title, valid_days, stock_total FROM coupon_threshold_batch") == [("六月券", 9, 10)]
     assert mia.press(page, "change", title="六月券", days="3").status_code == 409
+
+
+def test_what_a_form_cannot_write_as_it_is_stays_where_nobody_touched_it(scene, desk):
+    mia = desk("mia")
+    tag, page = {"group": "a/b", "tag": "c"}, "b/acme/x/coupon-threshold/change?code=ODD"
+    scope = {"skus": ["RED,XL", "BLUE"], "tags": [tag], "exclude_skus": ["S"]}
+    valid = {"kind": "absolute", "from": "2020-01-01T00:00:00.250", "to": "2098-12-31T23:59:59.999"}
+    odd = {
+        "code": "ODD", "title": "odd", "rule": {"kind": "gift", "gift_sku": "g", "skus": ["x,y"]}, "scope": scope, "channels": ["shop、1"],
+        "gate": {"tasks": [{"task": "tag", **tag}, {"task": "joined"}]}, "validity": valid, "claim_to": "2098-12-30T00:00:00.500",
+    }  # fmt: skip
+    with scene.acme:
+        scene.coupons().batches.create(odd)
+        before = scene.coupons().batches.get("ODD")
+    assert mia.press(page, "change", **{**filled(mia.get(page).text), "title": "odder", "exclude_skus": "T,U"}).status_code == 303
+    with scene.acme:
+        after = scene.coupons().batches.get("ODD")
+        assert (after.title, after.scope) == ("odder", {**before.scope, "exclude_skus": ["T", "U"]})
+        for name in ("rule", "channels", "gate", "valid_from", "valid_to", "claim_to"):
+            assert getattr(after, name) == getattr(before, name), name
+        scene.coupons().batches.open("ODD")
+        scene.coupons().claims.claim("ODD", scene.person(), key="k", source="staff", actor="lin", reason="x")
+    # Coupons are out: a validity that is as it was is not shorter.
+    assert mia.press(page, "change", **{**filled(mia.get(page).text), "title": "oddest"}).status_code == 303
+    assert scene.rows("SELECT title, valid_to FROM coupon_threshold_batch") == [("oddest", before.valid_to)]
 
 
 def test_only_roles_that_may_write_see_the_form_and_the_other_brand_gets_no_batch(scene, desk):
