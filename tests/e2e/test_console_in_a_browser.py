@@ -156,12 +156,16 @@ class Desk:
         page.wait_for_url(lambda url: "sign-in" not in url)
         return page
 
-    def shoot(self, name: str) -> None:
-        """Check the page, and keep a picture of it where a folder is named for that."""
+    def keep(self, name: str) -> None:
+        """Keep a picture of the page where a folder is named for that."""
         kept = os.environ.get("SCRM_TEST_ARTEFACTS")
         if kept:
             Path(kept).mkdir(parents=True, exist_ok=True)
             self.page.screenshot(path=Path(kept) / f"{name}.png", full_page=True)
+
+    def shoot(self, name: str) -> None:
+        """Check the page, and keep a picture of it."""
+        self.keep(name)
         width = self.page.viewport_size["width"]
         assert self.page.evaluate("document.documentElement.scrollWidth") <= width, name
         if width == PHONE["width"]:

@@ -10,6 +10,10 @@ for (const group of document.querySelectorAll("[data-group]")) {
 }
 document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest" });
 
+// What stands behind a chart is printed with it; browsers that can open it by style do so without this.
+addEventListener("beforeprint", () => document.querySelectorAll(".behind:not([open])").forEach((each) => { each.open = true; each.dataset.printed = ""; }));
+addEventListener("afterprint", () => document.querySelectorAll("[data-printed]").forEach((each) => { each.open = false; delete each.dataset.printed; }));
+
 // [data-live]: what is typed in a form's text area is asked for at once; the answer stands in the element data-into.
 for (const form of document.querySelectorAll("[data-live]")) {
   const target = document.getElementById(form.dataset.into);
@@ -40,13 +44,28 @@ for (const field of document.querySelectorAll("[data-ask]")) {
   });
 }
 
-// [data-poll]: a part of the page that is not over yet is asked for again every two seconds, while somebody looks.
+// [data-poll]: a part of the page that is not over yet is asked for again every two seconds, while somebody looks. What is
+// the same is left as it is, so that a screen reader does not read it again; who is at a button of it stays there; and
+// what [data-say] says that it did not say before is said aloud.
 for (const part of document.querySelectorAll("[data-poll]")) {
+  const doors = () => [...part.querySelectorAll("a, button, input, summary, [tabindex]")];
+  const says = () => [...part.querySelectorAll("[data-say]")].map((each) => each.dataset.say);
+  const voice = document.createElement("p");
+  voice.className = "hidden";
+  voice.setAttribute("role", "status");
+  part.after(voice);
+  let shown;
   const again = async () => {
     if (!document.hidden) {
       const answer = await fetch(part.dataset.poll, { headers: { Accept: "text/html" } }).catch(() => null);
       if (answer && (answer.redirected || !answer.ok)) return;
-      if (answer) part.innerHTML = await answer.text();
+      const text = await answer?.text();
+      if (answer && text !== shown) {
+        const at = doors().indexOf(document.activeElement), before = says();
+        part.innerHTML = shown = text;
+        if (at >= 0) doors()[at]?.focus();
+        voice.textContent = says().filter((each) => !before.includes(each)).join(", ");
+      }
     }
     if (part.querySelector("[data-running]")) setTimeout(again, 2000);
   };

@@ -97,7 +97,7 @@ def test_a_page_draws_a_plugins_table_beside_its_rows_and_escapes_them(browser, 
         (picture,) = re.findall(rf'<svg class="{kind}".*?</figure>', text, re.S)
         named, told = re.search(r'aria-labelledby="([^"]+)" aria-describedby="([^"]+)"', picture).groups()
         assert f'<title id="{named}">Pot</title>' in picture and f'<desc id="{told}">' in picture
-        assert "<details><summary>Show table" in text
+        assert '<details class="behind"><summary>Show table' in text
     assert text.count("<td") == 3 * 7
     assert f'href="/staff/console/b/acme/x/tea-room/pot.csv?kind={kind}"' in text
 
@@ -123,7 +123,7 @@ def test_a_card_of_a_plugin_is_drawn_with_the_table_behind_it_and_its_file(brows
         (card,) = [each for each in re.findall(r'<section [^>]*data-card="tea-room">.*?</section>', text, re.S) if "leaves" in each]
         (picture,) = re.findall(r'<svg class="bars".*?</figure>', card, re.S)
         assert 'id="card-tea-room-leaves-t"' in picture and ">40</text>" in picture and "onerror=alert(1)&gt;" in picture
-        assert '<details><summary>' in card and '<td class="number">40</td>' in card and "<dl" not in card
+        assert '<details class="behind"><summary>' in card and '<td class="number">40</td>' in card and "<dl" not in card
         assert 'href="/staff/console/b/acme/card/tea-room/leaves.csv"' in card
         ids = re.findall(r'\bid="([^"]+)"', text)
         assert len(ids) == len(set(ids)), "each chart is named by its own title"
