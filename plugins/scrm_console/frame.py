@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, partial
@@ -131,6 +132,7 @@ def _values(visit: StaffVisit) -> dict[str, Any]:
         frame.update(
             when=partial(when, brand),
             every=every,
+            why=why,
             money=partial(show_minor, currency=brand.currency),
             cell=partial(cell, brand),
             drawn=partial(drawn, cell=partial(cell, brand)),
@@ -218,6 +220,23 @@ def every(seconds: int) -> str:
         if seconds % size == 0:
             return str(units[name]).format(seconds // size)
     return str(units["second"]).format(seconds)
+
+
+def why(reason: str) -> str:
+    """Why a message was not sent, in the language of the page; the code of a plugin that has no words here is shown."""
+    told = words()["per"]
+    kind, _, code = reason.partition(": ")
+    return str(told["reasons"].get(reason) or (told["veto"].format(code) if kind == "veto" else reason))
+
+
+@pages.app_template_filter("checked_setting")
+def checked(problem: str) -> str:
+    """What a check of a setting says, in the language of the page as far as words for it are known."""
+    for pattern, told in words()["set"]["checks"].items():
+        found = re.search(f"{pattern}$", problem)
+        if found is not None:
+            return f"{problem[: found.start()]}{told.format(*found.groups())}"
+    return problem
 
 
 def cell(brand: Brand, kind: str, value: Any) -> str:

@@ -67,6 +67,24 @@ HOUSE: dict[str, dict[str, Any]] = {
             "none": "这个插件没有可设置的内容。",
             "try": "预览改动",
             "done": {"written": "已写入品牌文件，立即生效。"},
+            # What checks of settings say as a rule; what a plugin's own check says stays as it is.
+            "checks": {
+                r"is required; add it": "必填，请填写",
+                r"(?:must be a whole number, without quotation marks|Not a valid integer\.)": "请填写整数",
+                r"must be a number, without quotation marks": "请填写数字",
+                r"must be a text, in quotation marks": "请填写文字",
+                r"must be true or false": "请选择 true 或 false",
+                r"must be a list, in square brackets": "请填写列表，写在方括号内",
+                r"must be a table": "请填写一张表",
+                r"Must be greater than or equal to (\S+) and less than or equal to (\S+)\.": "请填写 {} 到 {} 之间的数",
+                r"Must be greater than or equal to (\S+)\.": "不能小于 {}",
+                r"Must be less than or equal to (\S+)\.": "不能大于 {}",
+                r"Must be one of: (.+)\.": "请选择其中之一：{}",
+                r"Length must be between (\d+) and (\d+)\.": "长度须在 {} 到 {} 之间",
+                r"Longer than maximum length (\d+)\.": "长度不能超过 {}",
+                r"Shorter than minimum length (\d+)\.": "长度不能少于 {}",
+                r"String does not match expected pattern\.": "写法不符合要求",
+            },
         },
         "job": {
             "job": "任务",
@@ -176,6 +194,7 @@ HOUSE: dict[str, dict[str, Any]] = {
             "none": "This plugin has nothing to set.",
             "try": "Preview the change",
             "done": {"written": "Written to the brand's file; it holds from now on."},
+            "checks": {},
         },
         "job": {
             "job": "Job",

@@ -8,6 +8,7 @@ import re
 import pytest
 from console_scene import EVIL, ROOT, lead
 
+from scrm_core.api import execute
 from scrm_core.errors import NotFound
 from scrm_core.services import audit
 
@@ -33,6 +34,25 @@ def test_messages_show_what_was_sent_and_why_others_were_not(browser, people, br
     other = browser("otto").get(f"b/acme/contacts/{people['bo'].uid}").text
     assert ">queued<" in other and "no consent" not in other
     assert 'id="messages"' not in browser("cleo").get(page).text and 'id="rewards"' in browser("cleo").get(page).text
+
+
+@pytest.mark.parametrize(
+    ("reason", "en", "zh"),
+    [
+        ("veto: wecom_quota", "above WeCom&#39;s quota of group sends", "超出企业微信的群发限额"),
+        ("veto: full_moon", "kept back by a plugin: full_moon", "插件不允许发送：full_moon"),
+        ("cap_7_days", "had the messages of 7 days", "7 天内次数已满"),
+        ("a gateway's own words", "a gateway&#39;s own words", "a gateway&#39;s own words"),
+    ],
+)
+def test_why_a_message_was_not_sent_is_told_in_the_language_of_the_page(browser, people, brands, page, reason, en, zh):
+    acme, _ = brands
+    with acme:
+        run = acme.outreach.open_run("spring", owner="tea-room", channel="sms", kind="marketing", sender="tea")
+        acme.outreach.queue_segment(run.id, "orders >= 1")
+        execute("UPDATE message SET state = 'blocked', reason = ?", (reason,))
+    for language, told in (("en", en), ("zh", zh)):
+        assert f">{told}<" in browser("otto", language).get(page).text
 
 
 def test_a_merge_is_shown_before_it_is_done_and_can_be_undone(browser, people, brands, page):

@@ -91,6 +91,18 @@ def test_what_would_not_work_is_told_at_its_key_and_never_written(browser, file)
     assert file.read_text("utf-8") == before
 
 
+def test_a_chinese_page_tells_usual_mistakes_in_chinese_and_what_a_plugins_own_check_says_as_it_is(browser, file):
+    otto = browser("otto", "zh")
+    form = fields(otto.get(PAGE).text)
+    for typed, told in (
+        ({"s.cups": "13"}, "请填写 1 到 12 之间的数"), ({"s.cups": "many"}, "请填写整数"),
+        ({"s.prices": "{oolong = 1.5}"}, "oolong: value: 请填写整数"), ({"s.leaf": "black"}, "no black tea is sold without sugar"),
+    ):  # fmt: skip
+        text = unescape(otto.post(f"{PAGE}/preview", **(form | typed)).text)
+        assert text.count(told) == (1 if "black" in told else 2), "in the list and at its key"
+        assert "Must be" not in text and "must be" not in text and "Not a valid" not in text
+
+
 def test_the_second_of_two_operators_is_told_and_what_they_typed_is_kept(browser, house, file):
     otto, mia = browser("otto"), browser("mia")
     form = fields(otto.get(PAGE).text)
