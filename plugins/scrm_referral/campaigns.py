@@ -20,7 +20,17 @@ from scrm_core.api import (
     transactional,
 )
 
-from .definition import Definition, from_json, issuer_problems, problems, read, shortages, unissued
+from .definition import (
+    Definition,
+    body_of,
+    from_json,
+    issuer_problems,
+    problems,
+    read,
+    shortages,
+    stored_other,
+    unissued,
+)
 from .models import ReferralStock
 from .people import named, speakable, standing_all
 from .schemas import MOST, NAME
@@ -102,22 +112,64 @@ class Campaigns:
 
     @transactional
     def create(self, body: Any, *, actor: str) -> Campaign:
-        """Make a draft; raises Invalid naming the field, Conflict for a code that is taken."""
+        """Make a draft; the same definition again answers the first.
+
+        Raises Invalid naming the field, Conflict (``taken``) for a code that has another definition.
+        """
         made, text = read(self.brand, body)
+        name = named(actor)
         row = execute(
             "INSERT INTO referral_campaign (code, state, definition, quota, accepted, seated, applied, budget_minor, "
             "spent_minor, salt, actor, created_at) VALUES (?, 'draft', ?, ?, 0, 0, 0, ?, 0, ?, ?, ?) "
             "ON CONFLICT (code) DO NOTHING",
-            (made.code, text, made.quota, made.budget_minor, secrets.token_hex(16), named(actor), self.brand.now()),
+            (made.code, text, made.quota, made.budget_minor, secrets.token_hex(16), name, self.brand.now()),
         )
-        if not row.rowcount:
-            raise Conflict(f"a campaign {made.code!r} exists already", code="taken")
+        if not row.rowcount and stored_other(made.code, text):
+            raise Conflict(f"a campaign {made.code!r} exists with another definition", code="taken")
         campaign = self.get(made.code)
-        insert_rows(
-            ReferralStock, ("campaign_id", "invites", "stock", "taken"),
-            [(campaign.id, rung.invites, rung.stock, 0) for rung in made.ladder if rung.stock is not None],
-        )  # fmt: skip
+        if row.rowcount:
+            _stock(campaign.id, made)
+            self._note(name, "create", made.code)
         return campaign
+
+    def body(self, campaign: Campaign) -> dict[str, Any]:
+        """The definition of a campaign as :meth:`create` takes it, with what was raised since it was written."""
+        (text,) = execute("SELECT definition FROM referral_campaign WHERE id = ?", (campaign.id,)).fetchone()
+        found, stocks = body_of(self.brand, campaign.definition, text), self.stocks(campaign)
+        for rung in found["ladder"]:
+            rung["stock"] = stocks.get(rung["invites"], (None, 0))[0]
+        return {**found, "quota": campaign.quota, "budget_minor": campaign.budget_minor}
+
+    @transactional
+    def change(self, code: str, changes: Any, *, actor: str) -> Campaign:
+        """Change members of a draft's definition; what is not named stays.
+
+        Raises Invalid naming the field at fault, and Conflict once the campaign was published: people read its rules.
+        """
+        name, campaign = named(actor), self.held(code)
+        if campaign.state != "draft":
+            raise Conflict(f"campaign {code!r} is {campaign.state}; only a draft is changed", code="state")
+        if not isinstance(changes, dict):
+            raise Invalid("an object of changes is expected")
+        if changes.get("code", code) != code:
+            raise Invalid(f"code: a campaign keeps its code {code!r}", field="code")
+        before = self.body(campaign)
+        made, text = read(self.brand, {**before, **changes})
+        execute(
+            "UPDATE referral_campaign SET definition = ?, quota = ?, budget_minor = ? WHERE id = ?",
+            (text, made.quota, made.budget_minor, campaign.id),
+        )
+        execute("DELETE FROM referral_stock WHERE campaign_id = ?", (campaign.id,))
+        _stock(campaign.id, made)
+        campaign = self.get(code)
+        after = self.body(campaign)
+        changed = sorted(member for member in after if after[member] != before[member])
+        if changed:
+            self._note(name, "change", code, {"changed": changed})
+        return campaign
+
+    def _note(self, actor: str, what: str, code: str, detail: dict[str, Any] | None = None) -> None:
+        self.brand.audit.note(actor, f"referral_campaign.{what}", f"referral_campaign:{code}", detail)
 
     @transactional
     def publish(self, code: str, *, actor: str, confirm: bool = False) -> Campaign:
@@ -125,11 +177,11 @@ class Campaigns:
 
         Unless ``confirm`` is given, Conflict (``shortage``) when an issuer has not enough for the ladder now.
         """
-        named(actor)
-        campaign = self.get(code)
+        # Held before it is looked at: what is published is what was checked.
+        name, campaign = named(actor), self.held(code)
         found = list(problems(self.brand, self.settings, campaign.definition))
         if found:
-            raise Invalid("; ".join(found), field="problems")
+            raise Invalid("; ".join(told.en for told in found), field="problems")
         lacking = [] if confirm else shortages(self.brand, campaign.definition)
         if lacking:
             raise Conflict(f"{'; '.join(lacking)}; or confirm that rewards may have to wait", code="shortage")
@@ -140,12 +192,13 @@ class Campaigns:
         if not changed:
             raise Conflict(f"campaign {code!r} is {campaign.state}; only a draft is published", code="state")
         self.brand.channels.ensure(f"referral-{code}", campaign.definition.title, "referral")
+        self._note(name, "publish", code)
         return self.get(code)
 
     @transactional
     def close(self, code: str, *, actor: str) -> Campaign:
         """Take no more sign-ups and invitees; steps, audits and refunds go on. Raises Conflict for a draft."""
-        named(actor)
+        name = named(actor)
         changed = execute(
             "UPDATE referral_campaign SET state = 'closed', closed_at = ? WHERE code = ? AND state = 'open'",
             (self.brand.now(), code),
@@ -153,6 +206,8 @@ class Campaigns:
         campaign = self.get(code)
         if not changed and campaign.state == "draft":
             raise Conflict(f"campaign {code!r} is a draft; it was never open", code="state")
+        if changed:
+            self._note(name, "close", code)
         return campaign
 
     def get(self, code: str) -> Campaign:
@@ -217,11 +272,11 @@ class Campaigns:
         What is approved meanwhile waits and says so in the queue; it is granted once it can be.
         """
         return [
-            f"campaign {campaign.code!r}: {sentence}; rewards of it wait: let it be issued again, or close the "
+            f"campaign {campaign.code!r}: {told.en}; rewards of it wait: let it be issued again, or close the "
             f"campaign (scrm referral close {self.brand.id} {campaign.code} --as NAME)"
             for campaign in self._running()
             if not list(unissued(self.brand, campaign.definition))
-            for sentence in issuer_problems(self.brand, campaign.definition)
+            for told in issuer_problems(self.brand, campaign.definition)
         ]
 
     def _running(self) -> list[Campaign]:
@@ -289,30 +344,29 @@ class Campaigns:
     @transactional
     def enlarge(self, code: str, quota: int, *, actor: str) -> list[Inviter]:
         """Raise the number of places; returns who came off the wait-list. Raises Invalid for fewer places."""
-        named(actor)
-        campaign = self.held(code)
+        name, campaign = named(actor), self.held(code)
         if campaign.quota is None or not _whole(quota, campaign.quota):
             words = "is no limit" if campaign.quota is None else f"are {campaign.quota}"
             raise Invalid(f"quota: places are only added; there {words}", field="quota")
         execute("UPDATE referral_campaign SET quota = ? WHERE id = ?", (quota, campaign.id))
+        self._note(name, "enlarge", code, {"quota": quota})
         return self._promote(campaign)
 
     @transactional
     def fund(self, code: str, budget_minor: int, *, actor: str) -> Campaign:
         """Raise the budget, in minor units; what waits for money is granted by the job. Raises Invalid for less."""
-        named(actor)
-        campaign = self.held(code)
+        name, campaign = named(actor), self.held(code)
         if campaign.budget_minor is None or not _whole(budget_minor, campaign.budget_minor):
             words = "no limit" if campaign.budget_minor is None else f"{campaign.budget_minor}"
             raise Invalid(f"budget_minor: a budget is only raised; it is {words}", field="budget_minor")
         execute("UPDATE referral_campaign SET budget_minor = ? WHERE id = ?", (budget_minor, campaign.id))
+        self._note(name, "fund", code, {"budget_minor": budget_minor})
         return self.get(code)
 
     @transactional
     def restock(self, code: str, invites: int, stock: int, *, actor: str) -> dict[int, tuple[int, int]]:
         """Raise the stock of the rung for ``invites``; answers :meth:`stocks`. Raises Invalid for less."""
-        named(actor)
-        campaign = self.held(code)
+        name, campaign = named(actor), self.held(code)
         there = self.stocks(campaign).get(invites)
         if there is None:
             raise Invalid(f"invites: no rung for {invites} has a stock", field="invites")
@@ -321,6 +375,7 @@ class Campaigns:
         execute(
             "UPDATE referral_stock SET stock = ? WHERE campaign_id = ? AND invites = ?", (stock, campaign.id, invites)
         )
+        self._note(name, "restock", code, {"invites": invites, "stock": stock})
         return self.stocks(campaign)
 
     @staticmethod
@@ -401,6 +456,13 @@ class Campaigns:
 def base(brand: Brand) -> str:
     """What addresses of the installation begin with."""
     return brand.installation.config.base_url.rstrip("/")
+
+
+def _stock(campaign_id: int, made: Definition) -> None:
+    insert_rows(
+        ReferralStock, ("campaign_id", "invites", "stock", "taken"),
+        [(campaign_id, rung.invites, rung.stock, 0) for rung in made.ladder if rung.stock is not None],
+    )  # fmt: skip
 
 
 def _whole(value: Any, least: int) -> bool:

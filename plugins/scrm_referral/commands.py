@@ -108,6 +108,19 @@ def create(session: CommandSession, brand_id: str, file: Path, actor: str, as_js
     session.show_record(view, as_json=as_json)
 
 
+@group.command("change")
+@of_brand
+@_code
+@_file
+@actor_option
+@json_option
+def change(session: CommandSession, brand_id: str, code: str, file: Path, actor: str, as_json: bool) -> None:
+    """Change the members of a draft's definition that FILE (TOML or JSON) names; the others stay."""
+    with session.brand(brand_id) as brand:
+        view = campaign_view(referrals_of(brand).campaigns.change(code, _read(file), actor=actor), brand)
+    session.show_record(view, as_json=as_json)
+
+
 @group.command("publish")
 @of_brand
 @_code

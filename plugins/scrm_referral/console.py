@@ -24,6 +24,7 @@ from scrm_core.api import (
 
 from . import campaigns as rows
 from . import relations
+from .console_forms import Forms
 from .console_words import STATES, WORDS
 from .figures import figures
 from .ladder import costs
@@ -39,7 +40,7 @@ PEOPLE = 50
 _LISTED = ("held", "qualified", "locked", "void")
 
 
-class Pages:
+class Pages(Forms):
     """What referral shows in the console: mixed into the plugin."""
 
     console_pages: ClassVar[dict[str, ConsolePart]] = {
@@ -63,6 +64,22 @@ class Pages:
                 "publish": ConsoleAct("open_up", WRITE), "close": ConsoleAct("shut", WRITE),
                 "enlarge": ConsoleAct("enlarge", WRITE), "fund": ConsoleAct("fund", WRITE),
                 "restock": ConsoleAct("restock", WRITE),
+            },
+            menu=False,
+        ),
+        "new": ConsolePart(
+            "show_new", {"en": "Referral: a new campaign", "zh": "新建老带新活动"}, WRITE,
+            acts={
+                "preview": ConsoleAct("preview_new", WRITE), "row": ConsoleAct("another_rung", WRITE),
+                "create": ConsoleAct("create_campaign", WRITE),
+            },
+            menu=False,
+        ),
+        "change": ConsolePart(
+            "show_change", {"en": "Referral: change a draft", "zh": "修改老带新草稿"}, WRITE,
+            acts={
+                "preview": ConsoleAct("preview_change", WRITE), "row": ConsoleAct("another_rung", WRITE),
+                "change": ConsoleAct("change_campaign", WRITE),
             },
             menu=False,
         ),

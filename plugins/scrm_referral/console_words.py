@@ -53,4 +53,16 @@ REASONS = {
     "order closed": ("order closed", "订单已关闭"),
     "observation": ("being observed", "观察期内"),
 }
-WORDS = {**STATES, **GATES, **REASONS, **SIGNALS}
+CHOICES = {
+    "customer": ("friends who became customers", "邀请成客"),
+    "group": ("poster, fission group, invite, reward by staff", "海报-裂变群-邀请-领奖"),
+    "follow": ("the account's poster, friends follow, reward by staff", "公众号海报-好友关注-领奖"),
+    "cumulative": ("every rung that is reached", "逐档累计发放"),
+    "highest": ("the highest rung alone, at the end", "结束后只发最高档"),
+    "grace_days": ("Days of grace after the end", "结束后宽限天数"),
+    "attribution_days": ("A click holds for days", "点击归因天数"),
+    "fresh_hours": ("Still new after hours", "视为新客的小时数"),
+    "observation_days": ("Days observed before a reward", "观察期（天）"),
+    "refund_days": ("Days in which a refund takes back", "退款期（天）"),
+}
+WORDS = {**STATES, **GATES, **REASONS, **SIGNALS, **CHOICES}

@@ -16,6 +16,7 @@ from scrm_core.api import (
     Invalid,
     RewardWanted,
     ScrmError,
+    execute,
     iso,
     load_body,
     local_instant,
@@ -26,7 +27,7 @@ from scrm_core.api import (
 )
 
 from .ladder import Rung, costs
-from .paths import MECHANICS, SPREAD, WARNING
+from .paths import MECHANICS, SPREAD, WARNING, Told
 from .schemas import WEIGHTS, CampaignBody
 
 if TYPE_CHECKING:
@@ -143,10 +144,10 @@ def _instant(brand: Brand, value: datetime.datetime | None) -> int | None:
 def _check(brand: Brand, made: Definition, loaded: dict[str, Any]) -> None:
     if made.starts_at is not None and made.starts_at >= made.ends_at:
         raise Invalid("ends_at: the campaign would end before it starts", field="ends_at")
-    for below, above in pairwise(made.ladder):
+    for place, (below, above) in enumerate(pairwise(made.ladder), 1):
         if above.invites <= below.invites:
-            words = f"ladder: the rung for {above.invites} comes after the one for {below.invites}"
-            raise Invalid(words, field="ladder")
+            words = f"ladder.{place}.invites: the rung for {above.invites} comes after the one for {below.invites}"
+            raise Invalid(words, field=f"ladder.{place}.invites")
     names = [gate.name for gate in made.gates]
     if len(set(names)) < len(names):
         raise Invalid("gates: each gate once", field="gates")
@@ -175,14 +176,15 @@ def _check(brand: Brand, made: Definition, loaded: dict[str, Any]) -> None:
         raise Invalid("gates: the template 'group' has the gate 'joined_group'", field="gates")
 
 
-def problems(brand: Brand, settings: dict[str, Any], made: Definition) -> Iterator[str]:
+def problems(brand: Brand, settings: dict[str, Any], made: Definition) -> Iterator[Told]:
     """What keeps a definition from being published now, a sentence each."""
     if made.ends_at <= brand.now():
-        yield "ends_at: the campaign would be over before it is published"
+        yield Told("ends_at: the campaign would be over before it is published", "活动结束时间已过，无法发布")
     if made.template in SPREAD and not settings["spread_paths"]:
-        yield (
-            f"template: {made.template!r} is off; {WARNING}. "
-            "Set spread_paths = true in [plugins.referral] to use it"
+        yield Told(
+            f"template: {made.template!r} is off; {WARNING.en}. "
+            "Set spread_paths = true in [plugins.referral] to use it",
+            f"该裂变路径默认关闭：{WARNING.zh}；如需使用，请在 [plugins.referral] 中设置 spread_paths = true",
         )
     yield from issuer_problems(brand, made)
 
@@ -198,19 +200,20 @@ def unissued(brand: Brand, made: Definition) -> Iterator[str]:
                 yield f"ladder.{place}: {exc.message}"
 
 
-def issuer_problems(brand: Brand, made: Definition) -> Iterator[str]:
+def issuer_problems(brand: Brand, made: Definition) -> Iterator[Told]:
     """Rewards that nobody could grant, or that are worth more than the ladder says."""
     for place, rung in enumerate(made.ladder):
         try:
             brand.rewards.check(rung.kind, rung.item)
             worth = brand.rewards.worth(rung.kind, rung.item, rung.quantity)
         except ScrmError as exc:
-            yield f"ladder.{place}: {exc.message}"
+            yield Told(f"ladder.{place}: {exc.message}", f"{rung.invites} 人档的奖励无法发放：{exc.message}")
             continue
         if worth is not None and worth > rung.value_minor:
-            yield (
+            yield Told(
                 f"ladder.{place}.value_minor: the issuer says it is worth {money(brand, worth)}; "
-                "budget and audit count no less"
+                "budget and audit count no less",
+                f"{rung.invites} 人档的奖励实际价值为 {money(brand, worth)}，预算与核准按不低于此金额计算",
             )
 
 
@@ -227,29 +230,34 @@ def shortages(brand: Brand, made: Definition) -> list[str]:
     return brand.rewards.shortages(wanted, most_minor=made.budget_minor)
 
 
-def warnings(brand: Brand, made: Definition) -> Iterator[str]:
+def warnings(brand: Brand, made: Definition) -> Iterator[Told]:
     """What a brand should know before it publishes."""
     if made.template in SPREAD:
         yield WARNING
     if not made.staff:
-        yield "staff: nobody is named to receive inviters and invitees"
+        yield Told("staff: nobody is named to receive inviters and invitees", "未指定承接邀请人与好友的导购")
     if made.budget_minor is None:
-        yield "budget_minor: nothing limits what the ladder costs"
+        yield Told("budget_minor: nothing limits what the ladder costs", "未设预算：奖励成本没有上限")
     elif (most := most_minor(made)) is not None and most > made.budget_minor:
-        yield (
-            f"budget_minor: {made.quota or 'all'} inviters at the top cost {money(brand, most)}, "
-            f"the budget is {money(brand, made.budget_minor)}: publish that rewards are first come, first served"
+        cost, budget = money(brand, most), money(brand, made.budget_minor)
+        yield Told(
+            f"budget_minor: {made.quota or 'all'} inviters at the top cost {cost}, "
+            f"the budget is {budget}: publish that rewards are first come, first served",
+            f"全部邀请人达到最高档需 {cost}，预算为 {budget}：规则中须写明奖励先到先得",
         )
     for place, rung in enumerate(made.ladder):
         if rung.stock is not None and (made.quota is None or rung.stock < made.quota):
-            yield (
+            yield Told(
                 f"ladder.{place}.stock: there are {rung.stock} of the rung for {rung.invites}: publish that they are "
-                "first come, first served"
+                "first come, first served",
+                f"{rung.invites} 人档的奖励共 {rung.stock} 份：规则中须写明先到先得",
             )
     if made.observation_days < made.refund_days:
-        yield (
-            f"observation_days: rewards are granted {made.refund_days - made.observation_days} days before refunds "
-            "are over; a used voucher cannot be taken back and is recorded as a loss"
+        days = made.refund_days - made.observation_days
+        yield Told(
+            f"observation_days: rewards are granted {days} days before refunds are over; a used voucher cannot be "
+            "taken back and is recorded as a loss",
+            f"奖励在退款期结束前 {days} 天发放：已使用的券无法收回，将记为损失",
         )
 
 
@@ -270,16 +278,23 @@ def most_minor(made: Definition) -> int | None:
     return total
 
 
-def dry_run(brand: Brand, settings: dict[str, Any], body: Any) -> dict[str, Any]:
-    """What would be published, what keeps it from that, and what the ladder costs; writes nothing."""
+def dry_run(brand: Brand, settings: dict[str, Any], body: Any, *, changes: str = "") -> dict[str, Any]:
+    """What would be published, what keeps it from that, and what the ladder costs; writes nothing.
+
+    ``most_minor`` is what the ladder costs at worst, ``worst_minor`` the same within the budget; None: without limit.
+    ``notes`` are the sentences of problems, shortages and warnings in both languages.
+    """
     made, text = read(brand, body)
-    stored = json.loads(text)
     unissuable = bool(list(issuer_problems(brand, made)))
+    found = {
+        "problem": list(problems(brand, settings, made)),
+        "shortage": [] if unissuable else [Told(each, f"库存不足：{each}") for each in shortages(brand, made)],
+        "warning": [*_taken(made.code, text, changes), *warnings(brand, made)],
+    }
+    most = most_minor(made)
     return {
-        "campaign": {**stored, "starts_at": iso(made.starts_at, brand.zone), "ends_at": iso(made.ends_at, brand.zone)},
-        "problems": list(problems(brand, settings, made)),
-        "shortages": [] if unissuable else shortages(brand, made),
-        "warnings": list(warnings(brand, made)),
+        "campaign": body_of(brand, made, text),
+        **{f"{kind}s": [told.en for told in each] for kind, each in found.items()},
         "mode": made.mode,
         "ladder": [
             {
@@ -290,8 +305,27 @@ def dry_run(brand: Brand, settings: dict[str, Any], body: Any) -> dict[str, Any]
             }
             for row in costs(made.ladder, made.mode)
         ],
-        "most_minor": most_minor(made),
+        "most_minor": most,
+        "worst_minor": min((limit for limit in (most, made.budget_minor) if limit is not None), default=None),
+        "notes": [{"kind": kind, **told._asdict()} for kind, each in found.items() for told in each],
     }
+
+
+def _taken(code: str, text: str, changes: str) -> Iterator[Told]:
+    if code != changes and stored_other(code, text):
+        yield Told(f"code: a campaign {code!r} exists with another definition", f"活动编码 {code} 已被占用")
+
+
+def stored_other(code: str, text: str) -> bool:
+    """Whether the code is that of a campaign with another definition than this text."""
+    row = execute("SELECT definition FROM referral_campaign WHERE code = ?", (code,)).fetchone()
+    return row is not None and row[0] != text
+
+
+def body_of(brand: Brand, made: Definition, text: str) -> dict[str, Any]:
+    """A definition that is stored, as :func:`read` takes it: times are text by the brand's clock."""
+    times = {"starts_at": iso(made.starts_at, brand.zone), "ends_at": iso(made.ends_at, brand.zone)}
+    return {**json.loads(text), **times}
 
 
 def money(brand: Brand, minor: int) -> str:

@@ -82,6 +82,15 @@ def campaign(code: str) -> Any:
     return flask.jsonify({**campaign_view(found, here.brand), "figures": figures_view(found, here.brand)})
 
 
+@blueprint.post("/campaigns/<code>/changes")
+@permission(WRITE)
+def change(code: str) -> Any:
+    """Change members of a draft's definition; what is not named stays."""
+    here = _here()
+    made = here.campaigns.change(code, flask.request.get_json(), actor=current_actor())
+    return flask.jsonify(campaign_view(made, here.brand))
+
+
 @blueprint.post("/campaigns/<code>/publish")
 @permission(WRITE)
 def publish(code: str) -> Any:

@@ -42,9 +42,12 @@ class Referrals:
         """Invitees: bound, counted, held, void."""
         return Counting(self.brand, self.campaigns, self.rungs)
 
-    def dry_run(self, body: Any) -> dict[str, Any]:
-        """What a definition would publish and cost; writes nothing."""
-        return dry_run(self.brand, self.settings, body)
+    def dry_run(self, body: Any, *, changes: str = "") -> dict[str, Any]:
+        """What a definition would publish and cost; writes nothing.
+
+        ``changes`` is the code of the draft that it is to rewrite: of any other the code is free, or that is told.
+        """
+        return dry_run(self.brand, self.settings, body, changes=changes)
 
     @transactional
     def add_trait(self, code: str, contact_id: int, kind: str, value: str) -> None:
