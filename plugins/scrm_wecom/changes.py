@@ -170,6 +170,11 @@ class Changes:
 
 def _pair(fields: Mapping[str, str]) -> tuple[str, str]:
     external, staff = fields.get("ExternalUserID", ""), fields.get("UserID", "")
-    if not external or not staff:
+    if not (_is_id(external) and _is_id(staff)):
         raise Invalid("the callback names no ExternalUserID and UserID", field="ExternalUserID")
     return external, staff
+
+
+def _is_id(text: str) -> bool:
+    """Whether a text may be somebody's id: one of which nothing can be seen would be a row without a name."""
+    return bool(text) and text.isprintable()

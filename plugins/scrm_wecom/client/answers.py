@@ -6,16 +6,32 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .codes import SHAPE, WecomError
+
 CORP_TAG = 1
 """``type`` of a tag that the corporation defines; 2 is a member's own, 3 of a rule group."""
 
-_LONGEST = 200
+_LONGEST, _LONGEST_CURSOR = 200, 4_096
 
 
 def text(told: Any, name: str) -> str:
     """A member as text, cut to what names may have; empty when it is not there or no text."""
     value = told.get(name) if isinstance(told, Mapping) else None
+    return _clean(value)
+
+
+def _clean(value: Any) -> str:
     return "".join(c for c in value if c.isprintable())[:_LONGEST].strip() if isinstance(value, str) else ""
+
+
+def cursor_of(told: Any) -> str:
+    """Where the next page begins, whole and as it is; empty on the last page. Raises WecomError for one too long."""
+    value = told.get("next_cursor") if isinstance(told, Mapping) else None
+    if not isinstance(value, str):
+        return ""
+    if len(value) > _LONGEST_CURSOR:
+        raise WecomError(f"next_cursor has {len(value)} characters; {_LONGEST_CURSOR} are taken", kind=SHAPE)
+    return value
 
 
 def number(told: Any, name: str, default: int = 0) -> int:
@@ -31,10 +47,10 @@ def objects(told: Any, name: str) -> Iterator[Mapping[str, Any]]:
 
 
 def texts(told: Any, name: str) -> list[str]:
-    """The texts of a list."""
+    """The texts of a list; what has nothing to be seen, or is too long, is left out."""
     value = told.get(name) if isinstance(told, Mapping) else None
     every = value if isinstance(value, list) else []
-    return [each for each in every if isinstance(each, str) and 0 < len(each) <= _LONGEST]
+    return [_clean(each) for each in every if _clean(each) and len(each) <= _LONGEST]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +177,7 @@ def page_of(told: Mapping[str, Any], staff: str) -> CustomerPage:
         customer = _customer(each.get("external_contact"), (follow,))
         if customer.external:
             found.append(customer)
-    return CustomerPage(tuple(found), text(told, "next_cursor"))
+    return CustomerPage(tuple(found), cursor_of(told))
 
 
 def _customer(told: Any, follows: tuple[FollowInfo, ...]) -> Customer:
@@ -211,4 +227,4 @@ def link_customers_of(told: Mapping[str, Any]) -> LinkCustomerPage:
         for each in objects(told, "customer_list")
         if text(each, "external_userid") and text(each, "userid")
     )
-    return LinkCustomerPage(customers, text(told, "next_cursor"))
+    return LinkCustomerPage(customers, cursor_of(told))

@@ -16,6 +16,7 @@ from .answers import (
     LinkQuota,
     chat_of,
     corp_tags_of,
+    cursor_of,
     customer_of,
     link_customers_of,
     link_of,
@@ -70,7 +71,7 @@ class Api:
             found = customer_of(told)
             follows += found.follows
             name, unionid = name or found.name, unionid or found.unionid
-            cursor = str(told.get("next_cursor") or "")
+            cursor = cursor_of(told)
             if not cursor:
                 return Customer(external, name, unionid, tuple(follows))
         raise WecomError("externalcontact/get: the pages do not end", kind=SHAPE)
@@ -176,7 +177,7 @@ class Api:
         for _ in range(_MOST_PAGES):
             told = self.calls.read(f"{_LINKS}/list_link", body={"limit": PAGE, "cursor": cursor})
             found += texts(told, "link_id_list")
-            cursor = text(told, "next_cursor")
+            cursor = cursor_of(told)
             if not cursor:
                 return found
         raise WecomError("list_link: the pages do not end", kind=SHAPE)
@@ -237,7 +238,7 @@ class Api:
         for _ in range(_MOST_PAGES):
             told = self.calls.read(api, body={**body, "limit": RESULTS, "cursor": cursor})
             found += objects(told, name)
-            cursor = text(told, "next_cursor")
+            cursor = cursor_of(told)
             if not cursor:
                 return found
         raise WecomError(f"{api}: the pages do not end", kind=SHAPE)

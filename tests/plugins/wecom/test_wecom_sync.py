@@ -6,6 +6,7 @@ import pytest
 from wecom_scene import YAN, ZOE, xml
 
 from scrm_core.db.bulk import execute
+from scrm_wecom import console_figures
 
 STAFF, PAGE, LIST = (
     "externalcontact/get_follow_user_list", "externalcontact/batch/get_by_user", "externalcontact/get_corp_tag_list",
@@ -122,6 +123,35 @@ def test_a_customer_whom_a_colleague_handed_over_is_no_lead_of_a_sync(calling, s
     assert calling.leads() == [("spring", "zhangsan", True)]
     assert sorted(calling.follows()) == [("lisi", "active", ""), ("zhangsan", "active", "")]
     assert calling.follows(YAN) == [("lisi", "active", "")]
+
+
+@pytest.mark.parametrize("nobody", ["", "   ", "\u200b", 7, None])
+def test_members_without_an_id_that_can_be_seen_are_no_members(calling, server, nobody):
+    corp(server, {"zhangsan": [row(ZOE, "zhangsan")]})
+    server.answers[STAFF] = [{"errcode": 0, "follow_user": ["zhangsan", nobody]}]
+    sync(calling)
+    if isinstance(nobody, str):
+        calling.tell("add_external_contact", YAN, staff=nobody)
+        calling.tell("del_follow_user", YAN, staff=nobody)
+        assert [state for _, _, state, _ in calling.kept()] == ["refused", "refused"]
+    with calling.brand:
+        assert [each["staff"] for each in console_figures.members(0, 50)] == ["zhangsan"]
+
+
+def test_a_long_cursor_is_given_back_whole_and_one_that_is_too_long_ends_the_turn_loudly(calling, server):
+    cursor = f"  a/{'b+' * 1_000}=="
+    pages = [
+        {"errcode": 0, "external_contact_list": [row(ZOE, "zhangsan")], "next_cursor": cursor},
+        {"errcode": 0, "external_contact_list": [row(YAN, "zhangsan")], "next_cursor": "x" * 5_000},
+        {"errcode": 0, "external_contact_list": [row(YAN, "zhangsan")], "next_cursor": ""},
+    ]
+    corp(server, {"zhangsan": []})
+    server.answers[PAGE] = pages
+    view = sync(calling)
+    assert (view.state, "5000 characters" in view.error) == ("running", True)
+    view = sync(calling)
+    assert (view.state, view.customers) == ("done", 2)
+    assert [each.body["cursor"] for each in server.asked if each.api == PAGE] == ["", cursor, cursor]
 
 
 def test_a_second_sync_changes_nothing(calling, server):
