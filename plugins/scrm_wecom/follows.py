@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from scrm_core.api import IdentityIn, LeadIn, Veto, execute, page_size
 
+from . import tasks
 from .schemas import NAME
 
 if TYPE_CHECKING:
@@ -184,6 +185,8 @@ class Follows:
         """The member of staff added back whoever had added them without being asked (免验证)."""
         done = execute("UPDATE wecom_follow SET state = 'active' WHERE id = ? AND state = 'half'", (known.id,))
         if done.rowcount:
+            if execute("SELECT 1 FROM wecom_mark WHERE follow_id = ? LIMIT 1", (known.id,)).fetchone() is not None:
+                tasks.want(self.brand, tasks.PUSH, str(known.id))  # tags that were given meanwhile
             self.brand.emit(NAME, "approved", known.contact_id, {"staff": known.staff}, at=at)
 
     def _added_again(

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 PLAN = "synced from WeCom 企业微信同步"
 MANUAL, SYNCED = "manual", "synced"
 UNMADE, PAGE = "tag:", 1_000
+_WISHED_FOR = "('active', 'half')"
+"""WeCom takes no tag of a half add: what is wished for one goes once the member has added back."""
 
 
 class Labels:
@@ -155,9 +157,10 @@ class Labels:
             self._wish_unmade(contact_id, tag_id, wanted)
             return
         rows = execute(
-            "SELECT id, tags, pushed FROM wecom_follow WHERE contact_id = ? AND state = 'active'", (contact_id,)
+            f"SELECT id, state, tags, pushed FROM wecom_follow WHERE contact_id = ? AND state IN {_WISHED_FOR}",
+            (contact_id,),
         ).fetchall()
-        for follow_id, tags, pushed in rows:
+        for follow_id, state, tags, pushed in rows:
             has = json.loads(tags)
             allowed = keys if wanted or by_hand else [key for key in keys if key in json.loads(pushed)]
             # One group's tag of a name is enough; taking away means all of them.
@@ -168,14 +171,15 @@ class Labels:
                         "ON CONFLICT (follow_id, key) DO UPDATE SET wanted = excluded.wanted",
                         (follow_id, key, int(wanted)),
                     )
-            tasks.want(self.brand, tasks.PUSH, str(follow_id))
+            if state == "active":
+                tasks.want(self.brand, tasks.PUSH, str(follow_id))
 
     def _wish_unmade(self, contact_id: int, tag_id: int, wanted: bool) -> None:
         """A tag that WeCom does not have: it is made when it is to be given, and waits no more when it is taken."""
         follows = execute(
-            "SELECT id FROM wecom_follow WHERE contact_id = ? AND state = 'active'", (contact_id,)
+            f"SELECT id, state FROM wecom_follow WHERE contact_id = ? AND state IN {_WISHED_FOR}", (contact_id,)
         ).fetchall()
-        for (follow_id,) in follows:
+        for follow_id, state in follows:
             if not wanted:
                 execute(
                     "DELETE FROM wecom_mark WHERE follow_id = ? AND key = ?", (follow_id, f"{UNMADE}{tag_id}")
@@ -186,7 +190,8 @@ class Labels:
                     "ON CONFLICT (follow_id, key) DO NOTHING",
                     (follow_id, f"{UNMADE}{tag_id}"),
                 )
-                tasks.want(self.brand, tasks.PUSH, str(follow_id))
+                if state == "active":
+                    tasks.want(self.brand, tasks.PUSH, str(follow_id))
 
     def unmade(self, follow_id: int) -> list[tuple[int, str, str]]:
         """Tags that a relation is to have and WeCom does not know: the brand's id, group and name.

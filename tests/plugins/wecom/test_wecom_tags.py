@@ -141,6 +141,25 @@ def test_a_tag_given_here_is_given_there_for_each_member_and_comes_not_back_as_n
     assert len(marked(server)) == 2
 
 
+def test_tags_given_after_a_half_add_are_told_once_the_member_has_added_back(calling, server, clock):
+    corp(server)
+    server.answers[GET] = [{"errcode": 84061}]  # WeCom shows nobody before the member has added back
+    server.answers["externalcontact/add_corp_tag"] = [made()]
+    calling.tell_tag("update", "et3")
+    calling.tell("add_half_external_contact", YAN)
+    work(calling)
+    give(calling, "tea", external=YAN)
+    give(calling, external=YAN)
+    work(calling)
+    assert marked(server) == []
+    clock.advance(seconds=60)
+    customers(server, {YAN: {"zhangsan": []}})
+    calling.tell("add_external_contact", YAN)
+    work(calling)
+    assert marked(server) == [("zhangsan", ["et3", "et9"], [])]
+    assert tags(calling, YAN) == {("taste", "tea", "manual"), ("taste", "oolong", "manual")}
+
+
 def test_what_came_from_wecom_is_not_sent_back(known, server):
     assert marked(server) == []
 
