@@ -28,8 +28,8 @@ from scrm_core.api import (
     read_instant,
 )
 
-from .codes import Code
-from .console_words import WORDS
+from .codes import OVER, Code
+from .console_words import REFUSALS, WORDS, worded
 from .personas import KINDS, Persona
 from .planner import plan
 from .reception_report import BOTH, GROUPS, reception_report, survival_report
@@ -85,10 +85,10 @@ class Pages:
             try:
                 planned = plan(query.position("peak"), here.settings["per_account"])
             except Invalid as problem:
-                refused = problem.message
+                refused = problem.message if query.language == "en" else REFUSALS["invalid peak"]
         context = {
             "codes": codes, "older": older, "after": after, "now": here.brand.now(), "staff": _today(here),
-            "tags": here.codes.tags_of(codes), "known_tags": _tag_choices(here),
+            "tags": here.codes.tags_of(codes), "known_tags": _tag_choices(),
             "planned": planned, "wrong": refused, "per_account": here.settings["per_account"],
         }  # fmt: skip
         return ConsoleTemplate("console_codes.html", context, WORDS)
@@ -108,7 +108,7 @@ class Pages:
             raise NotFound("there is nothing at this address") from None
         context = {
             "code": code, "view": full_code_view(code, here, at), "at": at, "seen": _seen(here, code),
-            "now": here.brand.now(),
+            "now": here.brand.now(), "over": OVER,
             "staff": _choices(here), "poster": code.ends_at is not None and code.ends_at > here.brand.now(),
             "first": _day(here, code.starts_at), "last": _day(here, code.ends_at and code.ends_at - 1),
         }  # fmt: skip
@@ -151,16 +151,17 @@ class Pages:
 
     # Acts -----------------------------------------------------------------------------
 
+    @worded
     def act_create(self, query: ConsoleQuery) -> ConsoleDone:
         """Make the code of a channel, with the tags of everybody who comes."""
-        here, tags = _here(), query.lines("tags")
-        unknown = here.brand.tags.unknown(tags)
-        if unknown:
-            raise Invalid(f"no tag {unknown[0]}; make it first: scrm tag define", field="tags", code="no_tag")
-        pairs = [(group, tag) for group, _, tag in (each.partition("/") for each in tags)]
-        code = here.codes.create(query.text("channel"), title=query.text("title"), tags=pairs, actor=query.actor)
+        tags = [(group, tag) for group, _, tag in (each.partition("/") for each in query.lines("tags"))]
+        try:
+            code = _here().codes.create(query.text("channel"), title=query.text("title"), tags=tags, actor=query.actor)
+        except NotFound as problem:
+            raise Invalid(problem.message, field="tags", code="no_tag") from None
         return _done(code)
 
+    @worded
     def act_staff(self, query: ConsoleQuery) -> ConsoleDone:
         """Write a member of staff down, or anew."""
         _here().staff.put(
@@ -169,11 +170,13 @@ class Pages:
         )  # fmt: skip
         return ConsoleDone("codes", {"done": "1"})
 
+    @worded
     def act_leave(self, query: ConsoleQuery) -> ConsoleDone:
         """A member of staff receives nobody from now on."""
         _here().staff.leave(query.chosen("userid"), actor=query.actor)
         return ConsoleDone("codes", {"done": "1"})
 
+    @worded
     def act_seat(self, query: ConsoleQuery) -> ConsoleDone:
         """Seat a member of staff, or change their role and hours."""
         here, code = _fresh(query)
@@ -183,12 +186,14 @@ class Pages:
         )  # fmt: skip
         return _done(code)
 
+    @worded
     def act_unseat(self, query: ConsoleQuery) -> ConsoleDone:
         """Let a member of staff receive people of the code no more."""
         here, code = _fresh(query)
         here.codes.unseat(code.channel, query.chosen("staff"), actor=query.actor)
         return _done(code)
 
+    @worded
     def act_activity(self, query: ConsoleQuery) -> ConsoleDone:
         """Change what people come for: the printed code stays."""
         here, code = _fresh(query)
@@ -198,24 +203,28 @@ class Pages:
         )  # fmt: skip
         return _done(code)
 
+    @worded
     def act_publish(self, query: ConsoleQuery) -> ConsoleDone:
         """Receive people from now on."""
         here, code = _fresh(query)
         here.codes.publish(code.channel, actor=query.actor)
         return _done(code)
 
+    @worded
     def act_pause(self, query: ConsoleQuery) -> ConsoleDone:
         """Receive nobody until it is published again."""
         here, code = _fresh(query)
         here.codes.pause(code.channel, note=query.text("note"), actor=query.actor)
         return _done(code)
 
+    @worded
     def act_peak(self, query: ConsoleQuery) -> ConsoleDone:
         """Keep a code's peak day, and say whether enough accounts are assigned."""
         here, code = _fresh(query)
         made = here.planner.expect(code.channel, query.whole("peak"), actor=query.actor)
         return ConsoleDone("code", {"channel": code.channel, "peak": str(made.peak), "accounts": str(made.accounts)})
 
+    @worded
     def act_entry(self, query: ConsoleQuery) -> ConsoleDone:
         """Say where a code is met and who shares it."""
         here, code = _fresh(query)
@@ -223,18 +232,21 @@ class Pages:
         here.entries.put(code.channel, **told, actor=query.actor)
         return _done(code)
 
+    @worded
     def act_way(self, query: ConsoleQuery) -> ConsoleDone:
         """Have a contact way made."""
         here, code = _fresh(query)
         here.ways.want(code.channel, actor=query.actor)
         return _done(code)
 
+    @worded
     def act_link(self, query: ConsoleQuery) -> ConsoleDone:
         """Have an acquisition link made."""
         here, code = _fresh(query)
         here.links.want(code.channel, actor=query.actor)
         return _done(code)
 
+    @worded
     def act_save(self, query: ConsoleQuery) -> ConsoleDone:
         """Write a persona down with its checklist: a new one, or (where the form says what it looked like) anew."""
         personas, code, new = _here().personas, query.text("code"), "seen" not in query.form
@@ -250,6 +262,7 @@ class Pages:
         )
         return ConsoleDone("personas", {"done": "1"})
 
+    @worded
     def act_cast(self, query: ConsoleQuery) -> ConsoleDone:
         """Let a member of staff be a persona."""
         _here().personas.cast(query.chosen("code"), query.chosen("staff"), actor=query.actor)
@@ -265,9 +278,13 @@ def _choices(here: LiveCodes) -> list[Staff]:
     return [each for each in here.staff.page(limit=CHOICES) if each.left_at is None]
 
 
-def _tag_choices(here: LiveCodes) -> list[str]:
+def _tag_choices() -> list[str]:
     """Tags that may be chosen of a list; any other that there is may be typed."""
-    return [f"{each.group}/{each.name}" for each in here.brand.tags.all()[:CHOICES]]
+    rows = execute(
+        "SELECT g.name || '/' || t.name FROM tag t JOIN tag_group g ON g.id = t.group_id "
+        f"WHERE t.retirement_id IS NULL ORDER BY g.name, t.name LIMIT {CHOICES}"
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def _today(here: LiveCodes) -> list[dict[str, Any]]:

@@ -2,7 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from scrm_core.api import ConsoleDone, ConsoleQuery, ScrmError
+
+from .codes import OVER
+
+REFUSALS = {
+    "code_exists": "这个渠道已有活码：一个渠道一个活码。",
+    "channel_tags": "这个渠道已存在，且有自己的标签；请去掉标签，或改用其他渠道。",
+    "no_tag": "没有这个标签，请先建立：scrm tag define。",
+    "no_activity": "没有进行中的活动：只引导添加好友的页面会被下架，请先设置活动。",
+    "no_staff": "还没有主接待员工，请先安排。",
+    "no_contact_ways": "没有已开启并配置好的插件可以生成，例如企业微信（wecom）。",
+    "hours": "时段写法有误，例如 1-5 09:00-18:00; 6 10:00-16:00（1 为周一）；跨夜请写成两段。",
+    "changed": "您打开页面后有人修改过，请核对后再试。",
+    "persona_exists": "这个人设代码已存在，请修改它，或换一个代码。",
+    "not_found": "没有这位员工、活码或人设，或已离开。",
+    "invalid last_day": "结束日早于开始日。",
+    "invalid first": "请填写开始日，例如 2026-03-01。",
+    "invalid last": "请填写结束日，例如 2026-03-01。",
+    "invalid title": "请填写名称，不超过 100 字。",
+    "invalid name": "请填写名称，不超过 100 字。",
+    "invalid channel": "请填写渠道代码，不超过 100 字。",
+    "invalid userid": "请填写员工账号。",
+    "target": "个人二维码内容须为 http:// 或 https:// 开头的地址。",
+    "invalid daily_cap": "每日上限为 0 到 10000 的整数。",
+    "invalid peak": "峰值日人数为 1 到 10,000,000 的整数。",
+    "invalid place": "请选择场景。",
+    "invalid sharer_role": "请选择转发者。",
+    "invalid sharer": "转发者与其身份不符，请核对。",
+    "invalid code": "人设代码为 1 到 40 位小写字母、数字、- 和 _。",
+}
+"""Why an act was refused, in Chinese: by the code of the error, and its field. In English the error speaks itself."""
+
+
+def worded(act: Callable[[Any, ConsoleQuery], ConsoleDone]) -> Callable[[Any, ConsoleQuery], ConsoleDone]:
+    """An act of a page whose refusals are told in the language of the page."""
+
+    @wraps(act)
+    def acted(plugin: Any, query: ConsoleQuery) -> ConsoleDone:
+        try:
+            return act(plugin, query)
+        except ScrmError as error:
+            told = REFUSALS.get(f"{error.code} {getattr(error, 'field', '')}") or REFUSALS.get(error.code)
+            if told is not None and query.language == "zh":
+                error.message = told
+            raise
+
+    return acted
+
+
 WORDS: dict[str, tuple[str, str]] = {
+    OVER: (OVER, "活动已结束"),
     "open": ("open", "接待中"),
     "paused": ("paused", "已暂停"),
     "draft": ("draft", "草稿"),

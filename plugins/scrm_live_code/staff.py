@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from scrm_core.api import Invalid, NotFound, clean_text, execute, page_size, safe_target, transactional
 
+from .schemas import MOST_CAP
+
 if TYPE_CHECKING:
     from scrm_core.api import Brand
 
@@ -46,6 +48,8 @@ class StaffList:
         userid = clean_text(userid, field="userid", max_length=64)
         if not userid:
             raise Invalid("a member of staff has a userid", field="userid")
+        if daily_cap is not None and not 0 <= daily_cap <= MOST_CAP:
+            raise Invalid(f"daily_cap is a whole number from 0 to {MOST_CAP}", field="daily_cap")
         values = (
             userid,
             clean_text(name, field="name", max_length=100),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -242,3 +243,34 @@ def test_the_page_says_who_is_on_duty_now_and_at_another_time(scene: Scene, desk
     assert "Ben" in duty("&at=2026-01-10T12:00") and "&lt;script" in duty("&at=2026-01-05T09:00")
     assert "receives nobody" in duty("&at=2026-02-01")
     assert mia.get(f"{CODE}&at=soon").status_code == 404
+
+
+def test_on_a_chinese_page_a_refusal_is_told_in_chinese_and_on_an_english_one_in_the_service_s_words(scene: Scene, desk, clock):
+    chinese, english = desk("mia", language="zh"), desk("mia")
+    page = {browser: seen(browser.get(CODE).text) for browser in (chinese, english)}
+    acts = (
+        (CODE, {"act": "seat", "staff": "ann", "role": "main", "hours": "always"}, "时段写法有误", "is not like 1-5"),
+        (CODE, {"act": "seat", "staff": "eve", "role": "main", "hours": ""}, "没有这位员工", "no member of staff"),
+        (CODE, {"act": "activity", "title": "x", "first": "2026-02-02", "last": "2026-02-01"}, "结束日早于开始日", "before the first"),
+        (CODE, {"act": "activity", "title": "x", "first": "", "last": "2026-02-01"}, "请填写开始日", "2026-03-01"),
+        (CODE, {"act": "peak", "peak": "0"}, "峰值日人数", "from 1 to"),
+        (CODE, {"act": "peak", "peak": "many"}, "峰值日人数", "no whole number"),
+        (CODE, {"act": "way"}, "没有已开启", "no enabled plugin"),
+        (CODE, {"act": "entry", "sharer": "bob"}, "转发者", "told with their role"),
+        (f"{AT}codes", {"act": "create", "channel": "poster-01", "title": "x"}, "一个渠道一个活码", "one code per channel"),
+        (f"{AT}codes", {"act": "create", "channel": "new", "title": "x", "tags": "a/b"}, "没有这个标签", "no tag a/b"),
+        (f"{AT}codes", {"act": "staff", "userid": "x", "address": "javascript:1"}, "个人二维码内容", "begins with http"),
+        (f"{AT}codes", {"act": "staff", "userid": "x", "daily_cap": "-1"}, "每日上限为", "from 0 to 10000"),
+        (f"{AT}personas", {"act": "save", "code": "X X", "name": "n", "kind": "wecom"}, "人设代码为", "small letters"),
+    )  # fmt: skip
+    for place, form, zh, en in acts:
+        more = {"seen": page[chinese]} if place == CODE else {}
+        told = [refusal(browser.post(place, **more, **form)) for browser in (chinese, english)]
+        assert zh in told[0] and en in told[1], (form, told)
+        assert told[1] not in told[0]
+    assert "峰值日人数" in chinese.get(f"{AT}codes?peak=0").text
+    clock.set(datetime(2026, 1, 31, 16, 0, tzinfo=UTC))
+    with scene.brand as brand:
+        brand.plugins["live-code"].pause_ended()
+    assert "活动已结束" in desk("mia", language="zh").get(CODE).text  # the session of a month ago is over
+    assert "the activity is over" in desk("mia").get(CODE).text
