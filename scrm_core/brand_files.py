@@ -99,13 +99,15 @@ class PluginSettings:
         self._path = installation.brand_file(brand_id)
         self._brand_id = brand_id
 
-    def form(self, plugin: str) -> PluginForm:
-        """What a plugin's table says, key by key; raises NotFound for one that is not installed."""
+    def form(self, plugin: str, language: str = "en") -> PluginForm:
+        """What a plugin's table says, key by key, in ``en`` or ``zh``; raises NotFound for one not installed."""
         text = self._read()
         table = _table(tomllib.loads(text), plugin)
-        known = self._schema(plugin).fields.items()
+        items = self._schema(plugin).fields.items()
+        words = self._installation.loader.load(plugin).settings_zh if language == "zh" else {}
         enabled = plugin in tomllib.loads(text).get("plugins", {}) and table.get(ENABLED, True) is True
-        return PluginForm(plugin, enabled, tuple(_field(name, item, table) for name, item in known), _state(text))
+        found = tuple(_field(name, item, table, words) for name, item in items)
+        return PluginForm(plugin, enabled, found, _state(text))
 
     def plan(self, plugin: str, values: Mapping[str, Any], *, enabled: bool | None = None) -> SettingsChange:
         """Try a change without writing it: ``values`` are as TOML has them, MISSING takes a key out.
@@ -262,14 +264,14 @@ def _table(document: dict[str, Any], plugin: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _field(name: str, item: fields.Field[Any], table: dict[str, Any]) -> SettingField:
+def _field(name: str, item: fields.Field[Any], table: dict[str, Any], words: Mapping[str, str]) -> SettingField:
     value, secret = table.get(name, MISSING), bool(item.metadata.get("secret"))
     kind, choices = _kind(item, value)
     default = "" if item.required or secret else _default(item)
     given = "" if value is MISSING or kind == "file" else _typed(kind, value)
     if secret and not given.startswith("env:"):
         given = ""
-    meaning = str(item.metadata.get("description", ""))
+    meaning = words.get(name, str(item.metadata.get("description", "")))
     return SettingField(name, kind, meaning, default, item.required, secret, choices, given, value is not MISSING)
 
 

@@ -46,6 +46,7 @@ _TUPLES: dict[str, tuple[type, str]] = {
 }
 _PART = '{"today": ConsolePart("today", {"en": "Today", "zh": "今天"}, "NAME:read")}'
 _TABLES: dict[str, tuple[type, str]] = {
+    "settings_zh": (str, 'settings_zh = {"days": "有效天数"}'),
     "permissions": (str, 'permissions = {"NAME:read": "see it"}'),
     "reports": (Report, 'reports = {"NAME": Report("report", "Title")}'),
     "console_pages": (ConsolePart, f"console_pages = {_PART}"),
@@ -61,6 +62,7 @@ _BLUEPRINTS = ("blueprint", "pages", "staff_pages")
 _TEXTS = {
     "version": '"0.1.0"',
     "summary": '"What it does, in one line"',
+    "summary_zh": '"一句话说明"',
     "requires_core": f'">={__version__},<1"',
     "migrations": '"migrations"',
     "commands": '"scrm_NAME.commands:group"',
@@ -167,7 +169,7 @@ def _check_declarations(place: _Place) -> None:
     _check_misspelt(place)
     for attribute, example in _TEXTS.items():
         value = getattr(cls, attribute)
-        optional = attribute in ("migrations", "commands") and value is None
+        optional = attribute in ("migrations", "commands", "summary_zh") and value == getattr(Plugin, attribute)
         if not optional and not (isinstance(value, str) and value):
             found = f"found {value!r}; " if value else ""
             raise place.error(attribute, f"{found}must be declared as a text: {attribute} = {example}")
@@ -300,6 +302,9 @@ def _shown(value: Any) -> str:
 
 def _check_settings(place: _Place) -> None:
     settings = place.cls.Settings
+    for key in place.cls.settings_zh:
+        if key not in getattr(settings, "_declared_fields", {}):
+            raise place.error("settings_zh", f"{key!r} is no key of Settings; describe one of its keys, or take it out")
     if settings is None:
         return
     if not (isinstance(settings, type) and issubclass(settings, Schema)):

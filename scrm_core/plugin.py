@@ -156,10 +156,14 @@ class Plugin(HookSpecs):
         The plugin's own version, shown by ``scrm plugin list``.
     ``summary``
         One line for people.
+    ``summary_zh``
+        The summary in Chinese, for people whose console is; without it they read ``summary``.
     ``requires_core``
         A version specifier of the framework, such as ``>=0.1,<1``; a development version counts as its release.
     ``Settings``
         A marshmallow schema class of the keys of ``[plugins.NAME]`` in a brand's file; unknown keys are refused.
+    ``settings_zh``
+        Key of ``Settings`` to its description in Chinese; a key without one is described in English.
     ``models``
         The :class:`scrm_core.api.BrandModel` classes of its tables, whose names begin with the plugin's.
     ``migrations``
@@ -207,8 +211,10 @@ class Plugin(HookSpecs):
     name: ClassVar[str] = ""
     version: ClassVar[str] = ""
     summary: ClassVar[str] = ""
+    summary_zh: ClassVar[str] = ""
     requires_core: ClassVar[str] = ""
     Settings: ClassVar[type[Any] | None] = None
+    settings_zh: ClassVar[dict[str, str]] = {}
     models: ClassVar[tuple[type[Any], ...]] = ()
     migrations: ClassVar[str | None] = None
     blueprint: ClassVar[Any] = None

@@ -27,6 +27,7 @@ from .report import benefit_card_metrics, benefit_card_report
 from .routes import blueprint
 from .schemas import Settings
 from .service import KIND, NAME, BenefitCards
+from .settings_words import SETTINGS_ZH
 
 
 class BenefitCard(Plugin):
@@ -35,9 +36,11 @@ class BenefitCard(Plugin):
     name = NAME
     version = "0.1.0"
     summary = "Benefit cards 权益卡: card codes as rewards and as gifts of an SMS"
+    summary_zh = "权益卡：卡密可作奖励，也可随短信赠送"
     requires_core = ">=0.1.0.dev0,<1"
     panel = "repurchase"
     Settings = Settings
+    settings_zh = SETTINGS_ZH
     models = MODELS
     migrations = "migrations"
     blueprint = blueprint

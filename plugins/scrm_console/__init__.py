@@ -19,6 +19,7 @@ class Console(Plugin):
     name = "console"
     version = "0.1.0"
     summary = "The operator's console 控制台: a brand in a browser, for people with a role in it"
+    summary_zh = "运营控制台：有角色的人在浏览器中管理品牌"
     requires_core = ">=0.1.0.dev0,<1"
     Settings = Settings
     staff_pages = pages

@@ -84,7 +84,8 @@ def _card(kind: str, plugin: Plugin, name: str, part: ConsolePart, shown: Any) -
 def summary_of(name: str) -> str:
     """What an installed plugin is, in its own words; where it cannot be used, why."""
     try:
-        return current_brand().installation.loader.load(name).summary
+        found = current_brand().installation.loader.load(name)
+        return (found.summary_zh if staff_visit().language == "zh" else "") or found.summary
     except PluginError as error:
         return str(error)
 
@@ -188,7 +189,7 @@ def _file(file: ConsoleFile) -> Response:
 def plugins() -> Response:
     return page(
         "plugins.html",
-        plugins=current_brand().events.plugins(),
+        plugins=[replace(each, summary=summary_of(each.name)) for each in current_brand().events.plugins()],
         off=[(name, summary_of(name)) for name in plugins_off()],
         may_set=staff_visit().allows("settings:read"),
         may_pause=staff_visit().allows("events:write"),

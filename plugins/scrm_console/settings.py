@@ -85,7 +85,7 @@ def _shown(
     if plugin not in brand.installation.loader.candidates():
         raise NotFound("there is nothing at this address")
     desk = brand.installation.settings(brand.id)
-    form = desk.form(plugin)
+    form = desk.form(plugin, visit.language)
     problems: dict[str, tuple[str, ...]] = {}
     plan = None
     typed = {each.name: each.given for each in form.fields}

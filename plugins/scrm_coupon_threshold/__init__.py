@@ -38,6 +38,7 @@ from .report import coupon_metrics, coupon_report, order_effects
 from .routes import blueprint
 from .schemas import Settings
 from .service import Coupons
+from .settings_words import SETTINGS_ZH
 
 
 class CouponThreshold(Pages, Plugin):
@@ -46,9 +47,11 @@ class CouponThreshold(Pages, Plugin):
     name = NAME
     version = "0.1.0"
     summary = "Threshold coupons 门槛券: claims by task, carts, redemption in shops"
+    summary_zh = "门槛券：完成任务领券、购物车用券、门店核销"
     requires_core = ">=0.1.0.dev0,<1"
     panel = "repurchase"
     Settings = Settings
+    settings_zh = SETTINGS_ZH
     models = MODELS
     migrations = "migrations"
     blueprint = blueprint

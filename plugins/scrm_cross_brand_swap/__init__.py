@@ -30,6 +30,7 @@ from .report import swap_metrics, swap_report
 from .routes import blueprint
 from .schemas import Settings
 from .service import Swaps
+from .settings_words import SETTINGS_ZH
 
 
 class CrossBrandSwap(Pages, Plugin):
@@ -38,9 +39,11 @@ class CrossBrandSwap(Pages, Plugin):
     name = NAME
     version = "0.1.0"
     summary = "Cross-brand swaps 异业互换: deals between partner brands, counted, balanced and settled"
+    summary_zh = "异业互换：合作品牌之间的引流互换，可计数、平衡与结算"
     requires_core = ">=0.1.0.dev0,<1"
     panel = "acquire"
     Settings = Settings
+    settings_zh = SETTINGS_ZH
     models = MODELS
     migrations = "migrations"
     blueprint = blueprint

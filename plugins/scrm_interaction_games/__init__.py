@@ -39,6 +39,7 @@ from .pages.routes import pages as game_pages
 from .routes import blueprint
 from .schemas import NAME, Settings
 from .service import Games
+from .settings_words import SETTINGS_ZH
 
 
 class InteractionGames(Pages, Plugin):
@@ -47,9 +48,11 @@ class InteractionGames(Pages, Plugin):
     name = NAME
     version = "0.1.0"
     summary = "Interaction games 互动游戏: one engine, verifiable draws, nine games"
+    summary_zh = "互动游戏：一个引擎、可验证的抽奖、九种玩法"
     requires_core = ">=0.1.0.dev0,<1"
     panel = "hit"
     Settings = Settings
+    settings_zh = SETTINGS_ZH
     models = (*ENGINE_MODELS, *GAME_MODELS, *AWARD_MODELS)
     migrations = "migrations"
     blueprint = blueprint

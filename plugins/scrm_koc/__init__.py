@@ -32,6 +32,7 @@ from .report import koc_metrics, order_effects
 from .routes import blueprint
 from .schemas import Settings
 from .service import Koc
+from .settings_words import SETTINGS_ZH
 
 
 class KocPlugin(Pages, Plugin):
@@ -40,9 +41,11 @@ class KocPlugin(Pages, Plugin):
     name = NAME
     version = "0.1.0"
     summary = "KOC 关键意见消费者: scored candidates, tasks, tracked orders, commission, influence"
+    summary_zh = "KOC 关键意见消费者：候选评分、任务、订单追踪、佣金与影响力"
     requires_core = ">=0.1.0.dev0,<1"
     panel = "referral"
     Settings = Settings
+    settings_zh = SETTINGS_ZH
     models = MODELS
     migrations = "migrations"
     blueprint = blueprint

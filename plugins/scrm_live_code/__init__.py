@@ -30,6 +30,7 @@ from .report import live_code_report
 from .routes import blueprint
 from .schemas import NAME, Settings
 from .service import LiveCodes
+from .settings_words import SETTINGS_ZH
 
 
 class LiveCodePlugin(Pages, Plugin):
@@ -38,9 +39,11 @@ class LiveCodePlugin(Pages, Plugin):
     name = NAME
     version = "0.1.0"
     summary = "Live codes 渠道活码: one code per channel, staff by rota and daily cap behind it"
+    summary_zh = "渠道活码：一个渠道一个码，背后按排班与每日上限分配员工"
     requires_core = ">=0.1.0.dev0,<1"
     panel = "acquire"
     Settings = Settings
+    settings_zh = SETTINGS_ZH
     models = MODELS
     migrations = "migrations"
     blueprint = blueprint

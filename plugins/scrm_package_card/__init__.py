@@ -25,6 +25,7 @@ from .models import MODELS
 from .report import card_metrics, card_report, order_effects
 from .routes import blueprint
 from .schemas import Settings
+from .settings_words import SETTINGS_ZH
 from .steps.machine import Steps
 from .steps.models import STEP_MODELS
 
@@ -35,9 +36,11 @@ class PackageCard(CardConsole, Plugin):
     name = NAME
     version = "0.1.0"
     summary = "Package cards 包裹卡: recall rate and contribution per card"
+    summary_zh = "包裹卡：引流召回率与单卡贡献"
     requires_core = ">=0.1.0.dev0,<1"
     panel = "acquire"
     Settings = Settings
+    settings_zh = SETTINGS_ZH
     models = (*MODELS, *STEP_MODELS)
     migrations = "migrations"
     blueprint = blueprint

@@ -34,6 +34,7 @@ from .report import order_effects, points_metrics, points_report
 from .routes import blueprint
 from .schemas import Settings
 from .service import KIND, NAME, PointsBook, check_item
+from .settings_words import SETTINGS_ZH
 from .spending import Spending
 
 
@@ -43,9 +44,11 @@ class Points(Plugin):
     name = NAME
     version = "0.1.0"
     summary = "Points 积分: an append-only ledger that orders fill and refunds reverse"
+    summary_zh = "积分：只增不改的账本，订单累积，退款扣回"
     requires_core = ">=0.1.0.dev0,<1"
     panel = "repurchase"
     Settings = Settings
+    settings_zh = SETTINGS_ZH
     models = MODELS
     migrations = "migrations"
     blueprint = blueprint

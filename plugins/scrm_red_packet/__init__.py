@@ -25,6 +25,7 @@ from .report import red_packet_metrics, red_packet_report
 from .routes import blueprint
 from .schemas import Settings
 from .service import KIND, NAME, RedPackets
+from .settings_words import SETTINGS_ZH
 
 
 class RedPacket(Plugin):
@@ -33,9 +34,11 @@ class RedPacket(Plugin):
     name = NAME
     version = "0.1.0"
     summary = "Red packets 红包: cash as a reward, paid by file or through WeChat Pay"
+    summary_zh = "红包：以现金作奖励，按文件付款或通过微信支付"
     requires_core = ">=0.1.0.dev0,<1"
     panel = "repurchase"
     Settings = Settings
+    settings_zh = SETTINGS_ZH
     models = MODELS
     migrations = "migrations"
     blueprint = blueprint

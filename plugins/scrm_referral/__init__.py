@@ -33,6 +33,7 @@ from .report import metrics, order_effects, report
 from .routes import blueprint
 from .schemas import NAME, Settings
 from .service import Referrals
+from .settings_words import SETTINGS_ZH
 
 
 class Referral(Pages, Plugin):
@@ -41,9 +42,11 @@ class Referral(Pages, Plugin):
     name = NAME
     version = "0.1.0"
     summary = "Referral 老带新: invitees who became customers, a ladder of rewards, audit before any is given"
+    summary_zh = "老带新裂变：好友成为客户才算，阶梯奖励，先审核后发放"
     requires_core = ">=0.1.0.dev0,<1"
     panel = "referral"
     Settings = Settings
+    settings_zh = SETTINGS_ZH
     models = MODELS
     migrations = "migrations"
     blueprint = blueprint

@@ -42,6 +42,7 @@ from .results.pages import add_pages as add_landing_pages
 from .results.service import METRICS, REPORTS
 from .routes import blueprint
 from .schemas import NAME, Settings
+from .settings_words import SETTINGS_ZH
 
 pages_blueprint = flask.Blueprint("sms_pages", __name__, template_folder="templates")
 add_callback_pages(pages_blueprint)
@@ -54,9 +55,11 @@ class Sms(SmsConsole, Plugin):
     name = NAME
     version = "0.1.0"
     summary = "SMS 短信: plans, number packs, gateways and results"
+    summary_zh = "短信：计划、号码包、网关与效果"
     requires_core = ">=0.1.0.dev0,<1"
     panel = "acquire"
     Settings = Settings
+    settings_zh = SETTINGS_ZH
     models = (*PACK_MODELS, *PLAN_MODELS, *RESULT_MODELS)
     migrations = "migrations"
     blueprint = blueprint

@@ -27,6 +27,7 @@ from .report import order_effects, rules_metrics, rules_report
 from .routes import blueprint
 from .schemas import Settings, rules_of
 from .service import NAME, TagRuleBook
+from .settings_words import SETTINGS_ZH
 
 
 class TagRules(Plugin):
@@ -35,9 +36,11 @@ class TagRules(Plugin):
     name = NAME
     version = "0.1.0"
     summary = "Tag rules 数据标签循环: event -> rule -> tag, once per event"
+    summary_zh = "数据标签循环：事件 -> 规则 -> 标签，每个事件一次"
     requires_core = ">=0.1.0.dev0,<1"
     panel = "insight"
     Settings = Settings
+    settings_zh = SETTINGS_ZH
     models = MODELS
     migrations = "migrations"
     blueprint = blueprint

@@ -8,6 +8,7 @@ from scrm_core.api import Plugin, SignIn, VerifiedIdentity
 
 from .answers import Remote
 from .schemas import WechatLoginSettings
+from .settings_words import SETTINGS_ZH
 from .wechat import WeChat
 from .wecom import WeCom
 
@@ -18,8 +19,10 @@ class WechatLogin(Plugin):
     name = "wechat-login"
     version = "0.1.0"
     summary = "WeChat and WeCom sign-in 微信登录 for consumer pages"
+    summary_zh = "微信与企业微信登录：用于客户页面"
     requires_core = ">=0.1.0.dev0,<1"
     Settings = WechatLoginSettings
+    settings_zh = SETTINGS_ZH
     sign_ins = {
         "wechat": SignIn("微信 WeChat", "begin_wechat", "finish_wechat", "wechat_offered"),
         "wecom": SignIn("企业微信 WeCom", "begin_wecom", "finish_wecom", "wecom_offered"),

@@ -37,6 +37,7 @@ from .routes import blueprint
 from .schemas import NAME, Settings
 from .sends import SENDER as GROUP_SENDER
 from .sends import GroupGateway
+from .settings_words import SETTINGS_ZH
 from .ways import AcquisitionLinks, ContactWays
 from .wishes import WecomSyncWish
 
@@ -47,9 +48,11 @@ class WecomPlugin(Pages, Plugin):
     name = NAME
     version = "0.1.0"
     summary = "WeCom 企业微信: customers, staff and what happens between them"
+    summary_zh = "企业微信：客户、成员以及两者之间的往来"
     requires_core = ">=0.1.0.dev0,<1"
     panel = "acquire"
     Settings = Settings
+    settings_zh = SETTINGS_ZH
     models = (*MODELS, WecomMomentDay, WecomMoment, WecomSyncWish)
     migrations = "migrations"
     blueprint = blueprint

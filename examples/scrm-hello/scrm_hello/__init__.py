@@ -36,6 +36,7 @@ class Hello(Plugin):
     summary = "Greets every new lead"
     requires_core = ">=0.1.0.dev0,<1"
     Settings = Settings
+    settings_zh = {"text": "给新线索的问候语", "keep_days": "问候保留的天数"}
     models = (Greeting,)
     migrations = "migrations"
     blueprint = blueprint

@@ -81,8 +81,10 @@ class TeaRoom(Plugin):
     name = "tea-room"
     version = "1.0"
     summary = EVIL
+    summary_zh = f"茶室 {EVIL}"
     requires_core = ">=0.1.0.dev0"
     Settings = Settings
+    settings_zh = {"cups": f"托盘上的杯数 {EVIL}"}
     reward_kinds = {"stamp": "a stamp of the tea card"}
     senders = {"tea": Sender("sms", "Tea", "gateway")}
     jobs = (Job("boil", 3_600, "boil"),)
