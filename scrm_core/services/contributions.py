@@ -105,7 +105,7 @@ def contributions(brand: Brand) -> list[Contribution]:
     counted them last, unless that is three turns ago, or other plugins or another window were known.
     """
     kept = _kept(brand) if _large(brand) else None
-    if kept is None or not 0 <= brand.now() - kept.at <= 3_000 * EVERY_SECONDS:
+    if kept is None or not 0 <= brand.now() - kept.at <= _OLD_MS:
         kept = _counted(brand)
     at = kept.at
     found = {name: Contribution(at, name, name in brand.plugins, *figures) for name, figures in kept.by.items()}
@@ -157,16 +157,19 @@ def _counted(brand: Brand) -> _Count:
 
 
 _KEPT = "contributions"
+_OLD_MS = 3_000 * EVERY_SECONDS
+"""A count that is older than three turns of the job is told no more."""
 
 
 @transactional
 def _write(known: list[str], days: int, count: _Count) -> None:
-    # The instant stands first, in as many digits always: of two that count at once, the later count stays.
+    # The instant stands first, in as many digits always: of two that count at once, the later count stays. One so far
+    # ahead is of a clock that was put back since, and would stay for as long.
     kept = json.dumps([known, days, count.by, count.orders, count.revenue])
     execute(
         "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value "
-        "WHERE meta.value <= excluded.value",
-        (_KEPT, f"{count.at:015} {kept}"),
+        "WHERE meta.value <= excluded.value OR meta.value > ?",
+        (_KEPT, f"{count.at:015} {kept}", f"{count.at + _OLD_MS:015}"),
     )
 
 

@@ -293,3 +293,16 @@ def test_of_two_that_count_at_once_the_later_count_stays(shops, large, clock):
         contributions.keep(acme)
         contributions._write(contributions._known(acme), acme.config.attribution_days, early)
         assert figures(acme)["gifts"][-1] == 560
+
+
+def test_a_clock_that_was_ahead_for_a_while_leaves_no_count_that_none_replaces(shops, large, clock):
+    acme, _ = shops
+    with acme:
+        three_gifts_and_orders(acme, clock)
+        clock.advance(days=7)
+        contributions.keep(acme)
+        clock.advance(days=-7)
+        contributions.keep(acme)
+        counted_at = clock.now()
+        clock.advance(seconds=60)
+        assert {each.as_of for each in ranked(acme)} == {counted_at}
