@@ -127,6 +127,11 @@ class Metrics:
 
     @transactional
     def _replace(self, plugin: str, query: MetricsQuery, rows: list[tuple[str, str, int, str, int]]) -> int:
+        # One at a time: rows that another, say a command beside the job, puts here meanwhile are seen by no DELETE.
+        execute(
+            "INSERT INTO meta (key, value) VALUES ('metrics-turn', '') "
+            "ON CONFLICT (key) DO UPDATE SET value = meta.value"
+        )
         execute(
             "DELETE FROM metric_day WHERE plugin = ? AND day BETWEEN ? AND ?",
             (plugin, query.first_day, query.last_day),

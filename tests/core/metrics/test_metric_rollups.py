@@ -1,9 +1,13 @@
 """Metric rollups: computing a day again replaces it, and a failing plugin harms nobody else."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pytest
 
+from scrm_core.db.bulk import execute
 from scrm_core.errors import Invalid, NotFound
 from scrm_core.facts import MetricsQuery, MetricValue
 from scrm_core.hooks import hookimpl
@@ -179,3 +183,31 @@ def test_a_clock_that_was_put_back_counts_its_own_two_days(sound, clock):
         Scans.answers = [MetricValue("opened", day, 1) for day in range(729_994, 729_998)]
         acme.metrics.keep_up()
         assert of_scans(acme, 729_000, 730_000) == [(729_996, 1), (729_997, 1)]
+
+
+def waits_for_a_lock(brand) -> bool:
+    """Whether another connection waits; on SQLite nobody can tell."""
+    return brand.handle.engine == "sqlite" or execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone() is not None
+
+
+def test_two_that_count_the_same_days_at_once_both_end_and_the_later_values_stay(sound):
+    asked = threading.Event()
+    acme = sound.brand("acme")
+
+    def counts_too():
+        with acme:
+            asked.set()
+            return acme.metrics.roll_up(729_990, 730_000).stored
+
+    with ThreadPoolExecutor(1) as pool, acme:
+        Scans.answers = [MetricValue("opened", 730_000, 1, "a"), MetricValue("opened", 730_000, 1, "gone")]
+        with acme.transaction():
+            acme.metrics.roll_up(729_990, 730_000)
+            Scans.answers = [MetricValue("opened", 730_000, 2, "a")]
+            other = pool.submit(counts_too)
+            assert asked.wait(30)
+            until = time.monotonic() + 30
+            while not waits_for_a_lock(acme):
+                assert time.monotonic() < until
+        assert other.result(30) == {"scans": 1}
+        assert [(v.dimension, v.value) for v in acme.metrics.read("scans", "opened", 730_000, 730_000)] == [("a", 2)]
