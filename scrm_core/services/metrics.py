@@ -74,11 +74,13 @@ class Metrics:
             if plugin.metrics:
                 spans.setdefault(_first_of(places.get(name), today), set()).add(name)
         whole = Rollup({}, {})
-        for first, names in sorted(spans.items()):
+        # The most days last, and each place kept at once: a plugin at which the worker ends lacks ever more days, and
+        # would keep all others from being counted.
+        for first, names in sorted(spans.items(), reverse=True):
             done = self.roll_up(first, today, only=names)
+            _place(done.stored, today)
             whole.stored.update(done.stored)
             whole.unavailable.update(done.unavailable)
-        _place(whole.stored, today)
         return whole
 
     def roll_up(self, first_day: int, last_day: int, *, only: Collection[str] | None = None) -> Rollup:

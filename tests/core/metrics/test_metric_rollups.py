@@ -211,3 +211,31 @@ def test_two_that_count_the_same_days_at_once_both_end_and_the_later_values_stay
                 assert time.monotonic() < until
         assert other.result(30) == {"scans": 1}
         assert [(v.dimension, v.value) for v in acme.metrics.read("scans", "opened", 730_000, 730_000)] == [("a", 2)]
+
+
+class Fatal(Scans):
+    name = "fatal"
+    metrics = {"opened": Metric("cards opened")}
+
+    @hookimpl
+    def collect_metrics(self, query: MetricsQuery):
+        raise KeyboardInterrupt  # as a worker ends that is told to while this plugin counts
+
+
+def test_a_plugin_at_which_the_worker_ends_each_time_keeps_no_other_uncounted(new_installation, clock):
+    Scans.answers = []
+    clock.set((730_000 - date(1970, 1, 1).toordinal()) * 86_400_000)
+    house = new_installation(plugins=(Fatal, Scans), acme="[plugins.scans]\n", moonco="[plugins.scans]\n")
+    with house.brand("acme") as acme:
+        acme.metrics.keep_up()
+    path = house.config.brands_dir / "acme.toml"
+    path.write_text("[plugins.fatal]\n" + path.read_text("utf-8"), "utf-8")
+    clock.advance(days=1)
+    with house.brand("acme") as acme:
+        # The first run of the day counts weeks, and the next one yesterday and today alone.
+        for told, counted in ((7, [(729_970, 7), (730_001, 7)]), (8, [(729_970, 7), (730_001, 8)])):
+            Scans.answers = [MetricValue("opened", day, told) for day in (729_970, 730_001)]
+            with pytest.raises(KeyboardInterrupt):
+                acme.metrics.keep_up()
+            assert of_scans(acme, 729_000, 730_001) == counted
+            clock.advance(hours=1)
