@@ -67,6 +67,12 @@ _LOOK = """(width) => {
 }"""
 
 
+def weight(page: Any) -> int:
+    """Bytes of the page that is shown and of all that it loaded, unpacked, whether they came from a cache or not."""
+    loaded = "performance.getEntriesByType('navigation').concat(performance.getEntriesByType('resource'))"
+    return int(page.evaluate(f"{loaded}.reduce((sum, each) => sum + each.decodedBodySize, 0)"))
+
+
 def misfits(page: Any) -> list[str]:
     """What does not fit on a page as it is shown."""
     return list(page.evaluate(_LOOK, page.viewport_size["width"]))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from console_pages import BRAND, every_page, misfits, walk
+from console_pages import BRAND, every_page, misfits, walk, weight
 from phones import PHONE
 from PIL import Image
 from served import Premises
@@ -42,7 +42,10 @@ def looked_at(desks: Any, base: str, window: str, language: str, scheme: str, *,
 
     def look(name: str) -> None:
         desk.keep(f"every-{window}-{language}-{name}")
-        found = misfits(desk.page)
+        found, weighs = misfits(desk.page), weight(desk.page)
+        # A page with its style and script is heavier than this: what weighs less was not weighed.
+        if not 20_000 < weighs < 500_000:
+            found.append(f"weighs {weighs:,}")
         if found:
             faults[name] = found
 
