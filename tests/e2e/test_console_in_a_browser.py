@@ -157,7 +157,8 @@ class Desk:
         return page
 
     def keep(self, name: str) -> None:
-        """Keep a picture of the page where a folder is named for that."""
+        """Keep a picture of the page, with its style, where a folder is named for that."""
+        self.page.wait_for_load_state("load")
         kept = os.environ.get("SCRM_TEST_ARTEFACTS")
         if kept:
             Path(kept).mkdir(parents=True, exist_ok=True)
