@@ -85,6 +85,9 @@ def callback_kinds() -> list[dict[str, Any]]:
 
 # Staff ----------------------------------------------------------------------------
 
+_NOBODY = (
+    "NOT EXISTS (SELECT 1 FROM wecom_follow o WHERE o.contact_id = f.contact_id AND o.state IN ('half', 'active'))"
+)
 _LISTED = "(SELECT max(sync_id) FROM wecom_stretch)"
 
 
@@ -122,7 +125,8 @@ def members(offset: int, limit: int) -> list[dict[str, Any]]:
 def staff_totals() -> dict[str, int]:
     """Members, relations that stand, those of members who left, and customers whom nobody has any more."""
     staff, active = execute(
-        "SELECT count(DISTINCT staff), coalesce(sum(CASE WHEN state = 'active' THEN 1 ELSE 0 END), 0) FROM wecom_follow"
+        "SELECT count(*), coalesce(sum(active), 0) FROM (SELECT staff, "
+        "sum(CASE WHEN state = 'active' THEN 1 ELSE 0 END) AS active FROM wecom_follow GROUP BY staff) AS each"
     ).fetchone()
     (left,) = execute(
         "SELECT count(*) FROM wecom_follow f WHERE f.state = 'active' "
@@ -131,8 +135,7 @@ def staff_totals() -> dict[str, int]:
         "AND EXISTS (SELECT 1 FROM wecom_stretch)"
     ).fetchone()
     (alone,) = execute(
-        "SELECT count(*) FROM (SELECT contact_id FROM wecom_follow GROUP BY contact_id "
-        "HAVING sum(CASE WHEN state = 'lost' THEN 0 ELSE 1 END) = 0) AS gone"
+        f"SELECT count(DISTINCT f.contact_id) FROM wecom_follow f WHERE f.state = 'lost' AND {_NOBODY}"
     ).fetchone()
     return {"staff": staff, "active": int(active), "left": left, "alone": alone}
 
@@ -151,8 +154,8 @@ def of_member(staff: str, after: int, limit: int) -> list[Row]:
 def alone(after: int, limit: int) -> list[Row]:
     """Customers whom no member of staff has any more, with when the last relation ended."""
     rows = execute(
-        "SELECT contact_id, max(lost_at), count(*) FROM wecom_follow WHERE contact_id > ? GROUP BY contact_id "
-        "HAVING sum(CASE WHEN state = 'lost' THEN 0 ELSE 1 END) = 0 ORDER BY contact_id LIMIT ?",
+        "SELECT f.contact_id, max(f.lost_at), count(*) FROM wecom_follow f WHERE f.state = 'lost' "
+        f"AND f.contact_id > ? AND {_NOBODY} GROUP BY f.contact_id ORDER BY f.contact_id LIMIT ?",
         (after, limit),
     ).fetchall()
     return [Row(row[0], {"contact": row[0], "lost_at": row[1], "had": row[2]}) for row in rows]
