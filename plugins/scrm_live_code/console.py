@@ -221,8 +221,8 @@ class Pages:
     def act_peak(self, query: ConsoleQuery) -> ConsoleDone:
         """Keep a code's peak day, and say whether enough accounts are assigned."""
         here, code = _fresh(query)
-        made = here.planner.expect(code.channel, query.whole("peak"), actor=query.actor)
-        return ConsoleDone("code", {"channel": code.channel, "peak": str(made.peak), "accounts": str(made.accounts)})
+        here.planner.expect(code.channel, query.whole("peak"), actor=query.actor)
+        return _done(code)
 
     @worded
     def act_entry(self, query: ConsoleQuery) -> ConsoleDone:

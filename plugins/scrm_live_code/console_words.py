@@ -30,7 +30,7 @@ REFUSALS = {
     "invalid userid": "请填写员工账号。",
     "target": "个人二维码内容须为 http:// 或 https:// 开头的地址。",
     "invalid daily_cap": "每日上限为 0 到 10000 的整数。",
-    "invalid peak": "峰值日人数为 1 到 10,000,000 的整数。",
+    "invalid peak": "峰值日人数为 1 到 1,000,000,000 的整数。",
     "invalid place": "请选择场景。",
     "invalid sharer_role": "请选择转发者。",
     "invalid sharer": "转发者与其身份不符，请核对。",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scrm_core.api import Invalid, clean_text, execute, transactional
 
-from .codes import MAIN, Codes
+from .codes import MAIN, Code, Codes
 
 MOST = 10**9
 
@@ -59,6 +59,11 @@ class Planner:
             (code.id, peak, clean_text(actor, field="actor", max_length=100)),
         )
         return made
+
+    def of(self, code: Code) -> Plan | None:
+        """The plan of the peak day that was said of a code, or None."""
+        row = execute("SELECT people FROM live_code_peak WHERE code_id = ?", (code.id,)).fetchone()
+        return None if row is None else plan(row[0], self.per_account, self._assigned(code.channel))
 
     def _assigned(self, channel: str) -> int:
         return sum(seat.role == MAIN for seat in self.codes.seats(self.codes.get(channel)))

@@ -67,6 +67,8 @@ def full_code_view(code: Code, here: LiveCodes, at: int | None = None) -> dict[s
     seats, at = [seat_view(seat) for seat in here.codes.seats(code)], here.brand.now() if at is None else at
     is_open = code.is_open(at)
     told = {**code_view(code, here), "open": is_open, "at": iso(at, here.brand.zone), **here.entries.of(code)}
+    planned = here.planner.of(code)
+    told["peak"], told["accounts"] = (None, None) if planned is None else (planned.peak, planned.accounts)
     told["on_duty"] = here.desk.on_duty(code, at) if is_open else []
     return {**told, "seats": seats, "contact_way": way_view(here.ways.of(code), here), "link": link_view(code, here)}
 

@@ -82,6 +82,7 @@ def test_the_rota_the_target_and_the_state_are_changed_and_the_printed_code_stay
     assert scanned(mia.get(f"{CODE}&picture=qr").data) == scanned(mia.get(f"{CODE}&picture=poster").data) == printed
     answer = mia.post(CODE, seen=seen(page), act="peak", peak="201")
     assert "201 people a day need 3 accounts; 2 are assigned" in mia.get(answer.location).text
+    assert "201 people a day need 3 accounts; 2 are assigned" in mia.get(CODE).text  # and whenever the page is opened
 
 
 def test_a_second_operator_is_told_that_somebody_changed_the_code_and_does_nothing(scene: Scene, desk):
