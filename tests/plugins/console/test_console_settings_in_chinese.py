@@ -39,18 +39,18 @@ def test_the_bundled_plugins_are_looked_at():
     assert {"sms", "wecom", "koc", "points", "live-code"} < BUNDLED.keys() and len(SETTINGS) > 150
 
 
-@pytest.mark.parametrize(("name", "key", "english"), SETTINGS, ids=lambda part: part if len(part) < 30 else "")
-def test_every_setting_of_a_bundled_plugin_says_in_chinese_what_it_says_in_english(name, key, english):
-    chinese = BUNDLED[name].settings_zh[key]
-    assert CHINESE.search(chinese)
-    # Limits, examples and the words that stand in the file are the same in both.
-    named = set(re.findall(r"\d[\d,./]*", english)) | set(re.findall(r"`[^`]+`|\[[\w.-]+\]|env:\w+", english))
-    assert {each for each in named if each.rstrip(",.") not in chinese} == set()
-    for unit, words in {"basis points": "基点", "minor unit": "最小货币单位", "minutes": "分钟", "seconds": "秒"}.items():
-        assert unit not in english or words in chinese, unit
-    if key.endswith("_minor"):
-        assert "最小货币单位" in chinese
-    assert not key.endswith("_bp") or "基点" in chinese
+def test_every_setting_of_a_bundled_plugin_says_in_chinese_what_it_says_in_english():
+    units = {"basis points": "基点", "minor unit": "最小货币单位", "minutes": "分钟", "seconds": "秒"}
+    for name, key, english in SETTINGS:
+        chinese, place = BUNDLED[name].settings_zh[key], f"{name}.{key}"
+        assert CHINESE.search(chinese), place
+        # Limits, examples and the words that stand in the file are the same in both.
+        named = set(re.findall(r"\d[\d,./]*", english)) | set(re.findall(r"`[^`]+`|\[[\w.-]+\]|env:\w+", english))
+        assert {each for each in named if each.rstrip(",.") not in chinese} == set(), place
+        for unit, words in units.items():
+            assert unit not in english or words in chinese, (place, unit)
+        assert not key.endswith("_minor") or "最小货币单位" in chinese, place
+        assert not key.endswith("_bp") or "基点" in chinese, place
 
 
 def test_the_chinese_settings_pages_of_bundled_plugins_show_no_english_description(everything):
