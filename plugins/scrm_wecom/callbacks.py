@@ -239,34 +239,40 @@ def note_named(callback_id: int, external: str, body: str, without: Collection[s
 
 
 def about(externals: Sequence[str], columns: str) -> list[tuple[Any, ...]]:
-    """Columns of the callbacks about these customers, in no order: those that wait stand in another index."""
-    return [
-        *fetch_in(
-            f"SELECT {columns} FROM wecom_callback WHERE external <> '' AND state <> 'new' AND external IN ({{in}})",
-            externals,
-        ),
+    """Columns of the callbacks about these customers, in no order: those that wait stand in another index.
+
+    These first: one that the worker meets between the two looks is found by the second, or by both.
+    """
+    found = [
         *fetch_in(
             f"SELECT {columns} FROM wecom_callback WHERE state <> 'done' AND state = 'new' AND external IN ({{in}})",
             externals,
         ),
+        *fetch_in(
+            f"SELECT {columns} FROM wecom_callback WHERE external <> '' AND state <> 'new' AND external IN ({{in}})",
+            externals,
+        ),
     ]
+    return list(dict.fromkeys(found))
 
 
 def blank(externals: Sequence[str]) -> None:
     """Take what callbacks say of these customers; that they came, and when, stays. Their keys stay: no repetition."""
     for (callback_id,) in about(externals, "id"):
-        execute("DELETE FROM wecom_named WHERE callback_id = ?", (callback_id,))
+        # The row first: a worker that is at it has noted whom it names when its turn is over.
         execute("UPDATE wecom_callback SET body = '', external = '' WHERE id = ?", (callback_id,))
+        execute("DELETE FROM wecom_named WHERE callback_id = ?", (callback_id,))
 
 
 def take_out(ids: Iterable[str]) -> None:
     """Take these ids out of every callback that names them in whatever field.
 
-    The worker notes whom a callback names; what it has not met yet is read. An id that somebody imported may look
-    like none of WeCom's: it is looked for in all that is kept.
+    What the worker has not met yet is read, and before the rest is looked for: it notes whom a callback names. An id
+    that somebody imported may look like none of WeCom's: it is looked for in all that is kept.
     """
     for each in ids:
         if _PERSON.fullmatch(each):
+            _take_out_of("state <> 'done' AND state = 'new'", each)
             rows = execute(
                 "SELECT c.id, c.body FROM wecom_named n JOIN wecom_callback c ON c.id = n.callback_id "
                 "WHERE n.external = ?",
@@ -275,7 +281,6 @@ def take_out(ids: Iterable[str]) -> None:
             for callback_id, body in rows:
                 cut(callback_id, body, [each])
             execute("DELETE FROM wecom_named WHERE external = ?", (each,))
-            _take_out_of("state <> 'done' AND state = 'new'", each)
         else:
             _take_out_of("1 = 1", each)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 
 import pytest
 from wecom_scene import YAN, ZOE, xml
@@ -354,6 +355,34 @@ def test_whom_a_callback_names_is_taken_out_before_and_after_the_worker_met_it(s
         assert execute("SELECT external FROM wecom_named").fetchall() == [(YAN,)] * 4
         assert callbacks.forget(scene.brand.now() + 1) == 4
         assert execute("SELECT count(*) FROM wecom_named").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("look", ["fetch_in", "execute"])
+def test_who_is_erased_while_the_worker_meets_their_callbacks_is_taken_out_of_these_too(scene, monkeypatch, look):
+    scene.tell("add_external_contact")
+    of_her = xml(CreateTime=scene.seconds(), Event="something_new", Who=ZOE, Other=YAN)
+    scene.post(scene.event("edit_external_contact") if look == "fetch_in" else of_her)
+    real, met = getattr(callbacks, look), []
+
+    def looked(sql, *more):
+        found = real(sql, *more)
+        if sql.startswith("SELECT") and threading.current_thread() is threading.main_thread() and not met:
+            worker = threading.Thread(target=scene.deliver)
+            met.append(worker)
+            worker.start()
+            worker.join(30)
+            assert not worker.is_alive()
+        return found
+
+    with scene.brand as brand:
+        zoe = brand.contacts.find("external_userid", ZOE).id
+        monkeypatch.setattr(callbacks, look, looked)
+        brand.privacy.erase(zoe, actor="officer")
+        monkeypatch.undo()
+        assert met and [each.state for each in callbacks.page()][1] != "new"
+        assert [each.id for each in callbacks.page() if ZOE in each.body + each.external] == []
+        assert (ZOE,) not in execute("SELECT external FROM wecom_named").fetchall()
 
 
 @pytest.mark.parametrize("word", ["Event", "CDATA", "xml"])
