@@ -158,9 +158,10 @@ def _serve(house: _House, environ: Environ, rest: str) -> Response:
     prefix = "" if environ.get("SCRIPT_NAME") else urlsplit(house.installation.config.base_url).path.rstrip("/")
     root = f"{prefix}{staff.ROOT}{house.cls.name}"
     with house.app.request_context(below(environ, root, rest, body)) as context:
-        if (context.request.endpoint or "").endswith(".static"):
-            return house.app.full_dispatch_request()
         visit = staff.begin(house.installation, house.cls.name, f"{context.request.script_root}/")
+        if (context.request.endpoint or "").endswith(".static"):
+            file = house.app.full_dispatch_request()
+            return file if file.status_code < 400 else visit.finish(file)
         try:
             response = _answer(house, visit)
         except ErrorAnswer as error:

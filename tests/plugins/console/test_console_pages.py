@@ -327,6 +327,16 @@ def test_a_refusal_is_a_page_of_the_console_with_a_way_out(browser):
     assert cleo.post("b/acme/contacts").status_code == 413
 
 
+def test_a_file_of_the_console_that_is_not_there_is_a_page_that_is_not_there(browser, caplog):
+    for visitor in (browser(), browser("mia")):
+        assert visitor.get("static/console.css").headers["Cache-Control"] != "no-store"
+        for name in ("nope.css", "../__init__.py", ""):
+            missing = visitor.get(f"static/{name}")
+            assert (missing.status_code, missing.mimetype) == (404, "text/html") and "Traceback" not in missing.text, name
+            assert missing.headers["Cache-Control"] == "no-store"
+    assert [each for each in caplog.records if each.levelname == "ERROR"] == []
+
+
 def test_without_the_console_nothing_of_it_is_there(new_installation):
     from scrm_core.web import create_app
 
