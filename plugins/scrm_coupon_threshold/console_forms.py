@@ -83,7 +83,8 @@ class Forms:
     def show_change(self, query: ConsoleQuery) -> ConsoleTemplate:
         """The form of a batch as it stands: all of it until a coupon is out, then what may still change."""
         batch = coupons_of(current_brand()).batches.get(query.asked("code"))
-        context = {"batch": batch, "frozen": frozen(batch), "seen": seen(batch)}
+        fixed = frozen(batch)
+        context = {"batch": batch, "frozen": fixed, "seen": seen(batch, fixed)}
         return _form(query, typed_of(batch), dry=lambda asked: _changes(asked, batch), **context)
 
     def preview_change(self, query: ConsoleQuery) -> ConsoleDone:
@@ -108,17 +109,20 @@ def frozen(batch: Batch) -> bool:
     return bool(batch.issued) or used is not None or batch.rule["kind"] not in RULES
 
 
-def seen(batch: Batch) -> str:
-    """What a batch's definition looks like, in short: a form carries it."""
+def seen(batch: Batch, fixed: bool) -> str:
+    """What a batch's definition looks like, in short, and whether all of it may change: a form carries it."""
     view = definition_view(batch, current_brand().zone)
-    return hashlib.sha256(json.dumps([batch.state, view], sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([batch.state, fixed, view], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _held(query: ConsoleQuery) -> Batch:
     batches, code = coupons_of(current_brand()).batches, query.asked("code")
     lock_batch(batches.get(code).id)
     batch = batches.get(code)
-    query.expect(seen(batch), "somebody changed the batch since you opened the page 已有人修改了这个批次")
+    query.expect(
+        seen(batch, frozen(batch)),
+        "somebody changed the batch, or got its first coupon, since you opened the page 已有人修改了批次或领取了首张券",
+    )
     return batch
 
 

@@ -182,6 +182,20 @@ def test_a_batch_is_changed_as_a_whole_before_the_first_coupon_and_by_its_title_
     assert mia.press(page, "change", title="六月券", days="3").status_code == 409
 
 
+def test_a_form_that_was_opened_before_the_first_coupon_is_not_taken_in_part_behind_it(scene, desk):
+    mia = desk("mia")
+    mia.press(NEW, "create", **TYPED)
+    page = "b/acme/x/coupon-threshold/change?code=MAY"
+    with scene.acme:
+        scene.coupons().batches.open("MAY")
+    whole = filled(mia.get(page).text)
+    with scene.acme:
+        scene.coupons().claims.claim("MAY", scene.person(), key="k", source="staff", actor="lin", reason="x")
+    late = mia.post(page, act="change", **{**whole, "title": "六月券", "off": "50"})
+    assert late.status_code == 409 and "六月券" in late.text
+    assert scene.rows("SELECT title FROM coupon_threshold_batch") == [("五月券",)]
+
+
 def test_what_a_form_cannot_write_as_it_is_stays_where_nobody_touched_it(scene, desk):
     mia = desk("mia")
     tag, page = {"group": "a/b", "tag": "c"}, "b/acme/x/coupon-threshold/change?code=ODD"
