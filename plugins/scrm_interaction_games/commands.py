@@ -70,6 +70,41 @@ def create(session: CommandSession, brand_id: str, file: Path, actor: str, as_js
     session.show_record(record, as_json=as_json)
 
 
+@campaign.command("dry-run")
+@of_brand
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@json_option
+def dry_run(session: CommandSession, brand_id: str, file: Path, as_json: bool) -> None:
+    """Odds, pacing and cost of the definition in FILE (TOML or JSON), and what keeps it back; writes nothing."""
+    body = read_definition(file)
+    with session.brand(brand_id) as brand:
+        found = games_of(brand).campaigns.dry_run(body)
+    if as_json:
+        session.show_record(found, as_json=True)
+        return
+    headings = ("code", "odds", "rate", "value_minor", "stock", "at_once", "after_a_day")
+    session.show(headings, [[each[name] for name in headings] for each in found["prizes"]], as_json=False)
+    costs = ("expected_cost_minor", "expected_spend_minor", "budget_minor", "most_minor", "worst_minor")
+    session.show_record({name: found[name] for name in costs}, as_json=False)
+    for note in found["notes"]:
+        click.echo(f"{note['kind']}: {note['en']} {note['zh']}")
+
+
+@campaign.command("rewrite")
+@of_brand
+@CODE
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@actor_option
+@json_option
+def rewrite(session: CommandSession, brand_id: str, code: str, file: Path, actor: str, as_json: bool) -> None:
+    """Give a draft the definition in FILE (TOML or JSON) in the place of its own; the code stays."""
+    body = read_definition(file)
+    with session.brand(brand_id) as brand:
+        games = games_of(brand)
+        record = campaign_record(games, games.campaigns.rewrite(code, body, actor=actor))
+    session.show_record(record, as_json=as_json)
+
+
 @campaign.command("list")
 @of_brand
 @json_option

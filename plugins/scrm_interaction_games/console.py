@@ -20,6 +20,7 @@ from scrm_core.api import (
     folded,
 )
 
+from .console_forms import Forms
 from .engine import checking, winners
 from .engine.definition import CampaignView
 from .engine.registry import games
@@ -46,6 +47,7 @@ STATES = {
     "failed": ("delivery failed", "发放失败"),
     "void": ("taken back", "已取消"),
     "created": ("created", "已创建"),
+    "changed": ("changed", "已修改"),
     "published": ("published", "已发布"),
     "resumed": ("resumed", "已恢复"),
     "ended": ("ended", "已结束"),
@@ -55,7 +57,7 @@ STATES = {
 }
 
 
-class Pages:
+class Pages(Forms):
     """What games show in the console: mixed into the plugin."""
 
     console_pages: ClassVar[dict[str, ConsolePart]] = {
@@ -66,6 +68,22 @@ class Pages:
                 "publish": ConsoleAct("open_up", PUBLISH), "pause": ConsoleAct("pause_it", PUBLISH),
                 "resume": ConsoleAct("resume_it", PUBLISH), "stop": ConsoleAct("stop_it", PUBLISH),
                 "stock": ConsoleAct("add_stock", PUBLISH), "budget": ConsoleAct("add_budget", PUBLISH),
+            },
+            menu=False,
+        ),
+        "new": ConsolePart(
+            "show_new", {"en": "Games: a new campaign", "zh": "新建互动游戏活动"}, WRITE,
+            acts={
+                "preview": ConsoleAct("preview_new", WRITE), "row": ConsoleAct("another_row", WRITE),
+                "create": ConsoleAct("create_campaign", WRITE),
+            },
+            menu=False,
+        ),
+        "change": ConsolePart(
+            "show_change", {"en": "Games: change a draft", "zh": "修改互动游戏草稿"}, WRITE,
+            acts={
+                "preview": ConsoleAct("preview_change", WRITE), "row": ConsoleAct("another_row", WRITE),
+                "change": ConsoleAct("change_campaign", WRITE),
             },
             menu=False,
         ),

@@ -123,6 +123,22 @@ def create_campaign() -> Any:
     return flask.jsonify(campaign_record(games, made)), 201
 
 
+@blueprint.post("/campaigns/dry-run")
+@permission(READ)
+def dry_run_campaign() -> Any:
+    """Odds, pacing and cost of a definition, and what keeps it from being published; writes nothing."""
+    return flask.jsonify(games_here().campaigns.dry_run(flask.request.get_json()))
+
+
+@blueprint.post("/campaigns/<code>/rewrite")
+@permission(WRITE)
+def rewrite_campaign(code: str) -> Any:
+    """Give a draft another definition, as whole as the first; the code stays."""
+    games = games_here()
+    made = games.campaigns.rewrite(code, flask.request.get_json(), actor=current_actor())
+    return flask.jsonify(campaign_record(games, made))
+
+
 @blueprint.get("/campaigns/<code>")
 @permission(READ)
 def show_campaign(code: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from scrm_core.api import Conflict, Invalid, clean_text, execute, transactional
 
-from . import checking, fairness, means, moves, registry, rules
+from . import checking, drafts, fairness, means, moves, registry, rules
 from . import definition as definitions
 from .book import Book, written
 from .definition import CampaignView, Definition
@@ -23,15 +23,48 @@ class Campaigns(Book):
 
         Raises Invalid naming the field at fault, and Conflict for a code that is taken.
         """
+        known = self.same(definitions.read(self.brand, body))
+        return known if known is not None else self._write(self.checked(body), clean_text(actor, field="actor"))
+
+    def checked(self, body: Any) -> Definition:
+        """A definition that could be made now; raises Invalid naming the field at fault."""
         made = definitions.read(self.brand, body)
-        known = self._same(made)
-        if known is not None:
-            return known
         checking.check_definition(self.brand, self.settings, made)
         means.check(self.brand, made.chances)
-        return self._write(made, clean_text(actor, field="actor"))
+        return made
 
-    def _same(self, made: Definition) -> CampaignView | None:
+    def dry_run(self, body: Any, *, rewrites: bool = False) -> dict[str, Any]:
+        """Odds, pacing and cost of a definition before it is made; writes nothing. See :func:`drafts.dry_run`."""
+        return drafts.dry_run(self, body, rewrites=rewrites)
+
+    @transactional
+    def rewrite(self, code: str, body: Any, *, actor: str) -> CampaignView:
+        """Give a draft another definition, as whole as ``create`` takes it; the code stays.
+
+        Raises Invalid naming the field at fault, and Conflict once the campaign was published: players read its rules.
+        """
+        actor = clean_text(actor, field="actor")
+        campaign = self.hold(code)
+        if campaign.state != "draft":
+            raise Conflict(f"campaign {code!r} is {campaign.state}; only a draft is rewritten", code="state")
+        made = self.checked(body)
+        if made.code != code:
+            raise Invalid(f"code: a campaign keeps its code {code!r}", field="code")
+        draft, zone = drafts.as_draft(registry.game(self.brand, made.game), made), self.brand.zone
+        if drafts.body_of(draft, zone) == drafts.body_of(campaign, zone):
+            return campaign
+        execute(
+            "UPDATE interaction_games_campaign SET game = ?, title = ?, surface = ?, starts_at = ?, ends_at = ?, "
+            "rules = ?, organiser = ?, organiser_contact = ?, settings = ?, definition = ?, total_weight = ?, "
+            "budget_minor = ?, version = version + 1 WHERE id = ?",
+            (*_columns(made), campaign.id),
+        )
+        execute("DELETE FROM interaction_games_prize WHERE campaign_id = ?", (campaign.id,))
+        _write_prizes(campaign.id, made)
+        self._noted(campaign, "changed", actor)
+        return self.by_id(campaign.id)
+
+    def same(self, made: Definition) -> CampaignView | None:
         """The campaign that was made from this very definition and has not been changed since, or None."""
         row = execute(
             "SELECT id FROM interaction_games_campaign WHERE code = ? AND game = ? AND title = ? AND surface = ? "
@@ -58,27 +91,22 @@ class Campaigns(Book):
             "commitment, table_hash, ruleset, rules_hash, moves, version, created_by, created_at) "
             "VALUES (?, ?, ?, ?, 'draft', ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', '', '', '', 0, 1, ?, ?) "
             "ON CONFLICT (code) DO NOTHING RETURNING id",
-            (
-                made.code, made.game, made.title, made.surface, made.starts_at, made.ends_at, made.rules,
-                made.organiser, made.organiser_contact, written(made.settings), written(made.raw), made.total_weight,
-                made.budget_minor, actor, self.brand.now(),
-            ),
-        ).fetchone()  # fmt: skip
+            (made.code, *_columns(made), actor, self.brand.now()),
+        ).fetchone()
         if row is None:
             raise Conflict(f"a campaign {made.code!r} is there already", code="code_taken")
-        for place, prize in enumerate(made.prizes):
-            execute(
-                "INSERT INTO interaction_games_prize (campaign_id, code, place, title, kind, item, quantity, "
-                "value_minor, weight, stock_total, stock_left, per_person, per_day, release, review, fallback, grade, "
-                "claim_days) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    row[0], prize.code, place, prize.title, prize.kind, prize.item, prize.quantity,
-                    prize.value_minor, prize.weight, prize.stock_total, prize.stock_total, prize.per_person,
-                    prize.per_day, prize.release, int(prize.review), prize.fallback, prize.grade, prize.claim_days,
-                ),
-            )  # fmt: skip
-        self.note(row[0], "created", actor)
-        return self.by_id(row[0])
+        _write_prizes(row[0], made)
+        campaign = self.by_id(row[0])
+        self._noted(campaign, "created", actor)
+        return campaign
+
+    def _noted(
+        self, campaign: CampaignView, what: str, actor: str, reason: str = "", *, detail: dict[str, Any] | None = None
+    ) -> None:
+        """Write down what somebody did, in the campaign's own log and in the brand's."""
+        self.note(campaign.id, what, actor, reason, detail=detail)
+        action = f"game_campaign.{what.replace(' ', '_')}"
+        self.brand.audit.note(actor or "operator", action, f"game_campaign:{campaign.code}")
 
     # The life of a campaign --------------------------------------------------
 
@@ -139,7 +167,7 @@ class Campaigns(Book):
             execute("INSERT INTO interaction_games_seed (campaign_id, seed) VALUES (?, ?)", (campaign.id, seed))
         told = _told(self.by_id(campaign.id))
         detail = {**told, "table": [list(row) for row in table] if draws else []}
-        self.note(campaign.id, "published", actor, detail=detail)
+        self._noted(campaign, "published", actor, detail=detail)
         return told
 
     def pause(self, code: str, *, actor: str, reason: str) -> CampaignView:
@@ -170,7 +198,7 @@ class Campaigns(Book):
         ).rowcount
         if not changed:
             raise Conflict(f"campaign {code!r} is {campaign.state}, not {' or '.join(before)}", code="state")
-        self.note(campaign.id, state if state != "published" else "resumed", actor, reason)
+        self._noted(campaign, state if state != "published" else "resumed", actor, reason)
         return self.by_id(campaign.id)
 
     @transactional
@@ -192,7 +220,7 @@ class Campaigns(Book):
             (now, now, campaign.id),
         ).rowcount
         if changed:
-            self.note(campaign.id, "revealed", actor)
+            self._noted(campaign, "revealed", actor)
 
     # Changes to the players' good --------------------------------------------
 
@@ -210,7 +238,7 @@ class Campaigns(Book):
             "UPDATE interaction_games_campaign SET ends_at = ?, version = version + 1 WHERE id = ? AND ends_at < ?",
             (ends_at, campaign.id, ends_at),
         )
-        self.note(campaign.id, "lengthened", actor, detail={"from": campaign.ends_at, "to": ends_at})
+        self._noted(campaign, "lengthened", actor, detail={"from": campaign.ends_at, "to": ends_at})
         return self.by_id(campaign.id)
 
     @transactional
@@ -229,7 +257,7 @@ class Campaigns(Book):
             "WHERE id = ?",
             (more, more, found.id),
         )
-        self.note(campaign.id, "stock added", actor, detail={"prize": prize, "more": more})
+        self._noted(campaign, "stock added", actor, detail={"prize": prize, "more": more})
         return self.by_id(campaign.id)
 
     @transactional
@@ -244,7 +272,7 @@ class Campaigns(Book):
             "UPDATE interaction_games_campaign SET budget_minor = budget_minor + ? WHERE id = ?",
             (more_minor, campaign.id),
         )
-        self.note(campaign.id, "budget added", actor, detail={"more_minor": more_minor})
+        self._noted(campaign, "budget added", actor, detail={"more_minor": more_minor})
         return self.by_id(campaign.id)
 
     def _move(self, campaign_id: int, what: str, amount: int, *, prize_id: int | None = None) -> None:
@@ -256,6 +284,28 @@ class Campaigns(Book):
             now = self.brand.now()
             number = moves.next_of(campaign_id)
             moves.write(moves.Move(campaign_id, number, what, self.brand.day(now), now, prize_id, amount))
+
+
+def _columns(made: Definition) -> tuple[Any, ...]:
+    """What of a definition stands in columns that a draft may change, in their order."""
+    return (
+        made.game, made.title, made.surface, made.starts_at, made.ends_at, made.rules, made.organiser,
+        made.organiser_contact, written(made.settings), written(made.raw), made.total_weight, made.budget_minor,
+    )  # fmt: skip
+
+
+def _write_prizes(campaign_id: int, made: Definition) -> None:
+    for place, prize in enumerate(made.prizes):
+        execute(
+            "INSERT INTO interaction_games_prize (campaign_id, code, place, title, kind, item, quantity, "
+            "value_minor, weight, stock_total, stock_left, per_person, per_day, release, review, fallback, grade, "
+            "claim_days) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                campaign_id, prize.code, place, prize.title, prize.kind, prize.item, prize.quantity,
+                prize.value_minor, prize.weight, prize.stock_total, prize.stock_total, prize.per_person,
+                prize.per_day, prize.release, int(prize.review), prize.fallback, prize.grade, prize.claim_days,
+            ),
+        )  # fmt: skip
 
 
 def _told(campaign: CampaignView) -> dict[str, Any]:
