@@ -130,12 +130,16 @@ class Follows:
         )
         return None
 
-    def shown(self, external: str, staff: str) -> None:
-        """WeCom shows a relation that a sync had missed, say between two pages: it has not ended, and is no lead."""
+    def shown(self, external: str, staff: str, at: int) -> None:
+        """WeCom shows a relation that a sync had missed, say between two pages: it has not ended, and is no lead.
+
+        One that began (``at``) behind the end that the sync found is another one, and that end stays.
+        """
         execute(
             "UPDATE wecom_follow SET state = 'active', lost_at = NULL, lost_by = '' "
-            "WHERE external = ? AND staff = ? AND state = 'lost' AND lost_by = 'sync' AND since IS NOT NULL",
-            (external, staff),
+            "WHERE external = ? AND staff = ? AND state = 'lost' AND lost_by = 'sync' AND since IS NOT NULL "
+            "AND lost_at >= ?",
+            (external, staff, at),
         )
 
     def settle(self, external: str) -> None:

@@ -73,9 +73,9 @@ class People:
         known = pair(external, info.staff)
         if known is not None and info.since <= 0:
             return  # without its beginning nothing can be told from what is known
-        if known is not None and known.state == "lost":
-            self.follows.shown(external, info.staff)
         at = began(info.since, now)
+        if known is not None and known.state == "lost":
+            self.follows.shown(external, info.staff, at)
         self.follows.added(
             external, info.staff, at, source=info.state, history=is_history(at, now), way=info.add_way
         )

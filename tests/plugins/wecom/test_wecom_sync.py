@@ -116,6 +116,20 @@ def test_who_was_missed_by_a_page_and_is_shown_by_the_next_sync_is_had_again_and
     assert len(calling.leads()) == 2
 
 
+def test_who_was_found_missing_and_added_anew_unheard_was_lost_once(calling, server, clock):
+    calling.tell("add_external_contact", State="spring")
+    clock.advance(days=1)
+    corp(server, {"zhangsan": [row(YAN, "zhangsan")]})
+    sync(calling)
+    clock.advance(days=1)
+    corp(server, {"zhangsan": [row(YAN, "zhangsan"), row(ZOE, "zhangsan", since=calling.seconds() - 3_600, state="autumn")]})
+    sync(calling)
+    assert calling.follows() == [("zhangsan", "active", "")]
+    assert [state for state, *_ in calling.leads()] == ["spring", "", "autumn"]
+    assert [(each["staff"], each["by"], each["left"]) for each in calling.said("lost")] == [("zhangsan", "sync", 0)]
+    assert [each["again"] for each in calling.said("added")] == [0, 1]
+
+
 def test_a_customer_whom_a_colleague_handed_over_is_no_lead_of_a_sync(calling, server):
     corp(server, {"zhangsan": [row(ZOE, "zhangsan", state="spring")], "lisi": [row(ZOE, "lisi", add_way=202), row(YAN, "lisi", add_way=202)]})
     for _ in range(2):
