@@ -93,3 +93,55 @@ def test_a_coupon_batch_is_begun_in_the_browser_and_its_coupon_claimed(shop, des
     with shop.brand:
         (state,) = execute("SELECT state FROM coupon_threshold_coupon WHERE contact_id = ?", (who,)).fetchone()
     assert state == "claimed"
+
+
+def test_a_referral_campaign_is_begun_in_the_browser_and_signed_up_for(shop, desks, phone):
+    desk = desks()
+    page = desk.sign_in("otto", "b/acme/x/referral/campaigns")
+    page.click("text=New campaign")
+    fill(page, code="spring", title="老带新", ends_at="2099-05-01T00:00", quota="100", surface="offline_code")
+    fill(page, **{"rung-0-kind": "points", "rung-0-item": "", "rung-0-quantity": "300", "rung-0-value": "30", "rung-0-title": "300 积分"})
+    fill(page, **{name: "" for name in ("rung-1-invites", "rung-1-item", "rung-1-value", "rung-1-title")})
+    fill(page, **{"rung-0-invites": ""})
+    press(page, "preview")
+    assert page.locator("[data-wrong='rung-0-invites']").count() == 1 and page.input_value("[name='rung-0-value']") == "30"
+    desk.shoot("console-referral-refused")
+    fill(page, **{"rung-0-invites": "3"})
+    press(page, "preview")
+    assert page.inner_text("[data-worst]").replace(",", "") == "¥3000.00"
+    desk.shoot("console-referral-preview")
+    act(page, "create")
+    page.click("main >> text=Change")
+    fill(page, title="老带新·春")
+    act(page, "change")
+    act(page, "publish")
+    desk.shoot("console-referral-published")
+    on_a_phone(desks, "b/acme/x/referral/new", "console-referral-phone")
+    _, cookie = shop.person("李小红")
+    assert "老带新·春" in phone(cookie).open("/p/acme/referral/c/spring").inner_text("main")
+
+
+def test_a_wheel_is_begun_in_the_browser_and_played(shop, desks, phone):
+    desk = desks()
+    page = desk.sign_in("otto", "b/acme/x/interaction-games/campaigns")
+    page.click("text=New campaign")
+    page.click("[data-game=wheel]")
+    fill(page, code="may", title="五月转盘", surface="offline_code", ends_at="2099-05-01T00:00", rules="每人每天一次。")
+    fill(page, organiser="Acme", organiser_contact="400-000-0000", **{"chances-daily": "1", "expected_draws": "100"})
+    fill(page, **{"prizes-0-code": "points", "prizes-0-title": "10 积分", "prizes-0-kind": "points", "prizes-0-value_minor": "1"})
+    fill(page, **{"prizes-0-weight": "3", "prizes-0-stock": "50", "prizes-1-weight": "1", "total_weight": "5"})
+    press(page, "preview")
+    assert "add up to 4" in page.inner_text("[data-wrong=total_weight]") and page.input_value("[name='prizes-0-weight']") == "3"
+    desk.shoot("console-game-refused")
+    fill(page, total_weight="")
+    press(page, "preview")
+    assert page.inner_text("[data-worst]") == "¥50.00" and "75 %" in page.inner_text("[data-prize=points]")
+    desk.shoot("console-game-preview")
+    act(page, "create")
+    page.click("main >> text=Change")
+    fill(page, title="五月幸运转盘")
+    act(page, "change")
+    act(page, "publish")
+    on_a_phone(desks, "b/acme/x/interaction-games/new?game=nurture", "console-game-phone")
+    _, cookie = shop.person("周小兰")
+    assert "五月幸运转盘" in phone(cookie).open("/p/acme/interaction-games/g/may").inner_text("main")

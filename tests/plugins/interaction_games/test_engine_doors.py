@@ -265,3 +265,24 @@ def _days(scene: Scene) -> Any:
 
     today = scene.brand.day(scene.brand.now())
     return MetricsQuery(first_day=today, last_day=today)
+
+
+def test_a_definition_is_tried_and_a_draft_rewritten_by_command_and_by_route_alike(scene, call, scrm, tmp_path):
+    definition = DEFINITION.replace("T24:00", "T23:00")
+    file = tmp_path / "spring.toml"
+    file.write_text(definition, encoding="utf-8")
+    tried = scrm("campaign", "dry-run", "acme", str(file), "--json")
+    assert tried.exit_code == 0, tried.output
+    found = json.loads(tried.stdout)
+    # Four of ten draws win 1.00, and there are fifty: a hundred draws cost 40.00, all prizes 50.00.
+    assert (found["expected_spend_minor"], found["worst_minor"], found["prizes"][0]["odds"]) == (4_000, 5_000, 0.4)
+    assert scene.games.campaigns.list() == []
+    assert "tea" in scrm("campaign", "dry-run", "acme", str(file)).stdout
+    assert scrm("campaign", "create", "acme", str(file), "--as", "mia").exit_code == 0
+    file.write_text(definition.replace("春日", "夏日"), encoding="utf-8")
+    assert scrm("campaign", "rewrite", "acme", "spring", str(file), "--as", "mia").exit_code == 0
+    assert scene.games.campaigns.get("spring").title == "夏日大转盘"
+    body = {**json.loads(json.dumps(scene.definition("wheel", [scene.prize("tea", item="tea", weight=1)]))), "code": "spring"}
+    assert call("POST", "/campaigns/spring/rewrite", body, "interaction-games:read").status_code == 403
+    assert call("POST", "/campaigns/dry-run", body, "interaction-games:read").json["expected_cost_minor"] is not None
+    assert call("POST", "/campaigns/spring/rewrite", body, "interaction-games:write").json["title"] == "春日活动"

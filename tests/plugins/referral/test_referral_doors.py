@@ -440,3 +440,24 @@ def test_no_name_breaks_the_server(scene: Scene, house: Installation) -> None:
     client = create_app(house).test_client()
     assert client.get(f"/p/acme/referral/c/spring?by={'a' * 900}").status_code == 200
     assert client.get(f"/p/acme/referral/c/{'a' * 900}").status_code == 404
+
+
+def test_a_draft_is_changed_by_command_and_by_route_alike(scene: Scene, house: Installation, tmp_path: Path) -> None:
+    write, read = Api(house, "referral:read", "referral:write"), Api(house, "referral:read")
+    body = scene.definition(ladder=[rung(1, "cup", 6_000)], quota=3)
+    for _ in range(2):
+        assert write("POST", "/campaigns", body).status_code == 201
+    assert write("POST", "/campaigns", {**body, "title": "other"}).status_code == 409
+    assert read("POST", "/campaigns/spring/changes", {"quota": 5}).status_code == 403
+    assert write("POST", "/campaigns/spring/changes", {"quota": 5}).json["quota"] == 5
+    assert write("POST", "/campaigns/spring/changes", {"quota": 0}).status_code == 422
+    (tmp_path / "more.toml").write_text('title = "新春"\n')
+    session = Session(house.config.root, clock=scene.clock)
+    try:
+        arguments = ["referral", "change", "acme", "spring", str(tmp_path / "more.toml"), "--as", "mia"]
+        done = CliRunner().invoke(root, arguments, obj=session)
+    finally:
+        session.close()
+    assert done.exit_code == 0, done.output
+    campaign = scene.referrals.campaigns.get("spring")
+    assert (campaign.definition.title, campaign.quota, campaign.state) == ("新春", 5, "draft")
