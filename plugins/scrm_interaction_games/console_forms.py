@@ -123,7 +123,8 @@ def _parts(game: Any, query: ConsoleQuery | None = None) -> tuple[Part, ...]:
     for part in parts_of(CampaignBody(), LABELS, CHOICES):
         if part.name == "surface":
             why = _forbidden(game, query) if query is not None else ""
-            found.append(replace(part, kind="choice", options=places, default="mini_program", takes=why))
+            en = part.en.partition(":")[0]
+            found.append(replace(part, en=en, kind="choice", options=places, default="mini_program", takes=why))
         elif part.name == "prizes":
             each = [replace(row, takes=TAKES.get(f"prizes.{row.name}", "")) for row in part.parts]
             first = next(iter(rewards), NONE)

@@ -17,6 +17,7 @@ from scrm_core.api import ConsoleQuery, Invalid, current_brand, exponent_of, for
 NOTHING = "-"
 """What a line of a list says for an empty one."""
 LONG = 500
+_SAID = ((", in minor units", ""), ("none is ", "empty: "), ("none: ", "empty: "), (", 0 is never", ", 0: never"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,9 @@ def parts_of(
 def _part(name: str, field: Any, words: Mapping[str, str], options: Mapping[str, tuple[str, str]], at: str) -> Part:
     path = f"{at}.{name}" if at else name
     en = str(field.metadata.get("description") or name)
+    # A form takes amounts in major units, and nothing is an empty field.
+    for said, meant in _SAID:
+        en = en.replace(said, meant)
     default = field.load_default() if callable(field.load_default) else field.load_default
     low, high = _range(field)
     made = Part(

@@ -101,7 +101,7 @@ def test_a_referral_campaign_is_begun_in_the_browser_and_signed_up_for(shop, des
     page.click("text=New campaign")
     fill(page, code="spring", title="老带新", ends_at="2099-05-01T00:00", quota="100", surface="offline_code")
     fill(page, **{"rung-0-kind": "points", "rung-0-item": "", "rung-0-quantity": "300", "rung-0-value": "30", "rung-0-title": "300 积分"})
-    fill(page, **{name: "" for name in ("rung-1-invites", "rung-1-item", "rung-1-value", "rung-1-title")})
+    fill(page, **dict.fromkeys(("rung-1-invites", "rung-1-item", "rung-1-value", "rung-1-title"), ""))
     fill(page, **{"rung-0-invites": ""})
     press(page, "preview")
     assert page.locator("[data-wrong='rung-0-invites']").count() == 1 and page.input_value("[name='rung-0-value']") == "30"

@@ -181,6 +181,15 @@ def test_each_kind_of_game_is_made_by_its_form_and_sent_back_unchanged(scene, de
         assert len(scene.brand.audit.page(target="game_campaign:it")) == 1
 
 
+@pytest.mark.parametrize("game", ["wheel", *KINDS])
+def test_a_form_speaks_of_amounts_as_they_are_typed_and_in_chinese_says_everything_in_chinese(scene, desk, game):
+    english, chinese = (desk("mia", language).get(f"{AT}new?game={game}").text for language in ("en", "zh"))
+    assert "minor units" not in english and "none is" not in english
+    labels = re.findall(r'<label class="(?:field|check)">(.*?)(?:<input|<select|<textarea)', chinese) + re.findall(r"<span>(.*?)</span></label>", chinese)
+    assert len(labels) > 30
+    assert [each for each in labels if each and not re.search("[\u4e00-\u9fff]|SKU", each)] == []
+
+
 def test_a_game_of_another_plugin_has_a_form_and_what_is_no_plain_field_is_json(scene, desk):
     mia, new = desk("mia"), f"{AT}new?game=odd"
     assert wrong(mia.press(new, "create", **TYPED, **{"settings-table": "{"})).keys() == {"settings-table"}
