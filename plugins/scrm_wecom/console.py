@@ -86,7 +86,7 @@ class Pages:
         ),
         "links": ConsolePart(
             "show_links", {"en": "WeCom: acquisition links", "zh": "获客链接"}, READ, group="channels",
-            acts={name: ConsoleAct(f"act_{name}", WRITE) for name in ("make", "pause", "resume", "delete")},
+            acts={name: ConsoleAct(f"act_{name}", WRITE) for name in ("make", "renew", "pause", "resume", "delete")},
         ),
         "archive": ConsolePart("show_archive", {"en": "WeCom: chat archive", "zh": "会话存档"}, READ, group="channels"),
     }  # fmt: skip
@@ -319,6 +319,11 @@ class Pages:
         """Hand a link out again."""
         self.wecom.links.pause(self._same_link(query), paused=False, actor=query.actor)
         return ConsoleDone(args={"done": "resume"})
+
+    def act_renew(self, query: ConsoleQuery) -> ConsoleDone:
+        """Have a link made anew that failed or was deleted."""
+        self.wecom.links.renew(self._same_link(query), actor=query.actor)
+        return ConsoleDone(args={"done": "renew"})
 
     def act_delete(self, query: ConsoleQuery) -> ConsoleDone:
         """Have a link deleted in WeCom, for ever."""

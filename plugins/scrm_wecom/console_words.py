@@ -84,6 +84,7 @@ DONE = {
     "cancel": ("It was canceled: what waited is never sent.", "已取消，未提交的消息不再发送。"),
     "post": ("The moment waits for the job.", "朋友圈任务将在一分钟内创建。"),
     "make": ("The link is made within a minute.", "链接将在一分钟内创建。"),
+    "renew": ("The link is made anew within a minute.", "链接将在一分钟内重新创建。"),
     "pause": ("The link is handed out no more.", "链接已暂停发放。"),
     "resume": ("The link is handed out again.", "链接已恢复发放。"),
     "delete": ("The link is deleted in WeCom within a minute.", "链接将在一分钟内从企业微信删除。"),

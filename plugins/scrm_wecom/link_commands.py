@@ -90,6 +90,17 @@ def link_resume(session: CommandSession, brand_id: str, code: str, actor: str) -
     click.echo("resumed")
 
 
+@link.command("renew")
+@of_brand
+@click.argument("code")
+@actor_option
+def link_renew(session: CommandSession, brand_id: str, code: str, actor: str) -> None:
+    """Have a link made anew that failed or was deleted; the brand's own address stays."""
+    with session.brand(brand_id) as brand:
+        wecom_of(brand).links.renew(code, actor=actor)
+    click.echo("it is made within a minute")
+
+
 @link.command("delete")
 @of_brand
 @click.argument("code")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .callbacks import Callback
     from .client.answers import LinkCustomer, LinkQuota
     from .client.api import Api
+    from .links import Links
 
 EVENT = "customer_acquisition"
 HOUR_MS, DAY_MS, PAGES = 3_600_000, 86_400_000, 20
@@ -60,8 +61,9 @@ def brought(link_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
 class LinkNews:
     """News of one brand's links."""
 
-    def __init__(self, brand: Brand) -> None:
+    def __init__(self, brand: Brand, links: Links) -> None:
         self.brand = brand
+        self._links = links
 
     # Callbacks ----------------------------------------------------------------
 
@@ -83,7 +85,7 @@ class LinkNews:
         if not link_id:
             raise Invalid("the callback names no LinkId", field="LinkId")
         state, note = (
-            ("deleted", "deleted in WeCom's console") if change == "delete_link"
+            ("deleted", "deleted in WeCom's console; make it anew, or delete it here too") if change == "delete_link"
             else ("broken", "WeCom took it out of use; see its members and the console's 获客助手")
         )  # fmt: skip
         changed = execute(
@@ -113,7 +115,8 @@ class LinkNews:
                 try:
                     page = api.link_customers(link_id, cursor)
                 except WecomError as error:
-                    self._give_up(link, error)
+                    if not self._links.is_gone(api, link_id, error):
+                        self._give_up(link, error)
                     break
                 self._take(link, page.customers, page.cursor)
                 read, cursor = read + len(page.customers), page.cursor
@@ -159,7 +162,7 @@ class LinkNews:
         """Links that somebody has to look at, and what was bought being nearly used up."""
         for code, state, note in execute(
             "SELECT code, state, note FROM wecom_link WHERE state IN ('failed', 'broken') OR "
-            "(state = 'waiting' AND note <> '') ORDER BY id LIMIT 20"
+            "(state IN ('waiting', 'deleted') AND note <> '') ORDER BY id LIMIT 20"
         ).fetchall():
             yield f"acquisition link {code!r} is {state}: {note}"
         left = quota()

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit
 
 from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, page_size, transactional
 
-from .client.codes import AWAY, BUSY, CROWDED, LATER, UNCERTAIN, Limited, WecomError
+from .client.codes import AWAY, BUSY, CALL, CROWDED, DATA, LATER, UNCERTAIN, UNKNOWN, Limited, WecomError
 from .client.limits import LINK_NAME, LINK_STAFF, LINK_STATE
 from .schemas import NAME
 
@@ -33,6 +33,7 @@ SKEW_S = 300
 """How far WeCom's clock may be behind ours when it dates a link that we had made."""
 
 NO_SUCH = frozenset({40058, 40063})
+_ELSEWHERE = "deleted in WeCom; make it anew, or delete it here too"
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}\Z")
 _URL = re.compile(r"https?://[!-\[\]-~]{4,190}\Z")
 _COLUMNS = (
@@ -140,10 +141,26 @@ class Links:
         if found is None:
             made = self._put(code, name or code, staff, (), checked_state(state), True, "")
             found = made or self.get(code)
-        if found.state == "failed":
-            self._move(found, "failed", "waiting", next_at=self.brand.now())
-            found = self.get(code)
+        if found.state == "failed" or (found.state == "deleted" and found.note):
+            found = self.renew(code)
         return found
+
+    @transactional
+    def renew(self, code: str, *, actor: str = "") -> AcquisitionLink:
+        """Have a link made anew that failed or was deleted: under another address of WeCom's, the brand's own stays.
+
+        Raises NotFound, and Conflict (``link_state``) for one that is there.
+        """
+        found = self.get(code)
+        done = execute(
+            "UPDATE wecom_link SET state = 'waiting', note = '', link_id = NULL, url = '', cursor = '', "
+            "read_at = NULL, next_at = ?, actor = CASE WHEN ? = '' THEN actor ELSE ? END "
+            "WHERE id = ? AND state IN ('deleted', 'failed')",
+            (self.brand.now(), actor, clean_text(actor, field="actor", max_length=100), found.id),
+        )
+        if not done.rowcount:
+            raise Conflict(f"link {code!r} is {found.state}; what is there is not made anew", code="link_state")
+        return self.get(code)
 
     @transactional
     def pause(self, code: str, *, paused: bool, actor: str = "") -> AcquisitionLink:
@@ -166,7 +183,9 @@ class Links:
         found = self.get(code)
         if found.state in ("making", "unknown"):
             raise Conflict(f"nobody knows yet whether link {code!r} was made; ask again soon", code="link_state")
-        if found.state not in ("deleting", "deleted"):
+        if found.state == "deleted":
+            execute("UPDATE wecom_link SET note = '' WHERE id = ?", (found.id,))  # nobody need look at it any more
+        elif found.state != "deleting":
             gone = "deleting" if found.link_id else "deleted"
             execute(
                 "UPDATE wecom_link SET state = ?, note = '', next_at = ?, actor = ? WHERE id = ? AND state = ?",
@@ -179,8 +198,34 @@ class Links:
         """Let these members answer a link; use it outside transactions. Raises NotFound, Invalid, WecomError."""
         found = self.by_link_id(link_id)
         users, departments = _range(staff, found.departments)
-        api.change_link(link_id, staff, found.departments)
+        try:
+            api.change_link(link_id, staff, found.departments)
+        except WecomError as error:
+            if self.is_gone(api, link_id, error):
+                raise Conflict(f"link {found.code!r} is {_ELSEWHERE}", code="link_state") from error
+            raise
         self._range_is(found, users, departments)
+
+    def is_gone(self, api: Api, link_id: str, error: WecomError) -> bool:
+        """Whether WeCom refused because somebody deleted the link there; then it is deleted here, outside transactions.
+
+        Which code says so is not documented, so WeCom's list is looked at.
+        """
+        try:
+            if error.kind not in (CALL, DATA, UNKNOWN) or link_id in api.links():
+                return False
+        except WecomError:
+            return False
+        self._delete_here(link_id)
+        return True
+
+    @transactional
+    def _delete_here(self, link_id: str) -> None:
+        execute(
+            "UPDATE wecom_link SET state = 'deleted', note = ?, next_at = NULL "
+            "WHERE link_id = ? AND state IN ('live', 'broken')",
+            (_ELSEWHERE, link_id),
+        )
 
     @transactional
     def _range_is(self, link: AcquisitionLink, staff: str, departments: str) -> None:

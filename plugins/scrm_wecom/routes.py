@@ -13,7 +13,17 @@ from .greetings import Greetings
 from .links import AcquisitionLink
 from .media import Media
 from .report import wecom_report
-from .schemas import InviteBody, LinkBody, LinkPauseBody, MomentBody, SendBody, StartBody, TagRetryBody, WelcomeBody
+from .schemas import (
+    InviteBody,
+    LinkBody,
+    LinkPauseBody,
+    LinkRenewBody,
+    MomentBody,
+    SendBody,
+    StartBody,
+    TagRetryBody,
+    WelcomeBody,
+)
 from .service import Wecom, wecom_of
 from .views import (
     callback_view,
@@ -198,6 +208,14 @@ def link_pause() -> Any:
     """Hand a link out no more, or again."""
     body = load_body(LinkPauseBody(), flask.request.get_json())
     return flask.jsonify(_link_views([_wecom().links.pause(**body, actor=current_actor())])[0])
+
+
+@blueprint.post("/links/renew")
+@permission(WRITE)
+def link_renew() -> Any:
+    """Have a link made anew that failed or was deleted."""
+    body = load_body(LinkRenewBody(), flask.request.get_json())
+    return flask.jsonify(_link_views([_wecom().links.renew(**body, actor=current_actor())])[0])
 
 
 @blueprint.delete("/links")

@@ -187,6 +187,15 @@ class LinkBody(Schema):
     skip_verify = fields.Boolean(load_default=True)
 
 
+class LinkRenewBody(Schema):
+    """Which link is made anew."""
+
+    class Meta:
+        unknown = RAISE
+
+    code = fields.String(required=True, validate=validate.Length(1, 100))
+
+
 class LinkPauseBody(Schema):
     """Which link is handed out no more (``paused``), or again."""
 

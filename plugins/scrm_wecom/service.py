@@ -90,7 +90,7 @@ class Wecom:
     @cached_property
     def link_news(self) -> LinkNews:
         """What acquisition links bring."""
-        return LinkNews(self.brand)
+        return LinkNews(self.brand, self.links)
 
     @cached_property
     def invitations(self) -> Invitations:

@@ -120,6 +120,8 @@ class FullSync:
         ).fetchone()
         if made is None:
             return  # another process began one at this moment
+        # Also what links have brought, and whether they are there, is read anew.
+        execute("UPDATE wecom_link SET read_at = NULL WHERE state IN ('live', 'broken')")
         for each in sorted(set(staff)):
             execute(
                 "INSERT INTO wecom_stretch (sync_id, staff, cursor, pages, customers, done) VALUES (?, ?, '', 0, 0, 0)",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from scrm_core.api import Conflict, TooMany
+from scrm_core.api import Conflict, NotFound, TooMany
 
 from .client.codes import AWAY, CROWDED, RATE, WecomError
 from .links import checked_state
@@ -69,7 +69,8 @@ class AcquisitionLinks:
 
         Asked again with the same state it is the same link, also when the first answer was lost. Raises TooMany
         while it is not known to be made (ask again), Invalid for what WeCom would refuse, Conflict (``link_state``)
-        for one that was deleted, WecomError (``wecom_link``) with WeCom's reason otherwise.
+        for one that was deleted here (one that somebody deleted in WeCom is made anew), WecomError (``wecom_link``)
+        with WeCom's reason otherwise.
         """
         code = f"{_OWN}{checked_state(state)}"
         wanted = self._links.wanted(code, name=remark, staff=users, state=state)
@@ -93,8 +94,14 @@ class AcquisitionLinks:
         self._links.delete(self._links.by_link_id(link_id).code)
 
     def usable(self, link_id: str) -> bool:
-        """Whether it may be handed out: made, not paused, not deleted, not taken out of use by WeCom. Asks nobody."""
-        return self._links.by_link_id(link_id).usable
+        """Whether it may be handed out: made, not paused, not deleted, not taken out of use by WeCom. Asks nobody.
+
+        False also for an id that is not, or not any more, a link's: one that was made anew has another.
+        """
+        try:
+            return self._links.by_link_id(link_id).usable
+        except NotFound:
+            return False
 
     def address(self, link_id: str, state: str) -> str:
         """Its address with another state (at most 64 bytes), such as the code of a person's short link."""

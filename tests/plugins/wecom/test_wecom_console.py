@@ -331,6 +331,10 @@ def test_a_link_made_on_the_page_exists_at_wecom_and_is_paused_and_deleted(synce
     synced.work()
     assert "deleted" in held(mia.get(f"{AT}links").text, 'state="deleted"')
     assert not synced.simulator.corp(CORP).links
+    assert mia.post(f"{AT}links", act="renew", code="may").status_code == 422
+    assert mia.post(f"{AT}links", act="renew", code="may", seen="deleted/0").status_code == 303
+    synced.work()
+    assert len(synced.simulator.corp(CORP).links) == 1 and synced.client.get("/p/acme/wecom/a/may").status_code == 302
 
 
 # The chat archive -------------------------------------------------------------

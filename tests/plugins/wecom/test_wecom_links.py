@@ -302,6 +302,55 @@ def test_a_link_that_wecom_took_out_of_use_or_the_console_deleted_is_not_handed_
     assert [kept[2] for kept in whole.kept()] == ["done", "done"]
 
 
+def test_a_link_deleted_in_wecom_of_which_no_callback_told_is_noticed_told_and_made_anew(whole: Whole, clock):
+    link_id = made(whole)
+    work(whole)
+    del whole.simulator.corp(CORP).links[link_id]
+    clock.advance(hours=25)
+    work(whole)
+    assert whole.client.get("/p/acme/wecom/a/may").status_code == 404
+    with whole.brand as brand:
+        assert links(whole).get("may").state == "deleted"
+        (told,) = [each for each in brand.plugins["wecom"].brand_warnings() if "'may'" in each]
+        assert "deleted in WeCom" in told and not offered(whole).usable(link_id)
+        links(whole).renew("may", actor="ann")
+    work(whole)
+    (there,) = whole.simulator.corp(CORP).links.values()
+    assert there.link_id != link_id
+    assert there.link_id in whole.client.get("/p/acme/wecom/a/may").location
+    with whole.brand as brand:
+        assert [each for each in brand.plugins["wecom"].brand_warnings() if "'may'" in each] == []
+        assert not offered(whole).usable(link_id) and offered(whole).usable(there.link_id)
+        with pytest.raises(Conflict, match="is live"):
+            links(whole).renew("may", actor="ann")
+
+
+def test_a_full_sync_notices_deleted_links_and_a_refusal_alone_deletes_none(whole: Whole):
+    there, gone = made(whole, "may"), made(whole, "june")
+    work(whole)
+    del whole.simulator.corp(CORP).links[gone]
+    whole.simulator.fault("errcode", 40058, api=CUSTOMERS)
+    with whole.brand as brand:
+        brand.plugins["wecom"].wecom.full_sync.begin()
+    work(whole)
+    with whole.brand:
+        assert (links(whole).get("may").state, links(whole).get("june").state) == ("live", "deleted")
+        assert offered(whole).usable(there)
+        links(whole).delete("june", actor="ann")
+        assert links(whole).get("june").note == ""  # nobody need look at it any more
+
+
+def test_another_plugin_s_link_that_was_deleted_in_wecom_is_told_to_it_and_made_anew_when_it_asks(whole: Whole):
+    with whole.brand:
+        link_id, _ = offered(whole).make("a", ["staff001"], "x")
+        whole.simulator.corp(CORP).links.clear()
+        with pytest.raises(Conflict, match="deleted in WeCom"):
+            offered(whole).change(link_id, ["staff002"])
+        assert not offered(whole).usable(link_id)
+        again, _ = offered(whole).make("a", ["staff002"], "x")
+        assert again != link_id and offered(whole).usable(again)
+
+
 def test_what_was_bought_is_known_within_the_hour_and_at_once_when_it_runs_out(whole: Whole, clock):
     link_id = made(whole)
     corp = whole.simulator.corp(CORP)
@@ -355,6 +404,9 @@ def test_routes_and_commands_make_pause_and_delete(scrm_app):
     assert client.post("plugins/wecom/links/pause", {"code": "june", "paused": True}).status_code == 200
     assert "deleted" in app.command("wecom", "link", "delete", "acme", "june", "--as", "ann")
     assert client.delete("plugins/wecom/links", code="may").json["state"] == "deleted"
+    assert client.post("plugins/wecom/links/renew", {"code": "may"}).json["state"] == "waiting"
+    assert client.post("plugins/wecom/links/renew", {"code": "may"}).json["code"] == "link_state"
+    app.command("wecom", "link", "renew", "acme", "june", "--as", "ann")
     listed = client.get("plugins/wecom/links", limit=1).json
     assert ([each["code"] for each in listed["links"]], listed["next"], listed["quota"]) == (["may"], 1, None)
     assert "june" in app.command("wecom", "link", "list", "acme")
