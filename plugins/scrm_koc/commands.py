@@ -6,6 +6,7 @@ import csv
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -26,6 +27,7 @@ from .models import NAME
 from .service import koc_of
 from .statements import Statement
 from .task_commands import add_commands as add_task_commands
+from .task_commands import show_worst
 from .views import (
     entry_view,
     member_details,
@@ -133,19 +135,23 @@ def explain(session: CommandSession, brand_id: str, contact: str, as_json: bool)
 @click.option("--coupon-batch", help="The batch of coupons that only they hand out.")
 @click.option("--followers", type=click.IntRange(min=0), default=0, help="Their own followers.")
 @click.option("--rate-bp", type=click.IntRange(0, 10_000), help="Commission in basis points; default: by tier.")
+@click.option("--dry-run", is_flag=True, help="Tell what orders would pay them; write nothing.")
 @actor_option
 @json_option
 def enrol(
     session: CommandSession, brand_id: str, contact: str, target: str, code: str, coupon_batch: str | None,
-    followers: int, rate_bp: int | None, actor: str, as_json: bool,
+    followers: int, rate_bp: int | None, dry_run: bool, actor: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Make a person a KOC with a code and a link of their own."""
+    more: dict[str, Any] = {
+        "code": code, "coupon_batch": coupon_batch, "followers": followers, "rate_bp": rate_bp
+    }  # fmt: skip
     with session.brand(brand_id) as brand:
-        made = koc_of(brand).members.enrol(
-            find_contact(brand, contact).id, target, code=code, coupon_batch=coupon_batch, followers=followers,
-            rate_bp=rate_bp, actor=actor,
-        )  # fmt: skip
-        view = member_view(made, brand)
+        koc, contact_id = koc_of(brand), find_contact(brand, contact).id
+        if dry_run:
+            show_worst(session, koc.dry_enrol(contact_id, target, **more), as_json)
+            return
+        view = member_view(koc.members.enrol(contact_id, target, actor=actor, **more), brand)
     session.show_record(view, as_json=as_json)
 
 

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, page_size, transactional
+from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, page_size, safe_target, transactional
 
 from .models import NAME
 from .scoring import TIERS
@@ -84,14 +84,10 @@ class Members:
         batch, followers or rate.
         """
         code = code.upper()
-        if code and not _CODE.match(code):
-            raise Invalid("a code has 2 to 30 letters, digits and dashes, a letter or digit first", field="code")
         contact_id = self.brand.contacts.survivor(contact_id)
-        known = self.find(contact_id)
+        known = self.check_enrol(contact_id, target, code, coupon_batch, followers, rate_bp)
         if known is not None:
-            self._check_same(known, code, target, coupon_batch, followers, rate_bp)
             return known
-        self._check_batch(coupon_batch)
         self.brand.channels.ensure(CHANNEL, "KOC 关键意见消费者", "koc")
         code = code or "".join(secrets.choice(_ALPHABET) for _ in range(8))
         link = self.brand.links.create(CHANNEL, target, owner=NAME, campaign=code)
@@ -102,6 +98,7 @@ class Members:
         ).fetchone()
         if made is None:
             raise Conflict(f"the code {code!r} or the coupon batch {coupon_batch!r} is another KOC's", code="taken")
+        self.brand.audit.note(actor, "koc.enrol", _target(code))
         owned = execute(
             "INSERT INTO koc_person (member_id, contact_id) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING id",
             (made[0], contact_id),
@@ -109,6 +106,33 @@ class Members:
         if owned is None:
             raise Conflict("somebody has just enrolled this person", code="enrolled")
         return self.by_id(made[0])
+
+    def check_enrol(
+        self, contact_id: int, target: str, code: str, coupon_batch: str | None, followers: int, rate_bp: int | None
+    ) -> Member | None:
+        """The KOC that a person is already, None where one may be made; raises what :meth:`enrol` does."""
+        code = code.upper()
+        if code and not _CODE.match(code):
+            raise Invalid("a code has 2 to 30 letters, digits and dashes, a letter or digit first", field="code")
+        known = self.find(self.brand.contacts.survivor(contact_id))
+        if known is not None:
+            self._check_same(known, code, target, coupon_batch, followers, rate_bp)
+            return known
+        safe_target(target.replace("{code}", "CODE"))
+        self._check_batch(coupon_batch)
+        field = self.taken(code, coupon_batch)
+        if field:
+            told = f"the code {code!r}" if field == "code" else f"the coupon batch {coupon_batch!r}"
+            raise Conflict(f"{told} is another KOC's", code="taken")
+        return None
+
+    @staticmethod
+    def taken(code: str, coupon_batch: str | None, but: int = 0) -> str:
+        """Which of the two another KOC than this one has: ``code``, ``coupon_batch``, or nothing."""
+        for column, value in (("code", code), ("coupon_batch", coupon_batch)):
+            if value and execute(f"SELECT 1 FROM koc_member WHERE {column} = ? AND id <> ?", (value, but)).fetchone():
+                return column
+        return ""
 
     def _check_same(
         self, known: Member, code: str, target: str, coupon_batch: str | None, followers: int, rate_bp: int | None
@@ -152,17 +176,11 @@ class Members:
         member = self.get(code)
         if member.contact_id is None:
             raise Conflict(f"the person behind {member.code} was erased; enrol somebody anew", code="erased")
-        now = self.brand.now()
+        now, changed = self.brand.now(), []
         for column, value in columns.items():
             if column not in ("followers", "rate_bp", "coupon_batch", "state"):
                 raise Invalid(f"{column} of a KOC cannot be changed", field=column)
-            taken = column == "coupon_batch" and value is not None
-            if (
-                taken
-                and execute(
-                    "SELECT 1 FROM koc_member WHERE coupon_batch = ? AND id <> ?", (value, member.id)
-                ).fetchone()
-            ):
+            if column == "coupon_batch" and self.taken("", value, member.id):
                 raise Conflict(f"the coupon batch {value!r} is another KOC's", code="taken")
             before = getattr(member, column)
             if value == before:
@@ -174,6 +192,9 @@ class Members:
                 "INSERT INTO koc_change (member_id, what, before, after, actor, at) VALUES (?, ?, ?, ?, ?, ?)",
                 (member.id, column, *("" if each is None else str(each) for each in (before, value)), actor, now),
             )
+            changed.append(column)
+        if changed:
+            self.brand.audit.note(actor, "koc.change", _target(member.code), {"changed": sorted(changed)})
         return self.by_id(member.id)
 
     @staticmethod
@@ -263,6 +284,11 @@ class Members:
             if carry:
                 execute("UPDATE koc_member SET carry_minor = carry_minor + ? WHERE id = ?", (carry, into))
                 execute("UPDATE koc_member SET carry_minor = 0 WHERE id = ?", (member_id,))
+
+
+def _target(code: str) -> str:
+    """A KOC as the audit log names them."""
+    return f"koc:{code}"
 
 
 _OF_TWO = "(SELECT member_id AS id FROM koc_person WHERE contact_id IN (?, ?))"

@@ -24,15 +24,16 @@ from .models import NAME
 from .schemas import (
     AdjustBody,
     ApproveBody,
-    InviteBody,
-    MemberBody,
+    InviteAsked,
+    MemberAsked,
     MemberChangeBody,
     PaidBody,
     PenaltyBody,
     SettleBody,
     StepBody,
     SubmissionBody,
-    TaskBody,
+    TaskAsked,
+    TaskChangeAsked,
     UseBody,
 )
 from .service import Koc
@@ -136,9 +137,11 @@ def members() -> Any:
 @blueprint.post("/members")
 @permission(MANAGE)
 def enrol() -> Any:
-    """Make a person a KOC with a code and a link of their own."""
-    body, koc = _body(MemberBody()), _koc()
+    """Make a person a KOC with a code and a link of their own; with ``dry_run`` only tell what they are paid."""
+    body, koc = _body(MemberAsked()), _koc()
     contact_id = koc.brand.contacts.get(body.pop("contact")).id
+    if body.pop("dry_run"):
+        return flask.jsonify(koc.dry_enrol(contact_id, body.pop("target"), **body))
     made = koc.members.enrol(contact_id, body.pop("target"), actor=current_actor(), **body)
     return flask.jsonify(member_view(made, koc.brand)), 201
 
@@ -182,8 +185,13 @@ def tasks() -> Any:
 @blueprint.post("/tasks")
 @permission(MANAGE)
 def create_task() -> Any:
-    """Make a task; a brief that demands praise is refused."""
-    body, koc = _body(TaskBody()), _koc()
+    """Make a task, or with ``dry_run`` only tell what it would pay at worst; a brief that demands praise is refused.
+
+    The same task again answers it as it is.
+    """
+    body, koc = _body(TaskAsked()), _koc()
+    if body.pop("dry_run"):
+        return flask.jsonify(koc.tasks.dry_run(body))
     return flask.jsonify(task_view(koc.tasks.create(body, actor=current_actor()), koc.brand)), 201
 
 
@@ -196,11 +204,23 @@ def task(code: str) -> Any:
     return flask.jsonify({**task_view(koc.tasks.get(code), koc.brand), "works": works})
 
 
+@blueprint.patch("/tasks/<code>")
+@permission(MANAGE)
+def change_task(code: str) -> Any:
+    """Change a task; once KOCs are invited, only its last day, to a later one. ``dry_run`` only tells what it pays."""
+    body, koc = _body(TaskChangeAsked()), _koc()
+    if body.pop("dry_run"):
+        return flask.jsonify(koc.tasks.dry_change(code, body))
+    return flask.jsonify(task_view(koc.tasks.change(code, body, actor=current_actor()), koc.brand))
+
+
 @blueprint.post("/tasks/<code>/invite")
 @permission(MANAGE)
 def invite(code: str) -> Any:
-    """Give a task to KOCs, once each."""
-    body, koc = _body(InviteBody()), _koc()
+    """Give a task to KOCs, once each; with ``dry_run`` only tell what that would pay at worst."""
+    body, koc = _body(InviteAsked()), _koc()
+    if body["dry_run"]:
+        return flask.jsonify(koc.tasks.dry_invite(code, body["members"]))
     return flask.jsonify({"works": koc.tasks.invite(code, body["members"], actor=current_actor())}), 201
 
 
@@ -209,7 +229,7 @@ def invite(code: str) -> Any:
 def close_task(code: str) -> Any:
     """Invite nobody any more."""
     koc = _koc()
-    return flask.jsonify(task_view(koc.tasks.close(code), koc.brand))
+    return flask.jsonify(task_view(koc.tasks.close(code, actor=current_actor()), koc.brand))
 
 
 @blueprint.get("/works")

@@ -8,6 +8,8 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 STORES = ("https", "http", "s3", "oss", "cos", "obs")
 """Where pictures may lie: whoever opens a reference gets a file, and nothing that a browser would run."""
+KINDS = ("review", "seeding", "share")
+"""The kinds of tasks."""
 MEASURES = ("acts", "answers", "referrals", "-referrals")
 
 
@@ -125,6 +127,12 @@ class Settings(_Strict):
     )  # fmt: skip
 
 
+class _Trial(Schema):
+    """A body whose ``dry_run`` tells what it would pay, and writes nothing."""
+
+    dry_run = fields.Boolean(truthy={True}, falsy={False}, load_default=False)
+
+
 class MemberBody(_Strict):
     """A KOC to enrol; ``target`` is where their link leads."""
 
@@ -134,6 +142,10 @@ class MemberBody(_Strict):
     coupon_batch = _text(1, 100, load_default=None, allow_none=True)
     followers = _whole(0, 2**40, load_default=0)
     rate_bp = _whole(0, 10_000, load_default=None, allow_none=True)
+
+
+class MemberAsked(MemberBody, _Trial):
+    """The body of POST ``/members``."""
 
 
 class MemberChangeBody(_Strict):
@@ -166,7 +178,7 @@ class TaskBody(_Strict):
     """A task to give to KOCs; ``due_on`` is the last day for handing in."""
 
     code = _text(1, 60, required=True)
-    kind = fields.String(required=True, validate=validate.OneOf(("review", "seeding", "share")))
+    kind = fields.String(required=True, validate=validate.OneOf(KINDS))
     title = _text(1, 200, required=True)
     brief = fields.String(required=True, validate=validate.Length(1, 20_000))
     due_on = fields.Date(required=True)
@@ -178,10 +190,37 @@ class TaskBody(_Strict):
     reward = fields.Nested(RewardBody, load_default=None, allow_none=True)
 
 
+class TaskAsked(TaskBody, _Trial):
+    """The body of POST ``/tasks``."""
+
+
+class TaskChangeBody(_Strict):
+    """What changes of a task; what is left out stays."""
+
+    kind = fields.String(validate=validate.OneOf(KINDS))
+    title = _text(1, 200)
+    brief = fields.String(validate=validate.Length(1, 20_000))
+    due_on = fields.Date()
+    sku = _text(0, 200)
+    sample = fields.Boolean(truthy={True}, falsy={False})
+    sample_cost_minor = _whole(0, 2**53)
+    keep_days = _whole(0, 3_650)
+    fee_minor = _whole(0, 2**53)
+    reward = fields.Nested(RewardBody, allow_none=True)
+
+
+class TaskChangeAsked(TaskChangeBody, _Trial):
+    """The body of PATCH ``/tasks/<code>``."""
+
+
 class InviteBody(_Strict):
     """KOCs, by their codes, who get a task."""
 
     members = fields.List(_text(2, 30), required=True, validate=validate.Length(1, 500))
+
+
+class InviteAsked(InviteBody, _Trial):
+    """The body of POST ``/tasks/<code>/invite``."""
 
 
 class StepBody(_Strict):

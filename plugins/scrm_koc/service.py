@@ -30,6 +30,7 @@ from .statements import Statements
 from .tasks import Tasks
 from .tracking import Tracking
 from .work import Works, WorkView
+from .worst import member_worst
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -64,6 +65,26 @@ class Koc:
     def works(self) -> Works:
         """Tasks in KOCs' hands."""
         return Works(self.brand, self.tasks, self.members, self.ledger, self.penalties)
+
+    # Told before it is done -------------------------------------------------------
+
+    def dry_enrol(
+        self, contact_id: int, target: str, *, code: str = "", coupon_batch: str | None = None, followers: int = 0,
+        rate_bp: int | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """What a person would be paid for orders as a KOC; writes nothing. Raises what ``members.enrol`` does."""
+        known = self.members.check_enrol(contact_id, target, code, coupon_batch, followers, rate_bp)
+        if known is not None:
+            rate_bp = known.rate_bp
+        return self._worst(self.brand.contacts.survivor(contact_id), rate_bp)
+
+    def dry_rate(self, code: str, rate_bp: int | None) -> dict[str, Any]:
+        """What a KOC would be paid for orders with this rate; writes nothing. Raises NotFound."""
+        return self._worst(self.members.get(code).contact_id, rate_bp)
+
+    def _worst(self, contact_id: int | None, rate_bp: int | None) -> dict[str, Any]:
+        tier = "C" if contact_id is None else self.scores.tier(contact_id)
+        return member_worst(self.settings, self.tracking.programmes, rate_bp, tier)
 
     # Events -------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""``scrm koc task``, ``invite``, ``works``, ``work``, ``submit``, ``step``: tasks for KOCs and what became of them."""
+"""``scrm koc task``, ``invite``, ``submit``, ``step`` and the like: tasks for KOCs and what became of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from scrm_core.api import CommandSession, Invalid, actor_option, json_option, load_body, of_brand, paged
 
-from .schemas import SubmissionBody, TaskBody
+from .schemas import SubmissionBody, TaskBody, TaskChangeBody
 from .service import koc_of
 from .views import task_view, work_details, work_view
 from .work import MOVES
@@ -20,7 +20,7 @@ WORK = ["uid", "task", "member", "state", "due_on", "late_at"]
 
 def add_commands(group: click.Group) -> None:
     """Put the commands of tasks into ``scrm koc``."""
-    for command in (task, invite, works, work, submit, step):
+    for command in (task, change_task, close_task, invite, works, work, submit, step):
         group.add_command(command)
 
 
@@ -34,16 +34,51 @@ def _file(path: Path) -> Any:
 _json_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
+_dry_run = click.option("--dry-run", is_flag=True, help="Tell what it would pay at worst; write nothing.")
+
+
 @click.command("task")
 @of_brand
 @_json_file
+@_dry_run
 @actor_option
 @json_option
-def task(session: CommandSession, brand_id: str, file: Path, actor: str, as_json: bool) -> None:
+def task(session: CommandSession, brand_id: str, file: Path, dry_run: bool, actor: str, as_json: bool) -> None:
     """Make a task of a JSON file (the body of POST /tasks)."""
     body = load_body(TaskBody(), _file(file))
     with session.brand(brand_id) as brand:
-        view = task_view(koc_of(brand).tasks.create(body, actor=actor), brand)
+        tasks = koc_of(brand).tasks
+        view = tasks.dry_run(body) if dry_run else task_view(tasks.create(body, actor=actor), brand)
+    show_worst(session, view, as_json) if dry_run else session.show_record(view, as_json=as_json)
+
+
+@click.command("change-task")
+@of_brand
+@click.argument("code", metavar="TASK")
+@_json_file
+@_dry_run
+@actor_option
+@json_option
+def change_task(
+    session: CommandSession, brand_id: str, code: str, file: Path, dry_run: bool, actor: str, as_json: bool
+) -> None:
+    """Change a task as a JSON file says; once KOCs are invited, only its last day, to a later one."""
+    body = load_body(TaskChangeBody(), _file(file))
+    with session.brand(brand_id) as brand:
+        tasks = koc_of(brand).tasks
+        view = tasks.dry_change(code, body) if dry_run else task_view(tasks.change(code, body, actor=actor), brand)
+    show_worst(session, view, as_json) if dry_run else session.show_record(view, as_json=as_json)
+
+
+@click.command("close-task")
+@of_brand
+@click.argument("code", metavar="TASK")
+@actor_option
+@json_option
+def close_task(session: CommandSession, brand_id: str, code: str, actor: str, as_json: bool) -> None:
+    """Invite nobody to a task any more; work that goes on goes on."""
+    with session.brand(brand_id) as brand:
+        view = task_view(koc_of(brand).tasks.close(code, actor=actor), brand)
     session.show_record(view, as_json=as_json)
 
 
@@ -51,13 +86,33 @@ def task(session: CommandSession, brand_id: str, file: Path, actor: str, as_json
 @of_brand
 @click.argument("task_code", metavar="TASK")
 @click.argument("codes", metavar="CODE...", nargs=-1, required=True)
+@_dry_run
 @actor_option
-def invite(session: CommandSession, brand_id: str, task_code: str, codes: tuple[str, ...], actor: str) -> None:
+def invite(
+    session: CommandSession, brand_id: str, task_code: str, codes: tuple[str, ...], dry_run: bool, actor: str
+) -> None:
     """Give a task to KOCs; prints the uid of each one's work."""
     with session.brand(brand_id) as brand:
-        uids = koc_of(brand).tasks.invite(task_code, codes, actor=actor)
+        tasks = koc_of(brand).tasks
+        view = tasks.dry_invite(task_code, codes) if dry_run else {}
+        uids = [] if dry_run else tasks.invite(task_code, codes, actor=actor)
+    if dry_run:
+        show_worst(session, view, as_json=False)
     for uid in uids:
         click.echo(uid)
+
+
+def show_worst(session: CommandSession, view: dict[str, Any], as_json: bool) -> None:
+    """Print what a dry run tells; on a screen each note is a line of its own."""
+    if as_json:
+        session.show_record(view, as_json=True)
+        return
+    rates = view.get("rates", [])
+    session.show_record({name: value for name, value in view.items() if name not in ("notes", "rates")})
+    if rates:
+        session.show(list(rates[0]), [list(each.values()) for each in rates])
+    for note in view["notes"]:
+        click.echo(f"{note['en']} {note['zh']}")
 
 
 @click.command("works")

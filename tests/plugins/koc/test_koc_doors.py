@@ -18,6 +18,7 @@ DOORS = {
     ("PATCH", "/members/<code>"): MANAGE, ("POST", "/members/<code>/link"): MANAGE,
     ("GET", "/tasks"): READ, ("POST", "/tasks"): MANAGE, ("GET", "/tasks/<code>"): READ,
     ("POST", "/tasks/<code>/invite"): MANAGE, ("POST", "/tasks/<code>/close"): MANAGE,
+    ("PATCH", "/tasks/<code>"): MANAGE,
     ("GET", "/works"): READ, ("GET", "/works/<uid>"): READ, ("GET", "/works/<uid>/pictures/<sha256>"): READ,
     ("POST", "/works/<uid>/submit"): MANAGE, ("POST", "/works/<uid>/step/<action>"): MANAGE,
     ("POST", "/works/<uid>/approve"): REVIEW, ("POST", "/works/<uid>/judge/<action>"): REVIEW,

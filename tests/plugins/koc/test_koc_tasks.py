@@ -291,7 +291,8 @@ def test_tasks_go_through_the_api_with_the_right_keys(scene):
     assert call("POST", "/tasks", {**TASK, "sample": True}).json["field"] == "sku"
     assert call("POST", "/tasks", {**TASK, "reward": {"kind": "gold"}}).json["code"] == "no_issuer"
     assert call("POST", "/tasks", TASK, "koc:manage").status_code == 201
-    assert call("POST", "/tasks", TASK).json["code"] == "task_exists"
+    assert call("POST", "/tasks", TASK).json["code"] == "try"  # the same again
+    assert call("POST", "/tasks", {**TASK, "fee_minor": 1}).json["code"] == "task_exists"
     (uid,) = call("POST", "/tasks/try/invite", {"members": ["ann"]}).json["works"]
     assert call("POST", f"/works/{uid}/step/accept", scope="koc:manage").json["state"] == "accepted"
     unlabelled = {"text": "好用 https://shop.example/x"}
