@@ -186,12 +186,15 @@ class Pages:
             raise NotFound("there is nothing at this address")
         waiting, refused = figures.push_counts()
         pushes, more = cut_page(figures.pushes(behind, ROWS + 1, refused=state == "refused"), ROWS)
+        disputed = figures.disputed(ROWS)
         tags, older = cut_page(figures.tag_map(after, ROWS + 1), ROWS)
         context = {
             "pushes": pushes, "more": more, "tags": tags, "older": older, "waiting": waiting, "refused": refused,
             "state": state, "after": after, "behind": behind, "unmade": figures.unmade_tags(),
-            "makes": self.settings["create_tags"],
-            "names": self.brand.contacts.names(each.told["contact"] for each in pushes),
+            "makes": self.settings["create_tags"], "disputed": disputed, "disputes": figures.disputes(),
+            "names": self.brand.contacts.names(
+                [*(each.told["contact"] for each in pushes), *(each["contact"] for each in disputed)]
+            ),
         }  # fmt: skip
         return _page("tags", query, context)
 

@@ -175,6 +175,46 @@ def tag_map(after: int, limit: int) -> list[Row]:
     return [Row(row[0], dict(zip(names, row[1:], strict=True))) for row in rows]
 
 
+_DISPUTED = "wecom_follow f WHERE f.disputed > 0 AND f.state <> 'lost'"
+
+
+def disputes() -> int:
+    """Relations whose S-level value in WeCom is not the contact's."""
+    return int(execute(f"SELECT count(*) FROM {_DISPUTED}").fetchone()[0])
+
+
+def disputed(limit: int) -> list[dict[str, Any]]:
+    """Some of them, the newest first: the contact, the member, and each group's value there and here."""
+    rows = execute(
+        f"SELECT f.id, f.contact_id, f.staff, f.tags FROM {_DISPUTED} ORDER BY f.id DESC LIMIT ?", (limit,)
+    ).fetchall()
+    keys = sorted({key for row in rows for key in json.loads(row[3])})
+    there = {
+        key: told
+        for key, *told in fetch_in(
+            "SELECT w.key, g.id, g.name, t.name FROM wecom_tag w JOIN tag t ON t.id = w.tag_id "
+            "JOIN tag_group g ON g.id = t.group_id WHERE g.s_level = 1 AND w.key IN ({in})",
+            keys,
+        )
+    }
+    here = {
+        (contact, group): name
+        for contact, group, name in fetch_in(
+            "SELECT ct.contact_id, ct.s_group_id, t.name FROM contact_tag ct JOIN tag t ON t.id = ct.tag_id "
+            "WHERE ct.s_group_id IS NOT NULL AND ct.contact_id IN ({in})",
+            sorted({row[1] for row in rows}),
+        )
+    }
+    return [
+        {"contact": contact, "staff": staff, "values": [
+            (group, name, here.get((contact, group_id), ""))
+            for group_id, group, name in (there[key] for key in json.loads(tags) if key in there)
+            if name != here.get((contact, group_id))
+        ]}
+        for _, contact, staff, tags in rows
+    ]  # fmt: skip
+
+
 def unmade_tags() -> list[dict[str, Any]]:
     """Tags that only the brand has and that wait to be made in WeCom, with how many relations want them."""
     rows = execute(

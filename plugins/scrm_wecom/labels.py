@@ -12,7 +12,7 @@ has is made in WeCom when it is first given to somebody's customer.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from scrm_core.api import execute, fetch_in, transactional
@@ -118,21 +118,41 @@ class Labels:
         keeps what was known last.
         """
         standing = execute(
-            "SELECT f.id, f.tags, m.key FROM wecom_follow f "
+            "SELECT f.id, f.tags, m.key, f.disputed FROM wecom_follow f "
             "LEFT JOIN wecom_mark m ON m.follow_id = f.id AND m.wanted = 0 "
             "WHERE f.contact_id = ? AND f.state <> 'lost' ORDER BY f.id",
             (contact_id,),
         ).fetchall()
         if not standing:
             return
-        has = {(follow_id, key) for follow_id, tags, _ in standing for key in json.loads(tags)}
-        keys = {key for _, key in has - {(follow_id, taken) for follow_id, _, taken in standing}}
+        has = {(follow_id, key) for follow_id, tags, _, _ in standing for key in json.loads(tags)}
+        told = has - {(follow_id, taken) for follow_id, _, taken, _ in standing}
+        keys = {key for _, key in told}
         rows = fetch_in(
-            "SELECT w.key, w.tag_id FROM wecom_tag w JOIN tag t ON t.id = w.tag_id "
-            "WHERE t.retirement_id IS NULL AND w.key IN ({in})",
+            "SELECT w.key, w.tag_id, g.s_level FROM wecom_tag w JOIN tag t ON t.id = w.tag_id "
+            "JOIN tag_group g ON g.id = t.group_id WHERE t.retirement_id IS NULL AND w.key IN ({in})",
             sorted(keys),
         )
         self.brand.tags.sync(contact_id, sorted({row[1] for row in rows}), NAME)
+        self._dispute(contact_id, told, {row[0]: row[1] for row in rows if row[2]}, standing)
+
+    @staticmethod
+    def _dispute(
+        contact_id: int, told: set[tuple[int, str]], values: Mapping[str, int], standing: Sequence[Sequence[object]]
+    ) -> None:
+        """Note relations whose S-level value in WeCom is not the contact's: the one here stays.
+
+        Of an S-level group everybody has one value, but each member may give another.
+        """
+        before = {row[0]: row[3] for row in standing}
+        if not values and not any(before.values()):
+            return
+        rows = execute("SELECT tag_id FROM contact_tag WHERE contact_id = ? AND s_group_id IS NOT NULL", (contact_id,))
+        here = {row[0] for row in rows.fetchall()}
+        wrong = {follow_id for follow_id, key in told if key in values and values[key] not in here}
+        for follow_id, disputed in before.items():
+            if disputed != int(follow_id in wrong):
+                execute("UPDATE wecom_follow SET disputed = ? WHERE id = ?", (int(follow_id in wrong), follow_id))
 
     def unknown(self, keys: Iterable[str]) -> bool:
         """Whether one of these is no tag that was read: then all have to be read again."""

@@ -57,6 +57,7 @@ class WecomFollow(BrandModel):
     came through (0: none that is known), ``spoke`` 1 once WeCom told that the customer wrote.
     ``unsure`` is 1 while the add waits for what WeCom says of it: a lead, or a hand-over; ``told`` is the number of
     the last time that WeCom was told its tags, see :meth:`.labels.Labels.place`.
+    ``disputed`` is 1 while the member's S-level value in WeCom is not the contact's.
     """
 
     id = pw.BigAutoField()
@@ -76,6 +77,7 @@ class WecomFollow(BrandModel):
     spoke = pw.BigIntegerField(default=0)
     unsure = pw.BigIntegerField(default=0)
     told = pw.BigIntegerField(default=0)
+    disputed = pw.BigIntegerField(default=0)
 
     class Meta:
         table_name = "wecom_follow"

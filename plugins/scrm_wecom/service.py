@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import Conflict, PersonQuery, fetch_in, iso, transactional
 
 from . import archive, callbacks, sync, tasks, wishes
+from . import console_figures as figures
 from .archive import Archive
 from .callbacks import Inbox
 from .changes import Changes
@@ -170,6 +171,8 @@ class Wecom:
         for kind, count, error in tasks.waiting():
             if error:
                 yield f"{count} tasks ({kind}) wait: {error}"
+        if count := figures.disputes():
+            yield f"{count} relations have an S-level value in WeCom that is not the customer's here: see WeCom: tags"
         yield from sync.warnings()
         yield from self.greetings.warnings()
         yield from self.link_news.warnings()

@@ -9,7 +9,7 @@ from wecom_scene import YAN, ZOE
 
 from scrm_core.db import brand_db
 from scrm_core.db.bulk import execute
-from scrm_wecom import labels
+from scrm_wecom import console_figures, labels
 from scrm_wecom.work import Work
 
 GET, LIST, MARK, CHAT = (
@@ -249,6 +249,44 @@ def test_an_s_level_value_that_changes_is_told_in_one_call(calling, server):
     calling.deliver()
     work(calling)
     assert marked(server) == [("zhangsan", ["et1"], []), ("zhangsan", ["et2"], ["et1"])]
+
+
+def test_an_s_level_value_that_wecom_and_the_brand_do_not_agree_about_is_told_until_they_do(calling, server, clock):
+    corp(server)
+    with calling.brand as brand:
+        brand.tags.group("level", s_level=True, default="none", kind="business", plan="tiers")
+
+    def told() -> list[tuple[str, str, str]]:
+        with calling.brand as brand:
+            warned = [each for each in brand.plugins["wecom"].brand_warnings() if "S-level" in each]
+            found = console_figures.disputed(50)
+        assert len(warned) == bool(found)
+        return [value for each in found for value in each["values"]]
+
+    def say(**members: list[str]) -> None:
+        clock.advance(seconds=60)
+        customers(server, {ZOE: members})
+        calling.tell("edit_external_contact")
+        work(calling)
+
+    customers(server, {ZOE: {"zhangsan": ["et1"]}})
+    calling.tell("add_external_contact")
+    work(calling)
+    say(zhangsan=["et1"])
+    assert ("level", "gold", "synced") in tags(calling) and told() == []
+    with calling.brand as brand:
+        brand.tags.add(contact(calling), ("level", "silver"), origin="manual", actor="ann")
+    calling.deliver()
+    work(calling)
+    assert told() == []  # WeCom has been told
+    say(zhangsan=["et1"])
+    assert ("level", "silver", "manual") in tags(calling) and told() == [("level", "gold", "silver")]
+    say(zhangsan=["et2"])
+    assert told() == []
+    say(zhangsan=["et2"], lisi=["et1"])
+    assert told() == [("level", "gold", "silver")]  # members disagree
+    calling.tell("del_follow_user", staff="lisi")
+    assert told() == []
 
 
 def test_a_relation_that_is_over_is_not_insisted_on(known, server):
