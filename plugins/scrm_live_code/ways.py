@@ -100,7 +100,8 @@ class Ways:
     def want(self, channel: str, *, actor: str) -> Way:
         """Have a contact way made for a code; the job makes it. One that was made, or is being made, stays as it is.
 
-        Of one that was being made and of which nothing was heard for ten minutes nobody knows: who
+        A link that may not be handed out any more, such as one that somebody deleted in WeCom, is made anew, where
+        it is gone. Of one that was being made and of which nothing was heard for ten minutes nobody knows: who
         asks again has looked. Raises NotFound, and Conflict: ``no_contact_ways`` where no plugin offers them, for
         a link ``no_activity`` while no activity runs.
         """
@@ -112,19 +113,27 @@ class Ways:
             raise Conflict(
                 f"no enabled plugin that makes {NAMES[self.kind]}s is set up; wecom is one", code="no_contact_ways"
             )
-        now = self.brand.now()
+        now, before = self.brand.now(), self.of(code)
+        dead = before.config_id if before is not None and self._is_dead(before) else None
         # A worker that is making it has claimed the row: pressing again must not let another one claim it.
         execute(
             "INSERT INTO live_code_way (code_id, kind, maker, config_id, qr, users, state, note, actor, at) "
             "VALUES (?, ?, ?, '', '', '[]', 'wanted', '', ?, ?) "
             "ON CONFLICT (code_id, kind) DO UPDATE SET state = 'wanted', maker = excluded.maker, note = '', "
-            "actor = excluded.actor, at = excluded.at "
-            "WHERE live_code_way.state = 'failed' OR (live_code_way.state = 'making' AND live_code_way.at <= ?)",
-            (code.id, self.kind, offered[0], clean_text(actor, field="actor", max_length=100), now, now - STUCK_MS),
-        )
+            "users = '[]', actor = excluded.actor, at = excluded.at "
+            "WHERE live_code_way.state = 'failed' OR (live_code_way.state = 'making' AND live_code_way.at <= ?) "
+            "OR (live_code_way.state = 'made' AND live_code_way.config_id = ?)",
+            (code.id, self.kind, offered[0], clean_text(actor, field="actor", max_length=100), now, now - STUCK_MS,
+             dead),
+        )  # fmt: skip
         made = self.of(code)
         assert made is not None
         return made
+
+    def _is_dead(self, way: Way) -> bool:
+        """Whether it is a link that was made and that its plugin says may not be handed out."""
+        offered = self._offered(way.maker) if self.kind == LINK and way.state == "made" else None
+        return offered is not None and not offered[1].usable(way.config_id)
 
     def _offered(self, maker: str = "") -> tuple[str, ContactWays] | None:
         for name, method in self.brand.extensions(POINTS[self.kind]):
@@ -205,11 +214,16 @@ class Ways:
     def warnings(self) -> Iterator[str]:
         """Contact ways that somebody has to look at."""
         rows = execute(
-            f"{_SELECT}WHERE w.kind = ? AND (w.note <> '' OR w.state = 'making') ORDER BY w.id", (self.kind,)
+            f"{_SELECT}WHERE w.kind = ? AND (w.note <> '' OR w.state = 'making' "
+            f"OR (w.state = 'made' AND w.kind = '{LINK}')) ORDER BY w.id",
+            (self.kind,),
         ).fetchall()
         for way in map(_way, rows):
             name = NAMES[self.kind]
             if way.note:
                 yield f"live code {way.channel!r}: its {name} ({way.state}): {way.note}"
+            elif way.state == "made":
+                if self._is_dead(way):
+                    yield f"live code {way.channel!r}: its {name} may not be handed out; ask for it again if it is gone"
             elif way.at + STUCK_MS <= self.brand.now():
                 yield f"live code {way.channel!r}: nobody knows whether its {name} was made; look, and ask again"

@@ -310,6 +310,38 @@ def test_through_an_acquisition_link_of_wecom_an_add_belongs_to_the_code_and_a_h
     assert work() == (1, 1)
 
 
+def test_a_link_that_somebody_deleted_in_wecom_is_told_and_made_anew_when_it_is_asked_for_again(whole):
+    whole.staff("staff001", "staff002")
+    whole.code(staff001="")
+    links, corp = whole.here.links, whole.simulator.corp(CORP)
+
+    def made() -> tuple[str, str]:
+        with whole.brand as brand:
+            links.want("poster-01", actor="lin")
+            brand.plugins["live-code"].keep_ways()
+            code = whole.here.codes.get("poster-01")
+            return links.of(code).config_id, links.handed_out(code)
+
+    first, _ = made()
+    assert made()[0] == first == corp.links[first].link_id  # one that is there is not made again
+    corp.links.clear()
+    with whole.brand as brand:
+        whole.here.codes.seat("poster-01", "staff002", actor="lin")
+        brand.plugins["live-code"].keep_ways()  # those on duty changed: WeCom says that it has no such link
+        told = [each for each in brand.plugins["live-code"].brand_warnings() if "acquisition link" in each]
+        assert len(told) == 1 and "deleted in WeCom" in told[0]
+        assert links.handed_out(whole.here.codes.get("poster-01")) == ""
+    second, address = made()
+    assert [*corp.links] == [second] != [first] and second in address
+    with whole.brand as brand:
+        assert [each for each in brand.plugins["live-code"].brand_warnings() if "acquisition link" in each] == []
+        (code,) = execute("SELECT code FROM wecom_link WHERE link_id = ?", (second,)).fetchone()
+        brand.plugins["wecom"].wecom.links.pause(code, paused=True, actor="ann")
+        told = [each for each in brand.plugins["live-code"].brand_warnings() if "acquisition link" in each]
+        assert len(told) == 1 and "may not be handed out" in told[0]
+    assert made()[0] == second
+
+
 def test_an_add_whose_callback_was_lost_is_counted_once_on_its_day_when_a_full_sync_finds_it(whole, clock):
     corp = whole.simulator.corp(CORP)
     whole.staff("staff001", "staff002")
