@@ -145,7 +145,7 @@ def test_a_wheel_is_tried_made_once_published_and_played_and_the_audit_log_names
     # A quarter of the draws wins 20.00: 5.00 each, 500.00 for a hundred; fifty teas cost 1,000.00.
     row = re.search(r'data-prize="tea">(.*?)</tr>', answer.text, re.S)[1]
     assert re.findall(r"<td[^>]*>(.*?)</td>", row)[:4] == ["25 %", "25 %", "¥20.00", "50"]
-    assert (told(answer.text, "each"), told(answer.text, "expected"), told(answer.text, "worst")) == ("¥5.00", "¥500.00", "¥1000.00")
+    assert (told(answer.text, "each"), told(answer.text, "expected"), told(answer.text, "worst")) == ("¥5.00", "¥500.00", "¥1,000.00")
     assert 'name="prizes-2-code" value="none"' in answer.text and 'name="prizes-4-code"' not in answer.text
     assert 'name="prizes-4-code"' in mia.press(new, "row", **TYPED).text
     for _ in range(2):
@@ -209,7 +209,7 @@ def test_what_is_refused_is_told_beside_its_field_in_the_pages_language_and_kept
         ("wheel", {"budget_minor": "x"}, "budget_minor", "x", "金额，如 30.00"),
         ("wheel", {"prizes-2-code": "tea"}, "prizes-2-code", "two prizes", "不重复"),
         ("wheel", {"prizes-0-item": "gold"}, "prizes-0-item", "there is no coupon", "没有这个奖品对象"),
-        ("wheel", {"prizes-0-value_minor": "60000"}, "prizes-0-value_minor", "at most 50000.00", "法定上限"),
+        ("wheel", {"prizes-0-value_minor": "60000"}, "prizes-0-value_minor", "at most ¥50,000.00", "法定上限"),
         ("wheel", {"prizes-0-stock": "-1"}, "prizes-0-stock", "greater", "整数，不小于 0"),
         ("wheel", {"prizes-2-stock": "5"}, "prizes-2-kind", "kind none", "未中奖不能填写"),
         ("wheel", {"chances-daily": "101"}, "chances-daily", "100", "不大于 100"),

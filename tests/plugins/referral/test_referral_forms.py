@@ -68,7 +68,7 @@ def test_a_campaign_is_tried_made_once_published_and_signed_up_for_and_the_audit
     shown = mia.press(NEW, "preview", **TYPED)
     # 100 people at 30.00 and 20 robes of 99.00: 3,000.00 and 1,980.00.
     assert shown.status_code == 200 and campaigns(scene.brand) == []
-    assert (told(shown.text, "most"), told(shown.text, "worst")) == ("¥4980.00", "¥4980.00")
+    assert (told(shown.text, "most"), told(shown.text, "worst")) == ("¥4,980.00", "¥4,980.00")
     # The first rung costs 30.00, both 129.00: 12.90 for each of ten friends.
     assert re.search(r'data-rung="10">¥129.00 · each ¥12.90 · two approve<', shown.text)
     assert 'name="rung-2-item" value="robe"' in shown.text and 'name="rung-3-invites"' not in shown.text
@@ -95,7 +95,7 @@ def test_a_budget_is_the_worst_and_what_is_without_limit_is_told(scene, desk):
     with scene.brand:
         scene.vouchers("soap", "robe")
     capped = mia.press(NEW, "preview", **TYPED, budget="1000").text
-    assert (told(capped, "most"), told(capped, "worst")) == ("¥4980.00", "¥1000.00") and "先到先得" in capped
+    assert (told(capped, "most"), told(capped, "worst")) == ("¥4,980.00", "¥1,000.00") and "先到先得" in capped
     endless = mia.press(NEW, "preview", **{**TYPED, "quota": ""}).text
     assert told(endless, "worst") == "没有上限" and "未设预算" in endless
     # In the mode "highest" the twenty robes go first, eighty of the hundred get soap: 1,980.00 and 2,400.00.
