@@ -99,7 +99,7 @@ def test_a_budget_is_the_worst_and_what_is_without_limit_is_told(scene, desk):
     endless = mia.press(NEW, "preview", **{**TYPED, "quota": ""}).text
     assert told(endless, "worst") == "没有上限" and "未设预算" in endless
     # In the mode "highest" the twenty robes go first, eighty of the hundred get soap: 1,980.00 and 2,400.00.
-    assert told(mia.press(NEW, "preview", **{**TYPED, "mode": "highest"}).text, "worst") == "¥4380.00"
+    assert told(mia.press(NEW, "preview", **{**TYPED, "mode": "highest"}).text, "worst") == "¥4,380.00"
     unknown = mia.press(NEW, "preview", **{**TYPED, "rung-0-item": "gold"}).text
     assert 'data-note="problem"' in unknown and "5 人档的奖励无法发放" in unknown
 
