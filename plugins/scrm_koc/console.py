@@ -23,56 +23,19 @@ from scrm_core.api import (
     new_uid,
 )
 
+from .console_forms import Forms
+from .console_words import PARTS, STATES
 from .service import Koc, koc_of
 from .views import points
 
-READ = "koc:read"
+READ, MANAGE = "koc:read", "koc:manage"
 REVIEW, SETTLE = "koc:review", "koc:settle"
 ROWS = 30
 MOST = 50
 WORK_STATES = ("submitted", "published", "approved", "returned", "verified", "paid", "violated")
-STATES = {
-    "invited": ("invited", "已邀请"),
-    "accepted": ("accepted", "已接受"),
-    "sample_sent": ("sample sent", "已寄样"),
-    "received": ("sample received", "已收样"),
-    "submitted": ("to review", "待审核"),
-    "returned": ("returned", "已退回"),
-    "approved": ("approved", "已通过"),
-    "published": ("published", "已发布"),
-    "verified": ("verified", "已核验"),
-    "paid": ("paid", "已支付"),
-    "violated": ("violated", "违规"),
-    "lapsed": ("lapsed", "已失效"),
-    "declined": ("declined", "已拒绝"),
-    "withdrawn": ("withdrawn", "已撤回"),
-    "active": ("active", "合作中"),
-    "left": ("left", "已退出"),
-    "due": ("to pay", "待支付"),
-    "carried": ("carried over", "结转"),
-    "late": ("late", "逾期"),
-    "violation": ("violation", "违规"),
-    "fraud": ("by a person's word", "人工扣分"),
-}
-PARTS = {
-    "money": ("net money", "净消费额"),
-    "orders": ("orders", "有效订单"),
-    "answers": ("right answers", "正确解答"),
-    "tags": ("expert tags", "达人标签"),
-    "pieces": ("approved pieces", "通过稿件"),
-    "quality": ("quality of pieces", "稿件质量"),
-    "followers": ("own followers", "粉丝数"),
-    "visitors": ("people who opened the link", "链接访客"),
-    "sales": ("conversion", "转化率"),
-    "referrals": ("friends brought", "带来好友"),
-    "acts": ("acts in games and check-ins", "互动与签到"),
-    "tenure": ("days since they came", "加入天数"),
-    "penalty": ("penalties", "扣分"),
-}
-"""The parts of a score, as ``measures.PARTS`` names them."""
 
 
-class Pages:
+class Pages(Forms):
     """What KOCs show in the console: mixed into the plugin."""
 
     console_pages: ClassVar[dict[str, ConsolePart]] = {
@@ -80,6 +43,35 @@ class Pages:
         "person": ConsolePart(
             "show_person", {"en": "KOC: a person", "zh": "KOC 详情"}, READ,
             acts={"penalty": ConsoleAct("take_points", REVIEW)}, menu=False,
+        ),
+        "enrol": ConsolePart(
+            "show_enrol", {"en": "KOC: a new KOC", "zh": "加入 KOC"}, MANAGE,
+            acts={"preview": ConsoleAct("preview_enrol", MANAGE), "enrol": ConsoleAct("enrol_person", MANAGE)},
+            menu=False,
+        ),
+        "change": ConsolePart(
+            "show_change", {"en": "KOC: change a KOC", "zh": "修改 KOC"}, MANAGE,
+            acts={"preview": ConsoleAct("preview_change", MANAGE), "change": ConsoleAct("change_koc", MANAGE)},
+            menu=False,
+        ),
+        "tasks": ConsolePart("show_tasks", {"en": "KOC: tasks", "zh": "KOC 任务"}, READ),
+        "task": ConsolePart(
+            "show_task", {"en": "KOC: a task", "zh": "KOC 任务详情"}, READ,
+            acts={
+                "preview": ConsoleAct("preview_invite", MANAGE), "invite": ConsoleAct("invite_kocs", MANAGE),
+                "close": ConsoleAct("close_task", MANAGE),
+            },
+            menu=False,
+        ),
+        "new-task": ConsolePart(
+            "show_new_task", {"en": "KOC: a new task", "zh": "新建 KOC 任务"}, MANAGE,
+            acts={"preview": ConsoleAct("preview_task", MANAGE), "create": ConsoleAct("create_task", MANAGE)},
+            menu=False,
+        ),
+        "change-task": ConsolePart(
+            "show_change_task", {"en": "KOC: change a task", "zh": "修改 KOC 任务"}, MANAGE,
+            acts={"preview": ConsoleAct("preview_task_change", MANAGE), "change": ConsoleAct("change_task", MANAGE)},
+            menu=False,
         ),
         "works": ConsolePart("show_works", {"en": "KOC: work to review", "zh": "KOC 稿件审核"}, READ),
         "work": ConsolePart(

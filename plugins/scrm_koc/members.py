@@ -163,6 +163,11 @@ class Members:
             why = "no coupon batch is called that; make it first" if known is None else known.ended
             raise Invalid(f"coupon_batch: {batch[:60]!r}: {why}", field="coupon_batch")
 
+    def hold(self, code: str) -> Member:
+        """The KOC with this code, whom no other transaction changes until this one ends; raises NotFound."""
+        execute("UPDATE koc_member SET state = state WHERE code = ?", (code.upper(),))
+        return self.get(code)
+
     @transactional
     def change(self, code: str, *, actor: str, **columns: Any) -> Member:
         """Change followers, rate_bp, coupon_batch or state; who changed what is kept.

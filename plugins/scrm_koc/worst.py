@@ -66,7 +66,7 @@ def member_worst(
 ) -> dict[str, Any]:
     """What a KOC is paid for orders, by programme: the rate in basis points now, and the highest of any tier."""
     tiers = {each: int(settings[f"rate_{each.lower()}_bp"]) for each in "SABC"}
-    rates = []
+    rates: list[dict[str, Any]] = []
     for programme in programmes:
         fixed = rate_bp if rate_bp is not None else programme.rate_bp
         rates.append(
