@@ -67,10 +67,16 @@ _LOOK = """(width) => {
 }"""
 
 
-def weight(page: Any) -> int:
-    """Bytes of the page that is shown and of all that it loaded, unpacked, whether they came from a cache or not."""
-    loaded = "performance.getEntriesByType('navigation').concat(performance.getEntriesByType('resource'))"
-    return int(page.evaluate(f"{loaded}.reduce((sum, each) => sum + each.decodedBodySize, 0)"))
+def weight(page: Any, known: dict[str, int]) -> int:
+    """Bytes of the page that is shown and of all that it loaded, unpacked.
+
+    What the browser has already and only asks after weighs nothing here: ``known`` keeps what it weighed at first.
+    """
+    entries = "performance.getEntriesByType('navigation').concat(performance.getEntriesByType('resource'))"
+    loaded = page.evaluate(f"{entries}.map((each) => [each.name, each.decodedBodySize])")
+    for address, size in loaded:
+        known[address] = max(size, known.get(address, 0))
+    return sum(known[address] for address in {address for address, _ in loaded})
 
 
 def misfits(page: Any) -> list[str]:

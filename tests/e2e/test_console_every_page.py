@@ -37,12 +37,14 @@ def desks(browser: Any, house: Premises) -> Iterator[Any]:
 def looked_at(desks: Any, base: str, window: str, language: str, scheme: str, *, beyond: bool) -> list[str]:
     """Walk the console, which leaves no fault on any page; the addresses that were seen."""
     desk: Desk = desks(locale=language, color_scheme=scheme, **WINDOWS[window])
-    desk.sign_in("mia", f"b/{BRAND}/")
     faults: dict[str, list[str]] = {}
+    known: dict[str, int] = {}
+    weight(desk.open("sign-in"), known)
+    desk.sign_in("mia", f"b/{BRAND}/")
 
     def look(name: str) -> None:
         desk.keep(f"every-{window}-{language}-{name}")
-        found, weighs = misfits(desk.page), weight(desk.page)
+        found, weighs = misfits(desk.page), weight(desk.page, known)
         # A page with its style and script is heavier than this: what weighs less was not weighed.
         if not 20_000 < weighs < 500_000:
             found.append(f"weighs {weighs:,}")
