@@ -35,7 +35,7 @@ RESERVED_NAMES = frozenset(
     {
         *("core", "audit", "backup", "brand", "compact", "completion", "config", "contact", "demo", "doctor", "events"),
         *("export", "hooks", "import", "imports", "init", "job", "key", "migrate", "move", "outreach", "partner"),
-        *("plugin", "report", "restore", "rfm", "run", "segment", "user", "worker"),
+        *("plugin", "recount", "report", "restore", "rfm", "run", "segment", "user", "worker"),
         *("api", "chat", "consumer", "do", "event", "group", "message", "metric", "migration", "order"),
         *("product", "sqlite", "tag"),
     }

@@ -214,9 +214,9 @@ def report_command(session: Session, brand: str, name: str | None, as_json: bool
 def recount_command(
     ctx: click.Context, brand: str, since: datetime, until: datetime | None, plugins: tuple[str, ...], as_json: bool
 ) -> None:
-    """Count plugins' metrics of past days anew, as after a late import or for a plugin that is new.
+    """Count plugins' metrics of past days anew.
 
-    The worker counts yesterday and today each hour, 35 days once a day, and 92 days of a plugin that was never
+    As after a late import, or for a plugin that is new. The worker counts yesterday and today each hour, 35 days once a day, and 92 days of a plugin that was never
     counted. Exit code 1: a plugin's metrics could not be counted, and are what they were.
     """
     session: Session = ctx.obj

@@ -204,7 +204,7 @@ def test_markdown_shows_amounts_as_people_read_them(scrm_app):
     app.brand.run_jobs()
     (text,) = files(app).values()
     assert text.startswith("# Acme 母婴 2026-03-08\n")
-    assert "| revenue 支付金额 | ¥1234.50 |" in text and "| orders 订单 | 1 |" in text
+    assert "| revenue 支付金额 | ¥1,234.50 |" in text and "| orders 订单 | 1 |" in text
 
 
 @pytest.mark.parametrize(
