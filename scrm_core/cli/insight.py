@@ -216,8 +216,9 @@ def recount_command(
 ) -> None:
     """Count plugins' metrics of past days anew.
 
-    As after a late import, or for a plugin that is new. The worker counts yesterday and today each hour, 35 days once a day, and 92 days of a plugin that was never
-    counted. Exit code 1: a plugin's metrics could not be counted, and are what they were.
+    As after a late import, or for a plugin that is new. The worker counts yesterday and today each hour, 35 days
+    once a day, and 92 days of a plugin that was never counted. Exit code 1: a plugin's metrics could not be counted,
+    and are what they were.
     """
     session: Session = ctx.obj
     with session.brand(brand) as opened:

@@ -145,3 +145,46 @@ def test_a_wheel_is_begun_in_the_browser_and_played(shop, desks, phone):
     on_a_phone(desks, "b/acme/x/interaction-games/new?game=nurture", "console-game-phone")
     _, cookie = shop.person("周小兰")
     assert "五月幸运转盘" in phone(cookie).open("/p/acme/interaction-games/g/may").inner_text("main")
+
+
+def test_a_koc_and_a_task_are_begun_in_the_browser_and_the_task_found_on_the_kocs_phone(shop, desks, phone):
+    who, cookie = shop.person("李小红")
+    with shop.brand:
+        uid = shop.brand.contacts.get_by_id(who).uid
+    desk = desks()
+    page = desk.sign_in("otto", "b/acme/x/koc/people")
+    page.click("text=New KOC")
+    fill(page, contact=uid, target="https://shop.example/cream", code="RED", rate="101")
+    press(page, "preview")
+    assert "0 to 100 per cent" in page.inner_text("[data-wrong=rate]") and page.input_value("[name=code]") == "RED"
+    fill(page, rate="8")
+    # The Enter key tells what it pays, and enrols nobody.
+    with page.expect_navigation():
+        page.locator("main [name=rate]").press("Enter")
+    assert "8.00 %" in page.inner_text("[data-rate=all]")
+    desk.shoot("console-koc-enrol-preview")
+    act(page, "enrol")
+    page.goto(page.url.split("/person")[0] + "/tasks")
+    page.click("text=New task")
+    fill(page, code="cream", kind="seeding", title="面霜试用", brief="请写五星好评", due_on="2099-12-31", fee="1500")
+    press(page, "preview")
+    assert "demand for praise" in page.inner_text("[data-wrong=brief]") and page.input_value("[name=fee]") == "1500"
+    desk.shoot("console-koc-task-refused")
+    fill(page, brief="写下真实感受，优点缺点都可以写")
+    press(page, "preview")
+    assert page.inner_text("[data-worst]") == "¥1,500.00"
+    desk.shoot("console-koc-task-preview")
+    act(page, "create")
+    page.click("main >> text=Change")
+    fill(page, fee="1200")
+    act(page, "change")
+    fill(page, members="RED")
+    press(page, "preview")
+    assert page.inner_text("[data-worst]") == "¥1,200.00"
+    act(page, "invite")
+    desk.shoot("console-koc-task-given")
+    on_a_phone(desks, "b/acme/x/koc/new-task", "console-koc-phone")
+    on_a_phone(desks, "b/acme/x/koc/task?code=cream", "console-koc-task-phone")
+    on_a_phone(desks, "b/acme/x/koc/enrol", "console-koc-enrol-phone")
+    mine = phone(cookie)
+    assert "面霜试用" in mine.open("/p/acme/koc/mine").inner_text("main")
