@@ -50,7 +50,7 @@ class Forms:
         tasks, before = _here().tasks, query.position("before")
         shown, older = cut_page(tasks.newest(before=before, limit=ROWS + 1), ROWS)
         counts = tasks.counts([task.id for task in shown])
-        context = {"tasks": shown, "counts": counts, "before": before, "older": older}
+        context = {"tasks": shown, "counts": counts, "last_day": tasks.last_day, "before": before, "older": older}
         return ConsoleTemplate("console_tasks.html", context, WORDS)
 
     def show_task(self, query: ConsoleQuery) -> ConsoleTemplate:
@@ -64,6 +64,7 @@ class Forms:
         context = {
             "task": task, "works": shown, "counts": here.tasks.counts([task.id])[task.id], "after": after,
             "older": older, "preview": preview, "seen": seen(task), "over": task.due_at <= here.brand.now(),
+            "last_day": here.tasks.last_day,
         }  # fmt: skip
         return ConsoleTemplate("console_task.html", context, WORDS)
 

@@ -172,8 +172,12 @@ class Tasks:
     def given(self, task: Task) -> dict[str, Any]:
         """A task as it was given, as ``create`` takes it."""
         names = ("code", "kind", "title", "brief", "sku", "sample", "sample_cost_minor", "keep_days", "fee_minor")
-        due_on = from_instant(task.due_at - 1, self.brand.zone).date()
-        return {**{name: getattr(task, name) for name in names}, "due_on": due_on, "reward": task.reward}
+        told = {name: getattr(task, name) for name in names}
+        return {**told, "due_on": self.last_day(task), "reward": task.reward}
+
+    def last_day(self, task: Task) -> date:
+        """The last day for handing in."""
+        return from_instant(task.due_at - 1, self.brand.zone).date()
 
     @staticmethod
     def _known(sku: str) -> bool:

@@ -176,7 +176,7 @@ def test_what_people_and_tasks_are_called_runs_nowhere(scene, desk):
 
 def test_pages_ask_as_many_queries_with_three_hundred_rows_as_with_ten(scene, desk, monkeypatch):
     asked, mia = statements(scene.brand, monkeypatch), desk("mia")
-    pages = (f"{AT}people", f"{AT}works", f"{AT}money", "b/acme/")
+    pages = (f"{AT}people", f"{AT}tasks", f"{AT}task?code=try", f"{AT}works", f"{AT}money", "b/acme/")
 
     def fill(count: int) -> None:
         with scene.brand, scene.brand.transaction():
@@ -185,6 +185,7 @@ def test_pages_ask_as_many_queries_with_three_hundred_rows_as_with_ten(scene, de
                 scene.enrol(f"p{nth}", f"P{nth}")
                 scene.koc.ledger.adjust(f"P{nth}", 100, key=f"k{nth}", reason="thanks", actor="lin")
                 scene.invite(f"P{nth}")
+                scene.task(code=f"try{nth}")
             execute("UPDATE koc_work SET state = 'submitted'")
 
     asks_the_same(mia, asked, pages, fill)

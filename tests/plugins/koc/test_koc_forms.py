@@ -72,6 +72,7 @@ def test_a_task_is_tried_made_once_changed_given_and_closed_and_the_audit_log_na
         assert made.status_code == 303 and made.location.endswith("task?code=may&done=made")
     assert rows(scene, "SELECT code, fee_minor, keep_days FROM koc_task") == [("may", 150_000, 7)]
     change, page = f"{AT}change-task?code=may", f"{AT}task?code=may"
+    assert told(mia.get(page).text, "due") == "2026-01-20"
     text = mia.get(change).text
     assert 'name="fee" value="1500.00"' in text and 'name="due_on" value="2026-01-20"' in text
     assert told(mia.press(change, "preview", **{**TYPED, "fee": "20"}).text, "worst") == "¥40.00"
