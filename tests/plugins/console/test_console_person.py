@@ -74,6 +74,14 @@ def test_a_merge_is_shown_before_it_is_done_and_can_be_undone(browser, people, b
     assert acts(brands[0]) == [("user:otto", "contact.undo_merge"), ("user:otto", "contact.merge")]
 
 
+def test_of_several_merges_the_newest_stands_first(browser, people, brands, page):
+    with brands[0] as acme:
+        for other in ("bo", "cy"):
+            acme.contacts.merge(people["ada"].id, people[other].id, actor="system", reason=f"{other} is ada")
+    text = browser("otto").get(page).text
+    assert re.findall(r"(\w+) is ada", text) == ["cy", "bo"]
+
+
 def test_a_merge_with_nobody_oneself_or_another_brands_person_is_refused_with_what_was_typed(browser, people, brands, page):
     otto = browser("otto")
     otto.get(page)
