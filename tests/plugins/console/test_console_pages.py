@@ -155,6 +155,10 @@ def test_contacts_are_searched_by_form_so_that_no_phone_stands_in_an_address(bro
     assert named.status_code == 200 and people["bo"].uid in named.text and people["ada"].uid not in named.text
     for odd in ("%", "_", "' OR 1=1 --", "nobody at all", "!"):
         assert people["ada"].uid not in otto.post("b/acme/contacts", q=odd).text, odd
+    assert "There is nobody with it." in otto.post("b/acme/contacts", q="nobody at all").text
+    chinese = browser("otto", "zh")
+    chinese.get("b/acme/contacts")
+    assert "没有这位客户。" in chinese.post("b/acme/contacts", q="nobody at all").text
     assert otto.post("b/acme/contacts", q="  ").location == f"{ROOT}b/acme/contacts"
 
 
@@ -162,7 +166,10 @@ def test_an_expression_filters_with_a_count_and_a_wrong_one_is_told_with_what_wa
     otto = browser("otto")
     found = otto.get("b/acme/contacts", segment="orders >= 2")
     assert 'data-count="1"' in found.text and people["ada"].uid in found.text and people["bo"].uid not in found.text
+    none = otto.get("b/acme/contacts", segment="orders >= 999").text
+    assert 'data-count="0"' in none and "Nothing yet" not in none
     wrong = otto.get("b/acme/contacts", segment="ordres >= 2")
+    assert "Nothing yet" not in wrong.text
     assert wrong.status_code == 422
     assert 'value="ordres &gt;= 2"' in wrong.text and "orders" in wrong.text and 'aria-invalid="true"' in wrong.text
     cleo = browser("cleo")
