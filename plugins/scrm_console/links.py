@@ -123,12 +123,20 @@ def _one(view: LinkView, status: int = 200, refused: str = "") -> Response:
         link=view,
         address=_address(view),
         state=_state(view),
+        ends=_last_instant(view),
         figures=brand.links.figures([view.id], most=MOST_VISITS)[view.id],
         may_write=staff_visit().allows("channels:write"),
         refused=refused,
         ended_by=last.actor if last is not None and staff_visit().allows("audit:read") else "",
         done=request.args.get("done", ""),
     )
+
+
+def _last_instant(view: LinkView) -> int | None:
+    """When the link was ended, else the last instant before it expires: in the last day, and not at its midnight."""
+    if view.disabled_at is not None or view.expires_at is None:
+        return view.disabled_at
+    return view.expires_at - 1
 
 
 def _state(view: LinkView) -> str:

@@ -112,7 +112,7 @@ def test_a_link_is_made_by_a_person_whom_the_audit_log_names_and_ends_for_good(b
     done = otto.post("b/acme/links/create", channel="poster", target="https://shop.example/new", campaign="spring", ends="2026-01-31")
     code = done.location.partition("links/")[2].partition("?")[0]
     text = otto.get(done.location).text
-    assert "The link is made." in text and ">in use<" in text and "2026-02-01 00:00" in text
+    assert "The link is made." in text and ">in use<" in text and "<dt>Last day</dt><dd>2026-01-31 23:59<" in text
     with acme:
         assert acme.links.get(code).target == "https://shop.example/new"
     ended = otto.post(f"b/acme/links/{code}/disable")
