@@ -66,6 +66,9 @@ _PHRASES: dict[str, tuple[str, str]] = {
     "built": ("{} messages are queued", "已排队 {} 条消息"), "dropped": ("Dropped at import", "导入时剔除"),
     "dropped_rows": ("See the dropped rows", "查看剔除的行"), "channel": ("Channel", "渠道"),
     "target": ("Address instead of the landing page (may be empty)", "替代落地页的地址（可空）"),
+    "target_hint": (
+        "the link leads there; only a notice does without the page", "链接指向这里；只有通知类可以没有落地页"
+    ),
     "link": ("Link", "链接"), "landing": ("Landing page", "落地页"), "title": ("Title", "标题"),
     "activity": ("Activity", "活动"), "starts": ("Activity begins", "活动开始"),
     "ends": ("Activity ends", "活动结束"), "text": ("Text", "正文"), "welcome": ("Welcome", "欢迎语"),

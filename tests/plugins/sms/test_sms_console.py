@@ -120,6 +120,15 @@ def test_of_two_who_write_the_landing_page_the_second_is_told(house, browser):
     assert "somebody else changed plan" in other.text and 'value="六月"' in other.text
 
 
+def test_the_path_says_that_an_address_of_its_own_replaces_no_landing_page_of_a_marketing_plan(house, browser):
+    desk = made(browser)
+    walk(house, desk)
+    assert "only a notice does without the page" in desk.look("path")
+    desk.act("path", step="path", channel="sms-may", path_target="https://shop.example/may")
+    with house.brand("acme") as acme:
+        assert acme.plugins["sms"].plans.get("MAY").steps["path"].content.page, "it is asked for all the same"
+
+
 def test_a_refused_step_keeps_what_was_typed_and_changes_nothing(house, browser):
     desk = made(browser)
     walk(house, desk)
