@@ -279,8 +279,8 @@ class Contacts:
     @transactional
     def undo_merge(self, merge_id: int, *, actor: str) -> None:
         """Undo a merge exactly; see :mod:`.merges` for the rules and errors."""
-        merges.undo(self.brand, merge_id, actor=actor)
-        record(self.brand, actor, "contact.undo_merge", "", {"merge": merge_id})
+        winner_id = merges.undo(self.brand, merge_id, actor=actor)
+        record(self.brand, actor, "contact.undo_merge", f"contact:{winner_id}", {"merge": merge_id})
 
     def merges(self, contact_id: int) -> list[MergeView]:
         """Every merge that a contact took part in, oldest first."""

@@ -110,12 +110,13 @@ def merge(brand: Brand, winner_id: int, loser_id: int, *, actor: str, reason: st
     return int(merge_id)
 
 
-def undo(brand: Brand, merge_id: int, *, actor: str) -> None:
-    """Undo a merge in the open transaction: what moved goes back, what came later stays.
+def undo(brand: Brand, merge_id: int, *, actor: str) -> int:
+    """Undo a merge in the open transaction: what moved goes back, what came later stays. Returns the winner's id.
 
     Raises NotFound for an unknown merge, and Conflict when it was undone already,
-    when one of the two was erased, or when the winner was itself merged later
-    (undo that merge first).
+    when one of the two was erased, or when the winner was itself merged later, or
+    had another one merged into it (undo that merge first: what it left behind or
+    withdrew because of this one would be wrong without it).
     """
     begin_writing()
     row = execute("SELECT winner_id, loser_id FROM contact_merge WHERE id = ?", (merge_id,)).fetchone()
@@ -131,6 +132,11 @@ def undo(brand: Brand, merge_id: int, *, actor: str) -> None:
         raise Conflict(f"merge {merge_id} concerns an erased person and stays", code="erased")
     if states[winner_id][1] != "active":
         raise Conflict(f"contact {winner_id} was itself merged later; undo that merge first", code="merged")
+    later = execute(
+        "SELECT max(id) FROM contact_merge WHERE winner_id = ? AND id > ? AND undone_at IS NULL", (winner_id, merge_id)
+    ).fetchone()[0]
+    if later is not None:
+        raise Conflict(f"merge {later} into the same contact came later; undo that merge first", code="merged_later")
     now = brand.now()
     record = json.loads(text)
     execute(
@@ -149,6 +155,7 @@ def undo(brand: Brand, merge_id: int, *, actor: str) -> None:
     execute("UPDATE contact_merge SET undone_at = ? WHERE id = ?", (now, merge_id))
     _recount(brand, winner_id, loser_id)
     _tell(brand, merge_id, winner_id, loser_id, undone=True)
+    return int(winner_id)
 
 
 def _locked(one: int, two: int) -> list[tuple[int, str, str, int | None]]:

@@ -165,6 +165,27 @@ def test_merges_that_cannot_be_are_refused(brand, other):
         other.contacts.undo_merge(first, actor="li")
 
 
+def test_merges_into_one_contact_are_undone_from_the_last_to_the_first(brand):
+    """What the later one left behind, since the earlier had brought it, would be nobody's that is there."""
+    with brand:
+        spring = brand.tags.define("campaign", "spring", plan="p")
+        winner, first, second = (person(brand, n) for n in range(3))
+        for each in (first, second):
+            brand.tags.add(each, spring)
+            brand.consent.record(each, "marketing_sms", granted=each == first, source="page")
+        merges = [brand.contacts.merge(winner, each, actor="li", reason="") for each in (first, second)]
+        with pytest.raises(Conflict, match=f"merge {merges[1]} .* undo that merge first") as refused:
+            brand.contacts.undo_merge(merges[0], actor="li")
+        assert refused.value.code == "merged_later"
+        assert [each.name for each in brand.tags.of(winner)] == ["spring"]
+        assert not brand.consent.state(winner, "marketing_sms")
+        for merge in reversed(merges):
+            brand.contacts.undo_merge(merge, actor="li")
+        assert brand.tags.of(winner) == [] and [each.name for each in brand.tags.of(second)] == ["spring"]
+        targets = [entry.target for entry in brand.audit.page(action="contact.undo_merge")]
+        assert targets == [f"contact:{winner}"] * 2
+
+
 def test_the_winner_gets_a_value_of_s_level_groups_made_while_it_was_merged(brand):
     with brand:
         winner, loser = person(brand, 1), person(brand, 2)
