@@ -131,6 +131,7 @@ from .values.targets import safe_target
 from .values.text import clean_text, csv_cell, folded
 from .values.uids import new_uid
 from .web.asking import query_number
+from .web.console_forms import at_field, seen_of, typed_money, typed_percent, typed_time
 from .web.console_parts import contained as console_part
 from .web.console_parts import perform as console_act
 from .web.console_query import ConsoleDone, ConsoleFile, ConsoleQuery
@@ -280,6 +281,7 @@ __all__ = [
     "actor_option",
     "allocate",
     "any_role",
+    "at_field",
     "buffered",
     "clean_text",
     "code_file",
@@ -343,6 +345,7 @@ __all__ = [
     "sample_ratio",
     "sample_size",
     "scrub",
+    "seen_of",
     "show_figure",
     "show_minor",
     "staff_visit",
@@ -350,6 +353,9 @@ __all__ = [
     "surfaces",
     "to_instant",
     "transactional",
+    "typed_money",
+    "typed_percent",
+    "typed_time",
     "wilson",
 ]
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
 from scrm_core.api import (
-    Conflict,
     ConsoleDone,
     ConsoleQuery,
     ConsoleTemplate,
     Invalid,
+    at_field,
     current_actor,
     current_brand,
     execute,
-    exponent_of,
-    format_minor,
+    seen_of,
+    typed_money,
+    typed_percent,
+    typed_time,
 )
 
 from .batches.codes import CODES
@@ -111,8 +111,7 @@ def frozen(batch: Batch) -> bool:
 
 def seen(batch: Batch, fixed: bool) -> str:
     """What a batch's definition looks like, in short, and whether all of it may change: a form carries it."""
-    view = definition_view(batch, current_brand().zone)
-    return hashlib.sha256(json.dumps([batch.state, fixed, view], sort_keys=True).encode()).hexdigest()[:16]
+    return seen_of(batch.state, fixed, definition_view(batch, current_brand().zone))
 
 
 def _held(query: ConsoleQuery) -> Batch:
@@ -129,37 +128,20 @@ def _held(query: ConsoleQuery) -> Batch:
 def _form(
     query: ConsoleQuery, given: Mapping[str, str], *, dry: Callable[[ConsoleQuery], dict[str, Any]], **more: Any
 ) -> ConsoleTemplate:
-    preview = None
-    if query.form.get("act") == "preview" and query.refused is None:
-        preview = coupons_of(current_brand()).batches.dry_run(dry(query))
+    preview = coupons_of(current_brand()).batches.dry_run(dry(query)) if query.previews else None
     context = {
         "given": defaultdict(str, given), "preview": preview, "rules": RULES,
         "validities": VALIDITIES, "codes": CODES, "tasks": TASKS,
         "returns": RETURN_POLICIES, "limits": LIMITS, "scope_lists": SCOPE_LISTS, "scope_ticks": SCOPE_TICKS,
-        "stages": STEPS, "bases": BASES, "steps": _rows(query, given, "step", "min", "off", most=MOST_STEPS),
-        "asks": _rows(query, given, "task", "task", most=MOST_TASKS), "batch": None, "frozen": False, "seen": "",
-        **more,
+        "stages": STEPS, "bases": BASES, "steps": query.rows_shown("step", "min", "off", given=given, most=MOST_STEPS),
+        "asks": query.rows_shown("task", "task", given=given, most=MOST_TASKS), "batch": None, "frozen": False,
+        "seen": "", **more,
     }  # fmt: skip
     return ConsoleTemplate("console_form.html", context, WORDS)
 
 
-def _rows(query: ConsoleQuery, given: Mapping[str, str], name: str, *told: str, most: int) -> range:
-    """The rows of a form that are shown: those with something in them, one more, and one when it was asked for."""
-    filled = query.rows(name, *told) if query.form else ConsoleQuery(form=given).rows(name, *told)
-    shown = max(filled, default=-1) + 2
-    return range(min(most, shown + (query.form.get("act") == "row")))
-
-
 def _told(query: ConsoleQuery, work: Callable[[], Any]) -> Any:
-    """The service's answer; a refusal names the field of the form in the place of the definition's member."""
-    try:
-        return work()
-    except Invalid as error:
-        raise Invalid(error.message, field=field_of(query, error.field or ""), code=error.code) from error
-    except Conflict as error:
-        if error.code != "batch_exists":
-            raise
-        raise Invalid(error.message, field="code", code=error.code) from error
+    return at_field(work, lambda member: field_of(query, member), batch_exists="code")
 
 
 def field_of(query: ConsoleQuery, member: str) -> str:
@@ -317,43 +299,33 @@ def typed_of(batch: Batch) -> dict[str, str]:
     view = definition_view(batch, brand.zone)
     rule, stacking, gate, limits = view["rule"], view["stacking"], view["gate"] or {}, view["limits"]
 
-    def amount(minor: int | None) -> str:
-        return "" if minor is None else format_minor(minor, exponent_of(brand.currency))
-
-    def per_cent(share: int | None) -> str:
-        return "" if share is None else format_minor(share, 2)
-
     def plain(value: Any) -> str:
         return "" if value is None or value is False else str(value)
 
-    def wall(text: str | None) -> str:
-        # Seconds are kept where there are some: a validity is not made shorter by looking at it.
-        return "" if text is None else text[:16] if text[16:19] == ":00" else text[:19]
-
     found = {
         "code": batch.code, "title": batch.title, "terms": batch.terms, "kind": rule["kind"],
-        "min": amount(rule.get("min_minor")), "off": amount(rule.get("off_minor")),
-        "cap": amount(rule.get("cap_minor")), "rate": per_cent(rule.get("rate_bp")),
+        "min": typed_money(rule.get("min_minor")), "off": typed_money(rule.get("off_minor")),
+        "cap": typed_money(rule.get("cap_minor")), "rate": typed_percent(rule.get("rate_bp")),
         "times": plain(rule.get("max_times")), "n": plain(rule.get("n")), "qty": plain(rule.get("qty")),
         "gift_stock": plain(rule.get("stock")), "sku": plain(rule.get("sku")), "gift_sku": plain(rule.get("gift_sku")),
         "bought": "\n".join(rule.get("skus", ())), "step": stacking["step"], "group": stacking["group"],
         "exclusive": plain(stacking["exclusive"]), "basis": stacking["basis"], "payer": stacking["payer"],
         "channels": "\n".join(batch.channels), "stores": "\n".join(batch.stores), "need": gate.get("need", "all"),
         "window": gate.get("window", "ever"), "gate_days": plain(gate.get("days")), "validity": batch.validity,
-        "days": plain(batch.valid_days), "valid_from": wall(view["validity"].get("from")),
-        "valid_to": wall(view["validity"].get("to")), "claim_from": wall(view["claim_from"]),
-        "claim_to": wall(view["claim_to"]), "stock": plain(view["stock"]), "codes": view["codes"],
-        "budget": amount(batch.budget_minor), "promise": plain(view["promise"]),
-        "promised": amount(view["promise_minor"]), "returns": batch.return_policy,
+        "days": plain(batch.valid_days), "valid_from": typed_time(view["validity"].get("from")),
+        "valid_to": typed_time(view["validity"].get("to")), "claim_from": typed_time(view["claim_from"]),
+        "claim_to": typed_time(view["claim_to"]), "stock": plain(view["stock"]), "codes": view["codes"],
+        "budget": typed_money(batch.budget_minor), "promise": plain(view["promise"]),
+        "promised": typed_money(view["promise_minor"]), "returns": batch.return_policy,
         "extend_days": plain(batch.extend_days or None), "per_minute": plain(batch.per_minute),
-        "speed": per_cent(batch.speed_bp), "speed_from": amount(batch.speed_from_minor),
+        "speed": typed_percent(batch.speed_bp), "speed_from": typed_money(batch.speed_from_minor),
         "tags": "\n".join(f"{each['group']}/{each['tag']}" for each in batch.scope.get("tags", ())),
     }  # fmt: skip
     found |= {name: plain(limits[name]) for name in LIMITS}
     found |= {name: "\n".join(batch.scope.get(name, ())) for name in SCOPE_LISTS}
     found |= {name: plain(batch.scope.get(name)) for name in SCOPE_TICKS}
     for nth, step in enumerate(rule.get("steps", ())):
-        found |= {f"step-{nth}-min": amount(step["min_minor"]), f"step-{nth}-off": amount(step["off_minor"])}
+        found |= {f"step-{nth}-min": typed_money(step["min_minor"]), f"step-{nth}-off": typed_money(step["off_minor"])}
     for nth, task in enumerate(gate.get("tasks", ())):
         tag = f"{task['group']}/{task['tag']}" if task.get("tag") else ""
         found |= {

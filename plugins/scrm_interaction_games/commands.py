@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from scrm_core.api import (
-    Brand,
     CommandSession,
     Invalid,
     actor_option,
@@ -21,29 +20,20 @@ from scrm_core.api import (
 )
 
 from .awards.commands import add_commands as add_award_commands
+from .draw_commands import add_commands as add_draw_commands
 from .engine import checking
 from .engine.definition import instant_of, money
 from .engine.standing import standing
-from .engine.verifying import verify_file
 from .games.shop_commands import add_commands as add_shop_commands
 from .recommend import recommend
 from .report import prizes_report
 from .routes import campaign_record, option_record
 from .schemas import NAME, moment
-from .service import Games
+from .service import games_of
 from .winners import add_commands as add_winner_commands
 
 BRAND = click.argument("brand_id", metavar="BRAND")
 CODE = click.argument("code", metavar="CAMPAIGN")
-DRAW = click.argument("uid", metavar="DRAW")
-FAILED = 1
-
-
-def games_of(brand: Brand) -> Games:
-    """The engine of a brand; raises NotFound where the plugin is switched off."""
-    plugin = brand.plugin(NAME)
-    found: Games = plugin.games  # type: ignore[attr-defined]
-    return found
 
 
 @click.group(name=NAME)
@@ -313,126 +303,7 @@ def grant(
     session.show_record({"contact": contact, "balance": balance}, as_json=as_json)
 
 
-@group.group("review")
-def review() -> None:
-    """Held prizes 审核: list, approve, reject, void."""
-
-
-@review.command("list")
-@of_brand
-@json_option
-def list_reviews(session: CommandSession, brand_id: str, as_json: bool) -> None:
-    """Prizes that wait for a person's word, with what was seen."""
-    headings = ("uid", "campaign", "prize", "value_minor", "contact", "score", "signals", "approved_by", "needed")
-    with session.brand(brand_id) as brand:
-        queue = games_of(brand).reviews.queue(limit=1_000)
-    session.show(headings, [[record[name] for name in headings] for record in queue], as_json=as_json)
-
-
-@review.command("approve")
-@of_brand
-@DRAW
-@actor_option
-@click.option("--reason", default="", help="Why.")
-def approve(session: CommandSession, brand_id: str, uid: str, actor: str, reason: str) -> None:
-    """Approve a held prize; above a value two persons have to."""
-    with session.brand(brand_id) as brand:
-        state = games_of(brand).reviews.approve(uid, actor=actor, reason=reason)
-    click.echo(f"{uid} is {state}")
-
-
-@review.command("reject")
-@of_brand
-@DRAW
-@actor_option
-@click.option("--reason", required=True, help="Why; the player is told.")
-def reject(session: CommandSession, brand_id: str, uid: str, actor: str, reason: str) -> None:
-    """Reject a held prize; stock and budget return."""
-    with session.brand(brand_id) as brand:
-        state = games_of(brand).reviews.reject(uid, actor=actor, reason=reason)
-    click.echo(f"{uid} is {state}")
-
-
-@review.command("void")
-@of_brand
-@DRAW
-@actor_option
-@click.option("--reason", required=True, help="Why; the player is told.")
-def void(session: CommandSession, brand_id: str, uid: str, actor: str, reason: str) -> None:
-    """Take a prize back before it is granted."""
-    with session.brand(brand_id) as brand:
-        games_of(brand).fulfilment.void(uid, reason=reason, actor=actor)
-    click.echo(f"{uid} is void")
-
-
-@group.command("failed")
-@of_brand
-@json_option
-def failed(session: CommandSession, brand_id: str, as_json: bool) -> None:
-    """Prizes whose granting failed."""
-    headings = ("uid", "campaign", "prize", "state", "attempts", "error")
-    with session.brand(brand_id) as brand:
-        rows = games_of(brand).fulfilment.failed(limit=1_000)
-    session.show(headings, [[row[name] for name in headings] for row in rows], as_json=as_json)
-
-
-@group.command("replay")
-@of_brand
-@DRAW
-def replay(session: CommandSession, brand_id: str, uid: str) -> None:
-    """Try to grant a failed prize again; it is never granted twice."""
-    with session.brand(brand_id) as brand:
-        state = games_of(brand).fulfilment.replay(uid)
-    click.echo(f"{uid} is {state}")
-
-
-@group.command("verify")
-@of_brand
-@DRAW
-@json_option
-@click.pass_context
-def verify(ctx: click.Context, session: CommandSession, brand_id: str, uid: str, as_json: bool) -> None:
-    """Check a draw: commitment, table, number, prize and decision. Exit code 1 when one does not hold."""
-    with session.brand(brand_id) as brand:
-        _, found = games_of(brand).verify(uid)
-    rows = [[check.name, "holds" if check.holds else "DOES NOT HOLD", check.detail] for check in found]
-    session.show(("check", "result", "detail"), rows, as_json=as_json)
-    if not all(check.holds for check in found):
-        ctx.exit(FAILED)
-
-
-@group.command("draws")
-@of_brand
-@CODE
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write.")
-def draws(session: CommandSession, brand_id: str, code: str, out: Path) -> None:
-    """Write the file with which anybody checks the draws of CAMPAIGN; the seed is in it once it is revealed."""
-    with session.brand(brand_id) as brand:
-        told = games_of(brand).published_file(code)
-    out.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    click.echo(f"{len(told['draws'])} draws written to {out}")
-
-
-@group.command("verify-file")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--draw", "uid", default="", help="Only this draw.")
-@click.pass_context
-def verify_published(ctx: click.Context, file: Path, uid: str) -> None:
-    """Check every draw of a published FILE, with nothing but the file. Exit code 1 when one does not hold."""
-    try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as exc:
-        raise Invalid(f"{file}: no JSON file: {exc}") from None
-    results = [(draw, check) for draw, check in verify_file(told) if not uid or draw in ("", uid)]
-    wrong = [(draw, check) for draw, check in results if not check.holds]
-    for draw, check in wrong:
-        click.echo(f"{draw or 'campaign'}: {check.name} DOES NOT HOLD: {check.detail}")
-    checked = len({draw for draw, _ in results if draw})
-    click.echo(f"{checked} draws checked, {len(wrong)} checks do not hold")
-    if wrong:
-        ctx.exit(FAILED)
-
-
+add_draw_commands(group)
 add_award_commands(group)
 add_shop_commands(group)
 add_winner_commands(group)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from scrm_core.api import (
     Column,
@@ -26,9 +26,7 @@ from .engine.definition import CampaignView
 from .engine.registry import games
 from .engine.standing import standing
 from .schemas import NAME
-
-if TYPE_CHECKING:
-    from .service import Games
+from .service import Games, games_of
 
 READ, WRITE = f"{NAME}:read", f"{NAME}:write"
 PUBLISH, REVIEW = f"{NAME}:publish", f"{NAME}:review"
@@ -220,8 +218,7 @@ class Pages(Forms):
 
 
 def _here() -> Games:
-    found: Games = current_brand().plugins[NAME].games  # type: ignore[attr-defined]
-    return found
+    return games_of(current_brand())
 
 
 def version(campaign: CampaignView) -> str:

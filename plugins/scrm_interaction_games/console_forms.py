@@ -5,29 +5,29 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scrm_core.api import (
     Conflict,
     ConsoleDone,
     ConsoleQuery,
     ConsoleTemplate,
-    Invalid,
     NotFound,
+    at_field,
     current_actor,
     current_brand,
     surfaces,
+    typed_time,
 )
 
 from .console_words import CHOICES, LABELS, TAKES
+from .engine.campaigns import Campaigns
 from .engine.definition import NONE, CampaignView
 from .engine.drafts import body_of
 from .engine.registry import games
 from .schema_form import Part, field_of, parts_of, read, told, typed
-from .schemas import NAME, CampaignBody
-
-if TYPE_CHECKING:
-    from .service import Games
+from .schemas import CampaignBody
+from .service import games_of
 
 MOST_ROWS = 100
 FOLDED = ("limits", "chances", "guarantee")
@@ -95,9 +95,8 @@ def seen(campaign: CampaignView) -> str:
     return f"{campaign.state}|{campaign.version}"
 
 
-def _campaigns() -> Any:
-    found: Games = current_brand().plugins[NAME].games  # type: ignore[attr-defined]
-    return found.campaigns
+def _campaigns() -> Campaigns:
+    return games_of(current_brand()).campaigns
 
 
 def _game(kind: str) -> Any:
@@ -163,9 +162,7 @@ def _values(campaign: CampaignView) -> dict[str, Any]:
     """A draft's definition with the times as a field for them shows them."""
     body = body_of(campaign, current_brand().zone)
     for name in ("starts_at", "ends_at"):
-        text = body[name]
-        # Seconds are kept where there are some: an end is not moved by looking at it.
-        body[name] = text and (text[:16] if text[16:19] == ":00" else text[:19])
+        body[name] = body[name] and typed_time(body[name])
     return body
 
 
@@ -173,15 +170,11 @@ def _form(
     query: ConsoleQuery, game: Any, parts: tuple[Part, ...], given: Mapping[str, str], **more: Any
 ) -> ConsoleTemplate:
     preview, campaign = None, more.get("campaign")
-    if query.form.get("act") == "preview" and query.refused is None:
+    if query.previews:
         code = campaign.code if campaign else ""
         preview = _campaigns().dry_run(_body(query, game, code), rewrites=bool(code))
-    shown = ConsoleQuery(form=query.form or given)
-
     def rows(name: str, part: Part) -> range:
-        """The rows of a table that are shown: those that hold something, and one more."""
-        filled = shown.rows(name, *told(part))
-        return range(min(MOST_ROWS, max(filled, default=-1) + 2 + (query.form.get("act") == "row")))
+        return query.rows_shown(name, *told(part), given=given, most=MOST_ROWS)
 
     context = {
         "game": game, "games": {}, "parts": {part.name: part for part in parts}, "given": defaultdict(str, given),
@@ -191,14 +184,7 @@ def _form(
 
 
 def _told(query: ConsoleQuery, game: Any, work: Callable[[], Any]) -> Any:
-    """The service's answer; a refusal names the field of the form in the place of the definition's member."""
-    try:
-        return work()
-    except Invalid as error:
-        member = error.field or ""
-        field = member if member in query.form else field_of(query, _parts(game), member)
-        raise Invalid(error.message, field=field, code=error.code) from error
-    except Conflict as error:
-        if error.code != "code_taken":
-            raise
-        raise Invalid(error.message, field="code", code=error.code) from error
+    def field(member: str) -> str:
+        return member if member in query.form else field_of(query, _parts(game), member)
+
+    return at_field(work, field, code_taken="code")

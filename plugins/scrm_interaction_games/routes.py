@@ -18,11 +18,11 @@ from .pages.routes import published
 from .recommend import Option, goals, recommend
 from .report import campaigns_report, prizes_report
 from .schemas import NAME, MomentField
+from .service import Games, games_of
 from .winners import add_routes as add_winner_routes
 
 if TYPE_CHECKING:
     from .engine.definition import CampaignView
-    from .service import Games
 
 READ = f"{NAME}:read"
 WRITE = f"{NAME}:write"
@@ -102,8 +102,7 @@ class ShareBody(_Body):
 
 def games_here() -> Games:
     """The service of the request's brand."""
-    found: Games = current_brand().plugins[NAME].games  # type: ignore[attr-defined]
-    return found
+    return games_of(current_brand())
 
 
 @blueprint.get("/campaigns")

@@ -12,7 +12,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, missing, validate
 
-from scrm_core.api import ConsoleQuery, Invalid, current_brand, exponent_of, format_minor
+from scrm_core.api import ConsoleQuery, Invalid, typed_money
 
 NOTHING = "-"
 """What a line of a list says for an empty one."""
@@ -225,7 +225,7 @@ def _shown(part: Part, value: Any) -> str:
     if value is None or value is False:
         return ""
     if part.kind == "money":
-        return format_minor(value, exponent_of(current_brand().currency))
+        return typed_money(value)
     if part.kind in ("lines", "numbers"):
         return "\n".join(str(each) if each != "" else NOTHING for each in value)
     if part.kind == "json":

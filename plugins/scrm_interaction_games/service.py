@@ -226,3 +226,9 @@ def chances_of_order(order_id: int) -> tuple[str, tuple[str]]:
         "SELECT t.campaign_id, t.contact_id FROM interaction_games_ticket t WHERE t.key = ? AND t.source = 'order'",
         (f"order:{order_id}",),
     )
+
+
+def games_of(brand: Brand) -> Games:
+    """The engine of a brand; raises NotFound where the plugin is switched off."""
+    found: Games = brand.plugin(NAME).games  # type: ignore[attr-defined]
+    return found

@@ -27,7 +27,7 @@ from scrm_core.api import (
 from .engine import winners
 from .pages.routes import games_here, pages, published_campaign, root, static_url
 from .pages.words import WORDS as GAME_WORDS
-from .schemas import NAME
+from .service import Games, games_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from scrm_core.api import Brand, CommandSession
 
     from .engine.definition import CampaignView
-    from .service import Games
 
 SHOWN = 100
 COLUMNS = ("draw", "at", "kind", "prize", "title", "value_minor", "state", "contact", "name", "phone")
@@ -97,7 +96,7 @@ def add_commands(group: click.Group) -> None:
     def list_winners(session: CommandSession, brand_id: str, code: str, out: Path | None, as_json: bool) -> None:
         """The last winners of CAMPAIGN, masked; with --out the record of all of them, to be kept."""
         with session.brand(brand_id) as brand:
-            games: Games = brand.plugins[NAME].games  # type: ignore[attr-defined]
+            games = games_of(brand)
             campaign = games.campaigns.get(code)
             if out is not None:
                 count = _write(brand, campaign, out)

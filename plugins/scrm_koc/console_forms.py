@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,13 +14,15 @@ from scrm_core.api import (
     ContactView,
     Invalid,
     NotFound,
+    at_field,
     current_actor,
     current_brand,
     cut_page,
-    exponent_of,
     find_contact,
-    format_minor,
     load_body,
+    seen_of,
+    typed_money,
+    typed_percent,
 )
 
 from .console_words import STATES, WORDS
@@ -59,7 +59,7 @@ class Forms:
         task = here.tasks.get(query.asked("code"))
         shown, older = cut_page(here.works.page(task=task.code, after=after, limit=ROWS + 1), ROWS)
         preview = None
-        if query.form.get("act") == "preview" and query.refused is None:
+        if query.previews:
             preview = here.tasks.dry_invite(task.code, _invited(query))
         context = {
             "task": task, "works": shown, "counts": here.tasks.counts([task.id])[task.id], "after": after,
@@ -154,7 +154,7 @@ class Forms:
         member = here.members.get(query.asked("code"))
         given = {
             "followers": str(member.followers), "state": member.state, "coupon_batch": member.coupon_batch or "",
-            "rate": "" if member.rate_bp is None else format_minor(member.rate_bp, 2),
+            "rate": typed_percent(member.rate_bp),
         }  # fmt: skip
         dry = lambda: here.dry_rate(member.code, _member_changes(query)["rate_bp"])  # noqa: E731
         return _member_form(query, given, dry, member=member, seen=seen_member(member))
@@ -184,14 +184,12 @@ def _here() -> Koc:
 
 def seen(task: Task, *more: object) -> str:
     """What a task looks like, in short: a form carries it."""
-    given = {name: str(value) for name, value in _here().tasks.given(task).items()}
-    return hashlib.sha256(json.dumps([task.state, given, *more], sort_keys=True).encode()).hexdigest()[:16]
+    return seen_of(task.state, _here().tasks.given(task), *more)
 
 
 def seen_member(member: Member) -> str:
     """What may change of a KOC, in short: a form carries it."""
-    told = [member.state, member.followers, member.rate_bp, member.coupon_batch]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+    return seen_of(member.state, member.followers, member.rate_bp, member.coupon_batch)
 
 
 def _held(query: ConsoleQuery) -> Task:
@@ -201,26 +199,23 @@ def _held(query: ConsoleQuery) -> Task:
 
 
 def _told(work: Callable[[], Any], query: ConsoleQuery | None = None, but: int = 0) -> Any:
-    """The service's answer; a refusal names the field of the form in the place of the body's member."""
     try:
-        return work()
-    except Invalid as error:
-        field = error.field or ""
-        raise Invalid(error.message, field=_FIELDS.get(field, field.partition(".")[0]), code=error.code) from error
+        return at_field(work, _field_of, task_exists="code", no_issuer="reward_kind", not_active="members")
     except Conflict as error:
-        fields = {"task_exists": "code", "no_issuer": "reward_kind", "not_active": "members"}
-        if error.code == "taken" and query is not None:
-            taken = _here().members.taken(query.text("code").upper(), query.text("coupon_batch"), but)
-            fields["taken"] = taken or "code"
-        if error.code not in fields:
+        if error.code != "taken" or query is None:
             raise
-        raise Invalid(error.message, field=fields[error.code], code=error.code) from error
+        field = _here().members.taken(query.text("code").upper(), query.text("coupon_batch"), but) or "code"
+        raise Invalid(error.message, field=field, code=error.code) from error
+
+
+def _field_of(member: str) -> str:
+    return _FIELDS.get(member, member.partition(".")[0])
 
 
 def _form(
     query: ConsoleQuery, given: Mapping[str, str], dry: Callable[[], Any], template: str, **more: Any
 ) -> ConsoleTemplate:
-    preview = dry() if query.form.get("act") == "preview" and query.refused is None else None
+    preview = dry() if query.previews else None
     context = {"given": defaultdict(str, given), "preview": preview, "seen": "", **more}
     return ConsoleTemplate(template, context, WORDS)
 
@@ -265,12 +260,12 @@ def _task_changes(query: ConsoleQuery, frozen: bool) -> dict[str, Any]:
 
 def typed_of(given: Mapping[str, Any]) -> dict[str, str]:
     """What the fields of a task's form hold before anybody types."""
-    exponent, reward = exponent_of(current_brand().currency), given["reward"] or {}
+    reward = given["reward"] or {}
     return {
         **{name: given[name] for name in ("code", "kind", "title", "brief", "sku")},
         "due_on": f"{given['due_on']:%Y-%m-%d}", "sample": "on" if given["sample"] else "",
-        "sample_cost": format_minor(given["sample_cost_minor"], exponent) if given["sample_cost_minor"] else "",
-        "fee": format_minor(given["fee_minor"], exponent) if given["fee_minor"] else "",
+        "sample_cost": typed_money(given["sample_cost_minor"] or None),
+        "fee": typed_money(given["fee_minor"] or None),
         "keep_days": str(given["keep_days"] or ""), "reward_kind": reward.get("kind", ""),
         "reward_item": reward.get("item", ""), "reward_quantity": str(reward.get("quantity", "")),
     }  # fmt: skip

@@ -6,7 +6,6 @@ one code hold what it looked like: who acts on what somebody else has changed is
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date
 from typing import Any, ClassVar
 
@@ -26,6 +25,7 @@ from scrm_core.api import (
     cut_page,
     execute,
     read_instant,
+    seen_of,
 )
 
 from .codes import OVER, Code
@@ -302,18 +302,14 @@ def _day(here: LiveCodes, at: int | None) -> str:
     return "" if at is None else date.fromordinal(here.brand.day(at)).isoformat()
 
 
-def _mark(look: object) -> str:
-    return hashlib.sha256(repr(look).encode()).hexdigest()[:16]
-
-
 def _seen(here: LiveCodes, code: Code) -> str:
     """What a code looks like, in short."""
-    return _mark((code, here.codes.seats(code), here.entries.of(code)))
+    return seen_of((code, here.codes.seats(code), here.entries.of(code)))
 
 
 def _seen_persona(persona: Persona) -> str:
     """What of a persona its form changes, in short."""
-    return _mark((persona.name, persona.kind, persona.profile))
+    return seen_of((persona.name, persona.kind, persona.profile))
 
 
 def _fresh(query: ConsoleQuery) -> tuple[LiveCodes, Code]:

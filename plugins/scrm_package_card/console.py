@@ -22,9 +22,8 @@ from scrm_core.api import (
     Invalid,
     ReportTable,
     cut_page,
-    exponent_of,
-    format_minor,
     new_uid,
+    typed_money,
 )
 
 from .charts import VIEWS, chart, svg
@@ -159,7 +158,7 @@ class CardConsole:
                 "said": lambda title: said(title, query.language),
                 "pairs": lambda names: [(name, name) for name in names],
                 "whole": _whole,
-                "amount": lambda minor: format_minor(minor, exponent_of(self.brand.currency)),
+                "amount": typed_money,
                 **getattr(self, f"_of_{step}")(campaign, steps, state),
             },
         )

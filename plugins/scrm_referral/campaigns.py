@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import (
-    SAME_PEOPLE,
     Conflict,
     Invalid,
     NotFound,
@@ -31,8 +30,9 @@ from .definition import (
     stored_other,
     unissued,
 )
+from .inviters import Inviter, by_id, hold, of_person, selected
 from .models import ReferralStock
-from .people import named, speakable, standing_all
+from .people import named, speakable
 from .schemas import MOST, NAME
 
 if TYPE_CHECKING:
@@ -41,9 +41,6 @@ if TYPE_CHECKING:
 _CAMPAIGN = (
     "SELECT id, code, state, definition, quota, accepted, applied, budget_minor, spent_minor, salt, created_at, "
     "published_at, closed_at, ladders_at FROM referral_campaign "
-)
-_INVITER = (
-    "SELECT id, campaign_id, contact_id, state, code, staff, applied_at, accepted_at, left_at FROM referral_inviter "
 )
 
 _STANDING = ("accepted", "waiting", "left")
@@ -78,27 +75,6 @@ class Campaign:
         if self.state == "draft" or at < self.began_at():
             return False
         return at < self.definition.ends_at and (self.closed_at is None or at < self.closed_at)
-
-
-@dataclass(frozen=True, slots=True)
-class Inviter:
-    """Somebody who signed up; ``contact_id`` is the person that they are now, None once erased."""
-
-    id: int
-    campaign_id: int
-    contact_id: int | None
-    state: str
-    code: str | None
-    staff: str
-    applied_at: int
-    accepted_at: int | None
-    left_at: int | None
-
-    def stood(self, at: int) -> bool:
-        """Whether their invitation held at an instant, however late one hears of what happened then."""
-        if self.code is None or self.contact_id is None:
-            return False
-        return self.left_at is None or at < self.left_at
 
 
 class Campaigns:
@@ -389,7 +365,7 @@ class Campaigns:
         promoted: list[Inviter] = []
         after = 0
         while campaign.runs(self.brand.now()):
-            found = _inviters(
+            found = selected(
                 "WHERE campaign_id = ? AND state = 'waiting' AND id > ? ORDER BY id LIMIT 1", (campaign.id, after)
             )
             if not found:
@@ -446,7 +422,7 @@ class Campaigns:
     def inviters(self, code: str, *, after: int = 0, limit: int = 100) -> list[Inviter]:
         """Who signed up, in order, those who wait among them."""
         page_size(limit, 1_000)
-        return _inviters("WHERE campaign_id = ? AND id > ? ORDER BY id LIMIT ?", (self.get(code).id, after, limit))
+        return selected("WHERE campaign_id = ? AND id > ? ORDER BY id LIMIT ?", (self.get(code).id, after, limit))
 
     def link(self, inviter: Inviter) -> str:
         """The personal short link of somebody accepted, or an empty text."""
@@ -467,43 +443,3 @@ def _stock(campaign_id: int, made: Definition) -> None:
 
 def _whole(value: Any, least: int) -> bool:
     return type(value) is int and least <= value <= MOST
-
-
-def hold(campaign_id: int) -> None:
-    """Let nobody else sign up, be bound or be paid in a campaign until this transaction ends; always taken first."""
-    execute("UPDATE referral_campaign SET applied = applied WHERE id = ?", (campaign_id,))
-
-
-def of_person(campaign_id: int, contact_id: int) -> list[Inviter]:
-    """A person's rows as an inviter, the oldest first: more than one when two who signed up became one person."""
-    return _inviters(
-        "WHERE campaign_id = ? AND contact_id IN (SELECT id FROM same) ORDER BY id",
-        (contact_id, campaign_id),
-        SAME_PEOPLE,
-    )
-
-
-def by_id(inviter_id: int) -> Inviter:
-    """The inviter with this id."""
-    return _inviters("WHERE id = ?", (inviter_id,))[0]
-
-
-def by_ids(inviter_ids: Iterable[int]) -> dict[int, Inviter]:
-    """The inviters with these ids."""
-    rows = fetch_in(f"{_INVITER}WHERE id IN ({{in}})", sorted(set(inviter_ids)))
-    return {each.id: each for each in _read(rows)}
-
-
-def by_code(code: str) -> Inviter | None:
-    """Whose personal code this is, or None."""
-    found = _inviters("WHERE code = ?", (code,)) if speakable(code) else []
-    return found[0] if found else None
-
-
-def _inviters(where: str, params: tuple[Any, ...], before: str = "") -> list[Inviter]:
-    return _read(execute(before + _INVITER + where, params).fetchall())
-
-
-def _read(rows: list[tuple[Any, ...]]) -> list[Inviter]:
-    now = standing_all(row[2] for row in rows)
-    return [Inviter(*row[:2], now[row[2]], *row[3:]) for row in rows]

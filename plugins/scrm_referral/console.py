@@ -17,13 +17,13 @@ from scrm_core.api import (
     current_actor,
     current_brand,
     cut_page,
-    exponent_of,
     folded,
-    format_minor,
+    typed_money,
 )
 
-from . import campaigns as rows
+from . import inviters as rows
 from . import relations
+from .campaigns import Campaign, Campaigns
 from .console_forms import Forms
 from .console_words import STATES, WORDS
 from .figures import figures
@@ -220,7 +220,7 @@ class Pages(Forms):
             "names": here.brand.contacts.names(each.contact_id for each in shown),
             "after": after,
             "older": older,
-            "major": lambda minor: format_minor(minor, exponent_of(here.brand.currency)),
+            "major": typed_money,
             "version": version(campaign),
         }
         return ConsoleTemplate("console_campaign.html", context, WORDS)
@@ -324,16 +324,16 @@ def _back(query: ConsoleQuery, kept: tuple[str, ...], done: str, count: int) -> 
     return {**{name: query.args[name] for name in kept if query.args.get(name)}, "done": done, "count": str(count)}
 
 
-def _unchanged(query: ConsoleQuery) -> rows.Campaign:
+def _unchanged(query: ConsoleQuery) -> Campaign:
     """The campaign of a form, held, as whoever sent the form saw it; raises Conflict when somebody changed it since."""
     campaign = _here().campaigns.held(query.asked("code"))
     query.expect(version(campaign), "somebody changed the campaign since you opened the page 已有人修改了这个活动")
     return campaign
 
 
-def version(campaign: rows.Campaign) -> str:
+def version(campaign: Campaign) -> str:
     """What two people may change of a campaign, as text: a form carries it."""
-    stock = ",".join(f"{invites}:{there[0]}" for invites, there in sorted(rows.Campaigns.stocks(campaign).items()))
+    stock = ",".join(f"{invites}:{there[0]}" for invites, there in sorted(Campaigns.stocks(campaign).items()))
     return f"{campaign.state}|{campaign.quota}|{campaign.budget_minor}|{stock}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -14,11 +13,13 @@ from scrm_core.api import (
     ConsoleQuery,
     ConsoleTemplate,
     Invalid,
+    at_field,
     current_actor,
     current_brand,
-    exponent_of,
-    format_minor,
+    seen_of,
     surfaces,
+    typed_money,
+    typed_time,
 )
 
 from .campaigns import Campaign
@@ -86,8 +87,7 @@ class Forms:
 
 def seen(campaign: Campaign) -> str:
     """What a campaign's definition looks like, in short: a form carries it."""
-    body = referrals_of(current_brand()).campaigns.body(campaign)
-    return hashlib.sha256(json.dumps([campaign.state, body], sort_keys=True).encode()).hexdigest()[:16]
+    return seen_of(campaign.state, referrals_of(current_brand()).campaigns.body(campaign))
 
 
 def _draft(query: ConsoleQuery) -> Campaign:
@@ -101,7 +101,7 @@ def _draft(query: ConsoleQuery) -> Campaign:
 def _form(query: ConsoleQuery, given: Mapping[str, str], **more: Any) -> ConsoleTemplate:
     brand, preview = current_brand(), None
     code = more["campaign"].code if "campaign" in more else ""
-    if query.form.get("act") == "preview" and query.refused is None:
+    if query.previews:
         body = {**read(query), "code": code} if code else read(query)
         preview = referrals_of(brand).dry_run(body, changes=code)
     shown = query.form if query.form else given
@@ -128,15 +128,7 @@ def _forbidden(query: ConsoleQuery) -> str:
 
 
 def _told(query: ConsoleQuery, work: Callable[[], Any]) -> Any:
-    """The service's answer; a refusal names the field of the form in the place of the definition's member."""
-    try:
-        return work()
-    except Invalid as error:
-        raise Invalid(error.message, field=field_of(query, error.field or ""), code=error.code) from error
-    except Conflict as error:
-        if error.code != "taken":
-            raise
-        raise Invalid(error.message, field="code", code=error.code) from error
+    return at_field(work, lambda member: field_of(query, member), taken="code")
 
 
 def field_of(query: ConsoleQuery, member: str) -> str:
@@ -238,19 +230,19 @@ def typed_of(campaign: Campaign) -> dict[str, str]:
     body = referrals_of(current_brand()).campaigns.body(campaign)
     found = {name: str(body[name]) for name in (*TEXTS, *COUNTS)}
     found |= {
-        "code": campaign.code, "starts_at": _wall(body["starts_at"]), "ends_at": _wall(body["ends_at"]),
-        "quota": _plain(body["quota"]), "staff": "\n".join(body["staff"]), "budget": _amount(body["budget_minor"]),
+        "code": campaign.code, "starts_at": typed_time(body["starts_at"]), "ends_at": typed_time(body["ends_at"]),
+        "quota": _plain(body["quota"]), "staff": "\n".join(body["staff"]), "budget": typed_money(body["budget_minor"]),
         "count_after_leaving": "on" if body["count_after_leaving"] else "",
-        "four_eyes": _amount(body["audit"]["four_eyes_minor"]), "hold": str(body["risk"]["hold"]),
+        "four_eyes": typed_money(body["audit"]["four_eyes_minor"]), "hold": str(body["risk"]["hold"]),
         "per_day": _plain(body["risk"]["per_day"]), "hva_days": str(body["hva"]["days"]),
-        "hva_min": _amount(body["hva"]["min_minor"]),
+        "hva_min": typed_money(body["hva"]["min_minor"]),
     }  # fmt: skip
     found |= {f"weight-{name}": str(weight) for name, weight in body["risk"]["weights"].items()}
     for gate in body["gates"]:
         found[f"gate-{gate['gate']}"] = "on"
         found |= {name: gate[name] for name in ("segment", "group", "plugin", "event") if name in gate}
         if gate["gate"] == "first_order":
-            found["order_min"] = _amount(gate["min_minor"])
+            found["order_min"] = typed_money(gate["min_minor"])
         if "match" in gate:
             found["match"] = "\n".join(f"{name}={_value(value)}" for name, value in gate["match"].items())
     return found | _ladder(body["ladder"])
@@ -262,7 +254,7 @@ def _usual() -> dict[str, str]:
     hva, four_eyes = HvaBody().load({}), AuditBody().load({})["four_eyes_minor"]
     return counts | _ladder(PRESET) | {
         "gate-member": "on", "gate-first_order": "on", "hold": str(RiskBody().load({})["hold"]),
-        "four_eyes": _amount(four_eyes), "hva_days": str(hva["days"]), "hva_min": _amount(hva["min_minor"]),
+        "four_eyes": typed_money(four_eyes), "hva_days": str(hva["days"]), "hva_min": typed_money(hva["min_minor"]),
     }  # fmt: skip
 
 
@@ -271,7 +263,7 @@ def _ladder(rungs: Any) -> dict[str, str]:
     for nth, rung in enumerate(rungs):
         row = {
             "invites": str(rung["invites"]), "kind": rung["kind"], "item": rung["item"],
-            "quantity": str(rung["quantity"]), "value": _amount(rung["value_minor"]), "title": rung["title"],
+            "quantity": str(rung["quantity"]), "value": typed_money(rung["value_minor"]), "title": rung["title"],
             "stock": _plain(rung.get("stock")),
         }  # fmt: skip
         found |= {f"rung-{nth}-{name}": text for name, text in row.items()}
@@ -284,14 +276,5 @@ def _value(value: str | int) -> str:
     return json.dumps(value, ensure_ascii=False) if quoted else str(value)
 
 
-def _amount(minor: int | None) -> str:
-    return "" if minor is None else format_minor(minor, exponent_of(current_brand().currency))
-
-
 def _plain(value: int | None) -> str:
     return "" if value is None else str(value)
-
-
-def _wall(text: str | None) -> str:
-    # Seconds are kept where there are some: an end is not moved by looking at it.
-    return "" if text is None else text[:16] if text[16:19] == ":00" else text[:19]

@@ -23,11 +23,12 @@ from scrm_core.api import (
     transactional,
 )
 
-from . import campaigns as rows
+from . import inviters as rows
 from . import relations, screening
-from .campaigns import Campaign, Campaigns, Inviter
+from .campaigns import Campaign, Campaigns
 from .definition import DAY_MS, HOUR_MS
 from .figures import keep_figures
+from .inviters import Inviter
 from .models import ReferralPack
 from .people import named, speakable
 from .relations import Relation, Step

@@ -30,7 +30,7 @@ from scrm_core.api import (
     surfaces,
 )
 
-from . import campaigns as rows
+from . import inviters as rows
 from .campaigns import Campaign
 from .ladder import Rung
 from .paths import MECHANICS

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from scrm_core.api import Poster, draw_poster, execute, mask
 
 if TYPE_CHECKING:
-    from .campaigns import Campaign, Inviter
+    from .campaigns import Campaign
+    from .inviters import Inviter
     from .service import Referrals
 
 

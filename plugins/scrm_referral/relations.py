@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import SAME_PEOPLE, Invalid, execute, fetch_in, page_size
 
-from . import campaigns
+from . import inviters
 from .campaigns import Campaign
 from .definition import HOUR_MS, Definition, Gate
 from .people import standing_all
@@ -98,7 +98,7 @@ def page(
     if state:
         where, params = f"{where} AND r.state = ?", [*params, state]
     if inviter is not None:
-        ids = [each.id for each in campaigns.of_person(campaign_id, inviter)]
+        ids = [each.id for each in inviters.of_person(campaign_id, inviter)]
         where, params = f"{where} AND r.inviter_id IN ({', '.join('?' * len(ids)) or 'NULL'})", [*params, *ids]
     return select(f"{where} ORDER BY r.id LIMIT ?", [*params, limit])
 
@@ -211,7 +211,7 @@ def ancestors(campaign_id: int, contact_id: int) -> Iterator[int]:
         bound = of_person(campaign_id, above)
         if not bound or bound[0].state == "void":
             return
-        above = campaigns.by_id(bound[0].inviter_id).contact_id
+        above = inviters.by_id(bound[0].inviter_id).contact_id
         if above is not None:
             yield above
             if above in seen:
@@ -227,7 +227,7 @@ def obstacle(campaign: Campaign, relation: Relation) -> str:
     ``circle``: they invited their inviter.
     """
     person = relation.contact_id
-    above = campaigns.by_id(relation.inviter_id).contact_id
+    above = inviters.by_id(relation.inviter_id).contact_id
     if person is None or above is None:
         return ""
     if above == person:
@@ -240,7 +240,7 @@ def obstacle(campaign: Campaign, relation: Relation) -> str:
     return "circle" if leads_to(relation.campaign_id, above, person) else ""
 
 
-def candidate(campaign_id: int, contact_id: int, at: int, days_ms: int) -> tuple[campaigns.Inviter, int] | None:
+def candidate(campaign_id: int, contact_id: int, at: int, days_ms: int) -> tuple[inviters.Inviter, int] | None:
     """Whose invitation a person opened first within the attribution window before ``at``, and when; None for nobody's.
 
     A click that the core put down to the contact counts, and one told by a mini program.
@@ -256,7 +256,7 @@ def candidate(campaign_id: int, contact_id: int, at: int, days_ms: int) -> tuple
         "AND (i.left_at IS NULL OR i.left_at > ?) ORDER BY t.at, i.id LIMIT 1",
         (contact_id, campaign_id, at, at - days_ms, at),
     ).fetchone()
-    return None if row is None else (campaigns.by_id(row[0]), int(row[1]))
+    return None if row is None else (inviters.by_id(row[0]), int(row[1]))
 
 
 # What proves a gate --------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scrm_core.api import Column, MetricsQuery, MetricValue, OrderEffect, ReportTable, csv_cell, execute, iso
 
-from . import campaigns as rows
+from . import inviters as rows
 from . import relations
 from .figures import figures
 

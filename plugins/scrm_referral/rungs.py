@@ -26,10 +26,11 @@ from scrm_core.api import (
     transactional,
 )
 
-from . import campaigns as rows
+from . import inviters as rows
 from . import relations
-from .campaigns import Campaign, Campaigns, Inviter
+from .campaigns import Campaign, Campaigns
 from .definition import DAY_MS, Definition
+from .inviters import Inviter
 from .ladder import Rung, owed
 from .people import named, speakable
 from .schemas import NAME

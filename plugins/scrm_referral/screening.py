@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import SAME_PEOPLE, Invalid, execute, fetch_in, folded, is_virtual_mobile
 
-from . import campaigns, relations
+from . import inviters, relations
 from .campaigns import Campaign
 from .schemas import TRAITS
 
@@ -49,7 +49,7 @@ def add_trait(campaign: Campaign, contact_id: int, kind: str, value: str, at: in
 def screen(brand: Brand, campaign: Campaign, relation: Relation) -> list[dict[str, Any]]:
     """What was seen of an invitee whose gates are complete: signal, weight and the evidence in words."""
     found: list[tuple[str, str]] = []
-    inviter = campaigns.by_id(relation.inviter_id)
+    inviter = inviters.by_id(relation.inviter_id)
     me = _person(relation.contact_id)
     _shared(found, campaign, relation, me, _person(inviter.contact_id))
     _numbers(found, relation, me)

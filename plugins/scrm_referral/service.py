@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, NotFound, PersonQuery, execute, iso, mask, standing, transactional
 
-from . import campaigns as rows
+from . import inviters as rows
 from . import relations, screening
-from .campaigns import Campaigns, Inviter
+from .campaigns import Campaigns
 from .counting import Counting
 from .definition import dry_run
 from .figures import keep
+from .inviters import Inviter
 from .rungs import SHOWN, Rungs
 from .schemas import NAME
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import iso
 
-from . import campaigns as rows
+from . import inviters as rows
 from .campaigns import Campaigns
 from .figures import figures
 from .ladder import costs
@@ -16,7 +16,8 @@ from .report import uid_of
 if TYPE_CHECKING:
     from scrm_core.api import Brand
 
-    from .campaigns import Campaign, Inviter
+    from .campaigns import Campaign
+    from .inviters import Inviter
     from .rungs import Due
     from .service import Referrals
 

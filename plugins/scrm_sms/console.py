@@ -25,6 +25,7 @@ from scrm_core.api import (
     exponent_of,
     format_minor,
     from_instant,
+    typed_money,
 )
 
 from .console_acts import ACTS, CREATE, import_pack
@@ -142,7 +143,7 @@ class SmsConsole:
             "fixed": row.state == RUNNING or row.state in ENDED,
             "ended": row.state in ENDED,
             "history": self.plans.history(row.code, last=_MOST_HISTORY)[::-1],
-            "amount": lambda value: format_minor(value, exponent_of(self.brand.currency)),
+            "amount": typed_money,
             "price": lambda milli: self._price(milli),
             **getattr(self, f"_of_{chosen.replace('-', '_')}")(view, query),
         }

@@ -100,6 +100,19 @@ class ConsoleQuery:
         """
         return [nth for nth in range(100) if any(self.text(f"{name}-{nth}-{field}") for field in told)]
 
+    def rows_shown(self, name: str, *told: str, given: Mapping[str, str], most: int) -> range:
+        """The rows of a form that are shown: to the last that holds something, one more, one when it was asked for.
+
+        ``given`` is what the form holds before anybody types; the act ``row`` asks for one more.
+        """
+        filled = (self if self.form else ConsoleQuery(form=given)).rows(name, *told)
+        return range(min(most, max(filled, default=-1) + 2 + (self.form.get("act") == "row")))
+
+    @property
+    def previews(self) -> bool:
+        """Whether the act ``preview`` was asked for and is not refused: the page shows what would come of the form."""
+        return self.form.get("act") == "preview" and self.refused is None
+
     def reason(self) -> str:
         """The field ``reason``, which may not be empty."""
         found = self.text("reason")

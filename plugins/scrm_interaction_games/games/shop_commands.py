@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from scrm_core.api import Brand, CommandSession, json_option, of_brand
+from scrm_core.api import CommandSession, json_option, of_brand
 
-from ..schemas import NAME
+from ..service import games_of
 from . import purchases
 from .shop_routes import payment_record, ticket_record
 
@@ -17,11 +17,6 @@ def add_commands(group: click.Group) -> None:
     """Add the shop's commands to the plugin's group."""
     group.add_command(ticket)
     group.add_command(refund)
-
-
-def _games(brand: Brand) -> Any:
-    plugin = brand.plugin(NAME)
-    return plugin.games  # type: ignore[attr-defined]
 
 
 @click.group("ticket")
@@ -36,7 +31,7 @@ def ticket() -> None:
 def show(session: CommandSession, brand_id: str, ticket_uid: str, as_json: bool) -> None:
     """What a ticket costs now and whether that is held."""
     with session.brand(brand_id) as brand:
-        record = ticket_record(brand, purchases.ticket(_games(brand), ticket_uid))
+        record = ticket_record(brand, purchases.ticket(games_of(brand), ticket_uid))
     session.show_record(record, as_json=as_json)
 
 
@@ -50,7 +45,7 @@ def show(session: CommandSession, brand_id: str, ticket_uid: str, as_json: bool)
 def pay(session: CommandSession, /, brand_id: str, ticket_uid: str, as_json: bool, **told: Any) -> None:
     """Tell that an order paid for a ticket; telling it again changes nothing."""
     with session.brand(brand_id) as brand:
-        answer = purchases.pay(_games(brand), ticket_uid, **told)
+        answer = purchases.pay(games_of(brand), ticket_uid, **told)
     session.show_record(answer, as_json=as_json)
 
 
@@ -67,7 +62,7 @@ def list_refunds(session: CommandSession, brand_id: str, campaign: str, as_json:
     """What has to be paid back, the oldest first."""
     headings = ("payment", "source", "number", "amount_minor", "reason", "due_at")
     with session.brand(brand_id) as brand:
-        records = [payment_record(brand, each) for each in purchases.refunds_due(_games(brand), campaign)]
+        records = [payment_record(brand, each) for each in purchases.refunds_due(games_of(brand), campaign)]
     session.show(headings, [[record[name] for name in headings] for record in records], as_json=as_json)
 
 
@@ -78,5 +73,5 @@ def list_refunds(session: CommandSession, brand_id: str, campaign: str, as_json:
 def confirm(session: CommandSession, brand_id: str, payment: str, actor: str) -> None:
     """Take a refund off the list, because it was paid."""
     with session.brand(brand_id) as brand:
-        done = purchases.confirm_refund(_games(brand), payment, actor=actor)
+        done = purchases.confirm_refund(games_of(brand), payment, actor=actor)
         click.echo(f"{done.source} {done.number} is paid back")

@@ -11,6 +11,7 @@ from scrm_core.api import Brand, Invalid, contended, current_actor, current_bran
 
 from ..engine.definition import instant_of
 from ..schemas import NAME, MomentField
+from ..service import Games, games_of
 from . import purchases
 from .days_schemas import Strict
 from .payments import PaymentView
@@ -36,8 +37,8 @@ def add_routes(blueprint: flask.Blueprint) -> None:
     blueprint.post("/refunds/<payment>/confirm")(confirm_refund)
 
 
-def _games() -> Any:
-    return current_brand().plugins[NAME].games  # type: ignore[attr-defined]
+def _games() -> Games:
+    return games_of(current_brand())
 
 
 @permission(READ)

@@ -29,13 +29,13 @@ from scrm_core.api import (
 from ..engine import records, registry
 from ..engine.definition import money
 from ..schemas import NAME
+from ..service import Games, games_of
 from .words import REFUSALS, WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..engine.definition import CampaignView
-    from ..service import Games
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
 _STATIC_NAME = re.compile(r"games_[a-z0-9_]+\.(css|js|svg)\Z")
@@ -67,8 +67,7 @@ def worded(error: ScrmError) -> Any:
 
 def games_here() -> Games:
     """The service of the brand whose page is asked for."""
-    found: Games = current_brand().plugins[NAME].games  # type: ignore[attr-defined]
-    return found
+    return games_of(current_brand())
 
 
 def root() -> str:

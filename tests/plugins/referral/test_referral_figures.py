@@ -153,10 +153,10 @@ def test_questions_about_large_campaigns_are_answered_by_an_index(scene: Scene) 
 
         return run
 
-    from scrm_referral import campaigns, counting, rungs
+    from scrm_referral import campaigns, counting, inviters, rungs
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (relations, screening, campaigns, counting, rungs):
+        for module in (relations, screening, campaigns, inviters, counting, rungs):
             patch.setattr(module, "execute", note(module))
         scene.referrals.add_trait("spring", bo, "device", "D")
         scene.clock.set(scene.brand.now() + HOUR)
