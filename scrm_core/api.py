@@ -81,6 +81,7 @@ from .outreach.types import (
     SendResult,
     Skipped,
 )
+from .outreach.words import NOT_SENT
 from .plugin import (
     Job,
     Metric,
@@ -154,6 +155,7 @@ __all__ = [
     "IMPORT_PIECE_BYTES",
     "MENU_GROUPS",
     "MOST_UPLOAD_BYTES",
+    "NOT_SENT",
     "PANELS",
     "REWARD_COLUMNS",
     "SAME_PEOPLE",

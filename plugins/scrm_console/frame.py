@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 
 from scrm_core.api import (
     MENU_GROUPS,
+    NOT_SENT,
     Brand,
     NotFound,
     ReportTable,
@@ -224,6 +225,8 @@ def every(seconds: int) -> str:
 
 def why(reason: str) -> str:
     """Why a message was not sent, in the language of the page; the code of a plugin that has no words here is shown."""
+    if reason in NOT_SENT:
+        return NOT_SENT[reason][staff_visit().language == "zh"]
     told = words()["per"]
     kind, _, code = reason.partition(": ")
     return str(told["reasons"].get(reason) or (told["veto"].format(code) if kind == "veto" else reason))

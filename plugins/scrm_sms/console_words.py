@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from scrm_core.api import NOT_SENT
+
 STEP_WORDS: dict[str, tuple[str, str]] = {
     "goal": ("Aim", "目的"), "audience": ("Audience", "人群"), "policy": ("Policy", "政策"),
     "pack": ("Numbers", "号码包"), "path": ("Path", "路径"), "copy": ("Copy", "文案"),
@@ -12,10 +14,10 @@ STEP_WORDS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 
 REASONS: dict[str, tuple[str, str]] = {
+    **NOT_SENT,
     "no_consent": ("never agreed", "未同意接收"), "no_address": ("no number", "没有号码"),
     "not_mobile": ("not a mobile number", "非手机号"), "inactive": ("no longer active", "客户已停用"),
     "do_not_contact": ("must not be contacted", "请勿打扰"), "holdout": ("held out to compare", "对照组保留"),
-    "suppressed": ("opted out or suppressed", "已退订或屏蔽"), "cap": ("above the cap", "超出频次上限"),
     "duplicate": ("repeated", "重复号码"),
     "same_person": ("another number of the same person", "同一客户的另一号码"),
     "landline": ("a landline", "固定电话"), "virtual": ("a virtual number", "虚拟号"),

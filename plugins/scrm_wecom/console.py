@@ -31,6 +31,7 @@ from .archive import POINT
 from .callbacks import STATES
 from .client.limits import LINK_NAME
 from .console_words import DONE, WORDS
+from .labels import disputes
 from .schemas import NAME
 from .service import Wecom
 
@@ -191,7 +192,7 @@ class Pages:
         context = {
             "pushes": pushes, "more": more, "tags": tags, "older": older, "waiting": waiting, "refused": refused,
             "state": state, "after": after, "behind": behind, "unmade": figures.unmade_tags(),
-            "makes": self.settings["create_tags"], "disputed": disputed, "disputes": figures.disputes(),
+            "makes": self.settings["create_tags"], "disputed": disputed, "disputes": disputes(),
             "names": self.brand.contacts.names(
                 [*(each.told["contact"] for each in pushes), *(each["contact"] for each in disputed)]
             ),

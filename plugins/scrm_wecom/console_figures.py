@@ -12,7 +12,7 @@ from scrm_core.api import execute, fetch_in
 
 from . import tasks
 from .client.limits import HOUR_MS, MINUTE_MS
-from .labels import UNMADE
+from .labels import DISPUTED, UNMADE
 from .schemas import NAME
 from .sends import SENDER
 
@@ -175,18 +175,10 @@ def tag_map(after: int, limit: int) -> list[Row]:
     return [Row(row[0], dict(zip(names, row[1:], strict=True))) for row in rows]
 
 
-_DISPUTED = "wecom_follow f WHERE f.disputed > 0 AND f.state <> 'lost'"
-
-
-def disputes() -> int:
-    """Relations whose S-level value in WeCom is not the contact's."""
-    return int(execute(f"SELECT count(*) FROM {_DISPUTED}").fetchone()[0])
-
-
 def disputed(limit: int) -> list[dict[str, Any]]:
     """Some of them, the newest first: the contact, the member, and each group's value there and here."""
     rows = execute(
-        f"SELECT f.id, f.contact_id, f.staff, f.tags FROM {_DISPUTED} ORDER BY f.id DESC LIMIT ?", (limit,)
+        f"SELECT f.id, f.contact_id, f.staff, f.tags FROM {DISPUTED} ORDER BY f.id DESC LIMIT ?", (limit,)
     ).fetchall()
     keys = sorted({key for row in rows for key in json.loads(row[3])})
     there = {

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from scrm_core.api import NOT_SENT
+
 WORDS = {
+    **NOT_SENT,
     # Callbacks
     "new": ("waits", "待处理"),
     "kept": ("unknown kind, kept", "未知类型，已留存"),
@@ -45,7 +48,6 @@ WORDS = {
     "inactive": ("no longer active", "客户已停用"),
     "do_not_contact": ("must not be contacted", "请勿打扰"),
     "holdout": ("held out to compare", "对照组保留"),
-    "cap_week": ("had this week's messages", "本周次数已满"),
     "cap_7_days": ("had the channel's messages of 7 days", "渠道 7 天内次数已满"),
     "cap_30_days": ("had the channel's messages of 30 days", "渠道 30 天内次数已满"),
     "veto: wecom_quota": ("above WeCom's quota", "超出企业微信限额"),

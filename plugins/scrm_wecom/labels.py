@@ -32,6 +32,14 @@ _WISHED_FOR = "('active', 'half')"
 """WeCom takes no tag of a half add: what is wished for one goes once the member has added back."""
 
 
+DISPUTED = "wecom_follow f WHERE f.disputed > 0 AND f.state <> 'lost'"
+
+
+def disputes() -> int:
+    """Relations whose S-level value in WeCom is not the contact's."""
+    return int(execute(f"SELECT count(*) FROM {DISPUTED}").fetchone()[0])
+
+
 class Labels:
     """The tags of one brand's corporation."""
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import Conflict, PersonQuery, fetch_in, iso, transactional
 
 from . import archive, callbacks, sync, tasks, wishes
-from . import console_figures as figures
 from .archive import Archive
 from .callbacks import Inbox
 from .changes import Changes
@@ -19,7 +18,7 @@ from .client.codes import WecomError
 from .follows import Follows
 from .greetings import Greetings
 from .invitations import Invitations
-from .labels import Labels
+from .labels import Labels, disputes
 from .link_news import LinkNews
 from .links import Links
 from .media import Media
@@ -171,7 +170,7 @@ class Wecom:
         for kind, count, error in tasks.waiting():
             if error:
                 yield f"{count} tasks ({kind}) wait: {error}"
-        if count := figures.disputes():
+        if count := disputes():
             yield f"{count} relations have an S-level value in WeCom that is not the customer's here: see WeCom: tags"
         yield from sync.warnings()
         yield from self.greetings.warnings()
