@@ -6,21 +6,17 @@ import contextlib
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
 import time
 from pathlib import Path
 
+from ports import free_port
+
 PATIENCE = 60
 _PREFIX = "scrm-pg-"
 
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def postgres_programs() -> Path | None:
@@ -56,7 +52,7 @@ class Postgres:
             user = pwd.getpwnam("postgres")
             os.chown(self.folder, user.pw_uid, user.pw_gid)
             self._as = ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups"]
-        self.port = _free_port()
+        self.port = free_port()
         self._run("initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--no-locale")
         settings = {
             "listen_addresses": "'" + ",".join(hosts) + "'",

@@ -26,13 +26,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 _BLOCK = re.compile(r"^<!-- (run|soon|serve|file|same|demo)(?:: (\S+))? -->\n```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -136,13 +137,6 @@ def play(page: Path, folder: Path, commands_in: Path | None = None) -> int:
                     run(exported + command, shown, place, page.name, env, SOON if block.act == "soon" else 0)
     return len(found)
 
-
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

@@ -14,7 +14,8 @@ import pytest
 from demo_commands import commands_given
 from mall import Mall, opened
 from phones import Phone, chromium_path
-from served import SCRM, environment, free_port, serving
+from ports import free_port
+from served import SCRM, environment, serving
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from served import Premises, free_port, serving
+from ports import free_port
+from served import Premises, serving
 from test_console_in_a_browser import WORD
 
 from scrm_core.installation import Installation

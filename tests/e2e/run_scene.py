@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import selectors
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -21,11 +20,6 @@ BRAND = '[brand]\nid = "{0}"\nname = "{0}"\ntimezone = "Asia/Shanghai"\ncurrency
 def environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith("SCRM_")}
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def scrm(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

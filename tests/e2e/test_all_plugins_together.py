@@ -19,7 +19,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from doors import WECHAT_BROWSER, Browser, InHouse, Served
-from run_scene import free_port, wait
+from ports import free_port
+from run_scene import wait
 from story import Story
 from story_figures import ISSUERS, STAGES, TABLES_OF, expected, expected_away, score
 from story_project import BRANDS, PLUGINS, SEED, START, Outside, switch, write_brands

@@ -131,6 +131,7 @@ DESCRIBED = """() => { const e = document.activeElement; return [e.getAttribute(
 
 def step_to(page: Any, wanted: str, key: str = "Tab") -> dict[str, Any]:
     """Press a key until what has the focus is called so, or has this id; all on the way is seen to have it."""
+    page.wait_for_load_state()  # a page is there before its style sheet is, and no focus is seen without that
     for _ in range(150):
         page.keyboard.press(key)
         focus: dict[str, Any] = page.evaluate(FOCUS)

@@ -12,7 +12,8 @@ import urllib.error
 import urllib.request
 
 import pytest
-from run_scene import PATIENCE, Server, Shop, free_port, gone, wait
+from ports import free_port
+from run_scene import PATIENCE, Server, Shop, gone, wait
 
 SECRET = b"two installations share these by"
 

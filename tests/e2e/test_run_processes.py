@@ -15,7 +15,8 @@ from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 import pytest
-from run_scene import PATIENCE, Server, free_port, get, gone, project, scrm
+from ports import free_port
+from run_scene import PATIENCE, Server, get, gone, project, scrm
 
 
 @pytest.fixture

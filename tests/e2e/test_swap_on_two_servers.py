@@ -9,7 +9,8 @@ import time
 import urllib.request
 
 import pytest
-from run_scene import Server, Shop, free_port, gone, wait
+from ports import free_port
+from run_scene import Server, Shop, gone, wait
 
 SETTINGS = '[plugins.cross-brand-swap]\ncategories = ["baby/{}"]\n'
 

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from run_scene import SCRM, Server, free_port, scrm
+from ports import free_port
+from run_scene import SCRM, Server, scrm
 
 DEPLOY = Path(__file__).resolve().parents[2] / "examples" / "deploy" / "scrm.toml"
 BRAND = """
@@ -63,6 +64,7 @@ def story(folder: Path, text: str) -> dict:
         server.wait_for("Serving ")
         lead = {"source": "form", "key": "1", "phone": "+8613800138000", "at": "2026-01-01T10:00:00+08:00"}
         answers = [ask(server.port, key, "POST", "/leads", lead) for _ in range(2)]
+        assert "contact" in answers[0][1], answers
         uid = answers[0][1]["contact"]
         deadline, never = time.monotonic() + 60, selectors.DefaultSelector()
         while not (tags := ask(server.port, key, "GET", f"/contacts/{uid}", None)[1]["tags"]):

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import tempfile
 
-from grounds import PATIENCE, free_port, until
+from grounds import PATIENCE, until
+from ports import free_port
 
 
 class Redis:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from run_scene import PATIENCE, children_of, command, environment, free_port, gone, wait
+from run_scene import PATIENCE, children_of, command, environment, gone, wait
 
 from scrm_core.brands import Brand
 from scrm_core.clock import Clock, SystemClock
@@ -224,4 +224,4 @@ def until(question: Callable[[], object], words: str, patience: float = 2 * PATI
     wait(question, words, patience=patience)
 
 
-__all__ = ["PATIENCE", "Api", "Grounds", "Process", "free_port", "pause", "until"]
+__all__ = ["PATIENCE", "Api", "Grounds", "Process", "pause", "until"]

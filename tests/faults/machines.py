@@ -14,7 +14,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from grounds import Process, free_port
+from grounds import Process
+from ports import free_port
 
 
 @dataclass

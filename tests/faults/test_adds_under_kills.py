@@ -7,7 +7,8 @@ import threading
 from datetime import date
 from typing import Any
 
-from grounds import PATIENCE, Api, Grounds, Process, free_port, pause, until
+from grounds import PATIENCE, Api, Grounds, Process, pause, until
+from ports import free_port
 from storm import patiently
 
 from scrm_live_code.service import live_codes_of

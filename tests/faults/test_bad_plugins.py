@@ -6,7 +6,8 @@ import sys
 import time
 
 import pytest
-from grounds import Api, Grounds, Process, free_port, until
+from grounds import Api, Grounds, Process, until
+from ports import free_port
 
 from scrm_core.worker import EXIT_HUNG
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
-from grounds import Api, free_port, until
+from grounds import Api, until
+from ports import free_port
 from storm import Gateway, tables
 from test_bad_plugins import counting, events, leads, seen
 

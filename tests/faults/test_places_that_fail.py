@@ -14,8 +14,9 @@ from pathlib import Path
 import psycopg
 import pytest
 from engines import Redis
-from grounds import Api, Grounds, free_port, pause, until
+from grounds import Api, Grounds, pause, until
 from needed import missing
+from ports import free_port
 from test_bad_plugins import counting, events, seen
 
 

@@ -8,7 +8,8 @@ import signal
 import threading
 
 import pytest
-from grounds import PATIENCE, Grounds, free_port, pause, until
+from grounds import PATIENCE, Grounds, pause, until
+from ports import free_port
 from storm import Gateway, Storm, finished, patiently, tables, witnesses
 
 

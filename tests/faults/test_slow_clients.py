@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 
 import pytest
-from grounds import Api, free_port
+from grounds import Api
+from ports import free_port
 
 # A server that finds this on its path waits two seconds for a head or a body, as others wait ten or twenty.
 IMPATIENT = """

@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
-from grounds import Api, free_port, until
+from grounds import Api, until
+from ports import free_port
 from storm import TOKEN, Gateway, tables
 from test_bad_plugins import counting, events, seen
 from test_half_done import HERALD

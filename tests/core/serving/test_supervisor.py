@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.server
 import os
 import signal
 import socket
@@ -131,6 +132,24 @@ def test_a_free_port_is_no_problem_and_a_taken_one_names_the_next():
         with pytest.raises(serve.NotReady, match=f"port {port} is in use by another program"):
             serve.check_port(serve.Address("127.0.0.1", port))
     serve.check_port(serve.Address("127.0.0.1", port))
+
+
+def test_another_program_that_says_ok_is_not_taken_for_this_one():
+    class Other(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"errcode": 0, "errmsg": "ok"}')
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Other) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        port = other.server_address[1]
+        with pytest.raises(serve.NotReady, match=f"port {port} is in use by another program"):
+            serve.check_port(serve.Address("127.0.0.1", port))
+        other.shutdown()
 
 
 def test_a_project_without_brands_is_not_served(tmp_path):

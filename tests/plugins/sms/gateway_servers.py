@@ -136,13 +136,6 @@ class LocalServer:
         self._http.server_close()
 
 
-def closed_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def message(number: int = 0, **more: Any) -> OutMessage:
     """A message as the outreach service hands it to a gateway."""
     values: dict[str, Any] = {

@@ -6,19 +6,8 @@ import logging
 import time
 
 import pytest
-from gateway_servers import (
-    ALIYUN,
-    CLOSE,
-    DRIP,
-    HANG,
-    KANNEL,
-    MIDWAY,
-    TENCENT,
-    TWILIO,
-    LocalServer,
-    closed_port,
-    message,
-)
+from gateway_servers import ALIYUN, CLOSE, DRIP, HANG, KANNEL, MIDWAY, TENCENT, TWILIO, LocalServer, message
+from ports import free_port
 
 from scrm_sms.copywriting.carriers import CarrierTable
 from scrm_sms.gateways import calls
@@ -65,7 +54,7 @@ def sent(kind, server, answer, **headers):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_refused_connection_is_tried_again(kind):
-    (result,) = gateway(kind, f"http://127.0.0.1:{closed_port()}").send([message()])
+    (result,) = gateway(kind, f"http://127.0.0.1:{free_port()}").send([message()])
     assert (result.outcome, result.code) == ("retry", "no_connection")
     assert result.after_s >= 5
 
