@@ -153,8 +153,9 @@ class Inbox:
             raise Unreadable("the message is no UTF-8") from None
         every = read_fields(message)
         # The same corporation as behind the message; an application's own callbacks name no other (dev:90238).
-        if any(path == "ToUserName" and text not in ("", self._corp) for path, text in every):
-            raise WrongReceiver("the message is addressed to another corporation")
+        for path, text in every:
+            if path == "ToUserName" and text not in ("", self._corp):
+                raise WrongReceiver("the message is addressed to another corporation")
         fields = first_of(every)
         seconds, now = _time_of(fields.get("CreateTime", "")), self.brand.now()
         return Told(
@@ -180,7 +181,7 @@ class Inbox:
             answers.append(each.key in new)
             if each.key in new:
                 new.remove(each.key)  # the same one once more in these
-            else:
+            elif tasks.may_be_two(each.event, each.change):
                 again[each.key] = each
         if again:
             self._read_anew(again)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CONTACT_EVENT, CHAT_EVENT, TAG_EVENT = "change_external_contact", "change_external_chat", "change_external_tag"
 _READ_CUSTOMER = frozenset({"add_external_contact", "add_half_external_contact", "edit_external_contact"})
+_ADDS = {(CONTACT_EVENT, "add_external_contact"), (CONTACT_EVENT, "add_half_external_contact")}
 _READ_CHAT = frozenset({"create", "update"})
 CHAT_MS = 2_000
 """WeCom writes a chat group a moment after it tells of it (dev:92277)."""
@@ -72,6 +73,14 @@ def asks(event: str, change: str, external: str, chat_id: str) -> tuple[str, str
         return CHAT, chat_id, CHAT_MS
     # One tag changes seldom, and a list of all of them is one call: what was missed is made up for.
     return (TAGS, "", 0) if event == TAG_EVENT else None
+
+
+def may_be_two(event: str, change: str) -> bool:
+    """True where two of these within a second may be one text, and each may ask for something of its own.
+
+    Somebody who adds does so once in a second: that text once more is WeCom's own repetition, and its first is read.
+    """
+    return (event, change) not in _ADDS
 
 
 def read_anew(brand: Brand, event: str, change: str, external: str, chat_id: str) -> None:

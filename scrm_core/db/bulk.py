@@ -10,7 +10,7 @@ All of them work on the current brand and join an open transaction.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -97,6 +97,19 @@ def _convert(model: type[peewee.Model], columns: tuple[str, ...], rows: Iterable
     return out
 
 
+def chunks(count: int, most: int, *, one_by_one: bool = False) -> Iterator[tuple[int, int]]:
+    """(start, size) of the statements that write ``count`` rows on SQLite, ``most`` in one; a few may be left over.
+
+    A few sizes of statement: the prepared-statement cache then sees four texts per table instead of one per number
+    of rows, and a lot of sixty rows is a third of the time that it takes one by one.
+    """
+    start = 0
+    for size in (most, *(size for size in (32, 8) if size < most), *((1,) if one_by_one else ())):
+        while count - start >= size:
+            yield start, size
+            start += size
+
+
 def insert_rows(
     model: type[peewee.Model],
     columns: Sequence[str],
@@ -115,16 +128,14 @@ def insert_rows(
         return 0
     handle = current_handle()
     if handle.engine == "sqlite":
-        # Full chunks in one statement each: a fifth less time than one statement per row.
-        full, written = len(data) - len(data) % _CHUNK, 0
-        if full:
-            sql = _insert_sql(model, names, on_conflict, "sqlite", _CHUNK)
-            for start in range(0, full, _CHUNK):
-                flat = list(chain.from_iterable(data[start : start + _CHUNK]))
-                written += int(brand_db.execute_sql(sql, flat).rowcount)
-        if full < len(data):
+        # Several rows in one statement: a fifth less time than one statement per row.
+        place, written = 0, 0
+        for start, size in chunks(len(data), _CHUNK):
+            sql, place = _insert_sql(model, names, on_conflict, "sqlite", size), start + size
+            written += int(brand_db.execute_sql(sql, list(chain.from_iterable(data[start:place]))).rowcount)
+        if place < len(data):
             sql = _insert_sql(model, names, on_conflict, "sqlite", 1)
-            written += int(handle.database.executemany(sql, data[full:]))
+            written += int(handle.database.executemany(sql, data[place:]))
         return written
     cursor = brand_db.execute_sql(
         _unnest_sql(model, names, on_conflict), [array(column) for column in zip(*data, strict=True)]
@@ -182,15 +193,10 @@ def insert_returning(
         )
         return list(cursor.fetchall())
     out: list[tuple[Any, ...]] = []
-    # A few sizes of statement: the prepared-statement cache then sees four texts per model instead of one per batch
-    # size, and a lot of sixty rows is a third of the time that it takes one by one.
-    place, most = 0, min(250, _MAX_PARAMETERS // len(names))
-    for chunk in (most, *(size for size in (32, 8) if size < most), 1):
-        sql = _insert_sql(model, names, tail, "sqlite", chunk)
-        while len(data) - place >= chunk:
-            flat = list(chain.from_iterable(data[place : place + chunk]))
-            out.extend(brand_db.execute_sql(sql, flat).fetchall())
-            place += chunk
+    for start, size in chunks(len(data), min(250, _MAX_PARAMETERS // len(names)), one_by_one=True):
+        sql = _insert_sql(model, names, tail, "sqlite", size)
+        flat = list(chain.from_iterable(data[start : start + size]))
+        out.extend(brand_db.execute_sql(sql, flat).fetchall())
     return out
 
 

@@ -92,6 +92,7 @@ def post(shop: Shop, uid: str, body: bytes, signed: bytes) -> tuple[int, bytes]:
         return exc.code, exc.read()
 
 
+@pytest.mark.wide
 def test_partners_on_two_servers_hear_each_other_once_also_after_one_was_down(shops, serve):
     acme, star = shops
     serve(acme)

@@ -7,6 +7,7 @@ import threading
 from datetime import date
 from typing import Any
 
+import pytest
 from grounds import PATIENCE, Api, Grounds, Process, pause, until
 from ports import free_port
 from storm import patiently
@@ -82,6 +83,7 @@ def at_work(ground: Grounds) -> Process:
     return worker
 
 
+@pytest.mark.wide
 def test_each_add_tags_once_and_takes_one_place_whatever_is_killed_when(grounds, seed):
     port, rng = free_port(), random.Random(seed)
     ground = grounds("[plugins.live-code]\n", {"messenger": MESSENGER})

@@ -159,6 +159,7 @@ def stand(grounds, request, seconds: float) -> None:
     assert worker.running and worker.stop() == 0
 
 
+@pytest.mark.wide
 def test_a_locked_database_refuses_writes_for_a_while_and_worker_and_web_go_on(grounds, request):
     stand(grounds, request, 0)
 

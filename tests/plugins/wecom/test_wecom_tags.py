@@ -88,6 +88,17 @@ def test_two_edits_in_one_second_which_are_one_text_are_both_read(known, server,
     assert tags(known) == {("level", "gold", "synced")}
 
 
+def test_an_add_that_wecom_tells_again_is_read_once(calling, server):
+    corp(server)
+    customers(server, {ZOE: {"zhangsan": ["et1"]}})
+    added = calling.event("add_external_contact")
+    for nonce in ("1", "2", "3"):
+        calling.post(added, nonce=nonce)
+        work(calling)
+    assert [each.query["external_userid"] for each in server.asked if each.api == GET] == [ZOE]
+    assert tags(calling) == {("level", "gold", "synced")}
+
+
 def test_tags_of_all_members_together_are_the_contact_s(known, server, clock):
     assert tags(known) == {("level", "gold", "synced")}
     customers(server, {ZOE: {"zhangsan": ["et1"], "lisi": ["et3"]}})
