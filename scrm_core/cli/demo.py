@@ -54,7 +54,9 @@ contacts = 15
 
 [plugins.referral]
 
-[plugins.sms]
+[plugins.sms]                         # the sender console writes messages to the log of scrm run
+signature = "Demo Music"
+seed_numbers = ["+8613900000001", "+8613900000002"]
 
 [plugins.live-code]
 
