@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from scrm_core.api import Forbidden, Invalid, execute, fetch_in, insert_returning, insert_rows, page_size
 
 from . import tasks
-from .crypto import Crypt, Unreadable, WrongReceiver, first_of, read_fields
+from .crypto import Crypt, Unreadable, WrongReceiver, encrypted_in, first_of, read_fields
 from .models import WecomCallback, WecomNamed
 from .schemas import NAME
 
@@ -124,7 +124,7 @@ class Inbox:
         """A callback checked, decrypted and read, without the database. Raises TooLong, Unreadable and the like."""
         if len(body) > BODY_BYTES:
             raise TooLong(f"a callback has at most {BODY_BYTES} bytes")
-        encrypted = first_of(read_fields(body)).get("Encrypt", "")
+        encrypted = encrypted_in(body)
         if not encrypted:
             raise Unreadable("the body is no callback of WeCom: XML with an Encrypt that holds something")
         message = self._crypt.open(signature, timestamp, nonce, encrypted)

@@ -90,8 +90,10 @@ class Invitations(Drafts[Invitation]):
         code = clean_text(code, field="code", max_length=100)
         if not isinstance(text, str) or text.count(LINK) != 1 or len(text) > TEXT_CHARS:
             raise Invalid(f"the text has {LINK} once and at most {TEXT_CHARS} characters", field="text")
-        if not self.links.get(link).usable:
-            raise Conflict(f"link {link!r} is not in use; see `scrm wecom link list`", code="link_state")
+        found = self.links.get(link)
+        if not found.door:
+            why = "is handed out by another plugin's pages" if found.usable else "is not in use"
+            raise Conflict(f"link {link!r} {why}; see `scrm wecom link list`", code="link_state")
         made = execute(
             "INSERT INTO wecom_invite (code, link, text, channel, expression, actor, at) VALUES (?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (code) DO NOTHING",

@@ -42,6 +42,10 @@ _COLUMNS = (
 )
 
 
+OWN = "state/"
+"""What codes of links begin with that another plugin asked for: no person can make one of these."""
+
+
 @dataclass(frozen=True, slots=True)
 class AcquisitionLink:
     """A link. ``state``: waiting, making (a call goes on), unknown (looked up), live, broken (WeCom took it out of
@@ -67,6 +71,11 @@ class AcquisitionLink:
     def usable(self) -> bool:
         """Whether it may be handed out now."""
         return self.state == "live" and not self.paused
+
+    @property
+    def door(self) -> bool:
+        """Whether an address of the brand's own hands it out now: another plugin's has its own pages."""
+        return self.usable and not self.code.startswith(OWN)
 
     @property
     def told_name(self) -> str:
@@ -268,7 +277,7 @@ class Links:
         Raises NotFound for a link that is not, or not any more, handed out.
         """
         link = self.find(code)
-        if link is None or not link.usable:
+        if link is None or not link.door:
             raise NotFound("this invitation has ended")
         try:
             return link.address(state)

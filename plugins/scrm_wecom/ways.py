@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from scrm_core.api import Conflict, NotFound, TooMany
 
 from .client.codes import AWAY, CROWDED, RATE, WecomError
-from .links import checked_state
+from .links import OWN, checked_state
 
 if TYPE_CHECKING:
     from .client.answers import LinkCustomerPage
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 LATER_SECONDS = 60
-_OWN = "state/"
-"""What codes of links begin with that another plugin asked for: no person can make one of these."""
-
 NOT_DONE = frozenset({AWAY, CROWDED, RATE})
 
 
@@ -72,7 +69,7 @@ class AcquisitionLinks:
         for one that was deleted here (one that somebody deleted in WeCom is made anew), WecomError (``wecom_link``)
         with WeCom's reason otherwise.
         """
-        code = f"{_OWN}{checked_state(state)}"
+        code = f"{OWN}{checked_state(state)}"
         wanted = self._links.wanted(code, name=remark, staff=users, state=state)
         self._links.settle_now(self._api, wanted)
         made = self._links.get(code)

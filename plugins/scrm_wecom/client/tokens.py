@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MARGIN_MS = 300_000
 """A token is renewed so long before it ends."""
 
+SAME_MS = 30_000
+"""How long WeCom is not asked again when it gave a token that ends soon: within its life it gives the same one."""
+
 LEASE_MS = 20_000
 REFUSED_MS = 600_000
 """How long a refused secret is left alone; another secret is tried at once."""
@@ -57,10 +60,14 @@ class Tokens:
     @transactional
     def drop(self, token: str) -> None:
         """WeCom does not take this token any more; one that was fetched meanwhile stays."""
-        execute("UPDATE wecom_token SET expires_at = 0 WHERE app = ? AND token = ?", (self._app, token))
+        execute(
+            "UPDATE wecom_token SET expires_at = 0, lease_until = CASE WHEN lease = '' THEN 0 ELSE lease_until END "
+            "WHERE app = ? AND token = ?",
+            (self._app, token),
+        )
 
     def _look(self) -> str:
-        """The token, if it may be used as it is: also an old one that somebody renews at this moment."""
+        """The token, if it may be used as it is: also an old one that somebody renews, or asked for a moment ago."""
         row = execute(
             "SELECT token, expires_at, lease_until, refused_until, refusal FROM wecom_token WHERE app = ?", (self._app,)
         ).fetchone()
@@ -101,10 +108,13 @@ class Tokens:
 
     @transactional
     def _store(self, lease: str, token: str, seconds: int) -> None:
+        now, life = self.brand.now(), seconds * 1_000
+        # A lease of nobody's: until it is over, a token that ends soon is used as it is.
+        until = now + min(SAME_MS, life) if life <= MARGIN_MS else 0
         execute(
-            "UPDATE wecom_token SET token = ?, expires_at = ?, lease_until = 0, refused_until = 0, refusal = '' "
-            "WHERE app = ? AND lease = ?",
-            (token, self.brand.now() + seconds * 1_000, self._app, lease),
+            "UPDATE wecom_token SET token = ?, expires_at = ?, lease = '', lease_until = ?, refused_until = 0, "
+            "refusal = '' WHERE app = ? AND lease = ?",
+            (token, now + life, until, self._app, lease),
         )
 
     @transactional

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from wecom_scene import AES_KEY, CORP, TOKEN, YAN, ZOE, Scene, xml
 
@@ -133,6 +135,18 @@ def test_a_body_that_is_no_envelope_or_too_long_is_refused(scene, body, status):
     path = f"/p/acme/wecom/callback?msg_signature=x&timestamp={scene.seconds()}&nonce=n"
     assert scene.client.post(path, data=body, content_type="text/xml").status_code == status
     assert scene.kept() == []
+
+
+def test_elements_deep_in_one_another_cost_whoever_receives_them_little(scene):
+    body = b"<xml>" + b"<a>" * 4_600 + b"<b/>" * 8_100 + b"</a>" * 4_600 + b"</xml>"
+    path = f"/p/acme/wecom/callback?msg_signature=x&timestamp={scene.seconds()}&nonce=n"
+    scene.client.post(path, data=b"<xml/>", content_type="text/xml")  # whatever is loaded with the first
+    tracemalloc.start()
+    try:
+        assert scene.client.post(path, data=body, content_type="text/xml").status_code == 400
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
 
 
 # Each once ----------------------------------------------------------------------

@@ -56,6 +56,26 @@ def test_one_token_serves_many_calls_until_shortly_before_its_end(calls, server,
     assert [each.token for each in server.asked if each.api == READ] == ["t1"] * 4 + ["t2"]
 
 
+def test_a_token_that_wecom_gives_again_until_its_end_is_asked_for_now_and_then(calls, server, clock):
+    server.answers["gettoken"] = [{"errcode": 0, "access_token": "same", "expires_in": 200}]
+    for _ in range(20):
+        calls.read(READ)
+    assert server.calls("gettoken") == ["gettoken"]
+    clock.advance(seconds=31)
+    for _ in range(20):
+        calls.read(READ)
+    assert server.calls("gettoken") == ["gettoken"] * 2
+    assert {each.token for each in server.asked if each.api == READ} == {"same"}
+
+
+def test_a_token_that_ends_soon_and_is_taken_back_is_fetched_at_once(calls, server, pauses):
+    server.answers["gettoken"] = [{"errcode": 0, "access_token": name, "expires_in": 200} for name in ("old", "new")]
+    calls.read(READ)
+    server.answers[READ] = [error(40014), OK]
+    calls.read(READ)
+    assert server.calls() == ["gettoken", READ, READ, "gettoken", READ] and pauses == []
+
+
 def test_the_question_for_a_token_has_corporation_and_secret(calls, server):
     calls.read(READ)
     assert server.asked[0].query == {"corpid": CORP, "corpsecret": "s3cret"}
@@ -290,11 +310,20 @@ def test_too_many_at_one_moment_is_tried_again_whatever_it_does(calls, server, p
     assert pauses == [0.2, 0.6]
 
 
-def test_a_server_that_is_away_is_tried_three_times_more(calls, server, pauses):
+def test_a_server_that_goes_away_is_tried_three_times_more_by_what_acts_too(calling, calls_of, server, pauses):
+    with calling.brand:
+        calls_of(calling).read(READ)  # has a token
+        server.close()
+        with pytest.raises(WecomError) as raised:
+            calls_of(calling).act(ACT, {})
+    assert (raised.value.kind, len(pauses)) == ("away", 3)  # nothing was begun without a connection
+
+
+def test_without_a_server_there_is_no_token_and_nothing_to_repeat(calls, server, pauses):
     server.close()
     with pytest.raises(WecomError) as raised:
         calls.act(ACT, {})
-    assert (raised.value.kind, pauses) == ("away", [])  # not even a token could be had
+    assert (raised.value.kind, pauses) == ("away", [])
 
 
 @pytest.mark.parametrize("answer", [b"", b"<html>", b"[]", b'{"errcode": "0"}', b'{"errcode": true}', b"[" * 100_000])
@@ -321,7 +350,16 @@ def test_text_goes_as_it_is_and_not_as_escapes(calls, server):
 # Words --------------------------------------------------------------------------
 
 
+DOCUMENTED = (
+    -1, 6000, 40001, 40003, 40013, 40014, 40056, 40058, 40063, 40068, 40071, 40072, 40096, 40098, 40099, 40126, 41001,
+    41035, *range(41037, 41046), *range(41048, 41055), 41063, 41064, 41065, 41079, 41080, 41081, 41082, 41093, 41094,
+    41096, 42001, 45009, 45033, 48002, 50002, 50003, 60011, 60020, 60030, 60111, 81017, 84061, 84074, 301002,
+)  # fmt: skip
+"""Those of developer page 90313 that an application for customers meets."""
+
+
 def test_each_code_says_what_to_do():
+    assert [code for code in DOCUMENTED if meaning_of(code).kind == "unknown"] == []
     for code, meaning in CODES.items():
         assert meaning.says and meaning.remedy, code
     assert (meaning_of(90500).kind, meaning_of(301052).kind, meaning_of(123456).kind) == ("data", "config", "unknown")

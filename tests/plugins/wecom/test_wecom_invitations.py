@@ -173,6 +173,15 @@ def test_a_link_that_is_not_in_use_invites_nobody(inviting: Whole):
         invite(inviting)
 
 
+def test_the_link_of_another_plugin_invites_nobody(inviting: Whole):
+    with inviting.brand as brand:
+        brand.plugins["wecom"].acquisition_links().make("door", ["staff001"], "x")
+        with pytest.raises(Conflict, match="another plugin's pages"):
+            brand.plugins["wecom"].wecom.invitations.open(
+                "a", link="state/door", text="{link}", channel="sms-may", expression="tag = a"
+            )
+
+
 def test_without_an_sms_sender_inviting_is_refused(scenes):
     scene = scenes()[0]
     with scene.brand as brand, pytest.raises(Conflict, match="invite_over"):
