@@ -9,6 +9,7 @@ from wecom_scene import YAN, ZOE
 
 from scrm_core.db import brand_db
 from scrm_core.db.bulk import execute
+from scrm_core.jobs import due_jobs, run_job
 from scrm_wecom import console_figures, labels
 from scrm_wecom.work import Work
 
@@ -86,6 +87,16 @@ def test_two_edits_in_one_second_which_are_one_text_are_both_read(known, server,
         work(known)
     assert len(known.kept()) == 3
     assert tags(known) == {("level", "gold", "synced")}
+
+
+def test_what_a_callback_asks_for_is_read_when_the_time_of_the_job_has_come(calling, server):
+    corp(server)
+    customers(server, {ZOE: {"zhangsan": ["et1"]}})
+    calling.tell("add_external_contact")
+    with calling.brand as brand:
+        done = [(due.job, run_job(brand, due)) for due in due_jobs(brand) if due.plugin == "wecom"]
+    calling.deliver()
+    assert ("work", True) in done and tags(calling) == {("level", "gold", "synced")}
 
 
 def test_an_add_that_wecom_tells_again_is_read_once(calling, server):
