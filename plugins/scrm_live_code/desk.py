@@ -53,7 +53,7 @@ class Desk:
         self.per_network = per_network
 
     def host_of(self, code: Code, visitor: str, contact_id: int | None = None) -> Host | None:
-        """Whom this person was sent to by this code, while that member of staff still sits there; or None."""
+        """Who added this person through this code, or was shown to them by it, and still sits there; or None."""
         return self._known(code, visitor, contact_id, here=True)
 
     @transactional
@@ -158,14 +158,19 @@ class Desk:
 
     @staticmethod
     def _known(code: Code, visitor: str, contact_id: int | None, *, here: bool) -> Host | None:
-        """Who has this person, by this code or by any, and sits at this one; the newest first."""
+        """Who has this person, by this code or by any, and sits at this one.
+
+        Who added them, while that stands, has them before whoever a page only sent them to; the newest first.
+        """
         by_this_code = "AND p.code_id = e.code_id " if here else ""
         row = execute(
-            "SELECT s.id, s.userid, s.name, s.address FROM live_code_place p "
+            "SELECT s.id, s.userid, s.name, s.address FROM ("
+            "SELECT code_id, staff_id, at, id, 0 AS added FROM live_code_place WHERE visitor = ? OR contact_id = ? "
+            "UNION ALL SELECT code_id, staff_id, at, id, 1 AS added FROM live_code_add "
+            "WHERE contact_id = ? AND ended_at IS NULL AND handed_at IS NULL) p "
             "JOIN live_code_staff s ON s.id = p.staff_id JOIN live_code_seat e ON e.staff_id = s.id AND e.code_id = ? "
-            f"WHERE (p.visitor = ? OR p.contact_id = ?) AND s.left_at IS NULL {by_this_code}"
-            "ORDER BY p.at DESC, p.id DESC LIMIT 1",
-            (code.id, visitor, contact_id),
+            f"WHERE s.left_at IS NULL {by_this_code}ORDER BY p.added DESC, p.at DESC, p.id DESC LIMIT 1",
+            (visitor, contact_id, contact_id, code.id),
         ).fetchone()
         return Host(*row) if row is not None else None
 

@@ -94,13 +94,13 @@ class Scene:
             ).fetchall()
         return {userid: int(taken) for userid, taken in rows}
 
-    def lead(self, name: str, state: str, staff: str = "", nth: int = 1) -> int:
+    def lead(self, name: str, state: str, staff: str = "", nth: int = 1, **more: str) -> int:
         """Somebody adds through a code, as an import or another plugin tells it; their contact's id."""
         with self.brand:
             made = self.brand.contacts.capture_lead(
                 LeadIn(
                     source="shop", reference=f"{name} {state} {nth}", identities=(IdentityIn.of("buyer", name, "shop"),),
-                    at=self.brand.now(), state=state, fields={"staff": staff} if staff else {},
+                    at=self.brand.now(), state=state, fields={**({"staff": staff} if staff else {}), **more},
                 )
             )  # fmt: skip
         self.deliver()

@@ -89,6 +89,41 @@ def test_the_same_customer_is_sent_to_the_same_member_and_takes_no_second_place(
     assert scene.scan(other, browser) == "ben"
 
 
+def test_whoever_was_added_through_a_code_is_sent_to_who_added_them_whatever_they_open_it_with(scene: Scene, clock):
+    scene.staff("ann", "ben")
+    path, other = scene.code("poster-01", ann="", ben=""), scene.code("poster-02", ann="", ben="")
+    zoe, browser = scene.lead("zoe", "poster-01", "ben"), scene.browser()
+    assert scene.scan(path, browser) == "ann"  # nobody knows yet who that is
+    clock.advance(seconds=60)
+    sign_in(browser, scene.brand, zoe)
+    assert [scene.scan(path, browser), scene.scan(path, browser)] == ["ben"] * 2
+    again = scene.browser()
+    sign_in(again, scene.brand, zoe)
+    assert scene.scan(path, again) == "ben"
+    assert scene.taken() == {"ann": 1}  # who has somebody already gives them no second place
+    assert scene.scan(other, again) == "ben"
+    assert scene.taken() == {"ann": 1, "ben": 1}
+
+
+def test_who_was_added_goes_to_the_rota_once_their_member_sits_there_no_more_or_has_them_no_more(scene: Scene):
+    scene.staff("ann", "ben")
+    path = scene.code(ann="", ben="")
+    left = scene.lead("left", "poster-01", "ben", ended=str(scene.brand.now()), ended_by="customer")
+    handed = scene.lead("handed", "poster-01", "ben", ended=str(scene.brand.now()), ended_by="transfer")
+    stays = scene.lead("stays", "poster-01", "ben")
+    for each in (left, handed):
+        with scene.brand:
+            execute("UPDATE live_code_load SET taken = 0")
+        browser = scene.browser()
+        sign_in(browser, scene.brand, each)
+        assert scene.scan(path, browser) == "ann"
+    browser = scene.browser()
+    sign_in(browser, scene.brand, stays)
+    with scene.brand:
+        scene.here.codes.unseat("poster-01", "ben", actor="lin")
+    assert scene.scan(path, browser) == "ann"
+
+
 def test_whose_member_left_is_sent_to_somebody_else(scene: Scene):
     scene.staff("ann", "ben")
     path, browser = scene.code(ann="", ben="backup"), scene.browser()

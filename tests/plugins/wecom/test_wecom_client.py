@@ -413,3 +413,13 @@ def test_a_customer_whom_nobody_has_is_none_and_a_member_without_customers_has_n
     assert Api(calls).customer("wm1") is None
     server.answers["externalcontact/batch/get_by_user"] = [error(84061)]
     assert Api(calls).customers("zhangsan").customers == ()
+
+
+def test_a_contact_way_asks_that_a_customer_keeps_the_member_they_added(calls, server):
+    server.answers["externalcontact/add_contact_way"] = [{"errcode": 0, "config_id": "c1", "qr_code": "https://qr"}]
+    assert Api(calls).contact_way(["zhangsan", "lisi"], "door", "poster at the door") == ("c1", "https://qr")
+    (asked,) = [each for each in server.asked if each.api == "externalcontact/add_contact_way"]
+    assert asked.body == {
+        "type": 2, "scene": 2, "user": ["zhangsan", "lisi"], "state": "door", "remark": "poster at the door",
+        "is_exclusive": True,
+    }  # fmt: skip
