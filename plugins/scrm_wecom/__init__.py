@@ -96,7 +96,7 @@ class WecomPlugin(Pages, Plugin):
 
     def welcome_gateway(self) -> Gateway:
         """The sender of welcomes; raises Conflict where no secret is set."""
-        return WelcomeGateway(self.brand, self.wecom.api)
+        return WelcomeGateway(self.brand, self.wecom.api, self.wecom.asker)
 
     def group_gateway(self) -> Gateway:
         """The sender of group sends; raises Conflict where no secret is set."""

@@ -1,10 +1,15 @@
 """Welcomes (欢迎语): what is said to whom, and that it is said once, within the 20 seconds that WeCom leaves.
 
-The handler of the add writes the message and queues it as a notice of
-:doc:`outreach`; the worker hands it over within a second. Nothing is sent behind
-the deadline, and a code is used once. Who came through which channel hears that
-channel's welcome, in the variant for who they are; another plugin may say
-something else by the extension point ``wecom.welcome``.
+The handler of the add queues the message as a notice of :doc:`outreach`; the
+worker hands it over within a second. Nothing is sent behind the deadline, and a
+code is used once. Who came through which channel hears that channel's welcome, in
+the variant for who they are; another plugin may say something else by the extension
+point ``wecom.welcome``.
+
+At their first add somebody is an external user id and nothing else: whether the
+brand knows them as a member or buyer is told by the unionid, which WeCom has to be
+asked for. So where that may change what they hear it is asked, and the text chosen,
+as the welcome is handed over (:mod:`.gateway`).
 """
 
 from __future__ import annotations
@@ -62,6 +67,27 @@ class Welcome:
     actor: str
     at: int
     note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """A welcome on its way: what who is ``audience`` hears (empty: nothing), of whose member, and until when."""
+
+    content: dict[str, Any]
+    staff: str
+    audience: str
+    until: int
+
+    @classmethod
+    def of(cls, params: Mapping[str, str]) -> Greeting:
+        """From a message's params; one that was queued before they said more goes as it is."""
+        staff, audience = params.get("staff", ""), params.get("audience", "")
+        return cls(json.loads(params["content"]), staff, audience, int(params.get("until", "0")))
+
+    def params(self) -> dict[str, str]:
+        """As the message keeps it."""
+        content = json.dumps(self.content, ensure_ascii=False)
+        return {"content": content, "staff": self.staff, "audience": self.audience, "until": str(self.until)}
 
 
 class Greetings:
@@ -136,19 +162,58 @@ class Greetings:
         ).fetchone()[0]
         return KNOWN if other is not None or again > 1 else NEW
 
+    def audience_now(self, follow: Follow, before: str) -> str:
+        """Who somebody is whom their add found to be ``before``: that, or more by what was learned since.
+
+        Whoever else they have added since, and the leads of the relation itself, make nobody known.
+        """
+        now = self.audience_of(follow.contact_id, follow.id)
+        if now == KNOWN and before == NEW and not self._was_known(follow):
+            return before
+        return max(before, now, key=AUDIENCES.index)
+
+    @staticmethod
+    def _was_known(follow: Follow) -> bool:
+        row = execute(
+            "SELECT 1 WHERE EXISTS (SELECT 1 FROM wecom_follow WHERE contact_id = ? AND id <> ? "
+            "AND (since IS NULL OR since < ?)) "
+            "OR EXISTS (SELECT 1 FROM touch WHERE contact_id = ? AND kind = 'lead' AND ref <> ? AND at < ?)",
+            (follow.contact_id, follow.id, follow.since, follow.contact_id, NAME, follow.since),
+        ).fetchone()
+        return row is not None
+
+    def varies(self) -> bool:
+        """Whether it may matter who somebody is: there is a text for an audience, or a plugin that may have one."""
+        row = execute("SELECT 1 FROM wecom_welcome WHERE audience <> '' LIMIT 1").fetchone()
+        return row is not None or bool(self.brand.extensions(POINT))
+
+    def may_hear_more(self, follow: Follow, audience: str) -> bool:
+        """Whether somebody would hear something else if they turned out to be more than ``audience``."""
+        return bool(self._above(audience) and self.brand.extensions(POINT)) or self._texts_differ(follow, audience)
+
+    def _texts_differ(self, follow: Follow, audience: str) -> bool:
+        channel, found = self._channel(follow), self._texts()
+        said = _text(found, channel, audience)
+        return any(_text(found, channel, each) != said for each in self._above(audience))
+
+    @staticmethod
+    def _above(audience: str) -> tuple[str, ...]:
+        return AUDIENCES[AUDIENCES.index(audience) + 1 :]
+
     def greet(self, follow: Follow, code: str, at: int) -> str:
         """Queue the welcome of an add that happened at ``at``; returns why not, or an empty text."""
         if at + WINDOW_MS - SPARE_MS <= self.brand.now():
             return "too late for a welcome"
-        content = self._content(follow)
-        if content is None:
+        audience = self.audience_of(follow.contact_id, follow.id)
+        content = self.content_for(follow, audience)
+        if content is None and not self._texts_differ(follow, audience):
             return "no welcome is set"
         taken = execute(
             "UPDATE wecom_follow SET welcomed_at = ? WHERE id = ? AND welcomed_at IS NULL", (at, follow.id)
         )
         if not taken.rowcount:
             return "greeted already"
-        self._queue(follow, code, content, at + WINDOW_MS - SPARE_MS)
+        self._queue(follow, code, Greeting(content or {}, follow.staff, audience, at + WINDOW_MS - SPARE_MS))
         return ""
 
     def greet_agreed(self, follow: Follow, code: str, at: int) -> str:
@@ -161,19 +226,23 @@ class Greetings:
         )
         return self.greet(follow, code, at)
 
-    def _content(self, follow: Follow) -> dict[str, Any] | None:
-        channel = self.brand.channels.resolve_state(follow.source).channel_code if follow.source else ""
-        audience = self.audience_of(follow.contact_id, follow.id)
+    def content_for(self, follow: Follow, audience: str) -> dict[str, Any] | None:
+        """What somebody hears who is this; None where nothing is set."""
+        channel = self._channel(follow)
         wanted = WelcomeWanted(follow.contact_id, follow.staff, follow.source, channel, audience)
         for name, method in self.brand.extensions(POINT):
             said = self.brand.contained(name, lambda name=name, method=method: _asked(self.brand, name, method, wanted))
             if said is not None:
                 return said
-        found = {(each.channel, each.audience): each.content for each in self.all()}
-        places = ((channel, audience), (channel, ""), ("", audience), ("", ""))
-        return next((found[place] for place in places if place in found), None)
+        return _text(self._texts(), channel, audience)
 
-    def _queue(self, follow: Follow, code: str, content: dict[str, Any], until: int) -> None:
+    def _channel(self, follow: Follow) -> str:
+        return self.brand.channels.resolve_state(follow.source).channel_code if follow.source else ""
+
+    def _texts(self) -> dict[tuple[str, str], dict[str, Any]]:
+        return {(each.channel, each.audience): each.content for each in self.all()}
+
+    def _queue(self, follow: Follow, code: str, greeting: Greeting) -> None:
         """Queue the message in a run of today: one run writes to a person once, so a second add takes the next."""
         today = date.fromordinal(self.brand.day(self.brand.now())).isoformat()
         outreach = self.brand.outreach
@@ -191,8 +260,8 @@ class Greetings:
             if self._has(run.id, follow):
                 continue
             queued = outreach.queue_body(
-                run.id, follow.external, text_of(content), contact_id=follow.contact_id, template=code,
-                params={"content": json.dumps(content, ensure_ascii=False)}, expires_at=until,
+                run.id, follow.external, text_of(greeting.content), contact_id=follow.contact_id, template=code,
+                params=greeting.params(), expires_at=greeting.until,
             )  # fmt: skip
             if queued is not None:
                 return
@@ -214,6 +283,11 @@ class Greetings:
         ).fetchall()
         for (run_id,) in rows:
             self.brand.outreach.cancel(run_id, "the day is over")
+
+
+def _text(found: Mapping[tuple[str, str], dict[str, Any]], channel: str, audience: str) -> dict[str, Any] | None:
+    places = ((channel, audience), (channel, ""), ("", audience), ("", ""))
+    return next((found[place] for place in places if place in found), None)
 
 
 def _asked(brand: Brand, name: str, method: str, wanted: WelcomeWanted) -> dict[str, Any] | None:

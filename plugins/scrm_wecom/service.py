@@ -119,6 +119,12 @@ class Wecom:
         """The full sync."""
         return FullSync(self.brand, self.api, self.people, self.labels)
 
+    @property
+    def asker(self) -> Work:
+        """What waits to be asked of WeCom, or told to it; raises Conflict (``no_secret``)."""
+        openids_of = self.settings["corp_id"] if self.settings["openids"] else ""
+        return Work(self.brand, self.api, self.people, self.labels, openids_of)
+
     def work(self) -> str:
         """What the job does every minute: begin the sync that is wanted, do tasks, go on with the sync, and so on.
 
@@ -128,8 +134,7 @@ class Wecom:
             read = f"; {self.archive.run()} archived messages" if self.settings["archive"] else ""
             return f"no secret: nothing is asked of WeCom{read}"
         wishes.begin_wanted(self)
-        openids_of = self.settings["corp_id"] if self.settings["openids"] else ""
-        done = Work(self.brand, self.api, self.people, self.labels, openids_of).run()
+        done = self.asker.run()
         running = sync.latest()
         if running is not None and running.state == "running" and not done.error:
             self.full_sync.run(ROUND_SECONDS)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from scrm_core.api import Brand
 
     from .client.answers import Chat, CorpTag, Customer
+    from .follows import Follow
     from .labels import Labels
     from .people import People
     from .tasks import Task
@@ -128,9 +129,8 @@ class Work:
 
     def _do(self, task: Task) -> None:
         if task.kind == tasks.CUSTOMER:
-            place = self.labels.place()
-            customer = self.api.customer(task.ref)
-            self._take_customer(task, customer, place, "" if customer is None else self._openid(customer))
+            told = self._ask_customer(task.ref)
+            self._take_customer(task, *told)
         elif task.kind == tasks.TAGS:
             self._take_tags(task, self.api.tags())
         elif task.kind == tasks.CHAT:
@@ -138,7 +138,23 @@ class Work:
         else:
             self._push(task)
 
-    def _openid(self, customer: Customer) -> str:
+    def read_ahead(self, follow: Follow, seconds: float) -> None:
+        """Read whoever has just added somebody within these seconds, before the job does; raises WecomError.
+
+        Its task stays: what is set with an add, such as tags, may be a moment behind it.
+        """
+        customer, place, openid = self._ask_customer(follow.external, time.monotonic() + seconds)
+        if customer is None or (follow.unsure and follow.staff not in {each.staff for each in customer.follows}):
+            return  # WeCom does not show this add yet: how they came is not to be settled by that
+        self._take_customer(None, customer, place, openid)
+
+    def _ask_customer(self, external: str, until: float | None = None) -> tuple[Customer | None, int, str]:
+        """A customer, the place of their tags before WeCom was asked, and their openid."""
+        place = self.labels.place()
+        customer = self.api.customer(external, until)
+        return customer, place, "" if customer is None else self._openid(customer, until)
+
+    def _openid(self, customer: Customer, until: float | None) -> str:
         """A WeChat customer's openid at the corporation, asked once; empty where none is wanted or known already."""
         if not self._openids_of or not customer.external.startswith("wm"):
             return ""
@@ -147,19 +163,20 @@ class Work:
             "WHERE e.kind = 'external_userid' AND e.value = ? AND o.kind = 'openid' AND o.namespace = ? LIMIT 1",
             (customer.external, self._openids_of),
         ).fetchone()
-        return "" if known is not None else self.api.openid(customer.external)
+        return "" if known is not None else self.api.openid(customer.external, until)
 
     @transactional
-    def _take_customer(self, task: Task, customer: Customer | None, place: int, openid: str) -> None:
+    def _take_customer(self, task: Task | None, customer: Customer | None, place: int, openid: str) -> None:
         try:
-            if customer is None:
-                self.people.follows.settle(task.ref)
-            else:
+            if customer is not None:
                 self.people.take(customer, place, openid, self._openids_of)
+            elif task is not None:
+                self.people.follows.settle(task.ref)
         except Veto as veto:
             if veto.code != SUPPRESSED:
                 raise
-        tasks.done(task)
+        if task is not None:
+            tasks.done(task)
 
     @transactional
     def _take_tags(self, task: Task, tags: list[CorpTag]) -> None:

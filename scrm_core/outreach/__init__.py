@@ -234,6 +234,13 @@ class Outreach:
         """The uid of the message to ``address`` that the gateway knows as ``ref``, or None."""
         return receipts.find(ref, address)
 
+    def reword(self, uid: str, body: str, params: Mapping[str, str]) -> bool:
+        """Keep what a gateway says instead of what was claimed; call it before the message is handed over.
+
+        False when nobody is sending it any more, or its text was erased meanwhile.
+        """
+        return receipts.reword(self.brand, uid, body, params)
+
     def receipt(
         self, uid: str, state: str, *, code: str = "", reason: str = "", ref: str = "", at: int | None = None
     ) -> bool:

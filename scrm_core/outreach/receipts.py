@@ -8,7 +8,8 @@ failed part makes it failed, whatever the others say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ..db import current_handle, transactional
@@ -73,6 +74,17 @@ def find(ref: str, address: str) -> str | None:
     """The uid of the message that a gateway knows under its own reference."""
     row = execute("SELECT uid FROM message WHERE ref = ? AND address = ?", (ref, address)).fetchone() if ref else None
     return None if row is None else str(row[0])
+
+
+@transactional
+def reword(brand: Brand, uid: str, body: str, params: Mapping[str, str]) -> bool:
+    """The text of a message that is being sent; True when it was kept."""
+    done = execute(
+        "UPDATE message SET body = ?, params = ?, updated_at = ? "
+        "WHERE uid = ? AND state = 'sending' AND body IS NOT NULL",
+        (body, json.dumps(dict(params), ensure_ascii=False), brand.now(), uid),
+    )
+    return bool(done.rowcount)
 
 
 @transactional

@@ -56,14 +56,14 @@ class Api:
         """Members with customer contact (dev:92571)."""
         return texts(self.calls.read("externalcontact/get_follow_user_list"), "follow_user")
 
-    def customer(self, external: str) -> Customer | None:
-        """A customer with everybody who has them (dev:92114); None when nobody has."""
+    def customer(self, external: str, until: float | None = None) -> Customer | None:
+        """A customer with everybody who has them (dev:92114); None when nobody has. ``until`` as in ``Calls.read``."""
         follows: list[FollowInfo] = []
         name = unionid = cursor = ""
         for _ in range(_MOST_PAGES):
             params = {"external_userid": external, **({"cursor": cursor} if cursor else {})}
             try:
-                told = self.calls.read("externalcontact/get", params)
+                told = self.calls.read("externalcontact/get", params, until=until)
             except WecomError as error:
                 if error.errcode in GONE:
                     return None
@@ -76,10 +76,10 @@ class Api:
                 return Customer(external, name, unionid, tuple(follows))
         raise WecomError("externalcontact/get: the pages do not end", kind=SHAPE)
 
-    def openid(self, external: str) -> str:
+    def openid(self, external: str, until: float | None = None) -> str:
         """The openid of a customer of WeChat at the corporation (dev:92323); empty when WeCom gives none."""
         try:
-            told = self.calls.read("externalcontact/convert_to_openid", body={"external_userid": external})
+            told = self.calls.read("externalcontact/convert_to_openid", None, {"external_userid": external}, until)
         except WecomError as error:
             if error.kind == DATA:
                 return ""

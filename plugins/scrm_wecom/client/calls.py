@@ -77,9 +77,15 @@ class Calls:
         finally:
             self._closed = None
 
-    def read(self, api: str, params: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None) -> Any:
-        """The answer of a call that changes nothing there; with ``body`` a POST. Raises WecomError, Limited."""
-        return self._call(api, params or {}, body, safe=True)
+    def read(
+        self, api: str, params: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None,
+        until: float | None = None,
+    ) -> Any:  # fmt: skip
+        """The answer of a call that changes nothing there; with ``body`` a POST. Raises WecomError, Limited.
+
+        ``until`` (of ``time.monotonic()``) is when somebody cannot wait for it any longer.
+        """
+        return self._call(api, params or {}, body, safe=True, until=until)
 
     def act(self, api: str, body: Mapping[str, Any], *, repeatable: bool = False) -> Any:
         """The answer of a call that changes something; ``repeatable``: twice is as good as once. Raises the same."""
@@ -89,15 +95,19 @@ class Calls:
         """The answer of a call that takes a file called ``media``; tried again, since twice is as good as once."""
         return self._call(api, params, File(name, data), safe=True)
 
-    def _call(self, api: str, params: Mapping[str, str], body: Mapping[str, Any] | File | None, *, safe: bool) -> Any:
+    def _call(
+        self, api: str, params: Mapping[str, str], body: Mapping[str, Any] | File | None, *, safe: bool,
+        until: float | None = None,
+    ) -> Any:  # fmt: skip
         renewed, closed = False, self._closed
         if closed is not None and api in closed:
             raise refused(api, NO_API)
         for attempt in range(TRIES + 2):
             token = self._tokens.get()
+            _left(api, until)
             self._counter.take(api)
             try:
-                return self._ask(api, {**params, "access_token": token}, body)
+                return self._ask(api, {**params, "access_token": token}, body, until)
             except WecomError as error:
                 if error.kind == TOKEN and not renewed:
                     self._tokens.drop(token)
@@ -110,7 +120,10 @@ class Calls:
                     closed.add(api)
                 if not again or attempt - renewed >= TRIES:
                     raise
-                self._pause(PAUSES[attempt - renewed])
+                pause = PAUSES[attempt - renewed]
+                if until is not None and time.monotonic() + pause >= until:
+                    raise
+                self._pause(pause)
         raise AssertionError("unreachable")
 
     def _fetch_token(self) -> tuple[str, int]:
@@ -130,9 +143,15 @@ class Calls:
             raise WecomError("gettoken: the answer has no token", kind=AWAY)
         return token, seconds
 
-    def _ask(self, api: str, params: Mapping[str, str], body: Mapping[str, Any] | File | None) -> dict[str, Any]:
-        with self._places:
-            status, data = self._send(api, params, body)
+    def _ask(
+        self, api: str, params: Mapping[str, str], body: Mapping[str, Any] | File | None, until: float | None = None
+    ) -> dict[str, Any]:
+        if not self._places.acquire(timeout=_left(api, until)):
+            raise _no_time(api)
+        try:
+            status, data = self._send(api, params, body, until)
+        finally:
+            self._places.release()
         try:
             told = json.loads(data)
         except (ValueError, RecursionError):
@@ -149,10 +168,14 @@ class Calls:
         return told
 
     def _send(
-        self, api: str, params: Mapping[str, str], body: Mapping[str, Any] | File | None
+        self, api: str, params: Mapping[str, str], body: Mapping[str, Any] | File | None, until: float | None
     ) -> tuple[int, bytes]:
         import httpx
 
+        client, left = self._open(), _left(api, until)
+        timeout = client.timeout if left is None else httpx.Timeout(
+            min(left, self._settings["read_timeout"]), connect=min(left, self._settings["connect_timeout"])
+        )
         # Real UTF-8: some APIs refuse \uXXXX (40033).
         file = body if isinstance(body, File) else None
         plain = body is None or file is not None
@@ -162,12 +185,13 @@ class Calls:
             headers["Content-Type"] = "application/json; charset=utf-8"
         answer = bytearray()
         try:
-            with self._open().stream(
+            with client.stream(
                 "GET" if body is None else "POST", f"{self._base}/cgi-bin/{api}", params=dict(params), headers=headers,
-                content=content, files=None if file is None else {"media": (file.name, file.data)},
+                content=content, files=None if file is None else {"media": (file.name, file.data)}, timeout=timeout,
             ) as response:  # fmt: skip
                 for chunk in response.iter_raw():
                     answer += chunk
+                    _left(api, until)
                     if len(answer) > ANSWER_BYTES:
                         raise WecomError(f"{api}: the answer is longer than {ANSWER_BYTES} bytes", kind=UNCERTAIN)
                 return response.status_code, bytes(answer)
@@ -193,3 +217,15 @@ class Calls:
                     trust_env=False,
                 )
             return self._client
+
+
+def _left(api: str, until: float | None) -> float | None:
+    """The seconds that are left for a call, None for as many as it takes; raises WecomError where none is."""
+    left = None if until is None else until - time.monotonic()
+    if left is not None and left <= 0:
+        raise _no_time(api)
+    return left
+
+
+def _no_time(api: str) -> WecomError:
+    return WecomError(f"{api}: there was no time to wait for the answer", kind=AWAY)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 
 import pytest
 from wecom_scene import SETTINGS, YAN, ZOE, Scene
@@ -235,6 +237,193 @@ def test_members_and_buyers_hear_their_own(calling, server):
     assert dict(said(server)) == {"1": "buyers", "2": "members"}
 
 
+# Who they are ---------------------------------------------------------------------
+
+
+GET = "externalcontact/get"
+VARIANTS = ("", "known", "buyer", "member")
+
+
+def variants(scene, *audiences: str) -> None:
+    for audience in audiences or VARIANTS:
+        put(scene, audience or "general", audience=audience)
+
+
+def person(scene, unionid: str, *, member: bool = False) -> int:
+    """A buyer, or a member, whom the brand knows by a unionid alone; their contact's id."""
+    with scene.brand as brand:
+        made = brand.contacts.resolve((IdentityIn.of("unionid", unionid),), at=brand.now(), origin="test")
+        brand.orders.upsert(
+            OrderIn(source="s", number=unionid, status="completed", paid_at=brand.now(), paid_minor=100,
+                    buyer=(IdentityIn.of("unionid", unionid),), lines=(), platform="tmall")
+        )  # fmt: skip
+        if member:
+            brand.membership.join(made.contact_id, "gold", at=brand.now())
+    scene.deliver()
+    return made.contact_id
+
+
+def customer(scene, unionid: str, *staff: str, external: str = ZOE) -> dict[str, object]:
+    """What WeCom tells of a customer."""
+    follows = [{"userid": each, "createtime": scene.seconds(), "add_way": 1} for each in staff or ("zhangsan",)]
+    told = {"external_userid": external, "name": "Zoe", **({"unionid": unionid} if unionid else {})}
+    return {"errcode": 0, "external_contact": told, "follow_user": follows}
+
+
+def contact_of(scene, external: str = ZOE) -> int:
+    with scene.brand as brand:
+        return brand.contacts.find("external_userid", external).id
+
+
+@pytest.mark.parametrize("member", [True, False])
+def test_who_is_known_by_a_unionid_alone_hears_their_own_welcome_at_their_first_add(calling, server, member):
+    known = person(calling, "u-zoe", member=member)
+    variants(calling)
+    server.answers[GET] = [customer(calling, "u-zoe")]
+    calling.tell("add_external_contact", WelcomeCode="1")
+    assert contact_of(calling) != known  # an add tells an external user id and nothing else
+    send(calling)
+    wanted = "member" if member else "buyer"
+    assert said(server) == [("1", wanted)]
+    assert contact_of(calling) == known
+    with calling.brand as brand:
+        ((message, _),) = brand.outreach.of_contact(known)
+        assert message.state == "delivered"
+        assert execute("SELECT body FROM message").fetchall() == [(wanted,)]  # what was said is what is kept
+        brand.plugins["wecom"].work()
+    calling.deliver()
+    assert len(calling.leads()) == 1
+
+
+def test_a_text_for_members_alone_finds_its_members_and_nobody_else(calling, server):
+    person(calling, "u-zoe", member=True)
+    variants(calling, "member")
+    server.answers[GET] = [customer(calling, "u-zoe"), customer(calling, "u-yan", external=YAN)]
+    for external, code in ((ZOE, "1"), (YAN, "2")):
+        calling.tell("add_external_contact", external, WelcomeCode=code)
+        send(calling)
+    assert said(server) == [("1", "member")]
+    assert [row[::2] for row in sent(calling)] == [("delivered", ""), ("failed", "no_welcome")]
+
+
+def test_of_many_who_come_at_once_each_hears_their_own(calling, server):
+    variants(calling)
+    for number in range(8):
+        person(calling, f"u-{number}", member=number % 2 == 0)
+    server.answers[GET] = [
+        lambda asked: customer(
+            calling, f"u-{asked.query['external_userid'][-1]}", external=asked.query["external_userid"]
+        )
+    ]
+    for number in range(8):
+        calling.tell("add_external_contact", f"wmCOMES{number}", WelcomeCode=str(number))
+    send(calling)
+    assert dict(said(server)) == {str(n): "buyer" if n % 2 else "member" for n in range(8)}
+
+
+def test_a_stranger_hears_the_general_welcome_however_many_they_add_at_once(calling, server):
+    variants(calling)
+    server.answers[GET] = [customer(calling, "u-new", "zhangsan", "lisi")]
+    calling.tell("add_external_contact", WelcomeCode="1")
+    calling.tell("add_external_contact", staff="lisi", WelcomeCode="2")
+    send(calling)
+    assert dict(said(server)) == {"1": "general", "2": "known"}
+
+
+def test_who_came_to_a_member_before_anybody_heard_of_it_is_known(calling, server, clock):
+    variants(calling)
+    told = customer(calling, "u-new", "lisi")
+    clock.advance(days=40)
+    now = customer(calling, "u-new")
+    server.answers[GET] = [{**now, "follow_user": now["follow_user"] + told["follow_user"]}]
+    calling.tell("add_external_contact", WelcomeCode="1")
+    send(calling)
+    assert said(server) == [("1", "known")]
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_where_one_text_is_for_everybody_nobody_is_asked_about(calling, server, elsewhere):
+    with calling.brand as brand:
+        brand.channels.create("spring")
+        brand.channels.create("autumn")
+    put(calling, "general")
+    if elsewhere:
+        put(calling, "members of autumn", channel="autumn", audience="member")
+    calling.tell("add_external_contact", State="spring", WelcomeCode="1")
+    send(calling)
+    assert (said(server), server.calls(GET)) == ([("1", "general")], [])
+
+
+def test_a_text_for_who_is_new_is_not_said_to_a_member(calling, server):
+    person(calling, "u-zoe", member=True)
+    variants(calling, "", "new")
+    server.answers[GET] = [customer(calling, "u-zoe")]
+    calling.tell("add_external_contact", WelcomeCode="1")
+    send(calling)
+    assert said(server) == [("1", "general")]
+
+
+def test_who_is_known_as_a_member_is_not_asked_about(calling, server):
+    variants(calling)
+    with calling.brand as brand:
+        found = brand.contacts.resolve((IdentityIn.of("external_userid", ZOE),), at=brand.now(), origin="test")
+        brand.membership.join(found.contact_id, "gold", at=brand.now())
+    calling.tell("add_external_contact", WelcomeCode="1")
+    send(calling)
+    assert (said(server), server.calls(GET)) == ([("1", "member")], [])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"errcode": 45009}, {"errcode": 48002}, {"errcode": 84061}, {"errcode": 60020}, {"errcode": 99999}, b"<html>",
+        lambda asked: None, {"errcode": 0}, {"errcode": 0, "external_contact": 5},
+    ],
+)  # fmt: skip
+def test_whom_wecom_does_not_tell_of_hears_the_general_welcome(calling, server, answer, monkeypatch):
+    monkeypatch.setattr("scrm_wecom.client.calls.PAUSES", (0.0, 0.0, 0.0))
+    person(calling, "u-zoe", member=True)
+    variants(calling)
+    server.answers[GET] = [answer]
+    calling.tell("add_external_contact", WelcomeCode="1")
+    send(calling)
+    assert said(server) == [("1", "general")]
+    assert [row[0] for row in sent(calling)] == ["delivered"]
+
+
+def test_a_wecom_that_does_not_answer_holds_up_one_welcome_and_none_behind_it(calling, server, clock, monkeypatch):
+    monkeypatch.setattr("scrm_wecom.gateway.READ_SECONDS", 0.2)
+    variants(calling)
+    stuck = threading.Event()
+    server.answers[GET] = [lambda asked: stuck.wait(20) and None]
+    calling.tell("add_external_contact", WelcomeCode="1")
+    begun = time.monotonic()
+    send(calling)
+    assert time.monotonic() - begun < 5
+    calling.tell("add_external_contact", YAN, WelcomeCode="2")
+    send(calling)
+    stuck.set()
+    assert dict(said(server)) == {"1": "general", "2": "general"}
+    assert len(server.calls(GET)) == 1
+    clock.advance(seconds=31)
+    person(calling, "u-xu", member=True)
+    server.answers[GET] = [customer(calling, "u-xu", external="wmXU")]
+    calling.tell("add_external_contact", "wmXU", WelcomeCode="3")
+    send(calling)
+    assert said(server)[2:] == [("3", "member")]
+
+
+@pytest.mark.parametrize(("waited", "heard"), [(13, "member"), (14, "general")])
+def test_nobody_is_asked_about_whose_20_seconds_are_nearly_over(calling, server, clock, waited, heard):
+    person(calling, "u-zoe", member=True)
+    variants(calling)
+    server.answers[GET] = [customer(calling, "u-zoe")]
+    calling.tell("add_external_contact", WelcomeCode="1")
+    clock.advance(seconds=waited)
+    send(calling)
+    assert said(server) == [("1", heard)]
+
+
 class Host(Plugin):
     """Greets people of one state in its own words, and fails for others."""
 
@@ -247,6 +436,8 @@ class Host(Plugin):
     def welcome(self, wanted: WelcomeWanted):
         if wanted.state == "broken":
             raise RuntimeError("no")
+        if wanted.state == "ours":
+            return {"text": f"for {wanted.audience}"}
         return {"text": f"from {wanted.staff}"} if wanted.state == "mine" else None
 
 
@@ -258,6 +449,16 @@ def test_another_plugin_may_say_something_else_and_one_that_fails_stops_nobody(n
         made.tell("add_external_contact", f"wm{code}", State=state, WelcomeCode=code)
     send(made)
     assert dict(said(server)) == {"1": "from zhangsan", "2": "general", "3": "general"}
+
+
+def test_another_plugin_hears_who_somebody_turned_out_to_be(new_installation, deliver, server):
+    table = SETTINGS + f'secret = "s3cret"\napi = "{server.url}"\n'
+    made = Scene(new_installation(plugins=(WecomPlugin, Host), acme=table + "\n[plugins.host]\n"), "acme", deliver)
+    person(made, "u-zoe", member=True)
+    server.answers[GET] = [customer(made, "u-zoe")]
+    made.tell("add_external_contact", State="ours", WelcomeCode="1")
+    send(made)
+    assert said(server) == [("1", "for member")]
 
 
 @pytest.mark.parametrize(
