@@ -202,12 +202,13 @@ def _time_of(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 
-_COLUMNS = "id, event, change, external, state, note, at, received_at, body"
+COLUMNS = "id, event, change, external, state, note, at, received_at, body"
+"""Columns that make a :class:`Callback`, see :func:`about`."""
 
 
 def get(callback_id: int) -> Callback | None:
     """The callback with this id, or None."""
-    row = execute(f"SELECT {_COLUMNS} FROM wecom_callback WHERE id = ?", (callback_id,)).fetchone()
+    row = execute(f"SELECT {COLUMNS} FROM wecom_callback WHERE id = ?", (callback_id,)).fetchone()
     return None if row is None else Callback(*row)
 
 
@@ -219,7 +220,7 @@ def page(*, state: str = "", after: int = 0, limit: int = 50) -> list[Callback]:
     # The index of those that are not done is found by these words.
     where = "" if not state else " AND state = ?" if state == "done" else " AND state <> 'done' AND state = ?"
     params = [after, state, limit] if state else [after, limit]
-    rows = execute(f"SELECT {_COLUMNS} FROM wecom_callback WHERE id > ?{where} ORDER BY id LIMIT ?", params).fetchall()
+    rows = execute(f"SELECT {COLUMNS} FROM wecom_callback WHERE id > ?{where} ORDER BY id LIMIT ?", params).fetchall()
     return [Callback(*row) for row in rows]
 
 

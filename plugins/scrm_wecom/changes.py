@@ -13,7 +13,8 @@ from scrm_core.api import IdentityIn, Invalid, Veto
 
 from . import callbacks, tasks
 from .callbacks import Callback
-from .follows import CUSTOMER, STAFF, TRANSFER, pair
+from .earlier import EARLIER, KNOWN, Earlier, by_whom
+from .follows import pair
 from .link_news import EVENT
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ LINK_CHANGES = frozenset({
     "balance_low", "balance_exhausted", "link_unavailable", "delete_link", "friend_request", "customer_start_chat",
 })
 ARCHIVE_EVENT = "msgaudit_notify"
-BY_TRANSFER = "DELETE_BY_TRANSFER"
 
 
 class Changes:
@@ -39,6 +39,7 @@ class Changes:
     def __init__(self, brand: Brand, follows: Follows, people: People, greetings: Greetings, links: LinkNews) -> None:
         self.brand = brand
         self.follows = follows
+        self.earlier = Earlier(follows)
         self.people = people
         self.greetings = greetings
         self.links = links
@@ -46,8 +47,8 @@ class Changes:
             "add_external_contact": self._added,
             "add_half_external_contact": self._half_added,
             "edit_external_contact": self._edited,
-            "del_external_contact": self._deleted,
-            "del_follow_user": self._deleted_by_customer,
+            "del_external_contact": self._lost,
+            "del_follow_user": self._lost,
             "transfer_fail": self._transfer_failed,
             "msg_audit_approved": self._agreed,
         }
@@ -113,9 +114,12 @@ class Changes:
 
     def _begin(self, found: Callback, fields: Mapping[str, str], *, half: bool) -> str:
         external, staff = _pair(fields)
-        made = self.follows.added(external, staff, found.at, source=fields.get("State", ""), half=half)
+        source = fields.get("State", "")
+        if self.earlier.added(external, staff, found.at, source, half=half):
+            return EARLIER
+        made = self.follows.added(external, staff, found.at, source=source, half=half)
         greeted = self._greet(found, fields)
-        return greeted or ("" if made is not None else "known")
+        return greeted or ("" if made is not None else KNOWN)
 
     def _greet(self, found: Callback, fields: Mapping[str, str], *, agreed: bool = False) -> str:
         """Greet who brought a code; returns why not, which stays with the callback."""
@@ -138,14 +142,9 @@ class Changes:
         self.follows.added(external, staff, found.at, source=fields.get("State", ""))
         return "the add before it was not told"
 
-    def _deleted(self, found: Callback, fields: Mapping[str, str]) -> str:
-        external, staff = _pair(fields)
-        by = TRANSFER if fields.get("Source") == BY_TRANSFER else STAFF
-        return "" if self.follows.lost(external, staff, found.at, by) else "known"
-
-    def _deleted_by_customer(self, found: Callback, fields: Mapping[str, str]) -> str:
-        external, staff = _pair(fields)
-        return "" if self.follows.lost(external, staff, found.at, CUSTOMER) else "known"
+    def _lost(self, found: Callback, fields: Mapping[str, str]) -> str:
+        lost = (*_pair(fields), found.at, by_whom(found.change, fields))
+        return "" if self.follows.lost(*lost) or self.earlier.lost(*lost) else KNOWN
 
     def _transfer_failed(self, found: Callback, fields: Mapping[str, str]) -> str:
         _pair(fields)

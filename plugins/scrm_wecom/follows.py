@@ -3,7 +3,8 @@
 A relation is the pair (staff, customer): a customer may have several members of
 staff, and is lost (流失) when none is left. Callbacks may be late, twice or in
 any order, and the full sync reads the same facts: whoever comes first writes,
-and the others change nothing. Adding back after a half add (免验证) is the same
+and the others change nothing. An add or a loss from before what stands is told, and
+changes nothing either (:mod:`.earlier`). Adding back after a half add (免验证) is the same
 acquisition; adding again after a loss is another one, with a lead of its own.
 
 Whom a colleague handed over (继承) has not come: that is no lead. WeCom says it with
@@ -67,6 +68,13 @@ def is_history(at: int, now: int) -> bool:
     return now - at > NEWS_MS
 
 
+def is_another(known: Follow, at: int, source: str) -> bool:
+    """Whether what began at ``at`` is not the beginning that is known: it lies too far off, or has another State."""
+    if known.since is None or at == known.since:
+        return False
+    return abs(at - known.since) > SLACK_MS or bool(source and known.source and source != known.source)
+
+
 def pair(external: str, staff: str) -> Follow | None:
     """The relation of a pair, or None."""
     row = execute(f"SELECT {_COLUMNS} FROM wecom_follow WHERE external = ? AND staff = ?", (external, staff)).fetchone()
@@ -112,7 +120,7 @@ class Follows:
             return self._added_again(known, at, source, state, history, way)
         if known.unsure and way is not None:
             self._settle(known, way)
-        if known.state == "active" and known.since is not None and at > known.since + SLACK_MS:
+        if known.state == "active" and known.since is not None and at > known.since and is_another(known, at, source):
             # A later beginning than the one that is known: its end was not told, or is not yet.
             if way is None and self.asks:
                 return None  # nor may this one be any: the job asks WeCom behind each add, which tells when it began
@@ -208,6 +216,8 @@ class Follows:
             )
             if came.rowcount and lead:
                 self._capture(known.external, known.staff, at, source, history, ended=_ended(known))
+            if came.rowcount and not history:
+                self._say_added(known.contact_id, known.staff, at, source, half=state == "half")
             return None
         changed = execute(
             "UPDATE wecom_follow SET state = ?, since = ?, source = ?, lost_at = NULL, lost_by = '', unsure = ?, "
@@ -253,14 +263,36 @@ class Follows:
         self.brand.emit(NAME, "lost", contact_id, {"staff": staff, "by": by, "left": left}, at=at)
         return True
 
+    def told_late(
+        self, known: Follow, at: int, source: str, *, half: bool, ended: tuple[int, str] | None
+    ) -> None:  # fmt: skip
+        """An add from before the beginning that is known: a lead, and plugins hear of it; what stands stays."""
+        # WeCom shows the present relation alone: nobody can be asked how they came then.
+        if self._is_lead(known.external, known.staff, at, "half" if half else "active", NO_WAY):
+            self._capture(known.external, known.staff, at, source, False, half=half, ended=ended)
+        self._say_added(known.contact_id, known.staff, at, source, half=half)
+
+    def lost_late(self, known: Follow, at: int, by: str) -> None:
+        """The end of such an add: who else has the customer is counted as it is now."""
+        left = execute(
+            "SELECT count(*) FROM wecom_follow WHERE contact_id = ? AND state <> 'lost' AND id <> ?",
+            (known.contact_id, known.id),
+        ).fetchone()[0]
+        self.brand.emit(NAME, "lost", known.contact_id, {"staff": known.staff, "by": by, "left": left}, at=at)
+
     def told(self, external: str, staff: str, at: int, *, again: bool = False, history: bool = False) -> Follow:
         """Let plugins hear of a relation that began, unless it is history; returns it."""
         made = pair(external, staff)
         assert made is not None
         if not history:
-            fields = {"staff": staff, "state": made.source, "half": int(made.state == "half"), "again": int(again)}
-            self.brand.emit(NAME, "added", made.contact_id, fields, at=at)
+            self._say_added(made.contact_id, staff, at, made.source, half=made.state == "half", again=again)
         return made
+
+    def _say_added(
+        self, contact_id: int, staff: str, at: int, source: str, *, half: bool, again: bool = False
+    ) -> None:  # fmt: skip
+        fields = {"staff": staff, "state": source, "half": int(half), "again": int(again)}
+        self.brand.emit(NAME, "added", contact_id, fields, at=at)
 
     def _capture(
         self, external: str, staff: str, at: int, source: str, history: bool, *, half: bool = False,

@@ -176,19 +176,77 @@ def test_who_adds_again_is_a_lead_again_and_nobody_new(scene, clock):
     assert (follow.source, follow.since, follow.lost_at) == ("autumn", brand.now(), None)
 
 
+@pytest.mark.parametrize("seconds", [5, 61])
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_add_loss_and_second_add_end_alike_in_whatever_order_they_come(scene, clock, order):
+def test_add_loss_and_second_add_end_alike_in_whatever_order_they_come(scene, clock, order, seconds):
+    with scene.brand as brand:
+        for state in "ab":
+            brand.channels.create(state)
     events = []
     for change, state in (("add_external_contact", "a"), ("del_follow_user", ""), ("add_external_contact", "b")):
         events.append(scene.event(change, **({"State": state} if state else {})))
-        clock.advance(seconds=60 * 1)
+        clock.advance(seconds=seconds)
     for place in order:
         assert scene.post(events[place]).status_code == 200
         scene.deliver()
     assert scene.follows() == [("zhangsan", "active", "")]
     with scene.brand as brand:
         (follow,) = follows.of_contact(brand.contacts.find("external_userid", ZOE).id)
-    assert (follow.since, follow.lost_at) == (1_767_225_720_000, None)
+        leads = execute("SELECT at FROM event WHERE type = 'lead.captured' ORDER BY at").fetchall()
+        assert brand.contacts.find("external_userid", ZOE).lead_channel == "a"  # the first touch
+    came = 1_767_225_600_000
+    assert (follow.since, follow.lost_at, follow.source) == (came + seconds * 2_000, None, "b")
+    assert sorted(lead[:2] for lead in scene.leads()) == [("a", "zhangsan"), ("b", "zhangsan")]
+    assert leads == [(came,), (came + seconds * 2_000,)]
+    assert sorted(told["state"] for told in scene.said("added")) == ["a", "b"]
+    assert [each["left"] for each in scene.said("lost")] == [0]
+
+
+@pytest.mark.parametrize("order", [(4, 3, 2, 1, 0), (4, 1, 3, 0, 2), (2, 4, 1, 0, 3), (1, 4, 2, 3, 0)])
+def test_three_adds_and_the_losses_between_are_three_leads_also_behind_what_came_later(scene, clock, order):
+    events = []
+    for state in ("a", "", "b", "", "c"):
+        events.append(scene.event("add_external_contact" if state else "del_follow_user", **({"State": state} if state else {})))
+        clock.advance(seconds=61)
+    for place in order:
+        scene.post(events[place])
+        scene.deliver()
+    assert scene.follows() == [("zhangsan", "active", "")]
+    assert sorted(lead[0] for lead in scene.leads()) == ["a", "b", "c"]
+    assert len(scene.said("lost")) == 2
+
+
+def test_an_add_from_before_tells_its_end_with_its_lead_and_greets_nobody(scene, clock):
+    first = scene.event("add_external_contact", State="a", WelcomeCode="W1")
+    clock.advance(seconds=61)
+    gone, ended = scene.event("del_external_contact"), scene.brand.now()
+    clock.advance(seconds=61)
+    scene.tell("add_external_contact", State="b")
+    for event in (gone, first):
+        scene.post(event)
+        scene.deliver()
+    assert [each["fields"].get("ended") for each in scene.told("lead.captured")] == [None, str(ended)]
+    assert [each["by"] for each in scene.said("lost")] == ["staff"]
+    assert [row[3] for row in scene.kept()] == ["", "", "an earlier one than the one that is known"]
+
+
+def test_a_half_add_that_arrives_long_behind_the_add_is_the_same_lead(scene, clock):
+    half = scene.event("add_half_external_contact", State="a")
+    clock.advance(seconds=61)
+    scene.tell("add_external_contact", State="a")
+    scene.post(half)
+    scene.deliver()
+    assert (len(scene.leads()), scene.follows()) == (1, [("zhangsan", "active", "")])
+
+
+def test_what_wecom_shows_of_a_relation_that_stands_is_no_lead_from_before(calling, server, clock):
+    came = calling.seconds()
+    clock.advance(days=1)
+    calling.tell("add_external_contact", State="a")
+    handed_over(server, ("zhangsan", came, 1))  # asked just before
+    work(calling)
+    work(calling)
+    assert len(calling.leads()) == 1
 
 
 def test_a_second_add_whose_loss_was_never_told_is_a_lead_and_the_first_has_ended(scene, clock):

@@ -63,15 +63,23 @@ def test_a_spoilt_callback_is_refused_three_times_and_leaves_nothing(whole, how)
     assert (callback.state, whole.kept(), whole.leads()) == ("failed", [], [])
 
 
-def test_events_that_come_twice_and_the_wrong_way_round_end_alike(whole, clock):
+@pytest.mark.parametrize("seconds", [5, 61])
+def test_events_that_come_twice_and_the_wrong_way_round_end_alike(whole, clock, seconds):
+    configs = [whole.way("staff001", state=state) for state in ("s1", "s2")]
     whole.simulator.outbox.hold()
-    for name, more in (("add", {"userid": "staff001"}), ("customer_deletes", {"userid": "staff001"}), ("add", {"userid": "staff001"})):
+    for name, more in (
+        ("scan", {"config_id": configs[0]}), ("customer_deletes", {"userid": "staff001"}), ("scan", {"config_id": configs[1]}),
+    ):
         whole.simulator.act(CORP, name, {"person": "p503", **more})
-        clock.advance(seconds=5)
+        clock.advance(seconds=seconds)
     whole.simulator.outbox.release(order="reversed", copies=3)
-    whole.deliver()
+    whole.work()
     assert [row[1] for row in whole.follows(whole.external("p503"))] == ["active"]
     assert len(whole.kept()) == 3
+    assert sorted(lead[0] for lead in whole.leads()) == ["s1", "s2"]
+    assert len(whole.said("lost")) == 1
+    whole.synced()
+    assert len([lead for lead in whole.told("lead.captured") if lead["state"]]) == 2
 
 
 def test_many_who_add_in_one_second_are_all_there(whole):
