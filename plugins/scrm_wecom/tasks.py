@@ -2,7 +2,8 @@
 
 A task is its kind and what it is about (``customer`` and an external user id, a
 ``chat``, the ``tags``, ``push`` and a relation). Wanting it again while it waits
-adds nothing; wanting it while it is being done has it done once more.
+adds nothing; wanting it while it is being done has it done once more. A chat group
+is read a moment behind the last change that was told, everything else at once.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ _READ_CHAT = frozenset({"create", "update"})
 CHAT_MS = 2_000
 """WeCom writes a chat group a moment after it tells of it (dev:92277)."""
 
+CHAT_WISHES = 10
+"""So many changes put off the read of a group: one that changes without end is read too, and once more behind that."""
+
 CUSTOMER, CHAT, TAGS, PUSH = "customer", "chat", "tags", "push"
 RETRIED = 200
 """How many refused relations one retry takes."""
@@ -32,7 +36,8 @@ RETRIED = 200
 _COLUMNS = ("kind", "ref", "asked", "due_at", "lease_until", "attempts", "error")
 _AGAIN = (
     "ON CONFLICT (kind, ref) DO UPDATE SET asked = wecom_task.asked + 1, "
-    "due_at = CASE WHEN wecom_task.due_at < excluded.due_at THEN wecom_task.due_at ELSE excluded.due_at END"
+    f"due_at = CASE WHEN wecom_task.kind = '{CHAT}' AND wecom_task.asked < {CHAT_WISHES} "
+    "OR wecom_task.due_at > excluded.due_at THEN excluded.due_at ELSE wecom_task.due_at END"
 )
 
 LEASE_MS = 120_000
@@ -108,8 +113,13 @@ def claim(brand: Brand) -> Task | None:
     return Task(*row) if taken.rowcount else None
 
 
-def done(task: Task) -> None:
+def done(brand: Brand, task: Task) -> None:
     """Forget a task that was done, unless it was wanted again meanwhile; in the transaction of what it changed."""
+    if task.kind == CHAT:
+        row = execute("DELETE FROM wecom_task WHERE id = ? RETURNING asked", (task.id,)).fetchone()
+        if row is not None and (row[0] != task.asked or task.asked > CHAT_WISHES):
+            want(brand, CHAT, task.ref, after_ms=CHAT_MS)  # its last change may not have been written yet
+        return
     execute("DELETE FROM wecom_task WHERE id = ? AND asked = ?", (task.id, task.asked))
     execute("UPDATE wecom_task SET lease_until = 0, attempts = 0, error = '' WHERE id = ?", (task.id,))
 

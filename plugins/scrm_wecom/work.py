@@ -118,7 +118,7 @@ class Work:
         """What a task is about is not there any more: asking again would get the same answer for ever."""
         log.warning("task %s is dropped: %s", task.kind, error)
         self._settle_adds(task)
-        tasks.done(task)
+        tasks.done(self.brand, task)
 
     @transactional
     def _settle_adds(self, task: Task) -> None:
@@ -176,18 +176,18 @@ class Work:
             if veto.code != SUPPRESSED:
                 raise
         if task is not None:
-            tasks.done(task)
+            tasks.done(self.brand, task)
 
     @transactional
     def _take_tags(self, task: Task, tags: list[CorpTag]) -> None:
         self.labels.take_catalogue(tags)
-        tasks.done(task)
+        tasks.done(self.brand, task)
 
     @transactional
     def _take_chat(self, task: Task, chat: Chat) -> None:
         if chat.id:
             self.people.take_chat(chat)
-        tasks.done(task)
+        tasks.done(self.brand, task)
 
     def _push(self, task: Task) -> None:
         """Tell WeCom of a relation's tags: one that has to wait holds up no other, and is raised behind them."""
@@ -266,7 +266,7 @@ class Work:
 
     @transactional
     def _done(self, task: Task) -> None:
-        tasks.done(task)
+        tasks.done(self.brand, task)
 
     @transactional
     def _refused(self, follow_id: int, external: str, key: str) -> None:
@@ -277,7 +277,7 @@ class Work:
     def _give_up(self, task: Task, follow_id: int, external: str) -> None:
         self.labels.forget_wishes(follow_id)
         self._want_both(external)
-        tasks.done(task)
+        tasks.done(self.brand, task)
 
     def _want_both(self, external: str) -> None:
         tasks.want(self.brand, tasks.TAGS)

@@ -413,6 +413,60 @@ def chat(server, *members: str) -> None:
     server.answers[CHAT] = [{"errcode": 0, "group_chat": group}]
 
 
+def read_chat(calling, server, clock, milliseconds: int) -> list[int]:
+    """When, in milliseconds from now, the group is read: the job runs every half second."""
+    read = []
+    for passed in range(0, milliseconds, 500):
+        before = len(server.calls(CHAT))
+        with calling.brand as brand:
+            brand.plugins["wecom"].work()
+        read += [passed] * (len(server.calls(CHAT)) - before)
+        clock.advance(seconds=0.5)
+    return read
+
+
+def test_a_chat_group_is_read_a_moment_behind_the_last_change_that_is_told(calling, server, clock):
+    chat(server, ZOE)
+    calling.tell_chat("create")
+    clock.advance(seconds=1.5)
+    calling.tell_chat("update", UpdateDetail="add_member")
+    assert read_chat(calling, server, clock, 5_000) == [2_000]
+
+
+def test_a_chat_group_that_changes_without_end_is_read_all_the_same_and_once_more_behind_its_last_change(calling, server, clock):
+    chat(server, ZOE)
+    read = []
+    for number in range(30):
+        calling.tell_chat("update", UpdateDetail="add_member", Number=number)
+        read += [1_000 * number + each for each in read_chat(calling, server, clock, 1_000)]
+    assert read and read[0] <= 20_000
+    assert read_chat(calling, server, clock, 5_000)[-1] >= 1_000  # two seconds behind the last change, not before
+    with calling.brand:
+        assert execute("SELECT count(*) FROM wecom_task").fetchone() == (0,)
+
+
+def test_a_chat_group_that_changes_while_it_is_read_is_read_again_a_moment_later(calling, server, clock):
+    chat(server, ZOE)
+    (told,) = server.answers[CHAT]
+
+    def changing(asked):
+        calling.tell_chat("update", UpdateDetail="add_member")
+        return told
+
+    server.answers[CHAT] = [changing, told]
+    calling.tell_chat("create")
+    assert read_chat(calling, server, clock, 10_000) == [2_000, 4_000]
+
+
+def test_a_chat_group_that_wecom_refused_is_read_a_moment_behind_its_next_change(calling, server, clock):
+    chat(server, ZOE)
+    server.answers[CHAT].insert(0, {"errcode": 48002})
+    calling.tell_chat("create")
+    assert read_chat(calling, server, clock, 4_000) == [2_000]
+    calling.tell_chat("update", UpdateDetail="add_member")
+    assert read_chat(calling, server, clock, 4_000) == [2_000]
+
+
 def test_a_chat_group_s_customers_join_and_leave(calling, server, clock):
     chat(server, ZOE, YAN)
     calling.tell_chat("create")
