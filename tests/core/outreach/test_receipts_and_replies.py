@@ -76,6 +76,23 @@ def test_a_receipt_may_come_before_the_call_that_sent_the_message_returns(acme, 
         assert acme.outreach.find("gw-1", "+8613900000000") is None
 
 
+def test_a_gateway_that_says_something_else_has_that_kept_while_it_sends_and_not_behind_that(acme, gateway, people):
+    kept = []
+
+    def reworded(message):
+        with acme:
+            kept.append(acme.outreach.reword(message.uid, "what was said", {"more": "than was known"}))
+        return SendResult.delivered()
+
+    with acme:
+        gateway.answer = reworded
+        uid = sent(acme, people)
+        kept.append(acme.outreach.reword(uid, "too late", {}))
+        assert kept == [True, False]
+        row = execute("SELECT body, params FROM message WHERE uid = ?", (uid,)).fetchone()
+        assert tuple(row) == ("what was said", '{"more": "than was known"}')
+
+
 def test_a_receipt_for_nobody_changes_nothing(acme, gateway, people):
     with acme:
         assert acme.outreach.receipt("nobody", "delivered") is False

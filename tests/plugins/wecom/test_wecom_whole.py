@@ -28,6 +28,25 @@ def test_a_scan_becomes_a_lead_with_name_welcome_and_channel(whole):
     assert [lead[0] for lead in whole.leads()] == ["card-a"]
 
 
+def test_a_member_who_scans_for_the_first_time_is_welcomed_as_one(whole):
+    corp = whole.simulator.corp(CORP)
+    unionid = corp.people.unionid(corp.account.open_account, corp.people.number("p500"))
+    with whole.brand as brand:
+        known = brand.contacts.resolve((IdentityIn.of("unionid", unionid),), at=brand.now(), origin="mini program")
+        brand.membership.join(known.contact_id, "gold", at=brand.now())
+        for audience in ("", "buyer", "member"):
+            brand.plugins["wecom"].wecom.greetings.put({"text": audience or "general"}, audience=audience)
+    config = whole.way("staff001", state="door")
+    for person in ("p500", "p501"):
+        whole.act("scan", config_id=config, person=person)
+    with whole.brand as brand:
+        brand.outreach.drain()
+    assert sorted(whole.welcomes()) == ["general", "member"]
+    assert whole.contact("p500").id == known.contact_id
+    whole.work()
+    assert (len(whole.leads()), len(whole.welcomes())) == (2, 2)
+
+
 def test_the_openid_at_the_corporation_links_who_signed_in_before(whole):
     wecom = whole.brand.plugins["wecom"].wecom
     wecom.settings = {**wecom.settings, "openids": True}
