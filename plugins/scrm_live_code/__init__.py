@@ -9,7 +9,6 @@ from scrm_core.api import (
     Job,
     LeadCaptured,
     MessageReceived,
-    MessageStatus,
     OrderPaid,
     Plugin,
     PluginEvent,
@@ -74,10 +73,6 @@ class LiveCodePlugin(Pages, Plugin):
 
     @hookimpl
     def on_message_in(self, event: MessageReceived) -> None:
-        self.live_codes.reception.take(event)
-
-    @hookimpl
-    def on_message_status(self, event: MessageStatus) -> None:
         self.live_codes.reception.take(event)
 
     @hookimpl

@@ -5,8 +5,9 @@ order in which it is told: telling something twice, late or in another order
 ends in the same row. What a person did is told by events of the core and of
 plugins (:meth:`Reception.take`), or by hand (:meth:`Reception.tell`).
 
-A reply is the first message to the person that was delivered and is no notice:
-notices are automatic, as the welcome is. A tag is one that somebody set or that
+A reply is the first message that staff wrote to the person by themselves, as a plugin
+tells it (the event ``wrote``) or somebody does by hand: what goes to many at once
+answers nobody, nor do notices, the welcome being one. A tag is one that somebody set or that
 came from WeCom: those of the channel come with the add and say nothing of the staff.
 """
 
@@ -19,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import (
     Invalid,
     MessageReceived,
-    MessageStatus,
     NotFound,
     OrderPaid,
     PluginEvent,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from .desk import Desk
 
-Told = MessageReceived | MessageStatus | TagAdded | OrderPaid | PluginEvent
+Told = MessageReceived | TagAdded | OrderPaid | PluginEvent
 DAY_MS = 86_400_000
 ALERT_DAYS = 30
 """Who waits for longer than this many days stands in the report, and no more in the list of those to look after."""
@@ -154,12 +154,12 @@ def _meant(event: Told) -> tuple[str, str, str]:
     match event:
         case MessageReceived():
             return "spoke", "", ""
-        case MessageStatus(status="delivered") if event.kind != "notice":
-            return "replied", "", ""
         case TagAdded() if event.origin != "auto":
             return "tagged", "", ""
         case OrderPaid() if event.paid_minor > 0:
             return "ordered", "", ""
+        case PluginEvent(name="wrote"):
+            return "replied", str(event.fields.get("staff", "")), ""
         case PluginEvent(name="approved" | "muted"):
             return event.name, str(event.fields.get("staff", "")), ""
         case PluginEvent(name="lost"):

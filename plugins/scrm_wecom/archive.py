@@ -1,19 +1,22 @@
 """The chat archive (会话内容存档) as a source of messages: what customers who agreed say becomes ``on_message_in``.
 
+That staff wrote to one of them, by themselves, becomes the event ``wrote``: when and who, and nothing of what.
+
 WeCom gives archived messages by a C library alone, which is not ours to ship. A
 *fetcher* stands for it: a bridge over HTTP (:class:`Bridge`), or what another
 plugin offers by the extension point ``wecom.archive-fetcher``. The random key of
 each message is decrypted here, so the private key never leaves this process.
 
 Records are read behind the last ``seq``; a page's messages and its ``seq`` are one
-transaction, and a message is kept once by its id, whoever reads it. Staff's
-messages, and those of customers who did not agree, are passed over unwritten.
+transaction, and a message is kept once by its id, whoever reads it. What staff say
+in groups, and all with customers who did not agree, is passed over unwritten.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +30,8 @@ from .client.answers import number, objects, text, texts
 from .client.api import Api
 from .client.calls import Calls, log
 from .client.codes import CALL, DATA, WecomError
-from .follows import SUPPRESSED
+from .follows import SUPPRESSED, pair
+from .greetings import WINDOW_MS
 from .schemas import NAME
 
 if TYPE_CHECKING:
@@ -36,12 +40,20 @@ if TYPE_CHECKING:
 POINT, CHANNEL = "wecom.archive-fetcher", "wecom"
 PAGE, LEASE_MS, SECONDS = 100, 120_000, 30.0
 TEXT_CHARS = 2_000
+WROTE = "wrote"
+"""The event that a member of staff wrote to a customer."""
+
+SENDS_MS = 30 * 86_400_000
+"""For how long staff may take to confirm a group send: until then its text is not theirs."""
+
 ANSWER_BYTES = 32 * 1024 * 1024
 _KEYS = re.compile(r"(?:(\d{1,9})\s+)?(-----BEGIN [A-Z ]*PRIVATE KEY-----.+?-----END [A-Z ]*PRIVATE KEY-----)", re.S)
 _NO_TEXT = re.compile("[\x00-\x20\x7f-\x9f\ud800-\udfff]+")
 _ID = re.compile(r"[!-~]{1,128}\Z")
 _CUSTOMER = re.compile(r"w[mo][A-Za-z0-9_-]{30}\Z")
 """Customers of WeChat (wm) and of other corporations (wo); robots (wb) and members of staff are none."""
+
+_ROBOT = re.compile(r"wb[A-Za-z0-9_-]{30}\Z")
 
 
 class ArchiveError(ScrmError):
@@ -63,7 +75,10 @@ class Fetcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A message of a customer; ``words`` is its text, or its kind in brackets: media are not fetched."""
+    """A message of a customer; ``words`` is its text, or its kind in brackets: media are not fetched.
+
+    With ``wrote`` it is one to them: ``to`` is the member of staff who wrote it.
+    """
 
     msgid: str
     external: str
@@ -71,6 +86,7 @@ class Said:
     room: str
     at: int
     words: str
+    wrote: bool = False
 
 
 class Archive:
@@ -227,15 +243,34 @@ class Archive:
     def _keep(self, said: Said) -> int:
         at = min(said.at, self.brand.now())
         try:
-            self.brand.contacts.resolve((IdentityIn.of("external_userid", said.external),), at=at, origin=NAME)
+            contact_id = self.brand.contacts.resolve(
+                (IdentityIn.of("external_userid", said.external),), at=at, origin=NAME
+            ).contact_id
         except Veto as veto:
             if veto.code != SUPPRESSED:
                 raise
             return 0  # who was erased is not written of
+        if said.wrote:
+            if not self._automatic(contact_id, said, at):
+                self.brand.emit(NAME, WROTE, contact_id, {"staff": said.to}, at=at)
+            return 0
         kept = self.brand.outreach.received(
             CHANNEL, said.external, said.words, ref=said.msgid, at=at, to=said.room or said.to
         )
         return int(kept.new)
+
+    @staticmethod
+    def _automatic(contact_id: int, said: Said, at: int) -> bool:
+        """Whether staff did not write this by themselves: a welcome, or a group send that they confirmed."""
+        known = pair(said.external, said.to)
+        if known is not None and known.since is not None and 0 <= at - known.since <= WINDOW_MS:
+            return True  # so long a welcome may take, ours or one that was set in WeCom
+        rows = execute(
+            "SELECT m.params FROM message m JOIN outreach_run r ON r.id = m.run_id "
+            "WHERE m.contact_id = ? AND m.sent_at BETWEEN ? AND ? AND r.channel = ?",
+            (contact_id, at - SENDS_MS, at, CHANNEL),
+        ).fetchall()
+        return any(said.words in _parts(json.loads(json.loads(params)["content"])) for (params,) in rows if params)
 
 
 def _random_key(private: Any, sealed: Any) -> str:
@@ -249,19 +284,34 @@ def _random_key(private: Any, sealed: Any) -> str:
 
 
 def said_of(message: Mapping[str, Any]) -> Said | None:
-    """A customer's message; None for staff, robots, recalls and what else is no message of a customer."""
+    """A customer's message, or one of staff to a customer alone; None for robots, recalls and what else is neither."""
     sender, kind = text(message, "from"), text(message, "msgtype")
-    if message.get("action") != "send" or not _CUSTOMER.match(sender) or not _ID.match(text(message, "msgid")):
+    if message.get("action") != "send" or not _ID.match(text(message, "msgid")):
+        return None
+    others = [each for each in texts(message, "tolist") if _ID.match(each)]
+    room = text(message, "roomid")
+    wrote = not _CUSTOMER.match(sender)
+    if wrote and not (_is_staff(sender) and not room and len(others) == 1 and _CUSTOMER.match(others[0])):
         return None
     content = message.get("text")
     words = content.get("content") if kind == "text" and isinstance(content, Mapping) else None
     shown = words if isinstance(words, str) else f"[{kind[:40] or 'unknown'}]"
-    others = [each for each in texts(message, "tolist") if _ID.match(each)]
-    room = text(message, "roomid")
+    to = others[0] if others else ""
     return Said(
-        text(message, "msgid"), sender, others[0] if others else "", room if _ID.match(room) else "",
-        max(0, number(message, "msgtime")), _line(shown),
+        text(message, "msgid"), to if wrote else sender, sender if wrote else to, room if _ID.match(room) else "",
+        max(0, number(message, "msgtime")), _line(shown), wrote,
     )  # fmt: skip
+
+
+def _parts(content: Mapping[str, Any]) -> set[str]:
+    """What the archive shows of a message that we sent, which it has as several: the text, and each attachment."""
+    words = _line(content.get("text", {}).get("content", ""))
+    kinds = {each["msgtype"] for each in content.get("attachments", [])}
+    return {words, *(f"[{'weapp' if kind == 'miniprogram' else kind}]" for kind in kinds)}
+
+
+def _is_staff(sender: str) -> bool:
+    return bool(_ID.match(sender)) and not _ROBOT.match(sender)
 
 
 def _line(words: str) -> str:

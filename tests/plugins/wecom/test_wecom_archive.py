@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from functools import cache
 
@@ -92,13 +93,76 @@ def test_a_text_of_many_lines_or_of_any_characters_comes_in_as_one_line_and_hold
     assert [words for words, _ in told(archive)] == ["你好 在吗 ?", "长" * 2_000, "next"]
 
 
-def test_staff_are_passed_over_and_media_are_their_kind_alone(archive: Whole):
+def wrote(scene: Whole) -> list[tuple[str, int]]:
+    """That staff wrote to the first customer: who, and when."""
+    with scene.brand:
+        rows = execute("SELECT contact_id, at, data FROM event WHERE type = 'plugin.event' ORDER BY id").fetchall()
+    found = [(contact, at, json.loads(data)) for contact, at, data in rows]
+    p1 = scene.contact("p1").id
+    return [(each["fields"]["staff"], at) for contact, at, each in found if each["name"] == "wrote" and contact == p1]
+
+
+def test_that_staff_wrote_to_a_customer_is_told_once_and_nothing_of_what(archive: Whole, clock):
+    say(archive, "")
     say(archive, "hello", by="staff")
+    at = clock.now()
+    clock.advance(seconds=60)
+    assert (read(archive), read(archive)) == (1, 0)
+    assert wrote(archive) == [("staff002", at)]
+    with archive.brand:
+        assert execute("SELECT count(*) FROM message_in WHERE text = 'hello'").fetchone() == (0,)
+        assert execute("SELECT count(*) FROM event WHERE data LIKE '%hello%'").fetchone() == (0,)
+
+
+def test_what_staff_say_in_a_group_or_to_who_does_not_agree_is_passed_over(archive: Whole):
+    group = archive.act("create_group", owner="staff002", name="g")
+    archive.act("join_group", chat_id=group.id, who=["p1"])
+    say(archive, "")
+    say(archive, "hello", by="staff", chat_id=group.id)
+    read(archive)
+    say(archive, "hello", by="staff")
+    archive.simulator.act(CORP, "refuse_archive", {"userid": "staff002", "person": "p1"})
+    read(archive)
+    assert wrote(archive) == []
+
+
+def test_a_welcome_or_a_group_send_is_nothing_that_staff_wrote(archive: Whole, clock):
+    archive.act("add", userid="staff001", person="p9")
+    archive.simulator.act(CORP, "agree_archive", {"userid": "staff001", "person": "p9"})
+    archive.synced()
+    with archive.brand as brand:
+        sends = brand.plugins["wecom"].wecom.sends
+        sends.open("may", {"text": "五月\n新茶"}, expression="orders = 0", kind="notice")
+    clock.advance(seconds=20)
+    say(archive, "welcome", by="staff", person="p9", staff="staff001")
+    read(archive)
+    assert archive.said("wrote") == []
+    with archive.brand as brand:
+        sends.start("may")
+        brand.outreach.drain()
+    clock.advance(seconds=60)
+    say(archive, "五月\n新茶", by="staff", person="p9", staff="staff001")
+    read(archive)
+    assert archive.said("wrote") == []
+    say(archive, "新茶要吗", by="staff", person="p9", staff="staff001")
+    read(archive)
+    assert archive.said("wrote") == [{"staff": "staff001"}]
+
+
+def test_who_was_erased_is_not_told_to_have_been_written_to(archive: Whole):
+    say(archive, "before")
+    read(archive)
+    with archive.brand as brand:
+        brand.privacy.erase(archive.contact("p1").id, actor="ann")
+    say(archive, "after", by="staff")
+    read(archive)
+    assert archive.said("wrote") == []
+
+
+def test_media_are_their_kind_alone(archive: Whole):
     say(archive, "", kind="image")
     assert read(archive) == 1
     assert told(archive) == [("[image]", "staff002")]
-    with archive.brand:
-        assert execute("SELECT count(*) FROM message_in WHERE text = 'hello'").fetchone() == (0,)
 
 
 def test_who_does_not_agree_any_more_is_not_taken_though_the_archive_has_it(archive: Whole):
@@ -243,8 +307,10 @@ def test_an_error_of_the_library_or_the_bridge_is_shown_and_nothing_moves(archiv
         {"msgid": "m", "action": "send", "from": "wmason", "msgtype": "text", "text": {"content": "x"}},
         {"msgid": "m", "action": "send", "from": "wb" + "x" * 30, "msgtype": "text", "text": {"content": "x"}},
         {"action": "send", "from": "wm" + "x" * 30, "msgtype": "text", "text": {"content": "x"}},
+        {"msgid": "m", "action": "send", "from": "wb" + "x" * 30, "tolist": ["wm" + "x" * 30], "msgtype": "text"},
+        {"msgid": "m", "action": "send", "from": "ann", "tolist": ["ben"], "msgtype": "text", "text": {"content": "x"}},
         {"msgid": "m" * 129, "action": "send", "from": "wm" + "x" * 30, "msgtype": "text", "text": {"content": "x"}},
     ],
 )  # fmt: skip
-def test_what_is_no_message_of_a_customer_is_none(message):
+def test_what_is_no_message_of_a_customer_or_to_one_is_none(message):
     assert said_of(message) is None
