@@ -111,7 +111,7 @@ def test_that_staff_wrote_to_a_customer_is_told_once_and_nothing_of_what(archive
     assert wrote(archive) == [("staff002", at)]
     with archive.brand:
         assert execute("SELECT count(*) FROM message_in WHERE text = 'hello'").fetchone() == (0,)
-        assert execute("SELECT count(*) FROM event WHERE data LIKE '%hello%'").fetchone() == (0,)
+        assert execute("SELECT count(*) FROM event WHERE data LIKE ?", ("%hello%",)).fetchone() == (0,)
 
 
 def test_what_staff_say_in_a_group_or_to_who_does_not_agree_is_passed_over(archive: Whole):
