@@ -270,7 +270,8 @@ class Archive:
             "WHERE m.contact_id = ? AND m.sent_at BETWEEN ? AND ? AND r.channel = ?",
             (contact_id, at - SENDS_MS, at, CHANNEL),
         ).fetchall()
-        return any(said.words in _parts(json.loads(json.loads(params)["content"])) for (params,) in rows if params)
+        sent = (json.loads(params).get("content") for (params,) in rows if params)  # another sender's may carry none
+        return any(said.words in _parts(json.loads(content)) for content in sent if content)
 
 
 def _random_key(private: Any, sealed: Any) -> str:

@@ -149,6 +149,21 @@ def test_a_welcome_or_a_group_send_is_nothing_that_staff_wrote(archive: Whole, c
     assert archive.said("wrote") == [{"staff": "staff001"}]
 
 
+def test_a_message_of_a_sender_that_carries_no_content_does_not_stop_the_archive(archive: Whole, clock):
+    say(archive, "")
+    read(archive)
+    with archive.brand as brand:
+        run = brand.outreach.open_run("other", owner="wecom", channel="wecom", kind="notice", sender="wecom-group")
+        execute(
+            "INSERT INTO message (run_id, contact_id, address, bucket, state, reason, params, not_before, sent_at, updated_at) "
+            "VALUES (?, ?, 'x', 0, 'sent', '', '{}', 0, ?, 0)",
+            (run.id, archive.contact("p1").id, clock.now()),
+        )
+    say(archive, "hello", by="staff")
+    read(archive)
+    assert archive.said("wrote") == [{"staff": "staff002"}]
+
+
 def test_who_was_erased_is_not_told_to_have_been_written_to(archive: Whole):
     say(archive, "before")
     read(archive)
