@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
 
 from .db import brand_db, current_handle
-from .db.bulk import Rows, array, chunks, execute, insert_together, update_rows
+from .db.bulk import Rows, array, execute, in_chunks, insert_together, update_rows
 from .db.router import STATE, notify
 from .facts import EVENT_TYPES, Fact, OrderLineFact, OrderPaid
 from .models import Event
@@ -79,8 +80,12 @@ def append_beside(others: Rows | None, events: Iterable[NewEvent], *, recorded_a
 
 
 _CHUNK = 250
-_ROW_INSERT = f"INSERT INTO event ({', '.join(_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?)"
 _TYPES = ("text", "bigint", "bigint", "bigint", "bigint", "text")
+
+
+@lru_cache(8)
+def _insert_of(rows: int) -> str:
+    return f"INSERT INTO event ({', '.join(_COLUMNS)}) VALUES {', '.join(['(?, ?, ?, ?, ?, ?)'] * rows)}"
 
 
 def append_encoded(events: Sequence[tuple[str, int | None, int, int, str]], *, recorded_at: int) -> int:
@@ -94,12 +99,10 @@ def append_encoded(events: Sequence[tuple[str, int | None, int, int, str]], *, r
         return 0
     rows = [(kind, contact_id, at, recorded_at, backfill, data) for kind, contact_id, at, backfill, data in events]
     if current_handle().engine == "sqlite":
-        # Several rows in one statement: a third less time than one statement per row.
-        place = 0
-        for start, size in chunks(len(rows), _CHUNK):
-            place = start + size
-            execute(_ROW_INSERT + ", (?, ?, ?, ?, ?, ?)" * (size - 1), list(chain.from_iterable(rows[start:place])))
-        update_rows(_ROW_INSERT, rows[place:])
+        parts, rest = in_chunks(rows, _CHUNK)
+        for part in parts:
+            execute(_insert_of(len(part)), list(chain.from_iterable(part)))
+        update_rows(_insert_of(1), rest)
     else:
         arrays = ", ".join(f"?::{kind}[]" for kind in _TYPES)
         execute(

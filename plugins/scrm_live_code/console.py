@@ -83,7 +83,7 @@ class Pages:
         planned, refused = None, ""
         if query.args.get("peak"):
             try:
-                planned = plan(query.position("peak"), here.settings["per_account"])
+                planned = plan(_asked(query.args["peak"]), here.settings["per_account"])
             except Invalid as problem:
                 refused = problem.message if query.language == "en" else REFUSALS["invalid peak"]
         context = {
@@ -327,3 +327,11 @@ def _fresh(query: ConsoleQuery) -> tuple[LiveCodes, Code]:
 
 def _done(code: Code) -> ConsoleDone:
     return ConsoleDone("code", {"channel": code.channel, "done": "1"})
+
+
+def _asked(peak: str) -> int:
+    """A number of people as somebody types it, also as the page writes it (1,001); raises Invalid."""
+    digits = peak.replace(",", "").strip()
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 12):
+        raise Invalid(f"peak: {peak[:40]!r} is no whole number", field="peak")
+    return int(digits)

@@ -140,7 +140,8 @@ class Reception:
         """Whether people wait for too long."""
         waiting = self.overdue(limit=200)
         if waiting:
-            said = f"{len(waiting)}" if len(waiting) < 200 else "200 or more"
+            people = len({each.contact for each in waiting})  # one may wait for several steps
+            said = f"{people}" if len(waiting) < 200 else f"{people} or more"
             yield f"{said} people who were added wait for too long; scrm live-code overdue {self.brand.id}"
 
 

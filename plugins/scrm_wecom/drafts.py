@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 D = TypeVar("D")
 
 
-class Drafts(Generic[D]):
+class Drafts(ABC, Generic[D]):
     """Drafts of one brand; ``what`` is the word for one, ``mark`` begins the codes of their runs."""
 
     what = mark = channel = sender = ""
@@ -46,8 +47,9 @@ class Drafts(Generic[D]):
             raise NotFound(f"no {self.what} {code!r}")
         return found[0]
 
+    @abstractmethod
     def _those(self, which: str, params: tuple[Any, ...] = ()) -> list[D]:
-        raise NotImplementedError
+        """Drafts by the rest of a SELECT and what its marks stand for."""
 
     def _runs(self, codes: Sequence[str]) -> list[RunView]:
         """The run of each code, in their order."""

@@ -10,7 +10,7 @@ All of them work on the current brand and join an open transaction.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -97,17 +97,18 @@ def _convert(model: type[peewee.Model], columns: tuple[str, ...], rows: Iterable
     return out
 
 
-def chunks(count: int, most: int, *, one_by_one: bool = False) -> Iterator[tuple[int, int]]:
-    """(start, size) of the statements that write ``count`` rows on SQLite, ``most`` in one; a few may be left over.
+def in_chunks(rows: Sequence[Any], most: int) -> tuple[list[Sequence[Any]], Sequence[Any]]:
+    """Rows as SQLite is given them: several in a statement, ``most`` in one, and the few that are left over.
 
     A few sizes of statement: the prepared-statement cache then sees four texts per table instead of one per number
     of rows, and a lot of sixty rows is a third of the time that it takes one by one.
     """
-    start = 0
-    for size in (most, *(size for size in (32, 8) if size < most), *((1,) if one_by_one else ())):
-        while count - start >= size:
-            yield start, size
+    parts, start = [], 0
+    for size in (most, *(size for size in (32, 8) if size < most)):
+        while len(rows) - start >= size:
+            parts.append(rows[start : start + size])
             start += size
+    return parts, rows[start:]
 
 
 def insert_rows(
@@ -126,17 +127,13 @@ def insert_rows(
     data = _convert(model, names, rows)
     if not data:
         return 0
-    handle = current_handle()
-    if handle.engine == "sqlite":
-        # Several rows in one statement: a fifth less time than one statement per row.
-        place, written = 0, 0
-        for start, size in chunks(len(data), _CHUNK):
-            sql, place = _insert_sql(model, names, on_conflict, "sqlite", size), start + size
-            written += int(brand_db.execute_sql(sql, list(chain.from_iterable(data[start:place]))).rowcount)
-        if place < len(data):
-            sql = _insert_sql(model, names, on_conflict, "sqlite", 1)
-            written += int(handle.database.executemany(sql, data[place:]))
-        return written
+    if current_handle().engine == "sqlite":
+        written = 0
+        parts, rest = in_chunks(data, _CHUNK)
+        for part in parts:
+            sql = _insert_sql(model, names, on_conflict, "sqlite", len(part))
+            written += int(brand_db.execute_sql(sql, list(chain.from_iterable(part))).rowcount)
+        return written + update_rows(_insert_sql(model, names, on_conflict, "sqlite", 1), rest)
     cursor = brand_db.execute_sql(
         _unnest_sql(model, names, on_conflict), [array(column) for column in zip(*data, strict=True)]
     )
@@ -193,10 +190,10 @@ def insert_returning(
         )
         return list(cursor.fetchall())
     out: list[tuple[Any, ...]] = []
-    for start, size in chunks(len(data), min(250, _MAX_PARAMETERS // len(names)), one_by_one=True):
-        sql = _insert_sql(model, names, tail, "sqlite", size)
-        flat = list(chain.from_iterable(data[start : start + size]))
-        out.extend(brand_db.execute_sql(sql, flat).fetchall())
+    parts, rest = in_chunks(data, min(250, _MAX_PARAMETERS // len(names)))
+    for part in (*parts, *([row] for row in rest)):
+        sql = _insert_sql(model, names, tail, "sqlite", len(part))
+        out.extend(brand_db.execute_sql(sql, list(chain.from_iterable(part))).fetchall())
     return out
 
 

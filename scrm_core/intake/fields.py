@@ -23,7 +23,7 @@ _UTC = ZoneInfo("UTC")
 
 
 class _Own(fields.String):
-    """A field whose loaded value is made by :meth:`read`, which raises Invalid."""
+    """A field whose loaded value is made by :meth:`read`, which each has of its own, and which raises Invalid."""
 
     def read(self, value: Any) -> Any:
         raise NotImplementedError

@@ -6,6 +6,7 @@ a basket. ``min_minor`` thresholds are compared with >= on exact minor units.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,7 +21,7 @@ MOST_STEPS = 20
 MOST_TIMES = 10_000
 
 
-class Rule:
+class Rule(ABC):
     """What every rule has. ``kind`` is its name in JSON, ``step`` where it usually belongs in the pipeline.
 
     ``rank`` orders offers of one step: fixed amounts before percents.
@@ -31,17 +32,17 @@ class Rule:
     rank: ClassVar[int] = 0
 
     @classmethod
+    @abstractmethod
     def read(cls, given: Fields) -> Rule:
         """The rule of a JSON object; raises Invalid naming the field."""
-        raise NotImplementedError
 
+    @abstractmethod
     def as_dict(self) -> dict[str, Any]:
         """The JSON that ``read_rule`` reads."""
-        raise NotImplementedError
 
+    @abstractmethod
     def effect(self, basket: Basket) -> Effect | Unmet:
         """What it takes off the basket, or why it does not apply."""
-        raise NotImplementedError
 
 
 def below(basket: Basket, min_minor: int) -> Unmet | None:

@@ -269,7 +269,10 @@ def test_on_a_chinese_page_a_refusal_is_told_in_chinese_and_on_an_english_one_in
         told = [refusal(browser.post(place, **more, **form)) for browser in (chinese, english)]
         assert zh in told[0] and en in told[1], (form, told)
         assert told[1] not in told[0]
-    assert "峰值日人数" in chinese.get(f"{AT}codes?peak=0").text
+    for typed in ("0", "abc", "-1", "1001.5", "1" * 400):
+        answer = chinese.get(f"{AT}codes?peak={typed}")
+        assert (answer.status_code, "峰值日人数" in answer.text) == (200, True), typed
+    assert "每天 1,001 人，每个账号 100 人，需要 11 个账号。" in chinese.get(f"{AT}codes?peak=1,001").text
     clock.set(datetime(2026, 1, 31, 16, 0, tzinfo=UTC))
     with scene.brand as brand:
         brand.plugins["live-code"].pause_ended()

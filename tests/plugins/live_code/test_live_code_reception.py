@@ -86,6 +86,14 @@ def test_each_step_has_its_median_its_slowest_tenth_its_share_in_time_and_who_wa
         assert any("1 people who were added wait" in each for each in brand.plugins["live-code"].brand_warnings())
 
 
+def test_who_waits_for_several_steps_is_one_person_in_the_warning(shop: Scene, clock):
+    shop.lead("one", "poster-01", staff="ann")
+    clock.advance(days=3)
+    with shop.brand as brand:
+        assert {each.step for each in shop.here.reception.overdue()} == {"reply", "tag"}
+        assert any("1 people who were added wait" in each for each in brand.plugins["live-code"].brand_warnings())
+
+
 def test_the_order_in_which_steps_are_told_and_telling_them_twice_changes_nothing(scenes, clock):
     rows = []
     told = [("tagged", 90), ("tagged", 50), ("channel-tag", 10), ("spoke", 40), ("replied", 70), ("replied", 30), ("ordered", 80)]
