@@ -115,9 +115,12 @@ class Changes:
     def _begin(self, found: Callback, fields: Mapping[str, str], *, half: bool) -> str:
         external, staff = _pair(fields)
         source = fields.get("State", "")
-        if self.earlier.added(external, staff, found.at, source, half=half):
+        before = pair(external, staff)
+        if self.earlier.added(before, found.at, source, half=half):
             return EARLIER
         made = self.follows.added(external, staff, found.at, source=source, half=half)
+        if made is not None and before is not None:
+            self.earlier.ended(made)
         greeted = self._greet(found, fields)
         return greeted or ("" if made is not None else KNOWN)
 

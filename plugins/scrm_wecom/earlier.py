@@ -1,8 +1,8 @@
-"""What WeCom tells of a pair behind what came later: an add and a loss from before the beginning that is known.
+"""What WeCom tells of a pair behind what came later: adds and losses from before what is known.
 
-They change nothing of what stands now. The add is a lead of its own all the same, with
-its own time and State, and the loss behind it is told: as if they had come in their
-order. What came so far is read from the callbacks that are kept.
+An add from before is a lead of its own all the same, with its own time and State, and the
+loss behind it is told: as if they had come in their order. What stands now does not change.
+What came so far is read from the callbacks that are kept.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from . import callbacks, tasks
-from .follows import CUSTOMER, STAFF, TRANSFER, Follow, is_another, pair
+from .follows import CUSTOMER, STAFF, SYNC, TRANSFER, Follow, is_another, pair
 
 if TYPE_CHECKING:
     from .callbacks import Callback
@@ -21,7 +21,8 @@ EARLIER, KNOWN = "an earlier one than the one that is known", "known"
 """What is noted of an add from before, and of what was no news; of a loss that was told nothing is noted."""
 
 BY_TRANSFER = "DELETE_BY_TRANSFER"
-_ADDS = frozenset({"add_external_contact", "add_half_external_contact"})
+_HALF = "add_half_external_contact"
+_ADDS = frozenset({"add_external_contact", _HALF})
 _LOSSES = frozenset({"del_external_contact", "del_follow_user"})
 
 
@@ -38,23 +39,60 @@ class Earlier:
     def __init__(self, follows: Follows) -> None:
         self.follows = follows
 
-    def added(self, external: str, staff: str, at: int, source: str, *, half: bool) -> bool:
-        """Tell of an add, if it is from before: true where it was.
+    def added(self, known: Follow | None, at: int, source: str, *, half: bool) -> bool:
+        """Tell of an add of a pair (None: of a new one), if it is from before: true where it was.
 
         A half add whose end nobody told is a part of the add that is known: staff have added back since.
         """
-        known = pair(external, staff)
-        if known is None or known.since is None or at >= known.since:
+        if known is None or known.since is None:
             return False
-        losses = _losses(known, at)
-        if not losses and (half or not is_another(known, at, source)):
+        if at > known.since:
+            return self._between(known, at, source, half=half)
+        losses = _losses(known, at) if at < known.since else []
+        if at == known.since or (not losses and (half or not is_another(known, at, source))):
             return False
         ended = (losses[0].at, by_whom(losses[0].change, losses[0].fields())) if losses else None
         self.follows.told_late(known, at, source, half=half, ended=ended)
-        if ended is not None and all(loss.note == KNOWN for loss in losses):
-            self.follows.lost_late(known, *ended)
-            callbacks.settle(losses[0].id, "done")
+        if ended is not None:
+            self._tell_loss(known, losses)
         return True
+
+    def _between(self, known: Follow, at: int, source: str, *, half: bool) -> bool:
+        """An add behind the beginning that is known and before the end that is: the end is its own.
+
+        The beginning before it ended too, when a loss between tells it or shortly before this one. Adding back
+        after a half add is no other beginning.
+        """
+        assert known.since is not None
+        if known.state != "lost" or known.lost_at is None or at > known.lost_at:
+            return False
+        told = [each for each in _told(known) if known.since <= each.at < at]
+        losses = [each for each in told if each.change in _LOSSES]
+        adds = {each.change for each in told if each.change in _ADDS}
+        if not losses and (not is_another(known, at, source) or (not half and adds == {_HALF})):
+            return False
+        if not self.follows.ended_later(known, at, source, half=half):
+            return False
+        if losses:
+            self._tell_loss(known, losses)
+        else:
+            self.follows.lost_late(known, at - 1, SYNC)
+        return True
+
+    def _tell_loss(self, known: Follow, losses: list[Callback]) -> None:
+        """The first of these ended it: tell it, unless one of them was told."""
+        if all(loss.note == KNOWN for loss in losses):
+            self.follows.lost_late(known, losses[0].at, by_whom(losses[0].change, losses[0].fields()))
+            callbacks.settle(losses[0].id, "done")
+
+    def ended(self, made: Follow) -> None:
+        """What begins anew may be over: its end was told before it, and was no news then."""
+        assert made.since is not None
+        for loss in _told(made):
+            if loss.change in _LOSSES and loss.at >= made.since and loss.note == KNOWN:
+                self.follows.lost(made.external, made.staff, loss.at, by_whom(loss.change, loss.fields()))
+                callbacks.settle(loss.id, "done")
+                return
 
     def lost(self, external: str, staff: str, at: int, by: str) -> bool:
         """Tell of the loss behind an add that was told as an earlier one; false where it is none, or was told."""

@@ -272,6 +272,16 @@ class Follows:
             self._capture(known.external, known.staff, at, source, False, half=half, ended=ended)
         self._say_added(known.contact_id, known.staff, at, source, half=half)
 
+    def ended_later(self, known: Follow, at: int, source: str, *, half: bool) -> bool:
+        """The end that is known belongs to this add, a lead of its own; false where somebody has told it meanwhile."""
+        moved = execute(
+            "UPDATE wecom_follow SET since = ?, source = ? WHERE id = ? AND state = 'lost' AND since = ?",
+            (at, source, known.id, known.since),
+        )
+        if moved.rowcount:
+            self.told_late(known, at, source, half=half, ended=_ended(known))
+        return bool(moved.rowcount)
+
     def lost_late(self, known: Follow, at: int, by: str) -> None:
         """The end of such an add: who else has the customer is counted as it is now."""
         left = execute(

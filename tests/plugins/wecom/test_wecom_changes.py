@@ -202,6 +202,38 @@ def test_add_loss_and_second_add_end_alike_in_whatever_order_they_come(scene, cl
     assert [each["left"] for each in scene.said("lost")] == [0]
 
 
+@pytest.mark.parametrize("seconds", [5, 61])
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_two_adds_and_two_losses_are_two_leads_and_a_relation_that_is_over_in_whatever_order(scene, clock, order, seconds):
+    events = []
+    for state in ("a", "", "b", ""):
+        change = "add_external_contact" if state else "del_follow_user"
+        events.append(scene.event(change, **({"State": state} if state else {})))
+        clock.advance(seconds=seconds)
+    for place in order:
+        scene.post(events[place])
+        scene.deliver()
+    assert scene.follows() == [("zhangsan", "lost", "customer")]
+    assert sorted(lead[0] for lead in scene.leads()) == ["a", "b"]
+    assert sorted(told["state"] for told in scene.said("added")) == ["a", "b"]
+    assert [each["left"] for each in scene.said("lost")] == [0, 0]
+    with scene.brand as brand:
+        (follow,) = follows.of_contact(brand.contacts.find("external_userid", ZOE).id)
+    came = 1_767_225_600_000
+    assert (follow.since, follow.lost_at) == (came + seconds * 2_000, came + seconds * 3_000)
+
+
+def test_a_half_add_its_loss_and_the_adding_back_that_is_told_last_are_one_lead(scene, clock):
+    scene.tell("add_half_external_contact", State="a")
+    clock.advance(hours=1)
+    back = scene.event("add_external_contact", State="a")
+    clock.advance(hours=1)
+    scene.tell("del_follow_user")
+    scene.post(back)
+    scene.deliver()
+    assert (len(scene.leads()), scene.follows()) == (1, [("zhangsan", "lost", "customer")])
+
+
 @pytest.mark.parametrize("order", [(4, 3, 2, 1, 0), (4, 1, 3, 0, 2), (2, 4, 1, 0, 3), (1, 4, 2, 3, 0)])
 def test_three_adds_and_the_losses_between_are_three_leads_also_behind_what_came_later(scene, clock, order):
     events = []
