@@ -13,7 +13,7 @@ came from WeCom: those of the channel come with the add and say nothing of the s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -118,9 +118,15 @@ class Reception:
 
     def overdue(self, *, limit: int = 50) -> list[Overdue]:
         """Who of the last thirty days waits for longer than the limit of a step, the longest first."""
+        return self._overdue([step for step in LIMITED if self.limits[step]], limit)
+
+    def _overdue(self, steps: Sequence[str], limit: int) -> list[Overdue]:
+        if not steps:
+            return []
         now = self.brand.now()
         parts, values = [], []
-        for step, (done, begun) in LIMITED.items():
+        for step in steps:
+            done, begun = LIMITED[step]
             parts.append(
                 f"SELECT a.code_id, a.staff_id, a.contact_id, CAST(? AS TEXT) AS step, a.{begun} AS since "
                 f"FROM live_code_add a WHERE a.at >= ? AND a.{done} IS NULL AND a.ended_at IS NULL AND a.{begun} < ? "
@@ -137,12 +143,27 @@ class Reception:
         return [Overdue(row[0], row[1], row[2], row[3], row[4], (now - row[4]) // 1_000) for row in rows]
 
     def warnings(self) -> Iterator[str]:
-        """Whether people wait for too long."""
-        waiting = self.overdue(limit=200)
+        """Whether people wait for too long, and whether nobody tells of first replies."""
+        steps = [step for step in LIMITED if self.limits[step]]
+        if "reply" in steps and not self._replies() and self._overdue(["reply"], 1):
+            steps.remove("reply")
+            yield (
+                f"no first reply was told in {ALERT_DAYS} days: WeCom tells it by its chat archive, people by scrm "
+                f"live-code tell {self.brand.id}; reply_seconds = 0 sets no limit"
+            )
+        waiting = self._overdue(steps, 200)
         if waiting:
             people = len({each.contact for each in waiting})  # one may wait for several steps
             said = f"{people}" if len(waiting) < 200 else f"{people} or more"
             yield f"{said} people who were added wait for too long; scrm live-code overdue {self.brand.id}"
+
+    def _replies(self) -> bool:
+        """Whether a first reply was told of anybody whom the list of those who wait could hold."""
+        row = execute(
+            "SELECT 1 FROM live_code_add WHERE at >= ? AND replied_at IS NOT NULL LIMIT 1",
+            (self.brand.now() - ALERT_DAYS * DAY_MS,),
+        ).fetchone()
+        return row is not None
 
 
 def _adds(contact_id: int) -> int:

@@ -84,7 +84,7 @@ def reception_report(
     now = reception.brand.now()
     steps, values = [], []
     for step, (done, begun) in LIMITED.items():
-        most = reception.limits[step] * 1_000
+        most = reception.limits[step] * 1_000 or None  # without a limit nobody is in time, or too late
         steps.append(
             f"SELECT {selected}, CAST(? AS TEXT) AS step, "
             # What was done before the step began (a tag set by hand before the approval) took no time.

@@ -34,9 +34,9 @@ def _rates(default: list[float], description: str) -> fields.List[Any]:
 def _seconds(default: int, description: str) -> fields.Integer:
     return fields.Integer(
         strict=True,
-        validate=validate.Range(1, 31 * 86_400),
+        validate=validate.Range(0, 31 * 86_400),
         load_default=default,
-        metadata={"description": f"seconds {description}"},
+        metadata={"description": f"seconds {description}; 0: no limit"},
     )
 
 

@@ -88,10 +88,48 @@ def test_each_step_has_its_median_its_slowest_tenth_its_share_in_time_and_who_wa
 
 def test_who_waits_for_several_steps_is_one_person_in_the_warning(shop: Scene, clock):
     shop.lead("one", "poster-01", staff="ann")
-    clock.advance(days=3)
+    step(shop, shop.lead("two", "poster-01", staff="ann"), "replied", clock.now() + 1_000)
+    clock.advance(seconds=1_801)
+    step(shop, shop.lead("three", "poster-01", staff="ann"), "replied", clock.now() + 1_000)
+    clock.advance(seconds=86_400 - 1)
     with shop.brand as brand:
-        assert {each.step for each in shop.here.reception.overdue()} == {"reply", "tag"}
-        assert any("1 people who were added wait" in each for each in brand.plugins["live-code"].brand_warnings())
+        assert {(each.step, each.seconds) for each in shop.here.reception.overdue()} == {("reply", 88_200), ("tag", 88_200)}
+        warnings = list(brand.plugins["live-code"].brand_warnings())
+    assert any("2 people who were added wait" in each for each in warnings)
+    assert not any("no first reply" in each for each in warnings)
+
+
+def test_where_nobody_tells_of_replies_that_is_said_instead_of_naming_everybody(shop: Scene, clock):
+    for name in ("one", "two"):
+        shop.lead(name, "poster-01", staff="ann")
+    clock.advance(seconds=1_801)
+    with shop.brand as brand:
+        (told,) = [each for each in brand.plugins["live-code"].brand_warnings() if "added wait" in each or "reply" in each]
+        assert told.startswith("no first reply was told in 30 days") and "reply_seconds = 0" in told
+        assert len(shop.here.reception.overdue()) == 2  # the list has them all the same
+    clock.advance(days=1)
+    with shop.brand as brand:
+        warnings = list(brand.plugins["live-code"].brand_warnings())
+    assert any("2 people who were added wait" in each for each in warnings)  # for a tag
+
+
+def test_a_step_without_a_limit_makes_nobody_wait_and_nobody_late(scenes, clock):
+    free, held = scenes("reply_seconds = 0\ntag_seconds = 0\n")
+    for scene in (free, held):
+        scene.staff("ann")
+        scene.code(ann="")
+        person = scene.lead("one", "poster-01", staff="ann")
+        step(scene, person, "replied", clock.now() + 7_200_000)
+        scene.lead("two", "poster-01", staff="ann")
+    clock.advance(days=2)
+    with free.brand as brand:
+        assert free.here.reception.overdue() == []
+        assert not any("wait" in each or "reply" in each for each in brand.plugins["live-code"].brand_warnings())
+    row = table(free)["reply"]
+    assert (row["done"], row["median_seconds"], row["within"], row["missed"], row["rate"], row["waiting"]) == (1, 7_200, 0, 0, None, 1)
+    assert table(held)["reply"]["missed"] == 2
+    with held.brand:
+        assert len(held.here.reception.overdue()) == 3
 
 
 def test_the_order_in_which_steps_are_told_and_telling_them_twice_changes_nothing(scenes, clock):
