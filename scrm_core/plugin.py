@@ -33,9 +33,9 @@ V = TypeVar("V", bound=Callable[..., Any])
 # First words of `scrm ...`, of API paths, and of tables of the core, of histories and of SQLite: no plugin takes them.
 RESERVED_NAMES = frozenset(
     {
-        *("core", "audit", "backup", "brand", "compact", "completion", "config", "contact", "demo", "doctor", "events"),
-        *("export", "hooks", "import", "imports", "init", "job", "key", "migrate", "move", "outreach", "partner"),
-        *("plugin", "recount", "report", "restore", "rfm", "run", "segment", "user", "worker"),
+        *("core", "audit", "backup", "brand", "channel", "compact", "completion", "config", "contact", "demo"),
+        *("doctor", "events", "export", "hooks", "import", "imports", "init", "job", "key", "migrate", "move"),
+        *("outreach", "partner", "plugin", "recount", "report", "restore", "rfm", "run", "segment", "user", "worker"),
         *("api", "chat", "consumer", "do", "event", "group", "message", "metric", "migration", "order"),
         *("product", "sqlite", "tag"),
     }

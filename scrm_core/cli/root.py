@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "imports": ("importing", "Imports of files, newest first: how far they are and what they refused."),
     "export": ("exporting", "Write contacts or orders as CSV or JSON lines."),
     "contact": ("people", "Show, merge, export or erase a person."),
+    "channel": ("channels", "Channels 渠道: ways by which people come; make one, list them."),
     "tag": ("tags", "Tags of a brand: define one, list them."),
     "segment": ("insight", "Count or list the contacts of an expression; keep expressions under a name."),
     "rfm": ("insight", "Recency, frequency and money of a brand's buyers."),
