@@ -24,6 +24,8 @@ class Demo:
 
     folder: Path
     port: int
+    wecom_port: int
+    """Where its brand looks for WeCom; nobody serves there until somebody starts the simulator."""
 
     @property
     def url(self) -> str:
@@ -48,9 +50,14 @@ def demo(demo_project, tmp_path_factory) -> Iterator[Demo]:
     """The demo, served on a free port and stopped at the end."""
     folder = tmp_path_factory.mktemp("served") / "demo-project"
     shutil.copytree(demo_project, folder)
-    made = Demo(folder, free_port())
-    project = folder / "scrm.toml"
-    project.write_text(project.read_text("utf-8").replace("http://127.0.0.1:8000", made.url), "utf-8")
+    made = Demo(folder, free_port(), free_port())
+    for path, said, here in (
+        (folder / "scrm.toml", "http://127.0.0.1:8000", made.url),
+        (folder / "brands" / "demo.toml", "http://127.0.0.1:18767", f"http://127.0.0.1:{made.wecom_port}"),
+    ):
+        text = path.read_text("utf-8")
+        assert said in text
+        path.write_text(text.replace(said, here), "utf-8")
     with serving(folder, made.url):
         yield made
 

@@ -36,7 +36,7 @@ def commands_given(demo: Any) -> Iterator[Callable[[str], int]]:
         found = [b for b in docs_pages.blocks((ROOT / name).read_text("utf-8")) if b.act == "demo"]
         for block in found:
             for command, shown in docs_pages.commands(block.text):
-                command = command.replace("http://127.0.0.1:8000", demo.url)
+                command = command.replace("http://127.0.0.1:8000", demo.url).replace("18767", str(demo.wecom_port))
                 done = shell(command.replace("curl ", "curl -sS "), demo.folder)
                 assert done.returncode == 0, done.stderr
                 assert docs_pages.matches(shown, done.stdout), f"{command}\n{done.stdout}{done.stderr}"
