@@ -76,7 +76,7 @@ def sync(root: Path, api: str, corp: str, secret: str) -> None:
         view = full.run(3_600, lambda _: pages.append(time.process_time()))
     assert view is not None and view.state == "done", view
     peak = next(line.split()[1] for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
-    print(json.dumps([int(peak), view.customers, pages]))
+    print(json.dumps([int(peak), view.relations, pages]))
 
 
 def synced(root: Path, customers: int) -> tuple[int, int, list[float]]:

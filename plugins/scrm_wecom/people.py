@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from scrm_core.api import IdentityIn, Invalid, LeadIn, ScrmError, Veto, execute, fetch_in, insert_rows
 
-from . import tasks
+from . import rolls, tasks
 from .follows import ASSIGNED, SLACK_MS, SUPPRESSED, Follows, began, is_history, lead_fields, pair, reference_of
 from .labels import Labels
 from .models import WecomFollow
@@ -189,6 +189,7 @@ class People:
         """A chat group as it is now: who is in it, who is not any more."""
         now, groups = self.brand.now(), self.brand.groups
         groups.upsert(chat.id, chat.name, chat.owner, NAME)
+        rolls.note_read(chat.id)
         rows = [(IdentityIn.of("external_userid", member.external),) for member in chat.members]
         at = [min(member.joined * 1_000, now) if member.joined > 0 else now for member in chat.members]
         found = self.brand.contacts.resolve_many(rows, at=at, origin=NAME) if rows else []
@@ -201,8 +202,16 @@ class People:
     def dismiss_chat(self, chat_id: str, at: int) -> None:
         """A chat group is no more: everybody has left it."""
         self.brand.groups.upsert(chat_id, source=NAME)
+        rolls.note_gone(chat_id)
         for contact_id in sorted(_members(chat_id)):
             self.brand.groups.leave(chat_id, contact_id, at=at)
+
+    def chat_is_gone(self, chat_id: str) -> None:
+        """WeCom has no such chat group (any more): if it was ours it is dismissed."""
+        if execute("SELECT 1 FROM chat_group WHERE code = ? AND source = ?", (chat_id, NAME)).fetchone() is not None:
+            self.dismiss_chat(chat_id, self.brand.now())
+        else:
+            rolls.note_gone(chat_id)
 
 
 def _members(chat_id: str) -> set[int]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, PersonQuery, fetch_in, iso, transactional
 
-from . import archive, callbacks, sync, tasks, wishes
+from . import archive, callbacks, rolls, sync, tasks, wishes
 from .archive import Archive
 from .callbacks import Inbox
 from .changes import Changes
@@ -24,6 +24,7 @@ from .links import Links
 from .media import Media
 from .moments import Moments
 from .people import People
+from .rolls import Roll
 from .schemas import NAME
 from .sends import GroupSends
 from .sync import FullSync
@@ -138,6 +139,8 @@ class Wecom:
         running = sync.latest()
         if running is not None and running.state == "running" and not done.error:
             self.full_sync.run(ROUND_SECONDS)
+        elif not done.error:
+            Roll(self.brand, self.api).run(ROUND_SECONDS)
         heard = 0
         if not done.error:
             self._warm_media()
@@ -178,6 +181,7 @@ class Wecom:
         if count := disputes():
             yield f"{count} relations have an S-level value in WeCom that is not the customer's here: see WeCom: tags"
         yield from sync.warnings()
+        yield from rolls.warnings()
         yield from self.greetings.warnings()
         yield from self.link_news.warnings()
         if self.settings["archive"]:
@@ -186,10 +190,11 @@ class Wecom:
     def tidy(self) -> int:
         """Remove callbacks that are older than the setting says, page by page; returns how many.
 
-        The tags are read anew each day: that a callback about one was lost is not told.
+        The tags are read anew each day, and the chat groups listed: that a callback about one was lost is not told.
         """
         if self.settings["secret"]:
             self._want_tags()
+            Roll(self.brand, self.api).begin()
         # Also of an archive that is switched off by now: what it has taken is not kept for longer by that.
         kept = self.settings["archive_days"] * DAY_MS
         self.brand.outreach.forget_received(archive.CHANNEL, self.brand.now() - kept)

@@ -1,5 +1,7 @@
 """The full sync (全量同步): every customer of every member of staff, page by page, resumed where it stopped.
 
+Behind them the roll of chat groups is called (:mod:`.rolls`), which fails no sync.
+
 A sync is a row, and each member a stretch of it with the cursor of the next page.
 A page is read outside any transaction and written in one, together with its
 cursor, which moves by compare-and-set: a process that dies repeats at most one
@@ -19,10 +21,12 @@ from typing import TYPE_CHECKING
 
 from scrm_core.api import Conflict, execute, transactional
 
+from . import rolls, tasks
 from .client.calls import log
-from .client.codes import Limited, WecomError
+from .client.codes import LEFT, Limited, WecomError
 from .follows import SYNC
 from .people import Raced
+from .rolls import Roll
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -36,13 +40,15 @@ _SYNC = "id, state, started_at, finished_at, waits_until, error"
 _ENDED_AT_ONCE = 200
 _TRIES = 5
 _SHOWN = 5
-LEFT = frozenset({40003, 60111, 60011, 50002, 301002, 41054, 40098})
-"""A member who left, was taken out of the application's range, or is not active any more: of them alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class SyncView:
-    """A sync and how far it is; instants are epoch milliseconds."""
+    """A sync and how far it is; instants are epoch milliseconds.
+
+    ``relations`` counts pairs of member and customer. ``chats`` are the groups that were listed, ``chats_error`` why
+    WeCom does not list them, ``chats_waiting`` how many wait to be read, for the sync or otherwise.
+    """
 
     id: int
     state: str
@@ -52,8 +58,11 @@ class SyncView:
     error: str
     staff: int
     staff_done: int
-    customers: int
+    relations: int
     skipped: int = 0
+    chats: int = 0
+    chats_error: str = ""
+    chats_waiting: int = 0
 
 
 def latest() -> SyncView | None:
@@ -66,7 +75,8 @@ def latest() -> SyncView | None:
         "FROM wecom_stretch WHERE sync_id = ?",
         (row[0],),
     ).fetchone()
-    return SyncView(*row, *(int(count) for count in counts))
+    chats = rolls.of_sync(row[0]) or (0, "")
+    return SyncView(*row, *(int(count) for count in counts), *chats, tasks.count(tasks.CHAT))
 
 
 def warnings() -> Iterator[str]:
@@ -94,6 +104,7 @@ class FullSync:
         self.api = api
         self.people = people
         self.labels = labels
+        self.roll = Roll(brand, api)
 
     def begin(self, still_wanted: Callable[[], bool] | None = None) -> SyncView | None:
         """Begin a sync, or find the one that runs: the members and the tags are read first. Raises WecomError.
@@ -136,6 +147,7 @@ class FullSync:
         )
         if not stopped.rowcount:
             raise Conflict("no sync runs", code="no_sync")
+        rolls.stop()
 
     def run(self, seconds: float, told: Callable[[SyncView], None] | None = None) -> SyncView | None:
         """Work on the sync that runs for at most so long; ``told`` hears of each page. None where none runs.
@@ -151,9 +163,7 @@ class FullSync:
                 "SELECT id, staff, cursor FROM wecom_stretch WHERE sync_id = ? AND done = 0 ORDER BY id LIMIT 1",
                 (view.id,),
             ).fetchone()
-            if stretch is None:
-                self._finish(view)
-            elif not self._turn(view, *stretch):
+            if not (self._last_turn(view) if stretch is None else self._turn(view, *stretch)):
                 return latest()
             view = latest()
             if told is not None and view is not None:
@@ -205,10 +215,22 @@ class FullSync:
             self.people.take_page(staff, page.customers, sync_id, place)
             execute("UPDATE wecom_sync SET error = '', waits_until = 0 WHERE id = ? AND error <> ''", (sync_id,))
 
-    def _finish(self, view: SyncView) -> None:
-        while self._end_missing(view):
-            continue
-        self._close(view.id)
+    def _last_turn(self, view: SyncView) -> bool:
+        """Behind the customers: a page of chat groups, or the end; False when WeCom cannot be asked now."""
+        if rolls.of_sync(view.id) is None:
+            while self._end_missing(view):
+                continue
+            self.roll.begin(view.id)
+        try:
+            goes_on = self.roll.turn(view.id)
+        except WecomError as exc:
+            self._note(view.id, str(exc), exc.until if isinstance(exc, Limited) else 0)
+            return False
+        if not goes_on:
+            self._close(view.id)
+        elif view.error:
+            self._note(view.id, "", 0)
+        return True
 
     @transactional
     def _end_missing(self, view: SyncView) -> int:

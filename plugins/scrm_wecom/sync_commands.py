@@ -39,8 +39,10 @@ pause = time.sleep
 def sync_command(
     ctx: click.Context, session: CommandSession, brand_id: str, stop: bool, show: bool, as_json: bool
 ) -> None:
-    """Take every customer of every member 全量同步; goes on where an earlier one stopped, and the job does so too.
+    """Take every customer of every member and list the chat groups 全量同步; goes on where an earlier one stopped, and
+    the job does so too.
 
+    Relations are pairs of a member and a customer: who has two members is counted twice. Groups are read by the job.
     Exit code 75: WeCom cannot be asked now, and the job goes on.
     """
     hindered = ""
@@ -96,4 +98,5 @@ def want_sync(session: CommandSession, brand_id: str, actor: str, as_json: bool)
 
 
 def _progress(view: SyncView) -> None:
-    click.echo(f"{view.staff_done} of {view.staff} members, {view.customers} customers", err=True)
+    pairs = f"{view.relations} relations of a member with a customer"
+    click.echo(f"{view.staff_done} of {view.staff} members, {pairs}, {view.chats} chat groups", err=True)

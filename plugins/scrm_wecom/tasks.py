@@ -8,7 +8,7 @@ is read a moment behind the last change that was told, everything else at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -68,6 +68,12 @@ def want_many(brand: Brand, wishes: Iterable[tuple[str, str, int]]) -> None:
     now = brand.now()
     rows = [(kind, ref, 1, now + after_ms, 0, 0, "") for kind, ref, after_ms in sorted(set(wishes))]
     insert_rows(WecomTask, _COLUMNS, rows, on_conflict=_AGAIN)
+
+
+def want_spread(kind: str, refs: Sequence[str], at: int, every_ms: int) -> None:
+    """Have many tasks done one behind the other from an instant on; those that wait already stay where they are."""
+    rows = [(kind, ref, 1, at + place * every_ms, 0, 0, "") for place, ref in enumerate(refs)]
+    insert_rows(WecomTask, _COLUMNS, rows, on_conflict="ON CONFLICT (kind, ref) DO NOTHING")
 
 
 def asks(event: str, change: str, external: str, chat_id: str) -> tuple[str, str, int] | None:
@@ -184,6 +190,11 @@ def retry(brand: Brand, follow: str | None = None) -> int:
 def forget(external: str) -> None:
     """Nothing is asked about an erased person."""
     execute("DELETE FROM wecom_task WHERE kind = 'customer' AND ref = ?", (external,))
+
+
+def count(kind: str) -> int:
+    """How many tasks of a kind wait."""
+    return int(execute("SELECT count(*) FROM wecom_task WHERE kind = ?", (kind,)).fetchone()[0])
 
 
 def waiting() -> list[tuple[str, int, str]]:

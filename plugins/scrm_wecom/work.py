@@ -13,16 +13,14 @@ from . import tasks
 from .client.api import GONE, Api
 from .client.calls import log
 from .client.codes import (
-    AWAY,
-    BUSY,
     CALL,
     CAPACITY,
     CONFIG,
-    CROWDED,
     DATA,
-    LATER,
+    HIDDEN,
+    NO_CHAT,
     OF_ONE,
-    UNCERTAIN,
+    PASSING,
     UNKNOWN,
     Limited,
     WecomError,
@@ -43,9 +41,6 @@ ROUND_SECONDS = 50.0
 
 OF_ONE_TAG = frozenset({DATA, CALL, CAPACITY, UNKNOWN})
 """Refusals that may be of one tag among several."""
-
-PASSING = frozenset({AWAY, BUSY, CROWDED, LATER, UNCERTAIN})
-"""What is over in a while without anybody's help."""
 
 NO_FRIENDS = frozenset({*GONE, 40003, 60111})
 """The relation is over for WeCom, or the member or the customer is not there any more."""
@@ -93,7 +88,7 @@ class Work:
                 tasks.put_off(self.brand, task, str(exc), exc.until)
                 round_.put_off += 1
             except WecomError as exc:
-                if exc.kind == DATA:
+                if exc.kind == DATA or (task.kind == tasks.CHAT and exc.errcode in HIDDEN):
                     self._drop(task, exc)
                     continue
                 round_.put_off += 1
@@ -115,9 +110,14 @@ class Work:
 
     @transactional
     def _drop(self, task: Task, error: WecomError) -> None:
-        """What a task is about is not there any more: asking again would get the same answer for ever."""
+        """What a task is about is not there any more, or not for us: asking again would get the same answer for ever.
+
+        A chat group that WeCom merely does not show stays as it was.
+        """
         log.warning("task %s is dropped: %s", task.kind, error)
         self._settle_adds(task)
+        if task.kind == tasks.CHAT and error.errcode in NO_CHAT:
+            self.people.chat_is_gone(task.ref)
         tasks.done(self.brand, task)
 
     @transactional

@@ -39,6 +39,7 @@ CODES: Mapping[int, Meaning] = {
     40013: Meaning(CONFIG, "no such corporation", "set `corp_id` as WeCom's console shows it (我的企业)"),
     40014: Meaning(TOKEN, "the access token is not good any more", "nothing: it is fetched anew"),
     40033: Meaning(CALL, "the request has characters that WeCom refuses", "look at the text that was sent"),
+    40050: Meaning(DATA, "no such chat group", "nothing: it is gone"),
     40056: Meaning(CONFIG, "no such application", "look the AgentId up in WeCom's console"),
     40058: Meaning(CALL, "a parameter is wrong", "look at what was sent"),
     40063: Meaning(CALL, "a parameter is empty", "look at what was sent"),
@@ -86,6 +87,7 @@ CODES: Mapping[int, Meaning] = {
     45009: Meaning(RATE, "the API was called more often than WeCom allows", "nothing: it is left alone for a while"),
     45033: Meaning(CROWDED, "too many calls at one moment", "nothing: it is tried again; else lower `at_once`"),
     48002: Meaning(CONFIG, "the application may not use this API", "give it that in WeCom's console (API 权限)"),
+    49008: Meaning(DATA, "the chat group was dismissed", "nothing: it is gone"),
     50002: Meaning(CONFIG, "the member is outside the application's range", _RANGE),
     50003: Meaning(CONFIG, "the application is disabled", "enable it in WeCom's console"),
     60011: Meaning(CONFIG, "the member is outside the application's range", _RANGE),
@@ -100,7 +102,18 @@ CODES: Mapping[int, Meaning] = {
 }  # fmt: skip
 """Every code that the plugin meets. Others are ``unknown``, told with their number and never retried."""
 
+PASSING = frozenset({AWAY, BUSY, CROWDED, LATER, UNCERTAIN})
+"""Kinds of what is over in a while without anybody's help."""
+
 NO_API = 48002
+TOO_MUCH = 81017
+NO_CHAT = frozenset({40050, 49008})
+HIDDEN = frozenset({50002, 60011, 301002})
+"""Outside what the application is shown (可见范围)."""
+
+LEFT = frozenset({*HIDDEN, 40003, 60111, 41054, 40098})
+"""A member who left, was taken out of the application's range, or is not active any more: of them alone."""
+
 OF_ONE = frozenset({NO_API, 40098, 41054, 50002, 60011, 60030, 84074, 301002})
 """Of kind config, but of one API or one member: anything else may be asked for."""
 

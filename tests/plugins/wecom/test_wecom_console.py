@@ -66,7 +66,7 @@ def test_a_sync_asked_for_on_the_page_is_begun_by_the_job_and_arrives(whole, des
     whole.work()
     # Another browser, or the same one later: what is shown is what is written.
     text = desk("otto").get(f"{AT}progress").text
-    assert (held(text, "sync"), held(text, "members"), held(text, "customers")) == ("done", "3 / 3", str(RELATIONS))
+    assert (held(text, "sync"), held(text, "members"), held(text, "relations")) == ("done", "3 / 3", str(RELATIONS))
     assert "data-running" not in text and "Begin a full sync" in text
     assert count(whole.brand, "SELECT count(DISTINCT contact_id) FROM wecom_follow") == PEOPLE
     text = mia.get(f"{AT}connection").text
@@ -82,7 +82,7 @@ def test_a_sync_that_cannot_begin_says_why_and_begins_later_by_itself(whole, des
     assert "called more often than WeCom allows" in held(text, "why") and "data-blocked" in text
     clock.advance(seconds=120)
     whole.work()
-    assert held(mia.get(f"{AT}progress").text, "customers") == str(RELATIONS)
+    assert held(mia.get(f"{AT}progress").text, "relations") == str(RELATIONS)
 
 
 def test_a_wanted_sync_is_taken_back_and_a_running_one_stopped(whole, desk):

@@ -60,7 +60,7 @@ def test_every_customer_of_every_member_is_taken_with_names_tags_and_channels(ca
         },
     )
     view = sync(calling)
-    assert (view.state, view.staff, view.staff_done, view.customers) == ("done", 3, 3, 6)
+    assert (view.state, view.staff, view.staff_done, view.relations) == ("done", 3, 3, 6)
     with calling.brand as brand:
         person = brand.contacts.find("unionid", "u0")
         assert (person.name, person.lead_at) == ("N-00", 1_700_000_000_000)
@@ -164,7 +164,7 @@ def test_a_long_cursor_is_given_back_whole_and_one_that_is_too_long_ends_the_tur
     view = sync(calling)
     assert (view.state, "5000 characters" in view.error) == ("running", True)
     view = sync(calling)
-    assert (view.state, view.customers) == ("done", 2)
+    assert (view.state, view.relations) == ("done", 2)
     assert [each.body["cursor"] for each in server.asked if each.api == PAGE] == ["", cursor, cursor]
 
 
@@ -190,11 +190,11 @@ def test_a_sync_that_is_cut_off_goes_on_where_it_stopped(calling, server):
     good = server.answers[PAGE][0]
     server.answers[PAGE] = [good, good, lambda asked: None, lambda asked: None, lambda asked: None, lambda asked: None, good]
     view = sync(calling)
-    assert (view.state, view.customers) == ("running", 4)
+    assert (view.state, view.relations) == ("running", 4)
     assert "no whole answer" in view.error
     asked = len(server.calls(PAGE))
     view = sync(calling)
-    assert (view.state, view.customers, view.error) == ("done", 7, "")
+    assert (view.state, view.relations, view.error) == ("done", 7, "")
     assert [e.body["cursor"] for e in server.asked if e.api == PAGE][asked:] == ["4", "6"]
     assert len(calling.leads()) == 7
 

@@ -21,7 +21,7 @@ def run(brand, worker):
     full.begin()
     view = full.run(600)
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return [view.state, view.customers, int(status["VmHWM"].split()[0])]
+    return [view.state, view.relations, int(status["VmHWM"].split()[0])]
 """
 
 

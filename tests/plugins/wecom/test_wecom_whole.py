@@ -117,7 +117,7 @@ def test_everybody_is_taken_by_the_full_sync_also_when_the_token_is_taken_back_i
     pages: list[int] = []
 
     def told(view: Any) -> None:
-        pages.append(view.customers)
+        pages.append(view.relations)
         if len(pages) == 1:
             whole.simulator.revoke(CORP)
 

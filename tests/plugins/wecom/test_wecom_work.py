@@ -142,7 +142,7 @@ def test_a_sync_is_wanted_and_taken_back_by_the_api_and_a_command_and_begun_by_t
     app.command("wecom", "want-sync", "acme", "--as", "ann")
     app.command("wecom", "work", "acme")
     told = api.get(at).json
-    assert (told["wanted"], told["sync"]["state"], told["sync"]["customers"]) == (None, "done", 1)
+    assert (told["wanted"], told["sync"]["state"], told["sync"]["relations"]) == (None, "done", 1)
     assert other.get(at).json == {"sync": None, "wanted": None}
     with app.brand as brand:
         brand.plugins["wecom"].wecom.full_sync.begin()
