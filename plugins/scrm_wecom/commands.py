@@ -13,6 +13,7 @@ from scrm_core.api import (
     Invalid,
     actor_option,
     find_contact,
+    iso,
     json_option,
     of_brand,
     paged,
@@ -300,8 +301,11 @@ def moment_post(
     """Have a moment made of what FILE says (as of `welcome set`); a few a day."""
     content = _content_of(file)
     with session.brand(brand_id) as brand:
-        wecom_of(brand).moments.post(code, content, tags=tags, staff=staff, actor=actor)
-    click.echo("waits for the job")
+        moments = wecom_of(brand).moments
+        made = moments.post(code, content, tags=tags, staff=staff, actor=actor)
+        wait = moments.wait(made.state, made.next_at)
+        until = "" if wait is None else f", not before {iso(wait.until, brand.zone)} (quiet hours)"
+    click.echo(f"waits for the job{until}")
 
 
 @moment.command("list")
@@ -310,8 +314,9 @@ def moment_post(
 def moment_list(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """Moments and what became of them, the newest first."""
     with session.brand(brand_id) as brand:
-        views = [moment_view(each, brand) for each in wecom_of(brand).moments.all()]
-    headings = ["code", "state", "note", "moment_id", "at"]
+        moments = wecom_of(brand).moments
+        views = [moment_view(each, moments.wait(each.state, each.next_at), brand) for each in moments.all()]
+    headings = ["code", "state", "until", "note", "moment_id", "at"]
     session.show(headings, [[view[name] for name in headings] for view in views], as_json=as_json)
 
 

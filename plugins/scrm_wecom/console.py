@@ -280,7 +280,7 @@ class Pages:
         before, today = query.position("before"), self.brand.day(self.brand.now())
         shown, older = cut_page(figures.moments(before, ROWS + 1), ROWS)
         context = {"moments": shown, "posted": figures.moments_on(today), "most": self.settings["moments_per_day"]}
-        return _page("moments", query, {**context, "before": before, "older": older})
+        return _page("moments", query, {**context, "before": before, "older": older, "wait": self.wecom.moments.wait})
 
     def act_post(self, query: ConsoleQuery) -> ConsoleDone:
         """Have a moment made for the staff."""

@@ -300,20 +300,20 @@ def send_figures(runs: Sequence[int]) -> dict[int, dict[str, int]]:
 def moments(before: int, limit: int) -> list[Row]:
     """Moments, the newest first."""
     rows = execute(
-        "SELECT id, code, content, staff, tags, state, note, actor, at FROM wecom_moment WHERE id < ? "
+        "SELECT id, code, content, staff, tags, state, note, actor, at, next_at FROM wecom_moment WHERE id < ? "
         "ORDER BY id DESC LIMIT ?",
         (before or 2**62, limit),
     ).fetchall()
     return [
         Row(row[0], {"code": row[1], "text": _words(row[2]), "staff": json.loads(row[3]),
                      "tags": _corp_tags(json.loads(row[4])), "state": row[5], "note": row[6], "actor": row[7],
-                     "at": row[8]})
+                     "at": row[8], "next_at": row[9]})
         for row in rows
     ]  # fmt: skip
 
 
 def moments_on(day: int) -> int:
-    """How many moments were posted on a day."""
+    """How many moments a day has."""
     row = execute("SELECT posts FROM wecom_moment_day WHERE day = ?", (day,)).fetchone()
     return 0 if row is None else int(row[0])
 

@@ -84,7 +84,7 @@ DONE = {
     "open": ("The draft was made; nothing has gone yet.", "草稿已建立，尚未发送。"),
     "start": ("It goes; WeCom asks the staff to confirm.", "已开始，企业微信将请员工确认。"),
     "cancel": ("It was canceled: what waited is never sent.", "已取消，未提交的消息不再发送。"),
-    "post": ("The moment waits for the job.", "朋友圈任务将在一分钟内创建。"),
+    "post": ("The moment waits for the job.", "朋友圈任务已提交，等待后台创建。"),
     "make": ("The link is made within a minute.", "链接将在一分钟内创建。"),
     "renew": ("The link is made anew within a minute.", "链接将在一分钟内重新创建。"),
     "pause": ("The link is handed out no more.", "链接已暂停发放。"),

@@ -1,9 +1,10 @@
-"""Customer moments (客户朋友圈): a task that WeCom makes for staff, a few a day, made once.
+"""Customer moments (客户朋友圈): a task that WeCom makes for staff, a few a day, made once, by day.
 
-A post counts for its day in the brand's zone by one conditional statement, so
-that of two who post the last one of a day one is told. One that is made on a later
-day counts on that day, when customers see it, and waits while the day is full; one
-that failed takes nobody's place. What was not made within two days is over. The job
+A post to a feed goes to nobody in particular: no person's consent or caps are asked,
+but none is made within the brand's quiet hours. It counts for the day in the brand's
+zone on which it is made, when customers see it, by one conditional statement, so that
+of two who post the last one of a day one is told; it waits while that day is full, and
+one that failed takes nobody's place. What was not made within two days is over. The job
 makes the task outside any transaction. What nobody can know is ``unknown`` and never made
 again: staff would publish it twice.
 """
@@ -32,6 +33,7 @@ from scrm_core.api import (
 
 from .client.codes import AWAY, BUSY, CROWDED, LATER, UNCERTAIN, Limited, WecomError
 from .content import checked
+from .greetings import CHANNEL
 from .media import GONE, MOMENT, Media, certainly_unsent
 
 if TYPE_CHECKING:
@@ -47,13 +49,16 @@ WAIT_MS = 2 * 86_400_000
 JOB_MS = 86_400_000
 """WeCom forgets a job after a day (dev:95094)."""
 
+KIND = "marketing"
+"""The kind of message whose quiet hours a moment keeps: it advertises."""
+
 AGAIN = "its files were uploaded anew"
 
-_COLUMNS = "id, code, content, tags, staff, state, note, jobid, moment_id, day, actor, at"
+_COLUMNS = "id, code, content, tags, staff, state, note, jobid, moment_id, day, actor, at, next_at"
 
 
 class WecomMomentDay(BrandModel):
-    """How many moments were posted on a day of the brand's zone (``date.toordinal()``)."""
+    """How many moments a day of the brand's zone (``date.toordinal()``) has."""
 
     id = pw.BigAutoField()
     day = pw.BigIntegerField()
@@ -100,6 +105,15 @@ class Moment:
     day: int
     actor: str
     at: int
+    next_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Until when a moment waits, and whether the brand's quiet hours are why."""
+
+    until: int
+    quiet: bool
 
 
 class Moments:
@@ -116,14 +130,14 @@ class Moments:
     ) -> Moment:  # fmt: skip
         """Have a moment made for customers with one of ``tags`` (GROUP/TAG of the corporation; none: all) of ``staff``.
 
-        Raises Invalid for what WeCom would refuse, Conflict for a used code (``moment_exists``) and for a day that has
-        had all its posts (``moments_a_day``).
+        Raises Invalid for what WeCom would refuse, Conflict for a used code (``moment_exists``) and where the day on
+        which it would be made has all its moments (``moments_a_day``).
         """
         code = clean_text(code, field="code", max_length=100)
         ready, keys = moment_content(content), [self._key(tag) for tag in tags]
         Media(self.brand).known(ready)
         now = self.brand.now()
-        day = self.brand.day(now)
+        day = self.brand.day(self._opens(now))
         made = execute(
             "INSERT INTO wecom_moment (code, content, tags, staff, state, note, jobid, moment_id, day, actor, at, "
             "next_at) VALUES (?, ?, ?, ?, 'waiting', '', '', '', ?, ?, ?, ?) ON CONFLICT (code) DO NOTHING",
@@ -133,8 +147,25 @@ class Moments:
         if not code or not made.rowcount:
             raise Conflict(f"a moment is called {code!r} already", code="moment_exists")
         if not self._take_place(day):
-            raise Conflict(f"{self._per_day} moments a day are posted at most; post it tomorrow", code="moments_a_day")
+            raise Conflict(
+                f"{self._per_day} moments a day are made at most, and {date.fromordinal(day)} has them; "
+                "post it on another day",
+                code="moments_a_day",
+            )
         return self.get(code)
+
+    def _opens(self, at: int) -> int:
+        """The instant from which a moment may be made: ``at``, or the end of the quiet hours that it lies in."""
+        return self.brand.outreach.opens_at(CHANNEL, KIND, at=at)
+
+    def wait(self, state: str, next_at: int | None) -> Wait | None:
+        """Until when a moment in this state waits; None for one that does not, or that the next round makes."""
+        if state != "waiting" or next_at is None:
+            return None
+        now = self.brand.now()
+        soonest = max(now, next_at)
+        opens = self._opens(soonest)
+        return None if opens <= now else Wait(opens, opens > soonest)
 
     def _take_place(self, day: int) -> bool:
         """One of the places of a day; False when it has none left."""
@@ -172,10 +203,12 @@ class Moments:
         if self.brand.outreach.stopped():
             return 0  # the emergency switch holds for moments too
         moved = 0
+        now = self.brand.now()
+        # What waits for the morning is passed over, not put off: quiet hours that are changed meanwhile hold at once.
+        due = "('asked')" if self._opens(now) > now else "('waiting', 'asked')"
         for row in execute(
-            f"SELECT {_COLUMNS} FROM wecom_moment WHERE next_at <= ? AND state IN ('waiting', 'asked') "
-            "ORDER BY next_at, id LIMIT ?",
-            (self.brand.now(), ROUND),
+            f"SELECT {_COLUMNS} FROM wecom_moment WHERE next_at <= ? AND state IN {due} ORDER BY next_at, id LIMIT ?",
+            (now, ROUND),
         ).fetchall():
             moment = _moment(row)
             moved += self._make(api, moment) if moment.state == "waiting" else self._ask(api, moment)
@@ -228,14 +261,24 @@ class Moments:
 
     @transactional
     def _begin(self, moment: Moment) -> int:
-        """Claim a moment for the call, on a place of today; 0 when somebody else has it, or today has none left."""
+        """Claim a moment for the call, on a place of today; 0 when somebody else has it, or today has none left.
+
+        0 in quiet hours too, which may have begun while its files were uploaded.
+        """
         now = self.brand.now()
+        if self._opens(now) > now:
+            return 0
         today = self.brand.day(now)
-        begun = self._move(moment, "waiting", "making", note=_kept(moment), next_at=now + LEASE_MS, day=today)
-        if not begun or today == moment.day or self._take_place(today):
-            return begun
+        if not self._move(moment, "waiting", "making", note=_kept(moment), next_at=now + LEASE_MS):
+            return 0
+        day = self._day_of(moment)
+        if day == today:
+            return 1
+        if self._take_place(today):
+            self._give_place(day)  # it may be of a day to come: quiet hours were changed
+            return self._move(moment, "making", "making", note=_kept(moment), next_at=now + LEASE_MS, day=today)
         tomorrow = day_start(date.fromordinal(today + 1), self.brand.zone)
-        self._move(moment, "making", "waiting", note="today has all its moments", next_at=tomorrow, day=moment.day)
+        self._move(moment, "making", "waiting", note="today has all its moments", next_at=tomorrow)
         return 0
 
     def _ask(self, api: Api, moment: Moment) -> int:
@@ -265,12 +308,17 @@ class Moments:
         )
         if changed.rowcount and new == "failed":
             # Nobody will see it: its place is free.
-            execute(
-                "UPDATE wecom_moment_day SET posts = posts - 1 WHERE posts > 0 AND day = "
-                "(SELECT day FROM wecom_moment WHERE id = ?)",
-                (moment.id,),
-            )
+            self._give_place(self._day_of(moment))
         return int(changed.rowcount)
+
+    @staticmethod
+    def _day_of(moment: Moment) -> int:
+        """The day whose place it has, read where its row is held: another worker may have had it meanwhile."""
+        return int(execute("SELECT day FROM wecom_moment WHERE id = ?", (moment.id,)).fetchone()[0])
+
+    @staticmethod
+    def _give_place(day: int) -> None:
+        execute("UPDATE wecom_moment_day SET posts = posts - 1 WHERE posts > 0 AND day = ?", (day,))
 
 
 def _kept(moment: Moment) -> str:

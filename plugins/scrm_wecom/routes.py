@@ -12,6 +12,7 @@ from . import callbacks, follows, link_news, tasks, wishes
 from .greetings import Greetings
 from .links import AcquisitionLink
 from .media import Media
+from .moments import Moment
 from .report import wecom_report
 from .schemas import (
     InviteBody,
@@ -172,8 +173,7 @@ def send_start() -> Any:
 @permission(READ)
 def moment_list() -> Any:
     """Moments, the newest first."""
-    brand = current_brand()
-    return flask.jsonify({"moments": [moment_view(each, brand) for each in _wecom().moments.all()]})
+    return flask.jsonify({"moments": _moment_views(_wecom().moments.all())})
 
 
 @blueprint.post("/moments")
@@ -181,7 +181,7 @@ def moment_list() -> Any:
 def moment_post() -> Any:
     """Have a moment made by staff."""
     body = load_body(MomentBody(), flask.request.get_json())
-    return flask.jsonify(moment_view(_wecom().moments.post(**body, actor=current_actor()), current_brand())), 201
+    return flask.jsonify(_moment_views([_wecom().moments.post(**body, actor=current_actor())])[0]), 201
 
 
 @blueprint.get("/links")
@@ -261,6 +261,11 @@ def invite_start() -> Any:
 
 def _wecom() -> Wecom:
     return wecom_of(current_brand())
+
+
+def _moment_views(found: list[Moment]) -> list[dict[str, Any]]:
+    brand, moments = current_brand(), _wecom().moments
+    return [moment_view(each, moments.wait(each.state, each.next_at), brand) for each in found]
 
 
 def _link_views(found: list[AcquisitionLink]) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .link_news import Quota
     from .links import AcquisitionLink
     from .media import File
-    from .moments import Moment
+    from .moments import Moment, Wait
     from .sends import GroupSend
     from .sync import SyncView
     from .tasks import Push
@@ -199,12 +199,13 @@ def invite_views(invitations: Sequence[Invitation], brand: Brand) -> list[dict[s
     ]
 
 
-def moment_view(moment: Moment, brand: Brand) -> dict[str, Any]:
-    """A moment and what became of it."""
+def moment_view(moment: Moment, wait: Wait | None, brand: Brand) -> dict[str, Any]:
+    """A moment and what became of it; ``until`` is when it may be made, null where nothing holds it."""
     return {
         "code": moment.code,
         "state": moment.state,
-        "note": moment.note,
+        "note": "quiet hours" if wait is not None and wait.quiet else moment.note,
+        "until": None if wait is None else iso(wait.until, brand.zone),
         "moment_id": moment.moment_id,
         "content": moment.content,
         "tags": moment.tags,

@@ -16,7 +16,7 @@ from ..db.bulk import execute
 from ..errors import Invalid, PluginError
 from ..limits import LIMITS
 from ..services import audit
-from . import claiming, inbound, queueing, receipts, runs, sending
+from . import claiming, hours, inbound, judging, queueing, receipts, runs, sending
 from .types import DispatchOutcome, Gateway, Inbound, MessageView, QueueOutcome, RunView, Suppressed
 
 if TYPE_CHECKING:
@@ -177,6 +177,17 @@ class Outreach:
     ) -> QueueOutcome:
         """What sending to the addresses now would do, caps included; writes nothing."""
         return queueing.preview_addresses(self.brand, channel, kind, parties)
+
+    def opens_at(self, channel: str, kind: str, *, at: int | None = None) -> int:
+        """The instant from which something of this kind may go on a channel: ``at`` (default now), or later.
+
+        For what goes to nobody in particular, such as a post to a feed, in the brand's own zone: messages need
+        not ask, each waits for the morning where its recipient is. Raises Invalid for an unknown channel.
+        """
+        if channel not in judging.ADDRESS_KINDS:
+            raise Invalid(f"unknown channel {channel!r}", field="channel")
+        quiet = judging.Judge(self.brand, channel, kind).quiet
+        return hours.opens_at(self.brand.now() if at is None else at, quiet, (self.brand.zone,))
 
     def release(self, run_id: int, share: int) -> RunView:
         """Let a share (hundredths of a percent, drawn by lot) of the run go; it never shrinks."""

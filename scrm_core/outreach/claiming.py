@@ -164,7 +164,7 @@ class _Night:
     def __init__(self, brand: Brand, judge: Judge, now: int) -> None:
         self.now = now
         self.zone = brand.zone
-        self.quiet = judge.policy.quiet if judge.commercial else None
+        self.quiet = judge.quiet
         # Numbers of the home country are nearly all of a run: at night they are passed by without being touched.
         self.home = "+86" if brand.config.phone_region == "CN" and judge.address_kind == "phone" else ""
         self.home_opens = self.opens(self.home) if self.home else now

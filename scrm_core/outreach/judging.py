@@ -17,6 +17,7 @@ from ..db.bulk import execute, fetch_in
 from ..errors import Invalid
 from ..values.identities import is_mobile, normalise
 from ..values.masking import mask
+from .hours import Quiet
 
 if TYPE_CHECKING:
     from ..brands import Brand
@@ -55,6 +56,11 @@ class Judge:
         self.address_kind = ADDRESS_KINDS[channel]
         self.commercial = kind in brand.config.outreach.opt_in
         self.policy: ChannelPolicy = brand.config.outreach.of(channel)
+
+    @property
+    def quiet(self) -> Quiet | None:
+        """The quiet hours that hold for these messages; None for none."""
+        return self.policy.quiet if self.commercial else None
 
     @property
     def purpose(self) -> str:

@@ -82,7 +82,7 @@ def whole(new_installation, deliver, clock) -> Iterator[Whole]:
 def staffed(new_installation, deliver, clock) -> Iterator[Callable[..., Whole]]:
     """A function that makes acme and moonco with a console and a corporation each at a simulator, which calls nobody.
 
-    ``acme`` is added to its settings, ``outreach`` is what it may send.
+    ``acme`` is added to its settings, ``outreach`` is what they may send, ``quiet`` their quiet hours.
     """
     corps = [
         CorpAccount(CORP, (AppAccount(1_000_002, SECRET),), staff=3, customers=10),
@@ -91,10 +91,10 @@ def staffed(new_installation, deliver, clock) -> Iterator[Callable[..., Whole]]:
     simulator = Simulator(corps, now=clock.now, limits=Limits(dispatch_seconds=0))
     with serve(simulator) as api:
 
-        def make(acme: str = "", outreach: str = 'one_to_one_per_week = "none"') -> Whole:
+        def make(acme: str = "", outreach: str = 'one_to_one_per_week = "none"', quiet: str = "none") -> Whole:
             def table(corp: str, secret: str, more: str = "") -> str:
                 return (
-                    f'[outreach]\nquiet_hours = "none"\n{outreach}\n'
+                    f'[outreach]\nquiet_hours = "{quiet}"\n{outreach}\n'
                     f'[plugins.console]\n[plugins.wecom]\ncorp_id = "{corp}"\ncallback_token = "{TOKEN}"\n'
                     f'callback_aes_key = "{AES_KEY}"\nsecret = "{secret}"\napi = "{api.url}"\n{more}'
                 )

@@ -41,10 +41,11 @@ def state(scene: Scene, code: str = "a") -> tuple[str, str]:
 
 
 @pytest.fixture
-def posting(calling, server) -> Scene:
+def posting(scenes, server) -> Scene:
+    """Acme at any hour; test_wecom_moments_by_night.py has the quiet hours."""
     server.answers[ADD] = [{"errcode": 0, "jobid": "j1"}]
     server.answers[RESULT] = [{"errcode": 0, "status": 1}, {"errcode": 0, "status": 3, "result": {"errcode": 0, "moment_id": "mom1"}}]
-    return calling
+    return scenes(acme=f'secret = "s3cret"\napi = "{server.url}"\n', before='[outreach]\nquiet_hours = "none"\n')[0]
 
 
 def test_a_moment_is_made_once_and_asked_about_until_it_is(posting, server, clock):

@@ -197,6 +197,7 @@ def test_a_group_send_is_delivered_to_whom_staff_confirm_it(whole, clock):
 
 
 def test_a_moment_is_made_for_the_staff_to_publish(whole, clock):
+    clock.advance(hours=2)  # 10:00 in Shanghai: no quiet hours
     with whole.brand as brand:
         brand.plugins["wecom"].wecom.moments.post("may", {"text": "五月新茶"})
     for _ in range(3):
