@@ -7,8 +7,7 @@ A form about one thing holds what the thing looked like, and is refused without 
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from scrm_core.api import (
     Column,
@@ -25,21 +24,16 @@ from scrm_core.api import (
     execute,
 )
 
-from . import callbacks, link_news, sync, tasks, wishes
+from . import callbacks, sync, tasks, wishes
 from . import console_figures as figures
 from .archive import POINT
 from .callbacks import STATES
-from .client.limits import LINK_NAME
-from .console_words import DONE, WORDS
+from .console_forms import READ, ROWS, WRITE, confirmed, page, unchanged
+from .console_links import LINKS, LinkPages
 from .labels import disputes
 from .schemas import NAME
-from .service import Wecom
 
-if TYPE_CHECKING:
-    from scrm_core.api import Brand
-
-READ, WRITE, SEND = "wecom:read", "wecom:write", "wecom:send"
-ROWS = 50
+SEND = "wecom:send"
 KINDS = ("marketing", "brand", "notice")
 _SECRETS = ("secret", "callback_token", "callback_aes_key")
 _ARCHIVE_SECRETS = ("archive_secret", "archive_keys", "archive_bridge_token")
@@ -52,11 +46,8 @@ _CARD = (
 )
 
 
-class Pages:
+class Pages(LinkPages):
     """What WeCom shows in the console: mixed into the plugin."""
-
-    brand: Brand
-    settings: dict[str, Any]
 
     console_pages: ClassVar[dict[str, ConsolePart]] = {
         "connection": ConsolePart(
@@ -85,20 +76,12 @@ class Pages:
             "show_moments", {"en": "WeCom: moments", "zh": "客户朋友圈"}, READ, group="channels",
             acts={"post": ConsoleAct("act_post", SEND)},
         ),
-        "links": ConsolePart(
-            "show_links", {"en": "WeCom: acquisition links", "zh": "获客链接"}, READ, group="channels",
-            acts={name: ConsoleAct(f"act_{name}", WRITE) for name in ("make", "renew", "pause", "resume", "delete")},
-        ),
+        "links": LINKS,
         "archive": ConsolePart("show_archive", {"en": "WeCom: chat archive", "zh": "会话存档"}, READ, group="channels"),
     }  # fmt: skip
     console_cards: ClassVar[dict[str, ConsolePart]] = {
         "wecom": ConsolePart("show_card", {"en": "WeCom", "zh": "企业微信"}, "reports:read"),
     }
-
-    @cached_property
-    def wecom(self) -> Wecom:
-        """The plugin's service for this brand."""
-        return Wecom(self.brand, self.settings)
 
     def show_card(self) -> ReportTable:
         """Members, friends, and what needs a look."""
@@ -122,11 +105,11 @@ class Pages:
             "warnings": list(self.wecom.warnings()), "stopped": self.brand.outreach.stopped(),
             **self._progress(),
         }  # fmt: skip
-        return _page("connection", query, context)
+        return page("connection", query, context)
 
     def show_progress(self, query: ConsoleQuery) -> ConsoleTemplate:
         """How far the full sync is, asked for again while it runs."""
-        return _page("progress", query, self._progress())
+        return page("progress", query, self._progress())
 
     def _progress(self) -> dict[str, Any]:
         found, wanted = sync.latest(), wishes.wish()
@@ -134,13 +117,13 @@ class Pages:
 
     def act_sync(self, query: ConsoleQuery) -> ConsoleDone:
         """Have a full sync begun."""
-        _unchanged(query, _sync_seen(), "the full sync is not as the page showed it; look at it and act again")
+        unchanged(query, _sync_seen(), "the full sync is not as the page showed it; look at it and act again")
         wishes.want_sync(self.wecom, actor=query.actor)
         return ConsoleDone(args={"done": "sync"})
 
     def act_stop(self, query: ConsoleQuery) -> ConsoleDone:
         """End the sync that runs, or want none any more."""
-        _unchanged(query, _sync_seen(), "the full sync is not as the page showed it; look at it and act again")
+        unchanged(query, _sync_seen(), "the full sync is not as the page showed it; look at it and act again")
         wishes.stop_sync(self.wecom)
         return ConsoleDone(args={"done": "stop"})
 
@@ -151,7 +134,7 @@ class Pages:
             raise NotFound("there is nothing at this address")
         shown, more = cut_page(callbacks.page(state=state, after=after, limit=ROWS + 1), ROWS)
         context = {"callbacks": shown, "state": state, "states": STATES, "counts": figures.callback_counts()}
-        return _page("callbacks", query, {**context, "after": after, "more": more})
+        return page("callbacks", query, {**context, "after": after, "more": more})
 
     # Staff ----------------------------------------------------------------------------
 
@@ -160,7 +143,7 @@ class Pages:
         start = query.position("from")
         shown, more = cut_page(figures.members(start, ROWS + 1), ROWS, lambda _: start + ROWS)
         context = {"members": shown, "totals": figures.staff_totals(), "sync": sync.latest()}
-        return _page("staff", query, {**context, "start": start, "more": more})
+        return page("staff", query, {**context, "start": start, "more": more})
 
     def show_member(self, query: ConsoleQuery) -> ConsoleTemplate:
         """The customers of one member, oldest first."""
@@ -169,14 +152,14 @@ class Pages:
         if not staff or (not shown and not after):
             raise NotFound("no member of staff of this name has customers")
         names = self.brand.contacts.names(each.told["contact"] for each in shown)
-        return _page("member", query, {"staff": staff, "follows": shown, "names": names, "after": after, "more": more})
+        return page("member", query, {"staff": staff, "follows": shown, "names": names, "after": after, "more": more})
 
     def show_alone(self, query: ConsoleQuery) -> ConsoleTemplate:
         """Customers whom no member has any more."""
         after = query.position("after")
         shown, more = cut_page(figures.alone(after, ROWS + 1), ROWS)
         names = self.brand.contacts.names(each.told["contact"] for each in shown)
-        return _page("alone", query, {"people": shown, "names": names, "after": after, "more": more})
+        return page("alone", query, {"people": shown, "names": names, "after": after, "more": more})
 
     # Tags -----------------------------------------------------------------------------
 
@@ -197,14 +180,14 @@ class Pages:
                 [*(each.told["contact"] for each in pushes), *(each["contact"] for each in disputed)]
             ),
         }  # fmt: skip
-        return _page("tags", query, context)
+        return page("tags", query, context)
 
     def act_retry(self, query: ConsoleQuery) -> ConsoleDone:
         """Tell WeCom the tags of one relation again, at once."""
         follow = query.chosen("follow")
         error = tasks.push_error(follow)
         if error is not None:
-            _unchanged(query, error, "it was tried again meanwhile; look at it and act again")
+            unchanged(query, error, "it was tried again meanwhile; look at it and act again")
         tasks.retry(self.brand, follow)
         return ConsoleDone(args={"done": "retry"})
 
@@ -223,7 +206,7 @@ class Pages:
             "sends": shown, "before": before, "older": older, "kinds": KINDS, "quota": self.settings["group_quota"],
             "segments": self.brand.segments.list()[:ROWS],
         }  # fmt: skip
-        return _page("sends", query, context)
+        return page("sends", query, context)
 
     def show_reach(self, query: ConsoleQuery) -> ConsoleTemplate:
         """Whom a send would reach, while its segment is typed."""
@@ -234,7 +217,7 @@ class Pages:
             if error.status >= 500:
                 raise
             problem = error.message
-        return _page("reach", query, {"outcome": outcome, "problem": problem})
+        return page("reach", query, {"outcome": outcome, "problem": problem})
 
     def act_open(self, query: ConsoleQuery) -> ConsoleDone:
         """Make a draft."""
@@ -252,12 +235,12 @@ class Pages:
             "counts": sorted(self.brand.outreach.counts(send.run.id).items()),
             "text": send.content.get("text", {}).get("content", ""), "more": send.content.get("attachments", []),
         }  # fmt: skip
-        return _page("send", query, context)
+        return page("send", query, context)
 
     def act_start(self, query: ConsoleQuery) -> ConsoleDone:
         """Let a draft go."""
         code = self._same_send(query)
-        _confirmed(query)
+        confirmed(query)
         self.wecom.sends.start(code)
         return ConsoleDone(args={"code": code, "done": "start"})
 
@@ -270,7 +253,7 @@ class Pages:
     def _same_send(self, query: ConsoleQuery) -> str:
         code = query.asked("code")
         execute("UPDATE wecom_send SET actor = actor WHERE code = ?", (code,))  # who acts second waits for the first
-        _unchanged(query, self.wecom.sends.get(code).run.state, "the send is not as the page showed it; look again")
+        unchanged(query, self.wecom.sends.get(code).run.state, "the send is not as the page showed it; look again")
         return code
 
     # Moments --------------------------------------------------------------------------
@@ -280,68 +263,16 @@ class Pages:
         before, today = query.position("before"), self.brand.day(self.brand.now())
         shown, older = cut_page(figures.moments(before, ROWS + 1), ROWS)
         context = {"moments": shown, "posted": figures.moments_on(today), "most": self.settings["moments_per_day"]}
-        return _page("moments", query, {**context, "before": before, "older": older, "wait": self.wecom.moments.wait})
+        return page("moments", query, {**context, "before": before, "older": older, "wait": self.wecom.moments.wait})
 
     def act_post(self, query: ConsoleQuery) -> ConsoleDone:
         """Have a moment made for the staff."""
-        _confirmed(query)
+        confirmed(query)
         self.wecom.moments.post(
             query.text("code"), {"text": query.text("text")}, tags=query.lines("tags"), staff=query.lines("staff"),
             actor=query.actor,
         )  # fmt: skip
         return ConsoleDone(args={"done": "post"})
-
-    # Acquisition links ----------------------------------------------------------------
-
-    def show_links(self, query: ConsoleQuery) -> ConsoleTemplate:
-        """Links with whom they brought, and what is left of what was bought."""
-        after, links = query.position("after"), self.wecom.links
-        shown, more = cut_page(links.page(after=after, limit=ROWS + 1), ROWS)
-        context = {
-            "links": shown, "brought": link_news.brought([each.id for each in shown]), "quota": link_news.quota(),
-            "door": links.door, "after": after, "more": more, "longest": LINK_NAME.most,
-            "staff": figures.listed(20),
-            "channels": [each.code for each in self.brand.channels.page(limit=200)],
-        }  # fmt: skip
-        return _page("links", query, context)
-
-    def act_make(self, query: ConsoleQuery) -> ConsoleDone:
-        """Have a link made."""
-        self.wecom.links.create(
-            query.text("code"), name=query.text("name"), staff=query.lines("staff"),
-            departments=[_department(each) for each in query.lines("departments")], channel=query.text("channel"),
-            skip_verify="verify" not in query.form, actor=query.actor,
-        )  # fmt: skip
-        return ConsoleDone(args={"done": "make"})
-
-    def act_pause(self, query: ConsoleQuery) -> ConsoleDone:
-        """Hand a link out no more."""
-        self.wecom.links.pause(self._same_link(query), paused=True, actor=query.actor)
-        return ConsoleDone(args={"done": "pause"})
-
-    def act_resume(self, query: ConsoleQuery) -> ConsoleDone:
-        """Hand a link out again."""
-        self.wecom.links.pause(self._same_link(query), paused=False, actor=query.actor)
-        return ConsoleDone(args={"done": "resume"})
-
-    def act_renew(self, query: ConsoleQuery) -> ConsoleDone:
-        """Have a link made anew that failed or was deleted."""
-        self.wecom.links.renew(self._same_link(query), actor=query.actor)
-        return ConsoleDone(args={"done": "renew"})
-
-    def act_delete(self, query: ConsoleQuery) -> ConsoleDone:
-        """Have a link deleted in WeCom, for ever."""
-        code = self._same_link(query)
-        _confirmed(query)
-        self.wecom.links.delete(code, actor=query.actor)
-        return ConsoleDone(args={"done": "delete"})
-
-    def _same_link(self, query: ConsoleQuery) -> str:
-        code = query.chosen("code")
-        execute("UPDATE wecom_link SET actor = actor WHERE code = ?", (code,))  # who acts second waits for the first
-        found = self.wecom.links.get(code)
-        _unchanged(query, f"{found.state}/{int(found.paused)}", "somebody changed this link meanwhile; look again")
-        return code
 
     # Chat archive ---------------------------------------------------------------------
 
@@ -353,13 +284,7 @@ class Pages:
             "secrets": {name: bool(self.settings[name]) for name in _ARCHIVE_SECRETS},
             "state": figures.archive_state(), "now": self.brand.now(),
         }  # fmt: skip
-        return _page("archive", query, context)
-
-
-def _page(name: str, query: ConsoleQuery, context: dict[str, Any]) -> ConsoleTemplate:
-    zh = query.language == "zh"
-    told = {act: words[zh] for act, words in DONE.items()}
-    return ConsoleTemplate(f"wecom_console/{name}.html", {"told": told, **context}, WORDS)
+        return page("archive", query, context)
 
 
 def _sync_seen() -> str:
@@ -368,25 +293,8 @@ def _sync_seen() -> str:
     return f"{'wanted' if wishes.wish() else ''}/{found.id if found else 0}/{found.state if found else ''}"
 
 
-def _unchanged(query: ConsoleQuery, seen: str, said: str) -> None:
-    if "seen" not in query.form:
-        raise Invalid("seen: the form does not say what its page showed", field="seen")
-    query.expect(seen, said)
-
-
-def _confirmed(query: ConsoleQuery) -> None:
-    if "confirm" not in query.form:
-        raise Invalid("confirm: tick that you mean it; it cannot be taken back", field="confirm")
-
-
 def _kind(query: ConsoleQuery) -> str:
     kind = query.text("kind") or KINDS[0]
     if kind not in KINDS:
         raise Invalid(f"kind: one of {', '.join(KINDS)}", field="kind")
     return kind
-
-
-def _department(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise Invalid(f"departments: {text[:40]!r} is no number of a department", field="departments")
-    return int(text)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from scrm_core.api import NOT_SENT
 
+from .links import OVER
+
 WORDS = {
     **NOT_SENT,
     # Callbacks
@@ -67,6 +69,8 @@ WORDS = {
     "asked": ("WeCom makes the task", "企业微信创建任务中"),
     "made": ("with the staff, to be published", "待员工发表"),
     "live": ("in use", "使用中"),
+    "coming": ("in use from its activity's first day", "活动开始后启用"),
+    OVER: (OVER, "活动已结束"),
     "broken": ("WeCom took it out of use", "已被企业微信停用"),
     "deleting": ("being deleted", "删除中"),
     "deleted": ("deleted", "已删除"),
@@ -87,6 +91,7 @@ DONE = {
     "post": ("The moment waits for the job.", "朋友圈任务已提交，等待后台创建。"),
     "make": ("The link is made within a minute.", "链接将在一分钟内创建。"),
     "renew": ("The link is made anew within a minute.", "链接将在一分钟内重新创建。"),
+    "activity": ("The activity was set.", "活动已设置。"),
     "pause": ("The link is handed out no more.", "链接已暂停发放。"),
     "resume": ("The link is handed out again.", "链接已恢复发放。"),
     "delete": ("The link is deleted in WeCom within a minute.", "链接将在一分钟内从企业微信删除。"),

@@ -81,8 +81,8 @@ class Invitations(Drafts[Invitation]):
         """Make a draft for a segment and queue its people; nothing goes before :meth:`start`.
 
         ``text`` has ``{link}`` once; ``channel`` is the channel that adds belong to. Raises Invalid, NotFound for the
-        link or channel, Conflict for a used code (``invite_exists``), a link that is not usable (``link_state``) and
-        where ``invite_over`` names no sender (``no_invites``).
+        link or channel, Conflict for a used code (``invite_exists``), a link that is not usable (``link_state``; while
+        no activity of it runs ``no_activity``) and where ``invite_over`` names no sender (``no_invites``).
         """
         if not self._over:
             raise Conflict("inviting needs `invite_over` in [plugins.wecom]: an SMS sender", code="no_invites")
@@ -90,10 +90,7 @@ class Invitations(Drafts[Invitation]):
         code = clean_text(code, field="code", max_length=100)
         if not isinstance(text, str) or text.count(LINK) != 1 or len(text) > TEXT_CHARS:
             raise Invalid(f"the text has {LINK} once and at most {TEXT_CHARS} characters", field="text")
-        found = self.links.get(link)
-        if not found.door:
-            why = "is handed out by another plugin's pages" if found.usable else "is not in use"
-            raise Conflict(f"link {link!r} {why}; see `scrm wecom link list`", code="link_state")
+        self._check(link)
         made = execute(
             "INSERT INTO wecom_invite (code, link, text, channel, expression, actor, at) VALUES (?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (code) DO NOTHING",
@@ -103,6 +100,23 @@ class Invitations(Drafts[Invitation]):
         if not made.rowcount:
             raise Conflict(f"an invitation is called {code!r} already", code="invite_exists")
         return self._queue(code, kind, expression)
+
+    @transactional
+    def start(self, code: str) -> RunView:
+        """Let a draft go; raises as its neighbours', and for its link as :meth:`open`."""
+        self._check(self.get(code).link)
+        return super().start(code)
+
+    def _check(self, link: str) -> None:
+        """Raise where a link invites nobody now."""
+        found, now = self.links.get(link), self.brand.now()
+        if found.state == "live" and not found.runs(now):
+            raise Conflict(
+                f"no activity of link {link!r} runs; name one (`scrm wecom link activity`)", code="no_activity"
+            )
+        if found.foreign or not found.usable(now):
+            why = "is handed out by another plugin's pages" if found.usable(now) else "is not in use"
+            raise Conflict(f"link {link!r} {why}; see `scrm wecom link list`", code="link_state")
 
     def page(self, limit: int = 50) -> list[Invitation]:
         """The newest invitations."""
@@ -173,7 +187,9 @@ class InviteGateway:
 
     def _closed(self, code: str) -> str:
         link = self.links.find(code)
-        if link is None or not link.usable:
-            return f"the acquisition link {code!r} is not in use"
+        now = self.links.brand.now()
+        if link is None or not link.usable(now):
+            why = "is not in use" if link is None or link.runs(now) else "has no activity that runs"
+            return f"the acquisition link {code!r} {why}"
         left = quota()
         return "the customers that were bought for links are used up" if left is not None and left.balance <= 0 else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import click
 
 from scrm_core.api import CommandSession, actor_option, json_option, of_brand, paged
@@ -11,7 +13,8 @@ from .schemas import KINDS, NAME
 from .service import wecom_of
 from .views import invite_views, link_view, outcome_view, quota_view
 
-LINK = ["code", "name", "state", "customers", "spoke", "address", "note"]
+LINK = ["code", "name", "state", "activity", "ends_at", "customers", "spoke", "address", "note"]
+DAY = click.DateTime(["%Y-%m-%d"])
 INVITE = ["code", "link", "state", "messages", "reason"]
 
 
@@ -26,19 +29,43 @@ def link() -> None:
 @click.argument("name")
 @click.option("--staff", multiple=True, help="A member's userid who answers it; several.")
 @click.option("--department", "departments", multiple=True, type=int, help="A department's number; several.")
-@click.option("--channel", default="", help="The channel that its adds belong to.")
+@click.option("--channel", required=True, help="The channel that its adds belong to.")
+@click.option("--title", default="", help="What people come for.")
+@click.option("--first", type=DAY, help="First day of that activity.")
+@click.option("--last", type=DAY, help="Last day.")
 @click.option("--verify", is_flag=True, help="Members accept each request by hand.")
 @actor_option
 def link_create(
     session: CommandSession, brand_id: str, code: str, name: str, staff: tuple[str, ...],
-    departments: tuple[int, ...], channel: str, verify: bool, actor: str,
+    departments: tuple[int, ...], channel: str, title: str, first: datetime | None, last: datetime | None,
+    verify: bool, actor: str,
 ) -> None:  # fmt: skip
-    """Have a link made, called NAME in WeCom; the job makes it."""
+    """Have a link made, called NAME in WeCom; the job makes it. Refused without an activity that runs or is to come."""
     with session.brand(brand_id) as brand:
         wecom_of(brand).links.create(
-            code, name=name, staff=staff, departments=departments, channel=channel, skip_verify=not verify, actor=actor
-        )
+            code, name=name, staff=staff, departments=departments, channel=channel, title=title,
+            first_day=first and first.date(), last_day=last and last.date(), skip_verify=not verify, actor=actor,
+        )  # fmt: skip
     click.echo("waits for the job")
+
+
+@link.command("activity")
+@of_brand
+@click.argument("code")
+@click.option("--title", required=True, help="What people come for.")
+@click.option("--first", type=DAY, required=True, help="First day.")
+@click.option("--last", type=DAY, required=True, help="Last day.")
+@actor_option
+def link_activity(
+    session: CommandSession, brand_id: str, code: str, title: str, first: datetime, last: datetime, actor: str
+) -> None:
+    """Say what people come for by a link; one that was paused by the end of its activity is handed out again."""
+    with session.brand(brand_id) as brand:
+        found = wecom_of(brand).links.set_activity(
+            code, title=title, first_day=first.date(), last_day=last.date(), actor=actor
+        )
+        state = found.shown(brand.now())
+    click.echo(state)
 
 
 @link.command("list")
@@ -84,7 +111,7 @@ def link_pause(session: CommandSession, brand_id: str, code: str, actor: str) ->
 @click.argument("code")
 @actor_option
 def link_resume(session: CommandSession, brand_id: str, code: str, actor: str) -> None:
-    """Hand a paused link out again."""
+    """Hand a paused link out again; refused while no activity of it runs."""
     with session.brand(brand_id) as brand:
         wecom_of(brand).links.pause(code, paused=False, actor=actor)
     click.echo("resumed")

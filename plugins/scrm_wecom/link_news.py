@@ -16,6 +16,7 @@ from scrm_core.api import Invalid, execute, iso, transactional
 from . import tasks
 from .client.calls import log
 from .client.codes import Limited, WecomError
+from .links import OWN
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -165,6 +166,15 @@ class LinkNews:
             "(state IN ('waiting', 'deleted') AND note <> '') ORDER BY id LIMIT 20"
         ).fetchall():
             yield f"acquisition link {code!r} is {state}: {note}"
+        for (code,) in execute(
+            "SELECT code FROM wecom_link WHERE starts_at IS NULL AND code NOT LIKE ? "
+            "AND state NOT IN ('deleting', 'deleted') ORDER BY id LIMIT 20",
+            (f"{OWN}%",),
+        ).fetchall():
+            yield (
+                f"acquisition link {code!r} has no activity, and nothing ends it: a bare add is taken down; "
+                "name one by `scrm wecom link activity`"
+            )
         left = quota()
         if left is not None and left.balance * LOW < left.total:
             told = iso(left.at, self.brand.zone)

@@ -2,9 +2,11 @@
 
 WeCom has no word to pause a link, so what is paused here is what is handed out:
 the brand's own address (``/p/<brand>/wecom/a/<code>``) and messages. Whoever kept
-WeCom's address adds all the same until the link is deleted. A making whose
-answer was lost is looked up in WeCom's list, where the name ends with our number:
-found it is taken over, and made again only when it is certainly not there.
+WeCom's address adds all the same until the link is deleted. :mod:`.link_making`
+makes and deletes them.
+
+A link of the brand's own is handed out while its activity runs (wecom.md section 16: a
+bare "add friend" link is taken down); one of another plugin while that plugin's plan says so.
 """
 
 from __future__ import annotations
@@ -12,33 +14,28 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, page_size, transactional
+from scrm_core.api import Conflict, Invalid, NotFound, clean_text, day_start, execute, page_size, transactional
 
-from .client.codes import AWAY, BUSY, CALL, CROWDED, DATA, LATER, UNCERTAIN, UNKNOWN, Limited, WecomError
+from .client.codes import CALL, DATA, UNKNOWN, WecomError
 from .client.limits import LINK_NAME, LINK_STAFF, LINK_STATE
 from .schemas import NAME
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
 
-    from .client.answers import LinkInfo
     from .client.api import Api
 
-SOON_MS, LEASE_MS, ROUND = 60_000, 120_000, 20
-SKEW_S = 300
-"""How far WeCom's clock may be behind ours when it dates a link that we had made."""
-
-NO_SUCH = frozenset({40058, 40063})
+OVER = "the activity is over"
 _ELSEWHERE = "deleted in WeCom; make it anew, or delete it here too"
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}\Z")
-_URL = re.compile(r"https?://[!-\[\]-~]{4,190}\Z")
-_COLUMNS = (
+COLUMNS = (
     "id, code, name, staff, departments, skip_verify, state_told, state, paused, note, link_id, url, actor, at, "
-    "asked_at"
+    "asked_at, read_at, activity, starts_at, ends_at"
 )
 
 
@@ -66,16 +63,37 @@ class AcquisitionLink:
     actor: str
     at: int
     asked_at: int
+    read_at: int | None
+    activity: str
+    starts_at: int | None
+    ends_at: int | None
 
     @property
-    def usable(self) -> bool:
-        """Whether it may be handed out now."""
-        return self.state == "live" and not self.paused
+    def foreign(self) -> bool:
+        """Whether another plugin asked for it, which hands it out on pages of its own and knows what for."""
+        return self.code.startswith(OWN)
 
-    @property
-    def door(self) -> bool:
-        """Whether an address of the brand's own hands it out now: another plugin's has its own pages."""
-        return self.usable and not self.code.startswith(OWN)
+    def is_over(self, now: int) -> bool:
+        """Whether its activity has ended; one that has none never does."""
+        return self.ends_at is not None and self.ends_at <= now
+
+    def runs(self, now: int) -> bool:
+        """Whether its activity runs at an instant. One made before links had activities goes on without."""
+        return self.starts_at is None or (self.starts_at <= now and not self.is_over(now))
+
+    def usable(self, now: int) -> bool:
+        """Whether it may be handed out at an instant."""
+        return self.state == "live" and not self.paused and self.runs(now)
+
+    def shown(self, now: int) -> str:
+        """Its state as people read it: paused also from the end of its activity on, ``coming`` before the first day."""
+        if self.state != "live" or self.usable(now):
+            return self.state
+        return "paused" if self.paused or self.is_over(now) else "coming"
+
+    def why(self, now: int) -> str:
+        """What somebody has to know of it: its note, else that its activity is over."""
+        return self.note or (OVER if self.state == "live" and self.is_over(now) else "")
 
     @property
     def told_name(self) -> str:
@@ -107,39 +125,97 @@ class Links:
 
     # What people ask for ------------------------------------------------------
 
+    @transactional
     def create(
-        self, code: str, *, name: str, staff: Sequence[str] = (), departments: Sequence[int] = (),
-        channel: str = "", skip_verify: bool = True, actor: str = "",
+        self, code: str, *, name: str, channel: str, title: str = "", first_day: date | None = None,
+        last_day: date | None = None, staff: Sequence[str] = (), departments: Sequence[int] = (),
+        skip_verify: bool = True, actor: str = "",
     ) -> AcquisitionLink:  # fmt: skip
-        """Have a link made, whose adds belong to ``channel`` (a channel's code; empty: the State is the link's code).
+        """Have a link made, whose adds belong to ``channel`` (a channel's code), for an activity called ``title``.
 
-        The job makes it. Raises Invalid for what WeCom would refuse, NotFound for a channel, Conflict
-        (``link_exists``).
+        The days are whole ones of the brand's zone. The job makes the link. Raises Invalid for what WeCom would
+        refuse, NotFound for a channel, Conflict: ``no_activity`` without one that runs or is to come, ``link_exists``.
         """
         if not _CODE.match(code):
             raise Invalid("a link's code has 1 to 60 letters, digits, - and _", field="code")
-        if channel:
-            self.brand.channels.get(channel)
-        made = self._put(code, name, staff, departments, checked_state(channel or code), skip_verify, actor)
+        if not channel:
+            raise Invalid("channel: a link names the channel that its adds belong to", field="channel")
+        state = checked_state(self.brand.channels.get(channel).code)
+        activity = self._activity(title, first_day, last_day)
+        made = self._put(code, name, staff, departments, state, skip_verify, actor, activity)
         if made is None:
             raise Conflict(f"an acquisition link is called {code!r} already", code="link_exists")
         return made
 
+    def _activity(self, title: str, first_day: date | None, last_day: date | None) -> tuple[str, int, int]:
+        """An activity's title, its first instant and the one behind its last; raises as :meth:`create`."""
+        if first_day is None or last_day is None:
+            raise Conflict(
+                "an activity has a title, a first and a last day; a link that leads to a bare add is taken down",
+                code="no_activity",
+            )
+        if last_day < first_day or last_day.year > 9_000:
+            raise Invalid("the last day lies before the first", field="last_day")
+        title = clean_text(title, field="title", max_length=100)
+        if not title:
+            raise Invalid("an activity has a title", field="title")
+        zone = self.brand.zone
+        starts_at, ends_at = day_start(first_day, zone), day_start(last_day.toordinal() + 1, zone)
+        if ends_at <= self.brand.now():
+            raise Conflict("that activity is over; name one that runs or is to come", code="no_activity")
+        return title, starts_at, ends_at
+
     @transactional
     def _put(
         self, code: str, name: str, staff: Sequence[str], departments: Sequence[int], state: str, skip_verify: bool,
-        actor: str,
+        actor: str, activity: tuple[str, int | None, int | None] = ("", None, None),
     ) -> AcquisitionLink | None:  # fmt: skip
         """A new link, which waits for the job; None when there is one of this code."""
         now = self.brand.now()
         made = execute(
             "INSERT INTO wecom_link (code, name, staff, departments, skip_verify, state_told, state, paused, note, "
-            "link_id, url, actor, at, asked_at, next_at, cursor, read_at) "
-            "VALUES (?, ?, ?, ?, ?, ?, 'waiting', 0, '', NULL, '', ?, ?, 0, ?, '', NULL) ON CONFLICT (code) DO NOTHING",
+            "link_id, url, actor, at, asked_at, next_at, cursor, read_at, activity, starts_at, ends_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, 'waiting', 0, '', NULL, '', ?, ?, 0, ?, '', NULL, ?, ?, ?) "
+            "ON CONFLICT (code) DO NOTHING",
             (code, clean_text(name, field="name", max_length=LINK_NAME.most), *_range(staff, departments),
-             int(skip_verify), state, clean_text(actor, field="actor", max_length=100), now, now),
+             int(skip_verify), state, clean_text(actor, field="actor", max_length=100), now, now, *activity),
         )  # fmt: skip
         return self.get(code) if made.rowcount else None
+
+    @transactional
+    def set_activity(
+        self, code: str, *, title: str, first_day: date, last_day: date, actor: str = ""
+    ) -> AcquisitionLink:
+        """Say what people come for by a link, in whole days of the brand's zone. What a person paused stays paused.
+
+        A link that was paused since its activity was over is handed out again. Raises NotFound, Invalid, Conflict:
+        ``no_activity`` for one that is over, ``link_state`` for a link of another plugin or one being deleted.
+        """
+        found = self.get(code)
+        if found.foreign or found.state == "deleting":
+            why = "another plugin's, whose plan has the activity" if found.foreign else "being deleted"
+            raise Conflict(f"link {code!r} is {why}", code="link_state")
+        activity = self._activity(title, first_day, last_day)
+        # Both sides read the old note: the pause of the end is the one whose note says so.
+        execute(
+            "UPDATE wecom_link SET activity = ?, starts_at = ?, ends_at = ?, actor = ?, "
+            "paused = CASE WHEN note = ? THEN 0 ELSE paused END, note = CASE WHEN note = ? THEN '' ELSE note END "
+            "WHERE id = ?",
+            (*activity, clean_text(actor, field="actor", max_length=100), OVER, OVER, found.id),
+        )
+        return self.get(code)
+
+    @transactional
+    def pause_ended(self) -> int:
+        """Pause every link whose activity is over, so that it says so; returns how many.
+
+        From that instant on it was not handed out, whether the job has come by or not.
+        """
+        done = execute(
+            "UPDATE wecom_link SET paused = 1, note = ? WHERE state = 'live' AND paused = 0 AND ends_at <= ?",
+            (OVER, self.brand.now()),
+        )
+        return int(done.rowcount)
 
     def wanted(self, code: str, *, name: str, staff: Sequence[str], state: str) -> AcquisitionLink:
         """The link of a code, made when there is none; who answers it and its State are those of the first time.
@@ -158,14 +234,18 @@ class Links:
     def renew(self, code: str, *, actor: str = "") -> AcquisitionLink:
         """Have a link made anew that failed or was deleted: under another address of WeCom's, the brand's own stays.
 
-        Raises NotFound, and Conflict (``link_state``) for one that is there.
+        Raises NotFound, and Conflict: ``link_state`` for one that is there, ``no_activity`` for one of the brand's own
+        without an activity that runs or is to come.
         """
-        found = self.get(code)
+        found, now = self.get(code), self.brand.now()
+        gone = found.state in ("deleted", "failed")
+        if gone and not found.foreign and (found.ends_at is None or found.is_over(now)):
+            raise _no_activity(code)
         done = execute(
             "UPDATE wecom_link SET state = 'waiting', note = '', link_id = NULL, url = '', cursor = '', "
             "read_at = NULL, next_at = ?, actor = CASE WHEN ? = '' THEN actor ELSE ? END "
             "WHERE id = ? AND state IN ('deleted', 'failed')",
-            (self.brand.now(), actor, clean_text(actor, field="actor", max_length=100), found.id),
+            (now, actor, clean_text(actor, field="actor", max_length=100), found.id),
         )
         if not done.rowcount:
             raise Conflict(f"link {code!r} is {found.state}; what is there is not made anew", code="link_state")
@@ -173,14 +253,22 @@ class Links:
 
     @transactional
     def pause(self, code: str, *, paused: bool, actor: str = "") -> AcquisitionLink:
-        """Hand a link out no more, or again. Raises NotFound, and Conflict (``link_state``) for a deleted one."""
-        found = self.get(code)
+        """Hand a link out no more, or again.
+
+        Raises NotFound, and Conflict: ``link_state`` for a deleted one, ``no_activity`` where one of the brand's own is
+        to be handed out while no activity runs.
+        """
+        found, now = self.get(code), self.brand.now()
         if found.state in ("deleting", "deleted"):
             raise Conflict(f"link {code!r} is {found.state}", code="link_state")
-        execute(
-            "UPDATE wecom_link SET paused = ?, actor = ? WHERE id = ?",
-            (int(paused), clean_text(actor, field="actor", max_length=100), found.id),
-        )
+        done = execute(
+            "UPDATE wecom_link SET paused = ?, actor = ?, note = CASE WHEN note = ? THEN '' ELSE note END "
+            "WHERE id = ? AND (? = 1 OR (starts_at <= ? AND ends_at > ?))",
+            (int(paused), clean_text(actor, field="actor", max_length=100), OVER, found.id,
+             int(paused or found.foreign), now, now),
+        )  # fmt: skip
+        if not done.rowcount:
+            raise _no_activity(code)
         return self.get(code)
 
     @transactional
@@ -263,8 +351,8 @@ class Links:
     def page(self, *, after: int = 0, limit: int = 50) -> list[AcquisitionLink]:
         """Links with ids above ``after``, ascending. Raises Invalid for a limit that there is not."""
         page_size(limit, 200)
-        rows = execute(f"SELECT {_COLUMNS} FROM wecom_link WHERE id > ? ORDER BY id LIMIT ?", (after, limit)).fetchall()
-        return [_link(row) for row in rows]
+        rows = execute(f"SELECT {COLUMNS} FROM wecom_link WHERE id > ? ORDER BY id LIMIT ?", (after, limit)).fetchall()
+        return [link_of(row) for row in rows]
 
     def door(self, code: str) -> str:
         """The brand's own address of a link, which ends with its pause and its deletion; ``?state=`` as for WeCom's."""
@@ -277,7 +365,7 @@ class Links:
         Raises NotFound for a link that is not, or not any more, handed out.
         """
         link = self.find(code)
-        if link is None or not link.door:
+        if link is None or link.foreign or not link.usable(self.brand.now()):
             raise NotFound("this invitation has ended")
         try:
             return link.address(state)
@@ -286,96 +374,8 @@ class Links:
 
     @staticmethod
     def _one(where: str, value: str) -> AcquisitionLink | None:
-        row = execute(f"SELECT {_COLUMNS} FROM wecom_link WHERE {where}", (value,)).fetchone()
-        return None if row is None else _link(row)
-
-    # The job ------------------------------------------------------------------
-
-    def run(self, api: Api) -> int:
-        """Make, look up and delete what waits; returns how many links moved on. Use it outside transactions."""
-        rows = execute(
-            f"SELECT {_COLUMNS} FROM wecom_link WHERE next_at <= ? ORDER BY next_at, id LIMIT ?",
-            (self.brand.now(), ROUND),
-        ).fetchall()
-        return sum(self._settle(api, _link(row)) for row in rows)
-
-    def settle_now(self, api: Api, link: AcquisitionLink) -> int:
-        """Do what one link waits for, if it is due; as :meth:`run`."""
-        row = execute(
-            f"SELECT {_COLUMNS} FROM wecom_link WHERE id = ? AND next_at <= ?", (link.id, self.brand.now())
-        ).fetchone()
-        return self._settle(api, _link(row)) if row is not None else 0
-
-    def _settle(self, api: Api, link: AcquisitionLink) -> int:
-        if link.state == "waiting":
-            return self._make(api, link)
-        if link.state in ("making", "unknown"):
-            return self._look_up(api, link)
-        return self._remove(api, link) if link.state == "deleting" else 0
-
-    def _make(self, api: Api, link: AcquisitionLink) -> int:
-        now = self.brand.now()
-        if not self._move(link, "waiting", "making", next_at=now + LEASE_MS, asked_at=now):
-            return 0
-        link = replace(link, asked_at=now)
-        try:
-            made = api.make_link(link.told_name, link.staff, link.departments, link.skip_verify)
-        except WecomError as error:
-            if isinstance(error, Limited) or error.kind in (AWAY, CROWDED, LATER):
-                later = error.until if isinstance(error, Limited) else now + SOON_MS
-                self._move(link, "making", "waiting", note=str(error), next_at=later)
-            elif error.kind in (UNCERTAIN, BUSY):
-                self._move(link, "making", "unknown", note=str(error), next_at=now + LEASE_MS)
-            else:
-                self._move(link, "making", "failed", note=str(error))
-            return 0
-        return self._is_made(link, "making", made)
-
-    def _is_made(self, link: AcquisitionLink, old: str, made: LinkInfo) -> int:
-        if not _URL.match(made.url) or not urlsplit(made.url).hostname:
-            return self._move(link, old, "failed", note="WeCom answered no address for it", link_id=made.id)
-        return self._move(link, old, "live", link_id=made.id, url=made.url)
-
-    def _look_up(self, api: Api, link: AcquisitionLink) -> int:
-        """What became of a making without an answer: every link of WeCom's list that is none of ours is looked at."""
-        now = self.brand.now()
-        try:
-            ours = {row[0] for row in execute("SELECT link_id FROM wecom_link WHERE link_id IS NOT NULL").fetchall()}
-            found = [
-                info
-                for info in (api.link(each) for each in api.links() if each not in ours)
-                if info.name == link.told_name and info.created >= link.asked_at // 1_000 - SKEW_S
-            ]
-        except WecomError as error:
-            later = error.until if isinstance(error, Limited) else now + SOON_MS
-            return self._move(link, link.state, "unknown", note=str(error), next_at=later)
-        if len(found) == 1:
-            return self._is_made(link, link.state, found[0])
-        if found:
-            return self._move(link, link.state, "failed", note=f"WeCom has several links called {link.told_name!r}")
-        return self._move(link, link.state, "waiting", note="it was not made; it is made now", next_at=now)
-
-    def _remove(self, api: Api, link: AcquisitionLink) -> int:
-        assert link.link_id is not None
-        try:
-            api.remove_link(link.link_id)
-        except WecomError as error:
-            if error.errcode not in NO_SUCH:
-                later = error.until if isinstance(error, Limited) else self.brand.now() + SOON_MS
-                self._move(link, "deleting", "deleting", note=str(error), next_at=later)
-                return 0
-        return self._move(link, "deleting", "deleted")
-
-    @transactional
-    def _move(self, link: AcquisitionLink, old: str, new: str, *, next_at: int | None = None, **more: Any) -> int:
-        columns = {"state": new, "next_at": next_at, "note": "", **more}
-        columns["note"] = str(columns["note"])[:500]
-        names = ", ".join(f"{name} = ?" for name in columns)
-        changed = execute(
-            f"UPDATE wecom_link SET {names} WHERE id = ? AND state = ? AND asked_at = ?",
-            (*columns.values(), link.id, old, link.asked_at),
-        )
-        return int(changed.rowcount)
+        row = execute(f"SELECT {COLUMNS} FROM wecom_link WHERE {where}", (value,)).fetchone()
+        return None if row is None else link_of(row)
 
 
 def _range(staff: Sequence[str], departments: Sequence[int]) -> tuple[str, str]:
@@ -388,7 +388,15 @@ def _range(staff: Sequence[str], departments: Sequence[int]) -> tuple[str, str]:
     return json.dumps(users), json.dumps(list(departments))
 
 
-def _link(row: Sequence[Any]) -> AcquisitionLink:
+def _no_activity(code: str) -> Conflict:
+    return Conflict(
+        f"no activity of link {code!r} runs; name one (`scrm wecom link activity`): a bare add is taken down",
+        code="no_activity",
+    )
+
+
+def link_of(row: Sequence[Any]) -> AcquisitionLink:
+    """The link of a row of :data:`COLUMNS`."""
     return AcquisitionLink(
         row[0], row[1], row[2], json.loads(row[3]), json.loads(row[4]), bool(row[5]), row[6], row[7], bool(row[8]),
         *row[9:],

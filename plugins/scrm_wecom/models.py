@@ -280,7 +280,8 @@ class WecomLink(BrandModel):
     ``staff`` and ``departments`` answer it (JSON); ``state_told`` is the
     ``customer_channel`` of its own address. ``asked_at`` is when WeCom was asked to
     make it, ``next_at`` when the job looks at it again (null: not by itself).
-    ``cursor`` and ``read_at`` are of the customers read from WeCom.
+    ``cursor`` and ``read_at`` are of the customers read from WeCom. ``activity`` is what
+    people come for, from ``starts_at`` to before ``ends_at``; a link of another plugin has none here.
     """
 
     id = pw.BigAutoField()
@@ -301,6 +302,9 @@ class WecomLink(BrandModel):
     next_at = InstantField(null=True)
     cursor = pw.TextField()
     read_at = InstantField(null=True)
+    activity = pw.TextField(default="")
+    starts_at = InstantField(null=True)
+    ends_at = InstantField(null=True)
 
     class Meta:
         table_name = "wecom_link"

@@ -16,6 +16,7 @@ from .moments import Moment
 from .report import wecom_report
 from .schemas import (
     InviteBody,
+    LinkActivityBody,
     LinkBody,
     LinkPauseBody,
     LinkRenewBody,
@@ -197,9 +198,17 @@ def link_list() -> Any:
 @blueprint.post("/links")
 @permission(WRITE)
 def link_create() -> Any:
-    """Have an acquisition link made."""
+    """Have an acquisition link made, for a channel and an activity that runs or is to come."""
     body = load_body(LinkBody(), flask.request.get_json())
     return flask.jsonify(_link_views([_wecom().links.create(**body, actor=current_actor())])[0]), 201
+
+
+@blueprint.post("/links/activity")
+@permission(WRITE)
+def link_activity() -> Any:
+    """Say what people come for by a link; one that was paused by the end of its activity is handed out again."""
+    body = load_body(LinkActivityBody(), flask.request.get_json())
+    return flask.jsonify(_link_views([_wecom().links.set_activity(**body, actor=current_actor())])[0])
 
 
 @blueprint.post("/links/pause")

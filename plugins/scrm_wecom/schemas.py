@@ -174,7 +174,10 @@ class ArchiveSettings(Schema):
 
 
 class LinkBody(Schema):
-    """An acquisition link: what it is called, who answers it, to which channel its adds belong."""
+    """An acquisition link: what it is called, who answers it, to which channel its adds belong, and for what.
+
+    ``title`` is the activity's; both days are whole days of the brand's zone.
+    """
 
     class Meta:
         unknown = RAISE
@@ -183,8 +186,23 @@ class LinkBody(Schema):
     name = fields.String(required=True, validate=validate.Length(1, 30))
     staff = fields.List(fields.String(validate=validate.Length(1, 64)), load_default=list)
     departments = fields.List(fields.Integer(strict=True), load_default=list)
-    channel = fields.String(load_default="", validate=validate.Length(0, 64))
+    channel = fields.String(required=True, validate=validate.Length(1, 64))
+    title = fields.String(load_default="", validate=validate.Length(0, 100))
+    first_day = fields.Date(format="iso", load_default=None)
+    last_day = fields.Date(format="iso", load_default=None)
     skip_verify = fields.Boolean(load_default=True)
+
+
+class LinkActivityBody(Schema):
+    """What people come for by a link; both days are whole days of the brand's zone."""
+
+    class Meta:
+        unknown = RAISE
+
+    code = fields.String(required=True, validate=validate.Length(1, 100))
+    title = fields.String(required=True, validate=validate.Length(1, 100))
+    first_day = fields.Date(format="iso", required=True)
+    last_day = fields.Date(format="iso", required=True)
 
 
 class LinkRenewBody(Schema):

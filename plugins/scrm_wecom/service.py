@@ -19,6 +19,7 @@ from .follows import Follows
 from .greetings import Greetings
 from .invitations import Invitations
 from .labels import Labels, disputes
+from .link_making import LinkMaking
 from .link_news import LinkNews
 from .links import Links
 from .media import Media
@@ -131,6 +132,7 @@ class Wecom:
 
         Returns what came of it.
         """
+        self.links.pause_ended()
         if not self.settings["secret"]:
             read = f"; {self.archive.run()} archived messages" if self.settings["archive"] else ""
             return f"no secret: nothing is asked of WeCom{read}"
@@ -145,7 +147,7 @@ class Wecom:
         if not done.error:
             self._warm_media()
             self.moments.run(self.api)
-            self.links.run(self.api)
+            LinkMaking(self.brand, self.api).run()
             self._read_links()
             heard = self._ask_sends()
         if self.settings["archive"]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from scrm_core.api import Conflict, NotFound, TooMany
 
 from .client.codes import AWAY, CROWDED, RATE, WecomError
+from .link_making import LinkMaking
 from .links import OWN, checked_state
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class AcquisitionLinks:
         """
         code = f"{OWN}{checked_state(state)}"
         wanted = self._links.wanted(code, name=remark, staff=users, state=state)
-        self._links.settle_now(self._api, wanted)
+        LinkMaking(self._links.brand, self._api).settle_now(wanted)
         made = self._links.get(code)
         if made.state == "live":
             assert made.link_id is not None
@@ -96,7 +97,7 @@ class AcquisitionLinks:
         False also for an id that is not, or not any more, a link's: one that was made anew has another.
         """
         try:
-            return self._links.by_link_id(link_id).usable
+            return self._links.by_link_id(link_id).usable(self._links.brand.now())
         except NotFound:
             return False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from scrm_wecom.console_words import DONE, WORDS
 MOON = "b/moonco/x/wecom/"
 PAGES = ("connection", "callbacks", "staff", "alone", "tags", "sends", "moments", "links", "archive", "progress")
 TAGS = "externalcontact/get_corp_tag_list"
+FOR = {"channel": "spring", "title": "新客礼", "first": "2026-01-01", "last": "2026-12-31"}
 PEOPLE, RELATIONS = 10, 13
 """What the simulator's three members have: some customers have two of them."""
 
@@ -310,7 +312,14 @@ def test_a_moment_posted_on_the_page_is_made_at_wecom_and_the_days_limit_is_told
 def test_a_link_made_on_the_page_exists_at_wecom_and_is_paused_and_deleted(synced, desk, clock):
     mia = desk("mia")
     mia.get(f"{AT}links")
-    form = {"act": "make", "code": "may", "name": EVIL[:20], "staff": "staff001，staff002"}
+    with synced.brand as brand:
+        brand.channels.create("spring")
+    form = {"act": "make", "code": "may", "name": EVIL[:20], "staff": "staff001，staff002", **FOR}
+    for missing in ({"channel": ""}, {"title": " "}, {"first": ""}, {"last": "x"}):
+        assert mia.post(f"{AT}links", **{**form, **missing}).status_code == 422
+    assert mia.post(f"{AT}links", **{**form, "channel": "no-such"}).status_code == 404
+    past = mia.post(f"{AT}links", **{**form, "first": "2025-12-01", "last": "2025-12-31"})
+    assert past.status_code == 409 and "activity is over" in refusal(past) and 'value="2025-12-31"' in past.text
     assert mia.post(f"{AT}links", **{**form, "staff": ""}).status_code == 422
     assert mia.post(f"{AT}links", **{**form, "departments": "x"}).status_code == 422
     assert mia.post(f"{AT}links", **form).status_code == 303
@@ -335,6 +344,35 @@ def test_a_link_made_on_the_page_exists_at_wecom_and_is_paused_and_deleted(synce
     assert mia.post(f"{AT}links", act="renew", code="may", seen="deleted/0").status_code == 303
     synced.work()
     assert len(synced.simulator.corp(CORP).links) == 1 and synced.client.get("/p/acme/wecom/a/may").status_code == 302
+
+
+def test_a_link_shows_its_activity_and_gets_another_on_the_page(synced, desk, clock):
+    with synced.brand as brand:
+        brand.channels.create("spring")
+    mia, otto = desk("mia"), desk("otto")
+    at = f"{AT}links"
+    mia.get(at)
+    mia.post(at, act="make", code="may", name="x", staff="staff001", **{**FOR, "title": EVIL, "first": "2026-01-02"})
+    synced.work()
+    text = mia.get(at).text
+    assert held(text, 'state="live"') == "in use from its activity" + "&#39;s first day" and "data-door" not in text
+    assert held(text, "activity").endswith("2026-01-02 – 2026-12-31") and EVIL not in text
+    old = seen(otto.get(at).text, "<summary>Activity")
+    change = {"act": "activity", "code": "may", "title": "Gifts", "first": "2026-01-01", "last": "2026-01-01"}
+    assert mia.post(at, **change).status_code == 422
+    assert mia.post(at, **change, seen=old).location.endswith("links?done=activity")
+    assert otto.post(at, **change, seen=old).status_code == 409
+    text = mia.get(at).text
+    assert held(text, 'state="live"') == "in use" and held(text, "activity").startswith("Gifts")
+    clock.set(datetime(2026, 1, 1, 16, 0, tzinfo=UTC))  # the second day at the brand
+    mia = desk("mia")
+    text = mia.get(at).text
+    assert held(text, 'state="live"') == "paused" and "the activity is over" in text
+    synced.work()
+    chinese = desk("mia", "zh")
+    assert "paused" in held(mia.get(at).text, 'state="live"') and "活动已结束" in chinese.get(at).text
+    late = mia.post(at, act="resume", code="may", seen="live/1")
+    assert late.status_code == 409 and "no activity" in refusal(late)
 
 
 # The chat archive -------------------------------------------------------------
@@ -404,7 +442,9 @@ def test_pages_ask_no_more_of_the_database_when_there_is_more_to_show(synced, de
     mia = desk("mia")
     draft(synced, mia)
     tagged(synced)
-    mia.post(f"{AT}links", act="make", code="l0", name="x", staff="staff001")
+    with synced.brand as brand:
+        brand.channels.create("spring")
+    mia.post(f"{AT}links", act="make", code="l0", name="x", staff="staff001", **FOR)
     mia.post(f"{AT}moments", act="post", code="m0", text="x", confirm="on")
     asked = statements(synced.brand, monkeypatch)
 
@@ -420,7 +460,7 @@ def test_pages_ask_no_more_of_the_database_when_there_is_more_to_show(synced, de
     few = cost()
     for number in range(1, 9):
         draft(synced, mia, f"s{number}")
-        mia.post(f"{AT}links", act="make", code=f"l{number}", name="x", staff="staff001")
+        mia.post(f"{AT}links", act="make", code=f"l{number}", name="x", staff="staff001", **FOR)
         synced.tell("add_external_contact", external=f"wmNEW{number}", staff=f"new{number}")
     with synced.brand as brand:
         mood = brand.tags.define("mood", EVIL[:20], plan="test")
@@ -439,7 +479,7 @@ def test_every_state_and_act_has_words_in_both_languages(synced, desk):
     states = {
         *STATES, "running", "done", "stopped", "active", "half", "lost", "customer", "staff", "transfer", "sync",
         "draft", "paused", "canceled", "expired", "queued", "sending", "sent", "delivered", "failed", "unknown",
-        "blocked", "waiting", "making", "asked", "made", "live", "broken", "deleting", "deleted", *console.KINDS,
+        "blocked", "waiting", "making", "asked", "made", "live", "coming", "broken", "deleting", "deleted", *console.KINDS,
     }  # fmt: skip
     assert states <= set(WORDS)
     acts = {act for part in WecomPlugin.console_pages.values() for act in part.acts}

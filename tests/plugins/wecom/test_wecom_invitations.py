@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
 
 import pytest
-from wecom_scene import CORP
+from wecom_scene import ALWAYS, CORP
 from wecom_whole import SECRET, Whole
 
 from scrm_core.api import Gateway, IdentityIn, LeadIn, OutMessage, Plugin, Sender, SendResult
@@ -57,7 +58,9 @@ def inviting(new_installation, deliver, clock) -> Iterator[Whole]:
             brand.channels.create("sms-may")
             for phone in (ANN, BEN):
                 person(brand, phone)
-            brand.plugins["wecom"].wecom.links.create("may", name="May", staff=["staff001"], actor="ann")
+            brand.plugins["wecom"].wecom.links.create(
+                "may", name="May", channel="sms-may", staff=["staff001"], actor="ann", **ALWAYS
+            )
             brand.plugins["wecom"].work()
         yield made
 
@@ -171,6 +174,43 @@ def test_a_link_that_is_not_in_use_invites_nobody(inviting: Whole):
     pause(inviting, True)
     with pytest.raises(Conflict, match="not in use"):
         invite(inviting)
+
+
+def test_while_no_activity_of_the_link_runs_nothing_is_opened_started_or_sent(inviting: Whole, clock):
+    def until(day: int) -> None:
+        with inviting.brand as brand:
+            brand.plugins["wecom"].wecom.links.set_activity(
+                "may", title="x", first_day=date(2026, 1, 1), last_day=date(2026, 1, day), actor="ann"
+            )
+
+    def open_draft(code: str) -> None:
+        with inviting.brand as brand:
+            brand.plugins["wecom"].wecom.invitations.open(
+                code, link="may", text="x {link}", channel="sms-may", expression="orders = 0"
+            )
+
+    until(1)
+    clock.set(datetime(2026, 1, 1, 15, 59, tzinfo=UTC))
+    open_draft("late")
+    open_draft("goes")
+    with inviting.brand as brand:
+        brand.plugins["wecom"].wecom.invitations.start("goes")
+    clock.set(datetime(2026, 1, 1, 16, 0, tzinfo=UTC))  # the second day begins at the brand, and no job has come by
+    with inviting.brand as brand:
+        brand.outreach.drain()
+        with pytest.raises(Conflict) as told:
+            brand.plugins["wecom"].wecom.invitations.start("late")
+        assert told.value.code == "no_activity"
+        brand.plugins["wecom"].work()
+    with pytest.raises(Conflict) as told:
+        open_draft("next")
+    assert told.value.code == "no_activity"
+    assert (SENT, states(inviting, "goes")) == ([], {("queued", ""): 2})
+    until(5)
+    clock.advance(seconds=601)
+    with inviting.brand as brand:
+        brand.outreach.drain()
+    assert len(SENT) == 2
 
 
 def test_the_link_of_another_plugin_invites_nobody(inviting: Whole):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, timedelta, timezone
+
 import pytest
-from wecom_scene import CORP, Scene
+from wecom_scene import ALWAYS, CORP, Scene
 from wecom_whole import Whole
 
 from scrm_core.db.bulk import execute
@@ -182,7 +184,8 @@ def made(whole: Whole, code: str = "may", **more) -> str:
     with whole.brand as brand:
         if "spring" not in [each.code for each in brand.channels.page()]:
             brand.channels.create("spring")
-        links(whole).create(code, name="五月", staff=["staff001", "staff002"], channel="spring", actor="ann", **more)
+        given = {"name": "五月", "staff": ["staff001", "staff002"], "channel": "spring", "actor": "ann", **ALWAYS, **more}
+        links(whole).create(code, **given)
     work(whole)
     with whole.brand:
         found = links(whole).get(code)
@@ -367,6 +370,121 @@ def test_what_was_bought_is_known_within_the_hour_and_at_once_when_it_runs_out(w
         assert any("0 more customers" in each for each in brand.plugins["wecom"].brand_warnings())
 
 
+# What for ---------------------------------------------------------------------
+
+
+def zone_day(year: int, month: int, day: int) -> datetime:
+    """The beginning of a day in the brand's zone, eight hours before UTC's."""
+    return datetime(year, month, day, tzinfo=timezone(timedelta(hours=8)))
+
+
+SPRING = {"title": "新客礼", "first_day": date(2026, 1, 10), "last_day": date(2026, 1, 20)}
+FIRST, BEHIND = zone_day(2026, 1, 10), zone_day(2026, 1, 21)
+MILLI = timedelta(milliseconds=1)
+
+
+def door(whole: Whole, code: str = "may") -> int:
+    return int(whole.client.get(f"/p/acme/wecom/a/{code}").status_code)
+
+
+def shown(whole: Whole, code: str = "may") -> tuple[str, str]:
+    """A link's state and note as people see them."""
+    with whole.brand as brand:
+        found = links(whole).get(code)
+        return found.shown(brand.now()), found.why(brand.now())
+
+
+def refused(work) -> str:
+    with pytest.raises(Conflict) as told:
+        work()
+    return told.value.code
+
+
+def test_a_link_is_handed_out_from_its_activitys_first_instant_to_its_last_also_while_no_job_runs(whole: Whole, clock):
+    link_id = made(whole, **SPRING)
+    for at, state, status in (
+        (FIRST - MILLI, "coming", 404), (FIRST, "live", 302), (BEHIND - MILLI, "live", 302), (BEHIND, "paused", 404),
+    ):  # fmt: skip
+        clock.set(at)
+        assert (shown(whole)[0], door(whole)) == (state, status), at
+        with whole.brand:
+            assert offered(whole).usable(link_id) is (status == 302)
+    assert shown(whole)[1] == "the activity is over"
+
+
+def test_the_job_pauses_a_link_at_the_end_and_it_is_resumed_only_while_an_activity_runs(whole: Whole, clock):
+    made(whole, **SPRING)
+    made(whole, "june", **{**SPRING, "last_day": date(2026, 1, 21)})
+    clock.set(BEHIND)
+    work(whole)
+    with whole.brand:
+        found, other = links(whole).get("may"), links(whole).get("june")
+        assert (found.paused, found.note, other.paused) == (True, "the activity is over", False)
+        assert refused(lambda: links(whole).pause("may", paused=False, actor="ann")) == "no_activity"
+        assert refused(lambda: links(whole).set_activity("may", **SPRING, actor="ann")) == "no_activity"
+        # Another activity takes back the pause of the end; what a person paused stays so.
+        links(whole).set_activity("may", **{**SPRING, "first_day": date(2026, 1, 22), "last_day": date(2026, 1, 23)})
+        links(whole).pause("june", paused=True, actor="ann")
+        links(whole).set_activity("june", **{**SPRING, "last_day": date(2026, 1, 23)}, actor="ann")
+    assert (shown(whole), shown(whole, "june")) == (("coming", ""), ("paused", ""))
+    with whole.brand:
+        links(whole).pause("may", paused=True, actor="ann")
+        assert refused(lambda: links(whole).pause("may", paused=False, actor="ann")) == "no_activity"
+    clock.set(zone_day(2026, 1, 22))
+    assert (door(whole), door(whole, "june")) == (404, 404)
+    with whole.brand:
+        for code in ("may", "june"):
+            links(whole).pause(code, paused=False, actor="ann")
+    assert (door(whole), door(whole, "june")) == (302, 302)
+
+
+def test_a_link_without_an_activity_that_runs_or_comes_is_neither_made_nor_made_anew(whole: Whole, clock):
+    link_id = made(whole, **SPRING)
+    past = {"first_day": date(2025, 12, 1), "last_day": date(2025, 12, 31)}
+    for days in ({"first_day": None}, {"last_day": None}, past):
+        assert refused(lambda days=days: made(whole, "june", **days)) == "no_activity"
+    with whole.brand, pytest.raises(NotFound):
+        links(whole).get("june")
+    clock.set(BEHIND)
+    whole.act("remove_link", link_id=link_id)
+    with whole.brand:
+        assert links(whole).get("may").state == "deleted"
+        assert refused(lambda: links(whole).renew("may", actor="ann")) == "no_activity"
+        links(whole).set_activity("may", **ALWAYS, actor="ann")
+        links(whole).renew("may", actor="ann")
+    work(whole)
+    assert door(whole) == 302
+
+
+def test_the_link_of_another_plugin_has_no_activity_here(whole: Whole, clock):
+    with whole.brand as brand:
+        link_id, _ = offered(whole).make("a", ["staff001"], "x")
+        assert refused(lambda: links(whole).set_activity("state/a", **SPRING, actor="ann")) == "link_state"
+        links(whole).pause("state/a", paused=True, actor="ann")
+        links(whole).pause("state/a", paused=False, actor="ann")
+        assert offered(whole).usable(link_id)
+        assert [each for each in brand.plugins["wecom"].brand_warnings() if "activity" in each] == []
+
+
+def test_a_link_from_before_there_were_activities_goes_on_and_the_doctor_tells(whole: Whole, clock):
+    made(whole)
+    with whole.brand as brand:
+        for column in ("activity", "starts_at", "ends_at"):
+            execute(f"ALTER TABLE wecom_link DROP COLUMN {column}")
+        execute("DELETE FROM migration_wecom WHERE name = ?", ("0018_link_activities",))
+    whole.installation.migrate()
+    clock.advance(days=400)
+    work(whole)
+    assert (shown(whole), door(whole)) == (("live", ""), 302)
+    with whole.brand as brand:
+        (told,) = [each for each in brand.plugins["wecom"].brand_warnings() if "has no activity" in each]
+        assert "'may'" in told and "scrm wecom link activity" in told
+        assert refused(lambda: links(whole).renew("may")) == "link_state"
+        links(whole).set_activity("may", **ALWAYS, actor="ann")
+        assert [each for each in brand.plugins["wecom"].brand_warnings() if "has no activity" in each] == []
+    assert door(whole) == 302
+
+
 def brought(scene: Scene) -> tuple[int, int]:
     with scene.brand:
         return link_news.brought([1]).get(1, (0, 0))
@@ -383,22 +501,45 @@ def left(scene: Scene) -> int:
     "wrong",
     [
         {"code": ""}, {"code": "a/b"}, {"code": "x" * 61}, {"name": "x" * 31}, {"staff": []},
-        {"staff": [f"u{n}" for n in range(101)]}, {"channel": "no-such"},
+        {"staff": [f"u{n}" for n in range(101)]}, {"channel": "no-such"}, {"channel": ""},
+        {"title": ""}, {"last_day": date(2025, 12, 31)}, {"last_day": date(9999, 12, 31)},
     ],
 )  # fmt: skip
 def test_a_link_that_wecom_would_refuse_is_refused_before(scene: Scene, wrong):
-    given = {"code": "may", "name": "x", "staff": ["zhangsan"], "channel": "", **wrong}
-    with scene.brand, pytest.raises((Invalid, NotFound)):
-        links(scene).create(given.pop("code"), **given)
+    given = {"code": "may", "name": "x", "staff": ["zhangsan"], "channel": "spring", **ALWAYS, **wrong}
+    with scene.brand as brand:
+        brand.channels.create("spring")
+        with pytest.raises((Invalid, NotFound)):
+            links(scene).create(given.pop("code"), **given)
 
 
 def test_routes_and_commands_make_pause_and_delete(scrm_app):
     app = scrm_app(WecomPlugin, settings={"corp_id": CORP})
     client, body = app.brand.client("wecom:write", "wecom:read"), {"code": "may", "name": "May", "staff": ["ann"]}
+    days = {"title": "Gifts", "first_day": "2026-01-01", "last_day": "2026-05-31"}
+    assert client.post("plugins/wecom/links", {**body, **days}).status_code == 422  # of no channel
+    body["channel"] = "spring"
+    assert client.post("plugins/wecom/links", {**body, **days}).status_code == 404  # there is none of this code
+    with app.brand as brand:
+        brand.channels.create("spring")
+    assert client.post("plugins/wecom/links", body).json["code"] == "no_activity"
+    body |= days
     made = client.post("plugins/wecom/links", body)
-    assert (made.status_code, made.json["state"], made.json["channel_state"]) == (201, "waiting", "may")
+    assert (made.status_code, made.json["state"], made.json["channel_state"]) == (201, "waiting", "spring")
+    assert [made.json[name] for name in ("activity", "starts_at", "ends_at")] == [
+        "Gifts", "2026-01-01T00:00:00+08:00", "2026-06-01T00:00:00+08:00",
+    ]  # fmt: skip
     assert client.post("plugins/wecom/links", body).json["code"] == "link_exists"
-    app.command("wecom", "link", "create", "acme", "june", "June", "--staff", "ann", "--as", "ann")
+    june = ("june", "June", "--staff", "ann", "--as", "ann")
+    activity = ("--title", "Gifts", "--first", "2026-01-01", "--last", "2026-05-31")
+    with pytest.raises(AssertionError, match="Missing option '--channel'"):
+        app.command("wecom", "link", "create", "acme", *june, *activity)
+    june += ("--channel", "spring")
+    with pytest.raises(AssertionError, match="a first and a last day"):
+        app.command("wecom", "link", "create", "acme", *june)
+    app.command("wecom", "link", "create", "acme", *june, *activity)
+    assert "waiting" in app.command("wecom", "link", "activity", "acme", "june", *activity, "--as", "ann")
+    assert client.post("plugins/wecom/links/activity", {"code": "june", **days}).json["activity"] == "Gifts"
     app.command("wecom", "link", "pause", "acme", "june", "--as", "ann")
     app.command("wecom", "link", "resume", "acme", "june", "--as", "ann")
     assert client.post("plugins/wecom/links/pause", {"code": "june", "paused": True}).status_code == 200

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from test_wecom_sync import PAGE, STAFF, corp, row
-from wecom_scene import CORP, ZOE, Scene
+from wecom_scene import ALWAYS, CORP, ZOE, Scene
 from wecom_server import WecomServer
 
 from scrm_core.api import execute
@@ -64,7 +64,8 @@ def test_an_api_that_wecom_refuses_holds_up_nothing_else_of_the_round(both, serv
     with acme.brand as brand:
         brand.plugins["wecom"].wecom.full_sync.begin()
         brand.plugins["wecom"].wecom.moments.post("m", {"text": "hi"}, actor="ann")
-        brand.plugins["wecom"].wecom.links.create("may", name="May", staff=["lisi"], actor="ann")
+        brand.channels.ensure("may")
+        brand.plugins["wecom"].wecom.links.create("may", name="May", channel="may", staff=["lisi"], **ALWAYS)
     told = work(acme)
     assert "48002" in told
     assert (len(server.calls(GET)), len(server.calls(MOMENT)), len(server.calls(LINK))) == (1, 1, 1)
@@ -112,7 +113,8 @@ def test_what_refuses_everything_ends_the_round_since_asking_on_gets_the_address
     tagged(acme, server, "wm1", "wm2")
     server.answers |= {MARK: [{"errcode": errcode}], LINK: [MADE]}
     with acme.brand as brand:
-        brand.plugins["wecom"].wecom.links.create("may", name="May", staff=["lisi"], actor="ann")
+        brand.channels.ensure("may")
+        brand.plugins["wecom"].wecom.links.create("may", name="May", channel="may", staff=["lisi"], **ALWAYS)
     assert str(errcode) in work(acme)
     assert (len(server.calls(MARK)), len(server.calls(LINK))) == (1, 0)
 

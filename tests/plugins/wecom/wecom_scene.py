@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,6 +22,9 @@ SETTINGS = (
     f'\n[plugins.wecom]\ncorp_id = "{CORP}"\n'
     f'callback_token = "{TOKEN}"\ncallback_aes_key = "{AES_KEY}"\n'
 )
+ALWAYS = {"title": "新客礼", "first_day": date(2026, 1, 1), "last_day": date(2099, 12, 31)}
+"""An activity that runs at every instant of the tests."""
+
 ZOE, YAN = "wmZOE000000000000000000000000001", "wmYAN000000000000000000000000002"
 
 
