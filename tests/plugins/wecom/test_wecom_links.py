@@ -471,7 +471,7 @@ def test_a_link_from_before_there_were_activities_goes_on_and_the_doctor_tells(w
     with whole.brand as brand:
         for column in ("activity", "starts_at", "ends_at"):
             execute(f"ALTER TABLE wecom_link DROP COLUMN {column}")
-        execute("DELETE FROM migration_wecom WHERE name = ?", ("0018_link_activities",))
+        execute("DELETE FROM migration_wecom WHERE name = ?", ("0019_link_activities",))
     whole.installation.migrate()
     clock.advance(days=400)
     work(whole)

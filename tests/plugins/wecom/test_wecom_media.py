@@ -120,7 +120,8 @@ def test_an_upload_that_fails_sends_nothing_and_is_tried_again(whole: Whole, clo
     assert (whole.welcomes(), len(uploads(whole))) == (["欢迎"], 1)
 
 
-def test_a_moment_has_media_of_its_own(whole: Whole):
+def test_a_moment_has_media_of_its_own(whole: Whole, clock):
+    clock.advance(hours=2)  # behind the quiet hours, in which no moment is made
     digest = keep(whole)
     with whole.brand as brand:
         wecom = brand.plugins["wecom"].wecom
@@ -173,7 +174,8 @@ def test_an_id_that_wecom_never_knew_pauses_the_send(whole: Whole, clock):
     assert [each.errcode for each in whole.simulator.calls if each.api.endswith("add_msg_template")] == [40007]
 
 
-def test_a_moment_whose_file_wecom_forgot_uploads_it_anew(whole: Whole):
+def test_a_moment_whose_file_wecom_forgot_uploads_it_anew(whole: Whole, clock):
+    clock.advance(hours=2)  # behind the quiet hours, in which no moment is made
     digest = keep(whole)
     with whole.brand as brand:
         wecom = brand.plugins["wecom"].wecom
