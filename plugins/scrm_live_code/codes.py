@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 MAIN, BACKUP = "main", "backup"
 OVER = "the activity is over"
+DRAFT, PAUSED, IDLE = "the code is not published", "the code is paused", "no activity runs"
+"""Why a code receives nobody."""
+
 _SELECT = (
     "SELECT d.id, c.code, d.link, d.title, d.activity, d.starts_at, d.ends_at, d.state, d.note, d.actor, d.created_at "
     "FROM live_code_code d JOIN channel c ON c.id = d.channel_id "
@@ -61,6 +64,12 @@ class Code:
     def is_open(self, now: int) -> bool:
         """Whether people are received at an instant: live, and its activity runs."""
         return self.state == "live" and self.runs(now)
+
+    def closed(self, now: int) -> str:
+        """Why nobody is received at an instant; empty while people are."""
+        if self.state != "live":
+            return PAUSED if self.state == "paused" else DRAFT
+        return "" if self.runs(now) else IDLE
 
 
 @dataclass(frozen=True, slots=True)

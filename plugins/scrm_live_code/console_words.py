@@ -8,7 +8,9 @@ from typing import Any
 
 from scrm_core.api import ConsoleDone, ConsoleQuery, ScrmError
 
-from .codes import OVER
+from .codes import DRAFT, IDLE, OVER, PAUSED
+from .desk import FULL, NOBODY
+from .ways import UNOFFERED
 
 REFUSALS = {
     "code_exists": "这个渠道已有活码：一个渠道一个活码。",
@@ -57,6 +59,12 @@ def worded(act: Callable[[Any, ConsoleQuery], ConsoleDone]) -> Callable[[Any, Co
 
 WORDS: dict[str, tuple[str, str]] = {
     OVER: (OVER, "活动已结束"),
+    DRAFT: (DRAFT, "活码尚未上线"),
+    PAUSED: (PAUSED, "活码已暂停"),
+    IDLE: (IDLE, "没有进行中的活动"),
+    NOBODY: (NOBODY, "没有员工在岗"),
+    FULL: (FULL, "在岗员工今日均已满"),
+    UNOFFERED: (UNOFFERED, "没有已配置好的插件可以生成"),
     "open": ("open", "接待中"),
     "paused": ("paused", "已暂停"),
     "draft": ("draft", "草稿"),

@@ -21,7 +21,7 @@ from .rota import on_duty
 if TYPE_CHECKING:
     from scrm_core.api import Brand
 
-
+NOBODY, FULL = "nobody is on duty", "nobody on duty has room today"
 _PERSONA = "persona_id = (SELECT persona_id FROM live_code_staff WHERE id = ?)"
 """Who the member of staff is to people (人设) at this moment, whoever they are later."""
 
@@ -122,6 +122,18 @@ class Desk:
         found = self._candidates(code, "", None, self.brand.day(at), at)
         main = [each.host.userid for each in found if each.role == MAIN]
         return main or [each.host.userid for each in found]
+
+    def nobody(self, code: Code) -> str:
+        """Why nobody of a code may receive people now; empty where somebody may."""
+        if self.on_duty(code):
+            return ""
+        local = from_instant(self.brand.now(), self.brand.zone)
+        rows = execute(
+            "SELECT e.hours FROM live_code_seat e JOIN live_code_staff s ON s.id = e.staff_id "
+            "WHERE e.code_id = ? AND s.left_at IS NULL",
+            (code.id,),
+        ).fetchall()
+        return FULL if any(on_duty(hours, local) for (hours,) in rows) else NOBODY
 
     def count(self, staff_id: int, day: int) -> None:
         """Count somebody who added a member of staff elsewhere: it has happened, so no cap refuses it."""

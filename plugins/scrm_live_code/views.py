@@ -12,7 +12,7 @@ from .personas import Persona
 from .reception import Overdue
 from .service import LiveCodes
 from .staff import Staff
-from .ways import Way
+from .ways import LINK, Way
 
 
 def staff_view(staff: Staff, here: LiveCodes) -> dict[str, Any]:
@@ -74,10 +74,11 @@ def full_code_view(code: Code, here: LiveCodes, at: int | None = None) -> dict[s
 
 
 def way_view(way: Way | None, here: LiveCodes) -> dict[str, Any] | None:
-    """A code's contact way, or None."""
+    """A code's contact way or link, or None; ``waits`` is why one that is wanted is not made yet."""
     if way is None:
         return None
     told = {name: getattr(way, name) for name in ("maker", "config_id", "qr", "state", "note")}
+    told["waits"] = (here.links if way.kind == LINK else here.ways).waits(way)
     return {**told, "users": list(way.users), "at": iso(way.at, here.brand.zone)}
 
 

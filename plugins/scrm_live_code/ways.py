@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 WAY, LINK = "way", "link"
 POINTS = {WAY: "live-code.contact-ways", LINK: "live-code.acquisition-links"}
 NAMES = {WAY: "contact way", LINK: "acquisition link"}
+UNOFFERED = "no plugin that makes it is set up"
 MOST_USERS = 100
 """Members of one contact way (wecom.md section 4)."""
 STUCK_MS = 600_000
@@ -79,6 +80,14 @@ class Ways:
         """A code's contact way, or None."""
         row = execute(f"{_SELECT}WHERE w.code_id = ? AND w.kind = ?", (code.id, self.kind)).fetchone()
         return None if row is None else _way(row)
+
+    def waits(self, way: Way) -> str:
+        """Why one that is wanted is not made yet; empty where nothing is missing, and the job makes it in a minute."""
+        if way.state != "wanted":
+            return ""
+        code = self.codes.get(way.channel)
+        why = code.closed(self.brand.now()) or self.desk.nobody(code)
+        return why or (UNOFFERED if self._offered(way.maker) is None else "")
 
     def shown(self, code: Code) -> str:
         """The picture of a code's contact way for people; empty without one, and while nobody on duty has room."""

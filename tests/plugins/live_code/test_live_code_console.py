@@ -12,6 +12,7 @@ from live_scene import Scene, scanned
 from staff_desk import EVIL, desks, statements
 
 from scrm_console import Console
+from scrm_core.db.bulk import execute
 from scrm_core.services.contacts import IdentityIn, LeadIn
 from scrm_live_code import LiveCodePlugin
 
@@ -244,6 +245,26 @@ def test_the_page_says_who_is_on_duty_now_and_at_another_time(scene: Scene, desk
     assert "Ben" in duty("&at=2026-01-10T12:00") and "&lt;script" in duty("&at=2026-01-05T09:00")
     assert "receives nobody" in duty("&at=2026-02-01")
     assert mia.get(f"{CODE}&at=soon").status_code == 404
+
+
+def test_a_link_that_waits_says_why_in_both_languages(scene: Scene, desk, clock):
+    with scene.brand:
+        code = scene.here.codes.get("poster-01").id
+        execute(
+            "INSERT INTO live_code_way (code_id, kind, maker, config_id, qr, users, state, note, actor, at) "
+            "VALUES (?, 'link', 'gone', '', '', '[]', 'wanted', '', 'lin', 1)",
+            (code,),
+        )
+
+    def told(language: str = "en") -> str:
+        return re.search(r"<dd data-link>(.*?)<span", desk("mia", language=language).get(CODE).text, re.S)[1].strip()
+
+    assert (told(), told("zh")) == ("asked for: nobody is on duty", "待生成：没有员工在岗")  # Thursday 08:00
+    clock.set(datetime(2026, 1, 1, 2, 0, tzinfo=UTC))
+    assert (told(), told("zh")) == ("asked for: no plugin that makes it is set up", "待生成：没有已配置好的插件可以生成")
+    with scene.brand:
+        scene.here.codes.pause("poster-01", actor="lin")
+    assert (told(), told("zh")) == ("asked for: the code is paused", "待生成：活码已暂停")
 
 
 def test_on_a_chinese_page_a_refusal_is_told_in_chinese_and_on_an_english_one_in_the_service_s_words(scene: Scene, desk, clock):

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import re
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from live_scene import Scene
 from werkzeug.serving import make_server
 
 from scrm_core.api import Plugin
+from scrm_core.cli.session import Session
 from scrm_core.db.bulk import execute
 from scrm_core.errors import Conflict, ScrmError, TooMany
 from scrm_live_code import LiveCodePlugin
+from scrm_live_code.commands import group
 from scrm_live_code.views import staff_view
 from scrm_wecom import WecomPlugin
 from scrm_wecom.simulator import AppAccount, CallbackTarget, CorpAccount, Limits, Simulator, serve
@@ -101,6 +106,51 @@ def test_what_was_not_done_is_asked_again_and_what_nobody_knows_waits_for_a_pers
     assert tick(offered) == "made no such member"
     messenger.fault = None
     assert (tick(offered), messenger.asked[-1]) == ("made", ("way-1", "ann"))
+
+
+def test_a_link_that_waits_says_why_until_it_is_made(scenes, clock):
+    scene = scenes(plugins=(Messenger,), before="\n[plugins.messenger]\n")[0]
+    scene.staff("ann")
+    scene.code(ann="1-5 09:00-18:00")  # it is Thursday, 08:00
+    with scene.brand as brand:
+        scene.here.links.want("poster-01", actor="lin")
+        _, key = brand.keys.create("k", ["live-code:read", "live-code:write"])
+    api = scene.app.test_client(use_cookies=False)
+    ask = {"headers": {"Authorization": f"Bearer {key}"}}
+
+    def waits() -> str:
+        tick(scene)
+        shown = CliRunner().invoke(
+            group, ["show", "acme", "poster-01", "--json"], obj=Session(installation=scene.installation)
+        )  # fmt: skip
+        (read,) = {
+            api.get("/api/v1/acme/plugins/live-code/codes/poster-01", **ask).json["link"]["waits"],
+            json.loads(shown.output)["link"]["waits"],
+        }
+        return read
+
+    assert waits() == "nobody is on duty"
+    again = CliRunner().invoke(
+        group, ["link", "acme", "poster-01", "--as", "lin"], obj=Session(installation=scene.installation)
+    )  # fmt: skip
+    assert re.search(r"waits +nobody is on duty\n", again.output)
+    clock.set(datetime(2026, 1, 1, 2, 0, tzinfo=UTC))
+    scene.staff("ann", cap=0)
+    assert waits() == "nobody on duty has room today"
+    with scene.brand:
+        scene.here.codes.pause("poster-01", actor="lin")
+    assert waits() == "the code is paused"
+    scene.staff("ann")
+    with scene.brand:
+        scene.here.codes.publish("poster-01", actor="lin")
+        scene.here.codes.set_activity(
+            "poster-01", title="x", first_day=date(2026, 1, 2), last_day=date(2026, 1, 3), actor="lin"
+        )
+    assert waits() == "no activity runs"
+    clock.set(datetime(2026, 1, 2, 2, 0, tzinfo=UTC))
+    assert waits() == ""
+    with scene.brand:
+        assert scene.here.links.of(scene.here.codes.get("poster-01")).state == "made"
 
 
 def test_what_was_refused_is_told_no_more_once_those_on_duty_are_who_answers(offered: Scene):
