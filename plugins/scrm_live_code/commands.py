@@ -127,10 +127,15 @@ def code_list(session: CommandSession, brand_id: str, after: int, limit: int, as
 @click.option("--at", help="For this instant of the brand's zone, such as 2026-01-05T10:00; default: now.")
 @json_option
 def show(session: CommandSession, brand_id: str, channel: str, at: str | None, as_json: bool) -> None:
-    """A code with its staff, and whom somebody who scans it is sent to: now, or at another instant."""
+    """A code with its staff, and whom somebody who scans it is sent to: now, or at another instant.
+
+    While the code receives nobody, by_rota says who would be there, and why nobody is sent to them.
+    """
     with session.brand(brand_id) as brand:
         here, moment = live_codes_of(brand), None if at is None else read_instant(at, brand.zone, "at")
         view = full_code_view(here.codes.get(channel), here, moment)
+    if view["closed"] and not as_json:
+        view["by_rota"] = f"{', '.join(view['by_rota']) or '-'} ({view['closed']})"
     session.show_record(view, as_json=as_json)
 
 

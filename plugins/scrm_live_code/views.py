@@ -62,14 +62,17 @@ def code_views(codes: Sequence[Code], here: LiveCodes) -> list[dict[str, Any]]:
 def full_code_view(code: Code, here: LiveCodes, at: int | None = None) -> dict[str, Any]:
     """A code with its staff; ``on_duty`` is whom a scan is sent to, the first of them first, while it is ``open``.
 
-    Both are told for the instant ``at``, now when None.
+    ``by_rota`` is who that would be by the rota and the room left, also while the code receives nobody; ``closed`` is
+    why it does not. All are told for the instant ``at``, now when None.
     """
     seats, at = [seat_view(seat) for seat in here.codes.seats(code)], here.brand.now() if at is None else at
     is_open = code.is_open(at)
     told = {**code_view(code, here), "open": is_open, "at": iso(at, here.brand.zone), **here.entries.of(code)}
     planned = here.planner.of(code)
     told["peak"], told["accounts"] = (None, None) if planned is None else (planned.peak, planned.accounts)
-    told["on_duty"] = here.desk.on_duty(code, at) if is_open else []
+    told["by_rota"] = here.desk.on_duty(code, at)
+    told["on_duty"] = told["by_rota"] if is_open else []
+    told["closed"] = code.closed(at)
     return {**told, "seats": seats, "contact_way": way_view(here.ways.of(code), here), "link": link_view(code, here)}
 
 

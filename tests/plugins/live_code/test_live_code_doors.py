@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -79,6 +81,9 @@ def test_commands_do_the_same(scene: Scene, tmp_path):
     assert "Door" in run("create", "acme", "door", "--title", "Gate", "--if-none", "--as", "lin")
     run("seat", "acme", "door", "ann", "--hours", "1-5 08:00-20:00", "--as", "lin")
     run("publish", "acme", "door", "--as", "lin", fails=True)
+    # Planning is before publishing: the rota is told, marked.
+    assert re.search(r"^by_rota +ann \(the code is not published\)$", run("show", "acme", "door", "--at", "2026-01-05T10:00"), re.M)
+    assert re.search(r"^by_rota +- \(the code is not published\)$", run("show", "acme", "door", "--at", "2026-01-04T10:00"), re.M)
     run("activity", "acme", "door", "--title", "新年", "--first", "2026-01-01", "--last", "2026-01-31", "--as", "lin")
     assert "live" in run("publish", "acme", "door", "--as", "lin")
     assert "101 people a day need 2 accounts; 1 are assigned" in run(
@@ -90,6 +95,7 @@ def test_commands_do_the_same(scene: Scene, tmp_path):
     assert scanned(picture.read_bytes()) in run("show", "acme", "door")
     assert "door" in run("list", "acme") and "Ann" in run("staff", "list", "acme")
     assert "1-5 08:00-20:00" in run("show", "acme", "door")
+    assert run("show", "acme", "door", "--at", "2026-01-05T10:00").count("ann\n") == 2
     run("way", "acme", "door", "--as", "lin", fails=True)
     assert run("ways", "acme") == "0 contact ways made or changed\n"
     run("pause", "acme", "door", "--note", "rain", "--as", "lin")
@@ -105,13 +111,16 @@ def test_who_a_scan_would_be_sent_to_is_told_for_any_instant_of_the_brand_s_zone
         each.staff("ann", "ben", "zoe")
         each.code(ann="1-5 09:00-18:00", ben="6 10:00-16:00", zoe="backup")
 
-    def told(each: Scene, at: str) -> tuple[bool, list[str]]:
+    def record(each: Scene, at: str) -> dict[str, Any]:
         here = CliRunner().invoke(
             group, ["show", each.brand.id, "poster-01", "--at", at, "--json"],
             obj=Session(installation=each.installation),
         )  # fmt: skip
         assert here.exit_code == 0, here.output
-        found = json.loads(here.output)
+        return json.loads(here.output)
+
+    def told(each: Scene, at: str) -> tuple[bool, list[str]]:
+        found = record(each, at)
         return found["open"], found["on_duty"]
 
     assert told(scene, "2026-01-05T09:00") == (True, ["ann"])  # a Monday
@@ -120,6 +129,15 @@ def test_who_a_scan_would_be_sent_to_is_told_for_any_instant_of_the_brand_s_zone
     assert told(other, "2026-01-09T23:00") == (True, ["zoe"])
     assert told(other, "2026-01-10T12:00:00+08:00") == (True, ["zoe"])
     assert told(scene, "2026-02-01T00:00") == (False, [])  # the activity is over
+    with scene.brand:
+        scene.here.codes.pause("poster-01", actor="lin")
+    assert told(scene, "2026-01-05T09:00") == (False, [])
+    assert record(scene, "2026-01-05T09:00")["by_rota"] == ["ann"]
+    assert record(scene, "2026-01-05T09:00")["closed"] == "the code is paused"
+    with scene.brand:
+        scene.here.codes.publish("poster-01", actor="lin")
+    assert (record(scene, "2026-01-05T09:00")["by_rota"], record(scene, "2026-01-05T09:00")["closed"]) == (["ann"], "")
+    assert record(scene, "2026-02-02T09:00")["closed"] == "no activity runs"
     scene.staff("ann", cap=0)
     assert told(scene, "2026-01-05T09:00") == (True, ["zoe"])
     with scene.brand as brand:
