@@ -13,7 +13,7 @@ from .schemas import KINDS, NAME
 from .service import wecom_of
 from .views import invite_views, link_view, outcome_view, quota_view
 
-LINK = ["code", "name", "state", "activity", "ends_at", "customers", "spoke", "address", "note"]
+LINK = ["code", "name", "state", "activity", "ends_at", "customers", "spoke", "read_at", "address", "note"]
 DAY = click.DateTime(["%Y-%m-%d"])
 INVITE = ["code", "link", "state", "messages", "reason"]
 

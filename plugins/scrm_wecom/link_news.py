@@ -150,7 +150,12 @@ class LinkNews:
             )
             if not known.rowcount:
                 tasks.want(self.brand, tasks.CUSTOMER, customer.external)
-        execute("UPDATE wecom_link SET cursor = ?, read_at = ? WHERE id = ?", (cursor, self.brand.now(), link))
+        now = self.brand.now()
+        execute(
+            "UPDATE wecom_link SET cursor = ?, read_at = ?, counted_at = CASE WHEN ? = '' THEN ? ELSE counted_at END "
+            "WHERE id = ?",
+            (cursor, now, cursor, now, link),
+        )
 
     @transactional
     def _give_up(self, link: int, error: WecomError) -> None:

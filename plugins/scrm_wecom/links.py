@@ -35,7 +35,7 @@ _ELSEWHERE = "deleted in WeCom; make it anew, or delete it here too"
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}\Z")
 COLUMNS = (
     "id, code, name, staff, departments, skip_verify, state_told, state, paused, note, link_id, url, actor, at, "
-    "asked_at, read_at, activity, starts_at, ends_at"
+    "asked_at, activity, starts_at, ends_at, counted_at"
 )
 
 
@@ -63,10 +63,10 @@ class AcquisitionLink:
     actor: str
     at: int
     asked_at: int
-    read_at: int | None
     activity: str
     starts_at: int | None
     ends_at: int | None
+    counted_at: int | None
 
     @property
     def foreign(self) -> bool:

@@ -280,7 +280,8 @@ class WecomLink(BrandModel):
     ``staff`` and ``departments`` answer it (JSON); ``state_told`` is the
     ``customer_channel`` of its own address. ``asked_at`` is when WeCom was asked to
     make it, ``next_at`` when the job looks at it again (null: not by itself).
-    ``cursor`` and ``read_at`` are of the customers read from WeCom. ``activity`` is what
+    ``cursor`` and ``read_at`` are of the customers read from WeCom, ``counted_at`` is when they were last read to
+    the end. ``activity`` is what
     people come for, from ``starts_at`` to before ``ends_at``; a link of another plugin has none here.
     """
 
@@ -305,6 +306,7 @@ class WecomLink(BrandModel):
     activity = pw.TextField(default="")
     starts_at = InstantField(null=True)
     ends_at = InstantField(null=True)
+    counted_at = InstantField(null=True)
 
     class Meta:
         table_name = "wecom_link"

@@ -141,7 +141,10 @@ def _messages(counts: Mapping[tuple[str, str], int]) -> dict[str, int]:
 
 
 def link_view(link: AcquisitionLink, brought: tuple[int, int], door: str, brand: Brand) -> dict[str, Any]:
-    """An acquisition link; ``customers`` and ``spoke`` as they were read from WeCom, ``address`` is the brand's own."""
+    """An acquisition link; ``customers`` and ``spoke`` as they were read from WeCom, to the end at ``read_at``.
+
+    ``address`` is the brand's own.
+    """
     return {
         "code": link.code,
         "name": link.name,
@@ -157,6 +160,7 @@ def link_view(link: AcquisitionLink, brought: tuple[int, int], door: str, brand:
         "departments": link.departments,
         "customers": brought[0],
         "spoke": brought[1],
+        "read_at": iso(link.counted_at, brand.zone),
         "actor": link.actor,
         "at": iso(link.at, brand.zone),
     }

@@ -353,8 +353,10 @@ def test_a_link_shows_its_activity_and_gets_another_on_the_page(synced, desk, cl
     at = f"{AT}links"
     mia.get(at)
     mia.post(at, act="make", code="may", name="x", staff="staff001", **{**FOR, "title": EVIL, "first": "2026-01-02"})
+    assert held(mia.get(at).text, "read") == "not read yet"
     synced.work()
     text = mia.get(at).text
+    assert held(text, "read") == "as of 2026-01-01 08:00" and "截至 2026-01-01 08:00" in desk("mia", "zh").get(at).text
     assert held(text, 'state="live"') == "in use from its activity" + "&#39;s first day" and "data-door" not in text
     assert held(text, "activity").endswith("2026-01-02 – 2026-12-31") and EVIL not in text
     old = seen(otto.get(at).text, "<summary>Activity")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime, timedelta, timezone
 
 import pytest
+from click.testing import CliRunner
 from wecom_scene import ALWAYS, CORP, Scene
 from wecom_whole import Whole
 
+from scrm_core.cli.session import Session
 from scrm_core.db.bulk import execute
 from scrm_core.errors import Conflict, Invalid, NotFound, TooMany
 from scrm_wecom import WecomPlugin, link_news
 from scrm_wecom.client.codes import WecomError
+from scrm_wecom.commands import group
 from scrm_wecom.links import Links
 from scrm_wecom.ways import AcquisitionLinks
 
@@ -253,6 +257,33 @@ def test_whom_a_link_brought_is_read_a_page_at_a_time_and_goes_on_where_it_was_c
     clock.advance(seconds=86_401)  # and anew each day
     work(calling)
     assert len(server.calls(CUSTOMERS)) == 4
+
+
+def test_the_number_of_customers_says_when_it_was_read_to_the_end(calling: Scene, server, clock):
+    server.answers[MAKE] = [MADE]
+    page = {"errcode": 0, "customer_list": [], "next_cursor": "c1"}
+    server.answers[CUSTOMERS] = [page, {"errcode": 45009}, {"errcode": 0, "customer_list": []}, {"errcode": 40058}]
+    with calling.brand as brand:
+        offered(calling).make("a", ["zhangsan"], "x")
+        _, key = brand.keys.create("k", ["wecom:read"])
+
+    def read_at() -> str | None:
+        session = Session(installation=calling.installation)
+        told = CliRunner().invoke(group, ["link", "list", "acme", "--json"], obj=session)
+        answer = calling.client.get("/api/v1/acme/plugins/wecom/links", headers={"Authorization": f"Bearer {key}"})
+        (read,) = {answer.json["links"][0]["read_at"], json.loads(told.output)[0]["read_at"]}
+        return read
+
+    assert read_at() is None
+    work(calling)
+    assert read_at() is None  # a page, and then WeCom wants no more
+    clock.advance(seconds=61)
+    work(calling)
+    assert read_at() == "2026-01-01T08:01:01+08:00"
+    clock.advance(seconds=86_401)
+    work(calling)
+    assert len(server.calls(CUSTOMERS)) == 4
+    assert read_at() == "2026-01-01T08:01:01+08:00"  # what was refused tells no number
 
 
 def test_a_link_that_was_never_read_comes_before_one_that_was(calling: Scene, server, clock, monkeypatch):
