@@ -25,6 +25,7 @@ from scrm_core.api import (
 
 from .callbacks import TOLD, Inbox
 from .console import Pages
+from .door import WecomRefusal
 from .gateway import WelcomeGateway
 from .greetings import CHANNEL, SENDER
 from .invitations import CHANNEL as INVITE_CHANNEL
@@ -33,6 +34,7 @@ from .models import MODELS
 from .moments import WecomMoment, WecomMomentDay
 from .pages import pages_blueprint
 from .report import wecom_report
+from .rolls import WecomChat, WecomRoll
 from .routes import blueprint
 from .schemas import NAME, Settings
 from .sends import SENDER as GROUP_SENDER
@@ -53,7 +55,7 @@ class WecomPlugin(Pages, Plugin):
     panel = "acquire"
     Settings = Settings
     settings_zh = SETTINGS_ZH
-    models = (*MODELS, WecomMomentDay, WecomMoment, WecomSyncWish)
+    models = (*MODELS, WecomMomentDay, WecomMoment, WecomSyncWish, WecomRoll, WecomChat, WecomRefusal)
     migrations = "migrations"
     blueprint = blueprint
     pages = pages_blueprint

@@ -19,7 +19,7 @@ from scrm_core.api import (
     paged,
 )
 
-from . import callbacks, follows, tasks
+from . import callbacks, door, follows, tasks
 from .client.limits import MEDIA_SIZES
 from .link_commands import invite, link
 from .report import wecom_report
@@ -69,14 +69,17 @@ def report(session: CommandSession, brand_id: str, as_json: bool) -> None:
 def callback_list(
     session: CommandSession, brand_id: str, state: str | None, after: int, limit: int, as_json: bool
 ) -> None:
-    """Callbacks as they came, oldest first."""
+    """Callbacks as they came, oldest first; how many were refused at the door stands behind them."""
     with session.brand(brand_id) as brand:
         brand.plugin(NAME)
         found = callbacks.page(state=state or "", after=after, limit=limit)
         views = [callback_view(callback, brand) for callback in found]
+        refused = door.refusals(brand.now())
     session.show(CALLBACK, [[view[name] for name in CALLBACK] for view in views], as_json=as_json)
     if len(found) == limit:
         click.echo(f"more: --after {found[-1].id}", err=True)
+    for each in refused:
+        click.echo(f"refused at the door ({each.kind}): {each.day} in 24 hours, {each.all} in all", err=True)
 
 
 @group.command("follows")

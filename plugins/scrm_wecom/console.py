@@ -24,7 +24,7 @@ from scrm_core.api import (
     execute,
 )
 
-from . import callbacks, sync, tasks, wishes
+from . import callbacks, door, sync, tasks, wishes
 from . import console_figures as figures
 from .archive import POINT
 from .callbacks import STATES
@@ -87,7 +87,8 @@ class Pages(LinkPages):
         """Members, friends, and what needs a look."""
         told = figures.staff_totals()
         told["waiting"] = sum(count for _, count, _ in tasks.waiting())
-        told["refused"] = figures.callback_counts()["refused"]
+        at_the_door = sum(each.all for each in door.refusals(self.brand.now()))
+        told["refused"] = figures.callback_counts()["refused"] + at_the_door
         return ReportTable(_CARD, [{column.name: told[column.name] for column in _CARD}])
 
     # Connection -----------------------------------------------------------------------
@@ -102,6 +103,7 @@ class Pages(LinkPages):
             "token": figures.token_state(self.settings, now), "apis": figures.busy_apis(now),
             "limits": (self.settings["calls_per_minute"], self.settings["calls_per_hour"]),
             "last": figures.last_callback(), "counts": figures.callback_counts(), "kinds": figures.callback_kinds(),
+            "door": door.refusals(now),
             "warnings": list(self.wecom.warnings()), "stopped": self.brand.outreach.stopped(),
             **self._progress(),
         }  # fmt: skip

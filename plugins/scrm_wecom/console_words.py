@@ -12,6 +12,12 @@ WORDS = {
     "new": ("waits", "待处理"),
     "kept": ("unknown kind, kept", "未知类型，已留存"),
     "refused": ("refused", "处理失败"),
+    # Refused at the door
+    "door-signature": ("wrong signature", "签名错误"),
+    "door-corporation": ("another corporation", "非本企业"),
+    "door-time": ("another time", "时间不符"),
+    "door-form": ("cannot be read", "无法解析"),
+    "door-size": ("too long", "内容过长"),
     # The access token
     "none": ("not asked for yet", "尚未获取"),
     "good": ("good", "有效"),

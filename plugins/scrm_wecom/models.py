@@ -212,40 +212,6 @@ class WecomStretch(BrandModel):
         table_name = "wecom_stretch"
 
 
-class WecomRoll(BrandModel):
-    """A call of the roll of chat groups (one that runs at most), of the sync ``sync_id`` or (0) of a day.
-
-    ``owners`` (JSON) and ``cursor`` are its place, see :mod:`.rolls`; ``listed`` is 1 behind the last page.
-    ``read_at`` is when the next group is due to be read.
-    """
-
-    id = pw.BigAutoField()
-    sync_id = pw.BigIntegerField()
-    state = pw.TextField()
-    owners = pw.TextField()
-    cursor = pw.TextField()
-    listed = pw.BigIntegerField()
-    chats = pw.BigIntegerField()
-    read_at = InstantField()
-    waits_until = InstantField()
-    error = pw.TextField()
-
-    class Meta:
-        table_name = "wecom_roll"
-
-
-class WecomChat(BrandModel):
-    """A chat group of WeCom's: the roll that named it last (``seen``), and whether WeCom says that it is ``gone``."""
-
-    id = pw.BigAutoField()
-    chat_id = pw.TextField()
-    seen = pw.BigIntegerField()
-    gone = pw.BigIntegerField()
-
-    class Meta:
-        table_name = "wecom_chat"
-
-
 class WecomSend(BrandModel):
     """A group send (企业群发): what is said to whom; its run is outreach's."""
 
@@ -408,5 +374,5 @@ class WecomMedia(BrandModel):
 MODELS = (
     WecomCallback, WecomNamed, WecomFollow, WecomToken, WecomApi, WecomTask, WecomTag, WecomMark, WecomWelcome,
     WecomSync, WecomStretch, WecomSend, WecomErrand, WecomLink, WecomLinkQuota, WecomInvite, WecomArchive,
-    WecomUnread, WecomSettling, WecomFile, WecomMedia, WecomRoll, WecomChat,
+    WecomUnread, WecomSettling, WecomFile, WecomMedia,
 )  # fmt: skip

@@ -11,19 +11,19 @@ import flask
 
 from scrm_core.api import NotFound, current_brand
 
-from .callbacks import Inbox
 from .links import Links
 from .schemas import NAME
+from .service import Wecom
 
 pages_blueprint = flask.Blueprint("wecom_pages", __name__)
 
 
-def _inbox() -> Inbox:
+def _wecom() -> Wecom:
     plugin = current_brand().plugins[NAME]
     if not plugin.settings["callback_token"]:
         raise NotFound("there is nothing at this address")
-    inbox: Inbox = plugin.inbox  # type: ignore[attr-defined]
-    return inbox
+    wecom: Wecom = plugin.wecom  # type: ignore[attr-defined]
+    return wecom
 
 
 def _signed() -> tuple[str, str, str]:
@@ -38,13 +38,17 @@ def _plain(body: bytes) -> flask.Response:
 @pages_blueprint.get("/callback")
 def check() -> Any:
     """WeCom checks the address: the answer is the bare message."""
-    return _plain(_inbox().echo(*_signed(), flask.request.args.get("echostr", "")))
+    wecom = _wecom()
+    with wecom.door.counting():
+        return _plain(wecom.inbox.echo(*_signed(), flask.request.args.get("echostr", "")))
 
 
 @pages_blueprint.post("/callback")
 def receive() -> Any:
     """An event; one that came before is answered alike, or WeCom would send it again."""
-    _inbox().receive(*_signed(), flask.request.get_data())
+    wecom = _wecom()
+    with wecom.door.counting():
+        wecom.inbox.receive(*_signed(), flask.request.get_data())
     return _plain(b"success")
 
 

@@ -19,13 +19,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scrm_core.api import execute, fetch_in, insert_rows, transactional
+import peewee as pw
+
+from scrm_core.api import BrandModel, InstantField, execute, fetch_in, insert_rows, transactional
 
 from . import tasks
 from .client.api import PAGE
 from .client.calls import log
 from .client.codes import CONFIG, LEFT, OF_ONE, PASSING, RATE, TOKEN, TOO_MUCH, Limited, WecomError
-from .models import WecomChat
 from .schemas import NAME
 
 if TYPE_CHECKING:
@@ -38,6 +39,40 @@ READ_MS = 200
 
 _AT_ONCE = 500
 _WAITS = frozenset({*PASSING, RATE, TOKEN})
+
+
+class WecomRoll(BrandModel):
+    """A call of the roll of chat groups (one that runs at most), of the sync ``sync_id`` or (0) of a day.
+
+    ``owners`` (JSON) and ``cursor`` are its place; ``listed`` is 1 behind the last page.
+    ``read_at`` is when the next group is due to be read.
+    """
+
+    id = pw.BigAutoField()
+    sync_id = pw.BigIntegerField()
+    state = pw.TextField()
+    owners = pw.TextField()
+    cursor = pw.TextField()
+    listed = pw.BigIntegerField()
+    chats = pw.BigIntegerField()
+    read_at = InstantField()
+    waits_until = InstantField()
+    error = pw.TextField()
+
+    class Meta:
+        table_name = "wecom_roll"
+
+
+class WecomChat(BrandModel):
+    """A chat group of WeCom's: the roll that named it last (``seen``), and whether WeCom says that it is ``gone``."""
+
+    id = pw.BigAutoField()
+    chat_id = pw.TextField()
+    seen = pw.BigIntegerField()
+    gone = pw.BigIntegerField()
+
+    class Meta:
+        table_name = "wecom_chat"
 
 
 @dataclass(frozen=True, slots=True)

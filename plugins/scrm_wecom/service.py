@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, PersonQuery, fetch_in, iso, transactional
 
-from . import archive, callbacks, rolls, sync, tasks, wishes
+from . import archive, callbacks, door, rolls, sync, tasks, wishes
 from .archive import Archive
 from .callbacks import Inbox
 from .changes import Changes
 from .client.api import Api
 from .client.calls import Calls, log
 from .client.codes import WecomError
+from .door import Door
 from .follows import Follows
 from .greetings import Greetings
 from .invitations import Invitations
@@ -48,6 +49,11 @@ class Wecom:
     def inbox(self) -> Inbox:
         """What WeCom calls back; only where ``callback_token`` is set."""
         return Inbox(self.brand, self.settings)
+
+    @cached_property
+    def door(self) -> Door:
+        """What is refused where WeCom calls back."""
+        return Door(self.brand)
 
     @cached_property
     def follows(self) -> Follows:
@@ -177,6 +183,8 @@ class Wecom:
 
     def warnings(self) -> Iterable[str]:
         """What people should look at: tasks that WeCom refuses, a sync that cannot go on."""
+        if self.settings["callback_token"]:
+            yield from door.warnings(self.brand.now())
         for kind, count, error in tasks.waiting():
             if error:
                 yield f"{count} tasks ({kind}) wait: {error}"
@@ -203,6 +211,7 @@ class Wecom:
         before, removed = self.brand.now() - self.settings["keep_callbacks_days"] * DAY_MS, 0
         while page := self._forget(before):
             removed += page
+        self._forget_refusals(before)
         return removed
 
     @transactional
@@ -212,6 +221,10 @@ class Wecom:
     @transactional
     def _forget(self, before: int) -> int:
         return callbacks.forget(before)
+
+    @transactional
+    def _forget_refusals(self, before: int) -> None:
+        door.forget(before)
 
     # People -------------------------------------------------------------------
 

@@ -14,7 +14,14 @@ from werkzeug.serving import make_server
 from scrm_console import Console
 from scrm_core.web import create_app
 from scrm_wecom import WecomPlugin
+from scrm_wecom.door import Door
 from scrm_wecom.simulator import AppAccount, CallbackTarget, CorpAccount, Limits, Simulator, serve
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is refused at the door is written when a test says so: no thread of another test writes meanwhile."""
+    monkeypatch.setattr(Door, "_later", lambda self: None)
 
 
 @pytest.fixture
