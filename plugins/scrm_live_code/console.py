@@ -20,6 +20,7 @@ from scrm_core.api import (
     Invalid,
     NotFound,
     ReportTable,
+    at_field,
     code_file,
     current_brand,
     cut_page,
@@ -93,6 +94,7 @@ class Pages:
         }  # fmt: skip
         return ConsoleTemplate("console_codes.html", context, WORDS)
 
+    @worded
     def show_code(self, query: ConsoleQuery) -> ConsoleTemplate | ConsoleFile:
         """One code: what is behind it, its forms, and its QR code and poster as files."""
         here = _here()
@@ -155,8 +157,12 @@ class Pages:
     def act_create(self, query: ConsoleQuery) -> ConsoleDone:
         """Make the code of a channel, with the tags of everybody who comes."""
         tags = [(group, tag) for group, _, tag in (each.partition("/") for each in query.lines("tags"))]
+        channel, title = query.text("channel"), query.text("title")
         try:
-            code = _here().codes.create(query.text("channel"), title=query.text("title"), tags=tags, actor=query.actor)
+            code = at_field(
+                lambda: _here().codes.create(channel, title=title, tags=tags, actor=query.actor),
+                lambda field: "channel" if field == "code" else field,
+            )
         except NotFound as problem:
             raise Invalid(problem.message, field="tags", code="no_tag") from None
         return _done(code)

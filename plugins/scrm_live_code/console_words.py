@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
-from scrm_core.api import ConsoleDone, ConsoleQuery, ScrmError
+from scrm_core.api import ConsoleQuery, ScrmError
 
 from .codes import DRAFT, IDLE, OVER, PAUSED
 from .desk import FULL, NOBODY
 from .ways import UNOFFERED
+
+R = TypeVar("R")
 
 REFUSALS = {
     "code_exists": "这个渠道已有活码：一个渠道一个活码。",
@@ -37,21 +39,33 @@ REFUSALS = {
     "invalid sharer_role": "请选择转发者。",
     "invalid sharer": "转发者与其身份不符，请核对。",
     "invalid code": "人设代码为 1 到 40 位小写字母、数字、- 和 _。",
+    "personas_full": "一个品牌的人设数量已达上限。",
+    "invalid kind": "请选择账号类型：企业微信或个人微信。",
+    "invalid role": "请选择角色：主接待或备用。",
+    "invalid profile": "人设档案中没有这一项。",
+    "not_open": "此码当前不接待：没有进行中的活动，或尚未上线。",
+    "all_busy": "接待员工今天都已满，请稍后再试。",
+    "network_busy": "同一网络今天分配的次数已满。",
+    "invalid": "输入的内容不符合要求。",
+    "text": "请填写文字。",
+    "text_length": "文字太长，请缩短。",
+    "text_character": "文字中有不能使用的字符。",
+    "other": "操作被拒绝，没有任何改动（{code}）。",
 }
 """Why an act was refused, in Chinese: by the code of the error, and its field. In English the error speaks itself."""
 
 
-def worded(act: Callable[[Any, ConsoleQuery], ConsoleDone]) -> Callable[[Any, ConsoleQuery], ConsoleDone]:
-    """An act of a page whose refusals are told in the language of the page."""
+def worded(act: Callable[[Any, ConsoleQuery], R]) -> Callable[[Any, ConsoleQuery], R]:
+    """An act of a page, or a page, whose refusals are told in the language of the page."""
 
     @wraps(act)
-    def acted(plugin: Any, query: ConsoleQuery) -> ConsoleDone:
+    def acted(plugin: Any, query: ConsoleQuery) -> R:
         try:
             return act(plugin, query)
         except ScrmError as error:
-            told = REFUSALS.get(f"{error.code} {getattr(error, 'field', '')}") or REFUSALS.get(error.code)
-            if told is not None and query.language == "zh":
-                error.message = told
+            if query.language == "zh":
+                told = REFUSALS.get(f"{error.code} {getattr(error, 'field', '')}")
+                error.message = told or REFUSALS.get(error.code, REFUSALS["other"]).format(code=error.code)
             raise
 
     return acted

@@ -114,7 +114,7 @@ class Personas:
             "SELECT sum(CASE WHEN code = ? THEN 1 ELSE 0 END), count(*) FROM live_code_persona", (code,)
         ).fetchone()
         if not known and count >= MOST_PERSONAS:
-            raise Invalid(f"a brand has at most {MOST_PERSONAS} personas", field="code")
+            raise Invalid(f"a brand has at most {MOST_PERSONAS} personas", field="code", code="personas_full")
         told = None if profile is None else self._profile(profile)
         anew = (
             "DO NOTHING" if new

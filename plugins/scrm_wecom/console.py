@@ -30,6 +30,7 @@ from .archive import POINT
 from .callbacks import STATES
 from .console_forms import READ, ROWS, WRITE, confirmed, page, unchanged
 from .console_links import LINKS, LinkPages
+from .console_refusals import told, worded
 from .labels import disputes
 from .schemas import NAME
 
@@ -117,12 +118,14 @@ class Pages(LinkPages):
         found, wanted = sync.latest(), wishes.wish()
         return {"sync": found, "wish": wanted, "seen": _sync_seen(), "may_ask": bool(self.settings["secret"])}
 
+    @worded
     def act_sync(self, query: ConsoleQuery) -> ConsoleDone:
         """Have a full sync begun."""
         unchanged(query, _sync_seen(), "the full sync is not as the page showed it; look at it and act again")
         wishes.want_sync(self.wecom, actor=query.actor)
         return ConsoleDone(args={"done": "sync"})
 
+    @worded
     def act_stop(self, query: ConsoleQuery) -> ConsoleDone:
         """End the sync that runs, or want none any more."""
         unchanged(query, _sync_seen(), "the full sync is not as the page showed it; look at it and act again")
@@ -184,6 +187,7 @@ class Pages(LinkPages):
         }  # fmt: skip
         return page("tags", query, context)
 
+    @worded
     def act_retry(self, query: ConsoleQuery) -> ConsoleDone:
         """Tell WeCom the tags of one relation again, at once."""
         follow = query.chosen("follow")
@@ -193,6 +197,7 @@ class Pages(LinkPages):
         tasks.retry(self.brand, follow)
         return ConsoleDone(args={"done": "retry"})
 
+    @worded
     def act_retry_all(self, query: ConsoleQuery) -> ConsoleDone:
         """Tell WeCom again everything that it refused, the oldest first."""
         tasks.retry(self.brand)
@@ -218,9 +223,10 @@ class Pages(LinkPages):
         except ScrmError as error:
             if error.status >= 500:
                 raise
-            problem = error.message
+            problem = told(error, query.language)
         return page("reach", query, {"outcome": outcome, "problem": problem})
 
+    @worded
     def act_open(self, query: ConsoleQuery) -> ConsoleDone:
         """Make a draft."""
         code = query.text("code")
@@ -239,6 +245,7 @@ class Pages(LinkPages):
         }  # fmt: skip
         return page("send", query, context)
 
+    @worded
     def act_start(self, query: ConsoleQuery) -> ConsoleDone:
         """Let a draft go."""
         code = self._same_send(query)
@@ -246,6 +253,7 @@ class Pages(LinkPages):
         self.wecom.sends.start(code)
         return ConsoleDone(args={"code": code, "done": "start"})
 
+    @worded
     def act_cancel(self, query: ConsoleQuery) -> ConsoleDone:
         """End a send: what the staff has already cannot be taken back."""
         code = self._same_send(query)
@@ -267,6 +275,7 @@ class Pages(LinkPages):
         context = {"moments": shown, "posted": figures.moments_on(today), "most": self.settings["moments_per_day"]}
         return page("moments", query, {**context, "before": before, "older": older, "wait": self.wecom.moments.wait})
 
+    @worded
     def act_post(self, query: ConsoleQuery) -> ConsoleDone:
         """Have a moment made for the staff."""
         confirmed(query)

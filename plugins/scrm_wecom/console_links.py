@@ -21,6 +21,7 @@ from . import console_figures as figures
 from . import link_news
 from .client.limits import LINK_NAME
 from .console_forms import READ, ROWS, WRITE, WecomPages, confirmed, page, unchanged
+from .console_refusals import worded
 from .links import OVER
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class LinkPages(WecomPages):
         }  # fmt: skip
         return page("links", query, context)
 
+    @worded
     def act_make(self, query: ConsoleQuery) -> ConsoleDone:
         """Have a link made."""
         self.wecom.links.create(
@@ -61,6 +63,7 @@ class LinkPages(WecomPages):
         )  # fmt: skip
         return ConsoleDone(args={"done": "make"})
 
+    @worded
     def act_activity(self, query: ConsoleQuery) -> ConsoleDone:
         """Say what people come for by a link."""
         found = self._link(query)
@@ -71,21 +74,25 @@ class LinkPages(WecomPages):
         )  # fmt: skip
         return ConsoleDone(args={"done": "activity"})
 
+    @worded
     def act_pause(self, query: ConsoleQuery) -> ConsoleDone:
         """Hand a link out no more."""
         self.wecom.links.pause(self._same_link(query), paused=True, actor=query.actor)
         return ConsoleDone(args={"done": "pause"})
 
+    @worded
     def act_resume(self, query: ConsoleQuery) -> ConsoleDone:
         """Hand a link out again."""
         self.wecom.links.pause(self._same_link(query), paused=False, actor=query.actor)
         return ConsoleDone(args={"done": "resume"})
 
+    @worded
     def act_renew(self, query: ConsoleQuery) -> ConsoleDone:
         """Have a link made anew that failed or was deleted."""
         self.wecom.links.renew(self._same_link(query), actor=query.actor)
         return ConsoleDone(args={"done": "renew"})
 
+    @worded
     def act_delete(self, query: ConsoleQuery) -> ConsoleDone:
         """Have a link deleted in WeCom, for ever."""
         code = self._same_link(query)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import html
+import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from scrm_core import errors
 from scrm_core.brands import Brand
 from scrm_core.installation import Installation
 from scrm_core.web import create_app
@@ -169,3 +172,21 @@ def turned(browser: Browser, folder: str, page: str, mark: str) -> tuple[list[st
     first, second = (re.findall(rf'{mark}="([^"]+)"', each) for each in (text, browser.get(folder + html.unescape(following[1])).text))
     assert not set(first) & set(second)
     return first, second
+
+
+def codes_of(plugin: type) -> set[str]:
+    """The codes of the errors that the modules of a plugin's folder make, read from their source; not of what broke."""
+    found = set()
+    for path in Path(inspect.getfile(plugin)).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            kind = getattr(errors, getattr(node.func, "id", ""), None) if isinstance(node, ast.Call) else None
+            if isinstance(kind, type) and issubclass(kind, errors.ScrmError) and kind.status < 500:
+                given = [each.value for each in node.keywords if each.arg == "code"]
+                found.update(each.value for each in given if isinstance(each, ast.Constant))
+                found.update([] if given else [kind.code])
+    return found
+
+
+def english(text: str) -> list[str]:
+    """What of a text reads like an English sentence: four words in a row, or more."""
+    return re.findall(r"[A-Za-z'’]{2,}(?: [a-z'’]+){3,}", html.unescape(re.sub(r"<[^>]*>", "\n", text)))

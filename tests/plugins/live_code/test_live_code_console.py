@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from live_scene import Scene, scanned
-from staff_desk import EVIL, desks, statements
+from staff_desk import EVIL, codes_of, desks, english, statements
 
 from scrm_console import Console
 from scrm_core.db.bulk import execute
 from scrm_core.services.contacts import IdentityIn, LeadIn
 from scrm_live_code import LiveCodePlugin
+from scrm_live_code.console_words import REFUSALS
 
 AT = "b/acme/x/live-code/"
 CODE = f"{AT}code?channel=poster-01"
@@ -267,9 +268,23 @@ def test_a_link_that_waits_says_why_in_both_languages(scene: Scene, desk, clock)
     assert (told(), told("zh")) == ("asked for: the code is paused", "待生成：活码已暂停")
 
 
+def test_every_error_of_the_plugin_has_chinese_words_and_every_act_tells_them():
+    needed = codes_of(LiveCodePlugin) | {"changed", "text", "text_character", "text_length"}
+    assert needed - set(REFUSALS) == set()
+    assert all(re.search("[\u4e00-\u9fff]", words) and english(words) == [] for words in REFUSALS.values())
+    acts = {act.method for part in LiveCodePlugin.console_pages.values() for act in part.acts.values()}
+    assert [name for name in sorted(acts) if not hasattr(getattr(LiveCodePlugin, name), "__wrapped__")] == []
+
+
+def test_a_poster_without_an_activity_is_refused_in_chinese_too(scene: Scene, desk, clock):
+    clock.set(datetime(2026, 1, 31, 16, 0, tzinfo=UTC))
+    answer = desk("mia", language="zh").get(f"{CODE}&picture=poster")
+    assert answer.status_code == 409 and "没有进行中的活动" in answer.text and english(answer.text) == []
+
+
 def test_on_a_chinese_page_a_refusal_is_told_in_chinese_and_on_an_english_one_in_the_service_s_words(scene: Scene, desk, clock):
-    chinese, english = desk("mia", language="zh"), desk("mia")
-    page = {browser: seen(browser.get(CODE).text) for browser in (chinese, english)}
+    chinese, plain = desk("mia", language="zh"), desk("mia")
+    page = {browser: seen(browser.get(CODE).text) for browser in (chinese, plain)}
     acts = (
         (CODE, {"act": "seat", "staff": "ann", "role": "main", "hours": "always"}, "时段写法有误", "is not like 1-5"),
         (CODE, {"act": "seat", "staff": "eve", "role": "main", "hours": ""}, "没有这位员工", "no member of staff"),
@@ -277,19 +292,24 @@ def test_on_a_chinese_page_a_refusal_is_told_in_chinese_and_on_an_english_one_in
         (CODE, {"act": "activity", "title": "x", "first": "", "last": "2026-02-01"}, "请填写开始日", "2026-03-01"),
         (CODE, {"act": "peak", "peak": "0"}, "峰值日人数", "from 1 to"),
         (CODE, {"act": "peak", "peak": "many"}, "峰值日人数", "no whole number"),
+        (CODE, {"act": "seat", "staff": "ann", "role": "boss"}, "请选择角色", "main or backup"),
+        (CODE, {"act": "pause", "note": "x" * 201}, "文字太长", "at most 200 characters"),
         (CODE, {"act": "way"}, "没有已开启", "no enabled plugin"),
         (CODE, {"act": "entry", "sharer": "bob"}, "转发者", "told with their role"),
         (f"{AT}codes", {"act": "create", "channel": "poster-01", "title": "x"}, "一个渠道一个活码", "one code per channel"),
         (f"{AT}codes", {"act": "create", "channel": "new", "title": "x", "tags": "a/b"}, "没有这个标签", "no tag a/b"),
         (f"{AT}codes", {"act": "staff", "userid": "x", "address": "javascript:1"}, "个人二维码内容", "begins with http"),
         (f"{AT}codes", {"act": "staff", "userid": "x", "daily_cap": "-1"}, "每日上限为", "from 0 to 10000"),
+        (f"{AT}codes", {"act": "create", "channel": "", "title": "x"}, "请填写渠道代码", "needs a code"),
+        (f"{AT}codes", {"act": "create", "channel": "x" * 201, "title": "x"}, "文字太长", "characters are allowed"),
+        (f"{AT}personas", {"act": "save", "code": "new", "name": "n", "kind": "x"}, "请选择账号类型", "wecom or personal"),
         (f"{AT}personas", {"act": "save", "code": "X X", "name": "n", "kind": "wecom"}, "人设代码为", "small letters"),
     )  # fmt: skip
     for place, form, zh, en in acts:
         more = {"seen": page[chinese]} if place == CODE else {}
-        told = [refusal(browser.post(place, **more, **form)) for browser in (chinese, english)]
+        told = [refusal(browser.post(place, **more, **form)) for browser in (chinese, plain)]
         assert zh in told[0] and en in told[1], (form, told)
-        assert told[1] not in told[0]
+        assert told[1] not in told[0] and english(told[0]) == [], told[0]
     for typed in ("0", "abc", "-1", "1001.5", "1" * 400):
         answer = chinese.get(f"{AT}codes?peak={typed}")
         assert (answer.status_code, "峰值日人数" in answer.text) == (200, True), typed
