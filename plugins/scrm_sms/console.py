@@ -161,7 +161,7 @@ class SmsConsole:
     def console_progress(self, query: ConsoleQuery) -> ConsoleTemplate:
         """How far a plan is, asked for again while it is being sent."""
         view = self.plans.get(query.asked("id"))
-        return _template("progress", query, _progress(view))
+        return _template("progress", query, _progress(self.brand, view))
 
     def console_count(self, query: ConsoleQuery) -> ConsoleTemplate:
         """How many people an expression means, while it is typed."""
@@ -256,7 +256,7 @@ class SmsConsole:
         return {"found": found}
 
     def _of_sending(self, view: PlanView, query: ConsoleQuery) -> dict[str, Any]:
-        return _progress(self.plans.get(view.row.code))
+        return _progress(self.brand, self.plans.get(view.row.code))
 
     def _of_results(self, view: PlanView, query: ConsoleQuery) -> dict[str, Any]:
         measure = query.args.get("measure", "")
@@ -287,7 +287,7 @@ class SmsConsole:
         return f"{whole}.{shown}" if shown else whole
 
 
-def _progress(view: PlanView) -> dict[str, Any]:
+def _progress(brand: Brand, view: PlanView) -> dict[str, Any]:
     total = sum(view.counts.values())
     waiting = sum(count for (state, _), count in view.counts.items() if state in ("queued", "sending"))
     moving = view.row.state == RUNNING and view.run is not None and view.run.state == "running"
@@ -295,6 +295,7 @@ def _progress(view: PlanView) -> dict[str, Any]:
     return {
         "plan": view.row,
         "run": view.run,
+        "held": None if view.run is None else brand.outreach.held_until(view.run),
         "counts": sorted(view.counts.items()),
         "total": total,
         "over": total - waiting,

@@ -100,6 +100,7 @@ _PHRASES: dict[str, tuple[str, str]] = {
     "missing": ("Steps not done", "尚缺步骤"), "halt": ("Halt now", "立即停止"), "resume": ("Go on", "继续发送"),
     "release": ("Release all", "全部放行"), "cancel": ("Cancel the plan", "取消计划"),
     "canary": ("canary: {} go first", "灰度：先发 {} 条"), "all": ("all released", "全部放行"),
+    "held": ("quiet hours: waits until {}", "免打扰时段，等待至 {}"),
     "not_started": ("The plan is not scheduled yet.", "计划尚未定时。"), "state": ("State", "状态"),
     "total": ("{} messages", "共 {} 条"), "flow": ("Where every number went", "号码去向"),
     "arms": ("Texts compared", "文案对比"), "share": ("Share", "比例"), "interval": ("95 % interval", "95 % 区间"),

@@ -40,6 +40,7 @@ from .views import (
 
 CALLBACK = ["id", "received_at", "event", "change", "external", "state", "note"]
 PUSH = ["follow", "due_at", "attempts", "error"]
+SEND = ["code", "kind", "state", "held_until", "messages", "reason"]
 WELCOME = ["channel", "audience", "text", "attachments", "at"]
 FOLLOW = ["contact", "staff", "state", "source", "since", "lost_at", "lost_by"]
 
@@ -247,8 +248,7 @@ def send_list(session: CommandSession, brand_id: str, as_json: bool) -> None:
     """Group sends with what became of their messages, the newest first."""
     with session.brand(brand_id) as brand:
         views = send_views(wecom_of(brand).sends.all(), brand)
-    rows = [[each["code"], each["kind"], each["state"], each["messages"], each["reason"]] for each in views]
-    session.show(["code", "kind", "state", "messages", "reason"], rows, as_json=as_json)
+    session.show(SEND, [[each[name] for name in SEND] for each in views], as_json=as_json)
 
 
 @group.group("media")

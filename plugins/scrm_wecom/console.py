@@ -209,7 +209,9 @@ class Pages(LinkPages):
         """Group sends, the newest first, and a form for another one."""
         before = query.position("before")
         shown, older = cut_page(figures.sends(before, ROWS + 1), ROWS)
+        runs = self.brand.outreach.runs_of(NAME, [each.told["run"] for each in shown])
         context = {
+            "held": {code: self.brand.outreach.held_until(run) for code, run in runs.items()},
             "sends": shown, "before": before, "older": older, "kinds": KINDS, "quota": self.settings["group_quota"],
             "segments": self.brand.segments.list()[:ROWS],
         }  # fmt: skip
@@ -239,6 +241,7 @@ class Pages(LinkPages):
         """One send: what it says, to whom, and what became of its messages."""
         send = self.wecom.sends.get(query.asked("code"))
         context = {
+            "held": self.brand.outreach.held_until(send.run),
             "send": send, "figures": figures.send_figures([send.run.id])[send.run.id], "seen": send.run.state,
             "counts": sorted(self.brand.outreach.counts(send.run.id).items()),
             "text": send.content.get("text", {}).get("content", ""), "more": send.content.get("attachments", []),

@@ -262,7 +262,7 @@ def _corp_tags(keys: Sequence[str]) -> dict[str, str]:
 def sends(before: int, limit: int) -> list[Row]:
     """Group sends, the newest first, with what became of their messages."""
     rows = execute(
-        "SELECT s.id, s.code, s.content, s.expression, s.actor, s.at, r.id, r.kind, r.state, r.reason "
+        "SELECT s.id, s.code, s.content, s.expression, s.actor, s.at, r.id, r.kind, r.state, r.reason, r.code "
         "FROM wecom_send s JOIN outreach_run r ON r.owner = ? AND r.code = 'send-' || s.code AND r.sender = ? "
         "WHERE s.id < ? ORDER BY s.id DESC LIMIT ?",
         (NAME, SENDER, before or 2**62, limit),
@@ -270,7 +270,8 @@ def sends(before: int, limit: int) -> list[Row]:
     figures = send_figures([row[6] for row in rows])
     return [
         Row(row[0], {"code": row[1], "text": _words(row[2]), "expression": row[3], "actor": row[4], "at": row[5],
-                     "kind": row[7], "state": row[8], "reason": row[9], "figures": figures[row[6]]})
+                     "kind": row[7], "state": row[8], "reason": row[9], "run": row[10],
+                     "figures": figures[row[6]]})
         for row in rows
     ]  # fmt: skip
 

@@ -15,7 +15,7 @@ from .views import invite_views, link_view, outcome_view, quota_view
 
 LINK = ["code", "name", "state", "activity", "ends_at", "customers", "spoke", "read_at", "address", "note"]
 DAY = click.DateTime(["%Y-%m-%d"])
-INVITE = ["code", "link", "state", "messages", "reason"]
+INVITE = ["code", "link", "state", "held_until", "messages", "reason"]
 
 
 @click.group("link")

@@ -31,10 +31,12 @@ def list_runs(session: Session, brand: str, limit: int, as_json: bool) -> None:
             for (state, _), count in opened.outreach.counts(run.id).items():
                 counts[state] = counts.get(state, 0) + count
             shown = counts if as_json else " ".join(f"{state}:{count}" for state, count in sorted(counts.items()))
+            held = iso(opened.outreach.held_until(run), opened.zone)
             rows.append(
-                (run.owner, run.code, run.kind, run.state, iso(run.start_at, opened.zone), shown, run.reason)
-            )
-    headings = ["owner", "code", "kind", "state", "start_at", "messages", "reason"]
+                (run.owner, run.code, run.kind, run.state, iso(run.start_at, opened.zone),
+                 held if as_json or held is None else f"{held} (quiet hours)", shown, run.reason)
+            )  # fmt: skip
+    headings = ["owner", "code", "kind", "state", "start_at", "held_until", "messages", "reason"]
     session.show(headings, rows, as_json=as_json)
     if stopped:
         click.echo(f"nothing is sent: {stopped}", err=True)

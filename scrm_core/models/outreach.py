@@ -14,7 +14,8 @@ class OutreachRun(BrandModel):
 
     ``checked_at`` is when a worker last looked at the running run, ``next_at``
     when the next message may go, ``claimed`` how many have gone since it was last
-    resumed and ``forgiven`` how many had failed then.
+    resumed and ``forgiven`` how many had failed then. ``held_by`` are the quiet hours
+    that last held messages of it (null: none), ``held_until`` when the first of these may go.
     """
 
     id = pw.BigAutoField()
@@ -38,6 +39,8 @@ class OutreachRun(BrandModel):
     forgiven = pw.BigIntegerField(default=0)
     created_at = InstantField()
     finished_at = InstantField(null=True)
+    held_by = pw.TextField(null=True)
+    held_until = InstantField(null=True)
 
     class Meta:
         table_name = "outreach_run"
@@ -48,6 +51,7 @@ class Message(BrandModel):
 
     ``uid`` is given when it is claimed for sending; ``sent_at`` is the instant
     of the claim, ``final_at`` that of the receipt. The address goes when the person is erased.
+    ``held_by`` are the quiet hours by which ``not_before`` was set (null: it was not, or no more).
     """
 
     id = pw.BigAutoField()
@@ -73,6 +77,7 @@ class Message(BrandModel):
     sent_at = InstantField(null=True)
     final_at = InstantField(null=True)
     updated_at = InstantField()
+    held_by = pw.TextField(null=True)
 
 
 class MessageIn(BrandModel):

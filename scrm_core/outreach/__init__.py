@@ -213,6 +213,14 @@ class Outreach:
         """End a run; what still waits is never sent. Raises Conflict (``run_state``) when it has ended."""
         return runs.cancel(self.brand, run_id, reason)
 
+    def held_until(self, run: RunView) -> int | None:
+        """The instant until which quiet hours hold messages of a running run, the first that may go then; None: none.
+
+        Others of it may go meanwhile, to people for whom it is day.
+        """
+        held = run.state == "running" and run.held_until is not None and run.held_until > self.brand.now()
+        return run.held_until if held else None
+
     def runs(self, *, before: int | None = None, limit: int = LIMITS.page_rows) -> list[RunView]:
         """Runs of all owners, newest first; ``before`` is the id of the last one of the page before."""
         return runs.page(before=before, limit=limit)

@@ -23,8 +23,8 @@ from ..facts import MessageDraft
 from ..limits import LIMITS
 from ..services.survivors import survivors
 from . import runs
-from .hours import opens_at, zones_of
 from .judging import Judge, hold_contacts
+from .nights import AT_HOME, Night, put_off, rest, wake
 from .reporting import tell
 from .types import MessageBatch, OutMessage, Recipient, Rendered, RunView, Skipped
 
@@ -79,24 +79,24 @@ def claim(brand: Brand, run_id: int, batch: int) -> Claim:
     now = brand.now()
     if run is None or run[0].start_at > now:
         return Claim()
-    view, next_at, checked_at, claimed, forgiven = run
+    view, next_at, checked_at, claimed, forgiven, held_by = run
     if now - checked_at > view.grace_ms:
         return _expire(brand, view, now)
     if now - checked_at > HEARTBEAT_MS:
         execute("UPDATE outreach_run SET checked_at = ? WHERE id = ?", (now, run_id))
+    judge = Judge(brand, view.channel, view.kind)
+    night = Night(brand, judge, now)
+    if held_by is not None and held_by != night.rule:
+        next_at = wake(view, now)
     if next_at > now or _too_many_failures(brand, view, claimed, forgiven):
         return Claim()
-    judge = Judge(brand, view.channel, view.kind)
-    night = _Night(brand, judge, now)
     found = _candidates(view, night, _allowance(view, batch), now)
     if not found:
-        if night.home_opens > now:
-            _sleep(view, night, now)
-        elif not view.standing:
+        if not rest(view, night, now) and not view.standing:
             _finish_if_empty(view, now)
         return Claim()
     if any(night.opens(each.address) > now for each in found):
-        _put_off(view, night, now)
+        put_off(view, night, _candidates(view, night, PUT_OFF, now), now)
         return Claim(busy=True)
     result = _judge_and_write(brand, judge, view, found, now)
     step = 0 if view.pace is None else len(result.messages) * 60_000 // view.pace
@@ -107,15 +107,15 @@ def claim(brand: Brand, run_id: int, batch: int) -> Claim:
     return result
 
 
-def _hold(run_id: int) -> tuple[RunView, int, int, int, int] | None:
+def _hold(run_id: int) -> tuple[RunView, int, int, int, int, str | None] | None:
     """The run, locked until the transaction ends; None when it does not run or another worker has it."""
     tail = "" if current_handle().engine == "sqlite" else " FOR UPDATE SKIP LOCKED"
     row = execute(
-        f"SELECT {runs.COLUMNS}, next_at, checked_at, claimed, forgiven FROM outreach_run "
+        f"SELECT {runs.COLUMNS}, next_at, checked_at, claimed, forgiven, held_by FROM outreach_run "
         f"WHERE id = ? AND state = 'running'{tail}",
         (run_id,),
     ).fetchone()
-    return None if row is None else (runs.view_of(row[:-4]), *row[-4:])
+    return None if row is None else (runs.view_of(row[:-5]), *row[-5:])
 
 
 def _allowance(run: RunView, batch: int) -> int:
@@ -158,55 +158,21 @@ def _too_many_failures(brand: Brand, run: RunView, claimed: int, forgiven: int) 
     return True
 
 
-class _Night:
-    """When each recipient may be written to: at once, or when the quiet hours end where they are."""
-
-    def __init__(self, brand: Brand, judge: Judge, now: int) -> None:
-        self.now = now
-        self.zone = brand.zone
-        self.quiet = judge.quiet
-        # Numbers of the home country are nearly all of a run: at night they are passed by without being touched.
-        self.home = "+86" if brand.config.phone_region == "CN" and judge.address_kind == "phone" else ""
-        self.home_opens = self.opens(self.home) if self.home else now
-
-    def opens(self, address: str) -> int:
-        """The instant from which the address may be written to; ``now`` when it may at once."""
-        return opens_at(self.now, self.quiet, zones_of(address, self.zone))
-
-
-def _candidates(run: RunView, night: _Night, count: int, now: int) -> list[_Queued]:
-    """The next messages in the order of the lot."""
-    awake, params = "", [run.id, run.released, now]
+def _candidates(run: RunView, night: Night, count: int, now: int) -> list[_Queued]:
+    """The next messages in the order of the lot; what other quiet hours than today's put off is among them."""
+    awake, params = "", [run.id, run.released, now, night.rule]
     if night.home_opens > now:
-        awake = " AND substr(address, 1, 3) <> ?"
-        params.append(night.home)
+        if night.home == "":
+            return []
+        awake = f" AND NOT {AT_HOME}"
+        params += [night.home, night.home]
     rows = execute(
         "SELECT id, contact_id, coalesce(address, ''), body, parts, template, params, attempts, expires_at, arm, "
-        f"link_id FROM message WHERE run_id = ? AND state = 'queued' AND bucket < ? AND not_before <= ?{awake} "
-        "ORDER BY bucket, id LIMIT ?",
+        "link_id FROM message WHERE run_id = ? AND state = 'queued' AND bucket < ? "
+        f"AND (not_before <= ? OR held_by <> ?){awake} ORDER BY bucket, id LIMIT ?",
         (*params, count),
     ).fetchall()
     return [_Queued(*row) for row in rows]
-
-
-def _sleep(run: RunView, night: _Night, now: int) -> None:
-    """Nobody can be written to now: let the run rest until the first morning, at home or where others are."""
-    (abroad,) = execute(
-        "SELECT min(not_before) FROM message WHERE run_id = ? AND state = 'queued' AND bucket < ? AND not_before > ?",
-        (run.id, run.released, now),
-    ).fetchone()
-    opens = night.home_opens if abroad is None else min(abroad, night.home_opens)
-    execute("UPDATE outreach_run SET next_at = ? WHERE id = ?", (opens, run.id))
-
-
-def _put_off(run: RunView, night: _Night, now: int) -> None:
-    """Let messages wait for the morning of their recipients, many at a time."""
-    later = [
-        (opening, now, each.id)
-        for each in _candidates(run, night, PUT_OFF, now)
-        if (opening := night.opens(each.address)) > now
-    ]
-    update_rows("UPDATE message SET not_before = ?, updated_at = ? WHERE id = ?", later)
 
 
 def _finish_if_empty(run: RunView, now: int) -> None:

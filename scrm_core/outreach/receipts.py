@@ -184,7 +184,7 @@ def _queue_again(brand: Brand, run_id: int, sent: OutMessage, result: SendResult
     weary = sent.attempt >= MAX_ATTEMPTS
     execute(
         "UPDATE message SET state = 'queued', uid = NULL, sent_at = NULL, lease_until = NULL, reason = '', code = ?, "
-        "not_before = ?, updated_at = ?, attempts = CASE WHEN ? = 1 THEN 0 ELSE attempts END "
+        "not_before = ?, held_by = NULL, updated_at = ?, attempts = CASE WHEN ? = 1 THEN 0 ELSE attempts END "
         "WHERE uid = ? AND state = 'sending'",
         (result.code, again, now, int(weary), sent.uid),
     )

@@ -28,7 +28,7 @@ FAILURE_MINIMUM = 20
 
 COLUMNS = (
     "id, owner, code, channel, kind, sender, state, reason, start_at, grace_ms, pace, released, failure_limit, "
-    "failure_minimum, standing, created_at, finished_at"
+    "failure_minimum, standing, created_at, finished_at, held_until"
 )
 
 

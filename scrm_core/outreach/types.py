@@ -25,7 +25,7 @@ class RunView:
     ``failure_minimum`` messages failed; None for never. ``grace_ms`` is how long
     nobody may have worked on a running run before what is left of it expires. A
     ``standing`` run takes single messages as they come and is never done.
-    Instants are epoch milliseconds.
+    ``held_until`` is what :meth:`Outreach.held_until` reads. Instants are epoch milliseconds.
     """
 
     id: int
@@ -45,6 +45,7 @@ class RunView:
     standing: bool
     created_at: int
     finished_at: int | None
+    held_until: int | None
 
 
 @dataclass(frozen=True, slots=True)

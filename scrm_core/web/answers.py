@@ -334,6 +334,7 @@ class RunSchema(Schema):
     state = of.text("draft, running, paused, done, canceled or expired")
     reason = of.text("why it is paused or ended")
     start_at = of.instant()
+    held_until = of.instant("until when quiet hours hold messages of it; null: they hold none", allow_none=True)
     released = of.integer("the share that may go, in hundredths of a percent")
     messages = fields.Dict(
         keys=fields.String(),

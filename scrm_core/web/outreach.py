@@ -92,6 +92,7 @@ def _run(call: Call, run: RunView) -> dict[str, Any]:
         "state": run.state,
         "reason": run.reason,
         "start_at": iso(run.start_at, call.brand.zone),
+        "held_until": iso(call.brand.outreach.held_until(run), call.brand.zone),
         "released": run.released,
         "messages": counts,
     }

@@ -58,12 +58,18 @@ def _for_people(record: dict[str, Any]) -> dict[str, Any]:
         **record,
         "steps": list(steps),
         **found,
-        "run": None if record["run"] is None else " ".join(word for word in record["run"].values() if word),
+        "run": None if record["run"] is None else _run_for_people(record["run"]),
         "messages": [
             f"{each['state']}{' ' if each['reason'] else ''}{each['reason']} {each['count']:,}"
             for each in record["messages"]
         ],
     }
+
+
+def _run_for_people(run: dict[str, Any]) -> str:
+    held = run["held_until"]
+    said = [run["code"], run["state"], run["reason"], f"(quiet hours: waits until {held})" if held else ""]
+    return " ".join(word for word in said if word)
 
 
 @click.group(name="plan")

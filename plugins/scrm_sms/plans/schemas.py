@@ -164,7 +164,12 @@ def plan_record(brand: Brand, view: PlanView) -> dict[str, Any]:
             for step in STEPS
             if step in view.steps
         },
-        "run": None if run is None else {"code": run.code, "state": run.state, "reason": run.reason},
+        "run": None if run is None else {
+            "code": run.code,
+            "state": run.state,
+            "reason": run.reason,
+            "held_until": iso(brand.outreach.held_until(run), brand.zone),
+        },
         "messages": [
             {"state": state, "reason": reason, "count": count}
             for (state, reason), count in sorted(view.counts.items())

@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from outreach_scene import People
@@ -137,6 +139,44 @@ def test_overlapping_runs_in_several_workers_keep_to_one_message_a_person(postin
     with brand:
         rows = dict(execute("SELECT reason, count(*) FROM message WHERE state = 'blocked' GROUP BY reason").fetchall())
     assert rows == {"cap_7_days": 120}
+
+
+FREED = """
+from datetime import datetime
+from zoneinfo import ZoneInfo
+from scrm_core.clock import ManualClock
+
+def run(brand, worker):
+    brand.clock = ManualClock(datetime(2026, 3, 1, 23, 30, tzinfo=ZoneInfo("Asia/Shanghai")))
+    return brand.outreach.drain().busy
+"""
+
+
+def test_workers_that_meet_shorter_quiet_hours_together_free_each_message_once(posting, together):
+    installation = posting('"none"')
+    path = installation.config.root / "brands" / "acme.toml"
+    free = path.read_text()
+
+    def now(text: str) -> None:
+        fresh = path.with_suffix(".new")
+        fresh.write_text(text)
+        fresh.replace(path)
+
+    now(free.replace('quiet_hours = "none"', 'quiet_hours = "21:00-09:00"'))
+    with installation.brand("acme") as brand:
+        brand.clock = ManualClock(datetime(2026, 3, 1, 23, tzinfo=ZoneInfo("Asia/Shanghai")))
+        People(brand).many(60)
+        for number in range(20):  # 0:00 in Tokyo: put off one by one
+            People(brand).add(f"+8190123456{number:02d}")
+        run = start(brand, "r1")
+        brand.outreach.drain()
+        assert brand.outreach.held_until(brand.outreach.run("post", "r1")) is not None and lines(installation) == []
+    now(free)
+    together(installation, FREED, 3)
+    sent = [line.split()[0] for line in lines(installation)]
+    with installation.brand("acme") as brand:
+        left = brand.outreach.counts(run)
+    assert len(sent) == len(set(sent)) == 80, left
 
 
 KILLED = """

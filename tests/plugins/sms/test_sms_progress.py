@@ -6,11 +6,17 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from click.testing import CliRunner
 from plan_desk import ROOT
-from sms_scene import Scene
-from staff_desk import statements
+from sms_scene import Bench, Scene, configured
+from staff_desk import desks, statements
 
+from scrm_console import Console
+from scrm_core.cli.root import root
+from scrm_core.cli.session import Session
 from scrm_core.db.bulk import execute
+from scrm_sms import Sms
+from scrm_sms.plans.schemas import plan_record
 
 PEOPLE = 60
 SENDING = f"{ROOT}progress"
@@ -85,3 +91,25 @@ def test_the_page_of_a_plan_reads_the_end_of_a_long_history_alone(house, browser
     history = [each for each in asked if "FROM sms_plan_history" in each]
     assert len(history) == 1 and " LIMIT " in history[0]
     assert "halt 19" in page and "halt 9" not in page and page.count("<li><time>") == 20
+
+
+def test_a_plan_that_quiet_hours_hold_says_until_when(new_installation, clock, monkeypatch):
+    tables = configured(quiet='"21:00-09:00"') + "[plugins.console]\n"
+    house = new_installation(plugins=(Console, Sms, Bench), acme=tables, moonco=tables)
+    scene = Scene(house.brand("acme"))
+    browser = desks(house, monkeypatch)
+    clock.advance(hours=12, seconds=3_000)  # 20:50 in Shanghai
+    with scene.brand as brand:
+        scene.people(25)
+        scene.upto("running")
+        brand.outreach.dispatch()
+        assert "data-held" not in browser("otto").get(SENDING, id="MAY", inside=1).text
+        clock.advance(seconds=600)
+        brand.outreach.drain()
+        told = plan_record(brand, scene.plans.get("MAY"))["run"]
+        assert told["held_until"] == "2026-01-02T09:00:00+08:00"
+    assert "quiet hours: waits until 2026-01-02 09:00" in browser("otto").get(SENDING, id="MAY", inside=1).text
+    assert "免打扰时段，等待至 2026-01-02 09:00" in browser("mia", "zh").get(SENDING, id="MAY", inside=1).text
+    session = Session(house.config.root, clock, installation=house)
+    shown = CliRunner().invoke(root, ["sms", "plan", "show", "acme", "MAY"], obj=session, prog_name="scrm").output
+    assert "MAY running (quiet hours: waits until 2026-01-02T09:00:00+08:00)" in shown

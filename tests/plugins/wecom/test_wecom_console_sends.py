@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from staff_desk import desks
 from wecom_whole import AT, Whole, draft, held
 
 from scrm_core.api import execute
+from scrm_wecom.views import send_views
 
 
 def started(whole: Whole, browser: Any, *codes: str) -> None:
@@ -75,3 +78,22 @@ def test_who_is_over_wecoms_own_quota_is_counted_as_that_and_who_is_no_friend_is
         execute("UPDATE message SET state = 'failed', code = 'status_2' WHERE id = (SELECT max(id) FROM message)")
     text = mia.get(f"{AT}sends").text
     assert [held(text, name) for name in ("all", "waits", "limited", "failed")] == ["10", "8", "1", "1"]
+
+
+def test_a_send_that_quiet_hours_hold_says_until_when_in_the_brand_s_zone(staffed, monkeypatch, clock):
+    whole = staffed(quiet="21:00-09:00").synced()
+    clock.set(datetime(2026, 3, 1, 23, tzinfo=ZoneInfo("Asia/Shanghai")))
+    desk = desks(whole.installation, monkeypatch)
+    mia, otto = desk("mia"), desk("otto", "zh")
+    started(whole, mia, "may")
+    for page in (f"{AT}sends", f"{AT}send?code=may"):
+        assert "quiet hours: waits until 2026-03-02 09:00" in mia.get(page).text
+        assert "免打扰时段，等待至 2026-03-02 09:00" in otto.get(page).text
+    with whole.brand as brand:
+        (view,) = send_views(brand.plugins["wecom"].wecom.sends.all(), brand)
+    assert view["held_until"] == "2026-03-02T09:00:00+08:00"
+    for _ in range(10):  # a worker is awake all night
+        clock.advance(hours=1)
+        whole.work()
+    assert len(whole.noted("add_msg_template")) == 1
+    assert "data-held" not in mia.get(f"{AT}sends").text + mia.get(f"{AT}send?code=may").text
