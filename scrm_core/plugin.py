@@ -53,7 +53,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric that ``collect_metrics`` returns; ``unit`` is count or minor."""
+    """A metric that ``collect_metrics`` returns; ``unit`` is count or minor.
+
+    ``title`` is in English, then in Chinese (``Cards shipped 发卡数``): the console shows its page's language.
+    """
 
     title: str
     unit: str = "count"

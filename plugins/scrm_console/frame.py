@@ -36,6 +36,9 @@ pages = flask.Blueprint(
     "console", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
 )
 
+_BOTH = re.compile(r"(?P<english>[^\u2e80-\uffff]+?) (?P<chinese>[^\s\u2e80-\uffff]*[\u2e80-\uffff].*)\Z", re.S)
+"""English first, then Chinese, which may begin with a Latin word: ``Orders led by KOCs KOC带来订单``."""
+
 MENU = {
     "brand": {"overview": "reports:read", "reports": "reports:read", "experiments": "reports:read"},
     "people": {
@@ -107,6 +110,14 @@ def words() -> dict[str, Any]:
     return WORDS[staff_visit().language]
 
 
+def in_language(title: str) -> str:
+    """A plugin's title in the page's language: ``Cards shipped 发卡数`` has both; one in a single language stays."""
+    both = _BOTH.match(title)
+    if both is None:
+        return title
+    return both["chinese" if staff_visit().language == "zh" else "english"]
+
+
 def page(template: str, status: int = 200, **context: Any) -> Response:
     """Render one of the console's templates in its frame."""
     visit = staff_visit()
@@ -133,6 +144,7 @@ def _values(visit: StaffVisit) -> dict[str, Any]:
         frame.update(
             when=partial(when, brand),
             every=every,
+            in_language=in_language,
             why=why,
             money=partial(show_minor, currency=brand.currency),
             cell=partial(cell, brand),

@@ -24,7 +24,7 @@ from scrm_core.api import (
 
 from .figures import Figures
 from .files import table_file
-from .frame import page, pages, words
+from .frame import in_language, page, pages, words
 from .overview import by_day, funnel_table
 
 PERIODS = {"7": 7, "28": 28, "90": 90, "weeks": 12, "months": 12}
@@ -100,7 +100,7 @@ def _metrics(brand: Brand) -> dict[str, tuple[str, str]]:
     found = {name: (words()["series"][name], "money" if name == "revenue" else "count") for name in _OWN}
     for plugin in brand.plugins.values():
         for name, metric in plugin.metrics.items():
-            found[f"{plugin.name}.{name}"] = (metric.title, kinds[metric.unit])
+            found[f"{plugin.name}.{name}"] = (in_language(metric.title), kinds[metric.unit])
     return found
 
 
