@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import ConsoleQuery, ConsoleTemplate, Invalid
 
+from .console_notes import note_of
 from .console_words import DONE, WORDS
 from .service import Wecom
 
@@ -33,7 +34,8 @@ def page(name: str, query: ConsoleQuery, context: dict[str, Any]) -> ConsoleTemp
     """A page of the plugin's, with what is said after its acts."""
     zh = query.language == "zh"
     told = {act: words[zh] for act, words in DONE.items()}
-    return ConsoleTemplate(f"wecom_console/{name}.html", {"told": told, **context}, WORDS)
+    known = {"told": told, "note": note_of(query.language)}
+    return ConsoleTemplate(f"wecom_console/{name}.html", {**known, **context}, WORDS)
 
 
 def unchanged(query: ConsoleQuery, seen: str, said: str) -> None:

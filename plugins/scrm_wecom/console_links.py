@@ -22,7 +22,6 @@ from . import link_news
 from .client.limits import LINK_NAME
 from .console_forms import READ, ROWS, WRITE, WecomPages, confirmed, page, unchanged
 from .console_refusals import worded
-from .links import OVER
 
 if TYPE_CHECKING:
     from .links import AcquisitionLink
@@ -42,7 +41,7 @@ class LinkPages(WecomPages):
         after, links = query.position("after"), self.wecom.links
         shown, more = cut_page(links.page(after=after, limit=ROWS + 1), ROWS)
         context = {
-            "links": shown, "now": self.brand.now(), "over": OVER,
+            "links": shown, "now": self.brand.now(),
             "days": {each.code: self._days(each) for each in shown},
             "activities": {each.code: _activity(each) for each in shown},
             "brought": link_news.brought([each.id for each in shown]), "quota": link_news.quota(),

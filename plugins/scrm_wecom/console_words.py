@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from scrm_core.api import NOT_SENT
 
-from .links import OVER
-
 WORDS = {
     **NOT_SENT,
     # Callbacks
@@ -76,7 +74,6 @@ WORDS = {
     "made": ("with the staff, to be published", "待员工发表"),
     "live": ("in use", "使用中"),
     "coming": ("in use from its activity's first day", "活动开始后启用"),
-    OVER: (OVER, "活动已结束"),
     "broken": ("WeCom took it out of use", "已被企业微信停用"),
     "deleting": ("being deleted", "删除中"),
     "deleted": ("deleted", "已删除"),

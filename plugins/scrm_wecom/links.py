@@ -31,14 +31,12 @@ if TYPE_CHECKING:
     from .client.api import Api
 
 OVER = "the activity is over"
-_ELSEWHERE = "deleted in WeCom; make it anew, or delete it here too"
+ELSEWHERE = "deleted in WeCom; make it anew, or delete it here too"
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}\Z")
 COLUMNS = (
     "id, code, name, staff, departments, skip_verify, state_told, state, paused, note, link_id, url, actor, at, "
     "asked_at, activity, starts_at, ends_at, counted_at"
 )
-
-
 OWN = "state/"
 """What codes of links begin with that another plugin asked for: no person can make one of these."""
 
@@ -74,7 +72,7 @@ class AcquisitionLink:
         return self.code.startswith(OWN)
 
     def is_over(self, now: int) -> bool:
-        """Whether its activity has ended; one that has none never does."""
+        """Whether its activity has ended."""
         return self.ends_at is not None and self.ends_at <= now
 
     def runs(self, now: int) -> bool:
@@ -196,7 +194,6 @@ class Links:
             why = "another plugin's, whose plan has the activity" if found.foreign else "being deleted"
             raise Conflict(f"link {code!r} is {why}", code="link_state")
         activity = self._activity(title, first_day, last_day)
-        # Both sides read the old note: the pause of the end is the one whose note says so.
         execute(
             "UPDATE wecom_link SET activity = ?, starts_at = ?, ends_at = ?, actor = ?, "
             "paused = CASE WHEN note = ? THEN 0 ELSE paused END, note = CASE WHEN note = ? THEN '' ELSE note END "
@@ -299,7 +296,7 @@ class Links:
             api.change_link(link_id, staff, found.departments)
         except WecomError as error:
             if self.is_gone(api, link_id, error):
-                raise Conflict(f"link {found.code!r} is {_ELSEWHERE}", code="link_state") from error
+                raise Conflict(f"link {found.code!r} is {ELSEWHERE}", code="link_state") from error
             raise
         self._range_is(found, users, departments)
 
@@ -321,7 +318,7 @@ class Links:
         execute(
             "UPDATE wecom_link SET state = 'deleted', note = ?, next_at = NULL "
             "WHERE link_id = ? AND state IN ('live', 'broken')",
-            (_ELSEWHERE, link_id),
+            (ELSEWHERE, link_id),
         )
 
     @transactional

@@ -188,5 +188,6 @@ def codes_of(plugin: type) -> set[str]:
 
 
 def english(text: str) -> list[str]:
-    """What of a text reads like an English sentence: four words in a row, or more."""
-    return re.findall(r"[A-Za-z'’]{2,}(?: [a-z'’]+){3,}", html.unescape(re.sub(r"<[^>]*>", "\n", text)))
+    """What of a text reads like an English sentence: four words in a row that are no command."""
+    found = re.findall(r"[A-Za-z'’]{2,}(?: [a-z'’]+){3,}", html.unescape(re.sub(r"<[^>]*>", "\n", text)))
+    return [each for each in found if not each.startswith("scrm ")]

@@ -276,6 +276,23 @@ def test_every_error_of_the_plugin_has_chinese_words_and_every_act_tells_them():
     assert [name for name in sorted(acts) if not hasattr(getattr(LiveCodePlugin, name), "__wrapped__")] == []
 
 
+def test_chinese_pages_have_no_english_sentence(scene: Scene, desk, clock):
+    with scene.brand:
+        code = scene.here.codes.get("poster-01").id
+        execute(
+            "INSERT INTO live_code_way (code_id, kind, maker, config_id, qr, users, state, note, actor, at) VALUES "
+            "(?, 'way', 'x', '', '', '[]', 'failed', 'it was refused for a reason', 'lin', 1), "
+            "(?, 'link', 'x', '', '', '[]', 'wanted', '', 'lin', 1)",
+            (code, code),
+        )
+        scene.here.codes.pause("poster-01", actor="lin")
+    chinese = desk("mia", language="zh")
+    assert "原文：it was refused for a reason" in chinese.get(CODE).text
+    for page in (*PAGES, "codes?peak=many", "code?channel=poster-01&at=2026-01-05T10:00"):
+        text = re.sub("(?s)<(script|style).*?</\\1>|原文：[^<]*", "", chinese.get(AT + page).text)
+        assert english(text) == [], page
+
+
 def test_a_poster_without_an_activity_is_refused_in_chinese_too(scene: Scene, desk, clock):
     clock.set(datetime(2026, 1, 31, 16, 0, tzinfo=UTC))
     answer = desk("mia", language="zh").get(f"{CODE}&picture=poster")

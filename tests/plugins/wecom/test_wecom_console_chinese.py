@@ -9,7 +9,10 @@ import pytest
 from staff_desk import codes_of, desks, english, refusal
 from wecom_whole import AT, EVERYBODY, Whole, draft
 
+from scrm_core.api import execute
 from scrm_wecom import WecomPlugin, console
+from scrm_wecom.client.codes import CODES, refused
+from scrm_wecom.console_notes import CODES_ZH, in_chinese
 from scrm_wecom.console_refusals import REFUSALS
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
@@ -17,6 +20,7 @@ FOR = {"channel": "spring", "title": "新客礼", "first": "2026-01-01", "last":
 LINK = {"act": "make", "code": "june", "name": "x", "staff": "staff001", **FOR}
 MOMENT = {"act": "post", "code": "m4", "text": "x", "confirm": "on"}
 SEND = {"act": "open", "code": "june", "text": "x", "segment": EVERYBODY, "kind": "marketing"}
+PAGES = ("connection", "callbacks", "staff", "alone", "tags", "sends", "moments", "links", "archive", "progress")
 OF_THE_CORE = {"changed", "invalid", "not_found", "run_exists", "run_state", "segment", "text", "text_character", "text_length"}
 
 
@@ -91,3 +95,49 @@ def test_every_error_of_the_plugin_and_every_field_of_its_forms_has_chinese_word
 def test_every_act_tells_refusals_in_the_language_of_the_page():
     acts = {act.method for part in WecomPlugin.console_pages.values() for act in part.acts.values()}
     assert [name for name in sorted(acts) if not hasattr(getattr(WecomPlugin, name), "__wrapped__")] == []
+
+
+def test_pages_with_everything_that_can_go_wrong_have_no_english_sentence(whole, monkeypatch, clock):
+    api = "externalcontact/"
+    desk = desks(whole.installation, monkeypatch)
+    mia = desk("mia")
+    draft(whole, mia)
+    mia.post(f"{AT}links", **{**LINK, "code": "may"})
+    mia.post(f"{AT}links", **{**LINK, "first": "2026-01-05"})
+    mia.post(f"{AT}connection", act="sync", seen=re.search('name="seen" value="([^"]*)"', mia.get(f"{AT}connection").text)[1])
+    for call, code in (("customer_acquisition/create_link", 41095), ("add_moment_task", 45009), ("mark_tag", 48002)):
+        whole.simulator.fault("errcode", code, api=api + call)
+    whole.simulator.fault("errcode", 45009, api=f"{api}get_corp_tag_list")
+    with whole.brand as brand:
+        (contact,) = execute("SELECT min(contact_id) FROM wecom_follow").fetchone()
+        brand.tags.add(contact, brand.tags.define("mood", "x", plan="test"), actor="mia")
+    whole.deliver()
+    with whole.brand as brand:
+        brand.plugins["wecom"].work()
+        execute("UPDATE wecom_link SET starts_at = NULL, ends_at = NULL WHERE code = 'may'")
+        execute("INSERT INTO wecom_welcome (channel, audience, content, actor, at, note) VALUES ('', '', '{}', '', 1, 'x')")
+        execute("INSERT INTO wecom_archive (id, seq, lease_until, error, at) VALUES (1, 41, 0, 'no key of version 2', 1)")
+        execute("INSERT INTO wecom_unread (seq, note, at) VALUES (40, 'DecryptData refused it', 1)")
+        execute("INSERT INTO wecom_link_quota (id, total, balance, at) VALUES (1, 10, 0, 1)")
+        warned = list(brand.plugins["wecom"].brand_warnings())
+    assert len(warned) > 4
+    chinese, shown = desk("mia", "zh"), ""
+    pages = (*PAGES, "send?code=may", "member?staff=staff001", "tags?state=refused", f"reach?segment={EVERYBODY}")
+    for page in pages:
+        text = re.sub("原文：[^<]*", "", chinese.get(AT + page).text)
+        assert english(re.sub("(?s)<(script|style).*?</\\1>", "", text)) == [], page
+        shown += text
+    for words in ("获客链接数量已达上限", "应用没有该接口的权限", "获客链接 may 没有活动", "剩余额度 0"):
+        assert words in shown, words
+
+
+def test_every_code_of_wecom_has_chinese_words():
+    assert set(CODES_ZH) == set(CODES)
+    for code in (*CODES, 90501, 301052, 99999):
+        told = in_chinese(str(refused("externalcontact/get", code)))
+        assert CHINESE.search(told) and f"（{code}）" in told and english(told) == [] and "原文" not in told, told
+    assert in_chinese("something that nobody expected here") == "原文：something that nobody expected here"
+    assert in_chinese("the full sync waits: externalcontact/get: no connection to WeCom (ReadTimeout)") == (
+        "全量同步等待中：无法连接企业微信（ReadTimeout）"
+    )
+    assert in_chinese("已结束") == "已结束"
