@@ -39,7 +39,7 @@ REFUSALS = {
     "invalid attachments": "附件不符合要求：消息最多 9 个；朋友圈为 9 张以内图片、1 个视频或 1 个链接。",
     # Moments
     "moment_exists": "这个朋友圈编码已被使用，请换一个。",
-    "moments_a_day": "今天发起的朋友圈已达每日上限，请明天再发。",
+    "moments_a_day": "当天的朋友圈已达每日上限，请改天再发。",
     "invalid tags": "企业微信中没有这个标签，请按“组/标签”填写。",
     # Acquisition links and invitations
     "link_exists": "这个链接编码已被使用，请换一个。",

@@ -47,7 +47,7 @@ def test_whatever_an_act_is_refused_for_is_told_in_the_language_of_the_page(whol
         ("connection", {"act": "stop", "seen": "/0/"}, "您打开页面后状态已改变", "not as the page showed it"),
         ("connection", {"act": "sync"}, "页面已过期", "does not say what its page showed"),
         ("tags", {"act": "retry", "follow": "999", "seen": ""}, "没有找到", "do not wait any more"),
-        ("moments", {**MOMENT, "confirm": ""}, "每日上限", "moments a day are posted at most"),
+        ("moments", {**MOMENT, "confirm": ""}, "每日上限", "moments a day are made at most"),
         ("moments", {"act": "post", "code": "m4", "text": "x"}, "请勾选确认", "tick that you mean it"),
         ("moments", {**MOMENT, "code": "m1"}, "朋友圈编码已被使用", "is called"),
         ("moments", {**MOMENT, "tags": "a/b"}, "没有这个标签", "has no tag"),
