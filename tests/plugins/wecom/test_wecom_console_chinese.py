@@ -119,8 +119,11 @@ def test_pages_with_everything_that_can_go_wrong_have_no_english_sentence(whole,
         execute("INSERT INTO wecom_archive (id, seq, lease_until, error, at) VALUES (1, 41, 0, 'no key of version 2', 1)")
         execute("INSERT INTO wecom_unread (seq, note, at) VALUES (40, 'DecryptData refused it', 1)")
         execute("INSERT INTO wecom_link_quota (id, total, balance, at) VALUES (1, 10, 0, 1)")
+        now = brand.now()
+        execute("INSERT INTO wecom_refusal (hour, kind, count, last_at) VALUES (?, 'signature', 3, ?)", (now // 3_600_000, now))
         warned = list(brand.plugins["wecom"].brand_warnings())
-    assert len(warned) > 4
+    assert len(warned) > 5
+    assert [told for told in map(in_chinese, warned) if told.startswith("原文") or english(told)] == []
     chinese, shown = desk("mia", "zh"), ""
     pages = (*PAGES, "send?code=may", "member?staff=staff001", "tags?state=refused", f"reach?segment={EVERYBODY}")
     for page in pages:
@@ -136,6 +139,12 @@ def test_every_code_of_wecom_has_chinese_words():
     for code in (*CODES, 90501, 301052, 99999):
         told = in_chinese(str(refused("externalcontact/get", code)))
         assert CHINESE.search(told) and f"（{code}）" in told and english(told) == [] and "原文" not in told, told
+    for kind in ("signature", "corporation", "time", "form"):
+        said = in_chinese(f"7 callbacks were refused in 24 hours ({kind}), none was taken: because")
+        assert "7 次" in said and english(said) == [], said
+    for note in ("chat groups are not compared with WeCom's list: ", "the daily list of chat groups waits: ", "not made within two days. "):
+        said = in_chinese(note + str(refused("externalcontact/groupchat/list", 48002)))
+        assert "API 权限" in said and english(said) == [], said
     assert in_chinese("something that nobody expected here") == "原文：something that nobody expected here"
     assert in_chinese("the full sync waits: externalcontact/get: no connection to WeCom (ReadTimeout)") == (
         "全量同步等待中：无法连接企业微信（ReadTimeout）"
