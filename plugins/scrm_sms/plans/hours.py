@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from scrm_core.api import Invalid, from_instant, iso, read_instant
+from scrm_core.api import Invalid, iso, read_instant
 
 from .book import CHANNEL
 
@@ -31,7 +30,7 @@ def start_instant(brand: Brand, text: str, kind: str) -> int:
     if at > now + MOST_DAYS * DAY_MS:
         raise Invalid(f"{iso(at, brand.zone)} is more than {MOST_DAYS} days ahead", field="at")
     quiet = _quiet(brand, kind)
-    if quiet is not None and _within(from_instant(at, brand.zone), quiet):
+    if quiet is not None and brand.outreach.opens_at(CHANNEL, kind, at=at) > at:
         begin, end = quiet
         raise Invalid(
             f"{iso(at, brand.zone)} lies in the quiet hours {_clock(begin)}-{_clock(end)}; "
@@ -50,11 +49,6 @@ def opening_text(brand: Brand, kind: str) -> str:
 def _quiet(brand: Brand, kind: str) -> tuple[int, int] | None:
     policy = brand.config.outreach
     return policy.of(CHANNEL).quiet if kind in policy.opt_in else None
-
-
-def _within(moment: datetime, quiet: tuple[int, int]) -> bool:
-    minute, (begin, end) = moment.hour * 60 + moment.minute, quiet
-    return begin <= minute < end if begin < end else minute >= begin or minute < end
 
 
 def _clock(minute: int) -> str:
