@@ -189,10 +189,16 @@ class Labels:
             (contact_id,),
         ).fetchall()
         for follow_id, state, tags, pushed in rows:
-            has = json.loads(tags)
-            allowed = keys if wanted or by_hand else [key for key in keys if key in json.loads(pushed)]
+            has, ours = json.loads(tags), json.loads(pushed)
+            # What waits to be given may have been given, with an answer that was lost.
+            allowed = keys if wanted or by_hand else [
+                key for key in keys if key in ours or (key not in has and _wished(follow_id, key))
+            ]  # fmt: skip
             # One group's tag of a name is enough; taking away means all of them.
             for key in allowed[:1] if wanted else allowed:
+                if wanted and key in has and _wished(follow_id, key, "AND wanted = 0"):
+                    # It may have been taken, with an answer that was lost: WeCom is not known to have it.
+                    execute("UPDATE wecom_follow SET tags = ? WHERE id = ?", (_listed({*has} - {key}), follow_id))
                 if wanted or key in has or _wished(follow_id, key):
                     execute(
                         "INSERT INTO wecom_mark (follow_id, key, wanted) VALUES (?, ?, ?) "
@@ -271,7 +277,10 @@ class Labels:
         execute("DELETE FROM wecom_mark WHERE key = ?", (f"{UNMADE}{tag_id}",))
 
     def wishes(self, follow_id: int) -> tuple[list[str], list[str]]:
-        """Tags to add and to take for a relation in WeCom, without what is so already."""
+        """Tags to add and to take for a relation in WeCom, without what it has already.
+
+        What is to be taken is told also where WeCom is not known to have it: the answer to its giving may be lost.
+        """
         has = set(_of(follow_id, "tags"))
         rows = execute(
             "SELECT key, wanted FROM wecom_mark WHERE follow_id = ? AND substr(key, 1, 4) <> 'tag:' ORDER BY key",
@@ -279,7 +288,7 @@ class Labels:
         ).fetchall()
         return (
             [key for key, wanted in rows if wanted and key not in has],
-            [key for key, wanted in rows if not wanted and key in has],
+            [key for key, wanted in rows if not wanted],
         )
 
     def pushed(self, follow_id: int, add: Sequence[str], remove: Sequence[str]) -> None:
@@ -316,8 +325,8 @@ def _ours(event: TagAdded | TagRemoved) -> bool:
     return event.origin == SYNCED and event.actor == NAME
 
 
-def _wished(follow_id: int, key: str) -> bool:
-    row = execute("SELECT 1 FROM wecom_mark WHERE follow_id = ? AND key = ?", (follow_id, key)).fetchone()
+def _wished(follow_id: int, key: str, only: str = "") -> bool:
+    row = execute(f"SELECT 1 FROM wecom_mark WHERE follow_id = ? AND key = ? {only}", (follow_id, key)).fetchone()
     return row is not None
 
 

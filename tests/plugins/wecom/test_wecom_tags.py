@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 from wecom_scene import YAN, ZOE
@@ -206,6 +207,60 @@ def test_a_person_s_removal_is_done_there_and_a_rule_s_only_of_what_we_set(known
     known.deliver()
     work(known)
     assert marked(server) == [("zhangsan", [], ["et1"])]
+
+
+@pytest.fixture
+def silent(known, server, monkeypatch):
+    """What members gave Zoe in WeCom, and whether it answers: until then it does what it is told, without a word."""
+    monkeypatch.setattr("scrm_wecom.client.calls.PAUSES", (0, 0, 0))
+    there: dict[str, set[str]] = {"zhangsan": {"et1"}, "lisi": set()}
+    answers = threading.Event()
+
+    def mark(asked):
+        there[asked.body["userid"]] |= set(asked.body["add_tag"])
+        there[asked.body["userid"]] -= set(asked.body["remove_tag"])
+        return {"errcode": 0} if answers.is_set() else None
+
+    server.answers[MARK] = [mark]
+    return there, answers
+
+
+@pytest.mark.parametrize(("origin", "actor"), [("manual", "ann"), ("auto", "rule")])
+@pytest.mark.parametrize("told", [True, False])
+def test_a_tag_that_is_taken_before_wecom_has_answered_its_giving_is_taken_there_too(known, silent, origin, actor, told):
+    there, answers = silent
+    with known.brand as brand:
+        brand.tags.add(contact(known), ("taste", "tea"), origin=origin, actor=actor)
+    known.deliver()
+    if told:
+        work(known)
+        assert there == {"zhangsan": {"et1", "et3"}, "lisi": {"et3"}}
+    with known.brand as brand:
+        brand.tags.remove(contact(known), ("taste", "tea"), origin=origin, actor=actor)
+    known.deliver()
+    answers.set()
+    work(known)
+    assert there == {"zhangsan": {"et1"}, "lisi": set()}
+    with known.brand:
+        assert execute("SELECT count(*) FROM wecom_mark").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_tag_that_is_given_again_before_wecom_has_answered_its_taking_is_given_there_again(known, silent, told):
+    there, answers = silent
+    with known.brand as brand:
+        brand.tags.remove(contact(known), ("level", "gold"), origin="manual", actor="ann")
+    known.deliver()
+    if told:
+        work(known)
+        assert there == {"zhangsan": set(), "lisi": set()}
+    with known.brand as brand:
+        brand.tags.add(contact(known), ("level", "gold"), origin="manual", actor="ann")
+    known.deliver()
+    answers.set()
+    work(known)
+    assert there == {"zhangsan": {"et1"}, "lisi": {"et1"}}
+    assert tags(known) == {("level", "gold", "manual")}
 
 
 def test_a_tag_taken_here_stays_away_when_the_customer_is_read_before_wecom_was_told(known, server, clock):
