@@ -197,11 +197,11 @@ class Grounds:
         self.answering(f"http://127.0.0.1:{port}", started)
         return started
 
-    def answering(self, base: str, process: Process) -> None:
+    def answering(self, base: str, process: Process, path: str = "/healthz") -> None:
         def answers() -> bool:
             assert process.running, process.said
             try:
-                with urllib.request.urlopen(f"{base}/healthz", timeout=5) as answer:
+                with urllib.request.urlopen(f"{base}{path}", timeout=5) as answer:
                     return bool(answer.status == 200)
             except (OSError, http.client.HTTPException):
                 return False
