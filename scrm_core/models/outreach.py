@@ -15,7 +15,8 @@ class OutreachRun(BrandModel):
     ``checked_at`` is when a worker last looked at the running run, ``next_at``
     when the next message may go, ``claimed`` how many have gone since it was last
     resumed and ``forgiven`` how many had failed then. ``held_by`` are the quiet hours
-    that last held messages of it (null: none), ``held_until`` when the first of these may go.
+    that last held messages of it (null: none), ``held_until`` when the first of these may go,
+    ``rests_until`` the ``next_at`` that they set, which a pace or a gateway may have moved since.
     """
 
     id = pw.BigAutoField()
@@ -41,6 +42,7 @@ class OutreachRun(BrandModel):
     finished_at = InstantField(null=True)
     held_by = pw.TextField(null=True)
     held_until = InstantField(null=True)
+    rests_until = InstantField(null=True)
 
     class Meta:
         table_name = "outreach_run"

@@ -24,7 +24,7 @@ from ..limits import LIMITS
 from ..services.survivors import survivors
 from . import runs
 from .judging import Judge, hold_contacts
-from .nights import AT_HOME, Night, put_off, rest, wake
+from .nights import AT_HOME, Night, overdue, put_off, rest, wake
 from .reporting import tell
 from .types import MessageBatch, OutMessage, Recipient, Rendered, RunView, Skipped
 
@@ -80,12 +80,12 @@ def claim(brand: Brand, run_id: int, batch: int) -> Claim:
     if run is None or run[0].start_at > now:
         return Claim()
     view, next_at, checked_at, claimed, forgiven, held_by = run
-    if now - checked_at > view.grace_ms:
-        return _expire(brand, view, now)
-    if now - checked_at > HEARTBEAT_MS:
-        execute("UPDATE outreach_run SET checked_at = ? WHERE id = ?", (now, run_id))
     judge = Judge(brand, view.channel, view.kind)
     night = Night(brand, judge, now)
+    if now - checked_at > view.grace_ms and now - night.due(checked_at) > view.grace_ms:
+        return _expire(brand, view, night, now)
+    if now - checked_at > HEARTBEAT_MS:
+        execute("UPDATE outreach_run SET checked_at = ? WHERE id = ?", (now, run_id))
     if held_by is not None and held_by != night.rule:
         next_at = wake(view, now)
     if next_at > now or _too_many_failures(brand, view, claimed, forgiven):
@@ -123,16 +123,17 @@ def _allowance(run: RunView, batch: int) -> int:
     return batch if run.pace is None else max(1, min(batch, run.pace // 60))
 
 
-def _expire(brand: Brand, run: RunView, now: int) -> Claim:
+def _expire(brand: Brand, run: RunView, night: Night, now: int) -> Claim:
     """Nobody worked on the run for longer than its grace: what is left of it is not sent any more."""
     if run.standing:
-        rows = execute(
+        late = [(now, now, each) for each in overdue(run, night, now)]
+        update_rows(
             "UPDATE message SET state = 'expired', reason = 'misfire', final_at = ?, updated_at = ? "
-            "WHERE run_id = ? AND state = 'queued' AND updated_at < ? AND not_before < ? RETURNING id",
-            (now, now, run.id, now - run.grace_ms, now - run.grace_ms),
-        ).fetchall()
+            "WHERE id = ? AND state = 'queued'",
+            late,
+        )
         execute("UPDATE outreach_run SET checked_at = ? WHERE id = ?", (now, run.id))
-        return Claim(expired=len(rows), busy=True)
+        return Claim(expired=len(late), busy=True)
     count = runs.end_queued(run.id, "expired", "misfire", now)
     execute(
         "UPDATE outreach_run SET state = 'expired', reason = 'misfire', finished_at = ? WHERE id = ?", (now, run.id)

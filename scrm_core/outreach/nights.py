@@ -45,13 +45,20 @@ class Night:
         self.home = number if judge.address_kind == "phone" else ""
         self.home_opens = now if self.home is None else self.opens(self.home)
 
-    def opens(self, address: str) -> int:
-        """The instant from which the address may be written to; ``now`` when it may at once."""
-        return opens_at(self.now, self.quiet, zones_of(address, self.zone))
+    def opens(self, address: str, at: int | None = None) -> int:
+        """The instant from which the address may be written to; ``at`` (default now) when it may then."""
+        return opens_at(self.now if at is None else at, self.quiet, zones_of(address, self.zone))
+
+    def due(self, checked_at: int) -> int:
+        """Since when a run waits at which somebody looked last then: the night at home is nobody's outage."""
+        return checked_at if self.home is None else self.opens(self.home, checked_at)
 
 
 def rest(run: RunView, night: Night, now: int) -> bool:
-    """Nobody can be written to now: where it is night at home, rest until the first morning, there or abroad."""
+    """Nobody can be written to now: where it is night at home, rest until the first morning, there or abroad.
+
+    Whether quiet hours are why: times that a plugin asked for are waited for too, until the morning at home.
+    """
     if night.home_opens <= now:
         return False
     first, held = execute(
@@ -61,19 +68,39 @@ def rest(run: RunView, night: Night, now: int) -> bool:
         "FROM message WHERE run_id = ? AND state = 'queued' AND bucket < ?) m",
         (night.home, night.home, night.home_opens, night.home_opens, night.home, night.home, run.id, run.released),
     ).fetchone()
-    if held is None:
+    if first is None:
         return False
+    until = min(first, night.home_opens)  # what is queued meanwhile may go then
     execute(
-        "UPDATE outreach_run SET next_at = ?, held_by = ?, held_until = ? WHERE id = ?",
-        (first, night.rule, held, run.id),
+        "UPDATE outreach_run SET next_at = ?, rests_until = ?, held_by = ?, held_until = CAST(? AS BIGINT) "
+        "WHERE id = ?",
+        (until, until, None if held is None else night.rule, held, run.id),
     )
-    return True
+    return held is not None
 
 
 def wake(run: RunView, now: int) -> int:
-    """Other quiet hours hold than those that the run rests by: look again at once. Returns when it may go on."""
-    execute("UPDATE outreach_run SET next_at = ?, held_by = NULL, held_until = NULL WHERE id = ?", (now, run.id))
-    return now
+    """Other quiet hours hold than those that the run rests by: look again at once. Returns when it may go on.
+
+    A run that does not rest goes on when its pace and its gateway let it.
+    """
+    (goes_on,) = execute(
+        "UPDATE outreach_run SET next_at = CASE WHEN next_at = rests_until AND next_at > ? THEN ? ELSE next_at END, "
+        "rests_until = NULL, held_by = NULL, held_until = NULL WHERE id = ? RETURNING next_at",
+        (now, now, run.id),
+    ).fetchone()
+    return int(goes_on)
+
+
+def overdue(run: RunView, night: Night, now: int) -> list[int]:
+    """Messages of a standing run that could have gone longer ago than its grace, where their recipients are."""
+    then = now - run.grace_ms
+    rows = execute(
+        "SELECT id, coalesce(address, ''), CASE WHEN not_before > updated_at THEN not_before ELSE updated_at END "
+        "FROM message WHERE run_id = ? AND state = 'queued' AND updated_at < ? AND not_before < ?",
+        (run.id, then, then),
+    ).fetchall()
+    return [message_id for message_id, address, since in rows if night.opens(address, since) < then]
 
 
 def put_off(run: RunView, night: Night, found: Iterable[Waiting], now: int) -> None:

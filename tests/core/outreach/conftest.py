@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from night_scene import FREE, Carrier, at
 from outreach_scene import RECORDERS, Mailer, People, Recorder
 
 from scrm_core.brands import Brand
@@ -37,3 +38,11 @@ def gateway(sending: Installation) -> Recorder:
 @pytest.fixture
 def acme(sending: Installation) -> Brand:
     return sending.brand("acme")
+
+
+@pytest.fixture
+def both(new_installation, clock) -> Installation:
+    """acme (Shanghai) and moonco (New York) with the same quiet hours, late in the evening in Shanghai."""
+    RECORDERS.clear()
+    clock.set(at("2026-03-01T23:00"))
+    return new_installation(plugins=(Mailer, Carrier), acme=FREE, moonco=FREE)
