@@ -3,14 +3,17 @@
 A stranger may ask as often as they like, so a refusal is no write of its own: the
 process adds it up in memory, and a thread writes what has come together a second
 later, one statement for all kinds. The answer does not wait for that, and is the same
-when it cannot be written: then it is written with the next ones. What a process has
+when it cannot be written: then it is tried again a minute later. What a process has
 not written is written when it ends in order; one that is killed loses the last second's.
+A process that forks keeps what it counted: its child begins anew.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
 KINDS = ("signature", "corporation", "time", "form", "size")
 WRITTEN_BEHIND = 1.0
 """Seconds from a refusal to its row, and between two writes of one process."""
+
+TRIED_AGAIN = 60.0
+"""Seconds until what could not be written is tried again."""
 
 DAY_MS = 24 * HOUR_MS
 TRIES = 3
@@ -88,6 +94,11 @@ class Door:
 
     def __init__(self, brand: Brand) -> None:
         self.brand = brand
+        self.begin()
+        _doors.add(self)
+
+    def begin(self) -> None:
+        """Nothing is counted yet: a new one, or that of a child, whose threads stayed with its parent."""
         self._lock = threading.Lock()
         self._counted: dict[tuple[int, str], tuple[int, int]] = {}
         self._waits = False
@@ -111,14 +122,14 @@ class Door:
             self._counted[place] = (count + 1, max(last, now))
             begins, self._waits = not self._waits, True
         if begins:
-            self._later()
+            self._later(WRITTEN_BEHIND)
 
-    def _later(self) -> None:
+    def _later(self, seconds: float) -> None:
         """Have it written in a moment, or when the process ends before."""
         with self._lock:
             if self._end is None:
                 self._end = Finalize(self, self._write, exitpriority=50)
-        timer = threading.Timer(WRITTEN_BEHIND, self._write)
+        timer = threading.Timer(seconds, self._write)
         timer.daemon = True
         try:
             timer.start()
@@ -127,21 +138,15 @@ class Door:
 
     def _write(self) -> None:
         try:
-            try:
-                with self.brand:
-                    self.flush()
-            finally:
-                self.brand.installation.close()  # what this thread has open
-        except Exception as error:  # noqa: BLE001 - it is written with the next ones, and nobody waits for it
+            with self.brand:
+                self.flush()
+        except Exception as error:  # noqa: BLE001 - it is tried again, and nobody waits for it
             log.warning("refused callbacks are counted later: %s", error)
 
     def flush(self) -> None:
         """Write what was counted by now; raises what the database raises, and counts it later then."""
         with self._lock:
             taken, self._counted, self._waits = self._counted, {}, False
-            if self._end is not None:
-                self._end.cancel()
-                self._end = None
         try:
             self._add([(*place, *counted) for place, counted in sorted(taken.items())])
         except BaseException:
@@ -149,7 +154,14 @@ class Door:
                 for place, (count, last) in taken.items():
                     more, newest = self._counted.get(place, (0, 0))
                     self._counted[place] = (count + more, max(last, newest))
+                begins, self._waits = bool(self._counted) and not self._waits, True
+            if begins:
+                self._later(TRIED_AGAIN)
             raise
+        with self._lock:
+            if self._end is not None and not self._counted:
+                self._end.cancel()
+                self._end = None
 
     @transactional
     def _add(self, rows: list[tuple[int, str, int, int]]) -> None:
@@ -159,6 +171,17 @@ class Door:
             "last_at = CASE WHEN excluded.last_at > wecom_refusal.last_at THEN excluded.last_at "
             "ELSE wecom_refusal.last_at END",
         )  # fmt: skip
+
+
+_doors: weakref.WeakSet[Door] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for door in _doors:
+        door.begin()
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def refusals(now: int) -> list[Refused]:

@@ -389,5 +389,6 @@ class PostgresEngine:
             raise peewee.OperationalError(str(exc)) from exc
 
     def close(self) -> None:
-        """Close this thread's connection and all idle ones."""
-        self.database.close_all()
+        """Close this thread's connection and all idle ones; what other threads use stays."""
+        self.database.manual_close()
+        self.database.close_idle()

@@ -386,3 +386,21 @@ def test_a_transaction_in_which_another_was_left_open_is_undone_as_a_whole(brand
         assert notes() == ["n-3", "n-6", "n-8", "n-9"]
     with other:
         assert notes() == []
+
+
+def test_a_thread_that_closes_its_connections_leaves_those_of_others_alone(brand, other):
+    """Also the connection in the middle of another thread's transaction."""
+
+    def elsewhere() -> None:
+        with other:
+            keys()
+        other.installation.close()
+
+    with brand, brand_db.atomic():
+        put("a", "x")
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        thread.join()
+        put("b", "y")
+    with brand:
+        assert keys() == ["a", "b"]

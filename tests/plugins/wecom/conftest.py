@@ -21,7 +21,7 @@ from scrm_wecom.simulator import AppAccount, CallbackTarget, CorpAccount, Limits
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is refused at the door is written when a test says so: no thread of another test writes meanwhile."""
-    monkeypatch.setattr(Door, "_later", lambda self: None)
+    monkeypatch.setattr(Door, "_later", lambda self, seconds: None)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -148,6 +149,50 @@ def test_a_refusal_is_written_by_itself_and_answered_where_no_thread_can_be_star
         assert refuse(acme, "time") == 403
     door._write()  # as the end of the process does
     assert counted(acme) == {"signature": 2, "time": 1}
+
+
+def timers_end() -> None:
+    """Every thread that writes later has written, also those that another one began."""
+    while waiting := [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]:
+        for thread in waiting:
+            thread.join()
+
+
+def test_what_could_not_be_written_is_tried_again_though_nobody_is_refused_any_more(pair, monkeypatch):
+    acme, failures = pair[0], iter([OSError("away"), OSError("away")])
+    insert = doors.insert_rows
+
+    def away(*given: Any, **more: Any) -> Any:
+        for failure in failures:
+            raise failure
+        return insert(*given, **more)
+
+    monkeypatch.setattr(Door, "_later", LATER)
+    monkeypatch.setattr(doors, "WRITTEN_BEHIND", 0.0)
+    monkeypatch.setattr(doors, "TRIED_AGAIN", 0.0)
+    monkeypatch.setattr(doors, "insert_rows", away)
+    assert refuse(acme, "signature") == 403
+    timers_end()
+    with acme.brand as brand:
+        assert [(each.kind, each.all) for each in doors.refusals(brand.now())] == [("signature", 1)]
+
+
+def test_a_child_counts_by_itself_whatever_its_parent_had_not_written(pair, monkeypatch):
+    acme = pair[0]
+    monkeypatch.setattr(doors, "WRITTEN_BEHIND", 0.0)
+    assert refuse(acme, "signature") == 403  # counted, not written yet: the thread stays with the parent
+    monkeypatch.setattr(Door, "_later", LATER)
+    acme.installation.close()  # no connection is shared with a child
+    child = os.fork()
+    if not child:
+        try:
+            for _ in range(2):
+                assert refuse(acme, "time") == 403
+                timers_end()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert counted(acme) == {"signature": 1, "time": 2}
 
 
 def test_refusals_of_threads_are_all_counted(pair):
