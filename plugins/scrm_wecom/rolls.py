@@ -194,9 +194,18 @@ class Roll:
 
     @transactional
     def begin(self, sync_id: int = 0) -> None:
-        """Call the roll of a sync, which takes the day's place; or the day's, if none runs."""
+        """Call the roll of a sync, while that runs, which takes the day's place; or the day's, if none runs."""
         if sync_id:
-            execute("UPDATE wecom_roll SET state = 'stopped' WHERE state = 'running' AND sync_id <> ?", (sync_id,))
+            # Held: who stops the sync from here on waits for this roll and ends it too.
+            held = execute("UPDATE wecom_sync SET state = state WHERE id = ? AND state = 'running'", (sync_id,))
+            if not held.rowcount:
+                return
+        # None runs without its sync: it would keep the place of every roll behind it.
+        execute(
+            "UPDATE wecom_roll SET state = 'stopped' WHERE state = 'running' AND sync_id <> ? AND NOT EXISTS "
+            "(SELECT 1 FROM wecom_sync s WHERE s.id = wecom_roll.sync_id AND s.state = 'running')",
+            (sync_id,),
+        )
         # The newest stays: its number is not given again.
         execute(
             "DELETE FROM wecom_roll WHERE sync_id = 0 AND state <> 'running' "

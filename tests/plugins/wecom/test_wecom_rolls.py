@@ -14,6 +14,7 @@ from wecom_whole import AT, OTHER, Whole, held
 
 from scrm_core.api import execute
 from scrm_wecom import sync
+from scrm_wecom.rolls import Roll
 from scrm_wecom.simulator.api import ENDPOINTS
 from scrm_wecom.simulator.api import groups as listing
 
@@ -322,6 +323,42 @@ def test_a_sync_that_is_stopped_ends_its_list_and_the_next_begins_anew(whole, cl
     assert (view.state, view.chats) == ("done", 3)
     worked(whole, clock)
     assert set(groups(whole)) == chats
+
+
+def test_a_sync_that_is_stopped_just_before_its_list_calls_none_and_the_day_s_goes_on(whole, clock, monkeypatch):
+    chat, begin = group(whole), Roll.begin
+    with whole.brand as brand:
+        full = brand.plugins["wecom"].wecom.full_sync
+        full.begin()
+
+        def stopped_before(roll: Roll, sync_id: int = 0) -> None:
+            full.stop()  # by somebody else, at this moment
+            begin(roll, sync_id)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Roll, "begin", stopped_before)
+            view = full.run(60)
+    assert (view.state, view.chats, asked(whole, LIST)) == ("stopped", 0, 0)
+    tidied(whole)
+    worked(whole, clock, 2)
+    assert (list(groups(whole)), warnings(whole)) == ([chat], [])
+
+
+def test_a_list_that_a_stopped_sync_left_behind_does_not_keep_the_day_s_place(whole, moonco, clock):
+    chat, theirs = group(whole), group(whole, corp=OTHER)
+    for scene in (whole, moonco):
+        with scene.brand as brand:
+            full = brand.plugins["wecom"].wecom.full_sync
+            full.begin()
+            full.run(60, lambda view, full=full: full.stop() if (view.state, view.chats) == ("running", 1) else None)
+    with whole.brand:  # as it was left before a sync was held while its list begins
+        execute("UPDATE wecom_roll SET state = 'running'")
+    for scene, known in ((whole, chat), (moonco, theirs)):
+        tidied(scene)
+        worked(scene, clock, 2)
+        assert list(groups(scene)) == [known]
+        with scene.brand:
+            assert execute("SELECT count(*) FROM wecom_roll WHERE state = 'done' AND sync_id = 0").fetchone() == (1,)
 
 
 def test_the_page_and_the_api_say_how_many_relations_and_groups(whole, desk, clock):
