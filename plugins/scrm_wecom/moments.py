@@ -217,11 +217,14 @@ class Moments:
     @transactional
     def _give_up(self) -> None:
         """What nobody wants any more, and calls whose process died: nobody knows of those."""
-        execute(
+        over = execute(
             "UPDATE wecom_moment SET state = 'failed', next_at = NULL, "
-            "note = substr('not made within two days. ' || note, 1, 500) WHERE state = 'waiting' AND at <= ?",
+            "note = substr('not made within two days. ' || note, 1, 500) WHERE state = 'waiting' AND at <= ? "
+            "RETURNING day",
             (self.brand.now() - WAIT_MS,),
-        )
+        ).fetchall()
+        for (day,) in sorted(over):
+            self._give_place(day)
         execute(
             "UPDATE wecom_moment SET state = 'unknown', note = 'interrupted', next_at = NULL "
             "WHERE state = 'making' AND next_at <= ?",

@@ -237,6 +237,21 @@ def test_a_moment_that_could_not_be_made_within_two_days_is_over(posting, server
     assert server.calls(ADD) == []
 
 
+def test_one_that_is_given_up_gives_its_place_of_the_day_to_another(posting, server, clock):
+    clock.set(1_767_240_000_000)  # noon in Shanghai
+    server.answers[ADD] = [{"errcode": 45009}]
+    post(posting, "late")
+    clock.advance(hours=47)
+    work(posting)  # it takes a place of that day, and WeCom makes it not
+    clock.advance(hours=2)
+    work(posting)
+    assert state(posting, "late")[0] == "failed"
+    for code in ("a", "b", "c"):
+        post(posting, code)
+    with pytest.raises(Conflict, match="3 moments a day"):
+        post(posting, "d")
+
+
 def test_a_job_that_never_ends_is_not_asked_about_for_ever(posting, server, clock):
     server.answers[RESULT] = [{"errcode": 0, "status": 1}]
     post(posting, "a")
