@@ -113,6 +113,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     (r"\S+: status (?P<status>\d+) without an answer of WeCom's", "企业微信返回状态 {status}，没有内容"),
     (r"\S+: there was no time to wait for the answer", "等待响应的时间已用完"),
     (r"\S+: the answer (?:is longer than|has no) .*", "企业微信的响应无法读取"),
+    (r"next_cursor (?:has|is) .*", "企业微信返回的翻页游标无法使用"),
     (r"\S+: the pages do not end", "企业微信的列表没有结尾"),
     (r"\S+: no (?P<what>\w+) was answered", "企业微信没有返回 {what}"),
     (r"gettoken: another process has been asking for too long; try again", "其他进程正在获取访问令牌，请稍后再试"),

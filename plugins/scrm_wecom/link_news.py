@@ -15,7 +15,7 @@ from scrm_core.api import Invalid, execute, iso, transactional
 
 from . import tasks
 from .client.calls import log
-from .client.codes import Limited, WecomError
+from .client.codes import CALL, DATA, SHAPE, Limited, WecomError
 from .links import OWN
 
 if TYPE_CHECKING:
@@ -159,9 +159,9 @@ class LinkNews:
 
     @transactional
     def _give_up(self, link: int, error: WecomError) -> None:
-        """Go on later at the same page; a cursor that WeCom does not take begins anew tomorrow."""
+        """Go on later at the same page; one that leads no further begins anew tomorrow."""
         log.warning("whom a link brought is read later: %s", error)
-        if not isinstance(error, Limited) and error.kind in ("call", "data"):
+        if not isinstance(error, Limited) and error.kind in (CALL, DATA, SHAPE):
             execute("UPDATE wecom_link SET cursor = '', read_at = ? WHERE id = ?", (self.brand.now(), link))
 
     def warnings(self) -> Iterator[str]:

@@ -24,7 +24,7 @@ import peewee as pw
 from scrm_core.api import BrandModel, InstantField, execute, fetch_in, insert_rows, transactional
 
 from . import tasks
-from .client.api import PAGE
+from .client.api import MOST_PAGES, PAGE
 from .client.calls import log
 from .client.codes import CONFIG, LEFT, OF_ONE, PASSING, RATE, TOKEN, TOO_MUCH, Limited, WecomError
 from .schemas import NAME
@@ -45,7 +45,7 @@ class WecomRoll(BrandModel):
     """A call of the roll of chat groups (one that runs at most), of the sync ``sync_id`` or (0) of a day.
 
     ``owners`` (JSON) and ``cursor`` are its place; ``listed`` is 1 behind the last page.
-    ``read_at`` is when the next group is due to be read.
+    ``pages`` counts how often it went on, ``read_at`` is when the next group is due to be read.
     """
 
     id = pw.BigAutoField()
@@ -55,6 +55,7 @@ class WecomRoll(BrandModel):
     cursor = pw.TextField()
     listed = pw.BigIntegerField()
     chats = pw.BigIntegerField()
+    pages = pw.BigIntegerField()
     read_at = InstantField()
     waits_until = InstantField()
     error = pw.TextField()
@@ -84,6 +85,7 @@ class _Place:
     owners: str
     cursor: str
     listed: int
+    pages: int
 
 
 def note_read(chat_id: str) -> None:
@@ -151,7 +153,7 @@ class Roll:
         Raises WecomError where WeCom cannot be asked now. A refusal ends the roll, with its reason.
         """
         row = execute(
-            "SELECT id, sync_id, owners, cursor, listed FROM wecom_roll WHERE state = 'running' AND sync_id = ?",
+            "SELECT id, sync_id, owners, cursor, listed, pages FROM wecom_roll WHERE state = 'running' AND sync_id = ?",
             (sync_id,),
         ).fetchone()
         if row is None:
@@ -159,6 +161,9 @@ class Roll:
         place = _Place(*row)
         if place.listed:
             self._finish(place)
+            return True
+        if place.pages >= MOST_PAGES:
+            self._refuse(place, "externalcontact/groupchat/list: the pages do not end")
             return True
         owners = json.loads(place.owners) if place.owners else []
         try:
@@ -212,8 +217,8 @@ class Roll:
             "AND id < (SELECT max(id) FROM wecom_roll)"
         )
         execute(
-            "INSERT INTO wecom_roll (sync_id, state, owners, cursor, listed, chats, read_at, waits_until, error) "
-            "VALUES (?, 'running', '', '', 0, 0, 0, 0, '') ON CONFLICT DO NOTHING",
+            "INSERT INTO wecom_roll (sync_id, state, owners, cursor, listed, chats, pages, read_at, waits_until, "
+            "error) VALUES (?, 'running', '', '', 0, 0, 0, 0, 0, '') ON CONFLICT DO NOTHING",
             (sync_id,),
         )
 
@@ -249,7 +254,8 @@ class Roll:
     @staticmethod
     def _go(place: _Place, owners: Sequence[str], cursor: str, chats: int, *, listed: bool) -> int:
         return execute(
-            "UPDATE wecom_roll SET owners = ?, cursor = ?, listed = ?, chats = chats + ?, error = '', waits_until = 0 "
+            "UPDATE wecom_roll SET owners = ?, cursor = ?, listed = ?, chats = chats + ?, pages = pages + 1, "
+            "error = '', waits_until = 0 "
             "WHERE id = ? AND state = 'running' AND owners = ? AND cursor = ? AND listed = 0",
             (json.dumps(list(owners)) if owners else "", cursor, int(listed), chats,
              place.id, place.owners, place.cursor),

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from scrm_core.api import Conflict, execute, transactional
 
 from . import rolls, tasks
+from .client.api import MOST_PAGES
 from .client.calls import log
 from .client.codes import LEFT, Limited, WecomError
 from .follows import SYNC
@@ -160,7 +161,7 @@ class FullSync:
             if view.waits_until > self.brand.now():
                 return view
             stretch = execute(
-                "SELECT id, staff, cursor FROM wecom_stretch WHERE sync_id = ? AND done = 0 ORDER BY id LIMIT 1",
+                "SELECT id, staff, cursor, pages FROM wecom_stretch WHERE sync_id = ? AND done = 0 ORDER BY id LIMIT 1",
                 (view.id,),
             ).fetchone()
             if not (self._last_turn(view) if stretch is None else self._turn(view, *stretch)):
@@ -170,8 +171,12 @@ class FullSync:
                 told(view)
         return view if view is not None and view.state == "running" else latest()
 
-    def _turn(self, view: SyncView, stretch_id: int, staff: str, cursor: str) -> bool:
+    def _turn(self, view: SyncView, stretch_id: int, staff: str, cursor: str, pages: int) -> bool:
         """One page; False when WeCom cannot be asked now."""
+        if pages >= MOST_PAGES:
+            log.warning("the full sync passes %s over: the pages do not end", staff)
+            self._skip(stretch_id, cursor, "externalcontact/batch/get_by_user: the pages do not end")
+            return True
         place = self.labels.place()
         try:
             page = self.api.customers(staff, cursor)

@@ -12,6 +12,8 @@ CORP_TAG = 1
 """``type`` of a tag that the corporation defines; 2 is a member's own, 3 of a rule group."""
 
 _LONGEST, _LONGEST_CURSOR = 200, 4_096
+_MOST = 2**53
+"""Whole numbers of JSON are sure up to here, and times a thousand they fit the database."""
 
 
 def text(told: Any, name: str) -> str:
@@ -24,20 +26,34 @@ def _clean(value: Any) -> str:
     return "".join(c for c in value if c.isprintable())[:_LONGEST].strip() if isinstance(value, str) else ""
 
 
-def cursor_of(told: Any) -> str:
-    """Where the next page begins, whole and as it is; empty on the last page. Raises WecomError for one too long."""
+def exact(told: Any, name: str, longest: int = _LONGEST_CURSOR) -> str:
+    """A member as text that is given back whole and as it is; empty when it is too long or could not be written."""
+    value = told.get(name) if isinstance(told, Mapping) else None
+    return value if isinstance(value, str) and len(value) <= longest and value.isprintable() else ""
+
+
+def cursor_of(told: Any, asked: str = "") -> str:
+    """Where the next page begins, whole and as it is; empty on the last page.
+
+    Raises WecomError for one that is too long, has what cannot be written, or is the one that was asked with: such
+    pages do not end.
+    """
     value = told.get("next_cursor") if isinstance(told, Mapping) else None
     if not isinstance(value, str):
         return ""
     if len(value) > _LONGEST_CURSOR:
         raise WecomError(f"next_cursor has {len(value)} characters; {_LONGEST_CURSOR} are taken", kind=SHAPE)
+    if not value.isprintable():
+        raise WecomError("next_cursor has characters that cannot be written", kind=SHAPE)
+    if value and value == asked:
+        raise WecomError("next_cursor is the one that was asked with", kind=SHAPE)
     return value
 
 
 def number(told: Any, name: str, default: int = 0) -> int:
-    """A member as a whole number."""
+    """A member as a whole number, of a size that can be written."""
     value = told.get(name) if isinstance(told, Mapping) else None
-    return value if type(value) is int else default
+    return value if type(value) is int and abs(value) <= _MOST else default
 
 
 def objects(told: Any, name: str) -> Iterator[Mapping[str, Any]]:
@@ -165,8 +181,8 @@ def customer_of(told: Mapping[str, Any]) -> Customer:
     return _customer(told.get("external_contact"), follows)
 
 
-def page_of(told: Mapping[str, Any], staff: str) -> CustomerPage:
-    """``externalcontact/batch/get_by_user``: many customers, one member each with tags as ids."""
+def page_of(told: Mapping[str, Any], staff: str, asked: str = "") -> CustomerPage:
+    """``externalcontact/batch/get_by_user``, ``asked`` with a cursor: many customers, one member each, tags as ids."""
     found = []
     for each in objects(told, "external_contact_list"):
         info = each.get("follow_info")
@@ -177,7 +193,7 @@ def page_of(told: Mapping[str, Any], staff: str) -> CustomerPage:
         customer = _customer(each.get("external_contact"), (follow,))
         if customer.external:
             found.append(customer)
-    return CustomerPage(tuple(found), cursor_of(told))
+    return CustomerPage(tuple(found), cursor_of(told, asked))
 
 
 def _customer(told: Any, follows: tuple[FollowInfo, ...]) -> Customer:
@@ -218,8 +234,8 @@ def link_of(told: Mapping[str, Any]) -> LinkInfo:
     )  # fmt: skip
 
 
-def link_customers_of(told: Mapping[str, Any]) -> LinkCustomerPage:
-    """``customer_acquisition/customer``: a page of the customers of a link."""
+def link_customers_of(told: Mapping[str, Any], asked: str = "") -> LinkCustomerPage:
+    """``customer_acquisition/customer``, ``asked`` with a cursor: a page of the customers of a link."""
     customers = tuple(
         LinkCustomer(
             text(each, "external_userid"), text(each, "userid"), number(each, "chat_status") == 1, text(each, "state")
@@ -227,4 +243,4 @@ def link_customers_of(told: Mapping[str, Any]) -> LinkCustomerPage:
         for each in objects(told, "customer_list")
         if text(each, "external_userid") and text(each, "userid")
     )
-    return LinkCustomerPage(customers, cursor_of(told))
+    return LinkCustomerPage(customers, cursor_of(told, asked))

@@ -18,6 +18,7 @@ from .answers import (
     corp_tags_of,
     cursor_of,
     customer_of,
+    exact,
     link_customers_of,
     link_of,
     number,
@@ -39,7 +40,9 @@ NO_RELATION = 84061
 GONE = frozenset({NO_RELATION, 40096, 84084})
 _LONGEST_MEDIA = 512
 TAG_EXISTS = 40071
-_MOST_PAGES = 10_000
+MOST_PAGES = 10_000
+"""Of one list: a member has 20,000 customers or more, 100 a page; a corporation 100,000s of groups, 1,000 a page."""
+
 _AGREED = ("Agree", "Default_Agree")
 _LINKS = "externalcontact/customer_acquisition"
 
@@ -60,7 +63,7 @@ class Api:
         """A customer with everybody who has them (dev:92114); None when nobody has. ``until`` as in ``Calls.read``."""
         follows: list[FollowInfo] = []
         name = unionid = cursor = ""
-        for _ in range(_MOST_PAGES):
+        for _ in range(MOST_PAGES):
             params = {"external_userid": external, **({"cursor": cursor} if cursor else {})}
             try:
                 told = self.calls.read("externalcontact/get", params, until=until)
@@ -71,7 +74,7 @@ class Api:
             found = customer_of(told)
             follows += found.follows
             name, unionid = name or found.name, unionid or found.unionid
-            cursor = cursor_of(told)
+            cursor = cursor_of(told, cursor)
             if not cursor:
                 return Customer(external, name, unionid, tuple(follows))
         raise WecomError("externalcontact/get: the pages do not end", kind=SHAPE)
@@ -90,7 +93,7 @@ class Api:
         """A page of a member's customers (dev:92994)."""
         body = {"userid_list": [staff], "cursor": cursor, "limit": PAGE}
         try:
-            return page_of(self.calls.read("externalcontact/batch/get_by_user", body=body), staff)
+            return page_of(self.calls.read("externalcontact/batch/get_by_user", body=body), staff, cursor)
         except WecomError as error:
             if error.errcode == NO_RELATION:
                 return CustomerPage((), "")
@@ -141,7 +144,7 @@ class Api:
             body["owner_filter"] = {"userid_list": list(owners)}
         told = self.calls.read("externalcontact/groupchat/list", body=body)
         found = [text(each, "chat_id") for each in objects(told, "group_chat_list")]
-        return [each for each in found if each], cursor_of(told)
+        return [each for each in found if each], cursor_of(told, cursor)
 
     # Contact ways -------------------------------------------------------------
 
@@ -149,10 +152,10 @@ class Api:
         """Make a contact way as a QR code (dev:92572); its config id and picture. Never repeated by itself."""
         body = {"type": 2, "scene": 2, "user": list(users), "state": state, "remark": remark[:30], "is_exclusive": True}
         told = self.calls.act("externalcontact/add_contact_way", body)
-        config_id, picture = text(told, "config_id"), told.get("qr_code")
+        config_id = text(told, "config_id")
         if not config_id:
             raise WecomError("externalcontact/add_contact_way: no config_id was answered", kind=SHAPE)
-        return config_id, picture if isinstance(picture, str) else ""
+        return config_id, exact(told, "qr_code")
 
     def change_contact_way(self, config_id: str, users: Sequence[str]) -> None:
         """Let other members answer a contact way (dev:92572): the list replaces the one before."""
@@ -186,10 +189,10 @@ class Api:
         """The ids of all links (dev:97297)."""
         found: list[str] = []
         cursor = ""
-        for _ in range(_MOST_PAGES):
+        for _ in range(MOST_PAGES):
             told = self.calls.read(f"{_LINKS}/list_link", body={"limit": PAGE, "cursor": cursor})
             found += texts(told, "link_id_list")
-            cursor = cursor_of(told)
+            cursor = cursor_of(told, cursor)
             if not cursor:
                 return found
         raise WecomError("list_link: the pages do not end", kind=SHAPE)
@@ -197,7 +200,7 @@ class Api:
     def link_customers(self, link_id: str, cursor: str = "") -> LinkCustomerPage:
         """A page of those who came through a link (dev:97298)."""
         body = {"link_id": link_id, "limit": RESULTS, "cursor": cursor}
-        return link_customers_of(self.calls.read(f"{_LINKS}/customer", body=body))
+        return link_customers_of(self.calls.read(f"{_LINKS}/customer", body=body), cursor)
 
     def link_quota(self) -> LinkQuota:
         """How many customers links may still bring (dev:97375)."""
@@ -247,10 +250,10 @@ class Api:
     def _pages(self, api: str, body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
         found: list[Mapping[str, Any]] = []
         cursor = ""
-        for _ in range(_MOST_PAGES):
+        for _ in range(MOST_PAGES):
             told = self.calls.read(api, body={**body, "limit": RESULTS, "cursor": cursor})
             found += objects(told, name)
-            cursor = cursor_of(told)
+            cursor = cursor_of(told, cursor)
             if not cursor:
                 return found
         raise WecomError(f"{api}: the pages do not end", kind=SHAPE)
@@ -278,8 +281,8 @@ class Api:
             told = self.calls.upload("media/upload_attachment", params, name, data)
         else:
             told = self.calls.upload("media/upload", {"type": kind}, name, data)
-        value = told.get("media_id")
-        if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_MEDIA:
+        value = exact(told, "media_id", _LONGEST_MEDIA)
+        if not value:
             raise WecomError("media/upload: no media_id was answered", kind=SHAPE)
         return value
 

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scrm_core.api import PluginError
 
+from .answers import exact, number
 from .codes import AWAY, BUSY, CONFIG, CROWDED, NO_API, RATE, TOKEN, UNCERTAIN, WecomError, meaning_of, refused
 from .limits import Counter
 from .tokens import Tokens
@@ -138,8 +139,8 @@ class Calls:
                 raise
             # Whatever WeCom did with this question, the call behind it was not begun.
             raise WecomError(str(error), kind=AWAY, errcode=error.errcode) from None
-        token, seconds = told.get("access_token"), told.get("expires_in")
-        if not isinstance(token, str) or not 0 < len(token) <= MOST_TOKEN or type(seconds) is not int:
+        token, seconds = exact(told, "access_token", MOST_TOKEN), number(told, "expires_in", -1)
+        if not token or seconds < 0:
             raise WecomError("gettoken: the answer has no token", kind=AWAY)
         return token, seconds
 

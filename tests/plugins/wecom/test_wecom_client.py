@@ -172,7 +172,10 @@ def test_another_secret_is_tried_at_once(calling, calls_of, server):
     assert [each.query["corpsecret"] for each in server.asked if each.api == "gettoken"] == ["s3cret", "another"]
 
 
-@pytest.mark.parametrize("told", [{"errcode": 0}, {"access_token": 5, "expires_in": 7200}, {"access_token": "t" * 513}])
+@pytest.mark.parametrize("told", [
+    {"errcode": 0}, {"access_token": 5, "expires_in": 7200}, {"access_token": "t" * 513},
+    {"access_token": "t\0", "expires_in": 7200}, {"access_token": "t", "expires_in": 10**30},
+])  # fmt: skip
 def test_an_answer_without_a_token_is_told(calls, server, told):
     server.answers["gettoken"] = [told]
     with pytest.raises(WecomError, match="no token"):

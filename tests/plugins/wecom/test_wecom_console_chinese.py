@@ -149,4 +149,7 @@ def test_every_code_of_wecom_has_chinese_words():
     assert in_chinese("the full sync waits: externalcontact/get: no connection to WeCom (ReadTimeout)") == (
         "全量同步等待中：无法连接企业微信（ReadTimeout）"
     )
+    assert in_chinese("the full sync waits: next_cursor is the one that was asked with") == (
+        "全量同步等待中：企业微信返回的翻页游标无法使用"
+    )
     assert in_chinese("已结束") == "已结束"

@@ -21,6 +21,7 @@ from scrm_wecom.ways import AcquisitionLinks
 
 POINT = "live-code.acquisition-links"
 MAKE, CUSTOMERS = (f"externalcontact/customer_acquisition/{name}" for name in ("create_link", "customer"))
+QUOTA = "externalcontact/customer_acquisition_quota"
 URL = "https://work.weixin.qq.com/ca/caw1"
 MADE = {"errcode": 0, "link": {"link_id": "l1", "link_name": "x", "url": URL, "create_time": 1}}
 
@@ -284,6 +285,18 @@ def test_the_number_of_customers_says_when_it_was_read_to_the_end(calling: Scene
     work(calling)
     assert len(server.calls(CUSTOMERS)) == 4
     assert read_at() == "2026-01-01T08:01:01+08:00"  # what was refused tells no number
+
+
+def test_a_list_of_customers_that_leads_no_further_is_read_again_a_day_later(calling: Scene, server, clock):
+    server.answers[MAKE] = [MADE]
+    server.answers[QUOTA] = [{"errcode": 0, "total": 10**30, "balance": 5}]  # no number that could be written
+    server.answers[CUSTOMERS] = [{"errcode": 0, "customer_list": [], "next_cursor": "c1"}]
+    with calling.brand:
+        offered(calling).make("a", ["zhangsan"], "x")
+    for seconds, calls in ((0, 2), (61, 2), (86_401, 4)):
+        clock.advance(seconds=seconds)
+        work(calling)
+        assert len(server.calls(CUSTOMERS)) == calls
 
 
 def test_a_link_that_was_never_read_comes_before_one_that_was(calling: Scene, server, clock, monkeypatch):

@@ -14,6 +14,7 @@ from wecom_whole import AT, OTHER, Whole, held
 
 from scrm_core.api import execute
 from scrm_wecom import sync
+from scrm_wecom.client.calls import Calls
 from scrm_wecom.rolls import Roll
 from scrm_wecom.simulator.api import ENDPOINTS
 from scrm_wecom.simulator.api import groups as listing
@@ -239,6 +240,70 @@ def test_processes_that_list_groups_together_count_and_read_each_once(whole, clo
     assert (set(groups(whole)), asked(whole, GET)) == (chats, 9)
     with whole.brand:
         assert execute("SELECT count(*) FROM wecom_roll").fetchone() == (1,)
+
+
+def listed_by(monkeypatch: pytest.MonkeyPatch, page: Callable[[str], tuple[list[str], str]]) -> list[str]:
+    """Have lists answered with the chats and the next cursor that ``page`` gives for a cursor; returns those asked.
+
+    Not by the simulator, which writes nothing that is no text.
+    """
+    cursors: list[str] = []
+    read = Calls.read
+
+    def answered(calls: Calls, api: str, params: Any = None, body: Any = None, until: float | None = None) -> Any:
+        if api != LIST:
+            return read(calls, api, params, body, until)
+        cursors.append(body["cursor"])
+        chats, cursor = page(body["cursor"])
+        return {"group_chat_list": [{"chat_id": each, "status": 0} for each in chats], "next_cursor": cursor}
+
+    monkeypatch.setattr(Calls, "read", answered)
+    return cursors
+
+
+@pytest.mark.parametrize(("cursor", "why"), [
+    ("a\0b", "cannot be written"), ("\ud800", "cannot be written"), ("c1", "the one that was asked with"),
+], ids=["nul", "surrogate", "same"])  # fmt: skip
+def test_a_cursor_that_leads_no_further_ends_the_list_with_its_reason(whole, moonco, clock, monkeypatch, cursor, why):
+    chat = group(whole, "p1")
+    with monkeypatch.context() as patch:
+        listed_by(patch, lambda asked: ([chat], cursor if asked else "c1"))
+        view = synced(whole)
+        assert (view.state, view.error, view.chats, why in view.chats_error) == ("done", "", 1, True)
+        worked(whole, clock)
+        assert groups(whole) == {chat: ("", 1)}
+        tidied(whole)  # the day's meets it too, and nothing of the job is lost by that
+        worked(whole, clock)
+        (warning,) = warnings(whole)
+        assert "chat groups are not compared" in warning and why in warning
+    assert (warnings(moonco), groups(moonco)) == ([], {})
+    tidied(whole)
+    worked(whole, clock)
+    assert warnings(whole) == []
+
+
+def test_a_list_without_end_is_given_up_with_its_reason(whole, clock, monkeypatch):
+    monkeypatch.setattr("scrm_wecom.rolls.MOST_PAGES", 5)
+    chat = group(whole)
+    with monkeypatch.context() as patch:
+        cursors = listed_by(patch, lambda asked: ([chat] if not asked else [], str(int(asked or 0) + 1)))
+        view = synced(whole)
+        assert (view.state, view.chats, cursors) == ("done", 1, ["", "1", "2", "3", "4"])
+        assert "the pages do not end" in view.chats_error
+        tidied(whole)
+        worked(whole, clock)
+        assert len(cursors) == 10
+        (warning,) = warnings(whole)
+        assert "chat groups are not compared" in warning and "the pages do not end" in warning
+    assert synced(whole).chats_error == ""
+
+
+def test_ids_of_groups_that_cannot_be_written_are_left_out(whole, clock, monkeypatch):
+    chat = group(whole)
+    listed_by(monkeypatch, lambda asked: (["\0\ud800", chat], ""))
+    assert (synced(whole).state, sync_now(whole).chats) == ("done", 1)
+    worked(whole, clock)
+    assert list(groups(whole)) == [chat]
 
 
 def test_too_many_groups_for_one_list_are_listed_by_owners_and_those_who_left_are_passed_over(whole, clock, monkeypatch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from wecom_scene import YAN, ZOE, xml
 
@@ -166,6 +168,52 @@ def test_a_long_cursor_is_given_back_whole_and_one_that_is_too_long_ends_the_tur
     view = sync(calling)
     assert (view.state, view.relations) == ("done", 2)
     assert [each.body["cursor"] for each in server.asked if each.api == PAGE] == ["", cursor, cursor]
+
+
+@pytest.mark.parametrize(("cursor", "why"), [
+    ("a\0b", "cannot be written"), ("\ud800", "cannot be written"), ("c1", "the one that was asked with"),
+], ids=["nul", "surrogate", "same"])  # fmt: skip
+def test_a_cursor_that_leads_no_further_ends_the_turn_loudly_and_the_job_goes_on(calling, server, clock, cursor, why):
+    clock.advance(hours=4)  # noon: quiet hours keep nothing of the job
+    corp(server, {"zhangsan": []})
+    pages = [
+        {"errcode": 0, "external_contact_list": [row(ZOE, "zhangsan")], "next_cursor": "c1"},
+        {"errcode": 0, "external_contact_list": [row(YAN, "zhangsan")], "next_cursor": cursor},
+    ]
+    server.answers[PAGE] = [json.dumps(each).encode() for each in pages]
+    view = sync(calling)
+    assert (view.state, why in view.error, view.relations) == ("running", True, 1)
+    with calling.brand as brand:
+        wecom = brand.plugins["wecom"]
+        wecom.wecom.moments.post("a", {"text": "x"}, actor="ann")
+        wecom.work()
+        assert wecom.wecom.moments.get("a").state != "waiting"
+        assert any("the full sync waits" in each and why in each for each in wecom.brand_warnings())
+    assert [each.body["cursor"] for each in server.asked if each.api == PAGE] == ["", "c1", "c1"]
+    server.answers[PAGE] = [{"errcode": 0, "external_contact_list": [row(YAN, "zhangsan")], "next_cursor": ""}]
+    view = sync(calling)
+    assert (view.state, view.relations, view.error) == ("done", 2, "")
+
+
+def test_a_member_whose_pages_do_not_end_is_passed_over_and_told_and_loses_nobody(calling, server, monkeypatch):
+    corp(server, {"lisi": [row("wm00", "lisi"), row("wm01", "lisi")], "zhangsan": [row("wm09", "zhangsan")]})
+    sync(calling)
+    good = server.answers[PAGE][0]
+
+    def page(asked):
+        endless = {"errcode": 0, "external_contact_list": [row("wm00", "lisi")]}
+        went = int(asked.body["cursor"] or 0) + 1
+        return endless | {"next_cursor": str(went)} if asked.body["userid_list"] == ["lisi"] else good(asked)
+
+    server.answers[PAGE] = [page]
+    monkeypatch.setattr("scrm_wecom.sync.MOST_PAGES", 5)
+    before = len(server.calls(PAGE))
+    view = sync(calling)
+    assert (view.state, view.staff_done, view.skipped, len(server.calls(PAGE)) - before) == ("done", 2, 1, 6)
+    assert calling.follows("wm01") == [("lisi", "active", "")]
+    with calling.brand as brand:
+        (warning,) = brand.plugins["wecom"].brand_warnings()
+    assert "lisi" in warning and "the pages do not end" in warning
 
 
 def test_a_second_sync_changes_nothing(calling, server):
