@@ -6,7 +6,8 @@ WeCom's address adds all the same until the link is deleted. :mod:`.link_making`
 makes and deletes them.
 
 A link of the brand's own is handed out while its activity runs (wecom.md section 16: a
-bare "add friend" link is taken down); one of another plugin while that plugin's plan says so.
+bare "add friend" link is taken down), which time alone decides: ``paused`` is a person's
+word. One of another plugin is handed out while that plugin's plan says so.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ OWN = "state/"
 @dataclass(frozen=True, slots=True)
 class AcquisitionLink:
     """A link. ``state``: waiting, making (a call goes on), unknown (looked up), live, broken (WeCom took it out of
-    use), deleting, deleted or failed; ``state_told`` is what an add by its own address brings as State."""
+    use), deleting, deleted or failed; ``paused`` by a person; ``state_told`` is what an add by its own address brings
+    as State."""
 
     id: int
     code: str
@@ -186,7 +188,7 @@ class Links:
     ) -> AcquisitionLink:
         """Say what people come for by a link, in whole days of the brand's zone. What a person paused stays paused.
 
-        A link that was paused since its activity was over is handed out again. Raises NotFound, Invalid, Conflict:
+        A link whose activity was over is handed out again. Raises NotFound, Invalid, Conflict:
         ``no_activity`` for one that is over, ``link_state`` for a link of another plugin or one being deleted.
         """
         found = self.get(code)
@@ -195,24 +197,10 @@ class Links:
             raise Conflict(f"link {code!r} is {why}", code="link_state")
         activity = self._activity(title, first_day, last_day)
         execute(
-            "UPDATE wecom_link SET activity = ?, starts_at = ?, ends_at = ?, actor = ?, "
-            "paused = CASE WHEN note = ? THEN 0 ELSE paused END, note = CASE WHEN note = ? THEN '' ELSE note END "
-            "WHERE id = ?",
-            (*activity, clean_text(actor, field="actor", max_length=100), OVER, OVER, found.id),
+            "UPDATE wecom_link SET activity = ?, starts_at = ?, ends_at = ?, actor = ? WHERE id = ?",
+            (*activity, clean_text(actor, field="actor", max_length=100), found.id),
         )
         return self.get(code)
-
-    @transactional
-    def pause_ended(self) -> int:
-        """Pause every link whose activity is over, so that it says so; returns how many.
-
-        From that instant on it was not handed out, whether the job has come by or not.
-        """
-        done = execute(
-            "UPDATE wecom_link SET paused = 1, note = ? WHERE state = 'live' AND paused = 0 AND ends_at <= ?",
-            (OVER, self.brand.now()),
-        )
-        return int(done.rowcount)
 
     def wanted(self, code: str, *, name: str, staff: Sequence[str], state: str) -> AcquisitionLink:
         """The link of a code, made when there is none; who answers it and its State are those of the first time.
@@ -259,10 +247,9 @@ class Links:
         if found.state in ("deleting", "deleted"):
             raise Conflict(f"link {code!r} is {found.state}", code="link_state")
         done = execute(
-            "UPDATE wecom_link SET paused = ?, actor = ?, note = CASE WHEN note = ? THEN '' ELSE note END "
-            "WHERE id = ? AND (? = 1 OR (starts_at <= ? AND ends_at > ?))",
-            (int(paused), clean_text(actor, field="actor", max_length=100), OVER, found.id,
-             int(paused or found.foreign), now, now),
+            "UPDATE wecom_link SET paused = ?, actor = ? WHERE id = ? AND (? = 1 OR (starts_at <= ? AND ends_at > ?))",
+            (int(paused), clean_text(actor, field="actor", max_length=100), found.id, int(paused or found.foreign),
+             now, now),
         )  # fmt: skip
         if not done.rowcount:
             raise _no_activity(code)

@@ -138,7 +138,6 @@ class Wecom:
 
         Returns what came of it.
         """
-        self.links.pause_ended()
         if not self.settings["secret"]:
             read = f"; {self.archive.run()} archived messages" if self.settings["archive"] else ""
             return f"no secret: nothing is asked of WeCom{read}"

@@ -373,7 +373,8 @@ def test_a_link_shows_its_activity_and_gets_another_on_the_page(synced, desk, cl
     synced.work()
     chinese = desk("mia", "zh")
     assert "paused" in held(mia.get(at).text, 'state="live"') and "活动已结束" in chinese.get(at).text
-    late = mia.post(at, act="resume", code="may", seen="live/1")
+    assert 'value="resume"' in mia.get(at).text and 'value="pause"' not in mia.get(at).text
+    late = mia.post(at, act="resume", code="may", seen="live/0")
     assert late.status_code == 409 and "no activity" in refusal(late)
 
 

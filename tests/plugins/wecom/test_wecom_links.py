@@ -456,17 +456,18 @@ def test_a_link_is_handed_out_from_its_activitys_first_instant_to_its_last_also_
     assert shown(whole)[1] == "the activity is over"
 
 
-def test_the_job_pauses_a_link_at_the_end_and_it_is_resumed_only_while_an_activity_runs(whole: Whole, clock):
+def test_a_link_says_that_its_activity_is_over_and_is_resumed_only_while_one_runs(whole: Whole, clock):
     made(whole, **SPRING)
     made(whole, "june", **{**SPRING, "last_day": date(2026, 1, 21)})
     clock.set(BEHIND)
     work(whole)
     with whole.brand:
-        found, other = links(whole).get("may"), links(whole).get("june")
-        assert (found.paused, found.note, other.paused) == (True, "the activity is over", False)
+        now = links(whole).brand.now()
+        assert [links(whole).get(code).shown(now) for code in ("may", "june")] == ["paused", "live"]
+        assert links(whole).get("may").why(now) == "the activity is over"
         assert refused(lambda: links(whole).pause("may", paused=False, actor="ann")) == "no_activity"
         assert refused(lambda: links(whole).set_activity("may", **SPRING, actor="ann")) == "no_activity"
-        # Another activity takes back the pause of the end; what a person paused stays so.
+        # Another activity ends the pause of the end; what a person paused stays so.
         links(whole).set_activity("may", **{**SPRING, "first_day": date(2026, 1, 22), "last_day": date(2026, 1, 23)})
         links(whole).pause("june", paused=True, actor="ann")
         links(whole).set_activity("june", **{**SPRING, "last_day": date(2026, 1, 23)}, actor="ann")
@@ -480,6 +481,50 @@ def test_the_job_pauses_a_link_at_the_end_and_it_is_resumed_only_while_an_activi
         for code in ("may", "june"):
             links(whole).pause(code, paused=False, actor="ann")
     assert (door(whole), door(whole, "june")) == (302, 302)
+
+
+@pytest.mark.parametrize("deleted", ["here", "told", "noticed"])
+def test_a_link_that_is_deleted_behind_its_activity_is_handed_out_again_once_it_has_another(whole: Whole, clock, deleted):
+    """Unless a person had paused it."""
+    ids = [made(whole, code, **SPRING) for code in ("may", "june")]
+    with whole.brand:
+        links(whole).pause("june", paused=True, actor="ann")
+    clock.set(BEHIND)
+    work(whole)
+    for code, link_id in zip(("may", "june"), ids, strict=True):
+        if deleted == "here":
+            with whole.brand:
+                links(whole).delete(code, actor="ann")
+        elif deleted == "told":
+            whole.act("remove_link", link_id=link_id)
+        else:
+            del whole.simulator.corp(CORP).links[link_id]
+    clock.advance(hours=25)
+    work(whole)
+    assert (shown(whole)[0], shown(whole, "june")[0]) == ("deleted", "deleted")
+    with whole.brand:
+        for code in ("may", "june"):
+            links(whole).set_activity(code, **ALWAYS, actor="ann")
+            links(whole).renew(code, actor="ann")
+    work(whole)
+    assert (shown(whole), door(whole)) == (("live", ""), 302)
+    assert (shown(whole, "june"), door(whole, "june")) == (("paused", ""), 404)
+
+
+def test_links_that_the_job_had_paused_at_the_end_of_their_activity_are_paused_by_nobody(whole: Whole, clock):
+    for code in ("may", "june"):
+        made(whole, code, **SPRING)
+    with whole.brand:
+        links(whole).pause("june", paused=True, actor="ann")
+        execute("UPDATE wecom_link SET paused = 1, note = 'the activity is over' WHERE code = 'may'")
+        execute("DELETE FROM migration_wecom WHERE name = ?", ("0023_links_over",))
+    whole.installation.migrate()
+    clock.set(BEHIND)
+    assert shown(whole) == ("paused", "the activity is over")
+    with whole.brand:
+        for code in ("may", "june"):
+            links(whole).set_activity(code, **ALWAYS, actor="ann")
+    assert (door(whole), door(whole, "june")) == (302, 404)
 
 
 def test_a_link_without_an_activity_that_runs_or_comes_is_neither_made_nor_made_anew(whole: Whole, clock):
