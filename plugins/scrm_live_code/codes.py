@@ -214,6 +214,8 @@ class Codes:
     @transactional
     def set_activity(self, channel: str, *, title: str, first_day: date, last_day: date, actor: str) -> Code:
         """Say what people come for, in whole days of the brand's zone. Raises Invalid, NotFound."""
+        if first_day.year < 1970:  # the first days of the calendar have no instant east of UTC
+            raise Invalid("an activity does not begin before 1970", field="first_day")
         if last_day < first_day or last_day.year > 9_000:
             raise Invalid("the last day lies before the first", field="last_day")
         title = clean_text(title, field="title", max_length=100)

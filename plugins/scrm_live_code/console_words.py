@@ -25,6 +25,7 @@ REFUSALS = {
     "changed": "您打开页面后有人修改过，请核对后再试。",
     "persona_exists": "这个人设代码已存在，请修改它，或换一个代码。",
     "not_found": "没有这位员工、活码或人设，或已离开。",
+    "invalid first_day": "开始日不早于 1970 年。",
     "invalid last_day": "结束日早于开始日。",
     "invalid first": "请填写开始日，例如 2026-03-01。",
     "invalid last": "请填写结束日，例如 2026-03-01。",

@@ -53,6 +53,7 @@ REFUSALS = {
     "invalid title": "请填写活动名称，不超过 100 字。",
     "invalid first": "请填写开始日，例如 2026-03-01。",
     "invalid last": "请填写结束日，例如 2026-03-01。",
+    "invalid first_day": "开始日不早于 1970 年。",
     "invalid last_day": "结束日早于开始日。",
     "no_invites": "请先在设置中填写 invite_over：邀请所用的短信发送方。",
     "invite_exists": "这个邀请编码已被使用，请换一个。",

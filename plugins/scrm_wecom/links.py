@@ -154,6 +154,8 @@ class Links:
                 "an activity has a title, a first and a last day; a link that leads to a bare add is taken down",
                 code="no_activity",
             )
+        if first_day.year < 1970:  # the first days of the calendar have no instant east of UTC
+            raise Invalid("an activity does not begin before 1970", field="first_day")
         if last_day < first_day or last_day.year > 9_000:
             raise Invalid("the last day lies before the first", field="last_day")
         title = clean_text(title, field="title", max_length=100)

@@ -306,6 +306,7 @@ def test_on_a_chinese_page_a_refusal_is_told_in_chinese_and_on_an_english_one_in
         (CODE, {"act": "seat", "staff": "ann", "role": "main", "hours": "always"}, "时段写法有误", "is not like 1-5"),
         (CODE, {"act": "seat", "staff": "eve", "role": "main", "hours": ""}, "没有这位员工", "no member of staff"),
         (CODE, {"act": "activity", "title": "x", "first": "2026-02-02", "last": "2026-02-01"}, "结束日早于开始日", "before the first"),
+        (CODE, {"act": "activity", "title": "x", "first": "0001-01-01", "last": "2026-02-01"}, "开始日不早于 1970 年", "before 1970"),
         (CODE, {"act": "activity", "title": "x", "first": "", "last": "2026-02-01"}, "请填写开始日", "2026-03-01"),
         (CODE, {"act": "peak", "peak": "0"}, "峰值日人数", "from 1 to"),
         (CODE, {"act": "peak", "peak": "many"}, "峰值日人数", "no whole number"),

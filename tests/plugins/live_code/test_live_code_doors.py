@@ -62,6 +62,8 @@ def test_over_http_each_route_needs_its_permission(scenes):
     assert call("GET", "/report", scope="read").json["rows"][0]["main"] == 0
     assert call("GET", "/codes", scope="read", brand="moonco", key="moonco").json["codes"] == []
     assert call("PUT", "/staff/ann", {"address": "javascript:alert(1)"}).status_code == 422
+    early = {"title": "新年", "first_day": "0001-01-01", "last_day": "2026-01-31"}
+    assert call("PUT", "/codes/door/activity", early).json["field"] == "first_day"
     assert call("PUT", "/codes/door/staff/ann", {"role": "boss"}).json["field"] == "role"
 
 

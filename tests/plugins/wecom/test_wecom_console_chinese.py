@@ -68,6 +68,7 @@ def test_whatever_an_act_is_refused_for_is_told_in_the_language_of_the_page(whol
         ("links", {**LINK, "title": ""}, "请填写活动名称", "has a title"),
         ("links", {**LINK, "first": ""}, "请填写开始日", "2026-03-01"),
         ("links", {**LINK, "last": "x"}, "请填写结束日", "2026-03-01"),
+        ("links", {**LINK, "first": "0001-01-01"}, "开始日不早于 1970 年", "does not begin before 1970"),
         ("links", {**LINK, "first": "2026-02-02", "last": "2026-02-01"}, "结束日早于开始日", "before the first"),
         ("links", {**LINK, "first": "2025-02-01", "last": "2025-02-02"}, "没有进行中或即将开始的活动", "activity is over"),
         ("links", {**late, "act": "renew"}, "链接当前状态", "is not made anew"),

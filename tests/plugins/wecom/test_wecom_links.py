@@ -592,6 +592,7 @@ def left(scene: Scene) -> int:
         {"code": ""}, {"code": "a/b"}, {"code": "x" * 61}, {"name": "x" * 31}, {"staff": []},
         {"staff": [f"u{n}" for n in range(101)]}, {"channel": "no-such"}, {"channel": ""},
         {"title": ""}, {"last_day": date(2025, 12, 31)}, {"last_day": date(9999, 12, 31)},
+        {"first_day": date(1, 1, 1)}, {"first_day": date(1969, 12, 31)},
     ],
 )  # fmt: skip
 def test_a_link_that_wecom_would_refuse_is_refused_before(scene: Scene, wrong):
@@ -612,6 +613,8 @@ def test_routes_and_commands_make_pause_and_delete(scrm_app):
     with app.brand as brand:
         brand.channels.create("spring")
     assert client.post("plugins/wecom/links", body).json["code"] == "no_activity"
+    early = client.post("plugins/wecom/links", {**body, **days, "first_day": "0001-01-01"})
+    assert (early.status_code, early.json["field"]) == (422, "first_day")
     body |= days
     made = client.post("plugins/wecom/links", body)
     assert (made.status_code, made.json["state"], made.json["channel_state"]) == (201, "waiting", "spring")
@@ -627,6 +630,9 @@ def test_routes_and_commands_make_pause_and_delete(scrm_app):
     with pytest.raises(AssertionError, match="a first and a last day"):
         app.command("wecom", "link", "create", "acme", *june)
     app.command("wecom", "link", "create", "acme", *june, *activity)
+    with pytest.raises(AssertionError, match="does not begin before 1970"):
+        app.command("wecom", "link", "activity", "acme", "june", *activity, "--first", "0001-01-01", "--as", "ann")
+    assert client.post("plugins/wecom/links/activity", {"code": "june", **days, "first_day": "0001-01-01"}).status_code == 422
     assert "waiting" in app.command("wecom", "link", "activity", "acme", "june", *activity, "--as", "ann")
     assert client.post("plugins/wecom/links/activity", {"code": "june", **days}).json["activity"] == "Gifts"
     app.command("wecom", "link", "pause", "acme", "june", "--as", "ann")
