@@ -53,12 +53,15 @@ class Asks:
             raise Conflict("this code receives nobody now; what leads to nothing gets taken down", code="not_open")
         if staff:
             self.codes.member(staff)
-        execute(
+        asked = self.brand.contacts.get(contact).id
+        done = execute(
             "INSERT INTO live_code_ask (contact_id, mode, code_id, staff, day, at, actor) VALUES (?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (contact_id, mode, code_id, day) DO NOTHING",
-            (self.brand.contacts.get(contact).id, mode, code.id, staff, self.brand.day(now), now,
+            (asked, mode, code.id, staff, self.brand.day(now), now,
              clean_text(actor, field="actor", max_length=100)),
         )  # fmt: skip
+        if done.rowcount:
+            self.codes.note(channel, "ask", actor, {"contact": asked, "mode": mode})
         return self.codes.address(code) if mode == "passive" else ""
 
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import (
     Conflict,
@@ -122,6 +122,7 @@ class Codes:
         ).fetchone()
         if row is None:  # somebody else made it at this moment; the link goes with the transaction
             raise _taken(channel)
+        self.note(made.code, "create", actor)
         return self.get(made.code)
 
     def get(self, channel: str) -> Code:
@@ -173,15 +174,16 @@ class Codes:
             "ON CONFLICT (code_id, staff_id) DO UPDATE SET role = excluded.role, hours = excluded.hours",
             (code.id, staff, role, hours),
         )
-        self._by(code, actor)
+        self._by(code, "seat", actor, {"staff": userid, "role": role, "hours": hours})
         return self.seats(code)
 
     @transactional
     def unseat(self, channel: str, userid: str, *, actor: str) -> list[Seat]:
         """Let a member of staff receive people of a code no more. Raises NotFound."""
         code, staff = self.get(channel), self.member(userid)
-        execute("DELETE FROM live_code_seat WHERE code_id = ? AND staff_id = ?", (code.id, staff))
-        self._by(code, actor)
+        done = execute("DELETE FROM live_code_seat WHERE code_id = ? AND staff_id = ?", (code.id, staff))
+        if done.rowcount:
+            self._by(code, "unseat", actor, {"staff": userid})
         return self.seats(code)
 
     @staticmethod
@@ -203,11 +205,16 @@ class Codes:
             raise NotFound(f"no member of staff {userid!r}")
         return int(row[0])
 
-    def _by(self, code: Code, actor: str) -> None:
+    def _by(self, code: Code, what: str, actor: str, detail: dict[str, Any] | None = None) -> None:
         execute(
             "UPDATE live_code_code SET actor = ? WHERE id = ?",
             (clean_text(actor, field="actor", max_length=100), code.id),
         )
+        self.note(code.channel, what, actor, detail)
+
+    def note(self, channel: str, what: str, actor: str, detail: dict[str, Any] | None = None) -> None:
+        """Note an act about a code in the audit log, in the transaction that does it."""
+        self.brand.audit.note(actor, f"live_code.{what}", f"live-code:{channel}", detail)
 
     # Published and paused -----------------------------------------------------
 
@@ -226,7 +233,7 @@ class Codes:
             "UPDATE live_code_code SET activity = ?, starts_at = ?, ends_at = ? WHERE id = ?",
             (title, day_start(first_day, zone), day_start(last_day.toordinal() + 1, zone), code.id),
         )
-        self._by(code, actor)
+        self._by(code, "activity", actor, {"first_day": first_day.isoformat(), "last_day": last_day.isoformat()})
         return self.get(channel)
 
     @transactional
@@ -243,7 +250,7 @@ class Codes:
         if not any(seat.role == MAIN for seat in self.seats(code)):
             raise Conflict("nobody receives people of this code; seat somebody first", code="no_staff")
         execute("UPDATE live_code_code SET state = 'live', note = '' WHERE id = ?", (code.id,))
-        self._by(code, actor)
+        self._by(code, "publish", actor)
         return self.get(channel)
 
     @transactional
@@ -254,7 +261,7 @@ class Codes:
             "UPDATE live_code_code SET state = 'paused', note = ? WHERE id = ?",
             (clean_text(note, field="note", max_length=200), code.id),
         )
-        self._by(code, actor)
+        self._by(code, "pause", actor)
         return self.get(channel)
 
     @transactional

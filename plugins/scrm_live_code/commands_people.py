@@ -27,6 +27,7 @@ from .service import live_codes_of
 from .views import comparison_view, overdue_view, persona_view
 
 DAY = click.DateTime(["%Y-%m-%d"])
+AS = click.option("--as", "actor", default="operator", show_default=True, help="Who does it.")
 
 
 @click.command("report")
@@ -92,15 +93,17 @@ def overdue(session: CommandSession, brand_id: str, limit: int, as_json: bool) -
 @click.argument("step", type=click.Choice(STEPS))
 @click.option("--staff", default="", help="Whose relation it is; default: any.")
 @click.option("--at", help="When, in the brand's zone, such as 2026-01-05T10:00; default: now.")
+@AS
 @json_option
 def tell(
-    session: CommandSession, brand_id: str, contact: str, step: str, staff: str, at: str | None, as_json: bool
-) -> None:
+    session: CommandSession, brand_id: str, contact: str, step: str, staff: str, at: str | None, actor: str,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Tell a step of reception that no plugin tells: of a contact's uid or KIND=VALUE."""
     with session.brand(brand_id) as brand:
         moment = None if at is None else read_instant(at, brand.zone, "at")
         uid = find_contact(brand, contact).uid
-        noted = live_codes_of(brand).reception.tell(uid, step, staff=staff, at=moment)
+        noted = live_codes_of(brand).reception.tell(uid, step, staff=staff, at=moment, actor=actor)
     session.show_record({"noted": noted}, as_json=as_json)
 
 
@@ -149,10 +152,11 @@ def persona_staff(
 @click.argument("code")
 @click.argument("day", type=DAY)
 @click.argument("people", type=int)
-def persona_exposed(session: CommandSession, brand_id: str, code: str, day: datetime, people: int) -> None:
+@AS
+def persona_exposed(session: CommandSession, brand_id: str, code: str, day: datetime, people: int, actor: str) -> None:
     """Say how many people of a day were shown a persona elsewhere; replaces what was said of that day."""
     with session.brand(brand_id) as brand:
-        live_codes_of(brand).personas.exposed(code, day.date(), people)
+        live_codes_of(brand).personas.exposed(code, day.date(), people, actor=actor)
     click.echo(f"{code}: {people} on {day.date().isoformat()}")
 
 

@@ -68,6 +68,7 @@ class Entries:
             (place, clean_text(store, field="store", max_length=64), sharer_role, sharer,
              clean_text(actor, field="actor", max_length=100), code.id),
         )  # fmt: skip
+        self.codes.note(channel, "entry", actor, {"place": place, "sharer_role": sharer_role})
         return self.codes.get(channel)
 
     @staticmethod

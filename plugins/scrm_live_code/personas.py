@@ -128,6 +128,7 @@ class Personas:
         )
         if not written.rowcount:
             raise Conflict(f"a persona {code!r} exists; change that one, or choose another code", code="persona_exists")
+        self._note(code, "put", actor, {"kind": kind})
         return self.get(code)
 
     def _profile(self, profile: Mapping[str, str]) -> str:
@@ -151,10 +152,11 @@ class Personas:
         )
         if not done.rowcount:
             raise NotFound(f"no member of staff {userid!r}" + ("" if cast else f" is {code!r}"))
+        self._note(code, "cast" if cast else "uncast", actor, {"staff": userid})
         return self.get(code)
 
     @transactional
-    def exposed(self, code: str, day: date, people: int) -> Persona:
+    def exposed(self, code: str, day: date, people: int, *, actor: str = "operator") -> Persona:
         """Say how many people of a day were shown this persona elsewhere: by a contact way's code, by requests sent.
 
         It replaces what was said of that day. Raises Invalid, NotFound.
@@ -169,7 +171,11 @@ class Personas:
             "ON CONFLICT (persona_id, day) DO UPDATE SET people = excluded.people",
             (persona.id, day.toordinal(), people),
         )
+        self._note(code, "exposed", actor, {"day": day.isoformat(), "people": people})
         return persona
+
+    def _note(self, code: str, what: str, actor: str, detail: dict[str, Any]) -> None:
+        self.brand.audit.note(actor, f"live_code_persona.{what}", f"live-code-persona:{code}", detail)
 
     def get(self, code: str) -> Persona:
         """The persona of this code; raises NotFound."""

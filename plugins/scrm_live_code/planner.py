@@ -58,6 +58,7 @@ class Planner:
             "DO UPDATE SET people = excluded.people, actor = excluded.actor",
             (code.id, peak, clean_text(actor, field="actor", max_length=100)),
         )
+        self.codes.note(code.channel, "peak", actor, {"people": peak})
         return made
 
     def of(self, code: Code) -> Plan | None:

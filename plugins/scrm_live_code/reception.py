@@ -82,7 +82,7 @@ class Reception:
                 take_transfer(self.desk, contact_id, event.at)
 
     @transactional
-    def tell(self, contact: str, step: str, *, staff: str = "", at: int | None = None) -> int:
+    def tell(self, contact: str, step: str, *, staff: str = "", at: int | None = None, actor: str = "operator") -> int:
         """Note a step that no plugin tells, of a contact's uid: see ``STEPS``; returns how many adds it was news for.
 
         ``at`` is the instant (now when None), ``staff`` whose relation it is (empty: any).
@@ -96,7 +96,10 @@ class Reception:
         contact_id = self.brand.contacts.present(self.brand.contacts.get(contact).id)
         if contact_id is None or _adds(contact_id) == 0:
             raise NotFound("this contact came by no live code")
-        return self._note(contact_id, step, now if at is None else at, staff, "customer")
+        noted = self._note(contact_id, step, now if at is None else at, staff, "customer")
+        if noted:
+            self.brand.audit.note(actor, "live_code.tell", f"contact:{contact_id}", {"step": step, "staff": staff})
+        return noted
 
     @staticmethod
     def _note(contact_id: int, step: str, at: int, staff: str, by: str) -> int:

@@ -240,7 +240,7 @@ def tell() -> Any:
     """Tell a step that no plugin tells; ``noted`` is how many adds it was news for."""
     here, body = _here(), _body(ToldBody())
     at = None if body["at"] is None else to_instant(body["at"])
-    noted = here.reception.tell(body["contact"], body["step"], staff=body["staff"], at=at)
+    noted = here.reception.tell(body["contact"], body["step"], staff=body["staff"], at=at, actor=current_actor())
     return flask.jsonify({"noted": noted})
 
 
@@ -280,7 +280,8 @@ def persona_exposed(code: str, day: str) -> Any:
         when = date.fromisoformat(day)
     except ValueError:
         raise Invalid("a day is written YYYY-MM-DD", field="day") from None
-    return flask.jsonify(persona_view(_here().personas.exposed(code, when, _body(ExposedBody())["people"])))
+    people = _body(ExposedBody())["people"]
+    return flask.jsonify(persona_view(_here().personas.exposed(code, when, people, actor=current_actor())))
 
 
 @blueprint.get("/personas:funnel")

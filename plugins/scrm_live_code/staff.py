@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Invalid, NotFound, clean_text, execute, page_size, safe_target, transactional
 
@@ -63,16 +63,22 @@ class StaffList:
             "daily_cap = excluded.daily_cap, actor = excluded.actor, left_at = NULL",
             values,
         )
+        self._note(userid, "put", actor, {"daily_cap": values[3]})
         return self.get(userid)
 
     @transactional
     def leave(self, userid: str, *, actor: str) -> Staff:
         """A member of staff receives nobody from now on; whom they had is sent to somebody else. Raises NotFound."""
-        execute(
+        done = execute(
             "UPDATE live_code_staff SET left_at = ?, actor = ? WHERE userid = ? AND left_at IS NULL",
             (self.brand.now(), clean_text(actor, field="actor", max_length=100), userid),
         )
+        if done.rowcount:
+            self._note(userid, "leave", actor)
         return self.get(userid)
+
+    def _note(self, userid: str, what: str, actor: str, detail: dict[str, Any] | None = None) -> None:
+        self.brand.audit.note(actor, f"live_code_staff.{what}", f"live-code-staff:{userid}", detail)
 
     def get(self, userid: str) -> Staff:
         """A member of staff; raises NotFound."""

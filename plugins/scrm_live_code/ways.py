@@ -125,7 +125,7 @@ class Ways:
         now, before = self.brand.now(), self.of(code)
         dead = before.config_id if before is not None and self._is_dead(before) else None
         # A worker that is making it has claimed the row: pressing again must not let another one claim it.
-        execute(
+        done = execute(
             "INSERT INTO live_code_way (code_id, kind, maker, config_id, qr, users, state, note, actor, at) "
             "VALUES (?, ?, ?, '', '', '[]', 'wanted', '', ?, ?) "
             "ON CONFLICT (code_id, kind) DO UPDATE SET state = 'wanted', maker = excluded.maker, note = '', "
@@ -135,6 +135,8 @@ class Ways:
             (code.id, self.kind, offered[0], clean_text(actor, field="actor", max_length=100), now, now - STUCK_MS,
              dead),
         )  # fmt: skip
+        if done.rowcount:
+            self.codes.note(channel, self.kind, actor)
         made = self.of(code)
         assert made is not None
         return made
