@@ -8,6 +8,7 @@ import click
 
 from scrm_core.api import (
     CommandSession,
+    Invalid,
     ReportTable,
     actor_option,
     find_contact,
@@ -124,7 +125,10 @@ def persona_put(
     session: CommandSession, brand_id: str, code: str, name: str, kind: str, items: tuple[str, ...], actor: str,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Write a persona down, or anew; items replace those of before, without any the profile stays."""
+    """Write a persona down, or that of this code anew; items replace those of before, without any the profile stays."""
+    for each in items:
+        if "=" not in each:
+            raise Invalid(f"{each!r} is no item with its text: write ITEM=TEXT", field="item")
     profile = {item: text for item, _, text in (each.partition("=") for each in items)}
     with session.brand(brand_id) as brand:
         made = live_codes_of(brand).personas.put(code, name=name, kind=kind, profile=profile or None, actor=actor)

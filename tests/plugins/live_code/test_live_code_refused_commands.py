@@ -1,0 +1,38 @@
+"""Commands of live codes that are refused say why in words, and change nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from live_scene import Scene
+
+from scrm_core.cli.session import Session
+from scrm_core.errors import ScrmError
+from scrm_live_code.commands import group
+
+
+@pytest.fixture
+def refused(scene: Scene):
+    """A function that runs a command, which the framework refuses; the words."""
+
+    def run(*words: Any) -> str:
+        result = CliRunner().invoke(group, [str(word) for word in words], obj=Session(installation=scene.installation))
+        assert isinstance(result.exception, ScrmError), result.output + repr(result.exception)
+        return result.exception.message
+
+    return run
+
+
+def test_an_item_of_a_persona_without_its_text_is_refused_and_an_empty_text_empties_it(scene: Scene, refused):
+    words = ("persona", "put", "acme", "mei", "--name", "小美", "--as", "lin", "--item")
+    with scene.brand:
+        scene.here.personas.put("mei", name="小美", profile={"truth": "两个孩子的妈妈"}, actor="lin")
+    assert refused(*words, "truth") == "'truth' is no item with its text: write ITEM=TEXT"
+    with scene.brand:
+        assert scene.here.personas.get("mei").texts["truth"] == "两个孩子的妈妈"
+    done = CliRunner().invoke(group, [*words, "truth="], obj=Session(installation=scene.installation))
+    assert done.exit_code == 0
+    with scene.brand:
+        assert scene.here.personas.get("mei").texts["truth"] == ""
