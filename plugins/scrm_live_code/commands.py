@@ -14,11 +14,11 @@ from .commands_people import COMMANDS
 from .planner import plan
 from .schemas import NAME
 from .service import live_codes_of
-from .views import code_view, code_views, full_code_view, link_view, seat_view, staff_view, way_view
+from .views import code_view, code_views, full_code_view, link_view, seat_views, staff_view, way_view
 
 STAFF = ["userid", "name", "daily_cap", "taken_today", "left_at", "address"]
 CODE = ["channel", "title", "tags", "state", "open", "activity", "ends_at", "address"]
-SEAT = ["staff", "name", "role", "hours", "daily_cap"]
+SEAT = ["staff", "name", "role", "hours", "taken_today", "daily_cap"]
 DAY = click.DateTime(["%Y-%m-%d"])
 
 
@@ -129,13 +129,15 @@ def code_list(session: CommandSession, brand_id: str, after: int, limit: int, as
 def show(session: CommandSession, brand_id: str, channel: str, at: str | None, as_json: bool) -> None:
     """A code with its staff, and whom somebody who scans it is sent to: now, or at another instant.
 
-    While the code receives nobody, by_rota says who would be there, and why nobody is sent to them.
+    While the code receives nobody, by_rota says who would be there, and why nobody is sent to them; where nobody
+    would be there, whether nobody is on duty or nobody has room.
     """
     with session.brand(brand_id) as brand:
         here, moment = live_codes_of(brand), None if at is None else read_instant(at, brand.zone, "at")
         view = full_code_view(here.codes.get(channel), here, moment)
-    if view["closed"] and not as_json:
-        view["by_rota"] = f"{', '.join(view['by_rota']) or '-'} ({view['closed']})"
+    why = "; ".join(filter(None, (view["closed"], view["nobody"])))
+    if why and not as_json:
+        view["by_rota"] = f"{', '.join(view['by_rota']) or '-'} ({why})"
     session.show_record(view, as_json=as_json)
 
 
@@ -154,12 +156,12 @@ def seat(
 ) -> None:  # fmt: skip
     """Let a member of staff receive people of a code, or change how."""
     with session.brand(brand_id) as brand:
-        codes = live_codes_of(brand).codes
+        here = live_codes_of(brand)
         if remove:
-            seats = codes.unseat(channel, userid, actor=actor)
+            seats = here.codes.unseat(channel, userid, actor=actor)
         else:
-            seats = codes.seat(channel, userid, role=role, hours=hours, actor=actor)
-        views = [seat_view(each) for each in seats]
+            seats = here.codes.seat(channel, userid, role=role, hours=hours, actor=actor)
+        views = seat_views(seats, here)
     session.show(SEAT, [[view[name] for name in SEAT] for view in views], as_json=as_json)
 
 

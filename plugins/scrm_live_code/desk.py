@@ -10,10 +10,11 @@ share of it (``per_network``), over all codes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scrm_core.api import Conflict, execute, from_instant, transactional
+from scrm_core.api import Conflict, execute, fetch_in, from_instant, transactional
 
 from .codes import BACKUP, MAIN, Code
 from .rota import on_duty
@@ -123,17 +124,29 @@ class Desk:
         main = [each.host.userid for each in found if each.role == MAIN]
         return main or [each.host.userid for each in found]
 
-    def nobody(self, code: Code) -> str:
-        """Why nobody of a code may receive people now; empty where somebody may."""
-        if self.on_duty(code):
+    def nobody(self, code: Code, at: int | None = None) -> str:
+        """Why nobody of a code may receive people at an instant (now when None); empty where somebody may."""
+        at = self.brand.now() if at is None else at
+        if self.on_duty(code, at):
             return ""
-        local = from_instant(self.brand.now(), self.brand.zone)
+        local = from_instant(at, self.brand.zone)
         rows = execute(
             "SELECT e.hours FROM live_code_seat e JOIN live_code_staff s ON s.id = e.staff_id "
             "WHERE e.code_id = ? AND s.left_at IS NULL",
             (code.id,),
         ).fetchall()
         return FULL if any(on_duty(hours, local) for (hours,) in rows) else NOBODY
+
+    def taken_today(self, userids: Sequence[str]) -> dict[str, int]:
+        """How many people these members of staff took today, by all codes; without those who took nobody."""
+        return dict(
+            fetch_in(
+                "SELECT s.userid, l.taken FROM live_code_load l JOIN live_code_staff s ON s.id = l.staff_id "
+                "WHERE l.day = ? AND s.userid IN ({in})",
+                userids,
+                (self.brand.day(self.brand.now()),),
+            )
+        )
 
     def count(self, staff_id: int, day: int) -> None:
         """Count somebody who added a member of staff elsewhere: it has happened, so no cap refuses it."""

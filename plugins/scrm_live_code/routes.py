@@ -45,7 +45,7 @@ from .views import (
     link_view,
     overdue_view,
     persona_view,
-    seat_view,
+    seat_views,
     staff_view,
     way_view,
 )
@@ -127,16 +127,18 @@ def code_show(channel: str) -> Any:
 @permission(WRITE)
 def seat_put(channel: str, userid: str) -> Any:
     """Let a member of staff receive people of a code, or change how."""
-    seats = _here().codes.seat(channel, userid, **_body(SeatBody()), actor=current_actor())
-    return flask.jsonify({"seats": [seat_view(seat) for seat in seats]})
+    here = _here()
+    seats = here.codes.seat(channel, userid, **_body(SeatBody()), actor=current_actor())
+    return flask.jsonify({"seats": seat_views(seats, here)})
 
 
 @blueprint.delete("/codes/<channel>/staff/<userid>")
 @permission(WRITE)
 def seat_remove(channel: str, userid: str) -> Any:
     """Let a member of staff receive people of a code no more."""
-    seats = _here().codes.unseat(channel, userid, actor=current_actor())
-    return flask.jsonify({"seats": [seat_view(seat) for seat in seats]})
+    here = _here()
+    seats = here.codes.unseat(channel, userid, actor=current_actor())
+    return flask.jsonify({"seats": seat_views(seats, here)})
 
 
 @blueprint.put("/codes/<channel>/activity")

@@ -7,7 +7,7 @@ from typing import Any
 
 from scrm_core.api import ShareTest, execute, iso
 
-from .codes import Code
+from .codes import Code, Seat
 from .personas import Persona
 from .reception import Overdue
 from .service import LiveCodes
@@ -63,16 +63,16 @@ def full_code_view(code: Code, here: LiveCodes, at: int | None = None) -> dict[s
     """A code with its staff; ``on_duty`` is whom a scan is sent to, the first of them first, while it is ``open``.
 
     ``by_rota`` is who that would be by the rota and the room left, also while the code receives nobody; ``closed`` is
-    why it does not. All are told for the instant ``at``, now when None.
+    why it does not, ``nobody`` why ``by_rota`` is empty. All are told for the instant ``at``, now when None.
     """
-    seats, at = [seat_view(seat) for seat in here.codes.seats(code)], here.brand.now() if at is None else at
+    seats, at = seat_views(here.codes.seats(code), here), here.brand.now() if at is None else at
     is_open = code.is_open(at)
     told = {**code_view(code, here), "open": is_open, "at": iso(at, here.brand.zone), **here.entries.of(code)}
     planned = here.planner.of(code)
     told["peak"], told["accounts"] = (None, None) if planned is None else (planned.peak, planned.accounts)
     told["by_rota"] = here.desk.on_duty(code, at)
     told["on_duty"] = told["by_rota"] if is_open else []
-    told["closed"] = code.closed(at)
+    told["closed"], told["nobody"] = code.closed(at), here.desk.nobody(code, at)
     return {**told, "seats": seats, "contact_way": way_view(here.ways.of(code), here), "link": link_view(code, here)}
 
 
@@ -85,9 +85,16 @@ def way_view(way: Way | None, here: LiveCodes) -> dict[str, Any] | None:
     return {**told, "users": list(way.users), "at": iso(way.at, here.brand.zone)}
 
 
-def seat_view(seat: Any) -> dict[str, Any]:
-    """A member of staff at a code."""
-    return {"staff": seat.staff, "name": seat.name, "role": seat.role, "hours": seat.hours, "daily_cap": seat.daily_cap}
+def seat_views(seats: Sequence[Seat], here: LiveCodes) -> list[dict[str, Any]]:
+    """Staff at a code; ``taken_today`` is how many people each took by all codes, which the cap bounds."""
+    taken = here.desk.taken_today([seat.staff for seat in seats])
+    return [
+        {
+            "staff": seat.staff, "name": seat.name, "role": seat.role, "hours": seat.hours,
+            "taken_today": taken.get(seat.staff, 0), "daily_cap": seat.daily_cap,
+        }
+        for seat in seats
+    ]  # fmt: skip
 
 
 def overdue_view(waiting: Overdue, here: LiveCodes) -> dict[str, Any]:

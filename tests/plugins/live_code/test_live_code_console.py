@@ -248,6 +248,18 @@ def test_the_page_says_who_is_on_duty_now_and_at_another_time(scene: Scene, desk
     assert mia.get(f"{CODE}&at=soon").status_code == 404
 
 
+def test_the_page_says_in_its_language_that_nobody_has_room_and_what_each_took_beside_the_cap(scene: Scene, desk, clock):
+    clock.set(datetime(2026, 1, 1, 2, 0, tzinfo=UTC))  # Thursday 10:00
+    scene.staff("ann", cap=1)
+    with scene.brand:
+        printed = scene.here.codes.get("poster-01").link
+    assert scene.scan(f"/l/{printed}") == "ann"
+    for language, why, taken in (("en", "nobody on duty has room today", "1 of 1 today"), ("zh", "在岗员工今日均已满", "今日 1 / 1")):
+        text = desk("mia", language=language).get(CODE).text
+        assert why in re.search(r"<p data-duty>(.*?)</p>", text, re.S)[1]
+        assert taken in re.search(r'data-seat="ann">(.*?)</strong>', text, re.S)[1]
+
+
 def test_a_link_that_waits_says_why_in_both_languages(scene: Scene, desk, clock):
     with scene.brand:
         code = scene.here.codes.get("poster-01").id

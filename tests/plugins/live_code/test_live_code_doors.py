@@ -85,7 +85,7 @@ def test_commands_do_the_same(scene: Scene, tmp_path):
     run("publish", "acme", "door", "--as", "lin", fails=True)
     # Planning is before publishing: the rota is told, marked.
     assert re.search(r"^by_rota +ann \(the code is not published\)$", run("show", "acme", "door", "--at", "2026-01-05T10:00"), re.M)
-    assert re.search(r"^by_rota +- \(the code is not published\)$", run("show", "acme", "door", "--at", "2026-01-04T10:00"), re.M)
+    assert re.search(r"^by_rota +- \(the code is not published; nobody is on duty\)$", run("show", "acme", "door", "--at", "2026-01-04T10:00"), re.M)
     run("activity", "acme", "door", "--title", "新年", "--first", "2026-01-01", "--last", "2026-01-31", "--as", "lin")
     assert "live" in run("publish", "acme", "door", "--as", "lin")
     assert "101 people a day need 2 accounts; 1 are assigned" in run(
@@ -148,6 +148,40 @@ def test_who_a_scan_would_be_sent_to_is_told_for_any_instant_of_the_brand_s_zone
         "/api/v1/acme/plugins/live-code/codes/poster-01?at=2026-01-10T12:00", headers={"Authorization": f"Bearer {key}"}
     )
     assert (answer.json["open"], answer.json["on_duty"]) == (True, ["ben"])
+
+
+@on_sqlite
+def test_why_nobody_is_there_is_told_and_each_seat_has_today_s_count_beside_its_cap(scenes, clock):
+    scene, other = scenes()
+    for each in (scene, other):
+        each.staff("ann", cap=1)
+    path = scene.code(ann="1-5 08:00-18:00")
+    other.code(ann="1-5 08:00-18:00")
+    with scene.brand as brand:
+        key = brand.keys.create("read", ("live-code:read",))[1]
+
+    def told(at: str = "2026-01-01T10:00", each: Scene = scene) -> tuple[str, str, str, int]:
+        words = ["show", each.brand.id, "poster-01", "--at", at]
+        text = CliRunner().invoke(group, words, obj=Session(installation=each.installation)).output
+        record = json.loads(CliRunner().invoke(group, [*words, "--json"], obj=Session(installation=each.installation)).output)
+        (seat,) = record["seats"]
+        assert seat["daily_cap"] == 1
+        return re.search(r"^by_rota +(.*)$", text, re.M)[1], record["closed"], record["nobody"], seat["taken_today"]
+
+    assert told() == ("ann", "", "", 0)
+    assert scene.scan(path) == "ann"
+    assert told() == ("- (nobody on duty has room today)", "", "nobody on duty has room today", 1)
+    assert told("2026-01-01T19:00") == ("- (nobody is on duty)", "", "nobody is on duty", 1)
+    assert told("2026-01-02T10:00") == ("ann", "", "", 1)  # of a day to come nobody took anything
+    assert told(each=other) == ("ann", "", "", 0)
+    answer = scene.app.test_client().get(
+        "/api/v1/acme/plugins/live-code/codes/poster-01?at=2026-01-01T10:00", headers={"Authorization": f"Bearer {key}"}
+    )
+    assert (answer.json["by_rota"], answer.json["nobody"]) == ([], "nobody on duty has room today")
+    run = CliRunner().invoke(
+        group, ["seat", "acme", "poster-01", "ann", "--as", "lin", "--json"], obj=Session(installation=scene.installation)
+    )
+    assert [(each["taken_today"], each["daily_cap"]) for each in json.loads(run.output)] == [(1, 1)]
 
 
 def test_the_readme_names_every_command():
