@@ -105,12 +105,18 @@ class Codes:
         """Make the code of a channel, which is made too where there is none; ``tags`` are (group, tag) of the channel.
 
         Raises Conflict (``code_exists``) for a channel that has a code, Conflict
-        (``channel_tags``) for tags of a channel that exists, NotFound for an unknown tag.
+        (``channel_tags``) for tags that a channel which exists does not have, NotFound for an unknown tag.
         """
         title = clean_text(title, field="title", max_length=100)
         made = self.brand.channels.ensure(channel, title, kind, tags=tags)
         if tags and {self.brand.tags.find(*tag) for tag in tags} != set(made.tags):
-            raise Conflict(f"the channel {channel!r} exists and has tags of its own", code="channel_tags")
+            names = {each.tag_id: f"{each.group}/{each.name}" for each in self.brand.tags.all(retired=True)}
+            its = ", ".join(names[tag] for tag in made.tags) or "none"
+            raise Conflict(
+                f"the channel {channel!r} exists and its tags are others: {its}; make its code without tags, or give "
+                "them to a new channel (scrm channel create --tag)",
+                code="channel_tags",
+            )
         if execute("SELECT 1 FROM live_code_code WHERE channel_id = ?", (made.id,)).fetchone() is not None:
             raise _taken(channel)
         target = f"{self.base}/p/{self.brand.id}/{NAME}/c/{{code}}"

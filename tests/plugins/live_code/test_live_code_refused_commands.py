@@ -25,6 +25,21 @@ def refused(scene: Scene):
     return run
 
 
+def test_tags_that_a_channel_which_exists_has_not_are_refused_with_those_it_has(scene: Scene, refused):
+    with scene.brand as brand:
+        brand.tags.define("source", "poster", plan="greet them")
+        brand.tags.define("place", "east", kind="channel")
+        brand.channels.create("door")
+        brand.channels.create("gate", tags=[("place", "east")])
+    do = "; make its code without tags, or give them to a new channel (scrm channel create --tag)"
+    words = ("--title", "Door", "--tag", "source/poster", "--as", "lin")
+    assert refused("create", "acme", "door", *words) == f"the channel 'door' exists and its tags are others: none{do}"
+    assert refused("create", "acme", "gate", *words) == f"the channel 'gate' exists and its tags are others: place/east{do}"
+    with scene.brand:
+        assert scene.here.codes.page() == []
+        scene.here.codes.create("gate", title="Gate", tags=[("place", "east")], actor="lin")
+
+
 def test_an_item_of_a_persona_without_its_text_is_refused_and_an_empty_text_empties_it(scene: Scene, refused):
     words = ("persona", "put", "acme", "mei", "--name", "小美", "--as", "lin", "--item")
     with scene.brand:
