@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from scrm_core.api import CommandSession, Conflict, actor_option, json_option, of_brand, paged, read_instant
+from scrm_core.api import CommandSession, Conflict, Invalid, actor_option, json_option, of_brand, paged, read_instant
 
 from .commands_people import COMMANDS
 from .planner import plan
@@ -280,5 +280,8 @@ def poster(session: CommandSession, brand_id: str, channel: str, path: Path) -> 
     """Write a code's poster as PNG; its QR code is the printed address."""
     with session.brand(brand_id) as brand:
         picture = live_codes_of(brand).poster(channel)
-    path.write_bytes(picture)
+    try:
+        path.write_bytes(picture)
+    except OSError as problem:
+        raise Invalid(f"{path} cannot be written: {problem.strerror}", field="path") from None
     click.echo(f"{path}: {len(picture)} bytes")

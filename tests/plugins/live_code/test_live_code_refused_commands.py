@@ -40,6 +40,13 @@ def test_tags_that_a_channel_which_exists_has_not_are_refused_with_those_it_has(
         scene.here.codes.create("gate", title="Gate", tags=[("place", "east")], actor="lin")
 
 
+def test_a_poster_that_cannot_be_written_is_refused_in_words(scene: Scene, refused, tmp_path):
+    scene.staff("ann")
+    scene.code(ann="")
+    path = tmp_path / "none" / "door.png"
+    assert refused("poster", "acme", "poster-01", path) == f"{path} cannot be written: No such file or directory"
+
+
 def test_an_item_of_a_persona_without_its_text_is_refused_and_an_empty_text_empties_it(scene: Scene, refused):
     words = ("persona", "put", "acme", "mei", "--name", "小美", "--as", "lin", "--item")
     with scene.brand:
