@@ -86,7 +86,8 @@ class Reception:
         """Note a step that no plugin tells, of a contact's uid: see ``STEPS``; returns how many adds it was news for.
 
         ``at`` is the instant (now when None), ``staff`` whose relation it is (empty: any).
-        Raises Invalid for a step or instant that is none, NotFound for the contact and for one who came by no code.
+        Raises Invalid for a step or instant that is none, NotFound for the contact, one who came by no code, and
+        staff whom nobody wrote down.
         """
         now = self.brand.now()
         if step not in STEPS:
@@ -94,6 +95,8 @@ class Reception:
         if at is not None and at > now:
             raise Invalid("a step lies in the past", field="at")
         contact_id = self.brand.contacts.present(self.brand.contacts.get(contact).id)
+        if staff and execute("SELECT 1 FROM live_code_staff WHERE userid = ?", (staff,)).fetchone() is None:
+            raise NotFound(f"no member of staff {staff!r}")
         if contact_id is None or _adds(contact_id) == 0:
             raise NotFound("this contact came by no live code")
         noted = self._note(contact_id, step, now if at is None else at, staff, "customer")

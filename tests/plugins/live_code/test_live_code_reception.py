@@ -235,7 +235,7 @@ def test_a_hand_over_told_in_any_order_and_days_late_is_no_second_add(scenes, cl
 
 def test_what_no_plugin_tells_is_told_by_hand_in_its_own_brand_alone(scenes, clock):
     scene, other = scenes()
-    scene.staff("ann")
+    scene.staff("ann", "ben")
     scene.code(ann="")
     person = scene.lead("one", "poster-01", staff="ann")
     with scene.brand as brand:

@@ -47,6 +47,21 @@ def test_a_poster_that_cannot_be_written_is_refused_in_words(scene: Scene, refus
     assert refused("poster", "acme", "poster-01", path) == f"{path} cannot be written: No such file or directory"
 
 
+def test_a_step_told_of_staff_whom_nobody_knows_is_refused_and_of_one_who_left_is_told(scene: Scene, refused):
+    scene.staff("ann")
+    scene.code(ann="")
+    with scene.brand as brand:
+        key = brand.keys.create("shop", ("live-code:write",))[1]
+        uid = brand.contacts.get_by_id(scene.lead("one", "poster-01", staff="ann")).uid
+        scene.here.staff.leave("ann", actor="lin")
+    assert refused("tell", "acme", uid, "muted", "--staff", "ghost") == "no member of staff 'ghost'"
+    call = scene.app.test_client().post
+    told = {"contact": uid, "step": "muted"}
+    place, headers = "/api/v1/acme/plugins/live-code/reception", {"Authorization": f"Bearer {key}"}
+    assert call(place, json={**told, "staff": "ghost"}, headers=headers).status_code == 404
+    assert call(place, json={**told, "staff": "ann"}, headers=headers).json == {"noted": 1}
+
+
 def test_an_item_of_a_persona_without_its_text_is_refused_and_an_empty_text_empties_it(scene: Scene, refused):
     words = ("persona", "put", "acme", "mei", "--name", "小美", "--as", "lin", "--item")
     with scene.brand:
