@@ -42,7 +42,7 @@ READ, WRITE = "live-code:read", "live-code:write"
 ROWS, PERSONAS, CHOICES = 50, 20, 200
 _TODAY = (
     Column("staff", "Staff 员工"),
-    Column("taken", "Adds today 今日接待", "count"),
+    Column("taken", "Received today 今日接待", "count"),
     Column("cap", "Cap 上限", "count"),
 )
 
@@ -104,13 +104,16 @@ class Pages:
         if query.args.get("picture") == "qr":
             picture = code_file(here.codes.address(code), "png", extra=EXTRA)
             return ConsoleFile("live-code-qr.png", "image/png", picture)
-        try:
-            at = read_instant(query.args["at"], here.brand.zone, "at") if query.args.get("at") else None
-        except Invalid:
-            raise NotFound("there is nothing at this address") from None
+        at, wrong = None, ""
+        if query.args.get("at"):
+            try:
+                at = read_instant(query.args["at"], here.brand.zone, "at")
+            except Invalid as problem:
+                wrong = problem.message if query.language == "en" else REFUSALS["invalid at"]
         context = {
-            "code": code, "view": full_code_view(code, here, at), "at": at, "seen": _seen(here, code),
+            "code": code, "view": full_code_view(code, here, at), "at": at, "wrong": wrong, "seen": _seen(here, code),
             "now": here.brand.now(), "over": OVER,
+            "askable": {each.kind for each in (here.ways, here.links) if each.askable(each.of(code))},
             "staff": _choices(here), "poster": code.ends_at is not None and code.ends_at > here.brand.now(),
             "first": _day(here, code.starts_at), "last": _day(here, code.ends_at and code.ends_at - 1),
         }  # fmt: skip

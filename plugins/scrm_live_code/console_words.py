@@ -29,6 +29,7 @@ REFUSALS = {
     "invalid last_day": "结束日早于开始日。",
     "invalid first": "请填写开始日，例如 2026-03-01。",
     "invalid last": "请填写结束日，例如 2026-03-01。",
+    "invalid at": "时间写法有误，例如 2026-03-01T09:30 或 2026-03-01。",
     "invalid title": "请填写名称，不超过 100 字。",
     "invalid name": "请填写名称，不超过 100 字。",
     "invalid channel": "请填写渠道代码，不超过 100 字。",

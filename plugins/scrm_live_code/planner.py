@@ -37,7 +37,8 @@ def plan(peak: int, per_account: int, assigned: int | None = None) -> Plan:
     accounts = -(-peak // per_account)
     warning = ""
     if assigned is not None and assigned < accounts:
-        warning = f"{peak} people a day need {accounts} accounts; {assigned} are assigned"
+        needed, there = "account" if accounts == 1 else "accounts", "is" if assigned == 1 else "are"
+        warning = f"{peak} people a day need {accounts} {needed}; {assigned} {there} assigned"
     return Plan(peak, per_account, accounts, assigned, warning)
 
 

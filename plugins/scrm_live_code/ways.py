@@ -141,6 +141,12 @@ class Ways:
         assert made is not None
         return made
 
+    def askable(self, way: Way | None) -> bool:
+        """Whether :meth:`want` would have this one made, or made anew; it leaves any other as it is."""
+        if way is None or way.state == "failed" or self._is_dead(way):
+            return True
+        return way.state == "making" and way.at + STUCK_MS <= self.brand.now()
+
     def _is_dead(self, way: Way) -> bool:
         """Whether it is a link that was made and that its plugin says may not be handed out."""
         offered = self._offered(way.maker) if self.kind == LINK and way.state == "made" else None

@@ -245,7 +245,48 @@ def test_the_page_says_who_is_on_duty_now_and_at_another_time(scene: Scene, desk
     assert "nobody is on duty" in duty()  # Thursday 08:00
     assert "Ben" in duty("&at=2026-01-10T12:00") and "&lt;script" in duty("&at=2026-01-05T09:00")
     assert "no activity runs" in duty("&at=2026-02-02T12:00") and "&lt;script" in duty("&at=2026-02-02T12:00")
-    assert mia.get(f"{CODE}&at=soon").status_code == 404
+    assert "Now" in duty("&at=soon")
+    for language, told in (("en", "at: &#39;soon&#39; is not a time such as"), ("zh", "时间写法有误")):
+        answer = desk("mia", language=language).get(f"{CODE}&at=soon")
+        assert (answer.status_code, told in answer.text) == (200, True)
+
+
+def test_what_staff_received_today_is_called_so_since_it_is_no_count_of_adds(scene: Scene, desk):
+    for language, told in (("en", "Received today"), ("zh", "今日接待")):
+        browser = desk("mia", language=language)
+        assert told in re.search("<th[^>]*>(Received today|Adds today|今日接待)", browser.get(f"{AT}codes").text)[1]
+        assert told in browser.get("b/acme/").text and "Adds today" not in browser.get("b/acme/").text
+
+
+def test_one_account_is_told_as_one(scene: Scene, desk):
+    mia = desk("mia")
+    mia.press(CODE, "peak", peak="1")
+    assert "1 people a day need 1 account; 1 is assigned." in mia.get(CODE).text
+    assert "need 1 account." in mia.get(f"{AT}codes?peak=7").text
+
+
+def test_a_contact_way_or_link_is_offered_where_there_is_none_or_it_can_be_made_anew(scene: Scene, desk, clock):
+    def offered() -> list[str]:
+        return re.findall('name="act" value="(way|link)"', desk("mia").get(CODE).text)
+
+    def stands(kind: str, state: str) -> None:
+        with scene.brand as brand:
+            execute(
+                "INSERT INTO live_code_way (code_id, kind, maker, config_id, qr, users, state, note, actor, at) "
+                "VALUES (?, ?, 'gone', 'x', '', '[]', ?, '', 'lin', ?) "
+                "ON CONFLICT (code_id, kind) DO UPDATE SET state = excluded.state",
+                (scene.here.codes.get("poster-01").id, kind, state, brand.now()),
+            )
+
+    assert offered() == ["way", "link"]
+    for state, there in (("wanted", ["link"]), ("making", ["link"]), ("made", ["link"]), ("failed", ["way", "link"])):
+        stands("way", state)
+        assert offered() == there
+    stands("way", "made")
+    stands("link", "making")
+    assert offered() == []
+    clock.advance(seconds=600)  # nothing was heard of it
+    assert offered() == ["link"]
 
 
 def test_the_page_says_in_its_language_that_nobody_has_room_and_what_each_took_beside_the_cap(scene: Scene, desk, clock):

@@ -88,7 +88,7 @@ def test_commands_do_the_same(scene: Scene, tmp_path):
     assert re.search(r"^by_rota +- \(the code is not published; nobody is on duty\)$", run("show", "acme", "door", "--at", "2026-01-04T10:00"), re.M)
     run("activity", "acme", "door", "--title", "新年", "--first", "2026-01-01", "--last", "2026-01-31", "--as", "lin")
     assert "live" in run("publish", "acme", "door", "--as", "lin")
-    assert "101 people a day need 2 accounts; 1 are assigned" in run(
+    assert "101 people a day need 2 accounts; 1 is assigned" in run(
         "plan", "acme", "101", "--channel", "door", "--as", "lin"
     )
     run("plan", "acme", "101", "--channel", "door", fails=True)
