@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from . import callbacks, tasks
-from .follows import CUSTOMER, STAFF, SYNC, TRANSFER, Follow, is_another, pair
+from .follows import CUSTOMER, STAFF, SYNC, TRANSFER, Follow, is_another, is_elsewhere, pair
 
 if TYPE_CHECKING:
     from .callbacks import Callback
@@ -22,7 +22,8 @@ EARLIER, KNOWN = "an earlier one than the one that is known", "known"
 
 BY_TRANSFER = "DELETE_BY_TRANSFER"
 _HALF = "add_half_external_contact"
-_ADDS = frozenset({"add_external_contact", _HALF})
+_FULL = "add_external_contact"
+_ADDS = frozenset({_FULL, _HALF})
 _LOSSES = frozenset({"del_external_contact", "del_follow_user"})
 
 
@@ -49,8 +50,15 @@ class Earlier:
         if at > known.since:
             return self._between(known, at, source, half=half)
         losses = _losses(known, at) if at < known.since else []
-        if at == known.since or (not losses and (half or not is_another(known, at, source))):
+        if at == known.since:
             return False
+        if not losses and half and _was_added_back(known, at, source):
+            return True
+        part = half and not is_elsewhere(source, known.source)
+        if not losses and (part or not is_another(known, at, source)):
+            return False
+        if not half and self._adds_back(known, at, source):
+            return True
         ended = (losses[0].at, by_whom(losses[0].change, losses[0].fields())) if losses else None
         self.follows.told_late(known, at, source, half=half, ended=ended)
         if ended is not None:
@@ -69,7 +77,8 @@ class Earlier:
         told = [each for each in _told(known) if known.since <= each.at < at]
         losses = [each for each in told if each.change in _LOSSES]
         adds = {each.change for each in told if each.change in _ADDS}
-        if not losses and (not is_another(known, at, source) or (not half and adds == {_HALF})):
+        back = not half and adds == {_HALF} and not is_elsewhere(source, known.source)
+        if not losses and (back or not is_another(known, at, source)):
             return False
         if not self.follows.ended_later(known, at, source, half=half):
             return False
@@ -78,6 +87,26 @@ class Earlier:
         else:
             self.follows.lost_late(known, at - 1, SYNC)
         return True
+
+    def _not_one(self, known: Follow, half: Callback, back: Callback, at: int, by: str) -> bool:
+        """A half add has ended before what was taken for its adding back, if it was: each is a lead of its own."""
+        source = half.fields().get("State", "")
+        told = half.note == EARLIER
+        if is_elsewhere(source, known.source) and not told:
+            return False  # that they are two was seen by their States, and the end was told then
+        if half.id > back.id and not told:
+            self.follows.told_late(known, half.at, source, half=True, ended=(at, by))
+        elif not told:
+            self.follows.begins_behind(known)
+        self.follows.lost_late(known, at, by)
+        return True
+
+    def _adds_back(self, known: Follow, at: int, source: str) -> bool:
+        """Whether an add from before is the end of a half add that was told: the same lead."""
+        before = [each for each in _told(known) if each.at <= at]
+        if not before or before[-1].change != _HALF:
+            return False
+        return not is_elsewhere(source, before[-1].fields().get("State", ""))
 
     def _tell_loss(self, known: Follow, losses: list[Callback]) -> None:
         """The first of these ended it: tell it, unless one of them was told."""
@@ -99,12 +128,25 @@ class Earlier:
         known = pair(external, staff)
         if known is None or known.since is None or at >= known.since:
             return False
-        came = [each for each in _told(known) if each.change in _ADDS and each.at <= at]
+        told = _told(known)
+        came = [each for each in told if each.change in _ADDS and each.at <= at]
+        between = [each for each in told if came and came[-1].at <= each.at <= known.since and each is not came[-1]]
+        if came and came[-1].change == _HALF and [each.change for each in between] == [_FULL]:
+            return self._not_one(known, came[-1], between[0], at, by)
         # Behind an add that came in its order the loss was told with the next add, if not before.
         if not came or came[-1].note != EARLIER or any(loss.note != KNOWN for loss in _losses(known, came[-1].at)):
             return False
         self.follows.lost_late(known, at, by)
         return True
+
+
+def _was_added_back(known: Follow, at: int, source: str) -> bool:
+    """Whether the end of a half add was told as an add from before: the same lead."""
+    assert known.since is not None
+    behind = next((each for each in _told(known) if each.change in _ADDS and each.at > at), None)
+    if behind is None or behind.change != _FULL or behind.at >= known.since:
+        return False
+    return not is_elsewhere(source, behind.fields().get("State", ""))
 
 
 def _losses(known: Follow, at: int) -> list[Callback]:

@@ -72,7 +72,12 @@ def is_another(known: Follow, at: int, source: str) -> bool:
     """Whether what began at ``at`` is not the beginning that is known: it lies too far off, or has another State."""
     if known.since is None or at == known.since:
         return False
-    return abs(at - known.since) > SLACK_MS or bool(source and known.source and source != known.source)
+    return abs(at - known.since) > SLACK_MS or is_elsewhere(source, known.source)
+
+
+def is_elsewhere(source: str, other: str) -> bool:
+    """Whether two adds came by different States: then one does not add back the other."""
+    return bool(source and other and source != other)
 
 
 def pair(external: str, staff: str) -> Follow | None:
@@ -120,7 +125,9 @@ class Follows:
             return self._added_again(known, at, source, state, history, way)
         if known.unsure and way is not None:
             self._settle(known, way)
-        if known.state == "active" and known.since is not None and at > known.since and is_another(known, at, source):
+        # A half add is added back whenever the member likes: another State alone tells another beginning from that.
+        another = is_another(known, at, source) if known.state == "active" else is_elsewhere(source, known.source)
+        if known.since is not None and at > known.since and another:
             # A later beginning than the one that is known: its end was not told, or is not yet.
             if way is None and self.asks:
                 return None  # nor may this one be any: the job asks WeCom behind each add, which tells when it began
@@ -281,6 +288,12 @@ class Follows:
         if moved.rowcount:
             self.told_late(known, at, source, half=half, ended=_ended(known))
         return bool(moved.rowcount)
+
+    def begins_behind(self, known: Follow) -> None:
+        """The beginning that is known was taken for the end of a half add (免验证), and is a lead of its own."""
+        assert known.since is not None
+        ended = _ended(known) if known.state == "lost" else None
+        self.told_late(known, known.since, known.source, half=False, ended=ended)
 
     def lost_late(self, known: Follow, at: int, by: str) -> None:
         """The end of such an add: who else has the customer is counted as it is now."""

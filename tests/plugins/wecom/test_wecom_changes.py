@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 import threading
 
 import pytest
@@ -232,6 +233,69 @@ def test_a_half_add_its_loss_and_the_adding_back_that_is_told_last_are_one_lead(
     scene.post(back)
     scene.deliver()
     assert (len(scene.leads()), scene.follows()) == (1, [("zhangsan", "lost", "customer")])
+
+
+@pytest.mark.parametrize("state", ["a", "b"])
+@pytest.mark.parametrize("order", [(0, 2, 1), (0, 1, 2), (2, 0, 1), (2, 1, 0), (1, 2, 0)])
+def test_who_leaves_before_the_member_added_back_and_comes_again_is_two_leads(scene, clock, state, order):
+    events = []
+    for change, source in (("add_half_external_contact", "a"), ("del_external_contact", ""), ("add_external_contact", state)):
+        events.append(scene.event(change, **({"State": source} if source else {})))
+        clock.advance(hours=1)
+    for place in order:
+        scene.post(events[place])
+        scene.deliver()
+    assert sorted(lead[0] for lead in scene.leads()) == sorted(["a", state])
+    assert scene.follows() == [("zhangsan", "active", "")]
+    assert sorted(told["state"] for told in scene.said("added")) == sorted(["a", state])
+    assert [each["left"] for each in scene.said("lost")] == [0]
+
+
+def test_a_half_add_and_its_adding_back_that_are_told_behind_later_ones_are_one_lead(scene, clock):
+    events = []
+    for change, source, seconds in (
+        ("add_half_external_contact", "a", 5), ("add_external_contact", "a", 61), ("del_follow_user", "", 61),
+        ("add_external_contact", "b", 5), ("del_external_contact", "", 61), ("add_external_contact", "c", 5),
+        ("del_follow_user", "", 0),
+    ):  # fmt: skip
+        events.append(scene.event(change, **({"State": source} if source else {})))
+        clock.advance(seconds=seconds)
+    for place in (4, 6, 0, 3, 5, 2, 1):
+        scene.post(events[place])
+        scene.deliver()
+    assert sorted(lead[0] for lead in scene.leads()) == ["a", "b", "c"]
+
+
+def story(rng: random.Random) -> list[tuple[str, str]]:
+    """Two or three acquisitions of one pair, each by a State of its own, some without being asked (免验证)."""
+    told = []
+    acquisitions = rng.choice("ab ab abc".split())
+    for state in acquisitions:
+        half = rng.random() < 0.4
+        told.append(("add_half_external_contact" if half else "add_external_contact", state))
+        if half and rng.random() < 0.5:
+            told.append(("add_external_contact", state))
+        if state != acquisitions[-1] or rng.random() < 0.6:
+            told += [(change, "") for change in rng.sample(("del_follow_user", "del_external_contact"), rng.choice((1, 1, 2)))]
+    return told
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_each_acquisition_is_one_lead_in_whatever_order_callbacks_come(scene, clock, seed):
+    rng = random.Random(seed)
+    told, events = story(rng), []
+    for change, state in told:
+        events.append(scene.event(change, **({"State": state} if state else {})))
+        clock.advance(seconds=rng.choice((5, 61, 4_000)))
+    rng.shuffle(events)
+    for event in events:
+        scene.post(event)
+        scene.deliver()
+    states = sorted({state for _, state in told if state})
+    assert sorted(lead[0] for lead in scene.leads()) == states == sorted(each["state"] for each in scene.said("added"))
+    last = told[-1][0]
+    expected = "lost" if last.startswith("del") else "half" if "half" in last else "active"
+    assert [each[1] for each in scene.follows()] == [expected]
 
 
 @pytest.mark.parametrize("order", [(4, 3, 2, 1, 0), (4, 1, 3, 0, 2), (2, 4, 1, 0, 3), (1, 4, 2, 3, 0)])
