@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from click.testing import CliRunner
 from live_scene import Scene, scanned
 
 from scrm_core.cli.session import Session
+from scrm_core.db.bulk import execute
 from scrm_live_code.commands import group
 
 README = Path(__file__).resolve().parents[3] / "plugins" / "scrm_live_code" / "README.md"
+PAGE = README.parents[2] / "docs" / "live-code.md"
 on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
@@ -182,6 +185,23 @@ def test_why_nobody_is_there_is_told_and_each_seat_has_today_s_count_beside_its_
         group, ["seat", "acme", "poster-01", "ann", "--as", "lin", "--json"], obj=Session(installation=scene.installation)
     )
     assert [(each["taken_today"], each["daily_cap"]) for each in json.loads(run.output)] == [(1, 1)]
+
+
+@on_sqlite
+def test_the_demo_s_box_takes_the_contact_way_also_where_there_is_a_link(scene: Scene, tmp_path):
+    scene.staff("ann")
+    scene.code(ann="")
+    with scene.brand:
+        for kind in ("way", "link"):
+            execute(
+                "INSERT INTO live_code_way (code_id, kind, maker, config_id, qr, users, state, note, actor, at) "
+                "VALUES (?, ?, 'gone', ?, '', '[]', 'made', '', 'lin', 1)",
+                (scene.here.codes.get("poster-01").id, kind, f"{kind}-1"),
+            )
+    shown = CliRunner().invoke(group, ["show", "acme", "poster-01", "--json"], obj=Session(installation=scene.installation))
+    (line,) = re.findall(r"^\$ scrm live-code show \S+ \S+ --json \| (.*) > data/way$", PAGE.read_text("utf-8"), re.M)
+    found = subprocess.run(["sh", "-c", line], input=shown.output, capture_output=True, text=True, check=True, timeout=30)
+    assert found.stdout == "way-1\n"
 
 
 def test_the_readme_names_every_command():
