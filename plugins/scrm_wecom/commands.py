@@ -119,11 +119,12 @@ def tag_waiting(session: CommandSession, brand_id: str, after: int, limit: int, 
 @tags.command("retry")
 @of_brand
 @click.argument("follow", type=click.IntRange(1), required=False)
-def tag_retry(session: CommandSession, brand_id: str, follow: int | None) -> None:
+@actor_option
+def tag_retry(session: CommandSession, brand_id: str, follow: int | None, actor: str) -> None:
     """Tell WeCom tags again at once: of the relation FOLLOW, or of those that it refused, 200 at a time."""
     with session.brand(brand_id) as brand:
         brand.plugin(NAME)
-        retried = tasks.retry(brand, None if follow is None else str(follow))
+        retried = tasks.retry(brand, None if follow is None else str(follow), actor=actor)
     click.echo(f"{retried} relations are told again")
 
 
@@ -188,10 +189,11 @@ def _content_of(file: Path) -> Any:
 @of_brand
 @click.option("--channel", default="", help="Of this channel.")
 @click.option("--audience", type=click.Choice(AUDIENCES), help="Of this audience.")
-def welcome_remove(session: CommandSession, brand_id: str, channel: str, audience: str | None) -> None:
+@actor_option
+def welcome_remove(session: CommandSession, brand_id: str, channel: str, audience: str | None, actor: str) -> None:
     """Say it no more."""
     with session.brand(brand_id) as brand:
-        wecom_of(brand).greetings.remove(channel, audience or "")
+        wecom_of(brand).greetings.remove(channel, audience or "", actor=actor)
     click.echo("removed")
 
 
@@ -234,10 +236,11 @@ def send_open(
 @send.command("start")
 @of_brand
 @click.argument("code")
-def send_start(session: CommandSession, brand_id: str, code: str) -> None:
+@actor_option
+def send_start(session: CommandSession, brand_id: str, code: str, actor: str) -> None:
     """Let a draft go: WeCom then asks the staff to confirm."""
     with session.brand(brand_id) as brand:
-        wecom_of(brand).sends.start(code)
+        wecom_of(brand).sends.start(code, actor=actor)
     click.echo("started")
 
 

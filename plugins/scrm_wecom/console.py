@@ -129,7 +129,7 @@ class Pages(LinkPages):
     def act_stop(self, query: ConsoleQuery) -> ConsoleDone:
         """End the sync that runs, or want none any more."""
         unchanged(query, _sync_seen(), "the full sync is not as the page showed it; look at it and act again")
-        wishes.stop_sync(self.wecom)
+        wishes.stop_sync(self.wecom, actor=query.actor)
         return ConsoleDone(args={"done": "stop"})
 
     def show_callbacks(self, query: ConsoleQuery) -> ConsoleTemplate:
@@ -194,13 +194,13 @@ class Pages(LinkPages):
         error = tasks.push_error(follow)
         if error is not None:
             unchanged(query, error, "it was tried again meanwhile; look at it and act again")
-        tasks.retry(self.brand, follow)
+        tasks.retry(self.brand, follow, actor=query.actor)
         return ConsoleDone(args={"done": "retry"})
 
     @worded
     def act_retry_all(self, query: ConsoleQuery) -> ConsoleDone:
         """Tell WeCom again everything that it refused, the oldest first."""
-        tasks.retry(self.brand)
+        tasks.retry(self.brand, actor=query.actor)
         return ConsoleDone(args={"done": "retry"})
 
     # Group sends ----------------------------------------------------------------------
@@ -253,14 +253,14 @@ class Pages(LinkPages):
         """Let a draft go."""
         code = self._same_send(query)
         confirmed(query)
-        self.wecom.sends.start(code)
+        self.wecom.sends.start(code, actor=query.actor)
         return ConsoleDone(args={"code": code, "done": "start"})
 
     @worded
     def act_cancel(self, query: ConsoleQuery) -> ConsoleDone:
         """End a send: what the staff has already cannot be taken back."""
         code = self._same_send(query)
-        self.brand.outreach.cancel(self.wecom.sends.get(code).run.id, query.reason())
+        self.wecom.sends.cancel(code, query.reason(), actor=query.actor)
         return ConsoleDone(args={"code": code, "done": "cancel"})
 
     def _same_send(self, query: ConsoleQuery) -> str:

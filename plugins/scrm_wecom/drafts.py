@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from scrm_core.api import NotFound, transactional
 
+from .acts import noted
 from .schemas import NAME
 
 if TYPE_CHECKING:
@@ -18,26 +19,29 @@ D = TypeVar("D")
 
 
 class Drafts(ABC, Generic[D]):
-    """Drafts of one brand; ``what`` is the word for one, ``mark`` begins the codes of their runs."""
+    """Drafts of one brand; ``what`` is the word for one, ``mark`` begins codes of their runs, ``act`` those of acts."""
 
-    what = mark = channel = sender = ""
+    what = act = mark = channel = sender = ""
 
     def __init__(self, brand: Brand) -> None:
         self.brand = brand
 
-    def _queue(self, code: str, kind: str, expression: str) -> QueueOutcome:
+    def _queue(self, code: str, kind: str, expression: str, actor: str) -> QueueOutcome:
         """Open the run of a new draft and queue its people."""
         run = self.brand.outreach.open_run(
             f"{self.mark}{code}", owner=NAME, channel=self.channel, kind=kind, sender=self.sender
         )
-        return self.brand.outreach.queue_segment(run.id, expression)
+        outcome = self.brand.outreach.queue_segment(run.id, expression)
+        noted(self.brand, actor, f"{self.act}.open", code, {"queued": outcome.queued})
+        return outcome
 
     @transactional
-    def start(self, code: str) -> RunView:
+    def start(self, code: str, *, actor: str = "") -> RunView:
         """Let a draft go. Raises NotFound, and Conflict (``run_state``) for one that goes or is over."""
         self.get(code)
         (run,) = self._runs([code])
         self.brand.outreach.release(run.id, 10_000)
+        noted(self.brand, actor, f"{self.act}.start", code)
         return self.brand.outreach.start(run.id)
 
     def get(self, code: str) -> D:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, NotFound, clean_text, execute, iso, transactional
 
+from .acts import noted
 from .content import checked, text_of
 from .media import Media
 from .schemas import AUDIENCES, NAME
@@ -112,14 +113,16 @@ class Greetings:
             (channel, audience, json.dumps(ready, ensure_ascii=False), clean_text(actor, field="actor"),
              self.brand.now()),
         )  # fmt: skip
+        noted(self.brand, actor, "wecom_welcome.set", f"{channel}/{audience}")
         return next(each for each in self.all() if (each.channel, each.audience) == (channel, audience))
 
     @transactional
-    def remove(self, channel: str, audience: str) -> None:
+    def remove(self, channel: str, audience: str, *, actor: str = "") -> None:
         """Say it no more; raises NotFound."""
         gone = execute("DELETE FROM wecom_welcome WHERE channel = ? AND audience = ?", (channel, audience))
         if not gone.rowcount:
             raise NotFound(f"no welcome of channel {channel!r} for audience {audience!r}")
+        noted(self.brand, actor, "wecom_welcome.remove", f"{channel}/{audience}")
 
     def all(self) -> list[Welcome]:
         """Every welcome, the general ones first."""

@@ -66,7 +66,7 @@ class Invitation:
 class Invitations(Drafts[Invitation]):
     """The invitations of one brand."""
 
-    what, mark, channel, sender = "invitation", RUN, CHANNEL, SENDER
+    what, act, mark, channel, sender = "invitation", "wecom_invite", RUN, CHANNEL, SENDER
 
     def __init__(self, brand: Brand, settings: Mapping[str, Any], links: Links) -> None:
         super().__init__(brand)
@@ -99,13 +99,13 @@ class Invitations(Drafts[Invitation]):
         )  # fmt: skip
         if not made.rowcount:
             raise Conflict(f"an invitation is called {code!r} already", code="invite_exists")
-        return self._queue(code, kind, expression)
+        return self._queue(code, kind, expression, actor)
 
     @transactional
-    def start(self, code: str) -> RunView:
+    def start(self, code: str, *, actor: str = "") -> RunView:
         """Let a draft go; raises as its neighbours', and for its link as :meth:`open`."""
         self._check(self.get(code).link)
-        return super().start(code)
+        return super().start(code, actor=actor)
 
     def _check(self, link: str) -> None:
         """Raise where a link invites nobody now."""

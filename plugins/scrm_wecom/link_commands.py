@@ -169,10 +169,11 @@ def invite_open(
 @invite.command("start")
 @of_brand
 @click.argument("code")
-def invite_start(session: CommandSession, brand_id: str, code: str) -> None:
+@actor_option
+def invite_start(session: CommandSession, brand_id: str, code: str, actor: str) -> None:
     """Let a draft go."""
     with session.brand(brand_id) as brand:
-        wecom_of(brand).invitations.start(code)
+        wecom_of(brand).invitations.start(code, actor=actor)
     click.echo("started")
 
 

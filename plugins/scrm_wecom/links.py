@@ -22,6 +22,7 @@ from urllib.parse import quote
 
 from scrm_core.api import Conflict, Invalid, NotFound, clean_text, day_start, execute, page_size, transactional
 
+from .acts import noted
 from .client.codes import CALL, DATA, UNKNOWN, WecomError
 from .client.limits import LINK_NAME, LINK_STAFF, LINK_STATE
 from .schemas import NAME
@@ -145,6 +146,7 @@ class Links:
         made = self._put(code, name, staff, departments, state, skip_verify, actor, activity)
         if made is None:
             raise Conflict(f"an acquisition link is called {code!r} already", code="link_exists")
+        noted(self.brand, actor, "wecom_link.create", code)
         return made
 
     def _activity(self, title: str, first_day: date | None, last_day: date | None) -> tuple[str, int, int]:
@@ -202,6 +204,7 @@ class Links:
             "UPDATE wecom_link SET activity = ?, starts_at = ?, ends_at = ?, actor = ? WHERE id = ?",
             (*activity, clean_text(actor, field="actor", max_length=100), found.id),
         )
+        noted(self.brand, actor, "wecom_link.activity", code)
         return self.get(code)
 
     def wanted(self, code: str, *, name: str, staff: Sequence[str], state: str) -> AcquisitionLink:
@@ -236,6 +239,7 @@ class Links:
         )
         if not done.rowcount:
             raise Conflict(f"link {code!r} is {found.state}; what is there is not made anew", code="link_state")
+        noted(self.brand, actor, "wecom_link.renew", code)
         return self.get(code)
 
     @transactional
@@ -255,6 +259,7 @@ class Links:
         )  # fmt: skip
         if not done.rowcount:
             raise _no_activity(code)
+        noted(self.brand, actor, "wecom_link.pause" if paused else "wecom_link.resume", code)
         return self.get(code)
 
     @transactional
@@ -275,6 +280,7 @@ class Links:
                 (gone, self.brand.now() if found.link_id else None,
                  clean_text(actor, field="actor", max_length=100), found.id, found.state),
             )  # fmt: skip
+        noted(self.brand, actor, "wecom_link.delete", code)
         return self.get(code)
 
     def change(self, api: Api, link_id: str, staff: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Invalid, NotFound, clean_text, execute, page_size, transactional
 
+from .acts import noted
 from .client.codes import AWAY, BUSY, CROWDED, LATER, RATE, UNCERTAIN, WecomError
 from .client.limits import MEDIA_DAYS, MEDIA_SIZES
 
@@ -81,6 +82,7 @@ class Media:
             (digest, kind, name, len(data), base64.b64encode(data).decode(),
              clean_text(actor, field="actor", max_length=100), self.brand.now()),
         )  # fmt: skip
+        noted(self.brand, actor, "wecom_media.put", digest)
         return self.get(digest)
 
     def get(self, digest: str) -> File:

@@ -31,6 +31,7 @@ from scrm_core.api import (
     transactional,
 )
 
+from .acts import noted
 from .client.codes import AWAY, BUSY, CROWDED, LATER, UNCERTAIN, Limited, WecomError
 from .content import checked
 from .greetings import CHANNEL
@@ -152,6 +153,7 @@ class Moments:
                 "post it on another day",
                 code="moments_a_day",
             )
+        noted(self.brand, actor, "wecom_moment.post", code)
         return self.get(code)
 
     def _opens(self, at: int) -> int:

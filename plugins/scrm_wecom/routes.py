@@ -98,7 +98,7 @@ def sync_want() -> Any:
 @permission(WRITE)
 def sync_stop() -> Any:
     """Want no sync any more, or end the one that runs, unfinished."""
-    wishes.stop_sync(_wecom())
+    wishes.stop_sync(_wecom(), actor=current_actor())
     return flask.jsonify(sync_state_view(current_brand()))
 
 
@@ -117,7 +117,8 @@ def tag_waiting() -> Any:
 def tag_retry() -> Any:
     """Tell WeCom tags again at once: of one relation (``follow``), or of those that it refused, 200 at a time."""
     follow = load_body(TagRetryBody(), flask.request.get_json())["follow"]
-    return flask.jsonify({"retried": tasks.retry(current_brand(), None if follow is None else str(follow))})
+    retried = tasks.retry(current_brand(), None if follow is None else str(follow), actor=current_actor())
+    return flask.jsonify({"retried": retried})
 
 
 @blueprint.get("/welcomes")
@@ -142,7 +143,7 @@ def welcome_put() -> Any:
 def welcome_remove() -> Any:
     """Say it no more."""
     args = flask.request.args
-    Greetings(current_brand()).remove(args.get("channel", ""), args.get("audience", ""))
+    Greetings(current_brand()).remove(args.get("channel", ""), args.get("audience", ""), actor=current_actor())
     return flask.jsonify({"removed": True})
 
 
@@ -166,7 +167,7 @@ def send_open() -> Any:
 def send_start() -> Any:
     """Let a draft go."""
     body = load_body(StartBody(), flask.request.get_json())
-    _wecom().sends.start(body["code"])
+    _wecom().sends.start(body["code"], actor=current_actor())
     return flask.jsonify(send_views([_wecom().sends.get(body["code"])], current_brand())[0])
 
 
@@ -264,7 +265,7 @@ def invite_open() -> Any:
 def invite_start() -> Any:
     """Let a draft go."""
     body = load_body(StartBody(), flask.request.get_json())
-    _wecom().invitations.start(body["code"])
+    _wecom().invitations.start(body["code"], actor=current_actor())
     return flask.jsonify(invite_views([_wecom().invitations.get(body["code"])], current_brand())[0])
 
 

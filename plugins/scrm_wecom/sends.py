@@ -31,6 +31,7 @@ from scrm_core.api import (
     transactional,
 )
 
+from .acts import noted
 from .client.codes import AWAY, CONFIG, CROWDED, DATA, LATER, NO_API, OF_ONE, UNCERTAIN, Limited, WecomError
 from .client.limits import GROUP_QUOTAS
 from .content import checked, text_of
@@ -69,7 +70,7 @@ class GroupSend:
 class GroupSends(Drafts[GroupSend]):
     """The group sends of one brand."""
 
-    what, mark, channel, sender = "group send", "send-", CHANNEL, SENDER
+    what, act, mark, channel, sender = "group send", "wecom_send", "send-", CHANNEL, SENDER
 
     def __init__(self, brand: Brand, settings: Mapping[str, Any]) -> None:
         super().__init__(brand)
@@ -100,7 +101,13 @@ class GroupSends(Drafts[GroupSend]):
         )
         if not made.rowcount:
             raise Conflict(f"a group send is called {code!r} already", code="send_exists")
-        return self._queue(code, kind, expression)
+        return self._queue(code, kind, expression, actor)
+
+    @transactional
+    def cancel(self, code: str, reason: str, *, actor: str = "") -> None:
+        """End a send: what the staff has already cannot be taken back. Raises NotFound, Conflict (``run_state``)."""
+        self.brand.outreach.cancel(self.get(code).run.id, reason)
+        noted(self.brand, actor, "wecom_send.cancel", code)
 
     def all(self) -> list[GroupSend]:
         """Every send, the newest first."""

@@ -33,11 +33,12 @@ pause = time.sleep
 @click.command("sync")
 @of_brand
 @click.option("--stop", is_flag=True, help="End the sync that runs, unfinished, or want none any more.")
+@click.option("--as", "actor", default="", help="Who stops it; --stop needs it.")
 @click.option("--show", is_flag=True, help="Only say how far it is.")
 @json_option
 @click.pass_context
 def sync_command(
-    ctx: click.Context, session: CommandSession, brand_id: str, stop: bool, show: bool, as_json: bool
+    ctx: click.Context, session: CommandSession, brand_id: str, stop: bool, actor: str, show: bool, as_json: bool
 ) -> None:
     """Take every customer of every member and list the chat groups 全量同步; goes on where an earlier one stopped, and
     the job does so too.
@@ -45,11 +46,13 @@ def sync_command(
     Relations are pairs of a member and a customer: who has two members is counted twice. Groups are read by the job.
     Exit code 75: WeCom cannot be asked now, and the job goes on.
     """
+    if stop and not actor:
+        raise click.UsageError("--stop needs --as: who stops it")
     hindered = ""
     with session.brand(brand_id) as brand:
         wecom = wecom_of(brand)
         if stop:
-            wishes.stop_sync(wecom)
+            wishes.stop_sync(wecom, actor=actor)
         elif not show:
             hindered = _through(wecom)
         found = sync.latest()
@@ -90,7 +93,7 @@ def _through(wecom: Wecom) -> str:
 @actor_option
 @json_option
 def want_sync(session: CommandSession, brand_id: str, actor: str, as_json: bool) -> None:
-    """Have the job begin a full sync, as the page does; `sync --stop` takes it back."""
+    """Have the job begin a full sync, as the page does; `sync --stop --as` takes it back."""
     with session.brand(brand_id) as brand:
         wishes.want_sync(wecom_of(brand), actor=actor)
         view = sync_state_view(brand)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from scrm_core.api import NotFound, execute, insert_rows, transactional
 
+from .acts import noted
 from .models import WecomTask
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def pushes(after: int, limit: int, *, refused: bool = False) -> list[Push]:
 
 
 @transactional
-def retry(brand: Brand, follow: str | None = None) -> int:
+def retry(brand: Brand, follow: str | None = None, *, actor: str = "") -> int:
     """Tell WeCom tags again at once: of a relation, or of those that it refused, the oldest first; returns of how many.
 
     Raises NotFound for a relation whose tags do not wait.
@@ -178,12 +179,14 @@ def retry(brand: Brand, follow: str | None = None) -> int:
         if push_error(follow) is None:
             raise NotFound("the tags of this relation do not wait any more")
         want(brand, PUSH, follow)
+        noted(brand, actor, "wecom_tags.retry", follow)
         return 1
     rows = execute(
         "SELECT ref FROM wecom_task WHERE kind = 'push' AND error <> '' ORDER BY id LIMIT ?", (RETRIED,)
     ).fetchall()
     for (refused,) in rows:
         want(brand, PUSH, refused)
+    noted(brand, actor, "wecom_tags.retry", detail={"relations": len(rows)})
     return len(rows)
 
 

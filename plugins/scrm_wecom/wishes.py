@@ -15,6 +15,7 @@ import peewee as pw
 from scrm_core.api import BrandModel, Conflict, InstantField, clean_text, execute, transactional
 
 from . import sync, tasks
+from .acts import noted
 from .client.codes import CONFIG, Limited, WecomError
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def want_sync(wecom: Wecom, *, actor: str) -> None:
         "ON CONFLICT (id) DO UPDATE SET due_at = excluded.due_at",
         (clean_text(actor, field="actor", max_length=100), now, now),
     )
+    noted(wecom.brand, actor, "wecom_sync.want")
 
 
 @transactional
@@ -74,7 +76,7 @@ def take_back() -> bool:
 
 
 @transactional
-def stop_sync(wecom: Wecom) -> None:
+def stop_sync(wecom: Wecom, *, actor: str = "") -> None:
     """Want no sync any more, and end the one that runs, unfinished. Raises Conflict (``no_sync``): neither."""
     taken = take_back()
     try:
@@ -82,6 +84,7 @@ def stop_sync(wecom: Wecom) -> None:
     except Conflict:
         if not taken:
             raise
+    noted(wecom.brand, actor, "wecom_sync.stop")
 
 
 def begin_wanted(wecom: Wecom) -> None:

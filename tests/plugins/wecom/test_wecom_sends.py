@@ -236,7 +236,7 @@ def test_routes_and_commands_make_and_start_sends(scrm_app, server, tmp_path):
     (tmp_path / "m.json").write_text(json.dumps({"text": "hello"}), encoding="utf-8")
     assert "no_address" in app.command("wecom", "send", "preview", "acme", "orders = 0")
     app.command("wecom", "send", "open", "acme", "b", str(tmp_path / "m.json"), "--segment", "orders = 0", "--as", "ann")
-    app.command("wecom", "send", "start", "acme", "b")
+    app.command("wecom", "send", "start", "acme", "b", "--as", "ann")
     assert [each["code"] for each in client.get("plugins/wecom/sends").json["sends"]] == ["b", "a"]
     assert "running" in app.command("wecom", "send", "list", "acme")
 

@@ -503,5 +503,5 @@ def test_commands_and_routes_set_and_show_welcomes(scrm_app, tmp_path):
     assert client.delete("plugins/wecom/welcomes", channel="spring", audience="known").status_code == 200
     assert client.delete("plugins/wecom/welcomes", channel="spring", audience="known").status_code == 404
     assert "hi" in app.command("wecom", "welcome", "list", "acme")
-    app.command("wecom", "welcome", "remove", "acme")
+    app.command("wecom", "welcome", "remove", "acme", "--as", "ann")
     assert client.get("plugins/wecom/welcomes").json["welcomes"] == []

@@ -139,7 +139,7 @@ def test_a_sync_is_wanted_and_taken_back_by_the_api_and_a_command_and_begun_by_t
     assert (api.delete(at).status_code, api.delete(at).json["code"]) == (409, "no_sync")
     app.command("wecom", "want-sync", "acme", "--as", "ann")
     assert api.get(at).json["wanted"]["actor"] == "ann"
-    app.command("wecom", "sync", "acme", "--stop")
+    app.command("wecom", "sync", "acme", "--stop", "--as", "ann")
     assert api.get(at).json["wanted"] is None
     app.command("wecom", "want-sync", "acme", "--as", "ann")
     app.command("wecom", "work", "acme")
@@ -230,6 +230,6 @@ def test_tags_that_wecom_refused_are_told_again_by_the_api_and_a_command(app, se
     assert (api.get(f"{at}/waiting").json["waiting"], len(other.get(f"{at}/waiting").json["waiting"])) == ([], 1)
     assert api.post(f"{at}/retry", {}).json == {"retried": 0}
     assert app.brand.client("wecom:read").post(f"{at}/retry", {}).status_code == 403
-    assert "1 relations" in app.command("wecom", "tags", "retry", "moonco")
+    assert "1 relations" in app.command("wecom", "tags", "retry", "moonco", "--as", "ann")
     app.command("wecom", "work", "moonco")
     assert other.get(f"{at}/waiting").json["waiting"] == []
