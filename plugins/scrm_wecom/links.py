@@ -247,15 +247,15 @@ class Links:
         """Hand a link out no more, or again.
 
         Raises NotFound, and Conflict: ``link_state`` for a deleted one, ``no_activity`` where one of the brand's own is
-        to be handed out while no activity runs.
+        to be handed out while no activity runs or is to come.
         """
-        found, now = self.get(code), self.brand.now()
+        found = self.get(code)
         if found.state in ("deleting", "deleted"):
             raise Conflict(f"link {code!r} is {found.state}", code="link_state")
         done = execute(
-            "UPDATE wecom_link SET paused = ?, actor = ? WHERE id = ? AND (? = 1 OR (starts_at <= ? AND ends_at > ?))",
+            "UPDATE wecom_link SET paused = ?, actor = ? WHERE id = ? AND (? = 1 OR ends_at > ?)",
             (int(paused), clean_text(actor, field="actor", max_length=100), found.id, int(paused or found.foreign),
-             now, now),
+             self.brand.now()),
         )  # fmt: skip
         if not done.rowcount:
             raise _no_activity(code)
