@@ -241,7 +241,7 @@ class Pages(LinkPages):
         """One send: what it says, to whom, and what became of its messages."""
         send = self.wecom.sends.get(query.asked("code"))
         context = {
-            "held": self.brand.outreach.held_until(send.run),
+            "held": self.brand.outreach.held_until(send.run), "brand_id": self.brand.id,
             "send": send, "figures": figures.send_figures([send.run.id])[send.run.id], "seen": send.run.state,
             "counts": sorted(self.brand.outreach.counts(send.run.id).items()),
             "text": send.content.get("text", {}).get("content", ""), "more": send.content.get("attachments", []),

@@ -12,6 +12,7 @@ from scrm_core.api import execute, fetch_in
 
 from . import tasks
 from .client.limits import HOUR_MS, MINUTE_MS
+from .drafts import SILENT
 from .labels import DISPUTED, UNMADE
 from .schemas import NAME
 from .sends import SENDER
@@ -277,8 +278,8 @@ def sends(before: int, limit: int) -> list[Row]:
 
 
 def send_figures(runs: Sequence[int]) -> dict[int, dict[str, int]]:
-    """Per run its messages: all, not handed over yet, with the staff, sent, kept back by a limit, failed otherwise."""
-    found = {run: dict.fromkeys(("all", "waits", "staff", "sent", "limited", "failed"), 0) for run in runs}
+    """Per run its messages: all, to be handed over, with the staff, sent, kept back by a limit, failed, unknown."""
+    found = {run: dict.fromkeys(("all", "waits", "staff", "sent", "limited", "failed", "unknown"), 0) for run in runs}
     for run, state, reason, code, count in fetch_in(
         "SELECT run_id, state, reason, code, count(*) FROM message WHERE run_id IN ({in}) "
         "GROUP BY run_id, state, reason, code",
@@ -287,10 +288,12 @@ def send_figures(runs: Sequence[int]) -> dict[int, dict[str, int]]:
         found[run]["all"] += count
         if state == "delivered":
             found[run]["sent"] += count
-        elif state in ("sent", "unknown"):
+        elif state == "sent" or (state == "unknown" and reason == SILENT):
             found[run]["staff"] += count
         elif state in ("queued", "sending"):
             found[run]["waits"] += count
+        elif state == "unknown":
+            found[run]["unknown"] += count
         elif code in LIMITED or reason in LIMITED:
             found[run]["limited"] += count
         else:

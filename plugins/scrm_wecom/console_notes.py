@@ -138,6 +138,10 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     (rf"acquisition link '(?P<code>[^']*)' is (?P<state>\w+): {_NOTE}", "获客链接 {code}：{note}"),
     (r"acquisition links may bring (?P<left>\d+) more customers of (?P<all>\d+) bought \((?P<at>\S+)\)",
      "获客链接剩余额度 {left} / {all}（{at}）"),
+    (r"nobody knows whether (?P<count>\d+) messages of run '(?P<code>[^']*)' were handed over: .*",
+     "任务 {code} 有 {count} 条消息是否已提交未知：请在企业微信后台核对，再用 scrm outreach unknown、settle 逐条确认"),
+    (rf"nobody knows whether staff have moment '(?P<code>[^']*)'; see [^:]*: {_NOTE}",
+     "朋友圈 {code} 是否已交给员工未知，请在企业微信后台“客户朋友圈”核对：{note}"),
     (rf"the chat archive waits: {_NOTE}", "会话存档等待中：{note}"),
     (r"(?P<count>\d+) archived messages could not be read; .*", "{count} 条存档消息无法读取；是否换过 archive_keys？"),
 )  # fmt: skip

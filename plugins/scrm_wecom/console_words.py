@@ -48,6 +48,8 @@ WORDS = {
     "blocked": ("kept back", "未发送"),
     "run-done": ("all handed to the staff", "已全部提交员工"),
     "run-part": ("handed to the staff, some kept back", "已提交员工，部分未发送"),
+    "run-unknown": ("nobody knows whether it was handed over", "是否已提交员工，结果未知"),
+    "run-unsure": ("handed to the staff, of some nobody knows", "已提交员工，部分结果未知"),
     "run-nobody": ("reached nobody", "未触达任何人"),
     "no_consent": ("never agreed", "未同意接收"),
     "no_address": ("not in WeCom", "不是企业微信客户"),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from scrm_core.api import NotFound, transactional
+from scrm_core.api import NotFound, execute, transactional
 
 from .acts import noted
 from .schemas import NAME
@@ -16,6 +16,30 @@ if TYPE_CHECKING:
 
 
 D = TypeVar("D")
+SILENT = "no_receipt"
+"""The reason of an unknown message that staff have and did not confirm for days."""
+
+WARN_MS = 7 * 86_400_000
+
+
+def unsure(counts: Mapping[tuple[str, str], int]) -> int:
+    """Of how many messages, counted by (state, reason), nobody knows whether they were handed over."""
+    return sum(count for (state, reason), count in counts.items() if state == "unknown" and reason != SILENT)
+
+
+def warnings(now: int, *senders: str) -> Iterator[str]:
+    """Runs of these senders that go, or ended within a week, with messages of which nobody knows."""
+    marks = ", ".join("?" for _ in senders)
+    for code, count in execute(
+        "SELECT r.code, count(*) FROM outreach_run r JOIN message m ON m.run_id = r.id "
+        f"WHERE r.owner = ? AND r.sender IN ({marks}) AND (r.finished_at IS NULL OR r.finished_at > ?) "
+        "AND m.state = 'unknown' AND m.reason <> ? GROUP BY r.id, r.code ORDER BY r.id LIMIT 20",
+        (NAME, *senders, now - WARN_MS, SILENT),
+    ).fetchall():
+        yield (
+            f"nobody knows whether {count} messages of run {code!r} were handed over: see WeCom's console, "
+            f"then `scrm outreach unknown BRAND {NAME} {code}` and `scrm outreach settle`"
+        )
 
 
 class Drafts(ABC, Generic[D]):

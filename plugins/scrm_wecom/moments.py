@@ -12,7 +12,7 @@ again: staff would publish it twice.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ from scrm_core.api import (
 from .acts import noted
 from .client.codes import AWAY, BUSY, CROWDED, LATER, UNCERTAIN, Limited, WecomError
 from .content import checked
+from .drafts import WARN_MS
 from .greetings import CHANNEL
 from .media import GONE, MOMENT, Media, certainly_unsent
 
@@ -196,6 +197,14 @@ class Moments:
         """Every moment, the newest first."""
         rows = execute(f"SELECT {_COLUMNS} FROM wecom_moment ORDER BY id DESC").fetchall()
         return [_moment(row) for row in rows]
+
+    def warnings(self) -> Iterator[str]:
+        """Moments of a week of which nobody knows whether staff have them."""
+        for code, note in execute(
+            "SELECT code, note FROM wecom_moment WHERE state = 'unknown' AND at > ? ORDER BY id LIMIT 20",
+            (self.brand.now() - WARN_MS,),
+        ).fetchall():
+            yield f"nobody knows whether staff have moment {code!r}; see WeCom's console (客户朋友圈): {note}"
 
     # The job ------------------------------------------------------------------
 

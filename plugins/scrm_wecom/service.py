@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrm_core.api import Conflict, PersonQuery, fetch_in, iso, transactional
 
-from . import archive, callbacks, door, rolls, sync, tasks, wishes
+from . import archive, callbacks, door, drafts, rolls, sync, tasks, wishes
 from .archive import Archive
 from .callbacks import Inbox
 from .changes import Changes
@@ -18,6 +18,7 @@ from .client.codes import WecomError
 from .door import Door
 from .follows import Follows
 from .greetings import Greetings
+from .invitations import SENDER as INVITE_SENDER
 from .invitations import Invitations
 from .labels import Labels, disputes
 from .link_making import LinkMaking
@@ -28,6 +29,7 @@ from .moments import Moments
 from .people import People
 from .rolls import Roll
 from .schemas import NAME
+from .sends import SENDER as GROUP_SENDER
 from .sends import GroupSends
 from .sync import FullSync
 from .work import ROUND_SECONDS, Work
@@ -193,6 +195,8 @@ class Wecom:
         yield from rolls.warnings()
         yield from self.greetings.warnings()
         yield from self.link_news.warnings()
+        yield from drafts.warnings(self.brand.now(), GROUP_SENDER, INVITE_SENDER)
+        yield from self.moments.warnings()
         if self.settings["archive"]:
             yield from archive.warnings()
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from scrm_core.api import iso, mask
 
 from . import sync, wishes
+from .drafts import unsure
 
 if TYPE_CHECKING:
-    from scrm_core.api import Brand, QueueOutcome
+    from scrm_core.api import Brand, QueueOutcome, RunView
 
     from .callbacks import Callback
     from .follows import Follow
@@ -121,7 +122,7 @@ def send_views(sends: Sequence[GroupSend], brand: Brand) -> list[dict[str, Any]]
             "code": send.code,
             "kind": send.run.kind,
             "state": send.run.state,
-            "reason": send.run.reason,
+            "reason": _reason(send.run, counts.get(send.run.id, {})),
             "held_until": iso(brand.outreach.held_until(send.run), brand.zone),
             "expression": send.expression,
             "content": send.content,
@@ -131,6 +132,12 @@ def send_views(sends: Sequence[GroupSend], brand: Brand) -> list[dict[str, Any]]
         }
         for send in sends
     ]
+
+
+def _reason(run: RunView, counts: Mapping[tuple[str, str], int]) -> str:
+    """Why a run stands, else of how many of its messages nobody knows."""
+    count = unsure(counts)
+    return run.reason or (f"nobody knows whether {count} were handed over" if count else "")
 
 
 def _messages(counts: Mapping[tuple[str, str], int]) -> dict[str, int]:
@@ -197,7 +204,7 @@ def invite_views(invitations: Sequence[Invitation], brand: Brand) -> list[dict[s
             "channel": invitation.channel,
             "kind": invitation.run.kind,
             "state": invitation.run.state,
-            "reason": invitation.run.reason,
+            "reason": _reason(invitation.run, counts.get(invitation.run.id, {})),
             "held_until": iso(brand.outreach.held_until(invitation.run), brand.zone),
             "expression": invitation.expression,
             "actor": invitation.actor,
@@ -210,10 +217,11 @@ def invite_views(invitations: Sequence[Invitation], brand: Brand) -> list[dict[s
 
 def moment_view(moment: Moment, wait: Wait | None, brand: Brand) -> dict[str, Any]:
     """A moment and what became of it; ``until`` is when it may be made, null where nothing holds it."""
+    note = f"nobody knows whether staff have it: {moment.note}" if moment.state == "unknown" else moment.note
     return {
         "code": moment.code,
         "state": moment.state,
-        "note": "quiet hours" if wait is not None and wait.quiet else moment.note,
+        "note": "quiet hours" if wait is not None and wait.quiet else note,
         "until": None if wait is None else iso(wait.until, brand.zone),
         "moment_id": moment.moment_id,
         "content": moment.content,

@@ -117,6 +117,8 @@ def test_pages_with_everything_that_can_go_wrong_have_no_english_sentence(whole,
         brand.plugins["wecom"].work()
         execute("UPDATE wecom_link SET starts_at = NULL, ends_at = NULL WHERE code = 'may'")
         execute("INSERT INTO wecom_welcome (channel, audience, content, actor, at, note) VALUES ('', '', '{}', '', 1, 'x')")
+        execute("UPDATE wecom_moment SET state = 'unknown', note = 'interrupted', next_at = NULL WHERE code = 'm1'")
+        execute("UPDATE message SET state = 'unknown', reason = 'interrupted' WHERE state = 'queued'")
         execute("INSERT INTO wecom_archive (id, seq, lease_until, error, at) VALUES (1, 41, 0, 'no key of version 2', 1)")
         execute("INSERT INTO wecom_unread (seq, note, at) VALUES (40, 'DecryptData refused it', 1)")
         execute("INSERT INTO wecom_link_quota (id, total, balance, at) VALUES (1, 10, 0, 1)")
@@ -131,7 +133,7 @@ def test_pages_with_everything_that_can_go_wrong_have_no_english_sentence(whole,
         text = re.sub("原文：[^<]*", "", chinese.get(AT + page).text)
         assert english(re.sub("(?s)<(script|style).*?</\\1>", "", text)) == [], page
         shown += text
-    for words in ("获客链接数量已达上限", "应用没有该接口的权限", "获客链接 may 没有活动", "剩余额度 0"):
+    for words in ("获客链接数量已达上限", "应用没有该接口的权限", "获客链接 may 没有活动", "剩余额度 0", "朋友圈 m1 是否已交给员工未知", "send-may 有 10 条"):
         assert words in shown, words
 
 

@@ -12,7 +12,7 @@ from staff_desk import desks
 from wecom_whole import AT, Whole, draft, held
 
 from scrm_core.api import execute
-from scrm_wecom.views import send_views
+from scrm_wecom.views import moment_view, send_views
 
 
 def started(whole: Whole, browser: Any, *codes: str) -> None:
@@ -97,3 +97,67 @@ def test_a_send_that_quiet_hours_hold_says_until_when_in_the_brand_s_zone(staffe
         whole.work()
     assert len(whole.noted("add_msg_template")) == 1
     assert "data-held" not in mia.get(f"{AT}sends").text + mia.get(f"{AT}send?code=may").text
+
+
+@pytest.mark.parametrize("some", [False, True])
+def test_a_send_of_which_nobody_knows_says_so_until_each_message_is_settled(staffed, monkeypatch, clock, some):
+    whole = staffed().synced()
+    desk = desks(whole.installation, monkeypatch)
+    mia, chinese = desk("mia"), desk("otto", "zh")
+    whole.simulator.fault("empty", None, api="externalcontact/add_msg_template", times=1, after=True)
+    started(whole, mia, "may")
+    with whole.brand as brand:
+        plugin = brand.plugins["wecom"]
+        run = plugin.wecom.sends.get("may").run
+        everybody = [each.uid for each in brand.outreach.messages(run.id, state="unknown")]
+        for uid in everybody[:4] if some else []:
+            brand.outreach.settle_unknown(uid, "delivered", actor="ann")
+    left = 6 if some else 10
+    for page in ("sends", "send?code=may"):
+        text = mia.get(AT + page).text
+        assert "all handed to the staff" not in text
+        assert ("of some nobody knows" if some else "nobody knows whether it was handed over") in text
+        assert [held(text, name if page == "sends" else f'figure="{name}"') for name in ("staff", "unknown")] == ["0", str(left)]
+        assert ("部分结果未知" if some else "是否已提交员工，结果未知") in chinese.get(AT + page).text
+    assert "scrm outreach unknown acme wecom send-may" in mia.get(f"{AT}send?code=may").text
+    with whole.brand as brand:
+        (view,) = send_views(plugin.wecom.sends.all(), brand)
+        assert view["reason"] == f"nobody knows whether {left} were handed over"
+        (warned,) = [each for each in plugin.brand_warnings() if "send-may" in each]
+        assert f"{left} messages" in warned and "scrm outreach settle" in warned
+    with whole.installation.brand("moonco") as other:
+        assert [each for each in other.plugins["wecom"].brand_warnings() if "nobody knows" in each] == []
+    with whole.brand as brand:
+        for uid in everybody[4 if some else 0 :]:
+            brand.outreach.settle_unknown(uid, "delivered", actor="ann")
+        assert [each for each in plugin.brand_warnings() if "send-may" in each] == []
+        assert send_views(plugin.wecom.sends.all(), brand)[0]["reason"] == ""
+    assert "nobody knows" not in mia.get(f"{AT}send?code=may").text
+
+
+def test_what_staff_did_not_confirm_for_days_is_with_the_staff_and_warns_of_nothing(staffed, monkeypatch, clock):
+    whole = staffed().synced()
+    desk = desks(whole.installation, monkeypatch)
+    started(whole, desk("mia"), "may")
+    clock.advance(hours=73)
+    with whole.brand as brand:
+        assert brand.outreach.give_up_silent() == 10
+        assert [each for each in brand.plugins["wecom"].brand_warnings() if "nobody knows" in each] == []
+    text = desk("mia").get(f"{AT}send?code=may").text
+    assert held(text, 'figure="staff"') == "10" and "all handed to the staff" in text
+
+
+def test_a_moment_of_which_nobody_knows_says_so_and_is_warned_of_for_a_week(staffed, monkeypatch, clock):
+    whole = staffed().synced()
+    mia = desks(whole.installation, monkeypatch)("mia")
+    whole.simulator.fault("empty", None, api="externalcontact/add_moment_task", times=1, after=True)
+    with whole.brand as brand:
+        plugin = brand.plugins["wecom"]
+        plugin.wecom.moments.post("may", {"text": "x"})
+        plugin.work()
+        assert moment_view(plugin.wecom.moments.get("may"), None, brand)["note"].startswith("nobody knows whether staff have it: ")
+        assert [each for each in plugin.brand_warnings() if "moment 'may'" in each] != []
+    assert "nobody knows" in mia.get(f"{AT}moments").text
+    clock.advance(days=8)
+    with whole.brand as brand:
+        assert [each for each in plugin.brand_warnings() if "moment 'may'" in each] == []
