@@ -100,6 +100,7 @@ _WHOLE = {
 }
 
 _NOTE = "(?P<note>.*)"
+_TAKEN = r", none was (?:ever taken|taken since (?P<since>\S+)): .*"
 _PATTERNS: tuple[tuple[str, str], ...] = (
     # Errors of calls
     (r"WeCom has several links called .*", "企业微信中有多个同名链接，请在后台核对"),
@@ -119,14 +120,14 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     (r"gettoken: another process has been asking for too long; try again", "其他进程正在获取访问令牌，请稍后再试"),
     (rf"not made within two days\. {_NOTE}", "两天内未能创建，已放弃。{note}"),
     # What the doctor tells
-    (r"(?P<count>\d+) callbacks were refused in 24 hours \(signature\), .*",
-     "24 小时内有 {count} 次回调因签名不符被拒绝，没有一次通过：若来自企业微信，callback_token 与后台的 Token 不一致"),
-    (r"(?P<count>\d+) callbacks were refused in 24 hours \(corporation\), .*",
-     "24 小时内有 {count} 次回调因企业不符被拒绝，没有一次通过：请核对 corp_id 与 callback_aes_key"),
-    (r"(?P<count>\d+) callbacks were refused in 24 hours \(time\), .*",
-     "24 小时内有 {count} 次回调因时间不符被拒绝，没有一次通过：请核对本机时钟"),
-    (r"(?P<count>\d+) callbacks were refused in 24 hours \(form\), .*",
-     "24 小时内有 {count} 次回调无法解密被拒绝，没有一次通过：请核对 callback_aes_key"),
+    (rf"(?P<count>\d+) tries were refused in 24 hours \(signature\){_TAKEN}",
+     "24 小时内有 {count} 次回调请求因签名不符被拒绝，自{since}起没有一次通过：请核对 callback_token"),
+    (rf"(?P<count>\d+) tries were refused in 24 hours \(corporation\){_TAKEN}",
+     "24 小时内有 {count} 次回调请求因企业不符被拒绝，自{since}起没有一次通过：请核对 corp_id 与 callback_aes_key"),
+    (rf"(?P<count>\d+) tries were refused in 24 hours \(time\){_TAKEN}",
+     "24 小时内有 {count} 次回调请求因时间不符被拒绝，自{since}起没有一次通过：请核对本机时钟"),
+    (rf"(?P<count>\d+) tries were refused in 24 hours \(form\){_TAKEN}",
+     "24 小时内有 {count} 次回调请求无法解密被拒绝，自{since}起没有一次通过：请核对 callback_aes_key"),
     (rf"chat groups are not compared with WeCom's list: {_NOTE}", "客户群未能与企业微信核对：{note}"),
     (rf"the daily list of chat groups waits: {_NOTE}", "每日客户群核对等待中：{note}"),
     (rf"(?P<count>\d+) tasks \((?P<kind>\w+)\) wait: {_NOTE}", "{count} 个任务（{kind}）等待中：{note}"),
@@ -161,7 +162,8 @@ def in_chinese(note: str) -> str:
     for pattern, words in _KNOWN:
         if found := pattern.fullmatch(note):
             told = found.groupdict()
-            return words.format(**{name: in_chinese(text) if name == "note" else text for name, text in told.items()})
+            told = {name: in_chinese(text) if name == "note" else text or "启用" for name, text in told.items()}
+            return words.format(**told)
     if found := _BY_CODE.fullmatch(note):
         code = int(found["code"])
         return f"{CODES_ZH.get(code, '企业微信拒绝，请按错误码查询')}（{code}）"

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import peewee as pw
 
-from scrm_core.api import BrandModel, InstantField, ScrmError, execute, insert_rows, transactional
+from scrm_core.api import BrandModel, InstantField, ScrmError, execute, insert_rows, iso, transactional
 
 from .callbacks import Stale
 from .client.limits import HOUR_MS
@@ -195,13 +195,18 @@ def refusals(now: int) -> list[Refused]:
     return [found[kind] for kind in KINDS if kind in found]
 
 
-def warnings(now: int) -> Iterator[str]:
-    """Kinds of which all that came since the last callback that was taken was refused: a setting is wrong then."""
+def warnings(brand: Brand) -> Iterator[str]:
+    """Kinds of which all that came since the last callback that was taken was refused: a setting is wrong then.
+
+    WeCom tries each callback three times, and each try counts.
+    """
+    now = brand.now()
     row = execute("SELECT received_at FROM wecom_callback ORDER BY id DESC LIMIT 1").fetchone()
     taken = 0 if row is None else row[0]
+    since = f"none was taken since {iso(taken, brand.zone)}" if taken else "none was ever taken"
     for each in refusals(now):
         if each.kind in _CAUSES and each.day >= TRIES and each.last_at > max(taken + QUIET_MS, now - DAY_MS):
-            yield f"{each.day} callbacks were refused in 24 hours ({each.kind}), none was taken: {_CAUSES[each.kind]}"
+            yield f"{each.day} tries were refused in 24 hours ({each.kind}), {since}: {_CAUSES[each.kind]}"
 
 
 def forget(before: int) -> None:

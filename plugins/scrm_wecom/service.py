@@ -185,7 +185,7 @@ class Wecom:
     def warnings(self) -> Iterable[str]:
         """What people should look at: tasks that WeCom refuses, a sync that cannot go on."""
         if self.settings["callback_token"]:
-            yield from door.warnings(self.brand.now())
+            yield from door.warnings(self.brand)
         for kind, count, error in tasks.waiting():
             if error:
                 yield f"{count} tasks ({kind}) wait: {error}"

@@ -143,8 +143,9 @@ def test_every_code_of_wecom_has_chinese_words():
         told = in_chinese(str(refused("externalcontact/get", code)))
         assert CHINESE.search(told) and f"（{code}）" in told and english(told) == [] and "原文" not in told, told
     for kind in ("signature", "corporation", "time", "form"):
-        said = in_chinese(f"7 callbacks were refused in 24 hours ({kind}), none was taken: because")
-        assert "7 次" in said and english(said) == [], said
+        for since, zh in (("taken since 2026-01-01T08:00:00+08:00", "2026-01-01T08:00:00+08:00"), ("ever taken", "启用")):
+            said = in_chinese(f"7 tries were refused in 24 hours ({kind}), none was {since}: because")
+            assert "7 次" in said and zh in said and english(said) == [], said
     for note in ("chat groups are not compared with WeCom's list: ", "the daily list of chat groups waits: ", "not made within two days. "):
         said = in_chinese(note + str(refused("externalcontact/groupchat/list", 48002)))
         assert "API 权限" in said and english(said) == [], said
