@@ -354,11 +354,18 @@ class Links:
     def through(self, code: str, state: str) -> str:
         """Where the brand's own address leads: WeCom's, with ``state`` if it is one, else with the link's own.
 
-        Raises NotFound for a link that is not, or not any more, handed out.
+        Raises NotFound for a link that is not handed out: ``link_soon``, ``link_over``, ``link_paused`` of one
+        that is there, but outside its activity or paused.
         """
-        link = self.find(code)
-        if link is None or link.foreign or not link.usable(self.brand.now()):
+        link, now = self.find(code), self.brand.now()
+        if link is None or link.foreign or link.state not in ("live", "broken"):
             raise NotFound("this invitation has ended")
+        if link.is_over(now):
+            raise NotFound("the activity is over", code="link_over")
+        if link.paused or link.state == "broken":
+            raise NotFound("paused; please come back later", code="link_paused")
+        if not link.runs(now):
+            raise NotFound("the activity has not begun", code="link_soon")
         try:
             return link.address(state)
         except Invalid:

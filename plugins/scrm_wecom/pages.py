@@ -9,13 +9,19 @@ from typing import Any
 
 import flask
 
-from scrm_core.api import NotFound, current_brand
+from scrm_core.api import NotFound, consumer_language, consumer_page, current_brand
 
-from .links import Links
+from .links import AcquisitionLink, Links
 from .schemas import NAME
 from .service import Wecom
 
-pages_blueprint = flask.Blueprint("wecom_pages", __name__)
+pages_blueprint = flask.Blueprint("wecom_pages", __name__, template_folder="templates")
+
+CLOSED = {
+    "link_soon": {"zh": "活动尚未开始", "en": "The activity has not begun"},
+    "link_over": {"zh": "活动已结束", "en": "The activity is over"},
+    "link_paused": {"zh": "活动暂停中，请稍后再来", "en": "Paused; please come back later"},
+}
 
 
 def _wecom() -> Wecom:
@@ -54,8 +60,21 @@ def receive() -> Any:
 
 @pages_blueprint.get("/a/<code>")
 def add(code: str) -> Any:
-    """Follow an acquisition link; ``state`` comes back with the add. 404 once it is paused or deleted."""
-    answer = flask.redirect(Links(current_brand()).through(code, flask.request.args.get("state", "")), 302)
+    """Follow an acquisition link; ``state`` comes back with the add. 404 while it is not handed out, with why."""
+    links, state = Links(current_brand()), flask.request.args.get("state", "")
+    try:
+        answer = flask.redirect(links.through(code, state), 302)
+    except NotFound as error:
+        if error.code not in CLOSED or "text/html" not in flask.request.headers.get("Accept", ""):
+            raise
+        answer = _closed(links.get(code), error.code)
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["Referrer-Policy"] = "no-referrer"
     return answer
+
+
+def _closed(link: AcquisitionLink, why: str) -> Any:
+    """What a customer reads whose link is there and not handed out."""
+    message = CLOSED[why][consumer_language()]
+    title = link.activity or message
+    return consumer_page("wecom_pages/closed.html", 404, title=title, message=message, code=why)

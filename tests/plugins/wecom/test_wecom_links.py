@@ -456,6 +456,38 @@ def test_a_link_is_handed_out_from_its_activitys_first_instant_to_its_last_also_
     assert shown(whole)[1] == "the activity is over"
 
 
+def test_who_opens_a_link_that_is_not_handed_out_reads_why(whole: Whole, clock):
+    made(whole, **SPRING)
+
+    def told(code: str = "may") -> list[str]:
+        """What a customer reads in Chinese and English, and a program."""
+        address, said = f"/p/acme/wecom/a/{code}", []
+        for language in ("zh", "en"):
+            answer = whole.client.get(f"{address}?lang={language}", headers={"Accept": "text/html"})
+            assert answer.status_code == 404 and answer.content_type.startswith("text/html")
+            said.append(answer.text)
+        answer = whole.client.get(address, headers={"Accept": "application/json"})
+        assert answer.status_code == 404
+        return [*said, answer.json["code"]]
+
+    def reads(zh: str, en: str, code: str) -> None:
+        chinese, english, found = told()
+        assert zh in chinese and en in english and found == code
+
+    clock.set(FIRST - MILLI)
+    reads("活动尚未开始", "The activity has not begun", "link_soon")
+    clock.set(FIRST)
+    with whole.brand:
+        links(whole).pause("may", paused=True, actor="ann")
+    reads("活动暂停中", "Paused; please come back later", "link_paused")
+    clock.set(BEHIND)
+    reads("活动已结束", "The activity is over", "link_over")
+    with whole.brand:
+        links(whole).delete("may", actor="ann")
+    assert (told()[2], told("none")[2]) == ("not_found", "not_found")
+    assert "活动" not in told()[0]
+
+
 def test_a_link_says_that_its_activity_is_over_and_is_resumed_only_while_one_runs(whole: Whole, clock):
     made(whole, **SPRING)
     made(whole, "june", **{**SPRING, "last_day": date(2026, 1, 21)})
