@@ -35,6 +35,7 @@ from .views import (
     outcome_view,
     push_view,
     send_views,
+    started_line,
     welcome_view,
 )
 
@@ -238,10 +239,10 @@ def send_open(
 @click.argument("code")
 @actor_option
 def send_start(session: CommandSession, brand_id: str, code: str, actor: str) -> None:
-    """Let a draft go: WeCom then asks the staff to confirm."""
+    """Let a draft go: WeCom then asks the staff to confirm. Says how many go, and until when quiet hours hold them."""
     with session.brand(brand_id) as brand:
-        wecom_of(brand).sends.start(code, actor=actor)
-    click.echo("started")
+        told = started_line(wecom_of(brand).sends.start(code, actor=actor), brand)
+    click.echo(told)
 
 
 @send.command("list")

@@ -31,7 +31,7 @@ from scrm_core.api import (
 
 from .drafts import Drafts
 from .link_news import quota
-from .schemas import NAME
+from .schemas import NAME, code_of
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand, Gateway, RunView
@@ -87,7 +87,7 @@ class Invitations(Drafts[Invitation]):
         if not self._over:
             raise Conflict("inviting needs `invite_over` in [plugins.wecom]: an SMS sender", code="no_invites")
         self.brand.outreach.sender(self._over, CHANNEL)
-        code = clean_text(code, field="code", max_length=100)
+        code = code_of(code)
         if not isinstance(text, str) or text.count(LINK) != 1 or len(text) > TEXT_CHARS:
             raise Invalid(f"the text has {LINK} once and at most {TEXT_CHARS} characters", field="text")
         self._check(link)

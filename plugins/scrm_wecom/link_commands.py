@@ -11,7 +11,7 @@ from scrm_core.api import CommandSession, actor_option, json_option, of_brand, p
 from . import link_news
 from .schemas import KINDS, NAME
 from .service import wecom_of
-from .views import invite_views, link_view, outcome_view, quota_view
+from .views import invite_views, link_view, outcome_view, quota_view, started_line
 
 LINK = ["code", "name", "state", "activity", "ends_at", "customers", "spoke", "read_at", "address", "note"]
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -171,10 +171,10 @@ def invite_open(
 @click.argument("code")
 @actor_option
 def invite_start(session: CommandSession, brand_id: str, code: str, actor: str) -> None:
-    """Let a draft go."""
+    """Let a draft go. Says how many go, and until when quiet hours hold them."""
     with session.brand(brand_id) as brand:
-        wecom_of(brand).invitations.start(code, actor=actor)
-    click.echo("started")
+        told = started_line(wecom_of(brand).invitations.start(code, actor=actor), brand)
+    click.echo(told)
 
 
 @invite.command("list")

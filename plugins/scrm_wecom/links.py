@@ -13,7 +13,6 @@ word. One of another plugin is handed out while that plugin's plan says so.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -25,7 +24,7 @@ from scrm_core.api import Conflict, Invalid, NotFound, clean_text, day_start, ex
 from .acts import noted
 from .client.codes import CALL, DATA, UNKNOWN, WecomError
 from .client.limits import LINK_NAME, LINK_STAFF, LINK_STATE
-from .schemas import NAME
+from .schemas import NAME, code_of
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 OVER = "the activity is over"
 ELSEWHERE = "deleted in WeCom; make it anew, or delete it here too"
-_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}\Z")
 COLUMNS = (
     "id, code, name, staff, departments, skip_verify, state_told, state, paused, note, link_id, url, actor, at, "
     "asked_at, activity, starts_at, ends_at, counted_at"
@@ -137,8 +135,7 @@ class Links:
         The days are whole ones of the brand's zone. The job makes the link. Raises Invalid for what WeCom would
         refuse, NotFound for a channel, Conflict: ``no_activity`` without one that runs or is to come, ``link_exists``.
         """
-        if not _CODE.match(code):
-            raise Invalid("a link's code has 1 to 60 letters, digits, - and _", field="code")
+        code = code_of(code)
         if not channel:
             raise Invalid("channel: a link names the channel that its adds belong to", field="channel")
         state = checked_state(self.brand.channels.get(channel).code)

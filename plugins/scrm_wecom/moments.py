@@ -37,6 +37,7 @@ from .content import checked
 from .drafts import WARN_MS
 from .greetings import CHANNEL
 from .media import GONE, MOMENT, Media, certainly_unsent
+from .schemas import code_of
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand
@@ -135,7 +136,7 @@ class Moments:
         Raises Invalid for what WeCom would refuse, Conflict for a used code (``moment_exists``) and where the day on
         which it would be made has all its moments (``moments_a_day``).
         """
-        code = clean_text(code, field="code", max_length=100)
+        code = code_of(code)
         ready, keys = moment_content(content), [self._key(tag) for tag in tags]
         Media(self.brand).known(ready)
         now = self.brand.now()
@@ -146,7 +147,7 @@ class Moments:
             (code, json.dumps(ready, ensure_ascii=False), json.dumps(keys), json.dumps(list(staff)), day,
              clean_text(actor, field="actor"), now, now),
         )  # fmt: skip
-        if not code or not made.rowcount:
+        if not made.rowcount:
             raise Conflict(f"a moment is called {code!r} already", code="moment_exists")
         if not self._take_place(day):
             raise Conflict(

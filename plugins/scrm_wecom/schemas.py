@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
+from scrm_core.api import Invalid
+
 from .client.limits import GROUP_QUOTAS, PER_HOUR, PER_MINUTE
 
 NAME = "wecom"
@@ -17,8 +19,16 @@ KINDS = ("marketing", "brand", "notice")
 """What a group send or an invitation may be for."""
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}\Z")
 _AES_KEY = re.compile(r"[A-Za-z0-9]{43}\Z")
 _TOKEN = re.compile(r"[A-Za-z0-9]{3,32}\Z")
+
+
+def code_of(code: str) -> str:
+    """The code of a send, a moment, an invitation or a link, which stands in addresses; raises Invalid for no such."""
+    if not _CODE.match(code):
+        raise Invalid("a code has 1 to 60 letters, digits, - and _, a letter or digit first", field="code")
+    return code
 
 
 def text(description: str, default: str | None = None, *, secret: bool = False, **kwargs: Any) -> fields.String:

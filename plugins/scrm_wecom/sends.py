@@ -38,6 +38,7 @@ from .content import checked, text_of
 from .drafts import Drafts
 from .greetings import CHANNEL
 from .media import GONE, Media, certainly_unsent
+from .schemas import code_of
 
 if TYPE_CHECKING:
     from scrm_core.api import Brand, RunView
@@ -90,7 +91,7 @@ class GroupSends(Drafts[GroupSend]):
 
         Raises Invalid for what WeCom or the segment language would refuse, Conflict when the code is used.
         """
-        code = clean_text(code, field="code", max_length=100)
+        code = code_of(code)
         message = checked(content)
         Media(self.brand).known(message)
         ready = json.dumps(message, ensure_ascii=False)

@@ -215,6 +215,17 @@ def invite_views(invitations: Sequence[Invitation], brand: Brand) -> list[dict[s
     ]
 
 
+def started_line(run: RunView, brand: Brand) -> str:
+    """What a command says of a run that was let go: how many messages, and until when quiet hours hold them."""
+    going = sum(count for (state, _), count in brand.outreach.counts(run.id).items() if state == "queued")
+    if not going:
+        return "started: nobody to send to"
+    now = brand.now()
+    opens = brand.outreach.opens_at(run.channel, run.kind, at=now)
+    held = f", held until {iso(opens, brand.zone)} by quiet hours" if opens > now else ""
+    return f"started: {going} message{'' if going == 1 else 's'}{held}"
+
+
 def moment_view(moment: Moment, wait: Wait | None, brand: Brand) -> dict[str, Any]:
     """A moment and what became of it; ``until`` is when it may be made, null where nothing holds it."""
     note = f"nobody knows whether staff have it: {moment.note}" if moment.state == "unknown" else moment.note

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from staff_desk import statements
-from wecom_scene import CORP, YAN, ZOE, Scene
+from test_wecom_invitations import Texts
+from wecom_scene import ALWAYS, CORP, YAN, ZOE, Scene
 
+from scrm_core.api import IdentityIn, LeadIn
 from scrm_core.db.bulk import execute
 from scrm_core.errors import Conflict, Invalid
 from scrm_wecom import WecomPlugin
@@ -269,3 +273,56 @@ def test_lists_ask_as_many_queries_for_many_rows_as_for_one(scrm_app, monkeypatc
         return found
 
     assert cost(0, 1) == cost(1, 12)
+
+
+@pytest.mark.parametrize(
+    ("hour", "people", "said"),
+    [
+        (23, 2, "started: 2 messages, held until 2026-03-02T09:00:00+08:00 by quiet hours\n"),
+        (11, 1, "started: 1 message\n"), (23, 0, "started: nobody to send to\n"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("what", ["send", "invite"])
+def test_a_start_says_how_many_go_and_until_when_quiet_hours_hold_them(scrm_app, server, what, hour, people, said):
+    app = scrm_app(
+        WecomPlugin, Texts,
+        settings={"wecom": {"corp_id": CORP, "secret": "s", "api": server.url, "invite_over": "pile"}},
+        brand_toml='[outreach]\nquiet_hours = "21:00-09:00"\n',
+    )  # fmt: skip
+    app.clock.set(datetime(2026, 3, 1, hour, tzinfo=ZoneInfo("Asia/Shanghai")))
+    with app.brand as brand:
+        wecom = brand.plugins["wecom"].wecom
+        for number in range(people):
+            kind, value = ("external_userid", f"wmcustomer{number:022d}") if what == "send" else ("phone", f"+861380000000{number}")
+            came = LeadIn(source="form", reference=value, identities=(IdentityIn.of(kind, value),), at=brand.now())
+            found = brand.contacts.capture_lead(came).contact_id
+            purpose = "marketing_wecom" if what == "send" else "marketing_sms"
+            brand.consent.record(found, purpose, granted=True, source="test")
+        brand.channels.create("tea")
+        wecom.links.create("may", name="May", channel="tea", staff=["x"], **ALWAYS)
+        execute("UPDATE wecom_link SET state = 'live', url = 'https://x.cn/1'")
+        if what == "send":
+            wecom.sends.open("a", {"text": "x"}, expression="orders = 0")
+        else:
+            wecom.invitations.open("a", link="may", text="{link}", channel="tea", expression="orders = 0")
+    assert app.command("wecom", what, "start", "acme", "a", "--as", "ann") == said
+
+
+@pytest.mark.parametrize("code", ["x y/../z", "", "a/b", "茶", "-a", "a" * 61])
+def test_a_code_is_letters_digits_dashes_and_underscores(scrm_app, code):
+    app = scrm_app(WecomPlugin, Texts, settings={"wecom": {"corp_id": CORP, "invite_over": "pile"}})
+    client = app.brand.client("wecom:send", "wecom:read")
+    with app.brand as brand:
+        brand.channels.create("tea")
+        brand.plugins["wecom"].wecom.links.create("may", name="May", channel="tea", staff=["x"], **ALWAYS)
+        execute("UPDATE wecom_link SET state = 'live', url = 'https://x.cn/1'")
+    bodies = {
+        "sends": {"content": {"text": "x"}, "expression": "orders = 0"},
+        "moments": {"content": {"text": "x"}},
+        "invitations": {"link": "may", "text": "{link}", "channel": "tea", "expression": "orders = 0"},
+    }
+    for path, body in bodies.items():
+        answer = client.post(f"plugins/wecom/{path}", {"code": code, **body})
+        assert answer.status_code == 422 and "code" in str(answer.json), (path, answer.json)
+        assert client.get(f"plugins/wecom/{path}").json[path] == []
+        assert client.post(f"plugins/wecom/{path}", {"code": "a" * 60, **body}).status_code == 201
