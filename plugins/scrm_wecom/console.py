@@ -157,7 +157,9 @@ class Pages(LinkPages):
         if not staff or (not shown and not after):
             raise NotFound("no member of staff of this name has customers")
         names = self.brand.contacts.names(each.told["contact"] for each in shown)
-        return page("member", query, {"staff": staff, "follows": shown, "names": names, "after": after, "more": more})
+        channels = figures.channel_names([each.told["source"] for each in shown])
+        context = {"staff": staff, "follows": shown, "names": names, "channels": channels, "after": after}
+        return page("member", query, {**context, "more": more})
 
     def show_alone(self, query: ConsoleQuery) -> ConsoleTemplate:
         """Customers whom no member has any more."""

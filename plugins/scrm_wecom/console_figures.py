@@ -152,6 +152,16 @@ def of_member(staff: str, after: int, limit: int) -> list[Row]:
     return [Row(row[0], dict(zip(names, row[1:], strict=True))) for row in rows]
 
 
+def channel_names(states: Sequence[str]) -> dict[str, str]:
+    """The names of the channels that States lead to, by State: a short link's comes first; others are missing."""
+    wanted = sorted({state for state in states if state})
+    found = fetch_in("SELECT code, name, code FROM channel WHERE code IN ({in})", wanted)
+    found += fetch_in(
+        "SELECT l.code, c.name, c.code FROM link l JOIN channel c ON c.id = l.channel_id WHERE l.code IN ({in})", wanted
+    )
+    return {state: name or code for state, name, code in found}
+
+
 def alone(after: int, limit: int) -> list[Row]:
     """Customers whom no member of staff has any more, with when the last relation ended."""
     rows = execute(

@@ -192,6 +192,18 @@ def test_members_and_their_customers_are_turned_page_by_page(synced, desk, monke
     assert found == count(synced.brand, f"SELECT count(*) FROM wecom_follow WHERE staff = '{staff}'")
 
 
+def test_a_members_page_names_the_channels_that_customers_came_by(synced, desk):
+    with synced.brand as brand:
+        brand.channels.create("tea", "Tea house")
+        link = brand.links.create_many("tea", "https://example.cn", 1, owner="test")[0].path.rpartition("/")[2]
+        ids = [row[0] for row in execute("SELECT id FROM wecom_follow WHERE staff = 'staff001' ORDER BY id").fetchall()]
+        for state, follow in zip(("tea", link, "nobody"), ids, strict=False):
+            execute("UPDATE wecom_follow SET source = ? WHERE id = ?", (state, follow))
+    found = re.findall("<td data-channel>(.*?)</td>", desk("mia").get(f"{AT}member?staff=staff001").text)
+    assert found[:3] == ["Tea house", "Tea house", '<span class="code">nobody</span>']
+    assert set(found[3:]) <= {"–"}
+
+
 # Tags -------------------------------------------------------------------------
 
 
