@@ -91,9 +91,12 @@ class Callback:
 class Outbox:
     """Every callback of a simulator. ``now`` gives epoch milliseconds; ``seed`` repeats nonces and shuffles."""
 
-    def __init__(self, now: Callable[[], int], *, seed: int = 1, timeout: float = TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self, now: Callable[[], int], *, seed: int = 1, timeout: float = TIMEOUT_SECONDS, echo: float = ECHO_SECONDS
+    ) -> None:
         self._now = now
         self.timeout = timeout
+        self.echo = echo
         self._random = random.Random(seed)  # repeatable on purpose: nothing here is a secret
         self._waiting: deque[Callback] = deque()
         self.kept: deque[Callback] = deque(maxlen=KEPT)
@@ -219,7 +222,7 @@ class Outbox:
         crypt = Crypt(target.token, target.aes_key, corpid)
         encrypted = crypt.encrypt(message.encode())
         url = self._signed(target.url, crypt, encrypted, self._now() // 1_000)
-        found = self._request("GET", f"{url}&echostr={quote(encrypted, safe='')}", b"", ECHO_SECONDS)
+        found = self._request("GET", f"{url}&echostr={quote(encrypted, safe='')}", b"", self.echo)
         if found.error:
             return False, found.error
         if found.status != 200 or found.answer != message:

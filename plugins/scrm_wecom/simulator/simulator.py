@@ -18,7 +18,7 @@ from .answers import Refused, refusal
 from .api import ENDPOINTS, Call, Endpoint
 from .api.call import Upload
 from .asked import Asked
-from .callbacks import TIMEOUT_SECONDS, Callback, Outbox
+from .callbacks import ECHO_SECONDS, TIMEOUT_SECONDS, Callback, Outbox
 from .corp import App, Corp
 from .faults import Fault, Faults
 from .limits import Limits, Rates
@@ -78,6 +78,7 @@ class Simulator:
         limits: Limits | None = None,
         seed: int = 1,
         callback_timeout: float = TIMEOUT_SECONDS,
+        echo_timeout: float = ECHO_SECONDS,
     ) -> None:
         self._source = now or (lambda: time.time_ns() // 1_000_000)
         self._ahead = 0
@@ -90,7 +91,7 @@ class Simulator:
         self.tokens = Tokens(self.people, self.limits)
         self.rates = Rates(self.limits)
         self.faults = Faults()
-        self.outbox = Outbox(self.now, seed=seed, timeout=callback_timeout)
+        self.outbox = Outbox(self.now, seed=seed, timeout=callback_timeout, echo=echo_timeout)
         self.calls: deque[Called] = deque(maxlen=CALLS_KEPT)
         self.counts: Counter[tuple[str, str, int]] = Counter()
         self._acts = {corpid: Acts(corp, self) for corpid, corp in self.corps.items()}

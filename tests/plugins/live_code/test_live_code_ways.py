@@ -278,7 +278,7 @@ class Whole(Scene):
 def whole(new_installation, deliver, clock) -> Iterator[Whole]:
     simulator = Simulator(
         [CorpAccount(CORP, (AppAccount(1_000_002, SECRET),), staff=3, customers=0)],
-        now=clock.now, limits=Limits(dispatch_seconds=0),
+        now=clock.now, limits=Limits(dispatch_seconds=0), echo_timeout=30,
     )  # fmt: skip
     with serve(simulator) as api:
         table = (

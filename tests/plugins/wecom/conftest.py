@@ -64,7 +64,7 @@ def whole(new_installation, deliver, clock) -> Iterator[Whole]:
         CorpAccount(CORP, (AppAccount(1_000_002, SECRET),), staff=3, customers=10),
         CorpAccount(OTHER, (AppAccount(1_000_002, "other-secret"),), staff=1, customers=2, first_person=100),
     ]
-    simulator = Simulator(corps, now=clock.now, limits=Limits(dispatch_seconds=0))
+    simulator = Simulator(corps, now=clock.now, limits=Limits(dispatch_seconds=0), echo_timeout=30)
     with serve(simulator) as api:
         table = (
             f'\n[plugins.wecom]\ncorp_id = "{CORP}"\ncallback_token = "{TOKEN}"\ncallback_aes_key = "{AES_KEY}"\n'
@@ -95,7 +95,7 @@ def staffed(new_installation, deliver, clock) -> Iterator[Callable[..., Whole]]:
         CorpAccount(CORP, (AppAccount(1_000_002, SECRET),), staff=3, customers=10),
         CorpAccount(OTHER, (AppAccount(1_000_002, "other-secret"),), staff=1, customers=2, first_person=100),
     ]
-    simulator = Simulator(corps, now=clock.now, limits=Limits(dispatch_seconds=0))
+    simulator = Simulator(corps, now=clock.now, limits=Limits(dispatch_seconds=0), echo_timeout=30)
     with serve(simulator) as api:
 
         def make(acme: str = "", outreach: str = 'one_to_one_per_week = "none"', quiet: str = "none") -> Whole:

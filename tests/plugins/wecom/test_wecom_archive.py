@@ -35,7 +35,7 @@ def pair(number: int) -> tuple[str, str]:
 def archive(new_installation, deliver, clock) -> Iterator[Whole]:
     """Acme reads the archive with keys of versions 1 and 2; p1 and p2 are customers of staff002 and staff003 who agreed."""
     apps = (AppAccount(1_000_002, SECRET), AppAccount(2_000_004, ARCHIVE_SECRET, archive=True))
-    simulator = Simulator([CorpAccount(CORP, apps, staff=4, customers=4)], now=clock.now)
+    simulator = Simulator([CorpAccount(CORP, apps, staff=4, customers=4)], now=clock.now, echo_timeout=30)
     with serve(simulator) as api:
         keys = "\\n".join(f"{n}\\n{pair(n)[0].strip()}" for n in (1, 2)).replace("\n", "\\n")
         table = (
