@@ -159,7 +159,7 @@ def timers_end() -> None:
 
 
 def test_what_could_not_be_written_is_tried_again_though_nobody_is_refused_any_more(pair, monkeypatch):
-    acme, failures = pair[0], iter([OSError("away"), OSError("away")])
+    acme, failures, asked = pair[0], iter([OSError("away")] * 2), []
     insert = doors.insert_rows
 
     def away(*given: Any, **more: Any) -> Any:
@@ -167,12 +167,13 @@ def test_what_could_not_be_written_is_tried_again_though_nobody_is_refused_any_m
             raise failure
         return insert(*given, **more)
 
-    monkeypatch.setattr(Door, "_later", LATER)
-    monkeypatch.setattr(doors, "WRITTEN_BEHIND", 0.0)
-    monkeypatch.setattr(doors, "TRIED_AGAIN", 0.0)
+    monkeypatch.setattr(Door, "_later", lambda self, seconds: asked.append(seconds))
     monkeypatch.setattr(doors, "insert_rows", away)
     assert refuse(acme, "signature") == 403
-    timers_end()
+    door = acme.brand.plugins["wecom"].wecom.door
+    for _ in range(3):
+        door._write()  # what the thread does when its seconds are over
+    assert asked == [1.0, 60.0, 60.0]
     with acme.brand as brand:
         assert [(each.kind, each.all) for each in doors.refusals(brand.now())] == [("signature", 1)]
 
