@@ -116,7 +116,7 @@ def _crowd(brand: Any) -> None:
     brand.rewards.grant("points", person.id, grant_key="long", quantity=1_234_567, reason=LONG)
     brand.links.create("newsletter", f"https://shop.example/{'path/' * 60}", campaign=LONG[:60])
     brand.segments.save("的人群" * 20, f'tag = "{"x" * 200}"', actor="test")
-    brand.plugins["wecom"].wecom.sends.open("long-" * 19, {"text": LONG}, expression="orders = 0", actor="test")
+    brand.plugins["wecom"].wecom.sends.open("long-" * 12, {"text": LONG}, expression="orders = 0", actor="test")
 
 
 def kind(address: str) -> str:
