@@ -13,7 +13,7 @@ from .cli.options import actor_option, of_brand, paged
 from .cli.output import json_option
 from .cli.people import find_contact
 from .cli.session import Session as CommandSession
-from .clock import day_start, from_instant, iso, local_instant, month_starts, to_instant
+from .clock import day_start, from_instant, iso, local_instant, month_starts, to_instant, whole_days
 from .consumers import Consumer, SignInNeeded, VerifiedIdentity
 from .db import BrandModel, InstantField, JSONField, MinorField, buffered, transactional
 from .db.bulk import execute, fetch_in, insert_model_rows, insert_returning, insert_rows
@@ -132,7 +132,15 @@ from .values.targets import safe_target
 from .values.text import clean_text, csv_cell, folded
 from .values.uids import new_uid
 from .web.asking import query_number
-from .web.console_forms import at_field, seen_of, typed_money, typed_percent, typed_time
+from .web.console_forms import (
+    at_field,
+    refusal_in,
+    seen_of,
+    typed_money,
+    typed_percent,
+    typed_time,
+    worded_by,
+)
 from .web.console_parts import contained as console_part
 from .web.console_parts import perform as console_act
 from .web.console_query import ConsoleDone, ConsoleFile, ConsoleQuery
@@ -343,6 +351,7 @@ __all__ = [
     "prepared_by",
     "query_number",
     "read_instant",
+    "refusal_in",
     "safe_target",
     "sample_ratio",
     "sample_size",
@@ -358,7 +367,9 @@ __all__ = [
     "typed_money",
     "typed_percent",
     "typed_time",
+    "whole_days",
     "wilson",
+    "worded_by",
 ]
 
 

@@ -12,6 +12,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from .errors import Invalid
+
 MS_PER_DAY = 86_400_000
 
 
@@ -83,6 +85,18 @@ def day_start(day: int | date, zone: ZoneInfo) -> int:
     """The first instant of a calendar day in ``zone``."""
     ordinal = day if isinstance(day, int) else day.toordinal()
     return local_instant(datetime.fromordinal(ordinal), zone)
+
+
+def whole_days(first: date, last: date, zone: ZoneInfo) -> tuple[int, int]:
+    """The first instant of a first day, and the one behind a last day, in ``zone``.
+
+    Raises Invalid (``first_day``, ``last_day``) for a first day before 1970, one behind the last, and years above 9000.
+    """
+    if first.year < 1970:  # the first days of the calendar have no instant east of UTC
+        raise Invalid("it does not begin before 1970", field="first_day")
+    if last < first or last.year > 9_000:
+        raise Invalid("the last day lies before the first", field="last_day")
+    return day_start(first, zone), day_start(last.toordinal() + 1, zone)
 
 
 def iso(instant: int | None, zone: ZoneInfo | None = None) -> str | None:

@@ -17,11 +17,11 @@ from scrm_core.api import (
     Invalid,
     NotFound,
     clean_text,
-    day_start,
     execute,
     fetch_in,
     page_size,
     transactional,
+    whole_days,
 )
 
 from .rota import spells
@@ -227,17 +227,13 @@ class Codes:
     @transactional
     def set_activity(self, channel: str, *, title: str, first_day: date, last_day: date, actor: str) -> Code:
         """Say what people come for, in whole days of the brand's zone. Raises Invalid, NotFound."""
-        if first_day.year < 1970:  # the first days of the calendar have no instant east of UTC
-            raise Invalid("an activity does not begin before 1970", field="first_day")
-        if last_day < first_day or last_day.year > 9_000:
-            raise Invalid("the last day lies before the first", field="last_day")
+        days = whole_days(first_day, last_day, self.brand.zone)
         title = clean_text(title, field="title", max_length=100)
         if not title:
             raise Invalid("an activity has a title", field="title")
-        code, zone = self.get(channel), self.brand.zone
+        code = self.get(channel)
         execute(
-            "UPDATE live_code_code SET activity = ?, starts_at = ?, ends_at = ? WHERE id = ?",
-            (title, day_start(first_day, zone), day_start(last_day.toordinal() + 1, zone), code.id),
+            "UPDATE live_code_code SET activity = ?, starts_at = ?, ends_at = ? WHERE id = ?", (title, *days, code.id)
         )
         self._by(code, "activity", actor, {"first_day": first_day.isoformat(), "last_day": last_day.isoformat()})
         return self.get(channel)

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, TypeVar
-
-from scrm_core.api import ConsoleQuery, ScrmError
+from scrm_core.api import worded_by
 
 from .codes import DRAFT, IDLE, OVER, PAUSED
 from .desk import FULL, NOBODY
 from .ways import UNOFFERED
-
-R = TypeVar("R")
 
 REFUSALS = {
     "code_exists": "这个渠道已有活码：一个渠道一个活码。",
@@ -56,21 +50,7 @@ REFUSALS = {
 }
 """Why an act was refused, in Chinese: by the code of the error, and its field. In English the error speaks itself."""
 
-
-def worded(act: Callable[[Any, ConsoleQuery], R]) -> Callable[[Any, ConsoleQuery], R]:
-    """An act of a page, or a page, whose refusals are told in the language of the page."""
-
-    @wraps(act)
-    def acted(plugin: Any, query: ConsoleQuery) -> R:
-        try:
-            return act(plugin, query)
-        except ScrmError as error:
-            if query.language == "zh":
-                told = REFUSALS.get(f"{error.code} {getattr(error, 'field', '')}")
-                error.message = told or REFUSALS.get(error.code, REFUSALS["other"]).format(code=error.code)
-            raise
-
-    return acted
+worded = worded_by(REFUSALS)
 
 
 WORDS: dict[str, tuple[str, str]] = {

@@ -22,6 +22,7 @@ from scrm_core.api import (
     ScrmError,
     cut_page,
     execute,
+    refusal_in,
 )
 
 from . import callbacks, door, sync, tasks, wishes
@@ -30,7 +31,7 @@ from .archive import POINT
 from .callbacks import STATES
 from .console_forms import READ, ROWS, WRITE, confirmed, page, unchanged
 from .console_links import LINKS, LinkPages
-from .console_refusals import told, worded
+from .console_refusals import REFUSALS, worded
 from .labels import disputes
 from .schemas import NAME
 
@@ -227,7 +228,7 @@ class Pages(LinkPages):
         except ScrmError as error:
             if error.status >= 500:
                 raise
-            problem = told(error, query.language)
+            problem = refusal_in(query.language, error, REFUSALS)
         return page("reach", query, {"outcome": outcome, "problem": problem})
 
     @worded

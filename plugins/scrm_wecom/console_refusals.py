@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, TypeVar
-
-from scrm_core.api import ConsoleQuery, ScrmError
-
-R = TypeVar("R")
+from scrm_core.api import worded_by
 
 REFUSALS = {
     # Of any form
@@ -66,25 +60,4 @@ REFUSALS = {
     "other": "操作被拒绝，没有任何改动（{code}）。",
 }
 
-
-def told(error: ScrmError, language: str) -> str:
-    """A refusal in the language of the page: what is told of its field, else of its code, else that it is one."""
-    if language != "zh":
-        return error.message
-    field = getattr(error, "field", None) or ""
-    words = REFUSALS.get(f"{error.code} {field.partition('[')[0]}") or REFUSALS.get(error.code, REFUSALS["other"])
-    return words.format_map({**error.extra, "code": error.code})
-
-
-def worded(act: Callable[[Any, ConsoleQuery], R]) -> Callable[[Any, ConsoleQuery], R]:
-    """An act of a page whose refusals are told in the language of the page."""
-
-    @wraps(act)
-    def acted(plugin: Any, query: ConsoleQuery) -> R:
-        try:
-            return act(plugin, query)
-        except ScrmError as error:
-            error.message = told(error, query.language)
-            raise
-
-    return acted
+worded = worded_by(REFUSALS)

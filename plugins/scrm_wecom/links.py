@@ -19,7 +19,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from scrm_core.api import Conflict, Invalid, NotFound, clean_text, day_start, execute, page_size, transactional
+from scrm_core.api import Conflict, Invalid, NotFound, clean_text, execute, page_size, transactional, whole_days
 
 from .acts import noted
 from .client.codes import CALL, DATA, UNKNOWN, WecomError
@@ -153,15 +153,10 @@ class Links:
                 "an activity has a title, a first and a last day; a link that leads to a bare add is taken down",
                 code="no_activity",
             )
-        if first_day.year < 1970:  # the first days of the calendar have no instant east of UTC
-            raise Invalid("an activity does not begin before 1970", field="first_day")
-        if last_day < first_day or last_day.year > 9_000:
-            raise Invalid("the last day lies before the first", field="last_day")
+        starts_at, ends_at = whole_days(first_day, last_day, self.brand.zone)
         title = clean_text(title, field="title", max_length=100)
         if not title:
             raise Invalid("an activity has a title", field="title")
-        zone = self.brand.zone
-        starts_at, ends_at = day_start(first_day, zone), day_start(last_day.toordinal() + 1, zone)
         if ends_at <= self.brand.now():
             raise Conflict("that activity is over; name one that runs or is to come", code="no_activity")
         return title, starts_at, ends_at

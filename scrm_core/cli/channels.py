@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..clock import iso
-from ..errors import Invalid
-from .options import actor_option, of_brand, paged
+from .options import actor_option, of_brand, paged, tag_named
 from .output import json_option
 
 if TYPE_CHECKING:
+    from ..brands import Brand
     from ..services.channels import ChannelView
-    from ..tenancy import Brand
     from .session import Session
 
 COLUMNS = ["code", "name", "kind", "tags", "created_at"]
@@ -36,12 +35,7 @@ def create(
     session: Session, brand_id: str, code: str, name: str, kind: str, tags: tuple[str, ...], actor: str, as_json: bool
 ) -> None:
     """Make a channel called CODE, which links, live codes and adds name; so does POST /channels."""
-    named = []
-    for each in tags:
-        group, slash, tag = each.partition("/")
-        if not slash:
-            raise Invalid(f"{each!r} is no tag: write GROUP/TAG", field="tag")
-        named.append((group, tag))
+    named = [tag_named(each) for each in tags]
     with session.brand(brand_id) as brand:
         made = brand.channels.create(code, name, kind, tags=named, actor=actor)
         told = _told(brand, [made])[0]

@@ -7,10 +7,20 @@ from typing import Any, TypeVar
 
 import click
 
+from ..errors import Invalid
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 actor_option = click.option("--as", "actor", required=True, help="Who does it.")
 """``--as``, passed as ``actor``: who answers for what the command does."""
+
+
+def tag_named(text: str) -> tuple[str, str]:
+    """Group and name of a tag that is written GROUP/TAG; raises Invalid for what is not."""
+    group, slash, name = text.partition("/")
+    if not slash:
+        raise Invalid(f"{text!r} is no tag: write GROUP/TAG", field="tag")
+    return group, name
 
 
 def of_brand(command: F) -> F:

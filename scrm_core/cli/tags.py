@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ..clock import iso
-from ..errors import Invalid
+from .options import tag_named
 from .output import json_option
 from .session import Session
 
@@ -28,9 +28,7 @@ def define(session: Session, brand: str, tag: str, plan: str, kind: str, as_json
 
     So does POST /tags:define; an import of tags makes those whose row has a plan.
     """
-    group, slash, name = tag.partition("/")
-    if not slash:
-        raise Invalid(f"{tag!r} is no tag: write GROUP/TAG", field="tag")
+    group, name = tag_named(tag)
     with session.brand(brand) as opened:
         tag_id = opened.tags.define(group, name, kind=kind, plan=plan)
         found = next(each for each in opened.tags.all(retired=True) if each.tag_id == tag_id)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..brands import current_brand
-from ..errors import Conflict, Invalid
+from ..errors import Conflict, Invalid, ScrmError
 from ..values.money import exponent_of, format_minor
+
+if TYPE_CHECKING:
+    from .console_query import ConsoleQuery
 
 R = TypeVar("R")
 
@@ -28,6 +32,35 @@ def at_field(work: Callable[[], R], field_of: Callable[[str], str], **conflicts:
         if error.code not in conflicts:
             raise
         raise Invalid(error.message, field=conflicts[error.code], code=error.code) from error
+
+
+def refusal_in(language: str, error: ScrmError, words: Mapping[str, str]) -> str:
+    """Why something was refused, in the language of a page; in English the error speaks itself.
+
+    In Chinese by ``words``: what they have for code and field (``invalid title``), for the code, or for ``other``.
+    """
+    if language != "zh":
+        return error.message
+    field = getattr(error, "field", None) or ""
+    told = words.get(f"{error.code} {field.partition('[')[0]}") or words.get(error.code, words["other"])
+    return told.format_map({**error.extra, "code": error.code})
+
+
+def worded_by(words: Mapping[str, str]) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """A decorator: what a method of a page is refused for is told in the page's language; see :func:`refusal_in`."""
+
+    def decorate(act: Callable[..., R]) -> Callable[..., R]:
+        @wraps(act)
+        def acted(plugin: Any, query: ConsoleQuery) -> R:
+            try:
+                return act(plugin, query)
+            except ScrmError as error:
+                error.message = refusal_in(query.language, error, words)
+                raise
+
+        return acted
+
+    return decorate
 
 
 def seen_of(*told: object) -> str:

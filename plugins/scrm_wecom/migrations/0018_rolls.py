@@ -18,6 +18,7 @@ def up(migrator, db):
         cursor = pw.TextField()
         listed = pw.BigIntegerField(constraints=[pw.Check("listed IN (0, 1)")])
         chats = pw.BigIntegerField()
+        pages = pw.BigIntegerField()
         read_at = pw.BigIntegerField()
         waits_until = pw.BigIntegerField()
         error = pw.TextField()

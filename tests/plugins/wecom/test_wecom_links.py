@@ -544,22 +544,6 @@ def test_a_link_that_is_deleted_behind_its_activity_is_handed_out_again_once_it_
     assert (shown(whole, "june"), door(whole, "june")) == (("paused", ""), 404)
 
 
-def test_links_that_the_job_had_paused_at_the_end_of_their_activity_are_paused_by_nobody(whole: Whole, clock):
-    for code in ("may", "june"):
-        made(whole, code, **SPRING)
-    with whole.brand:
-        links(whole).pause("june", paused=True, actor="ann")
-        execute("UPDATE wecom_link SET paused = 1, note = 'the activity is over' WHERE code = 'may'")
-        execute("DELETE FROM migration_wecom WHERE name = ?", ("0023_links_over",))
-    whole.installation.migrate()
-    clock.set(BEHIND)
-    assert shown(whole) == ("paused", "the activity is over")
-    with whole.brand:
-        for code in ("may", "june"):
-            links(whole).set_activity(code, **ALWAYS, actor="ann")
-    assert (door(whole), door(whole, "june")) == (302, 404)
-
-
 def test_a_link_without_an_activity_that_runs_or_comes_is_neither_made_nor_made_anew(whole: Whole, clock):
     link_id = made(whole, **SPRING)
     past = {"first_day": date(2025, 12, 1), "last_day": date(2025, 12, 31)}
@@ -591,7 +575,7 @@ def test_the_link_of_another_plugin_has_no_activity_here(whole: Whole, clock):
 def test_a_link_from_before_there_were_activities_goes_on_and_the_doctor_tells(whole: Whole, clock):
     made(whole)
     with whole.brand as brand:
-        for column in ("activity", "starts_at", "ends_at"):
+        for column in ("activity", "starts_at", "ends_at", "counted_at"):
             execute(f"ALTER TABLE wecom_link DROP COLUMN {column}")
         execute("DELETE FROM migration_wecom WHERE name = ?", ("0019_link_activities",))
     whole.installation.migrate()
