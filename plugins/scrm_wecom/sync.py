@@ -16,7 +16,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from scrm_core.api import Conflict, execute, transactional
@@ -76,8 +76,11 @@ def latest() -> SyncView | None:
         "FROM wecom_stretch WHERE sync_id = ?",
         (row[0],),
     ).fetchone()
-    chats = rolls.of_sync(row[0]) or (0, "")
-    return SyncView(*row, *(int(count) for count in counts), *chats, tasks.count(tasks.CHAT))
+    view = SyncView(*row, *(int(count) for count in counts))
+    if view.staff_done < view.staff:
+        return view  # its groups come behind its members; this is asked behind each page
+    chats, error = rolls.of_sync(view.id) or (0, "")
+    return replace(view, chats=chats, chats_error=error, chats_waiting=tasks.count(tasks.CHAT))
 
 
 def warnings() -> Iterator[str]:
